@@ -1,0 +1,5 @@
+"""Run the command line with ``python -m biovita``."""
+
+from biovita.cli import main
+
+main()

@@ -1,0 +1,52 @@
+"""The root command, and what every command does about errors, Ctrl-C and a full disk."""
+
+from __future__ import annotations
+
+import errno
+import sys
+
+import cyclopts
+
+from biovita import __version__
+
+__all__ = ["app", "main"]
+
+app = cyclopts.App(
+    name="biovita",
+    help="Recordings, photographs and names of animals in one vector space.",
+    version=__version__,
+    result_action="return_value",
+)
+
+# Group, and the module that holds its `app`. Modules import what is heavy inside their commands.
+_GROUPS: tuple[str, ...] = ()
+
+
+def _register() -> None:
+    from importlib import import_module
+
+    for group in _GROUPS:
+        app.command(import_module(f"biovita.cli.{group}").app)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 a mendable error or a failed check, 2 wrong usage, 130 Ctrl-C."""
+    from biovita.errors import BiovitaError
+
+    _register()
+    try:
+        code = app(arguments)
+    except BiovitaError as error:
+        _stop(str(error), 1)
+    except KeyboardInterrupt:
+        _stop("stopped; nothing was left half-written. The same command continues or starts again", 130)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}:
+            raise
+        _stop(f"{error.strerror}: {error.filename or 'while writing'}", 1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _stop(message: str, code: int) -> None:
+    sys.stderr.write(f"biovita: {message}\n")
+    sys.exit(code)

@@ -1,0 +1,6 @@
+"""The dataset on disk: schema, reading, writing, checking, splitting."""
+
+from biovita.dataset.schema import Modality, Split
+from biovita.dataset.store import Dataset, new_directory, write_dataset, write_table
+
+__all__ = ["Dataset", "Modality", "Split", "new_directory", "write_dataset", "write_table"]

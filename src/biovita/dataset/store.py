@@ -1,0 +1,178 @@
+"""A dataset on disk: opened for reading, and written whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tomli_w
+
+from biovita.dataset.schema import TABLES, Modality, taxonomy_of
+from biovita.errors import DatasetError
+from biovita.taxonomy import Taxonomy
+
+__all__ = ["FORMAT", "Dataset", "new_directory", "write_dataset", "write_table"]
+
+FORMAT = 1  # of the directory; raised when older code could misread it
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset directory. Tables are read when first asked for and then kept.
+
+    Examples
+    --------
+    >>> dataset = Dataset.open("birds")                     # doctest: +SKIP
+    >>> dataset.audio.num_rows, len(dataset.taxonomy)       # doctest: +SKIP
+    """
+
+    path: Path
+
+    @classmethod
+    def open(cls, path: str | Path) -> Dataset:
+        """Return the dataset at ``path``.
+
+        Raises
+        ------
+        DatasetError
+            Where there is none, or it was written by a newer biovita.
+        """
+        path = Path(path)
+        if not path.exists():
+            raise DatasetError(
+                f"{path} does not exist. Make a dataset with: biovita data import folder SRC --out {path}"
+            )
+        if not (path / "dataset.toml").is_file():
+            raise DatasetError(
+                f"{path} is not a dataset: it has no dataset.toml. "
+                "Make one with: biovita data import folder SRC --out DATASET"
+            )
+        dataset = cls(path)
+        found = dataset.info.get("format")
+        if found != FORMAT:
+            raise DatasetError(f"{path}/dataset.toml: format is {found!r}, and this biovita reads format {FORMAT}")
+        return dataset
+
+    @cached_property
+    def info(self) -> dict[str, Any]:
+        """What ``dataset.toml`` says: name, version, how it was made, counts."""
+        try:
+            return tomllib.loads((self.path / "dataset.toml").read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise DatasetError(f"{self.path}/dataset.toml cannot be read: {error}") from error
+
+    def table(self, name: str) -> pa.Table:
+        """Return one of the tables in `TABLES`, as its schema says; an absent one is empty."""
+        schema = TABLES[name]
+        file = self.path / f"{name}.parquet"
+        if not file.is_file():
+            return schema.empty_table()
+        try:
+            table = pq.read_table(file)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DatasetError(f"{file} cannot be read as Parquet: {error}") from error
+        missing = [column for column in schema.names if column not in table.column_names]
+        if missing:
+            raise DatasetError(f"{file} lacks the column(s) {', '.join(missing)}")
+        return table.select(schema.names).cast(schema)
+
+    @cached_property
+    def taxonomy(self) -> Taxonomy:
+        """The taxa of ``taxa.parquet``."""
+        return taxonomy_of(self.table("taxa"))
+
+    @cached_property
+    def audio(self) -> pa.Table:
+        """One row a recording or clip."""
+        return self.table("audio")
+
+    @cached_property
+    def images(self) -> pa.Table:
+        """One row a photograph."""
+        return self.table("images")
+
+    @cached_property
+    def traits(self) -> pa.Table:
+        """One row a known trait label of a taxon."""
+        return self.table("traits")
+
+    @cached_property
+    def rejected(self) -> pa.Table:
+        """One row for each record that was left out, and why."""
+        return self.table("rejected")
+
+    def media(self, modality: Modality) -> pa.Table:
+        """Return the audio or the images table."""
+        return {Modality.AUDIO: self.audio, Modality.IMAGE: self.images}[modality]
+
+    def locate(self, path: str) -> Path:
+        """Return where a media path of this dataset lies: relative ones start at its directory."""
+        return self.path / path
+
+
+@contextmanager
+def new_directory(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """Give a temporary directory beside ``path`` that becomes ``path`` when the block ends without an error.
+
+    Whatever stops the block, an exception or Ctrl-C, nothing is left behind and ``path`` is as it was.
+
+    Raises
+    ------
+    DatasetError
+        Where ``path`` exists and ``replace`` was not asked for.
+    """
+    if path.exists() and not replace and (not path.is_dir() or any(path.iterdir())):
+        raise DatasetError(f"{path} already exists. Choose another place, or give --overwrite to replace it")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        scratch.chmod(0o755)
+        yield scratch
+        if path.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent)) / path.name
+            path.rename(old)
+            scratch.rename(path)
+            shutil.rmtree(old.parent)
+        else:
+            scratch.rename(path)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+
+
+def write_table(table: pa.Table, file: Path) -> None:
+    """Write one Parquet file through a temporary one beside it, so that readers see the old or the new."""
+    scratch = file.with_name(f".{file.name}.part")
+    try:
+        pq.write_table(table, scratch, compression="zstd")
+        scratch.replace(file)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def write_dataset(directory: Path, tables: Mapping[str, pa.Table], info: Mapping[str, Any]) -> None:
+    """Write tables and ``dataset.toml`` into an existing directory, usually one from `new_directory`.
+
+    Parameters
+    ----------
+    tables
+        By the names of `TABLES`; what is absent is written empty. Each is cast to its schema.
+    info
+        ``name``, ``version`` and ``made`` (how it was made); format and counts are added here.
+    """
+    counts = {}
+    for name, schema in TABLES.items():
+        table = tables.get(name, schema.empty_table()).select(schema.names).cast(schema)
+        write_table(table, directory / f"{name}.parquet")
+        counts[name] = table.num_rows
+    text = tomli_w.dumps({"format": FORMAT, **info, "counts": counts})
+    (directory / "dataset.toml").write_text(text, encoding="utf-8")

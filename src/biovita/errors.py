@@ -1,0 +1,54 @@
+"""Errors that a user can mend. Each message says what was wrong, where, and what is accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["BiovitaError", "DatasetError", "MediaError", "MissingExtraError", "ModelError", "unknown_name"]
+
+
+class BiovitaError(ValueError):
+    """Base of the errors that a user can mend; the command line prints them without a traceback."""
+
+
+class DatasetError(BiovitaError):
+    """A dataset, or what one was to be made from, is not as it has to be."""
+
+
+class MediaError(BiovitaError):
+    """A recording or photograph cannot be used.
+
+    Attributes
+    ----------
+    reason
+        A short, stable code (``truncated``, ``not-audio``, ...), the one that ``rejected.parquet`` holds.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[MediaError], tuple[str, str]]:
+        """Pickle with both arguments, so that worker processes can hand the error on."""
+        return (MediaError, (self.reason, str(self)))
+
+
+class ModelError(BiovitaError):
+    """A model, tower or checkpoint cannot be found or does not fit."""
+
+
+class MissingExtraError(BiovitaError):
+    """An optional part is not installed."""
+
+    def __init__(self, extra: str, needed_for: str) -> None:
+        super().__init__(f"{needed_for} needs the optional part {extra!r}: pip install 'biovita[{extra}]'")
+        self.extra = extra
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return the message for a name that is not among ``known``, with the nearest match where there is one."""
+    known = sorted(known)
+    near = get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"unknown {kind} {name!r}.{hint} Known: {', '.join(known)}"

@@ -1,0 +1,143 @@
+"""Ranks, taxa and the look-up between them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from biovita.errors import DatasetError, unknown_name
+
+__all__ = ["RANKS", "Rank", "Taxon", "Taxonomy", "taxon_id_of"]
+
+
+class Rank(StrEnum):
+    """The seven ranks that a lineage is made of, from the widest to the narrowest."""
+
+    KINGDOM = "kingdom"
+    PHYLUM = "phylum"
+    CLASS = "class"
+    ORDER = "order"
+    FAMILY = "family"
+    GENUS = "genus"
+    SPECIES = "species"
+
+
+RANKS: tuple[Rank, ...] = tuple(Rank)
+
+
+def taxon_id_of(scientific_name: str) -> str:
+    """Return the id of a taxon that has none of its own: its name in lower case, with underscores.
+
+    This is also how the published release names its image folders.
+
+    Examples
+    --------
+    >>> taxon_id_of("Accipiter striatus")
+    'accipiter_striatus'
+    """
+    return "_".join(scientific_name.lower().split())
+
+
+@dataclass(frozen=True, slots=True)
+class Taxon:
+    """A named group of organisms and its place; any rank above its own may be missing."""
+
+    id: str
+    scientific_name: str
+    common_name: str | None = None
+    rank: Rank = Rank.SPECIES
+    kingdom: str | None = None
+    phylum: str | None = None
+    class_: str | None = None
+    order: str | None = None
+    family: str | None = None
+    genus: str | None = None
+
+    def name_at(self, rank: Rank) -> str | None:
+        """Return the name of this taxon's ancestor, or of itself, at ``rank``; None where it is not known."""
+        if rank == self.rank:
+            return self.scientific_name
+        if rank == Rank.SPECIES:
+            return None
+        return getattr(self, "class_" if rank == Rank.CLASS else rank.value)
+
+    @property
+    def lineage(self) -> tuple[tuple[Rank, str], ...]:
+        """The known (rank, name) pairs from kingdom down to the taxon itself."""
+        pairs = ((rank, self.name_at(rank)) for rank in RANKS)
+        return tuple((rank, name) for rank, name in pairs if name)
+
+
+@dataclass(frozen=True)
+class Taxonomy(Mapping[str, Taxon]):
+    """Taxa by id, with look-up by name, synonym and lineage.
+
+    Parameters
+    ----------
+    taxa
+        The taxa; ids are unique.
+    synonyms
+        From a name that is not a taxon's accepted one to the id of that taxon.
+    """
+
+    taxa: tuple[Taxon, ...]
+    synonyms: Mapping[str, str] = field(default_factory=dict)
+    _by_id: dict[str, Taxon] = field(init=False, repr=False, compare=False)
+    _by_name: dict[str, Taxon] = field(init=False, repr=False, compare=False)
+    _members: dict[tuple[Rank, str], list[Taxon]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_id: dict[str, Taxon] = {}
+        by_name: dict[str, Taxon] = {}
+        members: dict[tuple[Rank, str], list[Taxon]] = defaultdict(list)
+        for taxon in self.taxa:
+            if taxon.id in by_id:
+                raise DatasetError(f"two taxa have the id {taxon.id!r}: ids are unique")
+            by_id[taxon.id] = taxon
+            by_name.setdefault(taxon.scientific_name.casefold(), taxon)
+            for rank, name in taxon.lineage:
+                members[rank, name].append(taxon)
+        for synonym, taxon_id in self.synonyms.items():
+            if taxon_id not in by_id:
+                raise DatasetError(f"the synonym {synonym!r} points to {taxon_id!r}, which is not a taxon here")
+            by_name.setdefault(synonym.casefold(), by_id[taxon_id])
+        object.__setattr__(self, "_by_id", by_id)
+        object.__setattr__(self, "_by_name", by_name)
+        object.__setattr__(self, "_members", dict(members))
+
+    @classmethod
+    def of(cls, taxa: Iterable[Taxon], synonyms: Mapping[str, str] | None = None) -> Taxonomy:
+        """Return the taxonomy of ``taxa``, in their order."""
+        return cls(tuple(taxa), dict(synonyms or {}))
+
+    def __getitem__(self, taxon_id: str) -> Taxon:
+        return self._by_id[taxon_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_id)
+
+    def __len__(self) -> int:
+        return len(self.taxa)
+
+    def find(self, name: str) -> Taxon:
+        """Return the taxon with this id, accepted name or synonym; names ignore case.
+
+        Raises
+        ------
+        DatasetError
+            Where there is none; the message holds the nearest name.
+        """
+        taxon = self._by_id.get(name) or self._by_name.get(name.casefold())
+        if taxon is None:
+            raise DatasetError(unknown_name("taxon", name, [t.scientific_name for t in self.taxa][:1000]))
+        return taxon
+
+    def members(self, rank: Rank, name: str) -> tuple[Taxon, ...]:
+        """Return the taxa that belong to the group ``name`` at ``rank``."""
+        return tuple(self._members.get((rank, name), ()))
+
+    def names(self, rank: Rank) -> tuple[str, ...]:
+        """Return the names that occur at ``rank``, sorted."""
+        return tuple(sorted(name for at, name in self._members if at == rank))
