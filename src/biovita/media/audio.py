@@ -88,8 +88,8 @@ def read_clip(
 ) -> tuple[np.ndarray, int]:
     """Return a span of a recording and its sample rate, read by seeking.
 
-    The span holds the samples from ``round(start_s * rate)`` up to, not including, ``round(end_s * rate)`` of the
-    file, and is resampled afterwards.
+    The span holds the file's samples from ``round(start_s * rate)`` up to, not including, ``round(end_s * rate)``,
+    and is resampled afterwards.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Whether a sound file is as long as its container says: decoders return what is left of a cut one without a word."""
+"""Whether a sound file is as long as its container says; decoders return what is left of a cut one and say nothing."""
 
 from __future__ import annotations
 

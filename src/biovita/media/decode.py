@@ -22,7 +22,7 @@ ACCEPTED = "wav, aiff, flac, mp3, ogg (vorbis, opus), m4a and aac"
 _BLOCK = 1 << 16  # samples decoded at a time
 _SOUNDFILE_FORMATS = {"WAV": "wav", "WAVEX": "wav", "RF64": "wav", "AIFF": "aiff", "FLAC": "flac", "MP3": "mp3"}
 _AV_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,aac"  # none that names further files or addresses, as playlists do
-# Vorbis needs the block before the first one wanted, at most 8192 samples long; libsndfile leaves it out after a seek.
+# Vorbis needs the block before the first one wanted, of at most 8192 samples; libsndfile leaves it out after a seek.
 _VORBIS_PREROLL = 1 << 14
 # AAC overlaps two frames of 1024 or 2048 samples, and spectral band replication looks further back.
 _AV_PREROLL = 1 << 13

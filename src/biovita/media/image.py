@@ -130,7 +130,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _from_deep_grey(image: Image.Image) -> Image.Image:
-    """Scale grey of 16 bits, or of 32 whose range is taken from the picture, to 8; `Image.convert` clips at 255."""
+    """Scale grey to 8 bits from 16, or from the range of the picture where that is wider; `convert` would clip."""
     from PIL import Image
 
     values = np.asarray(image).astype(np.float64)

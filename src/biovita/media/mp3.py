@@ -1,8 +1,8 @@
 """The frames of an MPEG audio file: how many, where they lie, and what its header says.
 
-libsndfile trusts the frame count in the Xing, Info or VBRI header, and without one guesses the length from the first
-frame's bit rate: it returns a part of a variable-rate file and refuses one with bytes after its last frame, without
-saying so. `scan` walks the frame headers, and `FrameWindow` shows the decoder only the frames, under a header that
+libsndfile trusts the frame count in the Xing, Info or VBRI header. Without one it guesses the length from the first
+frame's bit rate: of a file whose rate varies it returns a part and says nothing, and some files with bytes after the
+last frame it refuses. `scan` walks the frame headers, and `FrameWindow` shows the decoder only the frames, under a header that
 states their number. Layouts: ISO/IEC 11172-3 2.4.1.3 and 13818-3 2.4.2.3; the Xing header as LAME writes it.
 """
 
@@ -109,11 +109,10 @@ def _scan(path: Path, size: int, _mtime_ns: int) -> Mp3Layout | None:
 
 def _walk(data: mmap.mmap | bytes) -> Mp3Layout | None:
     begin = _after_id3v2(data, 0)
-    first = _next_run(data, begin, begin + _START_SEARCH_BYTES, None)
-    if first is None:
+    run = _next_run(data, begin, begin + _START_SEARCH_BYTES, None)
+    if run is None:
         return None
-    head = _frame_at(data, first)
-    assert head is not None
+    first, head = run
     stated, is_header = _stated_frames(data, first, head)
     frames = -1 if is_header else 0
     position = end = first
@@ -125,9 +124,9 @@ def _walk(data: mmap.mmap | bytes) -> Mp3Layout | None:
             resume = _next_run(data, position, len(data), head.stream)
             if resume is None:
                 break
-            if resume - position > _RESYNC_BYTES and damage is None:
-                damage = (position, resume - position)
-            position = resume
+            if resume[0] - position > _RESYNC_BYTES and damage is None:
+                damage = (position, resume[0] - position)
+            position = resume[0]
             continue
         if position + frame.size > len(data):
             cut = True
@@ -166,6 +165,16 @@ def _frame_of(second: int, third: int) -> _Frame | None:
         return None
     if bitrate_index in {0, 15} or rate_index == 3:  # 0 is the free format, which states no frame size
         return None
+    return _sized(second, third)
+
+
+def _sized(second: int, third: int) -> _Frame:
+    version, layer_bits, bitrate_index, rate_index = (
+        (second >> 3) & 3,
+        (second >> 1) & 3,
+        third >> 4,
+        (third >> 2) & 3,
+    )
     layer, mpeg1 = 4 - layer_bits, version == 3
     bitrate = 1000 * _BITRATES[mpeg1, layer][bitrate_index - 1]
     rate, padding = _RATES[version][rate_index], (third >> 1) & 1
@@ -175,13 +184,15 @@ def _frame_of(second: int, third: int) -> _Frame | None:
     return _Frame(size, samples, rate, (version, layer, rate))
 
 
-def _next_run(data: mmap.mmap | bytes, begin: int, stop: int, stream: tuple[int, int, int] | None) -> int | None:
-    """Return where a run of `_CHAIN` frames begins, or a shorter one that ends with the data."""
+def _next_run(
+    data: mmap.mmap | bytes, begin: int, stop: int, stream: tuple[int, int, int] | None
+) -> tuple[int, _Frame] | None:
+    """Return where a run of `_CHAIN` frames begins, or a shorter one that ends with the data, and its first frame."""
     position = data.find(b"\xff", begin, stop)
     while position >= 0:
         frame = _frame_at(data, position)
         if frame is not None and (stream is None or frame.stream == stream) and _is_run(data, position, frame):
-            return position
+            return position, frame
         position = data.find(b"\xff", position + 1, stop)
     return None
 
@@ -229,10 +240,8 @@ def _count_frame(header: bytes, frames: int) -> bytes:
     """Return a frame of silence that decoders read as an Xing header and leave out."""
     third = 0xE0 | (header[2] & 0x0C)  # the highest bit rate, so that it is long enough; no padding
     made = bytes([0xFF, header[1] | 1, third, header[3]])
-    frame = _frame_of(made[1], made[2])
-    assert frame is not None
     body = made + bytes(_side_info_size(made)) + b"Xing" + struct.pack(">II", 1, frames)
-    return body.ljust(frame.size, b"\x00")
+    return body.ljust(_sized(made[1], made[2]).size, b"\x00")
 
 
 class FrameWindow(io.RawIOBase):

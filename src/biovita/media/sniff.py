@@ -11,7 +11,7 @@ __all__ = ["Kind", "kind_of", "read_head"]
 
 HEAD_BYTES = 4096
 
-# (offset, bytes, family, description)
+# offset, bytes there, family, description
 _SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"\xff\xd8\xff", "image", "a JPEG picture"),
     (0, b"\x89PNG\r\n\x1a\n", "image", "a PNG picture"),

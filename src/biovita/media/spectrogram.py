@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 
 import numpy as np
 
 __all__ = ["spectrogram_png"]
 
 _MIN_HZ = 150.0
-_RANGE_DB = 65.0  # below the loudest point everything is drawn as background
-_FLOOR_PERCENTILE = 20.0  # of a picture's levels: taken for its background
+_RANGE_DB = 55.0  # below the loudest point everything is drawn as background
+_FLOOR_PERCENTILE = 45.0  # of a picture's levels: taken for its background
+_STEADY_SHARE = 0.6  # how much of a row's own median is taken off it: hum and wind are not what one looks for
+_SHADES = 40  # of the 256 colours; noise in more of them makes the file large
 
 # Night blue over teal to a warm white: lightness rises evenly. Points of our own, as (position, R, G, B).
 _POINTS = (
@@ -28,8 +31,9 @@ def spectrogram_png(
 ) -> bytes:
     """Return a spectrogram as a PNG picture: time to the right, frequency upwards.
 
-    The frequency axis is linear below and logarithmic above 1 kHz (the mel scale of Slaney, whose break it shares),
-    from 150 Hz to ``max_hz``. Levels are in decibels relative to the loudest point.
+    The frequency axis is Slaney's mel scale, linear below 1 kHz and logarithmic above, from 150 Hz to ``max_hz``.
+    Levels are in decibels, relative to the loudest point and to a part of each frequency's own median. The same
+    samples give the same bytes.
 
     Parameters
     ----------
@@ -53,10 +57,14 @@ def spectrogram_png(
     power = _power_columns(samples, sample_rate, width)
     rows = _rows(power, sample_rate, min(_MIN_HZ, top / 4), top, height)
     levels = 10 * np.log10(np.maximum(rows, 1e-12))
+    median = np.median(levels, axis=1, keepdims=True)
+    levels = levels - _STEADY_SHARE * (median - median.min())
     high = float(levels.max())
     low = max(high - _RANGE_DB, float(np.percentile(levels, _FLOOR_PERCENTILE)))
     shade = np.clip((levels - low) / max(high - low, 1e-6), 0, 1) if high > -119 else np.zeros_like(levels)
-    indices = np.rint(shade[::-1] * 255).astype(np.uint8)  # row 0 of a picture is its top
+    indices = np.rint(np.rint(shade[::-1] * (_SHADES - 1)) * 255 / (_SHADES - 1)).astype(
+        np.uint8
+    )  # row 0 of a picture is its top
     image = Image.fromarray(indices, "P")
     image.putpalette(_palette().tobytes())
     out = io.BytesIO()
@@ -97,7 +105,7 @@ def _rows(power: np.ndarray, sample_rate: float, low: float, high: float, height
     bins = power.shape[1]
     positions = edges / (sample_rate / 2) * (bins - 1)
     rows = np.empty((height, len(power)))
-    for row, (left, right) in enumerate(zip(positions[:-1], positions[1:], strict=True)):
+    for row, (left, right) in enumerate(pairwise(positions)):
         inside = np.arange(np.ceil(left), np.floor(right) + 1).astype(int)
         if len(inside) > 1:
             rows[row] = power[:, inside].max(axis=1)
