@@ -68,7 +68,7 @@ def by_class(
 
 
 def near_misses(benchmark: Benchmark, scores: Scores, *, seed: int = 0) -> list[dict[str, Any]]:
-    """Return how often a wrong species is of the right genus, or the right family.
+    """Return how often a wrong species is of the right genus, or of the right family.
 
     Only queries at species level whose first-ranked species is wrong count. ``chance`` is the mean share of the
     query's wrong candidates that belong to the right group: what a wrong answer drawn at random would get. Queries
@@ -76,7 +76,7 @@ def near_misses(benchmark: Benchmark, scores: Scores, *, seed: int = 0) -> list[
 
     Returns
     -------
-    One row a task and rank: ``part``, ``direction``, ``rank``, ``errors`` (those that count), ``share``, ``chance``,
+    One row a task and rank: ``part``, ``direction``, ``rank``, ``errors`` (that count), ``share``, ``chance``,
     ``low``, ``high``.
     """
     rows = []
