@@ -66,7 +66,7 @@ def align(
 ) -> Aligned:
     """Return the projections of ``start`` trained further by ``recipe``; ``start`` is left as it is.
 
-    Each step draws one item of every training species in each modality that the recipe's weights call for, and
+    Each step draws ``items_per_species`` pairs of every training species for each term of the loss, and
     ``names_batch`` classes of each classifier. AdamW on a cosine schedule. The same seed gives the same result on
     one machine.
     """
@@ -118,10 +118,11 @@ def _terms(
 
     def pair(first: Modality, second: Modality) -> torch.Tensor:
         ours, theirs = data.items[first], data.items[second]
-        species = ours.present[torch.isin(ours.present, theirs.present)]
+        species = ours.present[torch.isin(ours.present, theirs.present)].repeat(recipe.items_per_species)
         a = embed(first, ours.draw(species, generator))
         b = embed(second, theirs.draw(species, generator))
-        return info_nce(a, b, scale, torch.eye(len(species)))
+        same = species[:, None] == species[None] if recipe.positives == "species" else torch.eye(len(species))
+        return info_nce(a, b, scale, same.float())
 
     def names(modality: Modality) -> torch.Tensor:
         rows, texts = data.classes[modality], data.class_names[modality]
