@@ -22,18 +22,19 @@ ACCEPTED = "wav, aiff, flac, mp3, ogg (vorbis, opus), m4a and aac"
 _BLOCK = 1 << 16  # samples decoded at a time
 _SOUNDFILE_FORMATS = {"WAV": "wav", "WAVEX": "wav", "RF64": "wav", "AIFF": "aiff", "FLAC": "flac", "MP3": "mp3"}
 _AV_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,aac"  # none that names further files or addresses, as playlists do
-# Vorbis needs the block before the first one wanted, of at most 8192 samples; libsndfile leaves it out after a seek.
+# Vorbis needs the block before the first one wanted, at most 8192 samples; after a seek libsndfile lacks it.
 _VORBIS_PREROLL = 1 << 14
 # AAC overlaps two frames of 1024 or 2048 samples, and spectral band replication looks further back.
 _AV_PREROLL = 1 << 13
 
 
 class Reader(Protocol):
-    """An open sound file."""
+    """An open sound file; `frames` is its length in samples, and `states_length` whether it says so itself."""
 
     sample_rate: int
     channels: int
     frames: int
+    states_length: bool
     format: str
     warnings: tuple[str, ...]
 
@@ -72,6 +73,7 @@ class _SoundfileReader:
         self.sample_rate: int = self.file.samplerate
         self.channels: int = self.file.channels
         self.frames: int = self.file.frames
+        self.states_length = True
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
         import soundfile
@@ -193,19 +195,29 @@ class _AvReader:
         self.channels: int = self.stream.codec_context.layout.nb_channels
         self.seeks = self.container.format.name != "aac"  # in ADTS a seek goes by guessed bit rate
         stated = self.stream.duration if self.seeks else None
-        self.frames: int = self._samples(stated) if stated else self._count()
+        self.states_length = stated is not None
+        self.frames: int = self._count() if stated is None else self._samples(stated)
 
     def _samples(self, time: int) -> int:
         return round(time * self.stream.time_base * self.sample_rate)
 
     def _count(self) -> int:
-        """Return the samples that the packets state, without decoding them."""
+        """Return the samples that the packets would hold, without decoding them."""
         last = 0
-        for packet in self.container.demux(self.stream):
+        for packet in self._packets():
             if packet.pts is not None and packet.duration:
                 last = max(last, self._samples(packet.pts + packet.duration))
         self.container.seek(0, stream=self.stream)
         return last
+
+    def _packets(self) -> Iterator[Any]:
+        """Yield packets, the flushing one last, up to the end or to where nothing more can be told apart."""
+        import av
+
+        try:
+            yield from self.container.demux(self.stream)
+        except av.FFmpegError:
+            return
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
         import av
@@ -216,7 +228,7 @@ class _AvReader:
             self.container.seek(int(first / self.sample_rate / self.stream.time_base), stream=self.stream)
         position: int | None = None
         failed: av.FFmpegError | None = None
-        for packet in self.container.demux(self.stream):
+        for packet in self._packets():
             if packet.pts is not None and self._samples(packet.pts + (packet.duration or 0)) < first:
                 continue
             try:
@@ -274,6 +286,7 @@ def _open_av(path: Path, *, known: bool, warnings: tuple[str, ...]) -> Iterator[
         if not container.streams.audio:
             raise MediaError("not-audio", f"{path}: a film or picture without sound")
         stream = container.streams.audio[0]
-        if not stream.codec_context.sample_rate:
-            raise MediaError("undecodable", f"{path}: its sound states no sample rate")
+        codec = stream.codec_context
+        if codec is None or not codec.sample_rate or not codec.layout.nb_channels or not stream.time_base:
+            raise MediaError("undecodable", f"{path}: its sound states no known codec, sample rate or channels")
         yield _AvReader(path, container, stream, stream.codec_context.name, warnings)

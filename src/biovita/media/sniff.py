@@ -82,7 +82,8 @@ def read_head(path: Path) -> bytes:
     Raises
     ------
     MediaError
-        ``missing`` where there is no such file, ``empty`` where it has no bytes.
+        ``missing`` where there is no such file, ``empty`` where it has no bytes,
+        ``unreadable`` where the system does not let us read it.
     """
     try:
         with path.open("rb") as file:
@@ -91,6 +92,8 @@ def read_head(path: Path) -> bytes:
         raise MediaError("missing", f"{path}: there is no such file") from None
     except IsADirectoryError:
         raise MediaError("missing", f"{path}: is a directory, not a file") from None
+    except OSError as error:
+        raise MediaError("unreadable", f"{path}: cannot be read: {error.strerror}") from None
     if not head:
         raise MediaError("empty", f"{path}: the file has no bytes")
     return head
