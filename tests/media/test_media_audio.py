@@ -164,7 +164,7 @@ def test_spans_outside_are_refused(tmp_path: Path, start: float, end: float | No
     path = write_sound(tmp_path / "one.wav", song(1, 8000), 8000)
     with pytest.raises(MediaError, match=r"lasts 1\.000 s") as caught:
         read_clip(path, start, end)
-    assert caught.value.reason == "outside"
+    assert caught.value.reason == "span-outside"
 
 
 # --- files that cannot be used, told apart

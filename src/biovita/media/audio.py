@@ -106,7 +106,7 @@ def read_clip(
     Raises
     ------
     MediaError
-        ``outside`` where the span is empty or not within the file, else as `probe_audio`, without ``silent``.
+        ``span-outside`` where the span is empty or not within the file, else as `probe_audio`, without ``silent``.
     """
     path = Path(path)
     with open_sound(path) as reader:
@@ -115,7 +115,7 @@ def read_clip(
         if not 0 <= start < stop <= reader.frames:
             until = "the end" if end_s is None else f"{end_s:g} s"
             raise MediaError(
-                "outside",
+                "span-outside",
                 f"{path}: {start_s:g} s to {until} is not a span of this file, which lasts "
                 f"{reader.frames / rate:.3f} s",
             )
