@@ -17,6 +17,7 @@ __all__ = ["sinc_resample"]
 _CROSSINGS = 6
 _ROLLOFF = 0.99
 _LARGEST_BANK = 2**22  # weights; past that each output sample computes its own
+_FEWEST_PHASES = 32  # outputs a span: a product with fewer columns is slower than one with needless zeros
 _OUTPUTS = 2**16  # of those, at a time
 
 
@@ -39,9 +40,9 @@ def sinc_resample(waveforms: torch.Tensor, rate: int, wanted: int) -> torch.Tens
     rate, wanted = int(rate) // common, int(wanted) // common
     length = math.ceil(waveforms.shape[-1] * wanted / rate)
     flat = waveforms.reshape(-1, waveforms.shape[-1])
-    reach = _reach(rate, wanted)
-    if wanted * (2 * reach + rate) <= _LARGEST_BANK:
-        resampled = _by_bank(flat, rate, wanted)
+    if wanted * (2 * _reach(rate, wanted) + rate) <= _LARGEST_BANK:
+        repeats = max(1, _FEWEST_PHASES // wanted)
+        resampled = _by_bank(flat, rate * repeats, wanted * repeats)
     else:
         resampled = _by_gathering(flat, rate, wanted, length)
     return resampled[:, :length].reshape(*waveforms.shape[:-1], length)
