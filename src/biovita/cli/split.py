@@ -11,7 +11,14 @@ from cyclopts import Parameter
 __all__ = ["split"]
 
 
-def split(dataset: Path, *, unseen: int, seed: int = 0, held_out: float = 0.2, json_: Annotated[bool, Parameter(name="--json", negative=())] = False) -> None:
+def split(
+    dataset: Path,
+    *,
+    unseen: int,
+    seed: int = 0,
+    held_out: float = 0.2,
+    json_: Annotated[bool, Parameter(name="--json", negative=())] = False,
+) -> None:
     """Divide a dataset into training media, held-out media of the same species, and species held out whole.
 
     Parameters

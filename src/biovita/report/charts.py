@@ -35,7 +35,8 @@ def loss_chart(name: str, values: Sequence[float], index: int) -> dict[str, Any]
     inner_width, inner_height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
     step = inner_width / max(1, len(values) - 1)
     points = [
-        (_LEFT + step * place, _TOP + inner_height * (1 - (value - low) / span)) for place, value in enumerate(values)
+        (_LEFT + step * place, _TOP + inner_height * (1 - (value - low) / span))
+        for place, value in enumerate(values)
     ]
     return {
         "id": f"loss-{index}",

@@ -77,7 +77,9 @@ def render(run: Run, numbers: Mapping[str, Any], text: str) -> str:
         classes=_classes(numbers, parts[0]) if parts else [],
         misses=[row for row in numbers["near_misses"] if parts and row["part"] == parts[0]],
         losses=[loss_chart(name, values, index) for index, (name, values) in enumerate(run.losses.items())],
-        examples={d: [e for e in shown if e.direction == d] for d in DIRECTIONS if any(e.direction == d for e in shown)},
+        examples={
+            d: [e for e in shown if e.direction == d] for d in DIRECTIONS if any(e.direction == d for e in shown)
+        },
         credits=_credits(shown),
         left_out=_left_out(numbers["left_out"]),
         rejected=_rejected(run),
@@ -105,7 +107,9 @@ def _headlines(run: Run, numbers: Mapping[str, Any], parts: Sequence[str]) -> di
         ]
         if steps:
             taxa = [
-                row["taxa"] for row in numbers["scores"] if (row["part"], row["level"], row["k"]) == (part, "species", 1)
+                row["taxa"]
+                for row in numbers["scores"]
+                if (row["part"], row["level"], row["k"]) == (part, "species", 1)
             ]
             return {"part": part, "steps": steps, "last": steps[-1], "taxa": max(taxa)}
     return None
@@ -119,7 +123,9 @@ def _panel(numbers: Mapping[str, Any], part: str, k: int, stages: Sequence[Mappi
     for level in LEVELS:
         lines = []
         for direction in DIRECTIONS:
-            mine = {row["stage"]: row for row in rows if (row["level"], row["direction"]) == (level.value, direction)}
+            mine = {
+                row["stage"]: row for row in rows if (row["level"], row["direction"]) == (level.value, direction)
+            }
             if mine:
                 final = mine[stages[-1]["key"]]
                 lines.append({"direction": direction, "final": final, "marks": _marks(mine, stages)})
@@ -190,7 +196,11 @@ def _left_out(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _rejected(run: Run) -> dict[str, Any]:
     rows = run.dataset.rejected.to_pylist() if run.dataset is not None else []
-    return {"total": len(rows), "rows": rows[:_LISTED], "reasons": Counter(r["reason"] for r in rows).most_common()}
+    return {
+        "total": len(rows),
+        "rows": rows[:_LISTED],
+        "reasons": Counter(r["reason"] for r in rows).most_common(),
+    }
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -38,7 +38,9 @@ def results(run: Run) -> dict[str, Any]:
         "losses": {name: [float(value) for value in values] for name, values in run.losses.items()},
         "scores": [row for stage, scores in run.scores.items() for row in scores.rows(stage, seed=run.seed)],
         "mrr": [
-            row for stage, scores in run.scores.items() for row in scores.reciprocal_rank_rows(stage, seed=run.seed)
+            row
+            for stage, scores in run.scores.items()
+            for row in scores.reciprocal_rank_rows(stage, seed=run.seed)
         ],
         "by_class": by_class(benchmark, run.final, seed=run.seed),
         "near_misses": near_misses(benchmark, run.final, seed=run.seed),
