@@ -47,16 +47,19 @@ class DarwinCore(StreamedSource):
 
     def items(self) -> Iterator[Mapping[str, Any] | Rejected]:
         """Yield a record for each medium, in the order of the core, then what belongs to no row of the core."""
-        with open_archive(self.path) as archive, tempfile.TemporaryDirectory() as scratch:
-            with closing(sqlite3.connect(Path(scratch) / "media.sqlite")) as store:
-                yield from _store_media(archive, store)
-                core = archive.meta.core
-                for row in archive.rows(core):
-                    if isinstance(row, RowError):
-                        yield _rejected(row, core)
-                    else:
-                        yield from _of_row(row, core, store)
-                yield from _orphans(store)
+        with (
+            open_archive(self.path) as archive,
+            tempfile.TemporaryDirectory() as scratch,
+            closing(sqlite3.connect(Path(scratch) / "media.sqlite")) as store,
+        ):
+            yield from _store_media(archive, store)
+            core = archive.meta.core
+            for row in archive.rows(core):
+                if isinstance(row, RowError):
+                    yield _rejected(row, core)
+                else:
+                    yield from _of_row(row, core, store)
+            yield from _orphans(store)
 
 
 def _store_media(archive: Archive, store: sqlite3.Connection) -> Iterator[Rejected]:
@@ -121,7 +124,8 @@ def _of_row(row: Row, core: DataFile, store: sqlite3.Connection) -> Iterator[Map
     else:
         shared = _shared(terms, name, row_id)
         for number, (where, line, medium) in enumerate(media, start=1):
-            yield _record(shared, terms, medium, where, line, f"{row_id}/{number}")
+            place = {"file": where, "row": line, "source_id": f"{row_id}/{number}"}
+            yield _record(shared, terms, medium, place)
 
 
 _LOWER = {
@@ -159,8 +163,9 @@ def _parts_of_date(terms: Terms) -> str | None:
 
 
 def _record(
-    shared: Mapping[str, Any], terms: Terms, medium: Terms, file: str, line: int, source_id: str
+    shared: Mapping[str, Any], terms: Terms, medium: Terms, place: Mapping[str, Any]
 ) -> Mapping[str, Any] | Rejected:
+    file, line = place["file"], place["row"]
     given = medium.get("accessURI") or medium.get("identifier") or ""
     address = web_address(given)
     if address is None:
@@ -170,19 +175,19 @@ def _record(
     if modality is None:
         detail = f"type {medium.get('type')!r}, format {medium.get('format')!r}: neither a sound nor a photograph"
         return Rejected("unknown", file, line, "no-sound-or-photograph", detail, shared["name"], address)
-    stated = _first(medium, "license", "UsageTerms", "rights") or _first(terms, "license", "rights", "accessRights")
+    stated = _first(medium, "license", "UsageTerms", "rights") or _first(
+        terms, "license", "rights", "accessRights"
+    )
     return {
         **shared,
         "modality": modality.value,
-        "source_id": source_id,
+        **place,
         "url": address,
         "license": normalise_license(stated),
         "license_given": stated,
         "attribution": _first(medium, "rightsHolder", "Owner", "creator")
         or _first(terms, "rightsHolder", "recordedBy", "institutionCode"),
         "observer": shared["observer"] or text(medium.get("creator")),
-        "file": file,
-        "row": line,
     }
 
 

@@ -96,14 +96,11 @@ class Archive:
     ----------
     root
         Directory within the archive that its files lie in; empty where they lie at the top.
-    simple
-        Whether it is a lone table without a meta file, as GBIF's simple downloads are.
     """
 
     path: Path
     meta: Meta
     root: str
-    simple: bool
     members: _Members
 
     def rows(self, file: DataFile) -> Iterator[Row | RowError]:
@@ -151,7 +148,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
         if path.suffix.lower() not in {".csv", ".tsv", ".txt"}:
             raise DatasetError(f"{path}: is neither a ZIP file nor a table (.csv, .tsv, .txt)")
         members = _FolderMembers(path.parent)
-        yield Archive(path, Meta(_simple(path, members, path.name)), "", True, members)
+        yield Archive(path, Meta(_simple(path, members, path.name)), "", members)
     else:
         raise DatasetError(f"{path}: there is no such file or directory")
 
@@ -165,15 +162,16 @@ def _archive(path: Path, members: _Members) -> Archive:
             content = stream.read(MAX_META_BYTES + 1)
         if len(content) > MAX_META_BYTES:
             raise DatasetError(f"{path}: {metas[0]} is larger than {MAX_META_BYTES} bytes")
-        return Archive(path, parse_meta(content, f"{path}: {metas[0]}"), root, False, members)
+        return Archive(path, parse_meta(content, f"{path}: {metas[0]}"), root, members)
     tables = [name for name in names if name.lower().endswith((".csv", ".txt", ".tsv"))]
     others = [name for name in names if name not in tables and PurePosixPath(name).name.lower() != "eml.xml"]
     if len(tables) != 1 or others:
         found = ", ".join(sorted(names)[:5]) or "nothing"
         raise DatasetError(
-            f"{path}: has no meta.xml, so it has to hold one table and at most an EML.xml beside it; it holds {found}"
+            f"{path}: has no meta.xml, so it has to hold one table and at most an EML.xml beside it; "
+            f"it holds {found}"
         )
-    return Archive(path, Meta(_simple(path, members, tables[0])), "", True, members)
+    return Archive(path, Meta(_simple(path, members, tables[0])), "", members)
 
 
 def _simple(path: Path, members: _Members, name: str) -> DataFile:
@@ -243,15 +241,13 @@ def _split(lines: Iterator[tuple[int, str]], file: DataFile) -> Iterator[tuple[i
         return
     if len(file.delimiter) != 1 or len(file.quote) != 1:
         raise DatasetError(
-            f"{file.locations[0]}: enclosed fields need a separator and a quote of one character each, and meta.xml "
-            f"gives {file.delimiter!r} and {file.quote!r}"
+            f"{file.locations[0]}: enclosed fields need a separator and a quote of one character each, "
+            f"and meta.xml gives {file.delimiter!r} and {file.quote!r}"
         )
     yield from _quoted(body, file)
 
 
-def _quoted(
-    body: Iterator[tuple[int, str]], file: DataFile
-) -> Iterator[tuple[int, list[str] | RowError]]:
+def _quoted(body: Iterator[tuple[int, str]], file: DataFile) -> Iterator[tuple[int, list[str] | RowError]]:
     """Join the lines of fields that hold line ends, and take rows apart; a quote within a field is doubled."""
     waiting: deque[tuple[int, str]] = deque()  # lines looked at already
     while line := waiting.popleft() if waiting else next(body, None):
@@ -278,13 +274,13 @@ def _is_open(text: str, file: DataFile) -> bool:
     """Return whether the last field of a row begins with a quote that nothing closes yet."""
     if text.count(file.quote) % 2 == 0:
         return False
-    inside, start = False, True
+    inside, may_open = False, True  # a quote opens at the start of a field, or right after one that closed
     for char in text:
-        if char == file.quote and (inside or start):
+        if char == file.quote and (inside or may_open):
             inside = not inside
-            start = False
+            may_open = not inside
         elif not inside:
-            start = char == file.delimiter
+            may_open = char == file.delimiter
     return inside
 
 

@@ -90,10 +90,10 @@ def parse_meta(content: bytes, where: str) -> Meta:
     root = _parse_xml(content, where)
     cores = [node for node in root if _local(node) == "core"]
     if _local(root) != "archive" or len(cores) != 1:
-        raise DatasetError(f"{where}: expected <archive> with one <core>, found <{_local(root)}> with {len(cores)}")
-    extensions = tuple(
-        _data_file(node, where, "coreid") for node in root.iter() if _local(node) == "extension"
-    )
+        raise DatasetError(
+            f"{where}: expected <archive> with one <core>, found <{_local(root)}> with {len(cores)}"
+        )
+    extensions = tuple(_data_file(node, where, "coreid") for node in root.iter() if _local(node) == "extension")
     core = _data_file(cores[0], where, "id")
     if extensions and core.id_index is None:
         raise DatasetError(f"{where}: the core has extensions and no <id>")

@@ -15,7 +15,9 @@ _EMPTY = {"", "NA", "NULL", "None", "\\N"}
 _DATE = re.compile(r"^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?![\d-])")
 _TIME = re.compile(r"^\s*(\d{1,2}):(\d{2})(?::(\d{2}))?")
 _EXTENSIONS = {
-    **dict.fromkeys((".wav", ".mp3", ".m4a", ".aac", ".ogg", ".oga", ".opus", ".flac", ".aif", ".aiff"), Modality.AUDIO),
+    **dict.fromkeys(
+        (".wav", ".mp3", ".m4a", ".aac", ".ogg", ".oga", ".opus", ".flac", ".aif", ".aiff"), Modality.AUDIO
+    ),
     **dict.fromkeys((".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff"), Modality.IMAGE),
 }
 _TYPES = {"sound": Modality.AUDIO, "audio": Modality.AUDIO, "stillimage": Modality.IMAGE, "image": Modality.IMAGE}
