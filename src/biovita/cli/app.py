@@ -19,7 +19,7 @@ app = cyclopts.App(
 )
 
 # Group, and the module that holds its `app`. Modules import what is heavy inside their commands.
-_GROUPS: tuple[str, ...] = ("data",)
+_GROUPS: tuple[str, ...] = ("data", "embed", "models")
 
 
 def _register() -> None:

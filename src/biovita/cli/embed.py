@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import cyclopts
+from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
     from biovita.embed import EmbedReport, ModalityReport
 
 __all__ = ["app"]
 
-app = cyclopts.App(name="embed", help="Write a vector for each recording, photograph and name of a dataset.")
+app = App(name="embed", help="Write a vector for each recording, photograph and name of a dataset.")
 
 _LISTED = 10  # failures on the screen; failed.parquet has them all
 
@@ -20,18 +23,19 @@ _LISTED = 10  # failures on the screen; failed.parquet has them all
 @app.default
 def embed(
     dataset: Path,
+    /,
     *,
     model: str = "starter",
-    modality: Annotated[list[Literal["audio", "image", "text"]] | None, cyclopts.Parameter(consume_multiple=True)] = None,
+    modality: Annotated[list[Literal["audio", "image", "text"]] | None, Parameter(negative=())] = None,
     device: str = "auto",
     batch_size: int | None = None,
     workers: int | None = None,
-    json: bool = False,
+    json_: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
     """Write a vector for each recording, photograph and name of a dataset.
 
-    What has a vector already is left alone; a run that was stopped goes on where it was. Exits with 1 where a modality
-    ends without any vector.
+    What has a vector already is left alone; a run that was stopped goes on where it was. Exits with 1 where a
+    modality ends without any vector.
 
     Parameters
     ----------
@@ -40,14 +44,14 @@ def embed(
     model
         A name that `biovita models` lists.
     modality
-        audio, image or text, one or several; all of them where none is given.
+        audio, image or text; may be given more than once. All of them where none is given.
     device
         auto, cpu, cuda, cuda:N or mps.
     batch_size
         Items encoded together; by default what suits the tower.
     workers
         Threads that decode; by default one a core.
-    json
+    json_
         Print the report as JSON.
     """
     from biovita.dataset import Dataset, Modality
@@ -61,32 +65,25 @@ def embed(
         batch_size=batch_size,
         workers=workers,
     )
-    if json:
-        _print_json(report)
-    else:
-        _print_text(report)
+    sys.stdout.write((_as_json(report) if json_ else _as_text(report)) + "\n")
     return int(any(part.failed and not part.new + part.kept for part in report.parts))
 
 
-def _print_json(report: EmbedReport) -> None:
-    import json
-    from dataclasses import asdict
-
+def _as_json(report: EmbedReport) -> str:
     parts = [{**asdict(part), "rate": part.rate} for part in report.parts]
-    print(json.dumps({"model": report.model, "path": str(report.path), "parts": parts}, indent=2))  # noqa: T201
+    return json.dumps(
+        {"model": report.model, "path": str(report.path), "parts": parts}, ensure_ascii=False, indent=2
+    )
 
 
-def _print_text(report: EmbedReport) -> None:
-    for part in report.parts:
-        print(_line(part))  # noqa: T201
-    for failure in report.failed[:_LISTED]:
-        print(f"  {failure.id}: {failure.reason}: {failure.detail}")  # noqa: T201
-    if more := len(report.failed) - _LISTED:
-        if more > 0:
-            print(f"  and {more} more")  # noqa: T201
+def _as_text(report: EmbedReport) -> str:
+    lines = [_line(part) for part in report.parts]
+    lines += [f"  {failure.id}: {failure.reason}: {failure.detail}" for failure in report.failed[:_LISTED]]
+    if len(report.failed) > _LISTED:
+        lines.append(f"  and {len(report.failed) - _LISTED} more")
     if report.failed:
-        print(f"The failed items are listed in {report.path / 'failed.parquet'}")  # noqa: T201
-    print(report.path)  # noqa: T201
+        lines.append(f"The failed items are listed in {report.path / 'failed.parquet'}")
+    return "\n".join([*lines, f"embeddings: {report.path}"])
 
 
 def _line(part: ModalityReport) -> str:

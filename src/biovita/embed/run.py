@@ -242,7 +242,7 @@ class _Run:
         if not rows:
             return
         vectors = tower.encode(arrays)
-        assert vectors.shape == (len(rows), self.info.dim)  # noqa: S101 - a tower's promise
+        assert vectors.shape == (len(rows), self.info.dim)
         finite = np.isfinite(vectors).all(axis=1)
         for at in np.flatnonzero(~finite):
             detail = f"{self.info.name} gave a vector with NaN or infinity"
