@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from biovita.cli.split import split
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -22,6 +24,7 @@ __all__ = ["app", "import_app"]
 app = App(name="data", help="Make, show and check datasets.")
 import_app = App(name="import", help="Make a dataset of records that are there already.")
 app.command(import_app)
+app.command(split)
 
 _SHOWN = 10  # notes and licences on the screen; --json has all
 
