@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 __all__ = ["split"]
 
 
-def split(dataset: Path, *, unseen: int, seed: int = 0, held_out: float = 0.2, as_json: bool = False) -> None:
+def split(
+    dataset: Path,
+    /,
+    *,
+    unseen: int,
+    seed: int = 0,
+    held_out: float = 0.2,
+    as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
+) -> None:
     """Divide a dataset into training media, held-out media of the same species, and species held out whole.
 
     Parameters

@@ -67,7 +67,7 @@ def check(dataset: Dataset, *, hashes: bool = False) -> list[Problem]:
         problems.extend(_absent_values(name, tables[name]))
     broken = {problem.table for problem in problems if problem.code == "schema"}
     problems.extend(_counts(dataset, tables, broken))
-    rows = {name: table.to_pylist() for name, table in tables.items() if name not in {"rejected"}}
+    rows = {name: table.to_pylist() for name, table in tables.items() if name != "rejected"}
     known = {row["taxon_id"] for row in rows["taxa"]}
     problems.extend(_taxa(rows["taxa"]))
     problems.extend(_traits(rows["traits"], known))
