@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from functools import cache
 
 import cyclopts
 
@@ -22,6 +23,7 @@ app = cyclopts.App(
 _GROUPS: tuple[str, ...] = ("data",)
 
 
+@cache
 def _register() -> None:
     from importlib import import_module
 

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -132,7 +132,11 @@ def new_directory(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """
     if path.exists() and not replace and (not path.is_dir() or any(path.iterdir())):
         raise DatasetError(f"{path} already exists. Choose another place, or give --overwrite to replace it")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    absent = [parent for parent in path.parents if not parent.exists()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise DatasetError(f"{path} cannot be made: {error.filename} is not a directory") from None
     scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         scratch.chmod(0o755)
@@ -146,6 +150,9 @@ def new_directory(path: Path, *, replace: bool = False) -> Iterator[Path]:
             scratch.rename(path)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
+        for parent in absent:
+            with suppress(OSError):  # someone else may have put something there
+                parent.rmdir()
         raise
 
 
