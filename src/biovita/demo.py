@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from biovita.bench import Benchmark, Headline, Scores, build_benchmark, headline, score_benchmark
+from biovita.bench import Headline, Scores, build_benchmark, headline, score_benchmark
 from biovita.dataset import Dataset, Modality
 from biovita.dataset.split import split_dataset
 from biovita.embed import Vectors, embed, read_vectors

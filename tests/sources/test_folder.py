@@ -205,8 +205,10 @@ def test_numbers_dates_and_places(src: Path, run: Callable[..., tuple[ImportRepo
         "duration_s is 'ten', which is not a number",
     ]
     assert report.notes == (
-        "audio.csv: recorded_at is left empty where it is not ISO 8601 (such as 2019-05-03T06:15), 1 of 6 rows; the "
-        "first is '03/05/2019' in line 3",
+        (
+            "audio.csv: recorded_at is left empty where it is not ISO 8601 (such as 2019-05-03T06:15), 1 of 6 rows; the "
+            "first is '03/05/2019' in line 3"
+        ),
     )
 
 
@@ -299,7 +301,7 @@ def test_separators_and_byte_order_marks(
     rows = [("audio/Pica_pica_0.wav", "Pica pica", "Élster; crow, black|white\tbird")]
     header = ("file", "scientific_name", "common_name")
     write_rows(src / "audio.csv", rows, header, delimiter=delimiter, encoding=encoding)
-    report, dataset = run()
+    report, _dataset = run()
     assert (report.audio, report.rejected) == (1, 0)
     assert "Élster; crow, black|white\tbird" in report.notes[0]
 

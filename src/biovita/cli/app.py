@@ -17,10 +17,18 @@ app = cyclopts.App(
     help="Recordings, photographs and names of animals in one vector space.",
     version=__version__,
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 
 # Group, and the module that holds its `app`. Modules import what is heavy inside their commands.
-_GROUPS: tuple[str, ...] = ("data",)
+_GROUPS: tuple[str, ...] = (
+    "data",
+    "demo",
+    "embed",
+    "models",
+    "taxonomy",
+    "train",
+)
 
 
 @cache

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import cyclopts
+from cyclopts import App, Parameter
 
-app = cyclopts.App(name="demo", help="From recordings and photographs to a report.")
+app = App(name="demo", help="From recordings and photographs to a report.")
 
 
 @app.default
@@ -20,7 +20,7 @@ def demo(
     seed: int = 0,
     unseen: int | None = None,
     device: str = "auto",
-    as_json: Annotated[bool, cyclopts.Parameter(name="--json")] = False,
+    json_: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
     """Go from a folder of recordings and photographs to a model, its scores and a report.
 
@@ -36,7 +36,7 @@ def demo(
         Species to hold out whole. Default: a quarter of those with both modalities, at most 40.
     device
         auto, cpu, cuda, cuda:1 or mps.
-    as_json
+    json_
         Print the headline and the places as JSON.
     """
     from biovita.demo import demo as run
@@ -46,7 +46,7 @@ def demo(
         sys.stderr.flush()
 
     result = run(data, out, seed=seed, unseen=unseen, device=device, say=say)
-    if as_json:
+    if json_:
         headlines = [
             {"stage": stage, "k": k, "accuracy": h.accuracy, "chance": h.chance, "times_chance": h.times_chance}
             for (stage, k), h in sorted(result.headlines.items())
@@ -56,5 +56,5 @@ def demo(
             json.dumps({"unseen_species": headlines, **places, "seconds": dict(result.seconds)}, indent=2) + "\n"
         )
     else:
-        sys.stdout.write(f"report: {result.report}\n")
+        print(f"report: {result.report}")
     return 0

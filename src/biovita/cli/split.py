@@ -18,7 +18,7 @@ def split(
     unseen: int,
     seed: int = 0,
     held_out: float = 0.2,
-    as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
+    json_: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> None:
     """Divide a dataset into training media, held-out media of the same species, and species held out whole.
 
@@ -32,7 +32,7 @@ def split(
         The same seed gives the same split.
     held_out
         Share of the other species' recordings and photographs to hold out.
-    as_json
+    json_
         Print the counts as JSON.
     """
     from rich.console import Console
@@ -42,7 +42,7 @@ def split(
 
     report = split_dataset(Dataset.open(dataset), unseen=unseen, seed=seed, held_out=held_out)
     console = Console()
-    if as_json:
+    if json_:
         console.print_json(json.dumps({**report.as_toml(), "unseen": list(report.unseen)}))
     else:
         for line in report.lines():

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import cyclopts
+from cyclopts import App, Parameter
 
 from biovita.errors import BiovitaError
 
-app = cyclopts.App(name="train", help="Train the projections of frozen towers on a split and embedded dataset.")
+app = App(name="train", help="Train the projections of frozen towers on a split and embedded dataset.")
 
 
 @app.default
@@ -22,12 +22,12 @@ def train(
     data: Path | None = None,
     out: Path | None = None,
     start: Path | None = None,
-    settings: Annotated[tuple[str, ...], cyclopts.Parameter(name="--set", consume_multiple=True)] = (),
+    settings: Annotated[tuple[str, ...], Parameter(name="--set", consume_multiple=True)] = (),
     device: str = "auto",
     overwrite: bool = False,
-    listing: Annotated[bool, cyclopts.Parameter(name="--list")] = False,
-    shown: Annotated[bool, cyclopts.Parameter(name="--print")] = False,
-    as_json: Annotated[bool, cyclopts.Parameter(name="--json")] = False,
+    listing: Annotated[bool, Parameter(name="--list")] = False,
+    shown: Annotated[bool, Parameter(name="--print")] = False,
+    json_: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
     """Train by a recipe and write a model directory.
 
@@ -51,7 +51,7 @@ def train(
         List the recipes and stop.
     shown
         Print the recipe with its settings as JSON and stop.
-    as_json
+    json_
         Print the result as JSON.
     """
     from biovita.dataset import Dataset
@@ -72,7 +72,7 @@ def train(
     if data is None or out is None:
         raise BiovitaError(f"biovita train {recipe} needs --data DATASET and --out MODEL")
     report = run(chosen, Dataset.open(data), out, start=start, device=device, overwrite=overwrite)
-    if as_json:
+    if json_:
         result = {"model": str(report.model), "first_loss": report.first_loss, "last_loss": report.last_loss}
         sys.stdout.write(json.dumps(result) + "\n")
     else:

@@ -71,8 +71,18 @@ class Dataset:
             raise DatasetError(f"{self.path}/dataset.toml cannot be read: {error}") from error
 
     def table(self, name: str) -> pa.Table:
-        """Return one of the tables in `TABLES`, as its schema says; an absent one is empty."""
-        schema = TABLES[name]
+        """Return one of the tables in `TABLES`, as its schema says; an absent one is empty.
+
+        Raises
+        ------
+        DatasetError
+            Where the file is not Parquet, lacks a column, or holds in one what the schema does not allow.
+        """
+        return self._as(name, self.loose_table(name), TABLES[name])
+
+    def loose_table(self, name: str) -> pa.Table:
+        """Return a table like `table`, but with empty values also where none may be: for `biovita.dataset.check`."""
+        schema = pa.schema([field.with_nullable(nullable=True) for field in TABLES[name]])
         file = self.path / f"{name}.parquet"
         if not file.is_file():
             return schema.empty_table()
@@ -83,7 +93,13 @@ class Dataset:
         missing = [column for column in schema.names if column not in table.column_names]
         if missing:
             raise DatasetError(f"{file} lacks the column(s) {', '.join(missing)}")
-        return table.select(schema.names).cast(schema)
+        return self._as(name, table.select(schema.names), schema)
+
+    def _as(self, name: str, table: pa.Table, schema: pa.Schema) -> pa.Table:
+        try:
+            return table.cast(schema)
+        except (ValueError, pa.ArrowNotImplementedError) as error:  # ArrowInvalid is a ValueError
+            raise DatasetError(f"{self.path / name}.parquet does not hold what it has to: {error}") from error
 
     @cached_property
     def taxonomy(self) -> Taxonomy:

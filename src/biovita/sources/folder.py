@@ -31,10 +31,10 @@ from biovita.dataset import Dataset, Modality, new_directory, write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, REJECTED, taxa_table
 from biovita.errors import DatasetError, MediaError
 from biovita.media import AudioProbe
+from biovita.sources.csv_table import BrokenRow, CsvTable, check_columns, read_csv
 from biovita.sources.inspect import Inspected, inspect_files, map_threads, sha256_of
 from biovita.sources.lineage import merge_taxa
 from biovita.sources.record import FIELDS, REQUIRED, Record, is_iso_8601, parse_record
-from biovita.sources.tables import BrokenRow, CsvTable, check_columns, read_csv
 
 __all__ = ["ImportReport", "import_folder", "is_import_of"]
 

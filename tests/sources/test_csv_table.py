@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biovita.errors import DatasetError
-from biovita.sources.tables import BrokenRow, CsvTable, Row, read_csv
+from biovita.sources.csv_table import BrokenRow, CsvTable, Row, read_csv
 
 FIELDS = ("file", "name", "note")
 
@@ -78,7 +78,7 @@ def test_bytes_that_are_not_utf8(table: Path) -> None:
 
 def test_the_separator_is_that_of_the_needed_columns(table: Path) -> None:
     got = read(table, "file;name;a,b,c,d,e\n1;2;3,4\n")
-    assert got.rows == (Row(2, {"file": "1", "name": "2", "note": None}),)
+    assert got.rows == (Row(2, {"file": "1", "name": "2"}),)
     assert got.ignored == ("a,b,c,d,e",)
     with pytest.raises(DatasetError, match="Columns: file, x"):
         read(table, "file\tx\n1\t2\n")
