@@ -206,8 +206,8 @@ def test_numbers_dates_and_places(src: Path, run: Callable[..., tuple[ImportRepo
     ]
     assert report.notes == (
         (
-            "audio.csv: recorded_at is left empty where it is not ISO 8601 (such as 2019-05-03T06:15), 1 of 6 rows; the "
-            "first is '03/05/2019' in line 3"
+            "audio.csv: recorded_at is left empty where it is not ISO 8601 (such as 2019-05-03T06:15), "
+            "1 of 6 rows; the first is '03/05/2019' in line 3"
         ),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from functools import cache
 
@@ -53,7 +54,8 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}:
             raise
-        _stop(f"{error.strerror}: {error.filename or 'while writing'}", 1)
+        where = error.filename2 or error.filename or "while writing"  # a failed copy names its target second
+        _stop(f"{os.strerror(error.errno)}: {where}", 1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
