@@ -16,7 +16,7 @@ import soundfile
 from biovita.dataset import Dataset
 from biovita.dataset.check import check
 from biovita.errors import DatasetError
-from biovita.sources.folder import ImportReport, import_folder, is_import_of
+from biovita.sources.folder import ImportReport, import_folder
 from biovita.taxonomy import Rank
 from folders import HEADER, SPECIES, append, make_folder, write_image, write_rows
 from mediafiles import HTML, song, write_sound
@@ -382,28 +382,15 @@ def test_an_existing_dataset_is_replaced_only_on_request(
     src: Path, run: Callable[..., tuple[ImportReport, Dataset]]
 ) -> None:
     _, dataset = run()
-    (dataset.path / "embeddings").mkdir()
+    (dataset.path / "embeddings" / "starter").mkdir(parents=True)
+    (dataset.path / "bench").mkdir()
     with pytest.raises(DatasetError, match="already exists"):
         run()
     append(src / "audio.csv", "audio/none.wav,Pica pica,,,,,,,,")
     report, dataset = run(overwrite=True)
     assert report.rejected == 1
-    assert not (dataset.path / "embeddings").exists()
-
-
-def test_is_import_of(src: Path, run: Callable[..., tuple[ImportReport, Dataset]], tmp_path: Path) -> None:
-    out = tmp_path / "ds"
-    assert not is_import_of(out, src)
-    append(src / "audio.csv", "audio/late.wav,Pica pica,,,,,,,,")
-    run()
-    assert is_import_of(out, src)
-    assert not is_import_of(out, make_folder(tmp_path / "other"))
-    write_sound(src / "audio" / "late.wav", song(1, 8000, seed=33), 8000)  # what was rejected can be there now
-    assert not is_import_of(out, src)
-    run(overwrite=True)
-    assert is_import_of(out, src)
-    append(src / "images.csv", "images/none.png,Pica pica,,,,,,,,")
-    assert not is_import_of(out, src)
+    assert (dataset.path / "embeddings" / "starter").is_dir()
+    assert not (dataset.path / "bench").exists()
 
 
 def test_unusual_files_are_used_and_noted(src: Path, run: Callable[..., tuple[ImportReport, Dataset]]) -> None:

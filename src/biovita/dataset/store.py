@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -136,10 +136,11 @@ class Dataset:
 
 
 @contextmanager
-def new_directory(path: Path, *, replace: bool = False) -> Iterator[Path]:
+def new_directory(path: Path, *, replace: bool = False, keep: Sequence[str] = ()) -> Iterator[Path]:
     """Give a temporary directory beside ``path`` that becomes ``path`` when the block ends without an error.
 
-    Whatever stops the block, an exception or Ctrl-C, nothing is left behind and ``path`` is as it was.
+    Whatever stops the block, an exception or Ctrl-C, nothing is left behind and ``path`` is as it was. What ``keep``
+    names is carried over from the directory that is replaced.
 
     Raises
     ------
@@ -154,22 +155,32 @@ def new_directory(path: Path, *, replace: bool = False) -> Iterator[Path]:
     except (FileExistsError, NotADirectoryError) as error:
         raise DatasetError(f"{path} cannot be made: {error.filename} is not a directory") from None
     scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    aside: Path | None = None  # holds the old directory until the new one is in its place
+    kept: list[str] = []
     try:
         scratch.chmod(0o755)
         yield scratch
         if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent)) / path.name
-            path.rename(old)
-            scratch.rename(path)
-            shutil.rmtree(old.parent)
-        else:
-            scratch.rename(path)
+            aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+            path.rename(aside / path.name)
+            for name in keep:
+                if (aside / path.name / name).exists() and not (scratch / name).exists():
+                    (aside / path.name / name).rename(scratch / name)
+                    kept.append(name)
+        scratch.rename(path)
     except BaseException:
+        if aside is not None and not path.exists():
+            for name in kept:
+                (scratch / name).rename(aside / path.name / name)
+            (aside / path.name).rename(path)
         shutil.rmtree(scratch, ignore_errors=True)
         for parent in absent:
             with suppress(OSError):  # someone else may have put something there
                 parent.rmdir()
         raise
+    finally:
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def write_table(table: pa.Table, file: Path) -> None:

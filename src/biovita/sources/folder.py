@@ -16,10 +16,9 @@ What cannot be used goes to ``rejected.parquet``:
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,16 +26,16 @@ from typing import Any
 import pyarrow as pa
 
 from biovita import __version__
-from biovita.dataset import Dataset, Modality, new_directory, write_dataset
+from biovita.dataset import Modality, new_directory, write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, REJECTED, taxa_table
 from biovita.errors import DatasetError, MediaError
 from biovita.media import AudioProbe
 from biovita.sources.csv_table import BrokenRow, CsvTable, check_columns, read_csv
-from biovita.sources.inspect import Inspected, inspect_files, map_threads, sha256_of
+from biovita.sources.inspect import Inspected, inspect_files, map_threads
 from biovita.sources.lineage import merge_taxa
 from biovita.sources.record import FIELDS, REQUIRED, Record, is_iso_8601, parse_record
 
-__all__ = ["ImportReport", "import_folder", "is_import_of"]
+__all__ = ["ImportReport", "import_folder"]
 
 _TABLES: Mapping[Modality, str] = {Modality.AUDIO: "audio.csv", Modality.IMAGE: "images.csv"}
 _NOUNS: Mapping[Modality, str] = {Modality.AUDIO: "recording", Modality.IMAGE: "photograph"}
@@ -117,7 +116,7 @@ def import_folder(
     workers
         Threads that decode; as many as processors where None.
     overwrite
-        Replace the dataset at ``out``.
+        Replace the dataset at ``out``; its embeddings are kept, and those of files that are the same still hold.
 
     Raises
     ------
@@ -130,7 +129,7 @@ def import_folder(
     tables = _read_tables(src, columns)
     _check_place(src, out, overwrite=overwrite)
     intake = _Intake()
-    with new_directory(out, replace=overwrite) as directory:
+    with new_directory(out, replace=overwrite, keep=["embeddings"]) as directory:
         records = [
             record
             for modality, table in tables.items()
@@ -138,7 +137,6 @@ def import_folder(
         ]
         files = list(dict.fromkeys((record.modality, record.path) for record in records))
         inspected = inspect_files(files, workers=workers, progress=progress)
-        content = _content(tables.values(), records, {path: seen.sha256 for (_, path), seen in inspected.items()})
         items = _without_duplicates(intake, _usable(intake, records, inspected))
         for modality in _TABLES:
             _check_any(src, modality, items, intake)
@@ -168,39 +166,13 @@ def import_folder(
             "images": pa.Table.from_pylist(of[Modality.IMAGE], schema=IMAGES),
             "rejected": pa.Table.from_pylist(rejected, schema=REJECTED),
         }
-        write_dataset(directory, written, _info(src, out, columns, report, copy=copy, content=content))
+        write_dataset(directory, written, _info(src, out, columns, report, copy=copy))
     if strict and report.rejected:
         raise DatasetError(
             f"{report.rejected} records were rejected ({_counts(report.reasons)}), and strict was asked for. "
             f"The dataset is written; {out / 'rejected.parquet'} lists them"
         )
     return report
-
-
-def is_import_of(out: str | Path, src: str | Path) -> bool:
-    """Say whether ``out`` is a dataset that `import_folder` made, without options, of ``src`` as it is now.
-
-    Both tables and the bytes of every file they name are compared.
-    """
-    src = Path(src)
-    if not (Path(out) / "dataset.toml").is_file():
-        return False
-    info = Dataset.open(out).info
-    made = info.get("made", {})
-    if made.get("source") != str(src.resolve()) or made.get("biovita") != __version__ or made.get("columns") != {}:
-        return False
-    tables = _read_tables(src, {})
-    records = _all_records(_Intake(), src, tables)
-    paths = list(dict.fromkeys(record.path for record in records))
-    hashes = map_threads(sha256_of, paths, label="Comparing media", progress=False)
-    return made.get("content") == _content(tables.values(), records, dict(zip(paths, hashes, strict=True)))
-
-
-def _content(tables: Iterable[CsvTable], records: Iterable[Record], hashes: Mapping[Path, str]) -> str:
-    """Return a hash of all that an import reads."""
-    parts = [sha256_of(table.path) for table in tables]
-    parts += sorted({f"{record.file}\0{hashes[record.path]}" for record in records})
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _read_tables(src: Path, columns: Mapping[str, str]) -> dict[Modality, CsvTable]:
@@ -234,11 +206,6 @@ def _check_place(src: Path, out: Path, *, overwrite: bool) -> None:
         raise DatasetError(f"{out} is not a dataset (it has no dataset.toml), and is not replaced")
 
 
-def _all_records(intake: _Intake, src: Path, tables: Mapping[Modality, CsvTable]) -> list[Record]:
-    root = src.resolve()
-    return [record for modality, table in tables.items() for record in _records(intake, root, modality, table)]
-
-
 def _records(intake: _Intake, root: Path, modality: Modality, table: CsvTable) -> list[Record]:
     records, odd_dates = [], []
     for row in table.rows:
@@ -264,17 +231,17 @@ def _records(intake: _Intake, root: Path, modality: Modality, table: CsvTable) -
 
 
 def _usable(
-    intake: _Intake, records: Sequence[Record], inspected: Mapping[tuple[Modality, Path], Inspected]
+    intake: _Intake, records: Sequence[Record], inspected: Mapping[tuple[Modality, Path], Inspected | MediaError]
 ) -> list[tuple[Record, dict[str, Any]]]:
     """Return the records whose media hold up, each with its row of a media table; reject the others."""
     usable, noted = [], set()
     for record in records:
-        inspection = inspected[record.modality, record.path]
-        probe = inspection.found
-        if isinstance(probe, MediaError):
-            intake.reject(record, probe.reason, str(probe).removeprefix(f"{record.path}: "))
+        found = inspected[record.modality, record.path]
+        if isinstance(found, MediaError):
+            intake.reject(record, found.reason, str(found).removeprefix(f"{record.path}: "))
             continue
-        row = {**record.columns(), "sha256": inspection.sha256}
+        probe = found.probe
+        row = {**record.columns(), "sha256": found.sha256}
         if isinstance(probe, AudioProbe):
             begin, end = record.span
             start, stop = begin or 0.0, probe.duration_s if end is None else end
@@ -349,9 +316,7 @@ def _copy_media(directory: Path, records: Sequence[Record], *, progress: bool) -
     map_threads(copy, pairs, label="Copying media", progress=progress)
 
 
-def _info(
-    src: Path, out: Path, columns: Mapping[str, str], report: ImportReport, *, copy: bool, content: str
-) -> dict[str, Any]:
+def _info(src: Path, out: Path, columns: Mapping[str, str], report: ImportReport, *, copy: bool) -> dict[str, Any]:
     return {
         "name": out.resolve().name,
         "version": "1",
@@ -359,7 +324,6 @@ def _info(
             "by": "biovita data import folder",
             "biovita": __version__,
             "source": str(src.resolve()),
-            "content": content,
             "copy": copy,
             "columns": dict(columns),
             "rejected": dict(report.reasons),

@@ -99,7 +99,9 @@ class Inaturalist(BaseModel):
     def views(self, connection: duckdb.DuckDBPyConnection, scratch: Path) -> SourceViews:  # noqa: ARG002 - protocol
         """Make views over the tables; taxa and their lineages are read now, the rest when asked for."""
         directory = self._directory()
-        row = connection.execute("select count(*) from duckdb_views() where view_name like 'inat%_records'").fetchone()
+        row = connection.execute(
+            "select count(*) from duckdb_views() where view_name like 'inat%_records'"
+        ).fetchone()
         assert row is not None
         prefix = f"inat{row[0]}"
         files = {table: _file(directory, table) for table in _COLUMNS}
@@ -159,7 +161,7 @@ def _file(directory: Path, table: str) -> Path:
 
 def _header(connection: duckdb.DuckDBPyConnection, file: Path, wanted: dict[str, str]) -> list[str]:
     query = f"select * from read_csv({sql_text(file)}, header = false, delim = '\\n', quote = '', escape = '', "
-    line = connection.execute(query + "columns = {'line': 'VARCHAR'}, auto_detect = false) limit 1").fetchone()  # noqa: S608 - quoted
+    line = connection.execute(query + "columns = {'line': 'VARCHAR'}, auto_detect = false) limit 1").fetchone()
     columns = str(line[0]).rstrip("\r").split("\t") if line else []
     missing = [column for column in wanted if column not in columns]
     if missing:
@@ -194,7 +196,9 @@ def _table_view(connection: duckdb.DuckDBPyConnection, view: str, file: Path, wa
 def _names_table(connection: duckdb.DuckDBPyConnection, prefix: str, vernaculars: Path | None) -> None:
     """Make the table of names; species of a genus share their ancestry, so each is looked up once."""
     above = ", ".join(f"""max(name) filter (rank = '{rank}') as "{rank}\"""" for rank in _RANKS)
-    own = ", ".join(f"""case when t.rank = '{rank}' then t.name else l."{rank}" end as "{rank}\"""" for rank in _RANKS)
+    own = ", ".join(
+        f"""case when t.rank = '{rank}' then t.name else l."{rank}" end as "{rank}\"""" for rank in _RANKS
+    )
     names = f"select null::integer as id, null::varchar as vernacular from {prefix}_taxa where false"
     if vernaculars is not None:
         if not vernaculars.is_file():
@@ -243,4 +247,6 @@ def _rejected_sql(prefix: str, files: dict[str, Path]) -> str:
 def _cast(rows: pa.RecordBatch | None, schema: pa.Schema) -> pa.RecordBatch:
     if rows is None:
         return pa.RecordBatch.from_pylist([], schema=schema)
-    return pa.RecordBatch.from_arrays([rows.column(field.name).cast(field.type) for field in schema], schema=schema)
+    return pa.RecordBatch.from_arrays(
+        [rows.column(field.name).cast(field.type) for field in schema], schema=schema
+    )

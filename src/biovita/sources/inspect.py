@@ -22,9 +22,9 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """A media file: what it holds or why it cannot be used, and the SHA-256 of its bytes where it can be read."""
+    """A usable media file: what it holds, and the SHA-256 of its bytes."""
 
-    found: AudioProbe | ImageProbe | MediaError
+    probe: AudioProbe | ImageProbe
     sha256: str
 
 
@@ -35,31 +35,35 @@ def default_workers() -> int:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hex; nothing where it is not a file that can be read."""
+    """Return the SHA-256 of a file's bytes, in hex.
+
+    Raises
+    ------
+    MediaError
+        ``unreadable`` where the file cannot be read.
+    """
     try:
-        if not path.is_file():
-            return ""
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, ValueError):
-        return ""
+    except OSError as error:
+        raise MediaError("unreadable", f"{path}: cannot be read: {error.strerror}") from None
 
 
 def inspect_files(
     files: Sequence[tuple[Modality, Path]], *, workers: int | None = None, progress: bool = True
-) -> dict[tuple[Modality, Path], Inspected]:
-    """Decode and hash each file."""
+) -> dict[tuple[Modality, Path], Inspected | MediaError]:
+    """Decode and hash each file, and return what it holds or why it cannot be used."""
     probes: Mapping[Modality, Callable[[Path], AudioProbe | ImageProbe]] = {
         Modality.AUDIO: probe_audio,
         Modality.IMAGE: probe_image,
     }
 
-    def inspect(file: tuple[Modality, Path]) -> Inspected:
+    def inspect(file: tuple[Modality, Path]) -> Inspected | MediaError:
         modality, path = file
         try:
             return Inspected(probes[modality](path), sha256_of(path))
         except MediaError as error:
-            return Inspected(error, sha256_of(path))
+            return error
 
     found = map_threads(inspect, files, workers=workers, progress=progress, label="Checking media")
     return dict(zip(files, found, strict=True))

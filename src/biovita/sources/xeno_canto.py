@@ -92,7 +92,9 @@ class XenoCanto(StreamedSource):
             return
         for file, answer in saved_answers(self._answers()):
             if "error" in answer:
-                raise DatasetError(f"{file}: is an error of xeno-canto: {answer['error']}: {answer.get('message', '')}")
+                raise DatasetError(
+                    f"{file}: is an error of xeno-canto: {answer['error']}: {answer.get('message', '')}"
+                )
             if not isinstance(recordings := answer.get("recordings"), list):
                 raise DatasetError(f"{file}: has no recordings; is it an answer of {API}?")
             for number, recording in enumerate(recordings, start=1):
@@ -140,7 +142,9 @@ def _record(recording: Mapping[str, Any], place: Mapping[str, Any]) -> Mapping[s
     elif address is None:
         why = ("no-address", "has no file address; xeno-canto withholds recordings of threatened species")
     if why is not None:
-        return Rejected("audio", place["file"], place["row"], *why, name or None, f"XC{number}" if number else None)
+        return Rejected(
+            "audio", place["file"], place["row"], *why, name or None, f"XC{number}" if number else None
+        )
     latitude, longitude = coordinates(recording.get("lat"), recording.get("lon", recording.get("lng")))
     lineage = _GROUPS.get(str(recording.get("grp", "")).lower(), {})
     recordist = text(recording.get("rec"))
