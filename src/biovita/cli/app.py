@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from functools import cache
 
 import cyclopts
 
@@ -29,6 +30,7 @@ _GROUPS: tuple[str, ...] = (
 )
 
 
+@cache
 def _register() -> None:
     from importlib import import_module
 
