@@ -1,0 +1,1 @@
+"""A simulated fauna: looks, calls, names and ecology that evolved together along one tree."""
