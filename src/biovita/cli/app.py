@@ -19,7 +19,12 @@ app = cyclopts.App(
 )
 
 # Group, and the module that holds its `app`. Modules import what is heavy inside their commands.
-_GROUPS: tuple[str, ...] = ()
+_GROUPS: tuple[str, ...] = (
+    "data",
+    "demo",
+    "taxonomy",
+    "train",
+)
 
 
 def _register() -> None:

@@ -1,1 +1,32 @@
-"""TODO."""
+"""Encoders of one modality each, behind one protocol, and the registry of those that are known."""
+
+from biovita.towers.base import AudioItem, Clip, ImageItem, Sound, Tower, TowerInfo
+from biovita.towers.device import select_device
+from biovita.towers.registry import (
+    MODELS,
+    TOWERS,
+    ModelRow,
+    TowerRow,
+    load_tower,
+    load_towers,
+    model_row,
+    tower_row,
+)
+
+__all__ = [
+    "MODELS",
+    "TOWERS",
+    "AudioItem",
+    "Clip",
+    "ImageItem",
+    "ModelRow",
+    "Sound",
+    "Tower",
+    "TowerInfo",
+    "TowerRow",
+    "load_tower",
+    "load_towers",
+    "model_row",
+    "select_device",
+    "tower_row",
+]

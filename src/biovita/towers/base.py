@@ -54,6 +54,10 @@ class TowerInfo:
         Hub revision, or ``sha256:`` and the hash of the weights file.
     license
         Of the weights; ``notice`` is what a user has to be told, where there is something.
+    preprocessing
+        What `Tower.load` does to an item. Vectors made under another text are not compared with these.
+    size_bytes
+        Of the files that hold the weights; None where it is not known before they are fetched.
     """
 
     name: str
@@ -63,13 +67,24 @@ class TowerInfo:
     revision: str
     license: str
     notice: str | None = None
+    preprocessing: str = ""
+    size_bytes: int | None = None
 
 
 @runtime_checkable
 class Tower(Protocol):
-    """An encoder of one modality. ``load`` works on the CPU and may run in worker threads or processes."""
+    """An encoder of one modality. ``load`` works on the CPU and may run in worker threads or processes.
+
+    Attributes
+    ----------
+    info
+        Its registry row.
+    batch_size
+        How many items to give `encode` at a time, chosen for the device it is on.
+    """
 
     info: TowerInfo
+    batch_size: int
 
     def load(self, item: Any) -> np.ndarray:
         """Return one item decoded and prepared for `encode`.

@@ -1,0 +1,48 @@
+"""``biovita data split``; the `data` group registers it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+__all__ = ["split"]
+
+
+def split(
+    dataset: Path,
+    *,
+    unseen: int,
+    seed: int = 0,
+    held_out: float = 0.2,
+    json_: Annotated[bool, Parameter(name="--json", negative=())] = False,
+) -> None:
+    """Divide a dataset into training media, held-out media of the same species, and species held out whole.
+
+    Parameters
+    ----------
+    dataset
+        The dataset directory; its tables are rewritten with the new split.
+    unseen
+        How many species to hold out whole, in both modalities.
+    seed
+        The same seed gives the same split.
+    held_out
+        Share of the other species' recordings and photographs to hold out.
+    json_
+        Print the counts as JSON.
+    """
+    from rich.console import Console
+
+    from biovita.dataset import Dataset
+    from biovita.dataset.split import split_dataset
+
+    report = split_dataset(Dataset.open(dataset), unseen=unseen, seed=seed, held_out=held_out)
+    console = Console()
+    if json_:
+        console.print_json(json.dumps({**report.as_toml(), "unseen": list(report.unseen)}))
+    else:
+        for line in report.lines():
+            console.print(line, highlight=False)

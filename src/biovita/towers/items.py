@@ -1,0 +1,67 @@
+"""From what a user hands over (a path, a span, an array, an image) to samples and pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from biovita.errors import MediaError
+from biovita.towers.base import AudioItem, Clip, ImageItem, Sound
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["mono_samples", "rgb_image"]
+
+
+def mono_samples(item: AudioItem, sample_rate: int) -> np.ndarray:
+    """Return the mean of an item's channels at ``sample_rate``: ``(samples,)``, float32.
+
+    Raises
+    ------
+    MediaError
+        Where the item cannot be decoded, is empty, or holds numbers that are not finite.
+    """
+    from biovita.media import read_clip, resample
+
+    if isinstance(item, str | Path):
+        item = Clip(Path(item))
+    if isinstance(item, Clip):
+        samples, _ = read_clip(item.path, item.start_s, item.end_s, sample_rate=sample_rate, mono=True)
+        return samples
+    samples = _checked(item)
+    mono = samples if samples.ndim == 1 else samples.mean(axis=1)
+    return resample(np.ascontiguousarray(mono, dtype=np.float32), item.sample_rate, sample_rate)
+
+
+def _checked(sound: Sound) -> np.ndarray:
+    samples = np.asarray(sound.samples)
+    if samples.ndim not in {1, 2} or not np.issubdtype(samples.dtype, np.floating):
+        raise MediaError(
+            "not-samples",
+            f"samples are float, (samples,) or (samples, channels); got {samples.dtype} {samples.shape}",
+        )
+    if samples.size == 0:
+        raise MediaError("empty", "the sound has no samples")
+    if not np.isfinite(samples).all():
+        raise MediaError("not-finite", "the sound holds samples that are NaN or infinite")
+    if sound.sample_rate <= 0:
+        raise MediaError("not-samples", f"the sample rate is {sound.sample_rate} Hz; it has to be positive")
+    return samples
+
+
+def rgb_image(item: ImageItem) -> Image.Image:
+    """Return an item as an RGB picture.
+
+    Raises
+    ------
+    MediaError
+        Where a file cannot be decoded.
+    """
+    from biovita.media import read_image
+
+    if isinstance(item, str | Path):
+        return read_image(Path(item))
+    return item if item.mode == "RGB" else item.convert("RGB")

