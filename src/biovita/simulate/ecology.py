@@ -1,4 +1,4 @@
-"""From what a species inherited to how it lives, and the 34 trait labels that follow from it."""
+"""From what a species inherited to how it lives, and the trait labels that follow from it."""
 
 from __future__ import annotations
 
@@ -9,24 +9,13 @@ import numpy as np
 from biovita.simulate.archetypes import Archetype
 from biovita.simulate.axes import Axis
 from biovita.simulate.evolve import Latent, bounded
+from biovita.traits import LABELS
 
-__all__ = ["HABITATS", "TRAIT_GROUPS", "TRAIT_LABELS", "Ecology", "ecology_of", "traits_of"]
+__all__ = ["HABITATS", "Ecology", "ecology_of", "traits_of"]
 
 HABITATS = ("forest", "shrubland", "grassland", "wetland", "marine", "human-modified")
-
-TRAIT_GROUPS: dict[str, tuple[str, ...]] = {
-    "diet type": (
-        "carnivore", "piscivore", "insectivore", "herbivore", "frugivore", "granivore", "nectarivore", "omnivore",
-    ),
-    "activity pattern": ("diurnal", "nocturnal", "crepuscular"),
-    "locomotion posture": ("flying", "walking", "climbing", "leaping", "swimming"),
-    "lifestyle": ("aerial", "arboreal", "terrestrial", "aquatic"),
-    "habitat": HABITATS,
-    "climatic distribution": ("tropical", "temperate", "polar"),
-    "social behaviour": ("solitary", "group-living"),
-    "migration status": ("sedentary", "partial migrant", "migratory"),
-}  # fmt: skip
-TRAIT_LABELS: tuple[str, ...] = tuple(label for labels in TRAIT_GROUPS.values() for label in labels)
+_ANIMALS = {"carnivore", "piscivore", "insectivore"}
+_MIXED = 0.85  # a second food this near the first, one an animal and one a plant, makes an omnivore
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +24,11 @@ class Ecology:
 
     Attributes
     ----------
-    diets, habitats, activities, climates
-        Its own labels of the group, the main one first.
-    moves
-        Ways of moving, the main one first.
+    activities, moves, habitats, climates
+        Its labels of the group, the main one first.
     """
 
-    diets: tuple[str, ...]
+    diet: str
     activities: tuple[str, ...]
     moves: tuple[str, ...]
     lifestyle: str
@@ -62,8 +49,8 @@ def ecology_of(archetype: Archetype, latent: Latent) -> Ecology:
         food: weight + 0.18 * own[number % 8] + (0.15 * size if food == "carnivore" else 0.0)
         for number, (food, weight) in enumerate(archetype.diet.items())
     }
-    diets = sorted(foods, key=lambda food: -foods[food])
-    kept = [food for food in diets if foods[food] >= 0.75 * foods[diets[0]]]
+    first, second = [*sorted(foods, key=lambda food: -foods[food]), ""][:2]
+    mixed = second and foods[second] > _MIXED * foods[first] and (first in _ANIMALS) != (second in _ANIMALS)
     liking = {
         "forest": 1.0 * cover + 0.1,
         "shrubland": 0.75 - 0.9 * abs(cover + 0.1) - 0.5 * water,
@@ -86,6 +73,11 @@ def ecology_of(archetype: Archetype, latent: Latent) -> Ecology:
         climates = ("temperate",) if cold > -0.05 else ("temperate", "tropical")
     else:
         climates = ("tropical",)
+    moves = list(archetype.moves)
+    if water > 1.3:
+        moves.append("swimming")
+    if cover > 1.4 and archetype.class_ != "Insecta":
+        moves.append("climbing")
     wandering = 0.6 * tempo + 0.5 * cold + 0.3 * float(own[7])
     lifestyle = archetype.lifestyle
     if lifestyle == "arboreal" and cover < -1.1:
@@ -93,22 +85,22 @@ def ecology_of(archetype: Archetype, latent: Latent) -> Ecology:
     elif lifestyle == "terrestrial" and water > 2.0:
         lifestyle = "aquatic"
     return Ecology(
-        diets=tuple(kept),
+        diet="omnivore" if mixed else first,
         activities=activities,
-        moves=archetype.moves,
+        moves=tuple(dict.fromkeys(moves)),
         lifestyle=lifestyle,
         habitats=(habitats[0], *near),
         climates=climates,
         social="group-living" if social > 0.25 else "solitary",
-        migration="migratory" if wandering > 0.75 else "partial migrant" if wandering > 0.25 else "sedentary",
+        migration="migratory" if wandering > 0.75 else "partial-migrant" if wandering > 0.25 else "sedentary",
     )
 
 
 def traits_of(ecology: Ecology) -> dict[str, bool]:
     """Return all 34 labels, true or false: in a simulated fauna none is unknown."""
     own = {
-        *ecology.diets, *ecology.activities, *ecology.moves, ecology.lifestyle, *ecology.habitats, *ecology.climates,
+        ecology.diet, *ecology.activities, *ecology.moves, ecology.lifestyle, *ecology.habitats, *ecology.climates,
         ecology.social, ecology.migration,
     }  # fmt: skip
-    assert own <= set(TRAIT_LABELS), np.setdiff1d(list(own), TRAIT_LABELS)
-    return {label: label in own for label in TRAIT_LABELS}
+    assert own <= set(LABELS), np.setdiff1d(list(own), LABELS)
+    return {label: label in own for label in LABELS}

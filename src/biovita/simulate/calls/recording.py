@@ -14,7 +14,7 @@ from biovita.simulate.voice import Voice
 __all__ = ["SAMPLE_RATE", "Singer", "call", "recording"]
 
 _VARIANTS = 2  # takes of each note of a phrase
-_LEVEL = 0.16  # RMS of the nearest caller while it calls
+_LEVEL = 0.09  # RMS of the nearest caller while it calls
 _FAR_DB_PER_KHZ = 1.1  # what air and leaves take of a high note at full distance
 
 
@@ -87,7 +87,7 @@ def recording(voice: Voice, ecology: Ecology, seconds: float, dialect: int, rng:
     heard = _from_afar(near, habitat, distance)
     ambience = background(habitat, activity, climate, samples, rng)
     level = 10.0 ** (-(rng.uniform(15.0, 25.0)) / 20.0)
-    hiss = rng.standard_normal(samples, dtype=np.float32) * np.float32(0.0006)
+    hiss = rng.standard_normal(samples, dtype=np.float32) * np.float32(0.0002)
     sound = np.float32(_LEVEL * (1.0 - 0.6 * distance)) * heard + np.float32(_LEVEL * level) * ambience + hiss
     peak = float(np.abs(sound).max())
     return sound * np.float32(0.95 / peak) if peak > 0.95 else sound
