@@ -22,6 +22,8 @@ app = cyclopts.App(
 _GROUPS: tuple[str, ...] = (
     "data",
     "demo",
+    "embed",
+    "models",
     "taxonomy",
     "train",
 )
