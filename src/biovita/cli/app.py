@@ -19,7 +19,7 @@ app = cyclopts.App(
 )
 
 # Group, and the module that holds its `app`. Modules import what is heavy inside their commands.
-_GROUPS: tuple[str, ...] = ("taxonomy",)
+_GROUPS: tuple[str, ...] = ("taxonomy", "traits")
 
 
 def _register() -> None:
