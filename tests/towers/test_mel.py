@@ -11,7 +11,9 @@ RATE = 48_000
 
 
 def extractor(truncation: str = "rand_trunc", **options) -> ClapFeatureExtractor:
-    return ClapFeatureExtractor(truncation=truncation, padding="pad", frequency_min=50, frequency_max=14_000, **options)
+    return ClapFeatureExtractor(
+        truncation=truncation, padding="pad", frequency_min=50, frequency_max=14_000, **options
+    )
 
 
 def signals(samples: int) -> dict[str, np.ndarray]:

@@ -55,7 +55,9 @@ def mel_bank(config: MelConfig) -> np.ndarray:
     and O'Shaughnessy (1987), the formula of HTK.
     """
     if config.scale == "htk":
-        mels = np.linspace(*(2595 * np.log10(1 + hz / 700) for hz in (config.low_hz, config.high_hz)), config.bands + 2)
+        mels = np.linspace(
+            *(2595 * np.log10(1 + hz / 700) for hz in (config.low_hz, config.high_hz)), config.bands + 2
+        )
         corners = 700 * (10 ** (mels / 2595) - 1)
     else:
         mels = np.linspace(_slaney_mel(config.low_hz), _slaney_mel(config.high_hz), config.bands + 2)
