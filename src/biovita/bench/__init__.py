@@ -1,1 +1,17 @@
-"""TODO."""
+"""The benchmark: build, release files in and out, score, analyse."""
+
+from biovita.bench.build import build_benchmark
+from biovita.bench.scores import Headline, Scores, TaskScore, headline, score_benchmark
+from biovita.bench.task import Benchmark, LeftOut, Task
+
+__all__ = [
+    "Benchmark",
+    "Headline",
+    "LeftOut",
+    "Scores",
+    "Task",
+    "TaskScore",
+    "build_benchmark",
+    "headline",
+    "score_benchmark",
+]

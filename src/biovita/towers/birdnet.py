@@ -102,7 +102,7 @@ class BirdNET:
         pairs = (line.split("_", 1) for line in lines)
         names = tuple((scientific, common) for scientific, common in pairs)
         weights = self._model.constant(_CLASS_WEIGHTS)
-        assert weights.shape == (len(names), INFO.dim)  # noqa: S101 - the model's hash was checked
+        assert weights.shape == (len(names), INFO.dim)
         return names, weights
 
     def class_bias(self) -> np.ndarray:

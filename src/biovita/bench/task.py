@@ -1,0 +1,159 @@
+"""Tasks and benchmarks: which queries, against which candidate taxa, with which samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from biovita.dataset.schema import Modality, Split
+from biovita.taxonomy import Rank
+
+__all__ = ["DIRECTIONS", "ITEMS", "LEVELS", "PARTS", "Benchmark", "LeftOut", "Task", "modalities_of"]
+
+LEVELS: tuple[Rank, ...] = (Rank.SPECIES, Rank.GENUS, Rank.FAMILY)
+DIRECTIONS: tuple[str, ...] = ("A2T", "T2A", "A2I", "I2A", "I2T", "T2I")
+PARTS: tuple[Split, ...] = (Split.SEEN, Split.UNSEEN)
+
+_BY_LETTER = {modality.letter: modality for modality in Modality}
+
+ITEMS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),  # what its vector is known by; for text the text itself
+        pa.field("path", pa.string()),
+        pa.field("start_s", pa.float64()),
+        pa.field("end_s", pa.float64()),
+        pa.field("species", pa.string()),
+        pa.field("genus", pa.string()),
+        pa.field("family", pa.string()),
+        pa.field("class", pa.string()),
+        pa.field("common_name", pa.string()),
+        pa.field("level", pa.string()),  # of a text: what its name names
+        pa.field("part", pa.string()),
+        pa.field("license", pa.string()),
+        pa.field("attribution", pa.string()),
+    ]
+)
+
+
+def modalities_of(direction: str) -> tuple[Modality, Modality]:
+    """Return what queries and candidates of a direction are made of.
+
+    Examples
+    --------
+    >>> modalities_of("A2I")
+    (<Modality.AUDIO: 'audio'>, <Modality.IMAGE: 'image'>)
+    """
+    return _BY_LETTER[direction[0]], _BY_LETTER[direction[2]]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Something that could not become part of a task, and why."""
+
+    part: str
+    direction: str
+    level: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Queries of one direction at one level, each with its own candidate taxa.
+
+    Attributes
+    ----------
+    part
+        ``seen``, ``unseen``, or another name of a part.
+    queries
+        ``(queries,)`` rows in the items of the query modality.
+    taxa
+        ``(taxa,)`` names of the taxa that occur as candidates. A name may occur twice where a published file gives
+        it different samples in different rows.
+    samples, offsets
+        Rows in the items of the target modality, taxon after taxon; taxon ``t`` has
+        ``samples[offsets[t]:offsets[t + 1]]``.
+    candidates
+        ``(queries, most candidates)`` positions in ``taxa``, in the order that decides ties; -1 where a query has
+        fewer.
+    correct
+        ``(queries,)`` column of the correct taxon in ``candidates``.
+    """
+
+    part: str
+    direction: str
+    level: Rank
+    queries: np.ndarray
+    taxa: tuple[str, ...]
+    samples: np.ndarray
+    offsets: np.ndarray
+    candidates: np.ndarray
+    correct: np.ndarray
+
+    @property
+    def name(self) -> str:
+        """Part, direction and level, such as ``unseen/A2I/species``."""
+        return f"{self.part}/{self.direction}/{self.level.value}"
+
+    @cached_property
+    def candidate_counts(self) -> np.ndarray:
+        """``(queries,)`` how many candidates each query has."""
+        return (self.candidates >= 0).sum(axis=1)
+
+    @cached_property
+    def correct_taxa(self) -> np.ndarray:
+        """``(queries,)`` the correct taxon of each query, as a position in ``taxa``."""
+        return self.candidates[np.arange(len(self.candidates)), self.correct]
+
+
+@dataclass(frozen=True, eq=False)
+class Benchmark:
+    """Tasks over common items.
+
+    Attributes
+    ----------
+    items
+        By modality, one row an item in the `ITEMS` schema.
+    left_out
+        What could not become part of a task, and why.
+    made
+        How it was made: dataset, seed and parameters.
+    root
+        The directory that relative media paths start from; None where there are no media.
+    """
+
+    items: Mapping[Modality, pa.Table]
+    tasks: tuple[Task, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    made: Mapping[str, Any] = field(default_factory=dict)
+    root: Path | None = None
+
+    def ids(self, modality: Modality) -> list[str]:
+        """Return the ids of the items of one modality, row by row; those of text are the texts."""
+        return self.items[modality]["id"].to_pylist()
+
+    @property
+    def texts(self) -> list[str]:
+        """The different texts that a model has to embed, in the order of their first use."""
+        return list(dict.fromkeys(self.ids(Modality.TEXT)))
+
+    def labels(self, modality: Modality, level: Rank) -> np.ndarray:
+        """Return ``(items,)`` the name of each item's taxon at ``level``, None where it has none."""
+        return np.array(self.items[modality][level.value].to_pylist(), object)
+
+    def taxon_labels(self, task: Task, level: Rank) -> np.ndarray:
+        """Return ``(taxa,)`` the name at ``level`` of each candidate taxon of a task, None where it has none."""
+        return self.labels(modalities_of(task.direction)[1], level)[task.samples[task.offsets[:-1]]]
+
+    def task(self, part: str, direction: str, level: Rank) -> Task | None:
+        """Return one task, or None where it was left out."""
+        for task in self.tasks:
+            if (task.part, task.direction, task.level) == (part, direction, level):
+                return task
+        return None

@@ -1,0 +1,136 @@
+"""The model: towers, a projection each into one space, and a temperature."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from biovita.dataset.schema import Modality
+from biovita.errors import MediaError, ModelError
+from biovita.towers import Sound, Tower
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from biovita.model.projection import Projection
+    from biovita.towers import Clip
+
+__all__ = ["Model"]
+
+_BATCH = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Towers, and where it is aligned a projection each into one space.
+
+    Attributes
+    ----------
+    towers
+        The encoder of each modality that the model has.
+    projections
+        From a tower's vectors to the shared space; a modality without one keeps its tower's vectors.
+    logit_scale
+        The learned factor (one over the temperature) between cosine similarity and logit; 1 where there is none.
+    record
+        What made the model: recipe, dataset, seed, versions.
+    """
+
+    name: str
+    towers: Mapping[Modality, Tower]
+    projections: Mapping[Modality, Projection] = field(default_factory=dict)
+    logit_scale: float = 1.0
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+    def dim(self, modality: Modality) -> int:
+        """Return the length of this modality's embeddings."""
+        projection = self.projections.get(modality)
+        return int(projection.linear.out_features) if projection is not None else self.tower(modality).info.dim
+
+    def tower(self, modality: Modality) -> Tower:
+        """Return the encoder of a modality.
+
+        Raises
+        ------
+        ModelError
+            Where the model has none.
+        """
+        if modality not in self.towers:
+            raise ModelError(f"the model {self.name!r} has no {modality} tower; it has {', '.join(self.towers)}")
+        return self.towers[modality]
+
+    def embed_audio(self, items: Sequence[str | Path | Clip | Sound | tuple[np.ndarray, int]]) -> np.ndarray:
+        """Return the embeddings of recordings: ``(len(items), dim)``, float32, L2-normalised, in their order.
+
+        Parameters
+        ----------
+        items
+            Paths, spans of files (`Clip`), or samples with their rate in hertz: `Sound` or ``(samples, rate)``,
+            float, ``(samples,)`` or ``(samples, channels)``.
+
+        Raises
+        ------
+        MediaError
+            Where one cannot be used; the message says which.
+        """
+        sounds = [Sound(*item) if isinstance(item, tuple) else item for item in items]
+        return self._embed(Modality.AUDIO, sounds)
+
+    def embed_images(self, items: Sequence[str | Path | Image.Image]) -> np.ndarray:
+        """Return the embeddings of photographs (paths or PIL images): ``(len(items), dim)``, as `embed_audio`."""
+        return self._embed(Modality.IMAGE, items)
+
+    def embed_texts(self, items: Sequence[str]) -> np.ndarray:
+        """Return the embeddings of names or phrases: ``(len(items), dim)``, as `embed_audio`."""
+        if isinstance(items, str):
+            raise ModelError("embed_texts takes a list of strings; this is one string: put it into a list")
+        return self._embed(Modality.TEXT, items)
+
+    def project(self, modality: Modality, vectors: np.ndarray) -> np.ndarray:
+        """Return a tower's vectors ``(N, tower dim)`` in the shared space: ``(N, dim)``, float32, L2-normalised.
+
+        Raises
+        ------
+        ModelError
+            Where a vector is zero or not finite, and so has no direction.
+        """
+        import torch
+
+        projection = self.projections.get(modality)
+        if projection is not None:
+            device = next(projection.parameters()).device
+            with torch.inference_mode():
+                vectors = projection(torch.from_numpy(np.ascontiguousarray(vectors)).to(device)).cpu().numpy()
+        length = np.linalg.norm(vectors, axis=1, keepdims=True)
+        bad = np.flatnonzero(~np.isfinite(length[:, 0]) | (length[:, 0] == 0))
+        if bad.size:
+            raise ModelError(f"{bad.size} {modality} vectors are zero or not finite, the first in row {bad[0]}")
+        return (vectors / length).astype(np.float32, copy=False)
+
+    def _embed(self, modality: Modality, items: Sequence[Any]) -> np.ndarray:
+        tower = self.tower(modality)
+        batches = [
+            tower.encode([_load(tower, item, place) for place, item in batch])
+            for batch in _batches(enumerate(items), getattr(tower, "batch_size", _BATCH))
+        ]
+        if not batches:
+            return np.zeros((0, self.dim(modality)), np.float32)
+        return self.project(modality, np.concatenate(batches))
+
+
+def _load(tower: Tower, item: Any, place: int) -> np.ndarray:
+    try:
+        return tower.load(item)
+    except MediaError as error:
+        raise MediaError(error.reason, f"item {place}: {error}") from error
+
+
+def _batches(items: Iterable[Any], size: int) -> Iterable[list[Any]]:
+    items = iter(items)
+    while batch := list(islice(items, size)):
+        yield batch

@@ -1,0 +1,48 @@
+"""From a tower's vectors into the shared space."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+__all__ = ["Projection"]
+
+
+class Projection(nn.Module):
+    """Standardise, then map linearly; the result is not normalised.
+
+    Standardising matters: BirdNET's and EfficientNet's features differ in scale by orders of magnitude from one to
+    the next, and a linear map trained on the raw ones follows the few largest.
+
+    Parameters
+    ----------
+    in_dim, dim
+        Length of the tower's vectors and of the shared space's.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, in_dim: int, dim: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(in_dim))
+        self.register_buffer("std", torch.ones(in_dim))
+        self.linear = nn.Linear(in_dim, dim)
+
+    @torch.no_grad()
+    def standardise_on(self, vectors: torch.Tensor) -> None:
+        """Take the mean and the spread of each feature from ``vectors``, ``(N, in_dim)``.
+
+        A feature that hardly varies is scaled by a thousandth of the typical spread, never by zero.
+        """
+        spread = vectors.std(dim=0, unbiased=False)
+        self.mean.copy_(vectors.mean(dim=0))
+        self.std.copy_(spread.clamp_min(1e-3 * float(spread.mean()) + 1e-12))
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Return the projection ``(B, dim)`` of a tower's vectors ``(B, in_dim)``."""
+        return self.linear(self.standardise(vectors))
+
+    def standardise(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Return the vectors with each feature centred and scaled, ``(B, in_dim)``."""
+        return (vectors - self.mean) / self.std

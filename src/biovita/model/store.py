@@ -1,0 +1,185 @@
+"""A model directory: ``config.json`` and ``model.safetensors``, written whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from biovita.dataset.schema import Modality
+from biovita.dataset.store import new_directory
+from biovita.errors import ModelError, unknown_name
+from biovita.model.model import Model
+from biovita.towers import MODELS, load_tower, load_towers
+from biovita.towers.registry import tower_row
+
+if TYPE_CHECKING:
+    from biovita.model.projection import Projection
+
+__all__ = ["Config", "TowerRef", "load_model", "save_model"]
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+class TowerRef(BaseModel):
+    """Which tower a model was trained on; the revision is compared when the model is loaded."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    revision: str
+    dim: int
+
+
+class Config(BaseModel):
+    """What ``config.json`` holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1] = 1
+    name: str
+    dim: int
+    logit_scale: float
+    towers: dict[Modality, TowerRef]
+    record: dict[str, Any]
+
+
+def save_model(model: Model, out: Path, *, overwrite: bool = False) -> Path:
+    """Write an aligned model's projections and what made them; its towers are named, not copied.
+
+    Raises
+    ------
+    DatasetError
+        Where ``out`` exists and ``overwrite`` was not asked for.
+    """
+    from safetensors.numpy import save_file
+
+    refs = {
+        modality: TowerRef(name=tower.info.name, revision=tower.info.revision, dim=tower.info.dim)
+        for modality, tower in model.towers.items()
+    }
+    dims = {model.dim(modality) for modality in model.towers}
+    assert len(dims) == 1, "an aligned model has one space"
+    config = Config(
+        name=model.name, dim=dims.pop(), logit_scale=model.logit_scale, towers=refs, record=dict(model.record)
+    )
+    tensors = {
+        f"{modality}.{key}": np.ascontiguousarray(value.cpu().numpy())
+        for modality, projection in model.projections.items()
+        for key, value in projection.state_dict().items()
+    }
+    with new_directory(out, replace=overwrite) as scratch:
+        save_file(tensors, scratch / WEIGHTS)
+        (scratch / CONFIG).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return out
+
+
+def load_model(name_or_path: str | Path, device: str = "auto") -> Model:
+    """Return a model: a directory that `save_model` wrote, or the towers alone of a name that is known.
+
+    Parameters
+    ----------
+    name_or_path
+        A directory, or a name that ``biovita models`` lists (``starter``).
+    device
+        ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+
+    Raises
+    ------
+    ModelError
+        Where there is no such model, a file of it is missing or damaged, or a tower is another than it was made
+        with.
+
+    Examples
+    --------
+    >>> model = load_model("demo-run/model")                             # doctest: +SKIP
+    >>> model.embed_audio(["dawn.wav"]) @ model.embed_texts(["Eurasian Wren"]).T   # doctest: +SKIP
+    """
+    path = Path(name_or_path)
+    if path.is_dir():
+        return _load_directory(path, device)
+    name = str(name_or_path)
+    if name not in MODELS:
+        raise ModelError(f"{unknown_name('model', name, MODELS)}. There is no directory {path} either")
+    return Model(name=name, towers=load_towers(name, device))
+
+
+def _load_directory(path: Path, device: str) -> Model:
+    config = read_config(path)
+    towers = {}
+    for modality, ref in config.towers.items():
+        found = tower_row(ref.name).info
+        if found.revision != ref.revision:
+            raise ModelError(
+                f"{path}/{CONFIG}: the model was made with {ref.name} at {ref.revision}, and here it is at "
+                f"{found.revision}. Train it again, or install the version it was made with"
+            )
+        towers[modality] = load_tower(ref.name, device)
+    return with_towers(path, config, towers)
+
+
+def read_config(path: Path) -> Config:
+    """Return what ``config.json`` of a model directory says.
+
+    Raises
+    ------
+    ModelError
+        Where it is missing, or a field is not as it has to be; the message names the field.
+    """
+    file = path / CONFIG
+    try:
+        return Config.model_validate_json(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{path} is not a model directory: it has no {CONFIG}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ModelError(f"{file}: {where}: {first['msg']}") from error
+
+
+def with_towers(path: Path, config: Config, towers: Mapping[Modality, Any]) -> Model:
+    """Return the model of a directory with towers that are open already."""
+    projections = _read_projections(path / WEIGHTS, config)
+    return Model(config.name, towers, projections, config.logit_scale, config.record)
+
+
+def _read_projections(file: Path, config: Config) -> dict[Modality, Projection]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from biovita.model.projection import Projection
+
+    try:
+        tensors = load_file(file)
+    except FileNotFoundError:
+        raise ModelError(f"{file.parent} is not a whole model directory: it has no {file.name}") from None
+    except SafetensorError as error:
+        raise ModelError(f"{file} is damaged: {error}") from error
+    projections = {modality: Projection(ref.dim, config.dim) for modality, ref in config.towers.items()}
+    expected = {
+        f"{modality}.{key}": value
+        for modality, projection in projections.items()
+        for key, value in projection.state_dict().items()
+    }
+    problems = [f"missing {key}" for key in expected.keys() - tensors.keys()]
+    problems += [f"unexpected {key}" for key in tensors.keys() - expected.keys()]
+    problems += [
+        f"{key} is {tuple(tensors[key].shape)}, not {tuple(value.shape)}"
+        for key, value in expected.items()
+        if key in tensors and tensors[key].shape != value.shape
+    ]
+    if problems:
+        raise ModelError(f"{file} does not fit its {CONFIG}: {'; '.join(sorted(problems))}")
+    for modality, projection in projections.items():
+        projection.load_state_dict(
+            {
+                key.removeprefix(f"{modality}."): value
+                for key, value in tensors.items()
+                if key.startswith(f"{modality}.")
+            }
+        )
+        projection.eval().requires_grad_(requires_grad=False)
+    return projections

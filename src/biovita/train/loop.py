@@ -1,0 +1,156 @@
+"""Training the projections of frozen towers on a dataset's cached embeddings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from biovita.dataset.schema import Modality
+from biovita.model.projection import Projection
+from biovita.train.items import Pool
+from biovita.train.losses import info_nce
+from biovita.train.recipe import Recipe
+
+__all__ = ["Aligned", "TrainingSet", "align", "untrained"]
+
+_MOST_LOGIT_SCALE = 100.0  # CLIP's bound (Radford et al. 2021)
+
+AUDIO, IMAGE, TEXT = Modality.AUDIO, Modality.IMAGE, Modality.TEXT
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """Everything a run draws from, all of it vectors of frozen towers.
+
+    Attributes
+    ----------
+    items
+        By modality, a pool over the training species; text holds their prompts.
+    classes, class_names
+        By modality of the classifier: its rows ``(classes, tower dim)``, and a pool of the texts of each class.
+    """
+
+    items: Mapping[Modality, Pool]
+    classes: Mapping[Modality, torch.Tensor]
+    class_names: Mapping[Modality, Pool]
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """Trained projections, the learned factor, and the losses of every step."""
+
+    projections: Mapping[Modality, Projection]
+    logit_scale: float
+    history: tuple[Mapping[str, float], ...]
+
+
+def untrained(data: TrainingSet, recipe: Recipe) -> Aligned:
+    """Return projections as they are before any training: standardised on the training items, randomly initialised."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        projections = {}
+        for modality, pool in data.items.items():
+            projections[modality] = Projection(pool.vectors.shape[1], recipe.dim)
+            vectors = [pool.vectors]
+            if modality == TEXT:
+                vectors += [names.vectors for names in data.class_names.values()]
+            projections[modality].standardise_on(torch.cat(vectors))
+    return Aligned(projections, recipe.logit_scale, ())
+
+
+def align(
+    data: TrainingSet, recipe: Recipe, start: Aligned, on_step: Callable[[int], None] | None = None
+) -> Aligned:
+    """Return the projections of ``start`` trained further by ``recipe``; ``start`` is left as it is.
+
+    Each step draws ``items_per_species`` pairs of every training species for each term of the loss, and
+    ``names_batch`` classes of each classifier. AdamW on a cosine schedule. The same seed gives the same result on
+    one machine. ``on_step`` is called with 1 after each step.
+    """
+    generator = torch.Generator().manual_seed(recipe.seed * 2 + recipe.stage)
+    projections = {modality: _copy(projection) for modality, projection in start.projections.items()}
+    log_scale = torch.tensor(math.log(start.logit_scale), requires_grad=True)
+    trained = [parameter for projection in projections.values() for parameter in projection.parameters()]
+    optimiser = torch.optim.AdamW(
+        [{"params": trained, "weight_decay": recipe.weight_decay}, {"params": [log_scale], "weight_decay": 0.0}],
+        lr=recipe.learning_rate,
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _cosine(step, recipe))
+    history = []
+    for step in range(recipe.steps):
+        scale = log_scale.exp().clamp(max=_MOST_LOGIT_SCALE)
+        terms = _terms(data, recipe, projections, scale, generator)
+        loss = torch.stack([getattr(recipe.weights, name) * value for name, value in terms.items()]).sum()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        values = {"loss": loss, **terms, "logit_scale": scale}
+        history.append({name: float(value.detach()) for name, value in values.items()})
+        if not math.isfinite(history[-1]["loss"]):
+            raise FloatingPointError(f"{recipe.name}: the loss is {history[-1]['loss']} at step {step}")
+        if on_step:
+            on_step(1)
+    for projection in projections.values():
+        projection.eval().requires_grad_(requires_grad=False)
+    return Aligned(projections, min(float(log_scale.detach().exp()), _MOST_LOGIT_SCALE), tuple(history))
+
+
+def _terms(
+    data: TrainingSet,
+    recipe: Recipe,
+    projections: Mapping[Modality, Projection],
+    scale: torch.Tensor,
+    generator: torch.Generator,
+) -> dict[str, torch.Tensor]:
+    """Return the terms of the loss, not yet weighted, by the name of their weight."""
+
+    def embed(modality: Modality, vectors: torch.Tensor, *, standard: bool = False) -> torch.Tensor:
+        """Project, with noise, standardised vectors of a tower."""
+        projection = projections[modality]
+        x = vectors if standard else projection.standardise(vectors)
+        if recipe.noise and modality != TEXT:
+            x = x + recipe.noise * torch.randn(x.shape, generator=generator)
+        return torch.nn.functional.normalize(projection.linear(x), dim=1)
+
+    def pair(first: Modality, second: Modality) -> torch.Tensor:
+        ours, theirs = data.items[first], data.items[second]
+        species = ours.present[torch.isin(ours.present, theirs.present)].repeat(recipe.items_per_species)
+        a = embed(first, ours.draw(species, generator))
+        b = embed(second, theirs.draw(species, generator))
+        same = species[:, None] == species[None] if recipe.positives == "species" else torch.eye(len(species))
+        return info_nce(a, b, scale, same.float())
+
+    def names(modality: Modality) -> torch.Tensor:
+        rows, texts = data.classes[modality], data.class_names[modality]
+        drawn = torch.randperm(len(rows), generator=generator)[: recipe.names_batch]
+        a = torch.nn.functional.normalize(projections[modality].linear(rows[drawn]), dim=1)
+        b = embed(TEXT, texts.draw(drawn, generator))
+        return info_nce(a, b, scale, torch.eye(len(drawn)))
+
+    weights = recipe.weights
+    terms = {}
+    if weights.atc:
+        terms["atc"] = pair(AUDIO, TEXT)
+    if weights.aic:
+        terms["aic"] = pair(AUDIO, IMAGE)
+    if weights.itc:
+        terms["itc"] = pair(IMAGE, TEXT)
+    named = [modality for modality in data.classes if recipe.stage == 2 or modality == AUDIO]
+    if weights.names and named:
+        terms["names"] = torch.stack([names(modality) for modality in named]).sum()
+    return terms
+
+
+def _copy(projection: Projection) -> Projection:
+    copy = Projection(projection.linear.in_features, projection.linear.out_features)
+    copy.load_state_dict(projection.state_dict())
+    return copy.train()
+
+
+def _cosine(step: int, recipe: Recipe) -> float:
+    warm = min(1.0, (step + 1) / max(recipe.warmup_steps, 1))
+    return warm * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))

@@ -1,0 +1,81 @@
+"""Names without media: what the towers' own classifiers know of species that the dataset has no recording of.
+
+A classifier answers ``w . x + b`` for each class, so ``w`` is the direction in the tower's space that its class lies
+in. Paired with the name of the class it is a training pair that needs no recording: BirdNET's output layer has 6,522,
+EfficientNet's first 398 classes are the animals of ImageNet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from biovita.dataset.schema import Modality
+from biovita.taxonomy import Taxon
+
+__all__ = ["NamedClasses", "kept_classes", "named_classes"]
+
+IMAGENET_ANIMALS = 398  # ImageNet-1k lists its animals first, fish to the last mammal
+
+
+@dataclass(frozen=True, eq=False)
+class NamedClasses:
+    """Rows of a tower's classifier, each with the texts that name its class.
+
+    Attributes
+    ----------
+    names
+        By class, its names: scientific and common for BirdNET, WordNet's lemmas for EfficientNet.
+    texts
+        By class, what the text tower is given.
+    weights
+        ``(classes, tower dim)``, float32.
+    """
+
+    modality: Modality
+    names: tuple[tuple[str, ...], ...]
+    texts: tuple[tuple[str, ...], ...]
+    weights: np.ndarray
+
+
+def named_classes(tower: object) -> NamedClasses | None:
+    """Return the classes that a tower's own classifier can name; None where it has no classifier."""
+    from biovita.towers.birdnet import BirdNET
+    from biovita.towers.efficientnet import EfficientNetLite2
+
+    if isinstance(tower, BirdNET):
+        pairs, weights = tower.class_vectors()
+        texts = tuple((com, sci, f"{sci} with common name {com}") for sci, com in pairs)
+        return NamedClasses(Modality.AUDIO, tuple(pairs), texts, weights)
+    if isinstance(tower, EfficientNetLite2):
+        lemmas, weights = tower.class_vectors()
+        animals = lemmas[:IMAGENET_ANIMALS]
+        texts = tuple((names[0], ", ".join(names)) for names in animals)
+        return NamedClasses(Modality.IMAGE, animals, texts, weights[:IMAGENET_ANIMALS])
+    return None
+
+
+def kept_classes(classes: NamedClasses, unseen: Iterable[Taxon]) -> list[int]:
+    """Return the classes that name none of the unseen taxa, so that a species held out is held out here too.
+
+    A class goes where one of its names is the scientific name, the genus or the common name of an unseen taxon, or
+    the end of that common name (the class *junco* goes with the Dark-eyed Junco). It errs to holding out too much.
+    """
+    hidden: set[str] = set()
+    for taxon in unseen:
+        words = _words(taxon.common_name or "")
+        hidden.add(" ".join(_words(taxon.scientific_name)))
+        hidden.update(" ".join(words[start:]) for start in range(len(words)))
+        hidden.add((taxon.genus or taxon.scientific_name.split()[0]).lower())
+    return [
+        place
+        for place, names in enumerate(classes.names)
+        if not any(" ".join(_words(name)) in hidden for name in names)
+    ]
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"\w+", name.lower())
