@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from biovita.dataset.schema import Modality
 from biovita.errors import ModelError
 from biovita.towers.audio import AudioInput
 from biovita.towers.base import AudioItem, TowerInfo
@@ -59,7 +58,6 @@ class ClapAudio:
         mel: MelConfig | None = None,
         adapter: torch.Tensor | None = None,
     ) -> None:
-        from torch import nn
 
         self.network = network.eval()
         self.device = device
@@ -95,17 +93,15 @@ class ClapAudio:
 
     def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         """Return one vector a recording, ``(len(batch), dim)``: the mean over its windows."""
-        apart = self.encode_windows(batch)
-        return (
-            np.stack([vectors.mean(axis=0) for vectors in apart]) if apart else np.empty((0, self.dim), np.float32)
-        )
-
-    def encode_windows(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return the vectors of each recording's windows, ``(windows, dim)`` for each of ``batch``."""
-        flat = [window for windows in batch for window in windows]
-        vectors = encode_in_batches(flat, self.batch_size, self.dim, self.device, self.forward)
+        if not batch:
+            return np.empty((0, self.dim), np.float32)
+        vectors = self.encode_windows([window for windows in batch for window in windows])
         ends = np.cumsum([len(windows) for windows in batch])
-        return np.split(vectors, ends[:-1]) if len(batch) else []
+        return np.stack([part.mean(axis=0) for part in np.split(vectors, ends[:-1])])
+
+    def encode_windows(self, windows: Sequence[np.ndarray]) -> np.ndarray:
+        """Return one vector a window, ``(len(windows), dim)``, of windows of ``(samples,)``."""
+        return encode_in_batches(windows, self.batch_size, self.dim, self.device, self.forward)
 
     def forward(self, waveforms: torch.Tensor) -> torch.Tensor:
         """Return ``(batch, dim)`` of ``(batch, samples)``, both on the device."""

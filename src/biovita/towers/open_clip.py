@@ -32,13 +32,20 @@ __all__ = [
     "architecture",
     "build_clip",
     "fit_state",
+    "image_input",
     "read_clip_directory",
 ]
 
 CONFIG_FILE = "open_clip_config.json"
-WEIGHT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
+WEIGHT_FILES = (
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.safetensors",
+    "open_clip_pytorch_model.bin",
+)
 _IMAGES_ON_CPU, _TEXTS_ON_CPU = 8, 64
-_WIDTHS_HELD = 10  # times a layer's width, of one token: its input, query, key, value, and four times as much inside
+_WIDTHS_HELD = (
+    10  # times a layer's width, of one token: its input, query, key, value, and four times as much inside
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,8 @@ class ClipNetwork:
         How photographs are prepared.
     tokenizer
         From texts to ``(texts, context_length)``.
+    logit_scale
+        One over the temperature that it was trained to.
     directory
         Where the files came from; None where the weights came otherwise.
     """
@@ -123,6 +132,7 @@ class ClipNetwork:
     model_cfg: dict[str, Any]
     images: ImageInput
     tokenizer: Any
+    logit_scale: float
     directory: Path | None = None
 
     @property
@@ -145,9 +155,7 @@ class OpenClipImage:
         self.info = replace(info, dim=clip.dim, preprocessing=clip.images.describe())
         network = clip.on(device)
         self._encode = network.encode_image
-        self._mean, self._std = (
-            _channels(values, device.name) for values in (clip.images.mean, clip.images.std)
-        )
+        self._mean, self._std = (_channels(values, device.name) for values in (clip.images.mean, clip.images.std))
         vision = clip.model_cfg["vision_cfg"]
         patch = int(vision.get("patch_size") or 16)
         tokens = (clip.images.size[0] // patch) * (clip.images.size[1] // patch) + 1
@@ -186,6 +194,11 @@ class OpenClipText:
             on_cpu=_TEXTS_ON_CPU,
             most=2048,
         )
+
+    @property
+    def logit_scale(self) -> float:
+        """One over the temperature that the model was trained to."""
+        return self.clip.logit_scale
 
     def load(self, item: str) -> np.ndarray:
         """Return the tokens of a text, ``(context_length,)``, int64."""
@@ -279,18 +292,36 @@ def build_clip(
     network = _build(model_cfg, where)
     if state is not None:
         load_strictly(network, fit_state(network, state), where)
-    stated = {**asdict(_default_preprocessing()), **(preprocess_cfg or {}), "size": network.visual.image_size}
-    size = stated["size"]
-    images = ImageInput(
-        size=tuple(size) if isinstance(size, Sequence) else (size, size),  # type: ignore[arg-type]
+    images = image_input(model_cfg, preprocess_cfg, network.visual.image_size)
+    tokenizer = _tokenizer(model_cfg, directory, tokenizer_name)
+    scale = float(network.logit_scale.detach().exp())
+    network.eval().requires_grad_(requires_grad=False)
+    return ClipNetwork(network, model_cfg, images, tokenizer, scale, directory)
+
+
+def image_input(
+    model_cfg: dict[str, Any], preprocess_cfg: dict[str, Any] | None, size: int | Sequence[int] | None = None
+) -> ImageInput:
+    """Return how a model's photographs are prepared; what is not stated is as CLIP has it.
+
+    Parameters
+    ----------
+    size
+        In pixels; None takes what the architecture states.
+    """
+    from open_clip.transform import PreprocessCfg
+
+    stated = {**asdict(PreprocessCfg()), **(preprocess_cfg or {})}
+    size = size or model_cfg.get("vision_cfg", {}).get("image_size") or stated["size"]
+    height, width = (size, size) if isinstance(size, int) else size
+    return ImageInput(
+        size=(int(height), int(width)),
         mean=tuple(stated["mean"]),
         std=tuple(stated["std"]),
         interpolation=stated["interpolation"],
         resize_mode=stated["resize_mode"],
         fill_color=stated["fill_color"],
     )
-    tokenizer = _tokenizer(model_cfg, directory, tokenizer_name)
-    return ClipNetwork(network.eval().requires_grad_(requires_grad=False), model_cfg, images, tokenizer, directory)
 
 
 def fit_state(network: Any, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -337,12 +368,6 @@ def _build(model_cfg: dict[str, Any], where: str) -> Any:
         raise ModelError(f"{where}: open_clip cannot build the architecture in model_cfg: {error}") from error
 
 
-def _default_preprocessing() -> Any:
-    from open_clip.transform import PreprocessCfg
-
-    return PreprocessCfg()
-
-
 def _tokenizer(model_cfg: dict[str, Any], directory: Path | None, name: str) -> Any:
     """Return the tokenizer, from the model's own directory where that has its files."""
     import open_clip
@@ -363,4 +388,3 @@ def _tokenizer(model_cfg: dict[str, Any], directory: Path | None, name: str) -> 
             f"the tokenizer {source} cannot be read: {str(error).splitlines()[0]}. Put its files (tokenizer.json, "
             f"tokenizer_config.json) beside {CONFIG_FILE}"
         ) from error
-

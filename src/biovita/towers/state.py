@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle  # noqa: S403 - only for the class of the error that a refused file raises
+import pickle
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
