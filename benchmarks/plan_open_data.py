@@ -40,8 +40,7 @@ def generate(directory: Path, photos: int) -> None:
     how = "(delim '\t', header, quote '', compression gzip)"
     observations, species, observers = photos // 2, max(photos // 300, 500), max(photos // 100, 50)
     connection.execute(
-        "create macro species_of(i) as "
-        f"(1000 + floor({species} * pow((hash(i) % 1000003) / 1000003.0, 3)))::int"
+        f"create macro species_of(i) as (1000 + floor({species} * pow((hash(i) % 1000003) / 1000003.0, 3)))::int"
     )
     connection.execute(
         f"""copy (select md5('p' || i)::uuid as photo_uuid, i as photo_id, md5('o' || (i // 2))::uuid as observation_uuid,
@@ -115,7 +114,9 @@ def main() -> None:
             generate(directory, arguments.photos)
         base = read_only(directory)
         seconds, gigabytes = plan(directory, Path(scratch))
-    print(f"| photographs | zcat and count, s | plan, s | ratio (at most 3) | peak GB (at most 2) |\n| --- |{' --- |' * 4}")
+    print(
+        f"| photographs | zcat and count, s | plan, s | ratio (at most 3) | peak GB (at most 2) |\n| --- |{' --- |' * 4}"
+    )
     print(f"| {arguments.photos:,} | {base:.1f} | {seconds:.1f} | {seconds / base:.2f} | {gigabytes:.2f} |")
 
 
