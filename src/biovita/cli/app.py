@@ -19,7 +19,14 @@ app = cyclopts.App(
 )
 
 # Group, and the module that holds its `app`. Modules import what is heavy inside their commands.
-_GROUPS: tuple[str, ...] = ()
+_GROUPS: tuple[str, ...] = (
+    "data",
+    "demo",
+    "embed",
+    "models",
+    "taxonomy",
+    "train",
+)
 
 
 def _register() -> None:

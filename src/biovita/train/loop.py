@@ -66,9 +66,9 @@ def align(
 ) -> Aligned:
     """Return the projections of ``start`` trained further by ``recipe``; ``start`` is left as it is.
 
-    Each step draws one item of every training species in each modality that the recipe's weights call for, and
+    Each step draws ``items_per_species`` pairs of every training species for each term of the loss, and
     ``names_batch`` classes of each classifier. AdamW on a cosine schedule. The same seed gives the same result on
-    one machine.
+    one machine. ``on_step`` is called with 1 after each step.
     """
     generator = torch.Generator().manual_seed(recipe.seed * 2 + recipe.stage)
     projections = {modality: _copy(projection) for modality, projection in start.projections.items()}
@@ -93,7 +93,7 @@ def align(
         if not math.isfinite(history[-1]["loss"]):
             raise FloatingPointError(f"{recipe.name}: the loss is {history[-1]['loss']} at step {step}")
         if on_step:
-            on_step(step)
+            on_step(1)
     for projection in projections.values():
         projection.eval().requires_grad_(requires_grad=False)
     return Aligned(projections, min(float(log_scale.detach().exp()), _MOST_LOGIT_SCALE), tuple(history))
@@ -118,10 +118,11 @@ def _terms(
 
     def pair(first: Modality, second: Modality) -> torch.Tensor:
         ours, theirs = data.items[first], data.items[second]
-        species = ours.present[torch.isin(ours.present, theirs.present)]
+        species = ours.present[torch.isin(ours.present, theirs.present)].repeat(recipe.items_per_species)
         a = embed(first, ours.draw(species, generator))
         b = embed(second, theirs.draw(species, generator))
-        return info_nce(a, b, scale, torch.eye(len(species)))
+        same = species[:, None] == species[None] if recipe.positives == "species" else torch.eye(len(species))
+        return info_nce(a, b, scale, same.float())
 
     def names(modality: Modality) -> torch.Tensor:
         rows, texts = data.classes[modality], data.class_names[modality]

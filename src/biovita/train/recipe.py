@@ -41,7 +41,9 @@ class Recipe(_Settings):
     stage
         1 aligns audio with text; 2 goes on from a stage 1 and adds the photographs.
     steps
-        Optimiser steps. Each sees one item of every training species a modality.
+        Optimiser steps.
+    items_per_species
+        Pairs of each training species a step and term, drawn anew, from all that the species has.
     names_batch
         Class names a step, each with the row of the classifier that answers to it.
     noise
@@ -63,6 +65,7 @@ class Recipe(_Settings):
     warmup_steps: int = Field(default=20, ge=0)
     weights: LossWeights
     names_batch: PositiveInt = 512
+    items_per_species: PositiveInt = 2
     noise: NonNegativeFloat
     positives: Literal["species", "item"] = "species"
     logit_scale: PositiveFloat = 20.0

@@ -8,7 +8,7 @@ EfficientNet's first 398 classes are the animals of ImageNet.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from biovita.dataset.schema import Modality
 from biovita.taxonomy import Taxon
 
-__all__ = ["NamedClasses", "hold_out", "named_classes"]
+__all__ = ["NamedClasses", "kept_classes", "named_classes"]
 
 IMAGENET_ANIMALS = 398  # ImageNet-1k lists its animals first, fish to the last mammal
 
@@ -40,15 +40,6 @@ class NamedClasses:
     texts: tuple[tuple[str, ...], ...]
     weights: np.ndarray
 
-    def take(self, kept: Sequence[int]) -> NamedClasses:
-        """Return some of the classes, in the order asked for."""
-        return NamedClasses(
-            self.modality,
-            tuple(self.names[place] for place in kept),
-            tuple(self.texts[place] for place in kept),
-            self.weights[np.asarray(kept, np.int64)],
-        )
-
 
 def named_classes(tower: object) -> NamedClasses | None:
     """Return the classes that a tower's own classifier can name; None where it has no classifier."""
@@ -67,7 +58,7 @@ def named_classes(tower: object) -> NamedClasses | None:
     return None
 
 
-def hold_out(classes: NamedClasses, unseen: Iterable[Taxon]) -> NamedClasses:
+def kept_classes(classes: NamedClasses, unseen: Iterable[Taxon]) -> list[int]:
     """Return the classes that name none of the unseen taxa, so that a species held out is held out here too.
 
     A class goes where one of its names is the scientific name, the genus or the common name of an unseen taxon, or
@@ -79,12 +70,11 @@ def hold_out(classes: NamedClasses, unseen: Iterable[Taxon]) -> NamedClasses:
         hidden.add(" ".join(_words(taxon.scientific_name)))
         hidden.update(" ".join(words[start:]) for start in range(len(words)))
         hidden.add((taxon.genus or taxon.scientific_name.split()[0]).lower())
-    kept = [
+    return [
         place
         for place, names in enumerate(classes.names)
         if not any(" ".join(_words(name)) in hidden for name in names)
     ]
-    return classes.take(kept)
 
 
 def _words(name: str) -> list[str]:

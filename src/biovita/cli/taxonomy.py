@@ -1,0 +1,69 @@
+"""``biovita taxonomy``: names and the backbone they are matched to."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import sys
+from pathlib import Path
+
+import cyclopts
+
+app = cyclopts.App(name="taxonomy", help="Match names to a taxonomic backbone.")
+
+
+@app.command
+def match(
+    names: Path,
+    *,
+    backbone: Path,
+    out: Path,
+    overrides: Path | None = None,
+    synonyms: tuple[Path, ...] = (),
+    json: bool = False,
+) -> None:
+    """Match the names in a list to a backbone, and state each decision.
+
+    Parameters
+    ----------
+    names
+        CSV or tab-separated, with a column name (or scientific_name) and, better, class, order and family.
+    backbone
+        iNaturalist's taxa as Parquet, or a Darwin Core checklist (its taxon file, folder or zip).
+    out
+        Where the decisions go: .parquet or .csv, one row a name.
+    overrides
+        The curator's decisions, CSV: name, class, taxon_id or accepted_name (both empty: refuse), note.
+    synonyms
+        Checklists whose synonyms are used where the backbone knows the taxon under another name.
+    json
+        Print the counts as JSON.
+    """
+    from biovita.taxonomy.backbone import open_backbone
+    from biovita.taxonomy.decisions import decisions_summary
+    from biovita.taxonomy.files import read_names, write_decisions
+    from biovita.taxonomy.match import match_names
+    from biovita.taxonomy.overrides import read_overrides
+
+    given = read_names(names)
+    known = open_backbone(backbone)
+    for checklist in synonyms:
+        known = known.with_synonyms(open_backbone(checklist))
+    decisions = match_names(given, known, read_overrides(overrides, known) if overrides else None)
+    write_decisions(decisions, out)
+    summary = decisions_summary(decisions)
+    if json:
+        sys.stdout.write(
+            jsonlib.dumps({"backbone": known.name, "sha256": known.sha256, **summary}, indent=2) + "\n"
+        )
+        return
+    sys.stdout.write(_lines(summary, str(out)))
+
+
+def _lines(summary: dict[str, int | dict[str, int]], out: str) -> str:
+    lines = [f"{summary['names']:>9,} names -> {out}"]
+    for total, parts in (("matched", "rules"), ("refused", "reasons")):
+        lines.append(f"{summary[total]:>9,} {total}")
+        counts = summary[parts]
+        assert isinstance(counts, dict)
+        lines += [f"{count:>9,}   {part}" for part, count in counts.items()]
+    return "\n".join(lines) + "\n"

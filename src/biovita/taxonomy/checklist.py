@@ -1,0 +1,217 @@
+"""Darwin Core checklists as backbones: GBIF's, the Catalogue of Life's, iNaturalist's taxonomy archive."""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+
+from biovita.errors import DatasetError
+from biovita.taxonomy.backbone import LINEAGE, Backbone, sha256_of
+from biovita.taxonomy.parse import parse_name
+
+__all__ = ["read_checklist"]
+
+_FILES = ("taxon.tsv", "taxon.txt", "taxa.csv", "taxa.txt", "taxa.tsv", "taxon.csv")
+_NAME_PARTS = ("genericName", "specificEpithet", "infraspecificEpithet")
+_TERMS = (
+    *("taxonID", "id", "acceptedNameUsageID", "parentNameUsageID", "taxonomicStatus", "taxonRank"),
+    *("scientificName", "scientificNameAuthorship", "canonicalName", *_NAME_PARTS, *LINEAGE),
+)
+_REPEATED = ("taxonRank", "taxonomicStatus", *LINEAGE)  # few values, held once
+_PLAIN_NAME = r"^[A-Z][a-z-]+( × ?| )?([a-z-]+)?( [a-z-]+)?$"
+
+
+def read_checklist(path: Path) -> Backbone:
+    """Return the backbone that a Darwin Core checklist holds.
+
+    Columns are found by their terms, with or without a prefix such as ``dwc:``. A tab in the first line means tab
+    separated without quotes, otherwise it is CSV. Names lose their authorship. A row whose
+    ``acceptedNameUsageID`` is another row is a synonym; a lineage that has no columns is climbed by
+    ``parentNameUsageID``. Misapplied names are left out and counted.
+
+    Raises
+    ------
+    DatasetError
+        Where there is no taxon file, a needed column is missing, or ids repeat.
+    """
+    with _taxon_file(path) as (file, where):
+        header, delimiter = _header(file, where)
+    terms = {term.rsplit(":", 1)[-1].rsplit("/", 1)[-1]: term for term in header}
+    missing = [term for term in ("scientificName", "taxonRank") if term not in terms]
+    if not {"taxonID", "id"} & set(terms):
+        missing.append("taxonID")
+    if missing:
+        raise DatasetError(f"{where}: lacks the column(s) {', '.join(missing)}; it has {', '.join(header)}")
+    with _taxon_file(path) as (file, where):
+        table = _read(file, where, header, delimiter, {term: terms[term] for term in _TERMS if term in terms})
+    left_out = {}
+    if "taxonomicStatus" in table.column_names:
+        status = pc.utf8_lower(pc.fill_null(table["taxonomicStatus"].cast(pa.string()), ""))
+        misapplied = pc.match_substring(status, "misapplied")
+        left_out["misapplied"] = int(pc.sum(misapplied).as_py() or 0)
+        table = table.append_column("synonym", pc.match_substring(status, "synonym"))
+        table = table.filter(pc.invert(misapplied)).combine_chunks()
+    nameless = pc.fill_null(pc.equal(table["scientificName"], ""), fill_value=True)
+    left_out["no name"] = int(pc.sum(nameless).as_py() or 0)
+    table = table.filter(pc.invert(nameless)).combine_chunks()
+    ids = table["id" if "id" in table.column_names else "taxonID"].combine_chunks()
+    if pc.count_distinct(ids).as_py() != len(ids):
+        raise DatasetError(f"{where}: some taxonID stands in more than one row; ids are unique in a checklist")
+    names = _names(table)
+    columns = {
+        "id": ids,
+        "name": names,
+        "rank": _lower(table["taxonRank"]),
+        "accepted": pa.array(_accepted(table, ids)),
+        **_lineage(table, ids, names),
+    }
+    return Backbone.of(path.name, columns, sha256=sha256_of(path) if path.is_file() else "", left_out=left_out)
+
+
+@contextmanager
+def _taxon_file(path: Path) -> Iterator[tuple[IO[bytes], str]]:
+    """Give the taxon file of a checklist, open for reading, and what to call it in an error."""
+    if path.is_dir():
+        inside = [file for file in sorted(path.iterdir()) if file.name.lower() in _FILES]
+        if not inside:
+            raise DatasetError(f"{path} holds no taxon file; looked for {', '.join(_FILES)}")
+        path = inside[0]
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as file:
+            yield file, str(path)
+        return
+    with zipfile.ZipFile(path) as archive:
+        members = [name for name in archive.namelist() if name.rsplit("/", 1)[-1].lower() in _FILES]
+        if not members:
+            raise DatasetError(f"{path} holds no taxon file; looked for {', '.join(_FILES)}")
+        with archive.open(members[0]) as member:
+            yield member, f"{path}/{members[0]}"
+
+
+def _header(file: IO[bytes], where: str) -> tuple[list[str], str]:
+    line = file.readline().decode("utf-8-sig").rstrip("\r\n")
+    if not line:
+        raise DatasetError(f"{where} is empty")
+    delimiter = "\t" if "\t" in line else ","
+    return (line.split("\t") if delimiter == "\t" else next(csv.reader([line]))), delimiter
+
+
+def _read(file: IO[bytes], where: str, header: list[str], delimiter: str, terms: dict[str, str]) -> pa.Table:
+    tab = delimiter == "\t"
+    words = pa.dictionary(pa.int32(), pa.string())
+    try:
+        table = pacsv.read_csv(
+            file,
+            pacsv.ReadOptions(use_threads=True, column_names=header, skip_rows=1),
+            pacsv.ParseOptions(delimiter=delimiter, quote_char=False if tab else '"', newlines_in_values=not tab),
+            pacsv.ConvertOptions(
+                include_columns=list(terms.values()),
+                column_types={name: words if term in _REPEATED else pa.string() for term, name in terms.items()},
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+                null_values=[""],
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise DatasetError(f"{where} cannot be read: {error}") from error
+    return table.rename_columns(list(terms)).unify_dictionaries().combine_chunks()
+
+
+def _lower(column: pa.ChunkedArray) -> pa.Array:
+    """Return a dictionary column in lower case, changing its few words only."""
+    array = column.combine_chunks()
+    plain = pc.utf8_lower(array.dictionary)
+    words = plain.dictionary_encode()  # two spellings may become one
+    return pa.DictionaryArray.from_arrays(words.indices.take(array.indices), words.dictionary)
+
+
+def _names(table: pa.Table) -> pa.Array:
+    """Return the names without authorship, by the surest way that the columns allow."""
+    full = table["scientificName"].combine_chunks()
+    if "canonicalName" in table.column_names:
+        names = pc.coalesce(table["canonicalName"].combine_chunks(), full)
+    elif "scientificNameAuthorship" in table.column_names:
+        names = _without_authorship(full, table["scientificNameAuthorship"].combine_chunks())
+    else:
+        names = full
+    odd = pc.invert(pc.match_substring_regex(names, _PLAIN_NAME))
+    parsed = [parse_name(name) for name in names.filter(odd).to_pylist()]
+    written = [
+        name.canonical if name.canonical and name.authorship and not name.qualifier else name.verbatim
+        for name in parsed
+    ]
+    return pc.replace_with_mask(names, odd, pa.array(written, pa.string())) if written else names
+
+
+def _without_authorship(full: pa.Array, authorship: pa.Array) -> pa.Array:
+    """Return names without the authorship at their end, which a second column states."""
+    import duckdb
+
+    pairs = pa.table({"full": full, "author": authorship})
+    with duckdb.connect() as connection:
+        connection.register("pairs", pairs)
+        connection.execute("SET threads = 2")
+        stripped = connection.execute(
+            "SELECT CASE WHEN author IS NOT NULL AND suffix(\"full\", ' ' || author) "
+            'THEN left("full", length("full") - length(author) - 1) ELSE "full" END AS name FROM pairs'
+        ).to_arrow_table()
+    return stripped["name"].cast(pa.string()).combine_chunks()
+
+
+def _accepted(table: pa.Table, ids: pa.Array) -> np.ndarray:
+    """Return the row of each name's accepted name, through chains of synonyms; -1 where there is none."""
+    own = np.arange(len(ids), dtype=np.int32)
+    if "acceptedNameUsageID" not in table.column_names:
+        return own
+    stated = table["acceptedNameUsageID"].combine_chunks()
+    row = pc.fill_null(pc.index_in(stated, value_set=ids), -1).to_numpy().astype(np.int32)
+    absent = pc.is_null(stated).to_numpy(zero_copy_only=False)
+    accepted = np.where(absent, own, row)
+    if "synonym" in table.column_names:  # a synonym that names no accepted taxon is no taxon of its own
+        orphan = absent & table["synonym"].to_numpy()
+        accepted[orphan] = -1
+    for _ in range(5):
+        accepted = np.where(accepted >= 0, accepted[np.maximum(accepted, 0)], -1)
+    settled = (accepted >= 0) & (accepted[np.maximum(accepted, 0)] == accepted)
+    return np.where(settled, accepted, -1).astype(np.int32)
+
+
+def _lineage(table: pa.Table, ids: pa.Array, names: pa.Array) -> dict[str, pa.Array]:
+    """Return the lineage's columns as they stand, or climbed from parent to parent."""
+    present = [rank for rank in LINEAGE if rank in table.column_names]
+    if present or "parentNameUsageID" not in table.column_names:
+        return {rank: table[rank].combine_chunks() for rank in present}
+    parent = pc.index_in(table["parentNameUsageID"].combine_chunks(), value_set=ids)
+    parent = np.append(pc.fill_null(parent, -1).to_numpy().astype(np.int32), np.int32(-1))
+    ranks = _lower(table["taxonRank"])
+    code = np.append(pc.fill_null(ranks.indices, -1).to_numpy(), -1)
+    words = ranks.dictionary.to_pylist()
+    above = {rank: np.full(len(ids), -1, dtype=np.int32) for rank in LINEAGE}
+    climbing, at = np.arange(len(ids)), np.arange(len(ids), dtype=np.int32)
+    for _ in range(60):  # deeper than any classification; a circle of parents ends here too
+        for rank in LINEAGE:
+            if rank in words:
+                here = (code[at] == words.index(rank)) & (above[rank][climbing] < 0)
+                above[rank][climbing[here]] = at[here]
+        at = parent[at]
+        climbing, at = climbing[at >= 0], at[at >= 0]
+        if not len(climbing):
+            break
+    return {rank: _words(names, rows) for rank, rows in above.items()}
+
+
+def _words(names: pa.Array, rows: np.ndarray) -> pa.DictionaryArray:
+    """Return the names at ``rows`` (-1: none) as a dictionary column."""
+    unique, inverse = np.unique(rows, return_inverse=True)
+    missing = len(unique) > 0 and unique[0] < 0
+    codes = pa.array(inverse.astype(np.int32) - missing, mask=rows < 0)
+    return pa.DictionaryArray.from_arrays(codes, names.take(pa.array(unique[missing:])))

@@ -1,0 +1,72 @@
+"""Lists of names in, decisions out."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from biovita.errors import DatasetError
+from biovita.taxonomy.names import GIVEN
+
+__all__ = ["read_names", "write_decisions"]
+
+_NAME = ("name", "scientific_name", "scientificname")
+
+
+def read_names(path: str | Path) -> pa.Table:
+    """Return the names in a CSV or tab-separated file, as `match.match_names` takes them.
+
+    The name's column is called ``name``, ``scientific_name`` or ``scientificName``; ``kingdom``, ``class``, ``order``
+    and ``family`` are read where they are there, other columns are not.
+
+    Raises
+    ------
+    DatasetError
+        Where there is no such file or column, a row has more or fewer fields than the header, or it is not UTF-8.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DatasetError(f"{path} does not exist: names are read from a CSV or tab-separated file")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path} is not UTF-8: {error}") from error
+    first = text.split("\n", 1)[0]
+    rows = csv.reader(text.splitlines(keepends=True), delimiter="\t" if "\t" in first else ",")
+    header = [column.strip().lower() for column in next(rows, [])]
+    named = [column for column in header if column in _NAME]
+    if not named:
+        raise DatasetError(
+            f"{path}: no column {', '.join(_NAME[:2])} or scientificName; it has {', '.join(header)}"
+        )
+    places = {"name": header.index(named[0]), **{rank: header.index(rank) for rank in GIVEN if rank in header}}
+    columns: dict[str, list[str | None]] = {column: [] for column in places}
+    for row in rows:
+        if len(row) != len(header):
+            if not row:
+                continue
+            raise DatasetError(f"{path}, row {rows.line_num}: {len(row)} fields, the header has {len(header)}")
+        for column, place in places.items():
+            columns[column].append(row[place].strip() or None)
+    return pa.table({column: pa.array(values, pa.string()) for column, values in columns.items()})
+
+
+def write_decisions(decisions: pa.Table, path: str | Path) -> None:
+    """Write decisions as Parquet, or as CSV where the file's name ends so; the file appears whole or not at all."""
+    path = Path(path)
+    if path.suffix not in {".parquet", ".csv"}:
+        raise DatasetError(f"{path}: decisions are written as .parquet or .csv")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.part")
+    try:
+        if path.suffix == ".csv":
+            pacsv.write_csv(decisions, scratch)
+        else:
+            pq.write_table(decisions, scratch, compression="zstd")
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)

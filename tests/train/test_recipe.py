@@ -1,0 +1,35 @@
+"""Recipes are typed values; a wrong setting names the field and the nearest one."""
+
+from __future__ import annotations
+
+import pytest
+
+from biovita.errors import BiovitaError
+from biovita.train import RECIPES, recipe
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_every_recipe_bears_its_name(name: str) -> None:
+    assert recipe(name).name == name
+
+
+def test_settings_are_converted_and_may_be_nested() -> None:
+    changed = recipe("starter/stage2", {"steps": "7", "weights.aic": "0.25", "positives": "item"})
+    assert (changed.steps, changed.weights.aic, changed.positives) == (7, 0.25, "item")
+    assert changed.weights.atc == recipe("starter/stage2").weights.atc
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("starter/stage3", {}, "unknown recipe 'starter/stage3'. Did you mean 'starter/stage"),
+        ("starter/stage1", {"step": 3}, "unknown setting 'step'. Did you mean 'steps'"),
+        ("starter/stage1", {"weights.acc": 3}, "unknown setting 'weights.acc'. Did you mean 'weights."),
+        ("starter/stage1", {"steps": "many"}, "steps = 'many'"),
+        ("starter/stage1", {"weights.aic": -1}, "weights.aic = -1"),
+        ("starter/stage1", {"weights": 3}, "weights = 3"),
+    ],
+)
+def test_what_does_not_fit_is_named(name: str, settings: dict[str, object], message: str) -> None:
+    with pytest.raises(BiovitaError, match=message.replace("(", r"\(")):
+        recipe(name, settings)
