@@ -7,6 +7,7 @@ columns that a question needs.
 
 from __future__ import annotations
 
+import gzip
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,7 +93,8 @@ class Inaturalist(BaseModel):
         with tempfile.TemporaryDirectory() as scratch, duckdb.connect() as connection:
             connection.execute(f"set temp_directory = {sql_text(scratch)}; set enable_progress_bar = false")
             views = self.views(connection, Path(scratch))
-            for rows in connection.sql(f"from {views.records}").to_arrow_reader(BATCH_ROWS):
+            records = connection.sql(f"from {views.records} where problem is null")
+            for rows in records.to_arrow_reader(BATCH_ROWS):
                 yield Batch(_cast(rows, RECORDS), _cast(None, REJECTED))
             for rows in connection.sql(f"from {views.rejected}").to_arrow_reader(BATCH_ROWS):
                 yield Batch(_cast(None, RECORDS), _cast(rows, REJECTED))
@@ -110,8 +112,9 @@ class Inaturalist(BaseModel):
             _table_view(connection, f"{prefix}_{table}", file, _COLUMNS[table])
         _names_table(connection, prefix, self.vernaculars)
         connection.execute(f"create view {prefix}_records as {self._records_sql(prefix, files)}")
+        connection.execute(f"create view {prefix}_unread as {_unread_sql(prefix, files)}")
         connection.execute(f"create view {prefix}_rejected as {_rejected_sql(prefix, files)}")
-        return SourceViews(f"{prefix}_records", f"{prefix}_names", f"{prefix}_rejected")
+        return SourceViews(f"{prefix}_records", f"{prefix}_names", f"{prefix}_rejected", f"{prefix}_unread")
 
     def _directory(self) -> Path:
         if "://" not in self.path:
@@ -142,10 +145,10 @@ class Inaturalist(BaseModel):
                 case when abs(b.latitude) <= 90 and abs(b.longitude) <= 180 then b.longitude end as longitude,
                 null::varchar as country, b.quality_grade as quality, null::double as duration_s,
                 round(p.width * {shrink})::integer as width, round(p.height * {shrink})::integer as height,
-                null::bigint as bytes, {sql_text(files["photos"].name)} as file, p.line as row
+                null::bigint as bytes, {sql_text(files["photos"].name)} as file, p.line as row, {_PROBLEM} as problem
             from {prefix}_photos p
-            join {prefix}_observations b on b.observation_uuid = p.observation_uuid
-            join {prefix}_names t on t.name_key = b.taxon_id
+            left join {prefix}_observations b on b.observation_uuid = p.observation_uuid
+            left join {prefix}_names t on t.name_key = b.taxon_id
             left join {prefix}_observers o on o.observer_id = p.observer_id"""
 
 
@@ -160,10 +163,13 @@ def _file(directory: Path, table: str) -> Path:
     )
 
 
-def _header(connection: duckdb.DuckDBPyConnection, file: Path, wanted: dict[str, str]) -> list[str]:
-    query = f"select * from read_csv({sql_text(file)}, header = false, delim = '\\n', quote = '', escape = '', "
-    line = connection.execute(query + "columns = {'line': 'VARCHAR'}, auto_detect = false) limit 1").fetchone()
-    columns = str(line[0]).rstrip("\r").split("\t") if line else []
+def _header(file: Path, wanted: dict[str, str]) -> list[str]:
+    try:
+        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
+            line = stream.readline(1 << 16)
+    except (OSError, EOFError) as error:
+        raise DatasetError(f"{file} cannot be read: {error}") from None
+    columns = line.decode("utf-8", errors="replace").rstrip("\r\n").split("\t")
     missing = [column for column in wanted if column not in columns]
     if missing:
         raise DatasetError(f"{file}, line 1: lacks the column(s) {', '.join(missing)} (tab separated)")
@@ -178,7 +184,7 @@ def _table_view(connection: duckdb.DuckDBPyConnection, view: str, file: Path, wa
     import duckdb
 
     try:
-        header = _header(connection, file, wanted)
+        header = _header(file, wanted)
         columns = ", ".join(f"{sql_text(column)}: '{wanted.get(column, 'VARCHAR')}'" for column in header)
         last, kept = header[-1], ", ".join(column for column in wanted if column != header[-1])
         if last in wanted:
@@ -225,26 +231,32 @@ def _names_table(connection: duckdb.DuckDBPyConnection, prefix: str, vernaculars
     )
 
 
+_PROBLEM = """case when b.observation_uuid is null then 'no-observation' when b.taxon_id is null then 'no-name'
+    when t.name_key is null then 'unknown-taxon' end"""
+
+
 def _rejected_sql(prefix: str, files: dict[str, Path]) -> str:
     photos = sql_text(files["photos"].name)
-    bad = " union all ".join(
+    return f"""
+        select 'image' as modality, {photos} as file, p.line as row, p.photo_id::varchar as path,
+            null::varchar as name, {_PROBLEM} as reason,
+            case when b.observation_uuid is null then 'observations has no row ' || p.observation_uuid
+                when b.taxon_id is null then 'its observation has no taxon'
+                else 'taxa has no row ' || b.taxon_id end as detail
+        from {prefix}_photos p left join {prefix}_observations b on b.observation_uuid = p.observation_uuid
+            left join (select name_key from {prefix}_names) t on t.name_key = b.taxon_id
+        where t.name_key is null union all from {prefix}_unread"""
+
+
+def _unread_sql(prefix: str, files: dict[str, Path]) -> str:
+    """Return the query for the rows that do not fit the types of their table."""
+    return " union all ".join(
         f"""select distinct on (line) {modality} as modality, {sql_text(file.name)} as file, line::bigint as row,
         null::varchar as path, null::varchar as name, 'not-as-described' as reason, error_message as detail
         from {prefix}_{table}_bad"""
         for table, file in files.items()
         for modality in ["'image'" if table == "photos" else "'unknown'"]
     )
-    return f"""
-        select 'image' as modality, {photos} as file, p.line as row, p.photo_id::varchar as path,
-            null::varchar as name,
-            case when b.observation_uuid is null then 'no-observation' when b.taxon_id is null then 'no-name'
-                else 'unknown-taxon' end as reason,
-            case when b.observation_uuid is null then 'observations has no row ' || p.observation_uuid
-                when b.taxon_id is null then 'its observation has no taxon'
-                else 'taxa has no row ' || b.taxon_id end as detail
-        from {prefix}_photos p left join {prefix}_observations b on b.observation_uuid = p.observation_uuid
-            left join (select name_key from {prefix}_names) t on t.name_key = b.taxon_id
-        where t.name_key is null union all {bad}"""
 
 
 def _cast(rows: pa.RecordBatch | None, schema: pa.Schema) -> pa.RecordBatch:
