@@ -49,7 +49,7 @@ def demo(
     if json_:
         headlines = [
             {"stage": stage, "k": k, "accuracy": h.accuracy, "chance": h.chance, "times_chance": h.times_chance}
-            for (stage, k), h in sorted(result.headlines.items())
+            for (stage, k), h in result.headlines.items()
         ]
         places = {"report": str(result.report), "results": str(result.results), "model": str(result.model)}
         sys.stdout.write(

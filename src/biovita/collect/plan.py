@@ -96,8 +96,8 @@ class Quality(_Part):
 class Limits(_Part):
     """At most so many of each modality a species; where more are there, they are chosen for variety."""
 
-    audio_per_species: int | None = Field(None, ge=0)
-    images_per_species: int | None = Field(None, ge=0)
+    audio_per_species: int | None = Field(default=None, ge=0)
+    images_per_species: int | None = Field(default=None, ge=0)
 
     def of(self, modality: str) -> int | None:
         """Return the limit for a modality."""
@@ -107,8 +107,8 @@ class Limits(_Part):
 class Budget(_Part):
     """At most so many items and bytes in all; species share them evenly."""
 
-    items: int | None = Field(None, ge=0)
-    bytes: int | None = Field(None, ge=0)
+    items: int | None = Field(default=None, ge=0)
+    bytes: int | None = Field(default=None, ge=0)
 
 
 class Clips(_Part):
@@ -122,8 +122,8 @@ class Clips(_Part):
         Write each clip to a file of its own, instead of naming its span.
     """
 
-    per_recording: int = Field(1, ge=1)
-    seconds: float = Field(10.0, gt=0)
+    per_recording: int = Field(default=1, ge=1)
+    seconds: float = Field(default=10.0, gt=0)
     cut: bool = False
 
 
@@ -142,10 +142,10 @@ class Fetching(_Part):
         Larger files are refused.
     """
 
-    at_once: int = Field(8, ge=1, le=256)
-    at_once_per_host: int = Field(4, ge=1, le=64)
-    per_second: float = Field(5.0, gt=0)
-    tries: int = Field(6, ge=1)
+    at_once: int = Field(default=8, ge=1, le=256)
+    at_once_per_host: int = Field(default=4, ge=1, le=64)
+    per_second: float = Field(default=5.0, gt=0)
+    tries: int = Field(default=6, ge=1)
     timeout_s: float = Field(default=60.0, gt=0)
     allow_private: bool = False
     max_bytes: int = Field(default=500_000_000, gt=0)
@@ -165,9 +165,9 @@ class Plan(_Part):
     """
 
     name: str = Field(min_length=1)
-    version: str = Field("1", min_length=1)
+    version: str = Field(default="1", min_length=1)
     contact: str | None = None
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
     modalities: tuple[Literal["audio", "image"], ...] = ("audio", "image")
     licenses: tuple[str, ...] = OPEN_LICENSES
     sources: Annotated[tuple[AnySource, ...], Field(min_length=1)]

@@ -116,7 +116,7 @@ def import_folder(
     workers
         Threads that decode; as many as processors where None.
     overwrite
-        Replace the dataset at ``out``.
+        Replace the dataset at ``out``; its embeddings are kept, and those of files that are the same still hold.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def import_folder(
     tables = _read_tables(src, columns)
     _check_place(src, out, overwrite=overwrite)
     intake = _Intake()
-    with new_directory(out, replace=overwrite) as directory:
+    with new_directory(out, replace=overwrite, keep=["embeddings"]) as directory:
         records = [
             record
             for modality, table in tables.items()
