@@ -144,9 +144,9 @@ def demo(
             dataset=dataset,
             seed=seed,
         )
-        report = write_report(out, run)
+        report, results = write_report(out, run)
         tell(f"{report.stat().st_size / 1e6:.1f} MB")
-    return DemoResult(out, report, out / "results.json", out / "model", headlines, path.seconds)
+    return DemoResult(out, report, results, out / "model", headlines, path.seconds)
 
 
 def unseen_by_default(dataset: Dataset) -> int:
