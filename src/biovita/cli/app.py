@@ -29,6 +29,7 @@ _GROUPS: tuple[str, ...] = (
     "models",
     "taxonomy",
     "train",
+    "traits",
 )
 
 

@@ -20,7 +20,7 @@ from biovita.dataset.schema import TABLES, Modality, taxonomy_of
 from biovita.errors import DatasetError
 from biovita.taxonomy import Taxonomy
 
-__all__ = ["FORMAT", "Dataset", "new_directory", "write_dataset", "write_table"]
+__all__ = ["FORMAT", "Dataset", "new_directory", "replace_tables", "write_dataset", "write_table"]
 
 FORMAT = 1  # of the directory; raised when older code could misread it
 
@@ -191,6 +191,37 @@ def write_table(table: pa.Table, file: Path) -> None:
         scratch.replace(file)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def replace_tables(dataset: Dataset, tables: Mapping[str, pa.Table], info: Mapping[str, Any]) -> None:
+    """Replace some tables of a dataset, and what ``dataset.toml`` says; the counts follow by themselves.
+
+    Everything is written under temporary names before the first is renamed. What ``dataset`` held of the old tables
+    is forgotten.
+
+    Parameters
+    ----------
+    tables
+        By the names of `TABLES`; each is cast to its schema.
+    info
+        Added to ``dataset.toml``, in place of what it had under the same keys.
+    """
+    cast = {name: table.select(TABLES[name].names).cast(TABLES[name]) for name, table in tables.items()}
+    counts = {**dataset.info.get("counts", {}), **{name: table.num_rows for name, table in cast.items()}}
+    toml = tomli_w.dumps({**dataset.info, **info, "counts": counts})
+    files = [*(f"{name}.parquet" for name in cast), "dataset.toml"]
+    parts = {dataset.path / f".{file}.part": dataset.path / file for file in files}
+    try:
+        for part, table in zip(parts, cast.values(), strict=False):
+            pq.write_table(table, part, compression="zstd")
+        (dataset.path / ".dataset.toml.part").write_text(toml, encoding="utf-8")
+        for part, file in parts.items():
+            part.replace(file)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
+    for cached in ("info", "taxonomy", *tables):
+        dataset.__dict__.pop(cached, None)
 
 
 def write_dataset(directory: Path, tables: Mapping[str, pa.Table], info: Mapping[str, Any]) -> None:
