@@ -22,6 +22,7 @@ app = cyclopts.App(
 _GROUPS: tuple[str, ...] = (
     "data",
     "demo",
+    "simulate",
     "embed",
     "models",
     "taxonomy",
