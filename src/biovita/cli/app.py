@@ -27,6 +27,7 @@ _GROUPS: tuple[str, ...] = (
     "demo",
     "embed",
     "models",
+    "simulate",
     "taxonomy",
     "train",
     "traits",
