@@ -19,7 +19,12 @@ SMALL_CLIP: dict[str, Any] = {
 }
 SMALL_CLAP: dict[str, Any] = {
     "projection_dim": 24,
-    "audio_config": {"depths": [1, 1, 1, 1], "patch_embeds_hidden_size": 16, "hidden_size": 128, "projection_dim": 24},
+    "audio_config": {
+        "depths": [1, 1, 1, 1],
+        "patch_embeds_hidden_size": 16,
+        "hidden_size": 128,
+        "projection_dim": 24,
+    },
     "text_config": {
         "num_hidden_layers": 1,
         "hidden_size": 32,

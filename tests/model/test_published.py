@@ -110,7 +110,9 @@ def test_a_training_checkpoint_needs_the_architecture_and_gives_its_temperature(
 
 def test_a_checkpoint_that_lacks_a_part_says_which(made, tmp_path):
     state = whole_checkpoint(made)
-    torch.save({key: value for key, value in state.items() if not key.startswith("audio_adapter")}, tmp_path / "a.pth")
+    torch.save(
+        {key: value for key, value in state.items() if not key.startswith("audio_adapter")}, tmp_path / "a.pth"
+    )
     with pytest.raises(ModelError, match=r"a\.pth .*nothing under audio_adapter"):
         load_model(tmp_path / "a.pth", device="cpu")
     torch.save({**state, "optimizer": torch.zeros(1)}, tmp_path / "b.pth")
