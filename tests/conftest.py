@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from biovita.dataset import Modality
+from biovita.towers import Tower, load_towers
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
@@ -15,3 +18,9 @@ def shared_data() -> Path:
     if not root.is_dir():
         pytest.skip(f"the real test data are not here: {root} (set BIOVITA_SHARED to the folder that has them)")
     return root
+
+
+@pytest.fixture(scope="session")
+def starter_towers() -> dict[Modality, Tower]:
+    """Return the three towers that install from the registry, open on the CPU."""
+    return load_towers("starter", "cpu")

@@ -33,7 +33,10 @@ def species(number: int) -> Taxon:
 
 def write_small(path: Path, taxa: int = 24, per_species: int = 5) -> Dataset:
     """Write a dataset of made-up items; the last species has no photographs, one taxon is only a genus."""
-    known = [*(species(number) for number in range(taxa)), Taxon("g", "Genus0", rank=Rank.GENUS, genus="Genus0")]
+    known = [
+        *(species(number) for number in range(taxa)),
+        Taxon("g", "Genus0", rank=Rank.GENUS, class_="Aves", genus="Genus0"),
+    ]
     sound = {"start_s": 0.5, "end_s": 1.0, "duration_s": 1.0, "sample_rate": 8000}
     common = {"sha256": "0", "license": "CC0-1.0", "attribution": "nobody"}
     audio, images = [], []

@@ -79,7 +79,7 @@ def build_benchmark(
         "seed": seed,
         "text": text,
     }
-    return Benchmark(maker.items, tuple(tasks), tuple(left_out), made)
+    return Benchmark(maker.items, tuple(tasks), tuple(left_out), made, dataset.path)
 
 
 Rows = dict[str, list[int]]  # taxon name -> rows of its items
@@ -140,7 +140,7 @@ def _place(item: tuple[tuple[Split, Rank, str], Taxon]) -> tuple[int, int, str]:
 
 def _held_out(dataset: Dataset, modality: Modality) -> Iterator[dict[str, Any]]:
     spans = ["start_s", "end_s"] if modality == Modality.AUDIO else []
-    table = dataset.media(modality).select(["id", "taxon_id", "path", "split", *spans])
+    table = dataset.media(modality).select(["id", "taxon_id", "path", "split", "license", "attribution", *spans])
     parts = {part.value for part in PARTS}
     return (row for batch in table.to_batches() for row in batch.to_pylist() if row["split"] in parts)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ ITEMS = pa.schema(
         pa.field("common_name", pa.string()),
         pa.field("level", pa.string()),  # of a text: what its name names
         pa.field("part", pa.string()),
+        pa.field("license", pa.string()),
+        pa.field("attribution", pa.string()),
     ]
 )
 
@@ -121,12 +124,15 @@ class Benchmark:
         What could not become part of a task, and why.
     made
         How it was made: dataset, seed and parameters.
+    root
+        The directory that relative media paths start from; None where there are no media.
     """
 
     items: Mapping[Modality, pa.Table]
     tasks: tuple[Task, ...]
     left_out: tuple[LeftOut, ...] = ()
     made: Mapping[str, Any] = field(default_factory=dict)
+    root: Path | None = None
 
     def ids(self, modality: Modality) -> list[str]:
         """Return the ids of the items of one modality, row by row; those of text are the texts."""
@@ -136,6 +142,14 @@ class Benchmark:
     def texts(self) -> list[str]:
         """The different texts that a model has to embed, in the order of their first use."""
         return list(dict.fromkeys(self.ids(Modality.TEXT)))
+
+    def labels(self, modality: Modality, level: Rank) -> np.ndarray:
+        """Return ``(items,)`` the name of each item's taxon at ``level``, None where it has none."""
+        return np.array(self.items[modality][level.value].to_pylist(), object)
+
+    def taxon_labels(self, task: Task, level: Rank) -> np.ndarray:
+        """Return ``(taxa,)`` the name at ``level`` of each candidate taxon of a task, None where it has none."""
+        return self.labels(modalities_of(task.direction)[1], level)[task.samples[task.offsets[:-1]]]
 
     def task(self, part: str, direction: str, level: Rank) -> Task | None:
         """Return one task, or None where it was left out."""

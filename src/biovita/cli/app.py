@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from functools import cache
 
 import cyclopts
 
@@ -19,9 +20,18 @@ app = cyclopts.App(
 )
 
 # Group, and the module that holds its `app`. Modules import what is heavy inside their commands.
-_GROUPS: tuple[str, ...] = ("taxonomy", "traits")
+_GROUPS: tuple[str, ...] = (
+    "data",
+    "demo",
+    "embed",
+    "models",
+    "taxonomy",
+    "train",
+    "traits",
+)
 
 
+@cache  # a process may run more than one command
 def _register() -> None:
     from importlib import import_module
 

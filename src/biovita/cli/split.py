@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 __all__ = ["split"]
 
 
-def split(dataset: Path, *, unseen: int, seed: int = 0, held_out: float = 0.2, as_json: bool = False) -> None:
+def split(
+    dataset: Path,
+    *,
+    unseen: int,
+    seed: int = 0,
+    held_out: float = 0.2,
+    json_: Annotated[bool, Parameter(name="--json", negative=())] = False,
+) -> None:
     """Divide a dataset into training media, held-out media of the same species, and species held out whole.
 
     Parameters
@@ -21,7 +31,7 @@ def split(dataset: Path, *, unseen: int, seed: int = 0, held_out: float = 0.2, a
         The same seed gives the same split.
     held_out
         Share of the other species' recordings and photographs to hold out.
-    as_json
+    json_
         Print the counts as JSON.
     """
     from rich.console import Console
@@ -31,7 +41,7 @@ def split(dataset: Path, *, unseen: int, seed: int = 0, held_out: float = 0.2, a
 
     report = split_dataset(Dataset.open(dataset), unseen=unseen, seed=seed, held_out=held_out)
     console = Console()
-    if as_json:
+    if json_:
         console.print_json(json.dumps({**report.as_toml(), "unseen": list(report.unseen)}))
     else:
         for line in report.lines():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -120,10 +120,11 @@ class Dataset:
 
 
 @contextmanager
-def new_directory(path: Path, *, replace: bool = False) -> Iterator[Path]:
+def new_directory(path: Path, *, replace: bool = False, keep: Sequence[str] = ()) -> Iterator[Path]:
     """Give a temporary directory beside ``path`` that becomes ``path`` when the block ends without an error.
 
-    Whatever stops the block, an exception or Ctrl-C, nothing is left behind and ``path`` is as it was.
+    Whatever stops the block, an exception or Ctrl-C, nothing is left behind and ``path`` is as it was. What ``keep``
+    names is carried over from the directory that is replaced.
 
     Raises
     ------
@@ -138,6 +139,9 @@ def new_directory(path: Path, *, replace: bool = False) -> Iterator[Path]:
         scratch.chmod(0o755)
         yield scratch
         if path.exists():
+            for name in keep:
+                if (path / name).exists():
+                    (path / name).rename(scratch / name)
             old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent)) / path.name
             path.rename(old)
             scratch.rename(path)

@@ -55,17 +55,15 @@ def probe_audio(path: str | Path) -> AudioProbe:
         for block in reader.blocks():
             samples += len(block)
             peak = max(peak, _peak(path, block))
-        missing = reader.frames - samples
         rate, channels, name, warnings = reader.sample_rate, reader.channels, reader.format, reader.warnings
-        stated = reader.frames
-    if stated == 0:
-        raise MediaError("no-samples", f"{path}: a header without sound")
-    if missing > TRUNCATION_TOLERANCE_S * rate:
-        raise truncated(path, f"it states {stated / rate:.2f} s and decodes to {samples / rate:.2f} s")
+        expected, states_length = reader.frames, reader.states_length
+    missing = expected - samples
+    if missing > TRUNCATION_TOLERANCE_S * rate and states_length:
+        raise truncated(path, f"it states {expected / rate:.2f} s and decodes to {samples / rate:.2f} s")
     if samples == 0:
         raise MediaError("no-samples", f"{path}: decodes to no samples")
     if missing > 0:
-        warnings = (*warnings, f"decodes to {missing} samples less than it states")
+        warnings = (*warnings, f"the last {missing} samples do not decode and are left out")
     if peak < SILENCE:
         raise MediaError("silent", f"{path}: silent, no sample reaches {SILENCE:g} of full scale")
     return AudioProbe(samples / rate, rate, channels, name, warnings)
@@ -88,8 +86,8 @@ def read_clip(
 ) -> tuple[np.ndarray, int]:
     """Return a span of a recording and its sample rate, read by seeking.
 
-    The span holds the file's samples from ``round(start_s * rate)`` up to, not including, ``round(end_s * rate)``,
-    and is resampled afterwards.
+    The span holds the samples from ``round(start_s * rate)`` up to, but not including, ``round(end_s * rate)``.
+    It is resampled afterwards.
 
     Parameters
     ----------
@@ -108,7 +106,7 @@ def read_clip(
     Raises
     ------
     MediaError
-        ``outside`` where the span is empty or not within the file, else as `probe_audio`; a silent span is no error.
+        ``span-outside`` where the span is empty or not within the file, else as `probe_audio`, without ``silent``.
     """
     path = Path(path)
     with open_sound(path) as reader:
@@ -117,14 +115,15 @@ def read_clip(
         if not 0 <= start < stop <= reader.frames:
             until = "the end" if end_s is None else f"{end_s:g} s"
             raise MediaError(
-                "outside",
+                "span-outside",
                 f"{path}: {start_s:g} s to {until} is not a span of this file, which lasts "
                 f"{reader.frames / rate:.3f} s",
             )
         blocks = [block.mean(axis=1, dtype=np.float32) if mono else block for block in reader.blocks(start, stop)]
     samples = np.concatenate(blocks) if blocks else np.empty(0, np.float32)
     missing = (stop - start - len(samples)) / rate
-    if not len(samples) or missing > TRUNCATION_TOLERANCE_S:
+    tolerance = TRUNCATION_TOLERANCE_S if reader.states_length or end_s is not None else float("inf")
+    if not len(samples) or missing > tolerance:
         raise truncated(
             path, f"{missing:.2f} s of the span {start / rate:.2f} to {stop / rate:.2f} s do not decode"
         )

@@ -1,4 +1,4 @@
-"""Whether a sound file is as long as its container says; decoders return what is left of a cut one and say nothing."""
+"""Whether a sound file is as long as its container says; of a cut one, decoders return what is left."""
 
 from __future__ import annotations
 

@@ -15,25 +15,28 @@ from biovita.media import mp3
 from biovita.media.containers import TRUNCATION_TOLERANCE_S, check_complete, truncated
 from biovita.media.sniff import kind_of, read_head
 
-__all__ = ["ACCEPTED", "Reader", "open_sound"]
+__all__ = ["ACCEPTED", "SAMPLE_RATES", "Reader", "open_sound"]
 
 ACCEPTED = "wav, aiff, flac, mp3, ogg (vorbis, opus), m4a and aac"
+
+SAMPLE_RATES = (1_000, 1_000_000)  # hertz; outside lies no recording of an animal, but a header that is wrong
 
 _BLOCK = 1 << 16  # samples decoded at a time
 _SOUNDFILE_FORMATS = {"WAV": "wav", "WAVEX": "wav", "RF64": "wav", "AIFF": "aiff", "FLAC": "flac", "MP3": "mp3"}
 _AV_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,aac"  # none that names further files or addresses, as playlists do
-# Vorbis needs the block before the first one wanted, of at most 8192 samples; libsndfile leaves it out after a seek.
+# Vorbis needs the block before the first one wanted, at most 8192 samples; after a seek libsndfile lacks it.
 _VORBIS_PREROLL = 1 << 14
 # AAC overlaps two frames of 1024 or 2048 samples, and spectral band replication looks further back.
 _AV_PREROLL = 1 << 13
 
 
 class Reader(Protocol):
-    """An open sound file."""
+    """An open sound file; `frames` is its length in samples, and `states_length` whether it says so itself."""
 
     sample_rate: int
     channels: int
     frames: int
+    states_length: bool
     format: str
     warnings: tuple[str, ...]
 
@@ -58,6 +61,12 @@ def open_sound(path: Path) -> Iterator[Reader]:
     warnings = check_complete(path, head)
     opened = _open_soundfile(path, warnings) or _open_av(path, known=kind.family == "audio", warnings=warnings)
     with opened as reader:
+        low, high = SAMPLE_RATES
+        if not low <= reader.sample_rate <= high:
+            raise MediaError(
+                "undecodable",
+                f"{path}: states a sample rate of {reader.sample_rate} Hz; accepted is {low} to {high}",
+            )
         yield reader
 
 
@@ -72,19 +81,21 @@ class _SoundfileReader:
         self.sample_rate: int = self.file.samplerate
         self.channels: int = self.file.channels
         self.frames: int = self.file.frames
+        self.states_length = True
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
         import soundfile
 
         stop = self.frames if stop is None else min(stop, self.frames)
         first = max(0, start - _VORBIS_PREROLL) if self.format == "vorbis" else start
+        size = max(1024, _BLOCK // self.channels)
         done = first
         try:
             if first:
                 # libsndfile can land a block aside when it seeks in Vorbis a second time: one opening, one seek.
                 self.file.seek(first)
             while done < stop:
-                block = self.file.read(min(_BLOCK, stop - done), dtype="float32", always_2d=True)
+                block = self.file.read(min(size, stop - done), dtype="float32", always_2d=True)
                 if not len(block):
                     return
                 done += len(block)
@@ -192,20 +203,20 @@ class _AvReader:
         self.sample_rate: int = self.stream.codec_context.sample_rate
         self.channels: int = self.stream.codec_context.layout.nb_channels
         self.seeks = self.container.format.name != "aac"  # in ADTS a seek goes by guessed bit rate
-        stated = self.stream.duration if self.seeks else None
+        stated = self.stream.duration if self.seeks else None  # a fragmented file states 0 or nothing
+        self.states_length = bool(stated)
         self.frames: int = self._samples(stated) if stated else self._count()
 
     def _samples(self, time: int) -> int:
         return round(time * self.stream.time_base * self.sample_rate)
 
     def _count(self) -> int:
-        """Return the samples that the packets state, without decoding them."""
-        last = 0
-        for packet in self.container.demux(self.stream):
-            if packet.pts is not None and packet.duration:
-                last = max(last, self._samples(packet.pts + packet.duration))
-        self.container.seek(0, stream=self.stream)
-        return last
+        """Return the samples that the packets would hold, without decoding them."""
+        with _av_container(self.path) as container:  # an own one: going back would skip the first frame of MP4
+            packets = (
+                packet for packet in _packets(container, container.streams.audio[0]) if packet.pts is not None
+            )
+            return max((self._samples(packet.pts + (packet.duration or 0)) for packet in packets), default=0)
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
         import av
@@ -216,7 +227,7 @@ class _AvReader:
             self.container.seek(int(first / self.sample_rate / self.stream.time_base), stream=self.stream)
         position: int | None = None
         failed: av.FFmpegError | None = None
-        for packet in self.container.demux(self.stream):
+        for packet in _packets(self.container, self.stream):
             if packet.pts is not None and self._samples(packet.pts + (packet.duration or 0)) < first:
                 continue
             try:
@@ -258,14 +269,28 @@ class _AvReader:
         return samples.astype(np.float32)
 
 
+def _packets(container: Any, stream: Any) -> Iterator[Any]:
+    """Yield packets, the flushing one last, up to the end or to where nothing more can be told apart."""
+    import av
+
+    try:
+        yield from container.demux(stream)
+    except av.FFmpegError:
+        return
+
+
+def _av_container(path: Path) -> Any:
+    import av
+
+    return av.open(f"file:{path}", options={"format_whitelist": _AV_FORMATS, "protocol_whitelist": "file"})
+
+
 @contextmanager
 def _open_av(path: Path, *, known: bool, warnings: tuple[str, ...]) -> Iterator[Reader]:
     import av
 
     try:
-        container = av.open(
-            f"file:{path}", options={"format_whitelist": _AV_FORMATS, "protocol_whitelist": "file"}
-        )
+        container = _av_container(path)
     except (av.FFmpegError, UnicodeError) as error:
         if known:
             raise MediaError("undecodable", f"{path}: no decoder reads it: {error}") from None
@@ -274,6 +299,7 @@ def _open_av(path: Path, *, known: bool, warnings: tuple[str, ...]) -> Iterator[
         if not container.streams.audio:
             raise MediaError("not-audio", f"{path}: a film or picture without sound")
         stream = container.streams.audio[0]
-        if not stream.codec_context.sample_rate:
-            raise MediaError("undecodable", f"{path}: its sound states no sample rate")
+        codec = stream.codec_context
+        if codec is None or not codec.sample_rate or not codec.layout.nb_channels or not stream.time_base:
+            raise MediaError("undecodable", f"{path}: its sound states no known codec, sample rate or channels")
         yield _AvReader(path, container, stream, stream.codec_context.name, warnings)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_PIXELS", "ImageProbe", "probe_image", "read_image"]
 
-MAX_PIXELS = 150_000_000  # a camera of 150 megapixels; 450 MB once decoded
-ACCEPTED = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "MPO", "AVIF")
+MAX_PIXELS = 100_000_000  # 300 MB once decoded
+ACCEPTED = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ def probe_image(path: str | Path) -> ImageProbe:
     """
     with _opened(Path(path)) as image:
         name = (image.format or "").lower()
-        upright = _upright(image)
-        return ImageProbe(upright.width, upright.height, name)
+        picture = _rgb(_upright(image))
+        return ImageProbe(picture.width, picture.height, name)
 
 
 def read_image(path: str | Path) -> Image.Image:
@@ -67,7 +67,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     """Give the decoded picture, with Pillow's errors told apart."""
     from PIL import Image, UnidentifiedImageError
 
-    kind = kind_of(read_head(path))
+    head = read_head(path)
+    kind = kind_of(head)
     if kind.family in {"audio", "other"}:
         raise MediaError("not-image", f"{path}: is {kind.description}, not a picture. Accepted are {_accepted()}")
     try:
@@ -75,15 +76,15 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except UnidentifiedImageError:
         if kind.family != "image":
             raise MediaError("not-image", f"{path}: is in no known format. Accepted are {_accepted()}") from None
-        if path.stat().st_size < 512:
+        if len(head) < 512 or _is_cut_webp(path, head):
             raise MediaError("truncated", f"{path}: the file is cut short: it ends within its header") from None
         raise MediaError(
             "undecodable", f"{path}: is {kind.description} that no decoder reads. Accepted are {_accepted()}"
         ) from None
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise MediaError("too-large", f"{path}: {error}. At most {MAX_PIXELS:,} pixels are accepted") from None
     except (OSError, SyntaxError, ValueError, struct.error) as error:
-        raise _decoding_error(path, error) from None
+        raise _decoding_error(path, error, cut=_is_cut_webp(path, head)) from None
     with image:
         if image.width * image.height > MAX_PIXELS:
             raise MediaError(
@@ -92,18 +93,23 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             )
         try:
             image.load()
+            yield image
         except (OSError, SyntaxError, ValueError, struct.error, EOFError, MemoryError) as error:
-            raise _decoding_error(path, error) from None
-        yield image
+            raise _decoding_error(path, error, cut=_is_cut_webp(path, head)) from None
 
 
 def _accepted() -> str:
-    return ", ".join(name.lower() for name in ACCEPTED if name != "MPO")
+    return ", ".join(ACCEPTED).lower()
 
 
-def _decoding_error(path: Path, error: BaseException) -> MediaError:
+def _is_cut_webp(path: Path, head: bytes) -> bool:
+    """Say whether a WebP file is shorter than its RIFF header states."""
+    return head[8:12] == b"WEBP" and path.stat().st_size < 8 + int.from_bytes(head[4:8], "little")
+
+
+def _decoding_error(path: Path, error: BaseException, *, cut: bool = False) -> MediaError:
     text = str(error) or type(error).__name__
-    if isinstance(error, EOFError) or "truncated" in text.lower():
+    if cut or isinstance(error, EOFError) or "truncated" in text.lower():
         return MediaError("truncated", f"{path}: the file is cut short: {text}")
     return MediaError("undecodable", f"{path}: the picture cannot be decoded: {text}")
 
@@ -126,7 +132,7 @@ def _rgb(image: Image.Image) -> Image.Image:
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")
         return Image.alpha_composite(white, layer).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _from_deep_grey(image: Image.Image) -> Image.Image:

@@ -1,9 +1,10 @@
 """The frames of an MPEG audio file: how many, where they lie, and what its header says.
 
-libsndfile trusts the frame count in the Xing, Info or VBRI header. Without one it guesses the length from the first
-frame's bit rate: of a file whose rate varies it returns a part and says nothing, and some files with bytes after the
-last frame it refuses. `scan` walks the frame headers, and `FrameWindow` shows the decoder only the frames, under a header that
-states their number. Layouts: ISO/IEC 11172-3 2.4.1.3 and 13818-3 2.4.2.3; the Xing header as LAME writes it.
+libsndfile trusts the frame count in the Xing, Info or VBRI header. Without one it guesses the length from the
+bit rate of the first frame: of a file whose rate varies it returns a part and says nothing, and some files with
+bytes after the last frame it refuses. `scan` walks the frame headers, and `FrameWindow` shows the decoder the
+frames alone, under a header that states their number. Layouts: ISO/IEC 11172-3 2.4.1.3 and 13818-3 2.4.2.3; the
+Xing header as LAME writes it.
 """
 
 from __future__ import annotations
@@ -187,7 +188,7 @@ def _sized(second: int, third: int) -> _Frame:
 def _next_run(
     data: mmap.mmap | bytes, begin: int, stop: int, stream: tuple[int, int, int] | None
 ) -> tuple[int, _Frame] | None:
-    """Return where a run of `_CHAIN` frames begins, or a shorter one that ends with the data, and its first frame."""
+    """Return the place and first frame of a run of `_CHAIN` frames, or of fewer that end with the data."""
     position = data.find(b"\xff", begin, stop)
     while position >= 0:
         frame = _frame_at(data, position)

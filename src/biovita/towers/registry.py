@@ -11,7 +11,17 @@ from biovita.errors import ModelError, unknown_name
 from biovita.towers import birdnet, efficientnet, minilm
 from biovita.towers.base import Tower, TowerInfo
 
-__all__ = ["MODELS", "TOWERS", "ModelRow", "TowerRow", "load_tower", "load_towers", "model_row", "tower_row"]
+__all__ = [
+    "MODELS",
+    "TOWERS",
+    "ModelRow",
+    "TowerRow",
+    "load_tower",
+    "load_towers",
+    "model_row",
+    "tower_row",
+    "towers_of",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +98,18 @@ def model_row(name: str) -> ModelRow:
     return MODELS[name]
 
 
+def towers_of(model: str) -> dict[Modality, TowerInfo]:
+    """Return the rows of a model's towers by modality, without opening them.
+
+    Raises
+    ------
+    ModelError
+        Where the model is not in `MODELS`.
+    """
+    rows = (tower_row(name).info for name in model_row(model).towers)
+    return {info.modality: info for info in rows}
+
+
 def load_tower(name: str, device: str = "auto") -> Tower:
     """Open a tower by its name in `TOWERS`. A notice that comes with its weights is logged, once a process.
 
@@ -113,12 +135,12 @@ def load_towers(
     ModelError
         As `load_tower` does, and where the model has no tower for a modality asked for.
     """
-    rows = {tower_row(name).info.modality: name for name in model_row(model).towers}
+    rows = towers_of(model)
     for modality in modalities or ():
         if modality not in rows:
             raise ModelError(f"the model {model!r} has no {modality} tower; it has {', '.join(rows)}")
     return {
-        modality: load_tower(name, device)
-        for modality, name in rows.items()
+        modality: load_tower(info.name, device)
+        for modality, info in rows.items()
         if modalities is None or modality in modalities
     }

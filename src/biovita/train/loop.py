@@ -68,7 +68,7 @@ def align(
 
     Each step draws ``items_per_species`` pairs of every training species for each term of the loss, and
     ``names_batch`` classes of each classifier. AdamW on a cosine schedule. The same seed gives the same result on
-    one machine.
+    one machine. ``on_step`` is called with 1 after each step.
     """
     generator = torch.Generator().manual_seed(recipe.seed * 2 + recipe.stage)
     projections = {modality: _copy(projection) for modality, projection in start.projections.items()}
@@ -93,7 +93,7 @@ def align(
         if not math.isfinite(history[-1]["loss"]):
             raise FloatingPointError(f"{recipe.name}: the loss is {history[-1]['loss']} at step {step}")
         if on_step:
-            on_step(step)
+            on_step(1)
     for projection in projections.values():
         projection.eval().requires_grad_(requires_grad=False)
     return Aligned(projections, min(float(log_scale.detach().exp()), _MOST_LOGIT_SCALE), tuple(history))

@@ -1,0 +1,71 @@
+"""The nearest candidates of a query: what a report shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from biovita.bench.scores import VectorTable
+from biovita.bench.task import Benchmark, Task, modalities_of
+from biovita.dataset.schema import Modality
+
+__all__ = ["Neighbour", "nearest"]
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A candidate taxon near a query.
+
+    Attributes
+    ----------
+    taxon
+        Its position in ``task.taxa``.
+    sample
+        The row of its sample that is most similar, in the items of the target modality.
+    similarity
+        Of that sample to the query.
+    """
+
+    taxon: int
+    sample: int
+    similarity: float
+    correct: bool
+
+
+def nearest(
+    benchmark: Benchmark, task: Task, vectors: Mapping[Modality, VectorTable], query: int, *, count: int = 5
+) -> list[Neighbour]:
+    """Return the first-ranked candidates of one query, best first, in the order that it was scored by.
+
+    Parameters
+    ----------
+    query
+        Position in ``task.queries``.
+
+    Returns
+    -------
+    At most ``count``; none where the query has no vector. Candidates without a vector are left out.
+    """
+    asked, answered = modalities_of(task.direction)
+    place = {key: row for row, key in enumerate(vectors[asked].ids)}
+    row = place.get(benchmark.items[asked]["id"][int(task.queries[query])].as_py())
+    if row is None:
+        return []
+    vector = vectors[asked].vectors[row].astype(np.float64)
+    targets = {key: row for row, key in enumerate(vectors[answered].ids)}
+    ids = benchmark.items[answered]["id"]
+    found = []
+    for column, taxon in enumerate(task.candidates[query]):
+        if taxon < 0:
+            break
+        samples = task.samples[task.offsets[taxon] : task.offsets[taxon + 1]]
+        known = [(int(s), targets[key]) for s in samples if (key := ids[int(s)].as_py()) in targets]
+        if not known:
+            continue
+        similar = (vectors[answered].vectors[[at for _, at in known]].astype(np.float64) * vector).sum(axis=1)
+        best = int(similar.argmax())
+        correct = column == task.correct[query]
+        found.append(Neighbour(int(taxon), known[best][0], float(similar[best]), bool(correct)))
+    return sorted(found, key=lambda neighbour: -neighbour.similarity)[:count]

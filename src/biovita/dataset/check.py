@@ -1,0 +1,230 @@
+"""Whether a dataset holds together: its tables, the files they name, and its split."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from biovita.dataset.schema import TABLES, Modality, Split
+from biovita.dataset.store import Dataset
+from biovita.errors import DatasetError
+from biovita.taxonomy import Rank
+
+__all__ = ["Problem", "check"]
+
+_MEDIA: Mapping[str, Modality] = {"audio": Modality.AUDIO, "images": Modality.IMAGE}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is wrong in a dataset.
+
+    Attributes
+    ----------
+    code
+        Short and stable: ``schema``, ``counts``, ``missing-value``, ``duplicate-id``, ``unknown-taxon``,
+        ``bad-value``, ``span``, ``coordinates``, ``missing-file``, ``changed-file``, ``leaking-group``,
+        ``leaking-file``, ``leaking-species``.
+    table, item
+        Where: a table, and the id of an item or taxon; empty where it concerns more than one.
+    """
+
+    code: str
+    table: str
+    item: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.table}.parquet" if self.table in TABLES else self.table
+        return f"{place}{f' {self.item}' if self.item else ''}: {self.message} [{self.code}]"
+
+
+def check(dataset: Dataset, *, hashes: bool = False) -> list[Problem]:
+    """Return what is wrong with a dataset, table by table; nothing where it is as it has to be.
+
+    Parameters
+    ----------
+    hashes
+        Compare the bytes of each file with its SHA-256, too.
+    """
+    tables: dict[str, pa.Table] = {}
+    problems: list[Problem] = []
+    for name in TABLES:
+        try:
+            tables[name] = dataset.table(name)
+        except (DatasetError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            problems.append(Problem("schema", name, "", str(error)))
+            tables[name] = TABLES[name].empty_table()
+            continue
+        problems.extend(_absent_values(name, tables[name]))
+    broken = {problem.table for problem in problems if problem.code == "schema"}
+    problems.extend(_counts(dataset, tables, broken))
+    rows = {name: table.to_pylist() for name, table in tables.items() if name not in {"rejected"}}
+    known = {row["taxon_id"] for row in rows["taxa"]}
+    problems.extend(_taxa(rows["taxa"]))
+    problems.extend(_traits(rows["traits"], known))
+    problems.extend(_ids(rows))
+    for name in _MEDIA:
+        for row in rows[name]:
+            problems.extend(_media_row(name, row, known))
+    problems.extend(_files(dataset, rows, hashes=hashes))
+    problems.extend(_leaks(rows))
+    return problems
+
+
+def _absent_values(name: str, table: pa.Table) -> Iterator[Problem]:
+    for field in table.schema:
+        count = table.column(field.name).null_count
+        if count and not field.nullable:
+            yield Problem(
+                "missing-value", name, "", f"{field.name} is empty in {count} rows; it is needed in each"
+            )
+
+
+def _counts(dataset: Dataset, tables: Mapping[str, pa.Table], broken: set[str]) -> Iterator[Problem]:
+    stated = dataset.info.get("counts")
+    for name, table in tables.items():
+        if not isinstance(stated, dict) or name not in stated:
+            yield Problem("counts", "dataset.toml", "", f"states no count of {name}")
+        elif name not in broken and stated[name] != table.num_rows:
+            yield Problem(
+                "counts", "dataset.toml", "", f"states {stated[name]} {name}, and {table.num_rows} are there"
+            )
+
+
+def _taxa(rows: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
+    seen = set()
+    for row in rows:
+        taxon_id = row["taxon_id"]
+        if taxon_id in seen:
+            yield Problem("duplicate-id", "taxa", taxon_id, "this id is there more than once")
+        seen.add(taxon_id)
+        if row["rank"] not in set(Rank):
+            yield Problem(
+                "bad-value", "taxa", taxon_id, f"rank is {row['rank']!r}; accepted are {', '.join(Rank)}"
+            )
+
+
+def _traits(rows: Iterable[Mapping[str, Any]], known: set[str]) -> Iterator[Problem]:
+    seen = set()
+    for row in rows:
+        if row["taxon_id"] not in known:
+            yield Problem("unknown-taxon", "traits", str(row["taxon_id"]), "taxa.parquet has no such taxon")
+        key = row["taxon_id"], row["label"]
+        if key in seen:
+            yield Problem(
+                "duplicate-id", "traits", str(row["taxon_id"]), f"the label {row['label']} is there twice"
+            )
+        seen.add(key)
+
+
+def _ids(rows: Mapping[str, list[dict[str, Any]]]) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for name in _MEDIA:
+        for row in rows[name]:
+            if row["id"] in seen:
+                where = f"{seen[row['id']]}.parquet"
+                yield Problem(
+                    "duplicate-id", name, str(row["id"]), f"this id is also that of another item, in {where}"
+                )
+            seen.setdefault(row["id"], name)
+
+
+def _media_row(name: str, row: Mapping[str, Any], known: set[str]) -> Iterator[Problem]:
+    item = str(row["id"])
+    if row["taxon_id"] not in known:
+        yield Problem("unknown-taxon", name, item, f"taxa.parquet has no taxon {row['taxon_id']!r}")
+    if row["split"] is not None and row["split"] not in set(Split):
+        yield Problem(
+            "bad-value", name, item, f"split is {row['split']!r}; accepted are {', '.join(Split)}, or none"
+        )
+    for axis, limit in (("latitude", 90), ("longitude", 180)):
+        value = row[axis]
+        if value is not None and not -limit <= value <= limit:  # NaN is not, either
+            yield Problem(
+                "coordinates", name, item, f"{axis} is {value}; accepted is {-limit} to {limit}, or none"
+            )
+    if name == "images":
+        for side in ("width", "height"):
+            if row[side] is not None and row[side] < 1:
+                yield Problem("bad-value", name, item, f"{side} is {row[side]}; accepted is 1 and more")
+        return
+    rate, start, end, duration = row["sample_rate"], row["start_s"], row["end_s"], row["duration_s"]
+    if rate is not None and rate < 1:
+        yield Problem("bad-value", name, item, f"sample_rate is {rate}; accepted is 1 and more")
+    elif None not in {rate, start, end, duration} and not 0 <= start < end <= duration + 1 / rate < math.inf:
+        yield Problem("span", name, item, f"{start} to {end} s is not a span of a file that lasts {duration} s")
+
+
+def _files(dataset: Dataset, rows: Mapping[str, list[dict[str, Any]]], *, hashes: bool) -> Iterator[Problem]:
+    """Look at each file once, however many spans of it are used."""
+    users: dict[Path, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+    for name in _MEDIA:
+        for row in rows[name]:
+            if row["path"] is not None:
+                users[dataset.locate(row["path"])].append((name, row))
+    with ThreadPoolExecutor(4) as pool:
+        try:
+            found = zip(users.items(), pool.map(_hash if hashes else _is_there, users), strict=True)
+            for (path, items), (state, sha256) in found:
+                for name, row in items:
+                    if state is not None:
+                        yield Problem("missing-file", name, str(row["id"]), f"{path}: {state}")
+                    elif hashes and sha256 != row["sha256"]:
+                        yield Problem("changed-file", name, str(row["id"]), f"{path}: its bytes have changed")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _is_there(path: Path) -> tuple[str | None, str]:
+    try:
+        return (None if path.is_file() else "there is no such file"), ""
+    except OSError as error:
+        return str(error.strerror), ""
+
+
+def _hash(path: Path) -> tuple[str | None, str]:
+    state, _ = _is_there(path)
+    if state is not None:
+        return state, ""
+    try:
+        with path.open("rb") as file:
+            return None, hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        return str(error.strerror), ""
+
+
+def _leaks(rows: Mapping[str, list[dict[str, Any]]]) -> Iterator[Problem]:
+    """Find what lies on two sides of the split: one recording, one file's bytes, or one held-out species."""
+    groups: dict[str, set[str]] = defaultdict(set)
+    contents: dict[str, set[str]] = defaultdict(set)
+    species: dict[str, set[str]] = defaultdict(set)
+    for name in _MEDIA:
+        for row in rows[name]:
+            if row["split"] is None:
+                continue
+            groups[row["group_id"]].add(row["split"])
+            contents[row["sha256"]].add(row["split"])
+            species[row["taxon_id"]].add(row["split"])
+    for group, splits in groups.items():
+        if len(splits) > 1:
+            yield Problem("leaking-group", "split", str(group), f"items of this group are in {_and(splits)}")
+    for content, splits in contents.items():
+        if len(splits) > 1:
+            yield Problem("leaking-file", "split", str(content), f"files with these bytes are in {_and(splits)}")
+    for taxon_id, splits in species.items():
+        if Split.UNSEEN in splits and len(splits) > 1:
+            yield Problem("leaking-species", "split", str(taxon_id), f"is held out, and is in {_and(splits)}")
+
+
+def _and(splits: Iterable[str]) -> str:
+    return " and ".join(sorted(splits))

@@ -1,0 +1,103 @@
+"""What a dataset holds, in numbers."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from biovita.dataset.store import Dataset
+
+__all__ = ["ClassCounts", "Summary", "summary"]
+
+UNKNOWN = "(not given)"
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCounts:
+    """Counts of one taxonomic class; ``both`` counts the taxa with recordings and photographs."""
+
+    name: str
+    taxa: int
+    both: int
+    audio: int
+    images: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts of a dataset.
+
+    Attributes
+    ----------
+    seconds
+        Of the spans that are used, not of whole files.
+    classes
+        Largest first.
+    licenses, sources, splits
+        Items by value, most first, ``audio`` and ``images`` apart.
+    rejected
+        Records left out, by reason.
+    """
+
+    name: str
+    version: str
+    audio: int
+    images: int
+    taxa: int
+    both: int
+    families: int
+    seconds: float
+    classes: tuple[ClassCounts, ...]
+    licenses: Mapping[str, Mapping[str, int]]
+    sources: Mapping[str, Mapping[str, int]]
+    splits: Mapping[str, Mapping[str, int]]
+    rejected: Mapping[str, int]
+
+
+def summary(dataset: Dataset) -> Summary:
+    """Count what a dataset holds."""
+    audio = dataset.audio.select(["taxon_id", "start_s", "end_s", "license", "source", "split"]).to_pylist()
+    images = dataset.images.select(["taxon_id", "license", "source", "split"]).to_pylist()
+    heard = Counter(row["taxon_id"] for row in audio)
+    seen = Counter(row["taxon_id"] for row in images)
+    seconds: dict[str, float] = defaultdict(float)
+    for row in audio:
+        seconds[row["taxon_id"]] += row["end_s"] - row["start_s"]
+    members = defaultdict(list)
+    for taxon in dataset.taxonomy.values():
+        members[taxon.class_ or UNKNOWN].append(taxon.id)
+    classes = [
+        ClassCounts(
+            name=name,
+            taxa=len(ids),
+            both=sum(taxon_id in heard and taxon_id in seen for taxon_id in ids),
+            audio=sum(heard[taxon_id] for taxon_id in ids),
+            images=sum(seen[taxon_id] for taxon_id in ids),
+            seconds=sum(seconds[taxon_id] for taxon_id in ids),
+        )
+        for name, ids in members.items()
+    ]
+    by = {"audio": audio, "images": images}
+    return Summary(
+        name=str(dataset.info.get("name", dataset.path.name)),
+        version=str(dataset.info.get("version", "")),
+        audio=len(audio),
+        images=len(images),
+        taxa=len(dataset.taxonomy),
+        both=len(heard.keys() & seen.keys()),
+        families=len({taxon.family for taxon in dataset.taxonomy.values() if taxon.family}),
+        seconds=sum(seconds.values()),
+        classes=tuple(sorted(classes, key=lambda one: (-one.audio - one.images, one.name))),
+        licenses={name: _tally(rows, "license") for name, rows in by.items()},
+        sources={name: _tally(rows, "source") for name, rows in by.items()},
+        splits={name: _tally(rows, "split") for name, rows in by.items()},
+        rejected=dict(sorted(Counter(dataset.rejected.column("reason").to_pylist()).items())),
+    )
+
+
+def _tally(rows: list[dict[str, Any]], column: str) -> dict[str, int]:
+    counts = Counter(row[column] or UNKNOWN for row in rows)
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))

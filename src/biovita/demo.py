@@ -1,0 +1,218 @@
+"""The whole path in one call: data, split, embeddings, two stages of training, benchmark, report."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from biovita.bench import Headline, Scores, build_benchmark, headline, score_benchmark
+from biovita.dataset import Dataset, Modality
+from biovita.dataset.split import split_dataset
+from biovita.embed import Vectors, embed, read_vectors
+from biovita.errors import DatasetError
+from biovita.model import Model, save_model
+
+__all__ = ["TEXT", "DemoResult", "demo", "unseen_by_default"]
+
+MODEL = "starter"
+TEXT = "tax_com"  # a taxon's text at species level: its lineage, scientific and common name
+_LEFT_TO_IMAGES = ("A2I", "I2A", "I2T", "T2I")  # what stage 2 adds
+
+Say = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """Where a demo's results are, and their headline.
+
+    Attributes
+    ----------
+    headlines
+        By stage and k, the mean over the six directions on unseen species at species level.
+    seconds
+        By stage of the path.
+    """
+
+    out: Path
+    report: Path
+    results: Path
+    model: Path
+    headlines: Mapping[tuple[int | str, int], Headline]
+    seconds: Mapping[str, float]
+
+
+@dataclass
+class _Path:
+    """Says and times each stage of the path."""
+
+    say: Say | None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Callable[[str], None]]:
+        """Give a function that takes what the stage did; it is said once the stage is over."""
+        began = time.perf_counter()
+        told: list[str] = []
+        yield told.append
+        self.seconds[name] = time.perf_counter() - began
+        if self.say:
+            self.say(name, f"{'; '.join(told)} ({self.seconds[name]:.1f} s)")
+
+
+def demo(
+    data: Path | None,
+    out: Path,
+    *,
+    seed: int = 0,
+    unseen: int | None = None,
+    device: str = "auto",
+    say: Say | None = None,
+    progress: bool = True,
+) -> DemoResult:
+    """Go from a folder of recordings and photographs to an aligned model, its scores and a report.
+
+    What ``out`` holds already of the same data is used again: the dataset where its tables are unchanged, and every
+    embedding.
+
+    Parameters
+    ----------
+    data
+        A folder with ``audio.csv`` and ``images.csv``, or a dataset. None simulates a fauna of 60 species.
+    out
+        Directory for ``dataset``, ``model``, ``report.html`` and ``results.json``.
+    seed
+        Fixes the split, the training, the candidates and the examples.
+    unseen
+        Species to hold out whole; None is a quarter of those that have both modalities, and at most 40.
+    say
+        Called once a stage with its name and what it did.
+
+    Raises
+    ------
+    BiovitaError
+        Where the data cannot be used; the message says what to mend.
+    """
+    from biovita.report import Run, write_report
+
+    path = _Path(say)
+    with path.stage("data") as tell:
+        dataset = _dataset(data, out, progress=progress)
+        counts = dataset.info["counts"]
+        tell(
+            f"{counts['taxa']} species, {counts['audio']} recordings, {counts['images']} photographs, "
+            f"{counts['rejected']} rejected"
+        )
+    with path.stage("split") as tell:
+        number = unseen_by_default(dataset) if unseen is None else unseen
+        tell("; ".join(split_dataset(dataset, unseen=number, seed=seed).lines()))
+    with path.stage("embed") as tell:
+        done = embed(dataset, MODEL, device=device, progress=progress)
+        tell(", ".join(f"{part.modality}: {part.new} new, {part.kept} kept" for part in done.parts))
+        if done.failed:
+            tell(f"{len(done.failed)} failed, see {done.path / 'failed.parquet'}")
+    with path.stage("train") as tell:
+        stages, losses = _train(dataset, seed=seed, device=device, progress=progress)
+        save_model(stages[2], out / "model", overwrite=True)
+        tell(f"stages 1 and 2, {len(losses['stage 2'])} steps each, loss {losses['stage 2'][-1]:.2f}")
+    with path.stage("bench") as tell:
+        benchmark = build_benchmark(dataset, seed=seed, text=TEXT)
+        embeddings = {stage: _embeddings(dataset, model) for stage, model in stages.items()}
+        scores: dict[int | str, Scores] = {
+            stage: score_benchmark(benchmark, vectors) for stage, vectors in embeddings.items()
+        }
+        headlines = _headlines(scores, seed)
+        first = headlines[2, 1]
+        tell(
+            f"unseen species, mean of six directions: Top-1 {first.accuracy:.1%}, {first.times_chance:.1f} x chance"
+        )
+    with path.stage("report") as tell:
+        made = {f"stage{stage}": dict(stages[stage].record) for stage in (1, 2)}
+        run = Run(
+            title=f"{dataset.info.get('name') or 'Demo'}: recordings, photographs and names in one space",
+            benchmark=benchmark,
+            scores=scores,
+            vectors=embeddings[2],
+            towers=[tower.info for tower in stages[2].towers.values()],
+            losses=losses,
+            made={"seed": seed, "text": TEXT, **made},
+            times=dict(path.seconds),
+            dataset=dataset,
+            seed=seed,
+        )
+        report = write_report(out, run)
+        tell(f"{report.stat().st_size / 1e6:.1f} MB")
+    return DemoResult(out, report, out / "results.json", out / "model", headlines, path.seconds)
+
+
+def unseen_by_default(dataset: Dataset) -> int:
+    """Return how many species to hold out: a quarter of those with both modalities, at most 40, at least 2."""
+    both = set(dataset.audio["taxon_id"].to_pylist()) & set(dataset.images["taxon_id"].to_pylist())
+    return max(2, min(40, len(both) // 4))
+
+
+def _dataset(data: Path | None, out: Path, *, progress: bool) -> Dataset:
+    from biovita.sources.folder import import_folder
+
+    if data is None:
+        raise DatasetError("no data: give a folder with --data DIR (make demo DATA=DIR)")
+    if (data / "dataset.toml").is_file():
+        return Dataset.open(data)
+    if not data.is_dir():
+        raise DatasetError(f"{data} is not a folder. Give one that holds audio.csv and images.csv")
+    dataset, note = out / "dataset", out / "source.json"
+    source = {"folder": str(data.resolve()), "files": _fingerprint(data)}
+    if not (dataset / "dataset.toml").is_file() or not note.is_file() or json.loads(note.read_text()) != source:
+        note.unlink(missing_ok=True)
+        import_folder(data, dataset, overwrite=True, progress=progress)
+        note.write_text(json.dumps(source), encoding="utf-8")
+    return Dataset.open(dataset)
+
+
+def _fingerprint(folder: Path) -> str:
+    """Return a hash of the names, sizes and times of all files below a folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [f"{path.relative_to(folder)} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _train(
+    dataset: Dataset, *, seed: int, device: str, progress: bool
+) -> tuple[dict[int, Model], dict[str, list[float]]]:
+    """Return the models of stages 0 (untrained), 1 and 2, and the losses of the two that were trained."""
+    from biovita.embed.progress import progress_bar
+    from biovita.towers import load_towers
+    from biovita.train import recipe
+    from biovita.train.frozen import model_of, training_set
+    from biovita.train.loop import align, untrained
+
+    towers = load_towers(MODEL, device)
+    data = training_set(dataset, MODEL, towers, progress=progress)
+    recipes = {stage: recipe(f"{MODEL}/stage{stage}", {"seed": seed}) for stage in (1, 2)}
+    aligned = untrained(data, recipes[1])
+    models = {0: model_of(aligned, recipes[1], towers, dataset)}
+    losses = {}
+    for stage, chosen in recipes.items():
+        with progress_bar(f"stage {stage}", chosen.steps, shown=progress) as advance:
+            aligned = align(data, chosen, aligned, on_step=advance)
+        models[stage] = model_of(aligned, chosen, towers, dataset)
+        losses[f"stage {stage}"] = [values["loss"] for values in aligned.history]
+    return models, losses
+
+
+def _embeddings(dataset: Dataset, model: Model) -> dict[Modality, Vectors]:
+    found = {}
+    for modality in Modality:
+        vectors = read_vectors(dataset, MODEL, modality)
+        found[modality] = Vectors(vectors.ids, vectors.taxon_ids, model.project(modality, vectors.vectors))
+    return found
+
+
+def _headlines(scores: Mapping[int | str, Scores], seed: int) -> dict[tuple[int | str, int], Headline]:
+    rows = [row for stage, scored in scores.items() for row in scored.rows(stage, seed=seed)]
+    found = {(stage, k): headline(rows, stage=stage, part="unseen", k=k) for stage in scores for k in (1, 5)}
+    return {key: value for key, value in found.items() if value is not None}

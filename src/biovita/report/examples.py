@@ -1,0 +1,148 @@
+"""Queries with their nearest candidates, drawn by the seed, to see and to hear."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from biovita.bench.nearest import Neighbour, nearest
+from biovita.bench.task import DIRECTIONS, Task, modalities_of
+from biovita.dataset.schema import Modality
+from biovita.errors import MediaError
+from biovita.report.media import SoundView, sound_view, thumbnail
+from biovita.report.run import Run
+from biovita.taxonomy import Rank
+
+__all__ = ["Card", "Example", "examples"]
+
+
+@dataclass(frozen=True)
+class Card:
+    """One item as a page shows it.
+
+    Attributes
+    ----------
+    relation
+        Of a candidate to the query's species: ``correct``, ``same genus``, ``same family`` or empty.
+    fault
+        Why there is nothing to see or hear, where that is so.
+    """
+
+    modality: Modality
+    name: str
+    common_name: str | None
+    relation: str = ""
+    similarity: float | None = None
+    license: str | None = None
+    attribution: str | None = None
+    photograph: str | None = None
+    sound: SoundView | None = None
+    fault: str | None = None
+
+
+@dataclass(frozen=True)
+class Example:
+    """A query, its nearest candidates, and where the correct one came."""
+
+    part: str
+    direction: str
+    query: Card
+    nearest: tuple[Card, ...]
+    rank: int
+    candidates: int
+
+
+def examples(run: Run, *, part: str, per_direction: int = 3, count: int = 5) -> list[Example]:
+    """Return some queries of each direction at species level, of different species where there are enough.
+
+    The queries are drawn at random with the run's seed, hits and misses alike.
+    """
+    deck = _Deck(run)
+    found = []
+    for direction in DIRECTIONS:
+        score = next(
+            (
+                s
+                for s in run.final.tasks
+                if (s.task.part, s.task.direction, s.task.level) == (part, direction, Rank.SPECIES)
+            ),
+            None,
+        )
+        if score is None:
+            continue
+        task = score.task
+        rng = np.random.default_rng([run.seed, zlib.crc32(f"{task.name}/examples".encode())])
+        picked: dict[int, int] = {}  # species: query
+        for query in rng.permutation(np.flatnonzero(score.ranks > 0)):
+            picked.setdefault(int(task.correct_taxa[query]), int(query))
+            if len(picked) == per_direction:
+                break
+        for query in picked.values():
+            near = nearest(run.benchmark, task, run.vectors, query, count=count)
+            found.append(
+                Example(
+                    part=part,
+                    direction=direction,
+                    query=deck.query(task, query),
+                    nearest=tuple(deck.candidate(task, query, neighbour) for neighbour in near),
+                    rank=int(score.ranks[query]),
+                    candidates=int(task.candidate_counts[query]),
+                )
+            )
+    return found
+
+
+@dataclass
+class _Deck:
+    """Makes cards; a photograph or recording that occurs twice is read once."""
+
+    run: Run
+    _views: dict[tuple[Modality, int], dict[str, Any]] = field(default_factory=dict)
+
+    def query(self, task: Task, query: int) -> Card:
+        return self._card(modalities_of(task.direction)[0], int(task.queries[query]))
+
+    def candidate(self, task: Task, query: int, neighbour: Neighbour) -> Card:
+        related = ""
+        correct = int(task.correct_taxa[query])
+        for rank in (Rank.FAMILY, Rank.GENUS):
+            names = self.run.benchmark.taxon_labels(task, rank)
+            if names[neighbour.taxon] is not None and names[neighbour.taxon] == names[correct]:
+                related = f"same {rank.value}"
+        return self._card(
+            modalities_of(task.direction)[1],
+            neighbour.sample,
+            relation="correct" if neighbour.correct else related,
+            similarity=neighbour.similarity,
+        )
+
+    def _card(self, modality: Modality, row: int, **more: Any) -> Card:
+        item = self.run.benchmark.items[modality].slice(row, 1).to_pylist()[0]
+        if (modality, row) not in self._views:
+            self._views[modality, row] = self._view(modality, item)
+        return Card(
+            modality=modality,
+            name=item["species"] or item["genus"] or item["id"],
+            common_name=item["common_name"],
+            license=item["license"],
+            attribution=item["attribution"],
+            **self._views[modality, row],
+            **more,
+        )
+
+    def _view(self, modality: Modality, item: dict[str, Any]) -> dict[str, Any]:
+        if modality == Modality.TEXT:
+            return {}
+        if self.run.benchmark.root is None or item["path"] is None:
+            return {"fault": "no media here"}
+        path = Path(self.run.benchmark.root) / item["path"]
+        try:
+            if modality == Modality.IMAGE:
+                return {"photograph": thumbnail(path)}
+            return {"sound": sound_view(path, item["start_s"], item["end_s"])}
+        except MediaError as error:
+            return {"fault": error.reason}

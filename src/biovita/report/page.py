@@ -1,0 +1,228 @@
+"""The page: what the templates are given, and writing it."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from biovita.bench.scores import KS, headline
+from biovita.bench.task import DIRECTIONS, LEVELS, PARTS
+from biovita.report.charts import axis_top, loss_chart
+from biovita.report.examples import Card, examples
+from biovita.report.results import results
+from biovita.report.run import Run
+
+__all__ = ["write_report"]
+
+SPOKEN = {"A": "recording", "I": "photograph", "T": "name"}
+STAGES = {
+    0: ("untrained", "The projections as they were drawn, before any training."),
+    1: ("stage 1", "Recordings aligned to names."),
+    2: ("stage 2", "Photographs joined in: recordings, photographs and names."),
+}
+_LISTED = 200  # rejected records that the page lists
+
+
+def write_report(out: str | Path, run: Run) -> Path:
+    """Write ``report.html`` and ``results.json`` into the directory ``out``, and return the page's path.
+
+    The page holds all it needs: styles, scripts, pictures and sounds. Media that can no longer be read are named
+    with the reason. It holds small copies of the dataset's media: their licences, shown beside them, hold for it.
+    """
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    numbers = results(run)
+    text = json.dumps(numbers, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    page = render(run, numbers, text)
+    for name, content in (("results.json", text), ("report.html", page)):
+        part = out / f".{name}.part"
+        try:
+            part.write_text(content, encoding="utf-8")
+            part.replace(out / name)
+        finally:
+            part.unlink(missing_ok=True)
+    return out / "report.html"
+
+
+def render(run: Run, numbers: Mapping[str, Any], text: str) -> str:
+    """Return the page; ``text`` is ``results.json`` as it is offered for download."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("biovita.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters.update(percent=_percent, spoken=_spoken, number=_number)
+    parts = [p.value for p in PARTS if any(row["part"] == p.value for row in numbers["scores"])]
+    parts = sorted(parts, key=lambda part: part != "unseen") or sorted({r["part"] for r in numbers["scores"]})
+    stages = [_stage(stage) for stage in run.scores]
+    shown = [example for part in parts[:1] for example in examples(run, part=part)]
+    return environment.get_template("report.html").render(
+        run=run,
+        numbers=numbers,
+        stages=stages,
+        parts=parts,
+        ks=KS,
+        headline=_headlines(run, numbers, parts),
+        panels=[_panel(numbers, part, k, stages) for part in parts for k in KS],
+        classes=_classes(numbers, parts[0]) if parts else [],
+        misses=[row for row in numbers["near_misses"] if parts and row["part"] == parts[0]],
+        losses=[loss_chart(name, values, index) for index, (name, values) in enumerate(run.losses.items())],
+        examples={
+            d: [e for e in shown if e.direction == d] for d in DIRECTIONS if any(e.direction == d for e in shown)
+        },
+        credits=_credits(shown),
+        left_out=_left_out(numbers["left_out"]),
+        rejected=_rejected(run),
+        downloads={
+            "results.json": _data("application/json", text),
+            "scores.csv": _data("text/csv", _csv(numbers["scores"])),
+        },
+        final=[row for row in numbers["scores"] if row["stage"] == run.last],
+    )
+
+
+def _stage(stage: int | str) -> dict[str, Any]:
+    label, meaning = STAGES.get(stage, (str(stage), "")) if isinstance(stage, int) else (stage, "")
+    return {"key": stage, "label": label, "meaning": meaning}
+
+
+def _headlines(run: Run, numbers: Mapping[str, Any], parts: Sequence[str]) -> dict[str, Any] | None:
+    """Return the mean over the directions at species level of the foremost part, for Top-1 and Top-5."""
+    for part in parts:
+        steps = [
+            {"stage": _stage(stage), "top1": one, "top5": five}
+            for stage in run.scores
+            if (one := headline(numbers["scores"], stage=stage, part=part, k=1))
+            and (five := headline(numbers["scores"], stage=stage, part=part, k=5))
+        ]
+        if steps:
+            taxa = [
+                row["taxa"]
+                for row in numbers["scores"]
+                if (row["part"], row["level"], row["k"]) == (part, "species", 1)
+            ]
+            return {"part": part, "steps": steps, "last": steps[-1], "taxa": max(taxa)}
+    return None
+
+
+def _panel(numbers: Mapping[str, Any], part: str, k: int, stages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the plots of one part and k: a table a level, a row a direction, a mark a stage."""
+    rows = [row for row in numbers["scores"] if (row["part"], row["k"]) == (part, k)]
+    top = axis_top(max((row["high"] for row in rows), default=1.0))
+    levels = []
+    for level in LEVELS:
+        lines = []
+        for direction in DIRECTIONS:
+            mine = {
+                row["stage"]: row for row in rows if (row["level"], row["direction"]) == (level.value, direction)
+            }
+            if mine:
+                final = mine[stages[-1]["key"]]
+                lines.append({"direction": direction, "final": final, "marks": _marks(mine, stages)})
+        if not lines:
+            continue
+        chosen = {"part": part, "k": k, "level": level.value}
+        means = {s["key"]: headline(numbers["scores"], stage=s["key"], **chosen) for s in stages}
+        mean = means[stages[-1]["key"]]
+        marks = [
+            {"index": index, "accuracy": found.accuracy, "last": index == len(stages) - 1}
+            for index, s in enumerate(stages)
+            if (found := means[s["key"]]) is not None
+        ]
+        levels.append({"level": level.value, "lines": lines, "mean": mean, "marks": marks})
+    return {"part": part, "k": k, "top": top, "ticks": [top * i / 4 for i in range(5)], "levels": levels}
+
+
+def _marks(rows: Mapping[Any, Mapping[str, Any]], stages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {"index": index, "accuracy": rows[stage["key"]]["accuracy"], "last": index == len(stages) - 1}
+        for index, stage in enumerate(stages)
+        if stage["key"] in rows
+    ]
+
+
+def _classes(numbers: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
+    """Return, for each class, its rows at species level by direction and k; most queries first."""
+    rows = [row for row in numbers["by_class"] if (row["part"], row["level"]) == (part, "species")]
+    sizes = Counter[str]()
+    for row in rows:
+        if row["k"] == KS[0]:
+            sizes[row["class"]] += row["queries"]
+    return [
+        {
+            "name": name,
+            "queries": queries,
+            "cells": {(r["direction"], r["k"]): r for r in rows if r["class"] == name},
+        }
+        for name, queries in sizes.most_common()
+    ]
+
+
+def _credits(shown: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return who made what the page shows, and on what terms, each once."""
+    cards: list[Card] = [card for example in shown for card in (example.query, *example.nearest)]
+    found = {
+        (card.name, card.modality.value, card.attribution, card.license): None
+        for card in cards
+        if card.photograph or card.sound
+    }
+    return [
+        {"name": name, "modality": modality, "attribution": who, "license": terms}
+        for name, modality, who, terms in sorted(found, key=lambda key: [part or "" for part in key])
+    ]
+
+
+def _left_out(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the reasons with what they apply to, each once."""
+    merged: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for entry in entries:
+        key = entry["part"], entry["level"], entry["reason"]
+        found = merged.setdefault(key, {**entry, "directions": []})
+        if entry["direction"]:
+            found["directions"].append(entry["direction"])
+        found["count"] = max(found["count"], entry["count"])
+    return list(merged.values())
+
+
+def _rejected(run: Run) -> dict[str, Any]:
+    rows = run.dataset.rejected.to_pylist() if run.dataset is not None else []
+    return {
+        "total": len(rows),
+        "rows": rows[:_LISTED],
+        "reasons": Counter(r["reason"] for r in rows).most_common(),
+    }
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    out = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return out.getvalue()
+
+
+def _data(kind: str, text: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(text.encode()).decode()}"
+
+
+def _percent(value: float, digits: int = 1) -> str:
+    return f"{100 * value:.{digits}f}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def _spoken(direction: str) -> str:
+    return f"{SPOKEN[direction[0]]} → {SPOKEN[direction[2]]}"

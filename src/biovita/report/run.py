@@ -1,0 +1,59 @@
+"""What a report is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from biovita.bench.scores import Scores, VectorTable
+from biovita.bench.task import Benchmark
+from biovita.dataset.schema import Modality
+from biovita.dataset.store import Dataset
+from biovita.towers.base import TowerInfo
+
+__all__ = ["Run"]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A model scored on a benchmark, with all that a reader has to know of it.
+
+    Attributes
+    ----------
+    scores
+        By stage, in their order: 0 untrained, 1, 2 of a training, or the name of a single model. The last is the one
+        that analysis and examples are made of.
+    vectors
+        By modality, the vectors that the last scores came from.
+    losses
+        By name, the loss of each epoch (or step) in order.
+    made
+        What the run was made with: model, recipe, seed, versions. Nothing that differs between two equal runs, for
+        it goes into ``results.json``.
+    times
+        Seconds by what took them; only the page shows them.
+    dataset
+        Where the benchmark is from, for its counts and for what was left out of it.
+    """
+
+    title: str
+    benchmark: Benchmark
+    scores: Mapping[int | str, Scores]
+    vectors: Mapping[Modality, VectorTable]
+    towers: Sequence[TowerInfo] = ()
+    losses: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    made: Mapping[str, Any] = field(default_factory=dict)
+    times: Mapping[str, float] = field(default_factory=dict)
+    dataset: Dataset | None = None
+    seed: int = 0
+
+    @property
+    def final(self) -> Scores:
+        """The scores of the last stage."""
+        return self.scores[self.last]
+
+    @property
+    def last(self) -> int | str:
+        """The last stage."""
+        return list(self.scores)[-1]

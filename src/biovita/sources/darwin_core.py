@@ -1,0 +1,195 @@
+"""Darwin Core archives and GBIF's simple downloads: one record for each sound or photograph that a row names."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Literal
+
+from biovita.sources.base import Rejected, StreamedSource
+from biovita.sources.darwin_core_archive import Archive, Row, RowError, open_archive
+from biovita.sources.darwin_core_meta import DataFile, short_term
+from biovita.sources.licenses import normalise_license
+from biovita.sources.values import coordinates, iso_date, media_kind, text, web_address
+
+__all__ = ["DarwinCore"]
+
+_MEDIA_TYPES = {"Multimedia", "Image"}  # GBIF's Simple Multimedia, Audubon Core, and GBIF's older Image
+_LINEAGE = ("kingdom", "phylum", "class", "order", "family", "genus")
+Terms = Mapping[str, str]
+
+
+class DarwinCore(StreamedSource):
+    """A Darwin Core archive (ZIP or directory), a zipped simple download, or a bare table.
+
+    Media come from the multimedia extensions, and from ``associatedMedia`` of the core.
+
+    Parameters
+    ----------
+    path
+        Of the archive.
+    name
+        What the ``source`` column says, for instance ``Animal Sound Archive``.
+    """
+
+    kind: Literal["darwin_core"] = "darwin_core"
+    path: Path
+    name: str = "Darwin Core"
+
+    @property
+    def label(self) -> str:
+        """What the ``source`` column of its records says."""
+        return self.name
+
+    def items(self) -> Iterator[Mapping[str, Any] | Rejected]:
+        """Yield a record for each medium, in the order of the core, then what belongs to no row of the core."""
+        with (
+            open_archive(self.path) as archive,
+            tempfile.TemporaryDirectory() as scratch,
+            closing(sqlite3.connect(Path(scratch) / "media.sqlite")) as store,
+        ):
+            yield from _store_media(archive, store)
+            core = archive.meta.core
+            for row in archive.rows(core):
+                if isinstance(row, RowError):
+                    yield _rejected(row, core)
+                else:
+                    yield from _of_row(row, core, store)
+            yield from _orphans(store)
+
+
+def _store_media(archive: Archive, store: sqlite3.Connection) -> Iterator[Rejected]:
+    """Keep the rows of the multimedia extensions by their core id, outside memory."""
+    store.executescript(
+        "pragma journal_mode=off; pragma synchronous=off;"
+        "create table media (core_id text, file text, line integer, terms text);"
+        "create table core (id text)"
+    )
+    for extension in archive.meta.extensions:
+        if short_term(extension.row_type) not in _MEDIA_TYPES:
+            continue
+        for row in archive.rows(extension):
+            if isinstance(row, RowError):
+                yield _rejected(row, extension)
+                continue
+            values = (row.id, extension.locations[0], row.line, json.dumps(_short(row.data)))
+            store.execute("insert into media values (?, ?, ?, ?)", values)
+    store.execute("create index media_core on media (core_id)")
+
+
+def _orphans(store: sqlite3.Connection) -> Iterator[Rejected]:
+    store.execute("create index core_id on core (id)")
+    query = "select file, line, core_id from media where core_id not in (select id from core) order by file, line"
+    for file, line, core_id in store.execute(query):
+        yield Rejected("image", file, line, "orphan", f"the core has no row with the id {core_id!r}")
+
+
+def _short(data: Mapping[str, str]) -> dict[str, str]:
+    """Return values by the last part of their terms; of two terms with the same, the first that is not empty."""
+    short: dict[str, str] = {}
+    for term, value in data.items():
+        if not short.get(key := short_term(term)):
+            short[key] = value
+    return short
+
+
+def _rejected(row: RowError, file: DataFile) -> Rejected:
+    return Rejected("unknown", file.locations[0], row.line, row.reason, row.detail)
+
+
+def _of_row(row: Row, core: DataFile, store: sqlite3.Connection) -> Iterator[Mapping[str, Any] | Rejected]:
+    terms = {key[:1].lower() + key[1:]: value for key, value in _short(row.data).items()}
+    # Simple downloads before 2018 wrote the terms in lower case.
+    terms = {**terms, **{name: terms[low] for low, name in _LOWER.items() if low in terms and name not in terms}}
+    row_id = row.id or terms.get("gbifID") or terms.get("occurrenceID") or f"row {row.line}"
+    media: list[tuple[str, int, Terms]] = []
+    if row.id is not None:
+        store.execute("insert into core values (?)", (row.id,))
+        found = store.execute("select file, line, terms from media where core_id = ? order by rowid", (row.id,))
+        media = [(file, line, json.loads(kept)) for file, line, kept in found]
+    file = core.locations[0]
+    addresses = (terms.get("associatedMedia") or "").replace(";http", "|http").replace(", http", "|http")
+    media += [(file, row.line, {"identifier": part.strip()}) for part in addresses.split("|") if part.strip()]
+    name = text(terms.get("scientificName"))
+    if not media:
+        stated = terms.get("mediaType")
+        detail = f"states {stated} and gives no address" if stated else "names no sound or photograph"
+        yield Rejected("unknown", file, row.line, "no-media", detail, name, row_id)
+    elif name is None:
+        yield Rejected("unknown", file, row.line, "no-name", "scientificName is empty", None, row_id)
+    else:
+        shared = _shared(terms, name, row_id)
+        for number, (where, line, medium) in enumerate(media, start=1):
+            place = {"file": where, "row": line, "source_id": f"{row_id}/{number}"}
+            yield _record(shared, terms, medium, place)
+
+
+_LOWER = {
+    name.lower(): name
+    for name in (
+        *("gbifID", "occurrenceID", "scientificName", "taxonRank", "countryCode", "recordedBy", "rightsHolder"),
+        *("decimalLatitude", "decimalLongitude", "eventDate", "vernacularName", "associatedMedia", "mediaType"),
+    )
+}
+
+
+def _shared(terms: Terms, name: str, row_id: str) -> dict[str, Any]:
+    latitude, longitude = coordinates(terms.get("decimalLatitude"), terms.get("decimalLongitude"))
+    date = iso_date(terms.get("eventDate"), terms.get("eventTime")) or _parts_of_date(terms)
+    return {
+        "name": name,
+        "vernacular": text(terms.get("vernacularName")),
+        "rank": (text(terms.get("taxonRank")) or "").lower() or None,
+        **{rank: text(terms.get(rank)) for rank in _LINEAGE},
+        "group": row_id,
+        "observer": text(terms.get("recordedBy")),
+        "recorded_at": date,
+        "latitude": latitude,
+        "longitude": longitude,
+        "country": text(terms.get("countryCode")) or text(terms.get("country")),
+        "quality": text(terms.get("identificationVerificationStatus")),
+    }
+
+
+def _parts_of_date(terms: Terms) -> str | None:
+    year, month, day = (text(terms.get(part)) for part in ("year", "month", "day"))
+    if not year:
+        return None
+    return iso_date("-".join([year, *(part.zfill(2) for part in (month, day) if part)]))
+
+
+def _record(
+    shared: Mapping[str, Any], terms: Terms, medium: Terms, place: Mapping[str, Any]
+) -> Mapping[str, Any] | Rejected:
+    file, line = place["file"], place["row"]
+    given = medium.get("accessURI") or medium.get("identifier") or ""
+    address = web_address(given)
+    if address is None:
+        detail = f"{given!r} is not an http or https address" if given else "gives no address"
+        return Rejected("unknown", file, line, "no-address", detail, shared["name"], given or None)
+    modality = media_kind(medium.get("type"), medium.get("format"), address)
+    if modality is None:
+        detail = f"type {medium.get('type')!r}, format {medium.get('format')!r}: neither a sound nor a photograph"
+        return Rejected("unknown", file, line, "no-sound-or-photograph", detail, shared["name"], address)
+    stated = _first(medium, "license", "UsageTerms", "rights") or _first(
+        terms, "license", "rights", "accessRights"
+    )
+    return {
+        **shared,
+        "modality": modality.value,
+        **place,
+        "url": address,
+        "license": normalise_license(stated),
+        "license_given": stated,
+        "attribution": _first(medium, "rightsHolder", "Owner", "creator")
+        or _first(terms, "rightsHolder", "recordedBy", "institutionCode"),
+        "observer": shared["observer"] or text(medium.get("creator")),
+    }
+
+
+def _first(terms: Terms, *names: str) -> str | None:
+    return next((found for name in names if (found := text(terms.get(name)))), None)

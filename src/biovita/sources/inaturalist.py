@@ -1,0 +1,252 @@
+"""iNaturalist's open data: the photos, observations, taxa and observers tables, tens of millions of rows, by DuckDB.
+
+The files are named ``.csv`` and are tab separated. They are read as they lie, compressed or not, and only the columns
+that a question needs.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from biovita.dataset.schema import REJECTED
+from biovita.errors import DatasetError
+from biovita.sources.base import BATCH_ROWS, RECORDS, Batch, SourceViews, sql_text
+from biovita.sources.licenses import normalise_license
+from biovita.sources.remote import copied
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["SIZES", "Inaturalist"]
+
+PHOTO_URL = "https://inaturalist-open-data.s3.amazonaws.com/photos"
+# Longest side in pixels of the sizes that the bucket holds (registry of open data, "iNaturalist licensed images").
+SIZES: dict[str, int | None] = {"original": None, "large": 1024, "medium": 500, "small": 240}
+
+_COLUMNS: dict[str, dict[str, str]] = {
+    "photos": {
+        "photo_id": "BIGINT",
+        "observation_uuid": "UUID",
+        "observer_id": "INTEGER",
+        "extension": "VARCHAR",
+        "license": "VARCHAR",
+        "width": "INTEGER",
+        "height": "INTEGER",
+    },
+    "observations": {
+        "observation_uuid": "UUID",
+        "latitude": "DOUBLE",
+        "longitude": "DOUBLE",
+        "taxon_id": "INTEGER",
+        "quality_grade": "VARCHAR",
+        "observed_on": "DATE",
+    },
+    "taxa": {"taxon_id": "INTEGER", "ancestry": "VARCHAR", "rank": "VARCHAR", "name": "VARCHAR"},
+    "observers": {"observer_id": "INTEGER", "login": "VARCHAR", "name": "VARCHAR"},
+}
+_RANKS = ("kingdom", "phylum", "class", "order", "family", "genus")
+_LICENSES = ("CC0", "CC-BY", "CC-BY-NC", "CC-BY-SA", "CC-BY-ND", "CC-BY-NC-SA", "CC-BY-NC-ND", "PD")
+
+
+class Inaturalist(BaseModel):
+    """The open-data tables.
+
+    Parameters
+    ----------
+    path
+        Directory with ``photos.csv``, ``observations.csv``, ``taxa.csv`` and ``observers.csv``, each possibly with
+        ``.gz``; or an address of object storage such as ``s3://inaturalist-open-data``, whose tables are copied to
+        ``cache`` first.
+    cache
+        Directory for the copies.
+    size
+        Which of the sizes of a photograph its address leads to.
+    vernaculars
+        ``VernacularNames-english.csv`` of iNaturalist's taxonomy archive, for common names.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["inaturalist"] = "inaturalist"
+    path: str
+    cache: Path | None = None
+    size: Literal["original", "large", "medium", "small"] = "large"
+    vernaculars: Path | None = None
+
+    @property
+    def label(self) -> str:
+        """What the ``source`` column of its records says."""
+        return "iNaturalist"
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield all records, in any order, then the rejected rows; DuckDB's limit bounds the memory."""
+        import duckdb
+
+        with tempfile.TemporaryDirectory() as scratch, duckdb.connect() as connection:
+            connection.execute(f"set temp_directory = {sql_text(scratch)}; set enable_progress_bar = false")
+            views = self.views(connection, Path(scratch))
+            for rows in connection.sql(f"from {views.records}").to_arrow_reader(BATCH_ROWS):
+                yield Batch(_cast(rows, RECORDS), _cast(None, REJECTED))
+            for rows in connection.sql(f"from {views.rejected}").to_arrow_reader(BATCH_ROWS):
+                yield Batch(_cast(None, RECORDS), _cast(rows, REJECTED))
+
+    def views(self, connection: duckdb.DuckDBPyConnection, scratch: Path) -> SourceViews:  # noqa: ARG002 - protocol
+        """Make views over the tables; taxa and their lineages are read now, the rest when asked for."""
+        directory = self._directory()
+        row = connection.execute(
+            "select count(*) from duckdb_views() where view_name like 'inat%_records'"
+        ).fetchone()
+        assert row is not None
+        prefix = f"inat{row[0]}"
+        files = {table: _file(directory, table) for table in _COLUMNS}
+        for table, file in files.items():
+            _table_view(connection, f"{prefix}_{table}", file, _COLUMNS[table])
+        _names_table(connection, prefix, self.vernaculars)
+        connection.execute(f"create view {prefix}_records as {self._records_sql(prefix, files)}")
+        connection.execute(f"create view {prefix}_rejected as {_rejected_sql(prefix, files)}")
+        return SourceViews(f"{prefix}_records", f"{prefix}_names", f"{prefix}_rejected")
+
+    def _directory(self) -> Path:
+        if "://" not in self.path:
+            return Path(self.path)
+        if self.cache is None:
+            raise DatasetError(f"{self.path}: give cache, a directory that its tables are copied to")
+        names = [f"{table}.csv.gz" for table in _COLUMNS]
+        return copied(self.path, names, self.cache)
+
+    def _records_sql(self, prefix: str, files: dict[str, Path]) -> str:
+        side = SIZES[self.size]
+        shrink = f"least(1.0, {side} / greatest(p.width, p.height, 1))" if side else "1.0"
+        license_ = " ".join(
+            f"when {sql_text(given)} then {sql_text(normalise_license(given) or '')}" for given in _LICENSES
+        )
+        ranks = ", ".join(f't."{rank}"' for rank in _RANKS)
+        return f"""
+            select 'image' as modality, t.name, t.name_key, t.vernacular, t.rank, {ranks},
+                '{self.label}' as source, p.photo_id::varchar as source_id,
+                p.observation_uuid::varchar as "group",
+                '{PHOTO_URL}/' || p.photo_id || '/{self.size}.' || p.extension as url, null::varchar as path,
+                case p.license {license_} end as license, p.license as license_given,
+                '(c) ' || coalesce(nullif(o.name, 'None'), o.login, 'observer ' || p.observer_id)
+                    || case when p.license in ('CC0', 'PD') then ', no rights reserved (' else ', some rights reserved (' end
+                    || replace(p.license, 'CC-', 'CC ') || ')' as attribution,
+                coalesce(o.login, p.observer_id::varchar) as observer, b.observed_on::varchar as recorded_at,
+                case when abs(b.latitude) <= 90 and abs(b.longitude) <= 180 then b.latitude end as latitude,
+                case when abs(b.latitude) <= 90 and abs(b.longitude) <= 180 then b.longitude end as longitude,
+                null::varchar as country, b.quality_grade as quality, null::double as duration_s,
+                round(p.width * {shrink})::integer as width, round(p.height * {shrink})::integer as height,
+                null::bigint as bytes, {sql_text(files["photos"].name)} as file, p.line as row
+            from {prefix}_photos p
+            join {prefix}_observations b on b.observation_uuid = p.observation_uuid
+            join {prefix}_names t on t.name_key = b.taxon_id
+            left join {prefix}_observers o on o.observer_id = p.observer_id"""  # noqa: S608, E501 - our own names
+
+
+def _file(directory: Path, table: str) -> Path:
+    """Return the table's file, compressed or not."""
+    for name in (f"{table}.csv.gz", f"{table}.csv"):
+        if (directory / name).is_file():
+            return directory / name
+    raise DatasetError(
+        f"{directory}: has no {table}.csv.gz or {table}.csv. iNaturalist's open data are the tables "
+        f"{', '.join(_COLUMNS)}"
+    )
+
+
+def _header(connection: duckdb.DuckDBPyConnection, file: Path, wanted: dict[str, str]) -> list[str]:
+    query = f"select * from read_csv({sql_text(file)}, header = false, delim = '\\n', quote = '', escape = '', "
+    line = connection.execute(query + "columns = {'line': 'VARCHAR'}, auto_detect = false) limit 1").fetchone()
+    columns = str(line[0]).rstrip("\r").split("\t") if line else []
+    missing = [column for column in wanted if column not in columns]
+    if missing:
+        raise DatasetError(f"{file}, line 1: lacks the column(s) {', '.join(missing)} (tab separated)")
+    return columns
+
+
+def _table_view(connection: duckdb.DuckDBPyConnection, view: str, file: Path, wanted: dict[str, str]) -> None:
+    """Make a view of a table with its line numbers; rows that do not fit its types go to ``<view>_bad``.
+
+    The published observations have rows with an empty column too many before their last one, the date.
+    """
+    import duckdb
+
+    try:
+        header = _header(connection, file, wanted)
+        columns = ", ".join(f"{sql_text(column)}: '{wanted.get(column, 'VARCHAR')}'" for column in header)
+        last, kept = header[-1], ", ".join(column for column in wanted if column != header[-1])
+        if last in wanted:
+            kept += f", coalesce({last}, try_cast(_beyond as {wanted[last]})) as {last}"
+        connection.execute(
+            f"create view {view} as select {kept}, 1 + row_number() over () as line "  # noqa: S608 - quoted
+            f"from read_csv({sql_text(file)}, delim = '\t', quote = '', escape = '', header = true, auto_detect = false, "
+            f"columns = {{{columns}, '_beyond': 'VARCHAR'}}, null_padding = true, store_rejects = true, rejects_limit = 0, rejects_table = '{view}_bad', "
+            f"rejects_scan = '{view}_scan')"
+        )
+        connection.execute(f"select * from {view} limit 1").fetchall()  # noqa: S608 - makes the table of bad rows
+    except (duckdb.IOException, duckdb.InvalidInputException) as error:
+        raise DatasetError(f"{file} cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def _names_table(connection: duckdb.DuckDBPyConnection, prefix: str, vernaculars: Path | None) -> None:
+    """Make the table of names; species of a genus share their ancestry, so each is looked up once."""
+    above = ", ".join(f"""max(name) filter (rank = '{rank}') as "{rank}\"""" for rank in _RANKS)
+    own = ", ".join(
+        f"""case when t.rank = '{rank}' then t.name else l."{rank}" end as "{rank}\"""" for rank in _RANKS
+    )
+    names = f"select null::integer as id, null::varchar as vernacular from {prefix}_taxa where false"
+    if vernaculars is not None:
+        if not vernaculars.is_file():
+            raise DatasetError(f"vernaculars: {vernaculars}: there is no such file")
+        names = (
+            "select id, min_by(vernacular, at) as vernacular from (select id::integer as id, "
+            "vernacularName as vernacular, row_number() over () as at "
+            f"from read_csv({sql_text(vernaculars)}, header = true, all_varchar = true)) group by id"
+        )
+    connection.execute(
+        f"""create table {prefix}_names as
+        with lineages as (
+            select ancestry, {above} from (
+                select distinct ancestry, unnest(string_split(ancestry, '/'))::integer as above
+                from (select distinct ancestry from {prefix}_taxa where ancestry <> '')
+            ) join (select taxon_id, rank, name from {prefix}_taxa where rank in {_RANKS}) on taxon_id = above
+            group by ancestry)
+        select t.taxon_id::bigint as name_key, t.name, v.vernacular, t.rank, {own}
+        from {prefix}_taxa t left join lineages l using (ancestry) left join ({names}) v on v.id = t.taxon_id
+        where t.name is not null and t.name <> ''"""  # noqa: S608 - our own names
+    )
+
+
+def _rejected_sql(prefix: str, files: dict[str, Path]) -> str:
+    photos = sql_text(files["photos"].name)
+    bad = " union all ".join(
+        f"""select distinct on (line) {modality} as modality, {sql_text(file.name)} as file, line::bigint as row,
+        null::varchar as path, null::varchar as name, 'not-as-described' as reason, error_message as detail
+        from {prefix}_{table}_bad"""
+        for table, file in files.items()
+        for modality in ["'image'" if table == "photos" else "'unknown'"]
+    )
+    return f"""
+        select 'image' as modality, {photos} as file, p.line as row, p.photo_id::varchar as path,
+            null::varchar as name,
+            case when b.observation_uuid is null then 'no-observation' when b.taxon_id is null then 'no-name'
+                else 'unknown-taxon' end as reason,
+            case when b.observation_uuid is null then 'observations has no row ' || p.observation_uuid
+                when b.taxon_id is null then 'its observation has no taxon'
+                else 'taxa has no row ' || b.taxon_id end as detail
+        from {prefix}_photos p left join {prefix}_observations b on b.observation_uuid = p.observation_uuid
+            left join (select name_key from {prefix}_names) t on t.name_key = b.taxon_id
+        where t.name_key is null union all {bad}"""  # noqa: S608 - our own names
+
+
+def _cast(rows: pa.RecordBatch | None, schema: pa.Schema) -> pa.RecordBatch:
+    if rows is None:
+        return pa.RecordBatch.from_pylist([], schema=schema)
+    return pa.RecordBatch.from_arrays(
+        [rows.column(field.name).cast(field.type) for field in schema], schema=schema
+    )

@@ -1,0 +1,245 @@
+"""iNaturalist's API answers (version 1) and website exports: sounds, which the open data lack, and photographs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import model_validator
+
+from biovita.errors import DatasetError
+from biovita.sources.answers import Answer, ask, saved_answers
+from biovita.sources.base import Rejected, StreamedSource
+from biovita.sources.inaturalist import SIZES
+from biovita.sources.licenses import normalise_license
+from biovita.sources.tables import read_table
+from biovita.sources.values import coordinates, iso_date, text, web_address, whole
+
+__all__ = ["InaturalistApi", "InaturalistExport"]
+
+API = "https://api.inaturalist.org/v1/observations"
+PER_PAGE = 200  # the most that the API gives
+_RANKS = ("kingdom", "phylum", "class", "order", "family", "genus")
+# The groups that iNaturalist calls iconic, as (rank, name) pairs of their lineages.
+_ICONIC: dict[str, dict[str, str]] = {
+    **{
+        name: {"kingdom": "Animalia", "phylum": phylum, "class": name}
+        for name, phylum in {
+            **dict.fromkeys(("Aves", "Mammalia", "Amphibia", "Reptilia", "Actinopterygii"), "Chordata"),
+            **dict.fromkeys(("Insecta", "Arachnida"), "Arthropoda"),
+        }.items()
+    },
+    "Mollusca": {"kingdom": "Animalia", "phylum": "Mollusca"},
+    **{name: {"kingdom": name} for name in ("Animalia", "Plantae", "Fungi", "Protozoa", "Chromista")},
+}
+_NUMBER = re.compile(r"/(?:photos|sounds)/(\d+)")
+_SIZE_NAMES = ("square", "thumb", "small", "medium", "large", "original")
+
+
+class InaturalistApi(StreamedSource):
+    """Answers of the observations API.
+
+    Parameters
+    ----------
+    path
+        A saved answer or a directory of them; or none, and ``query`` asks the API.
+    query
+        Parameters of the API, such as ``{taxon_id = "3", sounds = "true", quality_grade = "research"}``.
+    cache
+        Directory that the answers to ``query`` are kept in; delete it to ask again.
+    size
+        Which of the sizes of a photograph its address leads to.
+    contact
+        Mail address for the user agent.
+    """
+
+    kind: Literal["inaturalist_api"] = "inaturalist_api"
+    path: Path | None = None
+    query: dict[str, str] | None = None
+    cache: Path | None = None
+    size: Literal["original", "large", "medium", "small"] = "large"
+    contact: str | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> InaturalistApi:
+        if (self.path is None) == (self.query is None) or (self.query is not None and self.cache is None):
+            raise ValueError("give either path, or query and cache")
+        return self
+
+    @property
+    def label(self) -> str:
+        """What the ``source`` column of its records says."""
+        return "iNaturalist"
+
+    def items(self) -> Iterator[Mapping[str, Any] | Rejected]:
+        """Yield the sounds and photographs of each observation."""
+        for file, answer in saved_answers(self._answers()):
+            if not isinstance(observations := answer.get("results"), list):
+                raise DatasetError(f"{file}: has no results; is it an answer of {API}?")
+            for number, observation in enumerate(observations, start=1):
+                yield from _of_observation(observation, self.size, {"file": file, "row": number})
+
+    def _answers(self) -> Path:
+        if self.path is not None:
+            return self.path
+        assert self.query is not None
+        assert self.cache is not None
+        parameters = {**self.query, "per_page": str(PER_PAGE), "order_by": "id", "order": "asc"}
+        return ask(API, parameters, _following, self.cache, contact=self.contact)
+
+
+def _following(page: Answer) -> Mapping[str, str] | None:
+    results = page.get("results") or []
+    return {"id_above": str(results[-1]["id"])} if len(results) == PER_PAGE else None
+
+
+def _of_observation(
+    observation: Mapping[str, Any], size: str, place: Mapping[str, Any]
+) -> Iterator[Mapping[str, Any] | Rejected]:
+    taxon = observation.get("taxon") or {}
+    name = text(taxon.get("name"))
+    address = text(observation.get("uri"))
+    sounds, photos = observation.get("sounds") or [], observation.get("photos") or []
+    if name is None or not (sounds or photos):
+        reason = ("no-name", "has no taxon") if name is None else ("no-media", "has no sound or photograph")
+        yield Rejected("unknown", place["file"], place["row"], *reason, name, address)
+        return
+    shared = {**_shared(observation, taxon, name), **place}
+    for sound in sounds:
+        yield _medium("audio", sound, sound.get("file_url"), shared)
+    for photo in photos:
+        yield _medium("image", photo, _sized(photo.get("url"), size), {**shared, **_pixels(photo, size)})
+
+
+def _shared(observation: Mapping[str, Any], taxon: Mapping[str, Any], name: str) -> dict[str, Any]:
+    user = observation.get("user") or {}
+    latitude, longitude = _location(observation.get("location"))
+    lineage = {each["rank"]: each["name"] for each in taxon.get("ancestors") or [] if each.get("rank") in _RANKS}
+    if not lineage:
+        lineage = _ICONIC.get(str(taxon.get("iconic_taxon_name")), {})
+    return {
+        "name": name,
+        "vernacular": text(taxon.get("preferred_common_name")),
+        "rank": text(taxon.get("rank")),
+        **{rank: lineage.get(rank) for rank in _RANKS},
+        "group": str(observation.get("uuid") or observation.get("id")),
+        "observer": text(user.get("login")),
+        "recorded_at": iso_date(observation.get("observed_on")),
+        "latitude": latitude,
+        "longitude": longitude,
+        "quality": text(observation.get("quality_grade")),
+    }
+
+
+def _location(location: object) -> tuple[float | None, float | None]:
+    parts = location.split(",") if isinstance(location, str) else location
+    return coordinates(*parts) if isinstance(parts, list) and len(parts) == 2 else (None, None)
+
+
+def _medium(
+    modality: str, medium: Mapping[str, Any], given: object, shared: Mapping[str, Any]
+) -> Mapping[str, Any] | Rejected:
+    address = web_address(given)
+    why = None
+    if address is None:
+        why = ("no-address", f"{given!r} is not an http or https address")
+    elif any(not flag.get("resolved", False) for flag in medium.get("flags") or []):
+        why = ("flagged", "iNaturalist's users dispute its copyright or content")
+    if why is not None:
+        return Rejected(modality, shared["file"], shared["row"], *why, shared["name"], address)
+    return {
+        **shared,
+        "modality": modality,
+        "source_id": str(medium["id"]),
+        "url": address,
+        "license": normalise_license(medium.get("license_code")),
+        "license_given": text(medium.get("license_code")),
+        "attribution": _credit(text(medium.get("attribution")), shared["observer"]),
+    }
+
+
+def _credit(attribution: str | None, login: str | None) -> str | None:
+    """Return the stated attribution; where it names no author, as with CC0, with the observer before it."""
+    if attribution is None or login is None or attribution.startswith("(c)"):
+        return attribution or login
+    return attribution if login in attribution else f"{login}, {attribution}"
+
+
+def _sized(given: object, size: str) -> str | None:
+    """Return the address of another size: ``.../photos/1/square.jpeg?2`` becomes ``.../photos/1/large.jpeg``."""
+    address = web_address(given)
+    if address is None:
+        return None
+    head, _, tail = address.split("?")[0].rpartition("/")
+    stem, dot, extension = tail.partition(".")
+    return f"{head}/{size}{dot}{extension}" if stem in _SIZE_NAMES else address
+
+
+def _pixels(photo: Mapping[str, Any], size: str) -> dict[str, int | None]:
+    stated = photo.get("original_dimensions") or {}
+    width, height = whole(stated.get("width")), whole(stated.get("height"))
+    side = SIZES[size]
+    if not width or not height or side is None:
+        return {"width": width, "height": height}
+    shrink = min(1.0, side / max(width, height))
+    return {"width": round(width * shrink), "height": round(height * shrink)}
+
+
+class InaturalistExport(StreamedSource):
+    """A CSV export of the website: at most one photograph and one sound an observation.
+
+    The licence that an export states is the observation's.
+    """
+
+    kind: Literal["inaturalist_export"] = "inaturalist_export"
+    path: Path
+    size: Literal["original", "large", "medium", "small"] = "large"
+
+    @property
+    def label(self) -> str:
+        """What the ``source`` column of its records says."""
+        return "iNaturalist"
+
+    def items(self) -> Iterator[Mapping[str, Any] | Rejected]:
+        """Yield the sound and the photograph of each row."""
+        for row in read_table(self.path, ("id", "scientific_name", "license", "image_url")):
+            if isinstance(row, Rejected):
+                yield row
+                continue
+            line, values = row
+            yield from self._of_row(values, {"file": self.path.name, "row": line})
+
+    def _of_row(
+        self, values: Mapping[str, str], place: Mapping[str, Any]
+    ) -> Iterator[Mapping[str, Any] | Rejected]:
+        name = text(values["scientific_name"])
+        media = [("audio", text(values.get("sound_url"))), ("image", _sized(values["image_url"], self.size))]
+        media = [(modality, address) for modality, address in media if address]
+        if name is None or not media:
+            reason = ("no-name", "scientific_name is empty") if name is None else ("no-media", "has no address")
+            yield Rejected("unknown", place["file"], place["row"], *reason, name, values["id"])
+            return
+        latitude, longitude = coordinates(values.get("latitude"), values.get("longitude"))
+        lineage = _ICONIC.get(values.get("iconic_taxon_name", ""), {})
+        user = text(values.get("user_name")) or text(values.get("user_login"))
+        for modality, address in media:
+            yield {
+                "modality": modality,
+                "name": name,
+                "vernacular": text(values.get("common_name")),
+                **{rank: lineage.get(rank) for rank in _RANKS},
+                "source_id": number[1] if (number := _NUMBER.search(address)) else values["id"],
+                "group": values["id"],
+                "url": web_address(address),
+                "license": normalise_license(values["license"]),
+                "license_given": text(values["license"]),
+                "attribution": f"(c) {user}, {values.get('url', '')}".rstrip(", "),
+                "observer": text(values.get("user_login")),
+                "recorded_at": iso_date(values.get("observed_on")),
+                "latitude": latitude,
+                "longitude": longitude,
+                "quality": text(values.get("quality_grade")),
+                **place,
+            }

@@ -1,0 +1,103 @@
+"""Media files looked at in parallel: decoded once, and hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from biovita.dataset.schema import Modality
+from biovita.errors import MediaError
+from biovita.media import AudioProbe, ImageProbe, probe_audio, probe_image
+
+__all__ = ["Inspected", "default_workers", "inspect_files", "map_threads", "sha256_of"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """A usable media file: what it holds, and the SHA-256 of its bytes."""
+
+    probe: AudioProbe | ImageProbe
+    sha256: str
+
+
+def default_workers() -> int:
+    """Return the number of threads to decode with: the processors this process may use, at most 16."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return min(16, len(affinity(0)) if affinity else os.cpu_count() or 1)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hex.
+
+    Raises
+    ------
+    MediaError
+        ``unreadable`` where the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise MediaError("unreadable", f"{path}: cannot be read: {error.strerror}") from None
+
+
+def inspect_files(
+    files: Sequence[tuple[Modality, Path]], *, workers: int | None = None, progress: bool = True
+) -> dict[tuple[Modality, Path], Inspected | MediaError]:
+    """Decode and hash each file, and return what it holds or why it cannot be used."""
+    probes: Mapping[Modality, Callable[[Path], AudioProbe | ImageProbe]] = {
+        Modality.AUDIO: probe_audio,
+        Modality.IMAGE: probe_image,
+    }
+
+    def inspect(file: tuple[Modality, Path]) -> Inspected | MediaError:
+        modality, path = file
+        try:
+            return Inspected(probes[modality](path), sha256_of(path))
+        except MediaError as error:
+            return error
+
+    found = map_threads(inspect, files, workers=workers, progress=progress, label="Checking media")
+    return dict(zip(files, found, strict=True))
+
+
+def map_threads(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    label: str,
+    workers: int | None = None,
+    progress: bool = True,
+) -> list[Result]:
+    """Return what ``function`` gives for each item, in their order, from threads, under a progress bar.
+
+    An exception, Ctrl-C included, drops the items that wait; those at work are finished first.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    console = Console(stderr=True)
+    with (
+        Progress(*columns, console=console, disable=not (progress and console.is_terminal), transient=True) as bar,
+        ThreadPoolExecutor(workers or default_workers()) as pool,
+    ):
+        task = bar.add_task(label, total=len(items))
+        futures = [pool.submit(function, item) for item in items]
+        results = []
+        try:
+            for future in futures:
+                results.append(future.result())
+                bar.advance(task)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        return results

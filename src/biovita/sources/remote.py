@@ -1,0 +1,48 @@
+"""Tables in object storage, copied once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from biovita.errors import DatasetError
+
+__all__ = ["copied"]
+
+_CHUNK = 1 << 20
+
+
+def copied(address: str, names: Sequence[str], cache: Path) -> Path:
+    """Return ``cache``, with the named files of ``address`` in it; a copy of the same size is not made again.
+
+    Parameters
+    ----------
+    address
+        Of a directory, as pyarrow's file systems take it: ``s3://bucket/folder``, ``gs://...``, ``file:///...``. Public
+        buckets are read without credentials as ``s3://anonymous@bucket``.
+
+    Raises
+    ------
+    DatasetError
+        Where the address cannot be read or lacks one of the files.
+    """
+    from pyarrow import ArrowInvalid, fs
+
+    try:
+        store, root = fs.FileSystem.from_uri(address)
+        cache.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            found = store.get_file_info(f"{root}/{name}")
+            if found.type != fs.FileType.File:
+                raise DatasetError(f"{address}: has no {name}")
+            target = cache / name
+            if target.is_file() and target.stat().st_size == found.size:
+                continue
+            scratch = target.with_name(f".{name}.part")
+            with store.open_input_stream(f"{root}/{name}", compression=None) as source, scratch.open("wb") as copy:
+                while chunk := source.read(_CHUNK):
+                    copy.write(chunk)
+            scratch.replace(target)
+    except (OSError, ArrowInvalid) as error:
+        raise DatasetError(f"{address} cannot be read: {error}") from None
+    return cache

@@ -1,0 +1,114 @@
+"""Single values as tables hold them, read strictly: what is not understood is None, never a guess."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+from biovita.dataset.schema import Modality
+
+__all__ = ["coordinates", "iso_date", "media_kind", "number", "seconds", "text", "web_address", "whole"]
+
+_EMPTY = {"", "NA", "NULL", "None", "\\N"}
+_DATE = re.compile(r"^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?![\d-])")
+_TIME = re.compile(r"^\s*(\d{1,2}):(\d{2})(?::(\d{2}))?")
+_EXTENSIONS = {
+    **dict.fromkeys(
+        (".wav", ".mp3", ".m4a", ".aac", ".ogg", ".oga", ".opus", ".flac", ".aif", ".aiff"), Modality.AUDIO
+    ),
+    **dict.fromkeys((".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff"), Modality.IMAGE),
+}
+_TYPES = {"sound": Modality.AUDIO, "audio": Modality.AUDIO, "stillimage": Modality.IMAGE, "image": Modality.IMAGE}
+
+
+def text(value: object) -> str | None:
+    """Return text without space around it; None for nothing, ``NA``, ``NULL`` and ``None``."""
+    stripped = " ".join(str(value).split()) if value is not None else ""
+    return None if stripped in _EMPTY else stripped
+
+
+def number(value: object) -> float | None:
+    """Return a finite number, or None."""
+    try:
+        found = float(str(value))
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def whole(value: object) -> int | None:
+    """Return a number from 0 on without a fraction, or None."""
+    found = number(value)
+    return int(found) if found is not None and found >= 0 and found == int(found) else None
+
+
+def coordinates(latitude: object, longitude: object) -> tuple[float | None, float | None]:
+    """Return a place in degrees; (None, None) where either part is missing or out of range."""
+    north, east = number(latitude), number(longitude)
+    if north is None or east is None or abs(north) > 90 or abs(east) > 180:
+        return None, None
+    return north, east
+
+
+def iso_date(date: object, time: object = None) -> str | None:
+    """Return a date as ISO 8601, as precise as it is known, with the time of day where that is given.
+
+    Zeros for an unknown month or day, as xeno-canto writes them, are left out; of a span its start counts.
+
+    Examples
+    --------
+    >>> iso_date("2015-06-00"), iso_date("2015-06-23", "07:17"), iso_date("1961-07-06T00:00Z"), iso_date("June")
+    ('2015-06', '2015-06-23T07:17', '1961-07-06', None)
+    """
+    match = _DATE.match(str(date or "").strip())
+    if match is None or match[1] == "0000":
+        return None
+    year, month, day = match[1], match[2], match[3]
+    if month is None or not 1 <= int(month) <= 12:
+        return year
+    if day is None or not 1 <= int(day) <= 31:
+        return f"{year}-{month}"
+    clock = _TIME.match(str(time or ""))
+    if clock is None or int(clock[1]) > 23 or int(clock[2]) > 59:
+        return f"{year}-{month}-{day}"
+    return f"{year}-{month}-{day}T{int(clock[1]):02}:{clock[2]}"
+
+
+def seconds(length: object) -> float | None:
+    """Return a length such as ``4:13`` or ``1:02:03`` in seconds."""
+    parts = str(length or "").split(":")
+    if not 2 <= len(parts) <= 3 or not all(part.strip().isdigit() for part in parts):
+        return None
+    total = 0
+    for part in parts:
+        total = total * 60 + int(part)
+    return float(total)
+
+
+def web_address(value: object) -> str | None:
+    """Return an address with its scheme: ``//`` becomes ``https://``; None where it is not http or https."""
+    address = text(value)
+    if address is None:
+        return None
+    if address.startswith("//"):
+        address = "https:" + address
+    parts = urlsplit(address)
+    return address if parts.scheme.lower() in {"http", "https"} and parts.netloc else None
+
+
+def media_kind(type_: str | None, format_: str | None, address: str | None) -> Modality | None:
+    """Return what a medium is, by Dublin Core type, then media type, then the address's ending."""
+    kind = re.split(r"[/#]", (type_ or "").strip().rstrip("/"))[-1].lower()
+    if kind:
+        return _TYPES.get(kind)
+    family = (format_ or "").strip().lower().split("/")[0]
+    if family in _TYPES:
+        return _TYPES[family]
+    if family in {"video", "text", "application"} and (format_ or "").lower() != "application/octet-stream":
+        return None
+    try:
+        return _EXTENSIONS.get(PurePosixPath(urlsplit(address or "").path).suffix.lower())
+    except ValueError:
+        return None

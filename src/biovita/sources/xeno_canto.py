@@ -1,0 +1,172 @@
+"""xeno-canto: answers of API version 3, dumps of version 2, which is gone, and the tables that R packages export."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import model_validator
+
+from biovita.errors import DatasetError
+from biovita.sources.answers import Answer, ask, saved_answers
+from biovita.sources.base import Rejected, StreamedSource
+from biovita.sources.licenses import normalise_license
+from biovita.sources.tables import read_table
+from biovita.sources.values import coordinates, iso_date, seconds, text, web_address
+
+__all__ = ["KEY_VARIABLE", "XenoCanto"]
+
+API = "https://xeno-canto.org/api/3/recordings"
+KEY_VARIABLE = "XENO_CANTO_KEY"
+PER_PAGE = 500  # the most that the API gives
+_RANKS = ("kingdom", "phylum", "class", "order", "family", "genus")
+_ANIMALS = {"kingdom": "Animalia"}
+_GROUPS: dict[str, dict[str, str]] = {
+    "birds": {**_ANIMALS, "phylum": "Chordata", "class": "Aves"},
+    "bats": {**_ANIMALS, "phylum": "Chordata", "class": "Mammalia", "order": "Chiroptera"},
+    "land mammals": {**_ANIMALS, "phylum": "Chordata", "class": "Mammalia"},
+    "frogs": {**_ANIMALS, "phylum": "Chordata", "class": "Amphibia", "order": "Anura"},
+    "grasshoppers": {**_ANIMALS, "phylum": "Arthropoda", "class": "Insecta", "order": "Orthoptera"},
+}
+# Genera that xeno-canto uses for what is no species: soundscapes and recordings of unknown animals.
+_NO_SPECIES = {"Sonus", "Mystery", "Identity"}
+# From the columns of R exports to the fields of the API.
+_R_COLUMNS = {
+    "Recording_ID": "id",
+    "Genus": "gen",
+    "Specific_epithet": "sp",
+    "English_name": "en",
+    "Recordist": "rec",
+    "Country": "cnt",
+    "Latitude": "lat",
+    "Longitude": "lon",
+    "Audio_file": "file",
+    "License": "lic",
+    "Quality": "q",
+    "Time": "time",
+    "Date": "date",
+    "Length": "length",
+}
+
+
+class XenoCanto(StreamedSource):
+    """Recordings of xeno-canto.
+
+    Parameters
+    ----------
+    path
+        A saved answer (``.json``), a directory of them, or a table that R exported (``.csv``); or none, and ``query``
+        asks the API.
+    query
+        As xeno-canto's search takes it, such as ``grp:birds cnt:Norway q:A``. The key is read from the environment
+        variable `KEY_VARIABLE` and is written nowhere.
+    cache
+        Directory that the answers to ``query`` are kept in; delete it to ask again.
+    contact
+        Mail address for the user agent.
+    """
+
+    kind: Literal["xeno_canto"] = "xeno_canto"
+    path: Path | None = None
+    query: str | None = None
+    cache: Path | None = None
+    contact: str | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> XenoCanto:
+        if (self.path is None) == (self.query is None) or (self.query is not None and self.cache is None):
+            raise ValueError("give either path, or query and cache")
+        return self
+
+    @property
+    def label(self) -> str:
+        """What the ``source`` column of its records says."""
+        return "xeno-canto"
+
+    def items(self) -> Iterator[Mapping[str, Any] | Rejected]:
+        """Yield a record for each recording."""
+        if self.path is not None and self.path.suffix.lower() in {".csv", ".gz"}:
+            yield from _of_table(self.path)
+            return
+        for file, answer in saved_answers(self._answers()):
+            if "error" in answer:
+                raise DatasetError(
+                    f"{file}: is an error of xeno-canto: {answer['error']}: {answer.get('message', '')}"
+                )
+            if not isinstance(recordings := answer.get("recordings"), list):
+                raise DatasetError(f"{file}: has no recordings; is it an answer of {API}?")
+            for number, recording in enumerate(recordings, start=1):
+                yield _record(recording, {"file": file, "row": number})
+
+    def _answers(self) -> Path:
+        if self.path is not None:
+            return self.path
+        assert self.query is not None
+        assert self.cache is not None
+        key = os.environ.get(KEY_VARIABLE)
+        if not key:
+            raise DatasetError(
+                f"asking xeno-canto needs a key in the environment variable {KEY_VARIABLE}; "
+                "it is on the page https://xeno-canto.org/account"
+            )
+        parameters = {"query": self.query, "per_page": str(PER_PAGE)}
+        return ask(API, parameters, _following, self.cache, secret={"key": key}, contact=self.contact)
+
+
+def _following(page: Answer) -> Mapping[str, str] | None:
+    current, last = int(page.get("page", 1)), int(page.get("numPages", 1))
+    return {"page": str(current + 1)} if current < last else None
+
+
+def _of_table(path: Path) -> Iterator[Mapping[str, Any] | Rejected]:
+    for row in read_table(path, tuple(_R_COLUMNS)):
+        if isinstance(row, Rejected):
+            yield row
+            continue
+        line, values = row
+        recording = {field: values[column] for column, field in _R_COLUMNS.items()}
+        yield _record(recording, {"file": path.name, "row": line})
+
+
+def _record(recording: Mapping[str, Any], place: Mapping[str, Any]) -> Mapping[str, Any] | Rejected:
+    number, genus, epithet = (text(recording.get(field)) for field in ("id", "gen", "sp"))
+    name = " ".join(part for part in (genus, epithet) if part)
+    address = web_address(recording.get("file"))
+    why = None
+    if number is None:
+        why = ("no-id", "has no number")
+    elif genus is None or genus in _NO_SPECIES:
+        why = ("no-name", f"{name or 'nothing'}: a soundscape or an unknown animal")
+    elif address is None:
+        why = ("no-address", "has no file address; xeno-canto withholds recordings of threatened species")
+    if why is not None:
+        return Rejected(
+            "audio", place["file"], place["row"], *why, name or None, f"XC{number}" if number else None
+        )
+    latitude, longitude = coordinates(recording.get("lat"), recording.get("lon", recording.get("lng")))
+    lineage = _GROUPS.get(str(recording.get("grp", "")).lower(), {})
+    recordist = text(recording.get("rec"))
+    quality = text(recording.get("q"))
+    return {
+        "modality": "audio",
+        "name": name,
+        "vernacular": text(recording.get("en")),
+        "rank": "species" if epithet else "genus",
+        **{rank: lineage.get(rank) for rank in _RANKS},
+        "genus": genus,
+        "source_id": f"XC{number}",
+        "url": address,
+        "license": normalise_license(text(recording.get("lic"))),
+        "license_given": text(recording.get("lic")),
+        "attribution": f"{recordist or 'unknown recordist'}, XC{number}, https://xeno-canto.org/{number}",
+        "observer": recordist,
+        "recorded_at": iso_date(recording.get("date"), recording.get("time")),
+        "latitude": latitude,
+        "longitude": longitude,
+        "country": text(recording.get("cnt")),
+        "quality": quality if quality in {"A", "B", "C", "D", "E"} else None,
+        "duration_s": seconds(recording.get("length")),
+        **place,
+    }

@@ -1,0 +1,81 @@
+"""A training run: one recipe on one dataset, to a model directory with its losses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from biovita.dataset import Dataset, Modality
+from biovita.errors import ModelError
+from biovita.model import Model, save_model
+from biovita.model.store import read_config, with_towers
+from biovita.towers import Tower
+from biovita.train.recipe import Recipe
+
+__all__ = ["TrainReport", "train"]
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """Where the model is, and its loss at the first and the last step."""
+
+    model: Path
+    recipe: Recipe
+    first_loss: float
+    last_loss: float
+
+
+def train(
+    recipe: Recipe,
+    dataset: Dataset,
+    out: Path,
+    *,
+    start: Path | None = None,
+    device: str = "auto",
+    overwrite: bool = False,
+    progress: bool = True,
+) -> TrainReport:
+    """Train by a recipe on a split and embedded dataset, and write the model to ``out``.
+
+    Beside ``config.json`` and ``model.safetensors`` lies ``losses.jsonl``, one line a step.
+
+    Parameters
+    ----------
+    start
+        A model directory to go on from: that of a stage 1, for a stage 2. None starts untrained.
+
+    Raises
+    ------
+    DatasetError
+        Where the dataset has not been split or embedded, or ``out`` exists.
+    ModelError
+        Where ``start`` does not fit the recipe.
+    """
+    from biovita.embed.progress import progress_bar
+    from biovita.towers import load_towers
+    from biovita.train.frozen import model_of, training_set
+    from biovita.train.loop import Aligned, align, untrained
+
+    if recipe.stage == 2 and start is None:
+        raise ModelError(f"{recipe.name} goes on from a stage 1: give its model with --start MODEL")
+    towers = load_towers(recipe.model, device)
+    data = training_set(dataset, recipe.model, towers, names=recipe.weights.names > 0, progress=progress)
+    begin = untrained(data, recipe)
+    if start is not None:
+        before = _opened(start, towers, recipe)
+        begin = Aligned(before.projections, before.logit_scale, ())
+    with progress_bar(recipe.name, recipe.steps, shown=progress) as advance:
+        aligned = align(data, recipe, begin, on_step=advance)
+    save_model(model_of(aligned, recipe, towers, dataset), out, overwrite=overwrite)
+    lines = [json.dumps({"step": step, **values}) for step, values in enumerate(aligned.history)]
+    (out / "losses.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return TrainReport(out, recipe, aligned.history[0]["loss"], aligned.history[-1]["loss"])
+
+
+def _opened(path: Path, towers: Mapping[Modality, Tower], recipe: Recipe) -> Model:
+    config = read_config(path)
+    if config.dim != recipe.dim:
+        raise ModelError(f"{path} has {config.dim} dimensions, and the recipe asks for {recipe.dim}")
+    return with_towers(path, config, towers)
