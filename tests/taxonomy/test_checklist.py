@@ -132,6 +132,7 @@ def test_names_lose_their_authorship_without_help_from_columns(tmp_path):
     ("text", "message"),
     [
         ("", "is empty"),
+        ("taxonID\tscientificName\ttaxonRank\n", "holds no taxa"),
         (
             "scientificName\ttaxonRank\nPica pica\tspecies\n",
             r"lacks the column\(s\) taxonID; it has scientificName",
