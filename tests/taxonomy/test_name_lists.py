@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from pathlib import Path
 
@@ -153,7 +154,11 @@ def test_the_command(tmp_path, capsys):
         main([*arguments, "--out", str(tmp_path / "d.parquet"), "--json"])
     summary = json.loads(capsys.readouterr().out)
     assert (summary["names"], summary["matched"], summary["backbone"]) == (4, 2, "taxa.csv")
-    assert pq.read_table(tmp_path / "d.parquet").schema == DECISIONS
+    decided = pq.read_table(tmp_path / "d.parquet").schema
+    assert decided == DECISIONS
+    assert decided.metadata[b"backbone"] == b"taxa.csv"
+    assert decided.metadata[b"backbone_sha256"].decode() == summary["sha256"]
+    assert summary["sha256"] == hashlib.sha256((tmp_path / "taxa.csv").read_bytes()).hexdigest()
 
 
 def test_the_command_takes_synonyms_from_a_checklist(tmp_path, capsys):
