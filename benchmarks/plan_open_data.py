@@ -64,9 +64,9 @@ def generate(directory: Path, photos: int) -> None:
         (4, '48460/1/2', 50, 'class', 'Mammalia', true), (5, '48460/1/2', 50, 'class', 'Amphibia', true),
         (6, '48460/1', 50, 'class', 'Insecta', true), (7, '48460', 50, 'class', 'Magnoliopsida', true))
         t(taxon_id, ancestry, rank_level, rank, name, active) union all
-        select 100000000 + g, '48460/1/2/' || (3 + g % 5), 20, 'genus', 'Genus' || g, true from range({species // 5 + 1}) t(g) union all
+        select 100000000 + g, '48460/1/2/' || (3 + g % 5), 20, 'genus', 'Genus' || translate(g::varchar, '0123456789', 'abcdefghij'), true from range({species // 5 + 1}) t(g) union all
         select 1000 + s, '48460/1/2/' || (3 + (s // 5) % 5) || '/' || (100000000 + s // 5), 10, 'species',
-        'Genus' || (s // 5) || ' species' || s, true from range({species + 1}) t(s))
+        'Genus' || translate((s // 5)::varchar, '0123456789', 'abcdefghij') || ' species' || translate(s::varchar, '0123456789', 'abcdefghij'), true from range({species + 1}) t(s))
         to '{directory}/taxa.csv.gz' {how}"""
     )
     connection.execute(

@@ -128,7 +128,13 @@ def _run(jobs: Sequence[Job], workers: int, *, progress: bool) -> tuple[Rows, Ro
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("species"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("species"),
+        TimeRemainingColumn(),
+    )
     audio: Rows = []
     images: Rows = []
     with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:

@@ -7,6 +7,7 @@ import gzip
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from biovita.errors import DatasetError
 from biovita.sources.base import Rejected
@@ -30,7 +31,8 @@ def read_table(
     """
     csv.field_size_limit(MAX_FIELD)
     try:
-        with _open(path) as stream:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as raw:
+            stream = io.TextIOWrapper(cast(BinaryIO, raw), encoding="utf-8-sig", newline="")
             yield from _rows(path, csv.reader(stream, delimiter=delimiter, strict=True), needed)
     except FileNotFoundError:
         raise DatasetError(f"{path}: there is no such file") from None
@@ -40,11 +42,6 @@ def read_table(
         ) from None
     except (OSError, EOFError) as error:
         raise DatasetError(f"{path}: cannot be read: {error}") from None
-
-
-def _open(path: Path) -> io.TextIOBase:
-    raw = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-    return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")  # type: ignore[arg-type] # gzip's stub is narrower
 
 
 def _rows(
