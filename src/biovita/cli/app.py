@@ -34,7 +34,7 @@ _GROUPS: tuple[str, ...] = (
 )
 
 
-@cache
+@cache  # a process may run more than one command
 def _register() -> None:
     from importlib import import_module
 
