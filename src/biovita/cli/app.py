@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
+from functools import cache
 
 import cyclopts
 
@@ -16,6 +18,7 @@ app = cyclopts.App(
     help="Recordings, photographs and names of animals in one vector space.",
     version=__version__,
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 
 # Group, and the module that holds its `app`. Modules import what is heavy inside their commands.
@@ -26,9 +29,11 @@ _GROUPS: tuple[str, ...] = (
     "models",
     "taxonomy",
     "train",
+    "traits",
 )
 
 
+@cache
 def _register() -> None:
     from importlib import import_module
 
@@ -51,7 +56,8 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}:
             raise
-        _stop(f"{error.strerror}: {error.filename or 'while writing'}", 1)
+        where = error.filename2 or error.filename or "while writing"  # a failed copy names its target second
+        _stop(f"{os.strerror(error.errno)}: {where}", 1)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -224,8 +224,8 @@ def _records(intake: _Intake, root: Path, modality: Modality, table: CsvTable) -
     if odd_dates:
         line, date = odd_dates[0]
         intake.notes.append(
-            f"{_TABLES[modality]}: recorded_at is left empty in {len(odd_dates)} rows, which do not give it as "
-            f"ISO 8601 (2019-05-03T06:15); the first is {date!r} in line {line}"
+            f"{_TABLES[modality]}: recorded_at is left empty where it is not ISO 8601 (such as 2019-05-03T06:15), "
+            f"{len(odd_dates)} of {len(table.rows)} rows; the first is {date!r} in line {line}"
         )
     return records
 

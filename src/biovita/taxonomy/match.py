@@ -118,7 +118,12 @@ def _overruled(queries: Sequence[Query], reader: Reader, overrides: Overrides) -
         for at, query in enumerate(queries)
         if (override := overrides.find(query.name, query.lineage[1])) is not None
     }
-    taxa = reader.by_id({override.taxon_id for override in said.values() if override.taxon_id})
+    wanted = {override.taxon_id for override in said.values() if override.taxon_id}
+    taxa = reader.by_id(wanted)
+    if wanted - set(taxa):
+        raise DatasetError(
+            f"the overrides name {min(wanted - set(taxa))}, which {reader.backbone.name} does not have"
+        )
     return {
         at: Found(Rule.OVERRIDE, taxa[override.taxon_id], 0, override.note or None)
         if override.taxon_id

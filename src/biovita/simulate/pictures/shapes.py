@@ -1,0 +1,105 @@
+"""Shapes in the animal's own coordinates: x forward, y down, the body one long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["RGB", "Figure", "Points", "Shape", "blob", "ellipse", "limb", "mix", "rotate", "shade", "smooth"]
+
+RGB = tuple[int, int, int]
+Points = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """A filled outline, with marks that show only inside it.
+
+    Attributes
+    ----------
+    points
+        ``(n, 2)``.
+    marks
+        Outlines and their colours, drawn in order, clipped to the shape.
+    """
+
+    points: np.ndarray
+    colour: RGB
+    marks: tuple[tuple[np.ndarray, RGB], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Figure:
+    """An animal as shapes, the farthest first, and the point where it stands."""
+
+    shapes: list[Shape]
+    foot: tuple[float, float]
+
+
+def smooth(points: Points | np.ndarray, steps: int = 8, *, closed: bool = True) -> np.ndarray:
+    """Return a curve through ``points`` (Catmull-Rom)."""
+    knots = np.asarray(points, dtype=float)
+    if closed:
+        knots = np.concatenate([knots[-1:], knots, knots[:2]])
+    else:
+        knots = np.concatenate([2 * knots[:1] - knots[1:2], knots, 2 * knots[-1:] - knots[-2:-1]])
+    t = np.linspace(0.0, 1.0, steps, endpoint=False)[None, :, None]
+    before, start, end, after = (knots[i : len(knots) - 3 + i][:, None, :] for i in range(4))
+    curve = 0.5 * (
+        2 * start
+        + (end - before) * t
+        + (2 * before - 5 * start + 4 * end - after) * t**2
+        + (3 * start - before - 3 * end + after) * t**3
+    )
+    curve = curve.reshape(-1, 2)
+    return curve if closed else np.concatenate([curve, knots[-2:-1]])
+
+
+def ellipse(x: float, y: float, rx: float, ry: float, degrees: float = 0.0, corners: int = 40) -> np.ndarray:
+    """Return an ellipse, turned counter-clockwise as seen."""
+    t = np.linspace(0.0, 2 * np.pi, corners, endpoint=False)
+    return rotate(np.stack([rx * np.cos(t), ry * np.sin(t)], axis=1), degrees) + (x, y)
+
+
+def rotate(points: Points | np.ndarray, degrees: float) -> np.ndarray:
+    """Return points turned counter-clockwise as seen (y points down)."""
+    angle = np.radians(degrees)
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.asarray(points, dtype=float) @ np.array([[cos, -sin], [sin, cos]])
+
+
+def limb(path: Points | np.ndarray, widths: Sequence[float], steps: int = 8) -> np.ndarray:
+    """Return a stroke along a curve through ``path``, as wide at each of its points as ``widths`` says, round-ended."""
+    curve = smooth(path, steps, closed=False)
+    at = np.linspace(0.0, len(widths) - 1.0, len(curve))
+    half = 0.5 * np.interp(at, np.arange(len(widths)), widths)
+    ahead = np.gradient(curve, axis=0)
+    ahead /= np.maximum(np.hypot(ahead[:, 0], ahead[:, 1]), 1e-9)[:, None]
+    side = np.stack([-ahead[:, 1], ahead[:, 0]], axis=1) * half[:, None]
+    turn = np.linspace(0.0, np.pi, 7)[1:-1]
+    caps = []
+    for end, forward in ((-1, 1.0), (0, -1.0)):
+        axis = ahead[end] * forward * half[end]
+        across = side[end] * forward
+        caps.append(curve[end] + np.cos(turn)[:, None] * across + np.sin(turn)[:, None] * axis)
+    return np.concatenate([curve + side, caps[0], (curve - side)[::-1], caps[1]])
+
+
+def blob(points: Points | np.ndarray, degrees: float = 0.0, at: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
+    """Return a smooth closed outline through ``points``, turned, then moved."""
+    return rotate(smooth(points), degrees) + at
+
+
+def mix(one: RGB, other: RGB, share: float) -> RGB:
+    """Return ``share`` of ``other`` in ``one``."""
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
+    return (red, green, blue)
+
+
+def shade(colour: RGB, factor: float) -> RGB:
+    """Return a colour darker (below 1) or lighter (above 1)."""
+    if factor > 1.0:
+        return mix(colour, (255, 252, 244), min(1.0, factor - 1.0))
+    return mix((12, 12, 18), colour, factor)
