@@ -15,7 +15,19 @@ from biovita.errors import DatasetError, unknown_name
 from biovita.sources.licenses import normalise_license
 from biovita.sources.registry import SOURCES, AnySource
 
-__all__ = ["Budget", "Clips", "Dates", "Fetching", "Limits", "Places", "Plan", "Quality", "Taxa", "read_plan"]
+__all__ = [
+    "Budget",
+    "Clips",
+    "Dates",
+    "Division",
+    "Fetching",
+    "Limits",
+    "Places",
+    "Plan",
+    "Quality",
+    "Taxa",
+    "read_plan",
+]
 
 _PATHS = ("path", "cache", "images", "vernaculars")
 OPEN_LICENSES = ("CC0-1.0", "PDM-1.0", "CC-BY", "CC-BY-SA", "CC-BY-NC", "CC-BY-NC-SA")
@@ -127,6 +139,24 @@ class Clips(_Part):
     cut: bool = False
 
 
+class Division(_Part):
+    """How the dataset is split.
+
+    Parameters
+    ----------
+    group_by
+        What is never on two sides: a recording (or observation), or all of a recordist (or observer).
+    unseen
+        Species to hold out whole; where it is not given, the dataset is not split.
+    held_out
+        Share of the other species' groups to hold out.
+    """
+
+    group_by: Literal["recording", "observer"] = "recording"
+    unseen: int | None = Field(default=None, ge=0)
+    held_out: float = Field(default=0.2, ge=0, lt=1)
+
+
 class Fetching(_Part):
     """How servers are asked.
 
@@ -178,6 +208,7 @@ class Plan(_Part):
     limits: Limits = Limits()
     budget: Budget = Budget()
     clips: Clips = Clips()
+    split: Division = Division()
     fetching: Fetching = Fetching()
 
     @field_validator("licenses")
