@@ -39,7 +39,8 @@ def _register() -> None:
     from importlib import import_module
 
     for group in _GROUPS:
-        app.command(import_module(f"biovita.cli.{group}").app)
+        if group not in app:  # `main` may be called more than once in a process
+            app.command(import_module(f"biovita.cli.{group}").app)
 
 
 def main(arguments: list[str] | None = None) -> None:
