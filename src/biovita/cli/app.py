@@ -27,18 +27,20 @@ _GROUPS: tuple[str, ...] = (
     "demo",
     "embed",
     "models",
+    "simulate",
     "taxonomy",
     "train",
     "traits",
 )
 
 
-@cache
+@cache  # a process may run more than one command
 def _register() -> None:
     from importlib import import_module
 
     for group in _GROUPS:
-        app.command(import_module(f"biovita.cli.{group}").app)
+        if group not in app:  # `main` may be called more than once in a process
+            app.command(import_module(f"biovita.cli.{group}").app)
 
 
 def main(arguments: list[str] | None = None) -> None:
