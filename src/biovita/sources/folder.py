@@ -192,8 +192,8 @@ def _read_tables(src: Path, columns: Mapping[str, str]) -> dict[Modality, CsvTab
     spans = tables[Modality.AUDIO]
     if "end_s" in spans.columns and "begin_s" not in spans.columns:
         raise DatasetError(
-            f"{spans.path}, line 1: there is a column end_s, and no column begin_s for where the span begins in the file. "
-            "If start_s says that, give --column begin_s=start_s"
+            f"{spans.path}, line 1: there is a column end_s, and no column begin_s for where the span begins in the "
+            "file. If start_s says that, give --column begin_s=start_s"
         )
     for modality, table in tables.items():
         if not table.rows:
