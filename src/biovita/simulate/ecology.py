@@ -44,7 +44,7 @@ def ecology_of(archetype: Archetype, latent: Latent) -> Ecology:
         bounded(latent, axis)
         for axis in (Axis.SIZE, Axis.COVER, Axis.WATER, Axis.NIGHT, Axis.TEMPO, Axis.SOCIAL, Axis.COLD, Axis.TAME)
     )
-    own = latent.private[24:32]
+    own = latent.private[41:49]
     foods = {
         food: weight + 0.18 * own[number % 8] + (0.15 * size if food == "carnivore" else 0.0)
         for number, (food, weight) in enumerate(archetype.diet.items())
