@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,8 +20,7 @@ from biovita.model import Model, save_model
 __all__ = ["TEXT", "DemoResult", "demo", "unseen_by_default"]
 
 MODEL = "starter"
-TEXT = "tax_com"  # a taxon's text at species level: its lineage, scientific and common name
-_LEFT_TO_IMAGES = ("A2I", "I2A", "I2T", "T2I")  # what stage 2 adds
+TEXT = "tax_com"
 
 Say = Callable[[str, str], None]
 
@@ -40,7 +41,7 @@ class DemoResult:
     report: Path
     results: Path
     model: Path
-    headlines: Mapping[tuple[int, int], Headline]
+    headlines: Mapping[tuple[int | str, int], Headline]
     seconds: Mapping[str, float]
 
 
@@ -68,6 +69,7 @@ def demo(
     *,
     seed: int = 0,
     unseen: int | None = None,
+    text: str = TEXT,
     device: str = "auto",
     say: Say | None = None,
     progress: bool = True,
@@ -87,6 +89,9 @@ def demo(
         Fixes the split, the training, the candidates and the examples.
     unseen
         Species to hold out whole; None is a quarter of those that have both modalities, and at most 40.
+    text
+        What stands for a species in text: one of `biovita.bench.build.TEXTS`. The default is its lineage, scientific
+        and common name; ``name`` is the bare scientific name, as in the published benchmark.
     say
         Called once a stage with its name and what it did.
 
@@ -99,7 +104,7 @@ def demo(
 
     path = _Path(say)
     with path.stage("data") as tell:
-        dataset = _dataset(data, out / "dataset", seed=seed, progress=progress)
+        dataset = _dataset(data, out, progress=progress)
         counts = dataset.info["counts"]
         tell(
             f"{counts['taxa']} species, {counts['audio']} recordings, {counts['images']} photographs, "
@@ -118,9 +123,11 @@ def demo(
         save_model(stages[2], out / "model", overwrite=True)
         tell(f"stages 1 and 2, {len(losses['stage 2'])} steps each, loss {losses['stage 2'][-1]:.2f}")
     with path.stage("bench") as tell:
-        benchmark = build_benchmark(dataset, seed=seed, text=TEXT)
+        benchmark = build_benchmark(dataset, seed=seed, text=text)
         embeddings = {stage: _embeddings(dataset, model) for stage, model in stages.items()}
-        scores = {stage: score_benchmark(benchmark, vectors) for stage, vectors in embeddings.items()}
+        scores: dict[int | str, Scores] = {
+            stage: score_benchmark(benchmark, vectors) for stage, vectors in embeddings.items()
+        }
         headlines = _headlines(scores, seed)
         first = headlines[2, 1]
         tell(
@@ -135,7 +142,7 @@ def demo(
             vectors=embeddings[2],
             towers=[tower.info for tower in stages[2].towers.values()],
             losses=losses,
-            made={"seed": seed, "text": TEXT, **made},
+            made={"seed": seed, "text": text, **made},
             times=dict(path.seconds),
             dataset=dataset,
             seed=seed,
@@ -151,16 +158,29 @@ def unseen_by_default(dataset: Dataset) -> int:
     return max(2, min(40, len(both) // 4))
 
 
-def _dataset(data: Path | None, out: Path, *, seed: int, progress: bool) -> Dataset:
-    from biovita.sources.folder import import_folder, is_import_of
+def _dataset(data: Path | None, out: Path, *, progress: bool) -> Dataset:
+    from biovita.sources.folder import import_folder
 
     if data is None:
         raise DatasetError("no data: give a folder with --data DIR (make demo DATA=DIR)")
     if (data / "dataset.toml").is_file():
         return Dataset.open(data)
-    if not is_import_of(out, data):
-        import_folder(data, out, overwrite=out.exists(), progress=progress)
-    return Dataset.open(out)
+    if not data.is_dir():
+        raise DatasetError(f"{data} is not a folder. Give one that holds audio.csv and images.csv")
+    dataset, note = out / "dataset", out / "source.json"
+    source = {"folder": str(data.resolve()), "files": _fingerprint(data)}
+    if not (dataset / "dataset.toml").is_file() or not note.is_file() or json.loads(note.read_text()) != source:
+        note.unlink(missing_ok=True)
+        import_folder(data, dataset, overwrite=True, progress=progress)
+        note.write_text(json.dumps(source), encoding="utf-8")
+    return Dataset.open(dataset)
+
+
+def _fingerprint(folder: Path) -> str:
+    """Return a hash of the names, sizes and times of all files below a folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [f"{path.relative_to(folder)} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _train(
@@ -195,7 +215,7 @@ def _embeddings(dataset: Dataset, model: Model) -> dict[Modality, Vectors]:
     return found
 
 
-def _headlines(scores: Mapping[int, Scores], seed: int) -> dict[tuple[int, int], Headline]:
+def _headlines(scores: Mapping[int | str, Scores], seed: int) -> dict[tuple[int | str, int], Headline]:
     rows = [row for stage, scored in scores.items() for row in scored.rows(stage, seed=seed)]
     found = {(stage, k): headline(rows, stage=stage, part="unseen", k=k) for stage in scores for k in (1, 5)}
     return {key: value for key, value in found.items() if value is not None}

@@ -364,6 +364,33 @@ def test_mp3_frames_are_counted_at_every_rate(tmp_path: Path, rate: int, channel
         assert layout.trailing == 0
 
 
+@pytest.mark.parametrize("rate", [1, 999, 1_000_001, 2**31 - 1])
+def test_sample_rates_that_cannot_be(tmp_path: Path, rate: int) -> None:
+    """Resampled from 1 Hz, a file of a megabyte would fill the memory of any machine."""
+    path = write_sound(tmp_path / "x.wav", song(1, 8000), 8000)
+    data = bytearray(path.read_bytes())
+    data[24:28] = struct.pack("<I", rate)
+    path.write_bytes(data)
+    assert reason_of(path) == "undecodable"
+    with pytest.raises(MediaError, match="sample rate"):
+        read_clip(path, sample_rate=48000)
+
+
+def test_fragmented_mp4_states_no_length(tmp_path: Path) -> None:
+    """Phones and streams write it: the table of contents comes in pieces."""
+    samples = song(4, 16000)
+    plain = write_sound(tmp_path / "plain.m4a", samples, 16000)
+    pieces = write_sound(tmp_path / "pieces.m4a", samples, 16000, movflags="frag_every_frame+empty_moov")
+    assert b"moof" in pieces.read_bytes()
+    probe = probe_audio(pieces)
+    assert probe.duration_s == pytest.approx(probe_audio(plain).duration_s, abs=2048 / 16000)
+    late = read_clip(pieces, 3.0, 3.5)[0]
+    np.testing.assert_allclose(late, decode_whole(pieces)[48000:56000, 0], atol=1e-5)
+    cut = tmp_path / "cut.m4a"
+    cut.write_bytes(pieces.read_bytes()[:-20_000])
+    assert reason_of(cut) == "truncated"
+
+
 def test_wav_written_as_a_stream_states_no_length(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "x.wav", song(1, 8000), 8000)
     data = bytearray(path.read_bytes())

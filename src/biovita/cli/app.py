@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
+from functools import cache
 
 import cyclopts
 
@@ -16,25 +18,29 @@ app = cyclopts.App(
     help="Recordings, photographs and names of animals in one vector space.",
     version=__version__,
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 
 # Group, and the module that holds its `app`. Modules import what is heavy inside their commands.
 _GROUPS: tuple[str, ...] = (
     "data",
     "demo",
-    "simulate",
     "embed",
     "models",
+    "simulate",
     "taxonomy",
     "train",
+    "traits",
 )
 
 
+@cache  # a process may run more than one command
 def _register() -> None:
     from importlib import import_module
 
     for group in _GROUPS:
-        app.command(import_module(f"biovita.cli.{group}").app)
+        if group not in app:  # `main` may be called more than once in a process
+            app.command(import_module(f"biovita.cli.{group}").app)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -51,7 +57,8 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}:
             raise
-        _stop(f"{error.strerror}: {error.filename or 'while writing'}", 1)
+        where = error.filename2 or error.filename or "while writing"  # a failed copy names its target second
+        _stop(f"{os.strerror(error.errno)}: {where}", 1)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from biovita.cli.collect import plan
 from biovita.cli.split import split
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ app = App(name="data", help="Make, show and check datasets.")
 import_app = App(name="import", help="Make a dataset of records that are there already.")
 app.command(import_app)
 app.command(split)
+app.command(plan)
 
 _SHOWN = 10  # notes and licences on the screen; --json has all
 
@@ -45,9 +48,9 @@ def folder(
     """Import a folder that has audio.csv and images.csv.
 
     Each table needs the columns file (a path within the folder) and scientific_name. Also read are common_name,
-    kingdom, phylum, class, order, family, genus, source, source_id, url, license, attribution, recorded_at, latitude
-    and longitude, and for recordings begin_s and end_s, the span of the file that is meant. Every file is decoded;
-    what cannot be used is listed in rejected.parquet with the reason.
+    kingdom, phylum, class, order, family, genus, source, source_id, url, license, attribution, recorded_at,
+    latitude and longitude, and for recordings begin_s and end_s, the span of the file that is meant. Every file is
+    decoded; what cannot be used is listed in rejected.parquet with the reason.
 
     Parameters
     ----------
@@ -126,15 +129,16 @@ def check(
         _print_json([asdict(problem) for problem in problems])
     else:
         for problem in problems:
-            print(problem)
-        print(f"{dataset}: {len(problems)} problems" if problems else f"{dataset}: nothing is wrong")
+            _say(problem)
+        count = "1 problem" if len(problems) == 1 else f"{len(problems):,} problems"
+        _say(f"{dataset}: {count}" if problems else f"{dataset}: nothing is wrong")
     return 1 if problems else 0
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:
     from biovita.errors import DatasetError
 
-    pairs = {}
+    pairs: dict[str, str] = {}
     for text in texts:
         name, equals, column = text.partition("=")
         if not (name and equals and column):
@@ -145,29 +149,35 @@ def _pairs(texts: list[str]) -> dict[str, str]:
     return pairs
 
 
+def _say(line: object) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
 def _print_json(value: object) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    _say(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def _print_report(report: ImportReport) -> None:
-    print(f"{report.dataset}: {report.audio} recordings and {report.images} photographs of {report.taxa} taxa")
+    _say(f"{report.dataset}: {report.audio} recordings and {report.images} photographs of {report.taxa} taxa")
     if report.rejected:
         reasons = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items())
-        print(f"{report.rejected} rejected: {reasons}. Each is listed in {report.dataset / 'rejected.parquet'}")
+        _say(f"{report.rejected} rejected: {reasons}. Each is listed in {report.dataset / 'rejected.parquet'}")
     else:
-        print("none rejected")
+        _say("none rejected")
     for note in report.notes[:_SHOWN]:
-        print(f"note: {note}")
+        _say(f"note: {note}")
     if len(report.notes) > _SHOWN:
-        print(f"and {len(report.notes) - _SHOWN} more notes, in {report.dataset / 'dataset.toml'}")
+        _say(f"and {len(report.notes) - _SHOWN} more notes, in {report.dataset / 'dataset.toml'}")
     if report.ignored_columns:
-        print(f"columns not used: {', '.join(report.ignored_columns)}")
+        _say(f"columns not used: {', '.join(report.ignored_columns)}")
 
 
 def _print_summary(counts: Summary) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from biovita.dataset.summary import UNKNOWN
 
     console = Console(highlight=False)
     console.print(
@@ -185,8 +195,10 @@ def _print_summary(counts: Summary) -> None:
         table.add_row(escape(one.name), *numbers, _duration(one.seconds))
     console.print(table)
     for title, groups in (("licence", counts.licenses), ("source", counts.sources), ("split", counts.splits)):
-        _print_groups(console, title, groups)
+        if title != "split" or any(set(values) - {UNKNOWN} for values in groups.values()):
+            _print_groups(console, title, groups)
     if counts.rejected:
+        console.print()
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.rejected.items())
         console.print(f"{sum(counts.rejected.values()):,} rejected: {escape(reasons)}", soft_wrap=True)
 

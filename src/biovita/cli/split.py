@@ -13,6 +13,7 @@ __all__ = ["split"]
 
 def split(
     dataset: Path,
+    /,
     *,
     unseen: int,
     seed: int = 0,

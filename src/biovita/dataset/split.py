@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
-import tomli_w
 
 from biovita.dataset.schema import Modality, Split
-from biovita.dataset.store import Dataset
+from biovita.dataset.store import Dataset, replace_tables
 from biovita.errors import DatasetError
 from biovita.taxonomy import Rank
 
@@ -89,14 +86,8 @@ def split_dataset(dataset: Dataset, *, unseen: int, seed: int, held_out: float =
     drawn, splits = assign_splits(pairs, unseen=unseen, seed=seed, held_out=held_out, species=species)
     counts = {m: {s: Counter(splits[m])[s] for s in Split} for m in _MEDIA}
     report = SplitReport(seed=seed, held_out=held_out, unseen=drawn, counts=counts)
-    info = {**dataset.info, "split": report.as_toml()}
-    _replace_files(
-        dataset.path,
-        {f"{_FILES[m]}.parquet": _with_split(tables[m], splits[m]) for m in _MEDIA},
-        tomli_w.dumps(info),
-    )
-    for cached in ("info", "audio", "images"):  # what this object read before is out of date
-        dataset.__dict__.pop(cached, None)
+    replaced = {_FILES[m]: _with_split(tables[m], splits[m]) for m in _MEDIA}
+    replace_tables(dataset, replaced, {"split": report.as_toml()})
     return report
 
 
@@ -199,19 +190,3 @@ def _pairs(table: pa.Table) -> list[Pair]:
 def _with_split(table: pa.Table, splits: Sequence[Split]) -> pa.Table:
     column = pa.array([split.value for split in splits], pa.string())
     return table.set_column(table.schema.get_field_index("split"), "split", column)
-
-
-def _replace_files(directory: Path, tables: Mapping[str, pa.Table], toml: str) -> None:
-    """Write everything under temporary names, and rename only when all of it is there."""
-    parts = {directory / f".{name}.part": directory / name for name in [*tables, "dataset.toml"]}
-    try:
-        for part, file in parts.items():
-            if file.name in tables:
-                pq.write_table(tables[file.name], part, compression="zstd")
-            else:
-                part.write_text(toml, encoding="utf-8")
-        for part, file in parts.items():
-            part.replace(file)
-    finally:
-        for part in parts:
-            part.unlink(missing_ok=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from biovita.dataset.schema import TABLES, Modality, taxonomy_of
 from biovita.errors import DatasetError
 from biovita.taxonomy import Taxonomy
 
-__all__ = ["FORMAT", "Dataset", "new_directory", "write_dataset", "write_table"]
+__all__ = ["FORMAT", "Dataset", "new_directory", "replace_tables", "write_dataset", "write_table"]
 
 FORMAT = 1  # of the directory; raised when older code could misread it
 
@@ -71,8 +71,18 @@ class Dataset:
             raise DatasetError(f"{self.path}/dataset.toml cannot be read: {error}") from error
 
     def table(self, name: str) -> pa.Table:
-        """Return one of the tables in `TABLES`, as its schema says; an absent one is empty."""
-        schema = TABLES[name]
+        """Return one of the tables in `TABLES`, as its schema says; an absent one is empty.
+
+        Raises
+        ------
+        DatasetError
+            Where the file is not Parquet, lacks a column, or holds in one what the schema does not allow.
+        """
+        return self._as(name, self.loose_table(name), TABLES[name])
+
+    def loose_table(self, name: str) -> pa.Table:
+        """Return a table like `table`, but with empty values also where none may be: for `biovita.dataset.check`."""
+        schema = pa.schema([field.with_nullable(nullable=True) for field in TABLES[name]])
         file = self.path / f"{name}.parquet"
         if not file.is_file():
             return schema.empty_table()
@@ -83,7 +93,13 @@ class Dataset:
         missing = [column for column in schema.names if column not in table.column_names]
         if missing:
             raise DatasetError(f"{file} lacks the column(s) {', '.join(missing)}")
-        return table.select(schema.names).cast(schema)
+        return self._as(name, table.select(schema.names), schema)
+
+    def _as(self, name: str, table: pa.Table, schema: pa.Schema) -> pa.Table:
+        try:
+            return table.cast(schema)
+        except (ValueError, pa.ArrowNotImplementedError) as error:  # ArrowInvalid is a ValueError
+            raise DatasetError(f"{self.path / name}.parquet does not hold what it has to: {error}") from error
 
     @cached_property
     def taxonomy(self) -> Taxonomy:
@@ -120,10 +136,11 @@ class Dataset:
 
 
 @contextmanager
-def new_directory(path: Path, *, replace: bool = False) -> Iterator[Path]:
+def new_directory(path: Path, *, replace: bool = False, keep: Sequence[str] = ()) -> Iterator[Path]:
     """Give a temporary directory beside ``path`` that becomes ``path`` when the block ends without an error.
 
-    Whatever stops the block, an exception or Ctrl-C, nothing is left behind and ``path`` is as it was.
+    Whatever stops the block, an exception or Ctrl-C, nothing is left behind and ``path`` is as it was. What ``keep``
+    names is carried over from the directory that is replaced.
 
     Raises
     ------
@@ -132,21 +149,38 @@ def new_directory(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """
     if path.exists() and not replace and (not path.is_dir() or any(path.iterdir())):
         raise DatasetError(f"{path} already exists. Choose another place, or give --overwrite to replace it")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    absent = [parent for parent in path.parents if not parent.exists()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise DatasetError(f"{path} cannot be made: {error.filename} is not a directory") from None
     scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    aside: Path | None = None  # holds the old directory until the new one is in its place
+    kept: list[str] = []
     try:
         scratch.chmod(0o755)
         yield scratch
         if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent)) / path.name
-            path.rename(old)
-            scratch.rename(path)
-            shutil.rmtree(old.parent)
-        else:
-            scratch.rename(path)
+            aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+            path.rename(aside / path.name)
+            for name in keep:
+                if (aside / path.name / name).exists() and not (scratch / name).exists():
+                    (aside / path.name / name).rename(scratch / name)
+                    kept.append(name)
+        scratch.rename(path)
     except BaseException:
+        if aside is not None and not path.exists():
+            for name in kept:
+                (scratch / name).rename(aside / path.name / name)
+            (aside / path.name).rename(path)
         shutil.rmtree(scratch, ignore_errors=True)
+        for parent in absent:
+            with suppress(OSError):  # someone else may have put something there
+                parent.rmdir()
         raise
+    finally:
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def write_table(table: pa.Table | pa.RecordBatchReader, file: Path) -> int:
@@ -169,6 +203,37 @@ def write_table(table: pa.Table | pa.RecordBatchReader, file: Path) -> int:
     finally:
         scratch.unlink(missing_ok=True)
     return rows
+
+
+def replace_tables(dataset: Dataset, tables: Mapping[str, pa.Table], info: Mapping[str, Any]) -> None:
+    """Replace some tables of a dataset, and what ``dataset.toml`` says; the counts follow by themselves.
+
+    Everything is written under temporary names before the first is renamed. What ``dataset`` held of the old tables
+    is forgotten.
+
+    Parameters
+    ----------
+    tables
+        By the names of `TABLES`; each is cast to its schema.
+    info
+        Added to ``dataset.toml``, in place of what it had under the same keys.
+    """
+    cast = {name: table.select(TABLES[name].names).cast(TABLES[name]) for name, table in tables.items()}
+    counts = {**dataset.info.get("counts", {}), **{name: table.num_rows for name, table in cast.items()}}
+    toml = tomli_w.dumps({**dataset.info, **info, "counts": counts})
+    files = [*(f"{name}.parquet" for name in cast), "dataset.toml"]
+    parts = {dataset.path / f".{file}.part": dataset.path / file for file in files}
+    try:
+        for part, table in zip(parts, cast.values(), strict=False):
+            pq.write_table(table, part, compression="zstd")
+        (dataset.path / ".dataset.toml.part").write_text(toml, encoding="utf-8")
+        for part, file in parts.items():
+            part.replace(file)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
+    for cached in ("info", "taxonomy", *tables):
+        dataset.__dict__.pop(cached, None)
 
 
 def write_dataset(

@@ -9,7 +9,7 @@ from typing import Any
 
 from biovita.dataset.store import Dataset
 
-__all__ = ["ClassCounts", "Summary", "summary"]
+__all__ = ["UNKNOWN", "ClassCounts", "Summary", "summary"]
 
 UNKNOWN = "(not given)"
 

@@ -13,7 +13,7 @@ from biovita.embed.plan import rows_of, up_to_date
 from biovita.embed.table import Made, VectorTable, embeddings_directory
 from biovita.embed.vectors import Vectors
 from biovita.errors import DatasetError, ModelError
-from biovita.towers import towers_of
+from biovita.towers import model_row, towers_of
 
 __all__ = ["read_vectors"]
 
@@ -38,7 +38,7 @@ def read_vectors(dataset: Dataset, model: str, modality: Modality) -> Vectors:
     if not len(rows):
         raise DatasetError(f"{dataset.path} has no {modality} items, and so no vectors of them")
     mend = f"Run: biovita embed {dataset.path} --model {model} --modality {modality}"
-    directory = embeddings_directory(dataset, model)
+    directory = embeddings_directory(dataset, model_row(model).name)
     failed = [failure.id for failure in read_failures(directory) if failure.modality == modality]
     table = VectorTable(directory, modality)
     if not table.exists:

@@ -14,7 +14,8 @@ from biovita.dataset.store import new_directory
 from biovita.errors import ModelError, unknown_name
 from biovita.model.model import Model
 from biovita.towers import MODELS, load_tower, load_towers
-from biovita.towers.registry import tower_row
+from biovita.towers.registry import model_row, tower_row
+from biovita.towers.sources import is_source
 
 if TYPE_CHECKING:
     from biovita.model.projection import Projection
@@ -78,12 +79,14 @@ def save_model(model: Model, out: Path, *, overwrite: bool = False) -> Path:
 
 
 def load_model(name_or_path: str | Path, device: str = "auto") -> Model:
-    """Return a model: a directory that `save_model` wrote, or the towers alone of a name that is known.
+    """Return a model: a directory of ours, a published model, or the towers alone of a name that is known.
 
     Parameters
     ----------
     name_or_path
-        A directory, or a name that ``biovita models`` lists (``starter``).
+        A name that ``biovita models`` lists (``starter``, ``biovita``, ``bioclip-2``); a directory that `save_model`
+        or `save_whole` wrote, or in the published repository's, open_clip's or CLAP's layout; a training checkpoint
+        (``epoch030.pth``); ``hf-hub:owner/repository``.
     device
         ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
 
@@ -98,13 +101,17 @@ def load_model(name_or_path: str | Path, device: str = "auto") -> Model:
     >>> model = load_model("demo-run/model")                             # doctest: +SKIP
     >>> model.embed_audio(["dawn.wav"]) @ model.embed_texts(["Eurasian Wren"]).T   # doctest: +SKIP
     """
+    from biovita.model.published import is_whole, load_whole
+
     path = Path(name_or_path)
-    if path.is_dir():
-        return _load_directory(path, device)
     name = str(name_or_path)
-    if name not in MODELS:
+    if path.is_dir() and not is_source(name):
+        return load_whole(path, device) if is_whole(path) else _load_directory(path, device)
+    if name not in MODELS and not is_source(name):
         raise ModelError(f"{unknown_name('model', name, MODELS)}. There is no directory {path} either")
-    return Model(name=name, towers=load_towers(name, device))
+    towers = load_towers(name, device)
+    scale = getattr(towers.get(Modality.TEXT), "logit_scale", 1.0)
+    return Model(name=model_row(name).name, towers=towers, logit_scale=scale)
 
 
 def _load_directory(path: Path, device: str) -> Model:

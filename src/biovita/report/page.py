@@ -12,25 +12,28 @@ from pathlib import Path
 from typing import Any
 
 from biovita.bench.scores import KS, headline
-from biovita.bench.task import DIRECTIONS, LEVELS, PARTS
+from biovita.bench.task import DIRECTIONS, LEVELS
+from biovita.dataset.schema import Split
 from biovita.report.charts import axis_top, loss_chart
 from biovita.report.examples import Card, examples
 from biovita.report.results import results
 from biovita.report.run import Run
+from biovita.taxonomy import Rank
 
 __all__ = ["write_report"]
 
-SPOKEN = {"A": "recording", "I": "photograph", "T": "name"}
+SPOKEN = {"A": "sound", "I": "photo", "T": "name"}
 STAGES = {
     0: ("untrained", "The projections as they were drawn, before any training."),
     1: ("stage 1", "Recordings aligned to names."),
     2: ("stage 2", "Photographs joined in: recordings, photographs and names."),
 }
+PRETRAINED = ("BirdNET", "EfficientNet")  # encoders whose training data held many of the species people score on
 _LISTED = 200  # rejected records that the page lists
 
 
-def write_report(out: str | Path, run: Run) -> Path:
-    """Write ``report.html`` and ``results.json`` into the directory ``out``, and return the page's path.
+def write_report(out: str | Path, run: Run) -> tuple[Path, Path]:
+    """Write ``report.html`` and ``results.json`` into the directory ``out``, and return their paths.
 
     The page holds all it needs: styles, scripts, pictures and sounds. Media that can no longer be read are named
     with the reason. It holds small copies of the dataset's media: their licences, shown beside them, hold for it.
@@ -47,7 +50,7 @@ def write_report(out: str | Path, run: Run) -> Path:
             part.replace(out / name)
         finally:
             part.unlink(missing_ok=True)
-    return out / "report.html"
+    return out / "report.html", out / "results.json"
 
 
 def render(run: Run, numbers: Mapping[str, Any], text: str) -> str:
@@ -62,8 +65,7 @@ def render(run: Run, numbers: Mapping[str, Any], text: str) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters.update(percent=_percent, spoken=_spoken, number=_number)
-    parts = [p.value for p in PARTS if any(row["part"] == p.value for row in numbers["scores"])]
-    parts = sorted(parts, key=lambda part: part != "unseen") or sorted({r["part"] for r in numbers["scores"]})
+    parts = sorted({row["part"] for row in numbers["scores"]}, key=lambda part: (part != Split.UNSEEN, part))
     stages = [_stage(stage) for stage in run.scores]
     shown = [example for part in parts[:1] for example in examples(run, part=part)]
     return environment.get_template("report.html").render(
@@ -71,15 +73,15 @@ def render(run: Run, numbers: Mapping[str, Any], text: str) -> str:
         numbers=numbers,
         stages=stages,
         parts=parts,
+        pretrained=[name for name in PRETRAINED if any(name.lower() in i.name.lower() for i in run.towers)],
+        directions=[d for d in DIRECTIONS if any(row["direction"] == d for row in numbers["scores"])],
         ks=KS,
         headline=_headlines(run, numbers, parts),
         panels=[_panel(numbers, part, k, stages) for part in parts for k in KS],
         classes=_classes(numbers, parts[0]) if parts else [],
         misses=[row for row in numbers["near_misses"] if parts and row["part"] == parts[0]],
         losses=[loss_chart(name, values, index) for index, (name, values) in enumerate(run.losses.items())],
-        examples={
-            d: [e for e in shown if e.direction == d] for d in DIRECTIONS if any(e.direction == d for e in shown)
-        },
+        examples={d: mine for d in DIRECTIONS if (mine := [e for e in shown if e.direction == d])},
         credits=_credits(shown),
         left_out=_left_out(numbers["left_out"]),
         rejected=_rejected(run),
@@ -106,12 +108,9 @@ def _headlines(run: Run, numbers: Mapping[str, Any], parts: Sequence[str]) -> di
             and (five := headline(numbers["scores"], stage=stage, part=part, k=5))
         ]
         if steps:
-            taxa = [
-                row["taxa"]
-                for row in numbers["scores"]
-                if (row["part"], row["level"], row["k"]) == (part, "species", 1)
-            ]
-            return {"part": part, "steps": steps, "last": steps[-1], "taxa": max(taxa)}
+            tasks = [s.task for s in run.final.tasks if (s.task.part, s.task.level) == (part, Rank.SPECIES)]
+            most = max(int(task.candidate_counts.max()) for task in tasks)
+            return {"part": part, "steps": steps, "last": steps[-1], "candidates": most}
     return None
 
 
@@ -131,8 +130,10 @@ def _panel(numbers: Mapping[str, Any], part: str, k: int, stages: Sequence[Mappi
                 lines.append({"direction": direction, "final": final, "marks": _marks(mine, stages)})
         if not lines:
             continue
-        chosen = {"part": part, "k": k, "level": level.value}
-        means = {s["key"]: headline(numbers["scores"], stage=s["key"], **chosen) for s in stages}
+        means = {
+            s["key"]: headline(numbers["scores"], stage=s["key"], part=part, k=k, level=level.value)
+            for s in stages
+        }
         mean = means[stages[-1]["key"]]
         marks = [
             {"index": index, "accuracy": found.accuracy, "last": index == len(stages) - 1}
@@ -162,7 +163,7 @@ def _classes(numbers: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
         {
             "name": name,
             "queries": queries,
-            "cells": {(r["direction"], r["k"]): r for r in rows if r["class"] == name},
+            "cells": {(row["direction"], row["k"]): row for row in rows if row["class"] == name},
         }
         for name, queries in sizes.most_common()
     ]

@@ -54,7 +54,10 @@ PALETTE: dict[str, Colour] = {
         Colour("pink", (232, 142, 160), 0.4, 1.4, -0.9),
     )
 }
-_NO_BODY = {"Mammalia": {"green", "blue", "violet", "pink", "red", "yellow", "olive"}, "Amphibia": {"pink", "white"}}
+_NO_BODY = {
+    "Mammalia": {"green", "blue", "violet", "pink", "red", "yellow", "olive"},
+    "Amphibia": {"pink", "white"},
+}
 _NO_ACCENT = {"Mammalia": {"green", "violet", "olive"}}
 _MATCH = (1.0, 0.8, 0.9)  # weight of warmth, display and darkness when a colour is chosen
 _ALIKE = 90.0  # accents stand out from the body by at least this distance in RGB

@@ -124,7 +124,11 @@ class Naming:
         others = [word for word in english if "-" not in word]
         pairs = (f"{other} {colour} {noun}" for other in others for colour in colours)
         threes = (
-            f"{one} {other} {colour} {noun}" for one in others for other in others[1:] if one != other for colour in colours
+            f"{one} {other} {colour} {noun}"
+            for one in others
+            for other in others[1:]
+            if one != other
+            for colour in colours
         )
         coined = (f"{word} {colours[0]} {noun}" for word in _coin(self._seed, "place", place.index))
         return self._claim(_chain(pairs, threes, coined))

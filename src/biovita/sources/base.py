@@ -125,11 +125,24 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceViews:
-    """Names of DuckDB views: records (`RECORDS`), names (``name_key`` and `NAME_COLUMNS`), rejected rows."""
+    """Names of DuckDB views.
+
+    Attributes
+    ----------
+    records
+        `RECORDS` and ``problem``, the reason why a row is no record, null for records. So one pass can count both.
+    names
+        ``name_key`` and `NAME_COLUMNS`, a row a name.
+    rejected
+        All rows that are no records, as ``rejected.parquet`` has them.
+    unread
+        Those of them that ``records`` does not show.
+    """
 
     records: str
     names: str
     rejected: str
+    unread: str
 
 
 class StreamedSource(BaseModel):
@@ -158,8 +171,10 @@ class StreamedSource(BaseModel):
             for batch in self.batches():
                 good.write_batch(batch.records)
                 bad.write_batch(batch.rejected)
-        views = SourceViews(f"records_{number}", f"names_{number}", f"rejected_{number}")
-        connection.execute(f"create view {views.records} as from read_parquet({sql_text(records)})")
+        views = SourceViews(f"records_{number}", f"names_{number}", f"rejected_{number}", f"rejected_{number}")
+        connection.execute(
+            f"create view {views.records} as select *, null::varchar as problem from read_parquet({sql_text(records)})"  # noqa: S608 - quoted
+        )
         connection.execute(f"create view {views.rejected} as from read_parquet({sql_text(rejected)})")
         columns = ", ".join(f'any_value("{column}") as "{column}"' for column in NAME_COLUMNS)
         connection.execute(

@@ -116,7 +116,7 @@ def import_folder(
     workers
         Threads that decode; as many as processors where None.
     overwrite
-        Replace the dataset at ``out``.
+        Replace the dataset at ``out``; its embeddings are kept, and those of files that are the same still hold.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def import_folder(
     tables = _read_tables(src, columns)
     _check_place(src, out, overwrite=overwrite)
     intake = _Intake()
-    with new_directory(out, replace=overwrite) as directory:
+    with new_directory(out, replace=overwrite, keep=["embeddings"]) as directory:
         records = [
             record
             for modality, table in tables.items()
@@ -189,6 +189,12 @@ def _read_tables(src: Path, columns: Mapping[str, str]) -> dict[Modality, CsvTab
     for name, column in columns.items():
         if all(table.columns.get(name) != column for table in tables.values()):
             raise DatasetError(f"--column {name}={column}: neither table in {src} has a column {column!r}")
+    spans = tables[Modality.AUDIO]
+    if "end_s" in spans.columns and "begin_s" not in spans.columns:
+        raise DatasetError(
+            f"{spans.path}, line 1: there is a column end_s, and no column begin_s for where the span begins in the file. "
+            "If start_s says that, give --column begin_s=start_s"
+        )
     for modality, table in tables.items():
         if not table.rows:
             raise DatasetError(
@@ -224,8 +230,8 @@ def _records(intake: _Intake, root: Path, modality: Modality, table: CsvTable) -
     if odd_dates:
         line, date = odd_dates[0]
         intake.notes.append(
-            f"{_TABLES[modality]}: recorded_at is left empty in {len(odd_dates)} rows, which do not give it as "
-            f"ISO 8601 (2019-05-03T06:15); the first is {date!r} in line {line}"
+            f"{_TABLES[modality]}: recorded_at is left empty where it is not ISO 8601 (such as 2019-05-03T06:15), "
+            f"{len(odd_dates)} of {len(table.rows)} rows; the first is {date!r} in line {line}"
         )
     return records
 

@@ -1,11 +1,13 @@
-"""iNaturalist's open data: the photos, observations, taxa and observers tables, tens of millions of rows, by DuckDB.
+"""iNaturalist's open data: photos, observations, taxa and observers, tens of millions of rows, by DuckDB.
 
-The files are named ``.csv`` and are tab separated. They are read as they lie, compressed or not, and only the columns
-that a question needs.
+The files are named ``.csv`` and are tab separated. They are read as they lie, compressed or not, and only the
+columns that a question needs.
 """
+# ruff: noqa: S608 - what is put into SQL is quoted by `sql_text` or is a name of ours
 
 from __future__ import annotations
 
+import gzip
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from biovita.dataset.schema import REJECTED
 from biovita.errors import DatasetError
-from biovita.sources.base import BATCH_ROWS, RECORDS, Batch, SourceViews, sql_text
+from biovita.sources.base import BATCH_ROWS, RECORDS, Batch, SourceViews, identifier, sql_text
 from biovita.sources.licenses import normalise_license
 from biovita.sources.remote import copied
 
@@ -91,7 +93,8 @@ class Inaturalist(BaseModel):
         with tempfile.TemporaryDirectory() as scratch, duckdb.connect() as connection:
             connection.execute(f"set temp_directory = {sql_text(scratch)}; set enable_progress_bar = false")
             views = self.views(connection, Path(scratch))
-            for rows in connection.sql(f"from {views.records}").to_arrow_reader(BATCH_ROWS):
+            records = connection.sql(f"from {views.records} where problem is null")
+            for rows in records.to_arrow_reader(BATCH_ROWS):
                 yield Batch(_cast(rows, RECORDS), _cast(None, REJECTED))
             for rows in connection.sql(f"from {views.rejected}").to_arrow_reader(BATCH_ROWS):
                 yield Batch(_cast(None, RECORDS), _cast(rows, REJECTED))
@@ -99,7 +102,9 @@ class Inaturalist(BaseModel):
     def views(self, connection: duckdb.DuckDBPyConnection, scratch: Path) -> SourceViews:  # noqa: ARG002 - protocol
         """Make views over the tables; taxa and their lineages are read now, the rest when asked for."""
         directory = self._directory()
-        row = connection.execute("select count(*) from duckdb_views() where view_name like 'inat%_records'").fetchone()
+        row = connection.execute(
+            "select count(*) from duckdb_views() where view_name like 'inat%_records'"
+        ).fetchone()
         assert row is not None
         prefix = f"inat{row[0]}"
         files = {table: _file(directory, table) for table in _COLUMNS}
@@ -107,8 +112,9 @@ class Inaturalist(BaseModel):
             _table_view(connection, f"{prefix}_{table}", file, _COLUMNS[table])
         _names_table(connection, prefix, self.vernaculars)
         connection.execute(f"create view {prefix}_records as {self._records_sql(prefix, files)}")
+        connection.execute(f"create view {prefix}_unread as {_unread_sql(prefix, files)}")
         connection.execute(f"create view {prefix}_rejected as {_rejected_sql(prefix, files)}")
-        return SourceViews(f"{prefix}_records", f"{prefix}_names", f"{prefix}_rejected")
+        return SourceViews(f"{prefix}_records", f"{prefix}_names", f"{prefix}_rejected", f"{prefix}_unread")
 
     def _directory(self) -> Path:
         if "://" not in self.path:
@@ -132,18 +138,18 @@ class Inaturalist(BaseModel):
                 '{PHOTO_URL}/' || p.photo_id || '/{self.size}.' || p.extension as url, null::varchar as path,
                 case p.license {license_} end as license, p.license as license_given,
                 '(c) ' || coalesce(nullif(o.name, 'None'), o.login, 'observer ' || p.observer_id)
-                    || case when p.license in ('CC0', 'PD') then ', no rights reserved (' else ', some rights reserved (' end
+                    || case when p.license in ('CC0', 'PD') then ', no' else ', some' end || ' rights reserved ('
                     || replace(p.license, 'CC-', 'CC ') || ')' as attribution,
                 coalesce(o.login, p.observer_id::varchar) as observer, b.observed_on::varchar as recorded_at,
                 case when abs(b.latitude) <= 90 and abs(b.longitude) <= 180 then b.latitude end as latitude,
                 case when abs(b.latitude) <= 90 and abs(b.longitude) <= 180 then b.longitude end as longitude,
                 null::varchar as country, b.quality_grade as quality, null::double as duration_s,
                 round(p.width * {shrink})::integer as width, round(p.height * {shrink})::integer as height,
-                null::bigint as bytes, {sql_text(files["photos"].name)} as file, p.line as row
+                null::bigint as bytes, {sql_text(files["photos"].name)} as file, p.line as row, {_PROBLEM} as problem
             from {prefix}_photos p
-            join {prefix}_observations b on b.observation_uuid = p.observation_uuid
-            join {prefix}_names t on t.name_key = b.taxon_id
-            left join {prefix}_observers o on o.observer_id = p.observer_id"""  # noqa: S608, E501 - our own names
+            left join {prefix}_observations b on b.observation_uuid = p.observation_uuid
+            left join {prefix}_names t on t.name_key = b.taxon_id
+            left join {prefix}_observers o on o.observer_id = p.observer_id"""
 
 
 def _file(directory: Path, table: str) -> Path:
@@ -157,10 +163,13 @@ def _file(directory: Path, table: str) -> Path:
     )
 
 
-def _header(connection: duckdb.DuckDBPyConnection, file: Path, wanted: dict[str, str]) -> list[str]:
-    query = f"select * from read_csv({sql_text(file)}, header = false, delim = '\\n', quote = '', escape = '', "
-    line = connection.execute(query + "columns = {'line': 'VARCHAR'}, auto_detect = false) limit 1").fetchone()  # noqa: S608 - quoted
-    columns = str(line[0]).rstrip("\r").split("\t") if line else []
+def _header(file: Path, wanted: dict[str, str]) -> list[str]:
+    try:
+        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
+            line = stream.readline(1 << 16)
+    except (OSError, EOFError) as error:
+        raise DatasetError(f"{file} cannot be read: {error}") from None
+    columns = line.decode("utf-8", errors="replace").rstrip("\r\n").split("\t")
     missing = [column for column in wanted if column not in columns]
     if missing:
         raise DatasetError(f"{file}, line 1: lacks the column(s) {', '.join(missing)} (tab separated)")
@@ -175,33 +184,37 @@ def _table_view(connection: duckdb.DuckDBPyConnection, view: str, file: Path, wa
     import duckdb
 
     try:
-        header = _header(connection, file, wanted)
+        header = _header(file, wanted)
         columns = ", ".join(f"{sql_text(column)}: '{wanted.get(column, 'VARCHAR')}'" for column in header)
         last, kept = header[-1], ", ".join(column for column in wanted if column != header[-1])
         if last in wanted:
             kept += f", coalesce({last}, try_cast(_beyond as {wanted[last]})) as {last}"
         connection.execute(
-            f"create view {view} as select {kept}, 1 + row_number() over () as line "  # noqa: S608 - quoted
-            f"from read_csv({sql_text(file)}, delim = '\t', quote = '', escape = '', header = true, auto_detect = false, "
-            f"columns = {{{columns}, '_beyond': 'VARCHAR'}}, null_padding = true, store_rejects = true, rejects_limit = 0, rejects_table = '{view}_bad', "
+            f"create view {view} as select {kept}, 1 + row_number() over () as line "
+            f"from read_csv({sql_text(file)}, delim = '\t', quote = '', escape = '', header = true, "
+            f"auto_detect = false, columns = {{{columns}, '_beyond': 'VARCHAR'}}, null_padding = true, "
+            f"store_rejects = true, rejects_limit = 0, rejects_table = '{view}_bad', "
             f"rejects_scan = '{view}_scan')"
         )
-        connection.execute(f"select * from {view} limit 1").fetchall()  # noqa: S608 - makes the table of bad rows
+        connection.execute(f"select * from {view} limit 1").fetchall()
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
         raise DatasetError(f"{file} cannot be read: {str(error).splitlines()[0]}") from None
 
 
 def _names_table(connection: duckdb.DuckDBPyConnection, prefix: str, vernaculars: Path | None) -> None:
     """Make the table of names; species of a genus share their ancestry, so each is looked up once."""
-    above = ", ".join(f"""max(name) filter (rank = '{rank}') as "{rank}\"""" for rank in _RANKS)
-    own = ", ".join(f"""case when t.rank = '{rank}' then t.name else l."{rank}" end as "{rank}\"""" for rank in _RANKS)
+    above = ", ".join(f"max(name) filter (rank = '{rank}') as {identifier(rank)}" for rank in _RANKS)
+    own = ", ".join(
+        f"case when t.rank = '{rank}' then t.name else l.{identifier(rank)} end as {identifier(rank)}"
+        for rank in _RANKS
+    )
     names = f"select null::integer as id, null::varchar as vernacular from {prefix}_taxa where false"
     if vernaculars is not None:
         if not vernaculars.is_file():
             raise DatasetError(f"vernaculars: {vernaculars}: there is no such file")
         names = (
-            "select id, min_by(vernacular, at) as vernacular from (select id::integer as id, "
-            "vernacularName as vernacular, row_number() over () as at "
+            "select id, min_by(vernacular, place) as vernacular from (select id::integer as id, "
+            "vernacularName as vernacular, row_number() over () as place "
             f"from read_csv({sql_text(vernaculars)}, header = true, all_varchar = true)) group by id"
         )
     connection.execute(
@@ -214,33 +227,41 @@ def _names_table(connection: duckdb.DuckDBPyConnection, prefix: str, vernaculars
             group by ancestry)
         select t.taxon_id::bigint as name_key, t.name, v.vernacular, t.rank, {own}
         from {prefix}_taxa t left join lineages l using (ancestry) left join ({names}) v on v.id = t.taxon_id
-        where t.name is not null and t.name <> ''"""  # noqa: S608 - our own names
+        where t.name is not null and t.name <> ''"""
     )
+
+
+_PROBLEM = """case when b.observation_uuid is null then 'no-observation' when b.taxon_id is null then 'no-name'
+    when t.name_key is null then 'unknown-taxon' end"""
 
 
 def _rejected_sql(prefix: str, files: dict[str, Path]) -> str:
     photos = sql_text(files["photos"].name)
-    bad = " union all ".join(
+    return f"""
+        select 'image' as modality, {photos} as file, p.line as row, p.photo_id::varchar as path,
+            null::varchar as name, {_PROBLEM} as reason,
+            case when b.observation_uuid is null then 'observations has no row ' || p.observation_uuid
+                when b.taxon_id is null then 'its observation has no taxon'
+                else 'taxa has no row ' || b.taxon_id end as detail
+        from {prefix}_photos p left join {prefix}_observations b on b.observation_uuid = p.observation_uuid
+            left join (select name_key from {prefix}_names) t on t.name_key = b.taxon_id
+        where t.name_key is null union all from {prefix}_unread"""
+
+
+def _unread_sql(prefix: str, files: dict[str, Path]) -> str:
+    """Return the query for the rows that do not fit the types of their table."""
+    return " union all ".join(
         f"""select distinct on (line) {modality} as modality, {sql_text(file.name)} as file, line::bigint as row,
         null::varchar as path, null::varchar as name, 'not-as-described' as reason, error_message as detail
         from {prefix}_{table}_bad"""
         for table, file in files.items()
         for modality in ["'image'" if table == "photos" else "'unknown'"]
     )
-    return f"""
-        select 'image' as modality, {photos} as file, p.line as row, p.photo_id::varchar as path,
-            null::varchar as name,
-            case when b.observation_uuid is null then 'no-observation' when b.taxon_id is null then 'no-name'
-                else 'unknown-taxon' end as reason,
-            case when b.observation_uuid is null then 'observations has no row ' || p.observation_uuid
-                when b.taxon_id is null then 'its observation has no taxon'
-                else 'taxa has no row ' || b.taxon_id end as detail
-        from {prefix}_photos p left join {prefix}_observations b on b.observation_uuid = p.observation_uuid
-            left join (select name_key from {prefix}_names) t on t.name_key = b.taxon_id
-        where t.name_key is null union all {bad}"""  # noqa: S608 - our own names
 
 
 def _cast(rows: pa.RecordBatch | None, schema: pa.Schema) -> pa.RecordBatch:
     if rows is None:
         return pa.RecordBatch.from_pylist([], schema=schema)
-    return pa.RecordBatch.from_arrays([rows.column(field.name).cast(field.type) for field in schema], schema=schema)
+    return pa.RecordBatch.from_arrays(
+        [rows.column(field.name).cast(field.type) for field in schema], schema=schema
+    )

@@ -12,9 +12,9 @@ from pydantic import model_validator
 from biovita.errors import DatasetError
 from biovita.sources.answers import Answer, ask, saved_answers
 from biovita.sources.base import Rejected, StreamedSource
+from biovita.sources.csv_rows import read_table
 from biovita.sources.inaturalist import SIZES
 from biovita.sources.licenses import normalise_license
-from biovita.sources.tables import read_table
 from biovita.sources.values import coordinates, iso_date, text, web_address, whole
 
 __all__ = ["InaturalistApi", "InaturalistExport"]
@@ -215,8 +215,8 @@ class InaturalistExport(StreamedSource):
         self, values: Mapping[str, str], place: Mapping[str, Any]
     ) -> Iterator[Mapping[str, Any] | Rejected]:
         name = text(values["scientific_name"])
-        media = [("audio", text(values.get("sound_url"))), ("image", _sized(values["image_url"], self.size))]
-        media = [(modality, address) for modality, address in media if address]
+        found = (("audio", text(values.get("sound_url"))), ("image", _sized(values["image_url"], self.size)))
+        media = [(modality, address) for modality, address in found if address is not None]
         if name is None or not media:
             reason = ("no-name", "scientific_name is empty") if name is None else ("no-media", "has no address")
             yield Rejected("unknown", place["file"], place["row"], *reason, name, values["id"])

@@ -15,7 +15,7 @@ _ADDRESS = re.compile(r"creativecommons\.org/(licenses|publicdomain)/([a-z-]+)(?
 _CODE = re.compile(r"^CC[-_ ]+(BY(?:[-_ ](?:NC|ND|SA))*)(?:[-_ ]+(?:INT[-_ ])?V?(\d)[._](\d))?\b", re.IGNORECASE)
 _ZERO = re.compile(r"^(CC[-_ ]?0|CC[-_ ]ZERO|PUBLIC[-_ ]DOMAIN[-_ ]DEDICATION)([-_ ]V?1[._]0)?$", re.IGNORECASE)
 _MARK = re.compile(r"^(PDM|PD|PUBLIC[-_ ]DOMAIN)([-_ ](MARK|1[._]0))*$", re.IGNORECASE)
-_RESERVED = re.compile(r"all rights reserved|^(ARR|C|©)$|^(©|\(c\))[^,]*$", re.IGNORECASE)
+_RESERVED = re.compile(r"all rights reserved|^(ARR|C)$|^©(?!.*some rights)", re.IGNORECASE)
 _ORDER = ("BY", "NC", "SA", "ND")
 
 

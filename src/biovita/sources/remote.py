@@ -18,8 +18,8 @@ def copied(address: str, names: Sequence[str], cache: Path) -> Path:
     Parameters
     ----------
     address
-        Of a directory, as pyarrow's file systems take it: ``s3://bucket/folder``, ``gs://...``, ``file:///...``. Public
-        buckets are read without credentials as ``s3://anonymous@bucket``.
+        Of a directory, as pyarrow's file systems take it: ``s3://bucket/folder``, ``gs://...``, ``file:///...``;
+        ``s3://anonymous@bucket`` reads a public bucket without credentials.
 
     Raises
     ------

@@ -48,7 +48,7 @@ def hide_keys() -> None:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for, given as a number or a date; None where it asks for none."""
+    """Return the seconds that ``Retry-After`` asks for, as a number or a date; None where it is not there."""
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value)

@@ -1,4 +1,4 @@
-"""xeno-canto: answers of API version 3, dumps of version 2, which is gone, and the tables that R packages export."""
+"""xeno-canto: answers of API version 3, dumps of version 2, which is gone, and tables that R packages export."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pydantic import model_validator
 from biovita.errors import DatasetError
 from biovita.sources.answers import Answer, ask, saved_answers
 from biovita.sources.base import Rejected, StreamedSource
+from biovita.sources.csv_rows import read_table
 from biovita.sources.licenses import normalise_license
-from biovita.sources.tables import read_table
 from biovita.sources.values import coordinates, iso_date, seconds, text, web_address
 
 __all__ = ["KEY_VARIABLE", "XenoCanto"]
@@ -57,11 +57,11 @@ class XenoCanto(StreamedSource):
     Parameters
     ----------
     path
-        A saved answer (``.json``), a directory of them, or a table that R exported (``.csv``); or none, and ``query``
-        asks the API.
+        A saved answer (``.json``), a directory of them, or a table that R exported (``.csv``); or none, and
+        ``query`` asks the API.
     query
-        As xeno-canto's search takes it, such as ``grp:birds cnt:Norway q:A``. The key is read from the environment
-        variable `KEY_VARIABLE` and is written nowhere.
+        As xeno-canto's search takes it, such as ``grp:birds cnt:Norway q:A``. The key is read from the
+        environment variable `KEY_VARIABLE` and is written nowhere.
     cache
         Directory that the answers to ``query`` are kept in; delete it to ask again.
     contact
@@ -92,7 +92,9 @@ class XenoCanto(StreamedSource):
             return
         for file, answer in saved_answers(self._answers()):
             if "error" in answer:
-                raise DatasetError(f"{file}: is an error of xeno-canto: {answer['error']}: {answer.get('message', '')}")
+                raise DatasetError(
+                    f"{file}: is an error of xeno-canto: {answer['error']}: {answer.get('message', '')}"
+                )
             if not isinstance(recordings := answer.get("recordings"), list):
                 raise DatasetError(f"{file}: has no recordings; is it an answer of {API}?")
             for number, recording in enumerate(recordings, start=1):
@@ -140,7 +142,9 @@ def _record(recording: Mapping[str, Any], place: Mapping[str, Any]) -> Mapping[s
     elif address is None:
         why = ("no-address", "has no file address; xeno-canto withholds recordings of threatened species")
     if why is not None:
-        return Rejected("audio", place["file"], place["row"], *why, name or None, f"XC{number}" if number else None)
+        return Rejected(
+            "audio", place["file"], place["row"], *why, name or None, f"XC{number}" if number else None
+        )
     latitude, longitude = coordinates(recording.get("lat"), recording.get("lon", recording.get("lng")))
     lineage = _GROUPS.get(str(recording.get("grp", "")).lower(), {})
     recordist = text(recording.get("rec"))

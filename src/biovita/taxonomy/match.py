@@ -50,7 +50,8 @@ def match_names(
     Returns
     -------
     pa.Table
-        One row a name, in the order given, in the `DECISIONS` schema.
+        One row a name, in the order given, in the `DECISIONS` schema. Its metadata name the backbone: ``backbone`` and
+        ``backbone_sha256``.
     """
     columns = _given(names)
     distinct = dict.fromkeys(zip(*columns, strict=True))
@@ -67,7 +68,7 @@ def match_names(
         [pa.array(column, field.type) for column, field in zip(zip(*ordered, strict=True), DECISIONS, strict=True)]
         if ordered
         else [pa.array([], field.type) for field in DECISIONS],
-        schema=DECISIONS,
+        schema=DECISIONS.with_metadata({"backbone": backbone.name, "backbone_sha256": backbone.sha256}),
     )
 
 
@@ -118,7 +119,12 @@ def _overruled(queries: Sequence[Query], reader: Reader, overrides: Overrides) -
         for at, query in enumerate(queries)
         if (override := overrides.find(query.name, query.lineage[1])) is not None
     }
-    taxa = reader.by_id({override.taxon_id for override in said.values() if override.taxon_id})
+    wanted = {override.taxon_id for override in said.values() if override.taxon_id}
+    taxa = reader.by_id(wanted)
+    if wanted - set(taxa):
+        raise DatasetError(
+            f"the overrides name {min(wanted - set(taxa))}, which {reader.backbone.name} does not have"
+        )
     return {
         at: Found(Rule.OVERRIDE, taxa[override.taxon_id], 0, override.note or None)
         if override.taxon_id

@@ -13,7 +13,7 @@ from biovita.towers.base import AudioItem, Clip, ImageItem, Sound
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["mono_samples", "rgb_image"]
+__all__ = ["mono_samples", "native_mono", "rgb_image"]
 
 
 def mono_samples(item: AudioItem, sample_rate: int) -> np.ndarray:
@@ -24,16 +24,29 @@ def mono_samples(item: AudioItem, sample_rate: int) -> np.ndarray:
     MediaError
         Where the item cannot be decoded, is empty, or holds numbers that are not finite.
     """
-    from biovita.media import read_clip, resample
+    from biovita.media import resample
+
+    samples, rate = native_mono(item)
+    return resample(samples, rate, sample_rate)
+
+
+def native_mono(item: AudioItem) -> tuple[np.ndarray, int]:
+    """Return the mean of an item's channels as it is, ``(samples,)``, float32, and its rate in hertz.
+
+    Raises
+    ------
+    MediaError
+        Where the item cannot be decoded, is empty, or holds numbers that are not finite.
+    """
+    from biovita.media import read_clip
 
     if isinstance(item, str | Path):
         item = Clip(Path(item))
     if isinstance(item, Clip):
-        samples, _ = read_clip(item.path, item.start_s, item.end_s, sample_rate=sample_rate, mono=True)
-        return samples
+        return read_clip(item.path, item.start_s, item.end_s, mono=True)
     samples = _checked(item)
     mono = samples if samples.ndim == 1 else samples.mean(axis=1)
-    return resample(np.ascontiguousarray(mono, dtype=np.float32), item.sample_rate, sample_rate)
+    return np.ascontiguousarray(mono, dtype=np.float32), item.sample_rate
 
 
 def _checked(sound: Sound) -> np.ndarray:

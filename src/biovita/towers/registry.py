@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 
 from biovita.dataset.schema import Modality
 from biovita.errors import ModelError, unknown_name
 from biovita.towers import birdnet, efficientnet, minilm
 from biovita.towers.base import Tower, TowerInfo
+from biovita.towers.sources import HUB_MODELS, Source, find_source, is_source
 
 __all__ = [
     "MODELS",
@@ -69,6 +71,17 @@ MODELS: dict[str, ModelRow] = {
     ),
 }
 
+
+def _register(source: Source) -> ModelRow:
+    """Enter a source and its towers."""
+    for info in source.towers:
+        TOWERS[info.name] = TowerRow(info, partial(source.open, info.modality))
+    return ModelRow(source.name, source.about, tuple(info.name for info in source.towers))
+
+
+for _name in HUB_MODELS:
+    MODELS[_name] = _register(find_source(_name))
+
 _told: set[str] = set()  # towers whose notice this process has given
 
 
@@ -86,16 +99,18 @@ def tower_row(name: str) -> TowerRow:
 
 
 def model_row(name: str) -> ModelRow:
-    """Return the row of a model.
+    """Return the row of a model: of a name in `MODELS`, or of where one lies, as `find_source` reads it.
 
     Raises
     ------
     ModelError
         Where there is none; the message names those there are.
     """
-    if name not in MODELS:
-        raise ModelError(unknown_name("model", name, MODELS))
-    return MODELS[name]
+    if name in MODELS:
+        return MODELS[name]
+    if is_source(name):
+        return _register(find_source(name))
+    raise ModelError(unknown_name("model", name, MODELS))
 
 
 def towers_of(model: str) -> dict[Modality, TowerInfo]:

@@ -68,7 +68,7 @@ def training_set(
                 continue
             chosen = kept_classes(found, unseen)
             texts_of_class = _name_vectors(dataset, model, found, towers[Modality.TEXT], progress=progress)
-            owners_of_text = np.repeat(np.arange(len(chosen)), texts_of_class.shape[1])
+            owners_of_text = [number for number in range(len(chosen)) for _ in range(texts_of_class.shape[1])]
             flat = texts_of_class[chosen].reshape(len(owners_of_text), -1)
             class_names[modality] = Pool.of(torch.from_numpy(flat), owners_of_text, len(chosen))
             classes[modality] = _as_standardised(found.weights, kept[modality].vectors)[chosen]
@@ -79,7 +79,7 @@ def model_of(aligned: Aligned, recipe: Recipe, towers: Mapping[Modality, Tower],
     """Return the model of trained projections, with the record of what made it."""
     record = {
         "recipe": recipe.model_dump(mode="json"),
-        "dataset": {key: dataset.info.get(key) for key in ("name", "version", "made", "counts", "split")},
+        "dataset": {key: dataset.info.get(key) for key in ("name", "version", "counts", "split")},
         "versions": {"biovita": biovita.__version__, "torch": torch.__version__, "numpy": np.__version__},
     }
     return Model(recipe.name, towers, aligned.projections, aligned.logit_scale, record)

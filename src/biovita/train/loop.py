@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -68,8 +69,14 @@ def align(
 
     Each step draws ``items_per_species`` pairs of every training species for each term of the loss, and
     ``names_batch`` classes of each classifier. AdamW on a cosine schedule. The same seed gives the same result on
-    one machine. ``on_step`` is called with 1 after each step.
+    one machine; one thread does the work, for batches this small gain nothing from more and the sums then do not
+    depend on the number of cores. ``on_step`` is called with 1 after each step.
     """
+    with _one_thread():
+        return _align(data, recipe, start, on_step)
+
+
+def _align(data: TrainingSet, recipe: Recipe, start: Aligned, on_step: Callable[[int], None] | None) -> Aligned:
     generator = torch.Generator().manual_seed(recipe.seed * 2 + recipe.stage)
     projections = {modality: _copy(projection) for modality, projection in start.projections.items()}
     log_scale = torch.tensor(math.log(start.logit_scale), requires_grad=True)
@@ -143,6 +150,16 @@ def _terms(
     if weights.names and named:
         terms["names"] = torch.stack([names(modality) for modality in named]).sum()
     return terms
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _copy(projection: Projection) -> Projection:

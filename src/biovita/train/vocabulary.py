@@ -53,8 +53,8 @@ def named_classes(tower: object) -> NamedClasses | None:
     if isinstance(tower, EfficientNetLite2):
         lemmas, weights = tower.class_vectors()
         animals = lemmas[:IMAGENET_ANIMALS]
-        texts = tuple((names[0], ", ".join(names)) for names in animals)
-        return NamedClasses(Modality.IMAGE, animals, texts, weights[:IMAGENET_ANIMALS])
+        spoken = tuple((names[0], ", ".join(names)) for names in animals)
+        return NamedClasses(Modality.IMAGE, animals, spoken, weights[:IMAGENET_ANIMALS])
     return None
 
 

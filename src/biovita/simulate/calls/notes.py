@@ -97,7 +97,9 @@ def _pulses(voice: Voice, hz: float, samples: int, rng: np.random.Generator) -> 
     for rank, start in enumerate(starts):
         if rank % 4 == 0:  # the same few pulses again and again, each pitch a little on
             place = rank / max(1, len(starts) - 1)
-            pitch = hz * 2.0 ** (voice.slope * (place - 0.5) * 0.5 + voice.arch * (0.5 - (2 * place - 1) ** 2) * 0.3)
+            pitch = hz * 2.0 ** (
+                voice.slope * (place - 0.5) * 0.5 + voice.arch * (0.5 - (2 * place - 1) ** 2) * 0.3
+            )
             grain = np.sin(2 * np.pi * pitch * t)
             if voice.harmonics > 2:
                 grain = grain + 0.35 * np.sin(4 * np.pi * pitch * t)

@@ -38,7 +38,11 @@ def background(habitat: str, activity: str, climate: str, samples: int, rng: np.
     for name, level in parts.items():
         loop = _loop(name)
         start = int(rng.integers(_LOOP))
-        piece = loop[np.arange(start, start + samples) % _LOOP] if start + samples > _LOOP else loop[start : start + samples]
+        piece = (
+            loop[np.arange(start, start + samples) % _LOOP]
+            if start + samples > _LOOP
+            else loop[start : start + samples]
+        )
         total += np.float32(level * rng.uniform(0.7, 1.3)) * piece
     return total / np.float32(np.sqrt(sum(level**2 for level in parts.values())))
 

@@ -67,7 +67,9 @@ def call(voice: Voice, singer: Singer, seconds: float, rng: np.random.Generator)
     return track / np.float32(max(level, 1e-6))
 
 
-def recording(voice: Voice, ecology: Ecology, seconds: float, dialect: int, rng: np.random.Generator) -> np.ndarray:
+def recording(
+    voice: Voice, ecology: Ecology, seconds: float, dialect: int, rng: np.random.Generator
+) -> np.ndarray:
     """Return a recording, ``(samples,)`` float32 at `SAMPLE_RATE`, within -1 to 1.
 
     Parameters

@@ -36,7 +36,9 @@ def bird(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Figu
     elif not flying:
         shapes += legs
     shapes += _trunk(coat, depth, tilt, neck_at, head_at, head, get("neck", 0.0))
-    shapes += [_spread_wing(coat, get("wing", 1.0), tilt, far=False)] if flying else _wing(looks, coat, depth, tilt)
+    shapes += (
+        [_spread_wing(coat, get("wing", 1.0), tilt, far=False)] if flying else _wing(looks, coat, depth, tilt)
+    )
     shapes += _head(looks, coat, head_at, head, rng)
     return Figure(shapes, foot)
 
@@ -63,7 +65,12 @@ def _trunk(coat: Coat, depth: float, tilt: float, neck_at: np.ndarray, head_at: 
     start = rotate([(0.26, 0.0)], tilt)[0]
     widths = [0.62 * depth, (1.1 if neck > 0.3 else 1.7) * head, 1.6 * head]
     neck_points = limb([start, middle, head_at], widths)
-    front = [(neck_points + (0.30 * head + 0.08 * neck, 0.25 * head), coat.at("throat", mix(coat.belly, coat.body, 0.3)))]
+    front = [
+        (
+            neck_points + (0.30 * head + 0.08 * neck, 0.25 * head),
+            coat.at("throat", mix(coat.belly, coat.body, 0.3)),
+        )
+    ]
     return [Shape(neck_points, coat.body, tuple(front)), body] if neck > 0.3 else [
         body, Shape(neck_points, coat.body, (*front, *coat.marks(0.4, 0.5, tilt, tuple(head_at), 0.7)))
     ]  # fmt: skip
@@ -79,7 +86,11 @@ def _wing(looks: Looks, coat: Coat, depth: float, tilt: float) -> list[Shape]:
               [0.012, 0.010], 3), shade(base, 0.62))
         for i in range(4)
     ]  # fmt: skip
-    bar = limb(rotate([(0.02, -0.40 * depth), (-0.06, -0.05 * depth), (-0.02, 0.26 * depth)], tilt), [0.035, 0.05, 0.03], 4)
+    bar = limb(
+        rotate([(0.02, -0.40 * depth), (-0.06, -0.05 * depth), (-0.02, 0.26 * depth)], tilt),
+        [0.035, 0.05, 0.03],
+        4,
+    )
     marks = [*coat.marks(0.9, depth, tilt, scale=0.8), *lines]
     if looks.pattern != "plain" or looks.ornament > 0.4:
         marks.append((bar, mix(base, coat.belly, 0.75)))
@@ -118,7 +129,9 @@ def _tail(looks: Looks, coat: Coat, tilt: float, rng: np.random.Generator) -> li
     shapes = [Shape(rotate(points, lift) + root, base, (*marks, *lines))]
     if looks.ornament > 0.45:
         for bend in (-0.10, 0.06):
-            path = rotate([(-0.6 * long, bend / 3), (-long - 0.2, bend), (-long - 0.55 * looks.ornament, bend * 2.4)], lift)
+            path = rotate(
+                [(-0.6 * long, bend / 3), (-long - 0.2, bend), (-long - 0.55 * looks.ornament, bend * 2.4)], lift
+            )
             shapes.append(Shape(limb(path + root, [0.03, 0.022, 0.05]), coat.accent))
     return shapes
 
@@ -132,7 +145,9 @@ def _legs(looks: Looks, coat: Coat, tilt: float, depth: float, rng: np.random.Ge
         knee = hip + (-0.06 - 0.08 * long + rng.normal(0, 0.015), 0.48 * long + 0.03)
         foot = hip + (0.02 + rng.normal(0, 0.02), long + 0.05)
         thick = 0.035 + 0.012 * looks.frame
-        shapes.append(Shape(limb([hip - (0, 0.06), knee, foot], [0.11, thick, thick * 0.9], 5), shade(colour, tone)))
+        shapes.append(
+            Shape(limb([hip - (0, 0.06), knee, foot], [0.11, thick, thick * 0.9], 5), shade(colour, tone))
+        )
         toes = [(foot + (dx, 0.015)) for dx in (0.11, 0.05, -0.06)]
         shapes += [Shape(limb([foot, toe], [thick * 0.9, thick * 0.5], 3), shade(colour, tone)) for toe in toes]
     return shapes
@@ -143,13 +158,24 @@ def _bill(looks: Looks, at: np.ndarray, head: float, colour: RGB, gape: float) -
     long, deep, hook = get("bill", 0.15), get("bill_depth", 0.08), get("hook", 0.0)
     root = at + (0.72 * head, 0.06 * head)
     if get("flat", 0.0):
-        upper = [(0, -0.7 * deep), (0.45 * long, -0.25 * deep), (long, -0.15 * deep), (long, 0.2 * deep), (0, 0.3 * deep)]
+        upper = [
+            (0, -0.7 * deep),
+            (0.45 * long, -0.25 * deep),
+            (long, -0.15 * deep),
+            (long, 0.2 * deep),
+            (0, 0.3 * deep),
+        ]
         lower = [(0, 0.2 * deep), (0.9 * long, 0.15 * deep), (0.85 * long, 0.45 * deep), (0, 0.6 * deep)]
     else:
         drop = hook * 0.55 * deep
         upper = [(0, -0.55 * deep), (0.55 * long, -0.42 * deep + 0.15 * drop), (long, 0.1 * deep + drop),
                  (0.75 * long, 0.10 * deep + 0.2 * drop), (0, 0.18 * deep)]  # fmt: skip
-        lower = [(0, 0.1 * deep), (0.85 * long * (1 - 0.25 * hook), 0.12 * deep), (0.4 * long, 0.42 * deep), (0, 0.5 * deep)]
+        lower = [
+            (0, 0.1 * deep),
+            (0.85 * long * (1 - 0.25 * hook), 0.12 * deep),
+            (0.4 * long, 0.42 * deep),
+            (0, 0.5 * deep),
+        ]
     return [
         Shape(rotate(lower, -gape) + root, shade(colour, 0.75)),
         Shape(rotate(upper, 0.4 * gape) + root, colour),
@@ -163,7 +189,10 @@ def _head(looks: Looks, coat: Coat, at: np.ndarray, head: float, rng: np.random.
     if looks.crest > 0.12:
         colour = coat.at("crown", shade(coat.body, 0.8))
         for i in range(4):
-            tip = (x - head * (0.5 + 0.28 * i) - 0.16 * looks.crest, y - head * (1.25 - 0.32 * i) - 0.24 * looks.crest)
+            tip = (
+                x - head * (0.5 + 0.28 * i) - 0.16 * looks.crest,
+                y - head * (1.25 - 0.32 * i) - 0.24 * looks.crest,
+            )
             shapes.append(Shape(limb([(x + 0.1 * head, y - 0.6 * head), tip], [0.5 * head, 0.05], 4), colour))
     marks = []
     if coat.has("crown"):
@@ -195,7 +224,9 @@ def _eye(looks: Looks, coat: Coat, x: float, y: float, radius: float) -> list[Sh
         Shape(ellipse(x, y, 1.45 * radius, 1.4 * radius, corners=24), coat.at("eye", shade(coat.body, 0.6))),
         Shape(ellipse(x, y, 1.1 * radius, 1.1 * radius, corners=24), iris),
         Shape(ellipse(x, y, 0.75 * radius, 0.75 * radius, corners=20), (12, 10, 12)),
-        Shape(ellipse(x + 0.3 * radius, y - 0.35 * radius, 0.28 * radius, 0.28 * radius, corners=12), (250, 250, 250)),
+        Shape(
+            ellipse(x + 0.3 * radius, y - 0.35 * radius, 0.28 * radius, 0.28 * radius, corners=12), (250, 250, 250)
+        ),
     ]
 
 

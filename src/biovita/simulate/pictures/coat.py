@@ -67,7 +67,11 @@ def _bars(width: float, height: float, scale: float, rng: np.random.Generator) -
     places = (np.arange(count) - (count - 1) / 2) * gap + rng.normal(0, 0.1 * gap, count)
     bend = 0.25 * gap
     return [
-        limb([(x - bend, -height / 2), (x + bend, 0.0), (x - bend, height / 2)], [0.3 * gap, 0.5 * gap, 0.3 * gap], 4)
+        limb(
+            [(x - bend, -height / 2), (x + bend, 0.0), (x - bend, height / 2)],
+            [0.3 * gap, 0.5 * gap, 0.3 * gap],
+            4,
+        )
         for x in places
     ]
 
@@ -94,7 +98,9 @@ def _streaks(width: float, height: float, scale: float, rng: np.random.Generator
         x = -width / 2 + rng.uniform(0, 1.5 * gap)
         while x < width / 2:
             length = gap * rng.uniform(1.3, 2.4)
-            streaks.append(limb([(x, y), (x + length, y + rng.normal(0, 0.15 * gap))], [0.16 * gap, 0.42 * gap], 2))
+            streaks.append(
+                limb([(x, y), (x + length, y + rng.normal(0, 0.15 * gap))], [0.16 * gap, 0.42 * gap], 2)
+            )
             x += length + gap * rng.uniform(0.5, 1.1)
     return streaks
 

@@ -80,7 +80,9 @@ def _eye(looks: Looks, coat: Coat, at: tuple[float, float], radius: float) -> li
 
 def _leg_far(coat: Coat, depth: float, ground: float, pads: float) -> list[Shape]:
     tone = shade(coat.body, 0.62)
-    shapes = [Shape(limb([(0.22, 0.04), (0.34, 0.14 + 0.1 * depth), (0.42, ground - 0.02)], [0.13, 0.09, 0.06]), tone)]
+    shapes = [
+        Shape(limb([(0.22, 0.04), (0.34, 0.14 + 0.1 * depth), (0.42, ground - 0.02)], [0.13, 0.09, 0.06]), tone)
+    ]
     return shapes + _toes(tone, (0.42, ground - 0.02), pads)
 
 
@@ -103,9 +105,15 @@ def _legs(looks: Looks, coat: Coat, depth: float, ground: float, rng: np.random.
     foot = (heel[0] + 0.20 + 0.18 * long, ground)
     shapes = [
         Shape(limb([(-0.36, 0.10), (0.5 * (knee[0] - 0.36), 0.06), knee], [0.28, 0.25, 0.11]), colour, bars),
-        Shape(limb([knee, (0.5 * (knee[0] + heel[0]), 0.5 * (knee[1] + heel[1]) + 0.04), heel], [0.10, 0.13, 0.07]), shade(colour, 0.82)),
+        Shape(
+            limb([knee, (0.5 * (knee[0] + heel[0]), 0.5 * (knee[1] + heel[1]) + 0.04), heel], [0.10, 0.13, 0.07]),
+            shade(colour, 0.82),
+        ),
         Shape(limb([heel, foot], [0.075, 0.05], 3), shade(colour, 0.74)),
         *_toes(shade(colour, 0.74), foot, pads),
-        Shape(limb([(0.16, 0.10), (0.22, 0.20 + 0.1 * depth), (0.30, ground)], [0.16, 0.10, 0.07]), shade(colour, 0.95)),
+        Shape(
+            limb([(0.16, 0.10), (0.22, 0.20 + 0.1 * depth), (0.30, ground)], [0.16, 0.10, 0.07]),
+            shade(colour, 0.95),
+        ),
     ]
     return shapes + _toes(shade(colour, 0.85), (0.30, ground), pads)

@@ -15,7 +15,9 @@ def _eye(looks: Looks, x: float, y: float, radius: float, colour: RGB = (36, 22,
     radius *= 0.6 + 0.4 * looks.eye
     return [
         Shape(ellipse(x, y, radius, 1.15 * radius, corners=20), colour),
-        Shape(ellipse(x + 0.3 * radius, y - 0.4 * radius, 0.28 * radius, 0.28 * radius, corners=10), (240, 240, 240)),
+        Shape(
+            ellipse(x + 0.3 * radius, y - 0.4 * radius, 0.28 * radius, 0.28 * radius, corners=10), (240, 240, 240)
+        ),
     ]
 
 
@@ -32,13 +34,23 @@ def hopper(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Fi
     legs, dark = coat.at("leg", shade(coat.body, 0.78)), shade(coat.body, 0.6)
     shapes = _antennae(coat, 0.52, -0.10, get("antenna", 0.8), rng, back=0.35)
     for x, reach, tone in ((0.26, 0.16, 0.7), (0.08, 0.02, 0.7), (0.30, 0.22, 1.0), (0.10, -0.06, 1.0)):
-        shapes.append(_stick([(x, 0.05), (x + 0.5 * reach, 0.02 + 0.3 * ground), (x + reach, ground)], 0.034, shade(legs, tone)))
+        shapes.append(
+            _stick(
+                [(x, 0.05), (x + 0.5 * reach, 0.02 + 0.3 * ground), (x + reach, ground)], 0.034, shade(legs, tone)
+            )
+        )
     shapes.append(_jumping_leg(legs, long, ground, 0.62, 0.06))
     if get("cerci", 0.0):
-        shapes += [_stick([(-0.46, 0.04), (-0.62, 0.02 + lift), (-0.74, -0.02 + 2 * lift)], 0.022, dark) for lift in (-0.05, 0.05)]
+        shapes += [
+            _stick([(-0.46, 0.04), (-0.62, 0.02 + lift), (-0.74, -0.02 + 2 * lift)], 0.022, dark)
+            for lift in (-0.05, 0.05)
+        ]
     body = limb([(-0.52, 0.05), (-0.1, 0.02), (0.40, -0.02)], [0.35 * depth, 0.95 * depth, 0.85 * depth])
     belly = blob([(0.4, 0.10 * depth), (-0.5, 0.2 * depth), (-0.4, depth), (0.4, depth)])
-    marks = ((belly, coat.at("belly", mix(coat.body, coat.belly, 0.6))), *coat.marks(1.1, depth, 0.0, (-0.1, 0.02), 0.8))
+    marks = (
+        (belly, coat.at("belly", mix(coat.body, coat.belly, 0.6))),
+        *coat.marks(1.1, depth, 0.0, (-0.1, 0.02), 0.8),
+    )
     shapes.append(Shape(body, coat.body, marks))
     cover = coat.at("wing", shade(coat.body, 0.92 if leafy else 0.80))
     end = 0.24 - 0.82 * wing
@@ -52,7 +64,12 @@ def hopper(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Fi
         for side in (top, 0.2 * depth)
     ]
     shapes.append(Shape(outline, cover, (*coat.marks(0.9, 0.5, 0.0, (-0.1, -0.05), 0.8), *veins)))
-    shapes.append(Shape(limb([(0.20, -0.04), (0.42, -0.04)], [0.98 * depth, 0.86 * depth], 4), coat.at("back", shade(coat.body, 0.88))))
+    shapes.append(
+        Shape(
+            limb([(0.20, -0.04), (0.42, -0.04)], [0.98 * depth, 0.86 * depth], 4),
+            coat.at("back", shade(coat.body, 0.88)),
+        )
+    )
     shapes += _hopper_head(looks, coat, head, depth)
     shapes.append(_jumping_leg(legs, long, ground, 1.0, 0.0))
     return Figure(shapes, (0.0, ground + 0.01))
@@ -72,7 +89,10 @@ def _hopper_head(looks: Looks, coat: Coat, head: float, depth: float) -> list[Sh
     tall = max(head, 0.40 * depth)
     return [
         Shape(ellipse(x, y, 0.82 * head, 1.05 * tall), coat.at("head", coat.body)),
-        Shape(limb([(x + 0.3 * head, y + 0.7 * tall), (x + 0.2 * head, y + 1.25 * tall)], [0.05, 0.02], 3), shade(coat.body, 0.7)),
+        Shape(
+            limb([(x + 0.3 * head, y + 0.7 * tall), (x + 0.2 * head, y + 1.25 * tall)], [0.05, 0.02], 3),
+            shade(coat.body, 0.7),
+        ),
         *_eye(looks, x + 0.28 * head, y - 0.35 * tall, 0.30 * head),
     ]
 
@@ -96,19 +116,42 @@ def cicada(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Fi
     lift = rng.normal(0, 2)
     shapes = [
         _stick([(x, 0.05), (x + 0.4 * reach, 0.02 + 0.5 * ground), (x + reach, ground)], 0.045, shade(dark, tone))
-        for x, reach, tone in ((0.30, 0.14, 0.7), (0.14, 0.04, 0.7), (0.36, 0.18, 1.0), (0.18, 0.0, 1.0), (0.02, -0.12, 1.0))
+        for x, reach, tone in (
+            (0.30, 0.14, 0.7),
+            (0.14, 0.04, 0.7),
+            (0.36, 0.18, 1.0),
+            (0.18, 0.0, 1.0),
+            (0.02, -0.12, 1.0),
+        )
     ]
     abdomen = limb([(-0.50, 0.12), (-0.15, 0.06), (0.15, 0.0)], [0.10, 0.80 * depth, depth])
-    rings = tuple((limb([(x, -0.4), (x - 0.03, 0.4)], [0.014, 0.014], 2), shade(coat.body, 0.6)) for x in np.linspace(-0.42, 0.05, 6))
-    shapes.append(Shape(abdomen, coat.at("belly", coat.body), (*coat.marks(0.8, 0.5, 0.0, (-0.2, 0.05), 0.7), *rings)))
+    rings = tuple(
+        (limb([(x, -0.4), (x - 0.03, 0.4)], [0.014, 0.014], 2), shade(coat.body, 0.6))
+        for x in np.linspace(-0.42, 0.05, 6)
+    )
+    shapes.append(
+        Shape(abdomen, coat.at("belly", coat.body), (*coat.marks(0.8, 0.5, 0.0, (-0.2, 0.05), 0.7), *rings))
+    )
     glass = coat.at("wing", mix((222, 226, 216), coat.body, 0.22))
     outline = blob([(0.26, -0.16 * depth), (-0.2 * wing, -0.54 * depth - 0.04), (-0.80 * wing, -0.04), (-0.70 * wing, 0.14), (-0.1, 0.18),
                     (0.20, 0.06)], lift)  # fmt: skip
-    veins = [(limb([(0.24, -0.06), (-0.2, -0.10 - 0.04 * i), (-0.78 * wing, -0.08 + 0.07 * i)], [0.018, 0.012, 0.008]), dark) for i in range(4)]
-    veins += [(limb([(x, -0.26), (x - 0.06, 0.16)], [0.010, 0.008], 3), dark) for x in np.linspace(-0.6 * wing, 0.0, 5)]
+    veins = [
+        (
+            limb(
+                [(0.24, -0.06), (-0.2, -0.10 - 0.04 * i), (-0.78 * wing, -0.08 + 0.07 * i)], [0.018, 0.012, 0.008]
+            ),
+            dark,
+        )
+        for i in range(4)
+    ]
+    veins += [
+        (limb([(x, -0.26), (x - 0.06, 0.16)], [0.010, 0.008], 3), dark) for x in np.linspace(-0.6 * wing, 0.0, 5)
+    ]
     shapes.append(Shape(outline, glass, tuple(veins)))
     thorax = limb([(0.10, -0.04), (0.34, -0.04)], [1.10 * depth, 1.05 * depth], 4)
-    shapes.append(Shape(thorax, coat.at("back", shade(coat.body, 0.9)), coat.marks(0.5, 0.5, 0.0, (0.22, 0.0), 0.6)))
+    shapes.append(
+        Shape(thorax, coat.at("back", shade(coat.body, 0.9)), coat.marks(0.5, 0.5, 0.0, (0.22, 0.0), 0.6))
+    )
     shapes.append(Shape(ellipse(0.47, -0.02, 0.75 * head, 1.0 * head), coat.at("head", shade(coat.body, 0.95))))
     shapes += _eye(looks, 0.53, -0.10, 0.38 * head, (150, 34, 26) if looks.ornament > 0.3 else (60, 40, 30))
     shapes.append(_stick([(0.58, -0.08), (0.66, -0.14), (0.70, -0.20)], 0.012, dark))
@@ -127,15 +170,36 @@ def bee(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Figur
     ]
     glass = mix((226, 230, 232), coat.body, 0.12)
     for far, lean in ((True, 22.0), (False, 0.0)):
-        blade = [(0.08, 0.0), (0.02, -0.5 * wing), (-0.22, -0.95 * wing), (-0.42, -0.80 * wing), (-0.24, -0.3 * wing)]
+        blade = [
+            (0.08, 0.0),
+            (0.02, -0.5 * wing),
+            (-0.22, -0.95 * wing),
+            (-0.42, -0.80 * wing),
+            (-0.24, -0.3 * wing),
+        ]
         veins = tuple(
-            (limb(rotate([(0.05, -0.04), (-0.12 - 0.1 * i, -0.75 * wing)], lean + beat), [0.012, 0.008], 3), shade(glass, 0.62))
+            (
+                limb(rotate([(0.05, -0.04), (-0.12 - 0.1 * i, -0.75 * wing)], lean + beat), [0.012, 0.008], 3),
+                shade(glass, 0.62),
+            )
             for i in range(3)
         )
         shapes.append(Shape(blob(blade, lean + beat, (0.10, -0.10)), shade(glass, 0.85 if far else 1.0),
                             tuple((vein + (0.10, -0.10), colour) for vein, colour in veins)))  # fmt: skip
-    abdomen = blob([(0.06, -0.02), (-0.12, -0.52 * depth), (-0.40, -0.40 * depth), (-0.62, 0.10), (-0.36, 0.42 * depth), (-0.06, 0.40 * depth)])
-    bands = tuple((limb([(x, -0.4), (x - 0.05, 0.0), (x - 0.02, 0.4)], [0.075, 0.075, 0.075], 3), dark) for x in (-0.12, -0.27, -0.42))
+    abdomen = blob(
+        [
+            (0.06, -0.02),
+            (-0.12, -0.52 * depth),
+            (-0.40, -0.40 * depth),
+            (-0.62, 0.10),
+            (-0.36, 0.42 * depth),
+            (-0.06, 0.40 * depth),
+        ]
+    )
+    bands = tuple(
+        (limb([(x, -0.4), (x - 0.05, 0.0), (x - 0.02, 0.4)], [0.075, 0.075, 0.075], 3), dark)
+        for x in (-0.12, -0.27, -0.42)
+    )
     shapes.append(Shape(abdomen, coat.at("belly", coat.body), bands))
     fuzz = [
         (limb([(0.14 + 0.2 * np.cos(a), 0.2 * np.sin(a)), (0.14 + 0.1 * np.cos(a), 0.1 * np.sin(a))], [0.012, 0.02], 2),
@@ -157,13 +221,35 @@ def beetle(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Fi
     legs = coat.at("leg", mix(shade(coat.body, 0.45), (30, 26, 24), 0.4))
     shapes = [
         _stick([(x, 0.06), (x + 0.6 * reach, -0.02), (x + reach, ground)], 0.05, shade(legs, tone))
-        for x, reach, tone in ((0.30, 0.20, 0.7), (0.05, 0.08, 0.7), (-0.15, -0.16, 0.7), (0.26, 0.26, 1.0), (0.0, 0.02, 1.0), (-0.2, -0.22, 1.0))
+        for x, reach, tone in (
+            (0.30, 0.20, 0.7),
+            (0.05, 0.08, 0.7),
+            (-0.15, -0.16, 0.7),
+            (0.26, 0.26, 1.0),
+            (0.0, 0.02, 1.0),
+            (-0.2, -0.22, 1.0),
+        )
     ]
     shapes.append(Shape(limb([(-0.45, 0.08), (0.35, 0.08)], [0.16, 0.16], 4), shade(coat.body, 0.45)))
     wing = coat.at("wing", coat.body)
-    outline = blob([(0.20, 0.08), (0.20, -0.40 * depth), (-0.10, -0.72 * depth), (-0.42, -0.48 * depth), (-0.56, 0.08), (-0.2, 0.13)])
-    gloss = (blob([(0.08, -0.40 * depth), (-0.10, -0.58 * depth), (-0.28, -0.50 * depth), (-0.10, -0.46 * depth)]), shade(wing, 1.35))
-    lines = tuple((limb([(0.18, y), (-0.2, y - 0.06), (-0.5, y + 0.02)], [0.010, 0.010, 0.008]), shade(wing, 0.6)) for y in (-0.16, -0.06, 0.03))
+    outline = blob(
+        [
+            (0.20, 0.08),
+            (0.20, -0.40 * depth),
+            (-0.10, -0.72 * depth),
+            (-0.42, -0.48 * depth),
+            (-0.56, 0.08),
+            (-0.2, 0.13),
+        ]
+    )
+    gloss = (
+        blob([(0.08, -0.40 * depth), (-0.10, -0.58 * depth), (-0.28, -0.50 * depth), (-0.10, -0.46 * depth)]),
+        shade(wing, 1.35),
+    )
+    lines = tuple(
+        (limb([(0.18, y), (-0.2, y - 0.06), (-0.5, y + 0.02)], [0.010, 0.010, 0.008]), shade(wing, 0.6))
+        for y in (-0.16, -0.06, 0.03)
+    )
     shapes.append(Shape(outline, wing, (*coat.marks(0.9, 0.8 * depth, 0.0, (-0.15, -0.12), 0.95), *lines, gloss)))
     shapes.append(Shape(blob([(0.18, 0.10), (0.18, -0.44 * depth), (0.36, -0.34 * depth), (0.42, 0.02), (0.34, 0.12)]),
                         coat.at("back", shade(coat.body, 0.8))))  # fmt: skip

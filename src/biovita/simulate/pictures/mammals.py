@@ -24,7 +24,9 @@ def mammal(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Fi
         shapes += _legs(coat, depth, long, far[0] + stride, far[1] - stride, far[2])
     spine = [(-0.36, 0.02), (-0.08, -0.35 * hump), (0.33, 0.0)]
     torso = limb(spine, [1.02 * depth + 0.5 * hump, 0.92 * depth + 0.5 * hump, depth])
-    low = blob([(0.5, 0.22 * depth), (0.0, 0.28 * depth), (-0.45, 0.25 * depth), (-0.4, 0.9 * depth), (0.4, 0.9 * depth)])
+    low = blob(
+        [(0.5, 0.22 * depth), (0.0, 0.28 * depth), (-0.45, 0.25 * depth), (-0.4, 0.9 * depth), (0.4, 0.9 * depth)]
+    )
     marks = [(low, coat.at("belly", mix(coat.body, coat.belly, 0.7)))]
     if coat.has("back"):
         saddle = blob([(0.5, -0.8 * depth), (0.42, -0.2 * depth), (-0.1, -0.14 * depth - 0.3 * hump), (-0.5, -0.1 * depth),
@@ -47,12 +49,26 @@ def _legs(coat: Coat, depth: float, long: float, front: float, hind: float, tone
     thick = 0.075 + 0.05 * depth
     shapes = []
     for x, thigh, bend in ((hind, 0.62 * depth, -0.06), (front, 0.42 * depth, 0.02)):
-        path = [(x, 0.12 * depth), (x + 0.03, 0.40 * depth + 0.25 * long), (x + bend, 0.42 * depth + 0.62 * long), (x, ground)]
+        path = [
+            (x, 0.12 * depth),
+            (x + 0.03, 0.40 * depth + 0.25 * long),
+            (x + bend, 0.42 * depth + 0.62 * long),
+            (x, ground),
+        ]
         sole = ellipse(x + 0.03, ground - 0.012, 0.75 * thick, 0.42 * thick, corners=16)
-        sock = np.array([(x - 0.3, ground - 0.42 * long), (x + 0.3, ground - 0.42 * long), (x + 0.3, ground + 1), (x - 0.3, ground + 1)])
+        sock = np.array(
+            [
+                (x - 0.3, ground - 0.42 * long),
+                (x + 0.3, ground - 0.42 * long),
+                (x + 0.3, ground + 1),
+                (x - 0.3, ground + 1),
+            ]
+        )
         shapes.append(Shape(sole, shade(foot, tone * 0.8)))
         marks = ((sock, shade(foot, tone)),) if coat.has("foot") else ()
-        shapes.append(Shape(limb(path, [thigh, 0.5 * thigh + 0.04, thick, 0.8 * thick]), shade(coat.body, 0.9 * tone), marks))
+        shapes.append(
+            Shape(limb(path, [thigh, 0.5 * thigh + 0.04, thick, 0.8 * thick]), shade(coat.body, 0.9 * tone), marks)
+        )
     return shapes
 
 
@@ -63,7 +79,13 @@ def _tail(looks: Looks, coat: Coat, depth: float, rng: np.random.Generator) -> l
     path = [(-0.44, -0.18 * depth), (-0.55 - 0.3 * long, 0.02 + 0.4 * lift), (-0.55 - 0.62 * long, -0.16 + lift)]
     if get("bushy", 0.0) and get("hump", 0.0):  # a squirrel's, over the back
         path = [(-0.46, 0.1), (-0.62 - 0.1 * long, -0.35 * long - 0.1), (-0.42 - 0.12 * long, -0.75 * long + lift)]
-    widths = [0.10, 0.26, 0.10] if get("bushy", 0.0) else [0.16, 0.10, 0.03] if get("thick", 0.0) else [0.07, 0.05, 0.02]
+    widths = (
+        [0.10, 0.26, 0.10]
+        if get("bushy", 0.0)
+        else [0.16, 0.10, 0.03]
+        if get("thick", 0.0)
+        else [0.07, 0.05, 0.02]
+    )
     if long < 0.15:
         widths = [0.10, 0.12, 0.06]
     colour = coat.at("tail", shade(coat.body, 0.82))
@@ -81,7 +103,9 @@ def _neck_and_head(looks: Looks, coat: Coat, depth: float, rng: np.random.Genera
     throat = coat.at("throat", mix(coat.body, coat.belly, 0.4))
     neck_points = limb([(0.28, 0.0), tuple(base), (x, y)], [0.80 * depth, 0.60 * depth, 1.45 * head])
     bib = neck_points + (0.10 * neck + 0.03, 0.40 * depth)
-    shapes = _horns(looks, coat, x, y, head, far=True) + [_ear(looks, coat, x - 0.30 * head, y - 0.72 * head, far=True)]
+    shapes = _horns(looks, coat, x, y, head, far=True) + [
+        _ear(looks, coat, x - 0.30 * head, y - 0.72 * head, far=True)
+    ]
     shapes.append(Shape(neck_points, coat.body, ((bib, throat), *coat.marks(0.8, 0.8, 40.0, (0.45, -0.2), 0.9))))
     nose = (x + 0.62 * head + snout, y + 0.30 * head)
     wide = [1.9 * head, 1.25 * head, 0.62 * head if snout < 0.24 else 0.80 * head]
@@ -90,7 +114,12 @@ def _neck_and_head(looks: Looks, coat: Coat, depth: float, rng: np.random.Genera
     if coat.has("face"):
         marks.append((ellipse(x + 0.75 * head, y, 0.95 * head, 0.8 * head), coat.accent))
     shapes.append(Shape(face, coat.body, tuple(marks)))
-    shapes.append(Shape(ellipse(nose[0] + 0.25 * head, nose[1] - 0.05 * head, 0.17 * head, 0.15 * head, corners=16), (30, 24, 26)))
+    shapes.append(
+        Shape(
+            ellipse(nose[0] + 0.25 * head, nose[1] - 0.05 * head, 0.17 * head, 0.15 * head, corners=16),
+            (30, 24, 26),
+        )
+    )
     shapes.append(_ear(looks, coat, x - 0.05 * head, y - 0.74 * head, far=False))
     shapes += _horns(looks, coat, x, y, head, far=False)
     shapes += eye(looks, x + 0.42 * head, y - 0.18 * head, 0.15 * head)
@@ -120,7 +149,12 @@ def _horns(looks: Looks, coat: Coat, x: float, y: float, head: float, *, far: bo
     colour = shade(mix(coat.horn, (150, 124, 92), 0.6), 0.75 if far else 1.0)
     x, y = x + (0.12 * head if far else -0.10 * head), y - 0.72 * head
     if looks.shape.get("curl", 0.0):
-        path = [(x, y), (x - 0.10 * long, y - 0.8 * long), (x - 0.75 * long, y - 0.9 * long), (x - 1.1 * long, y - 0.3 * long)]
+        path = [
+            (x, y),
+            (x - 0.10 * long, y - 0.8 * long),
+            (x - 0.75 * long, y - 0.9 * long),
+            (x - 1.1 * long, y - 0.3 * long),
+        ]
         return [Shape(limb(path, [0.10, 0.085, 0.06, 0.02]), colour)]
     sway = 0.10 if far else -0.22
     beam = [(x, y), (x + sway * long - 0.1 * long, y - 0.55 * long), (x + sway * long + 0.05, y - 1.15 * long)]
@@ -128,7 +162,11 @@ def _horns(looks: Looks, coat: Coat, x: float, y: float, head: float, *, far: bo
     for height in (0.35, 0.68):
         root = (x + sway * height * long - 0.08 * long, y - height * long)
         tip = (root[0] + 0.38 * long, root[1] - 0.30 * long)
-        shapes.append(Shape(limb([root, (root[0] + 0.26 * long, root[1] - 0.06 * long), tip], [0.036, 0.03, 0.012], 4), colour))
+        shapes.append(
+            Shape(
+                limb([root, (root[0] + 0.26 * long, root[1] - 0.06 * long), tip], [0.036, 0.03, 0.012], 4), colour
+            )
+        )
     return shapes
 
 
@@ -137,7 +175,9 @@ def eye(looks: Looks, x: float, y: float, radius: float) -> list[Shape]:
     radius = max(radius * looks.eye, 0.014)
     return [
         Shape(ellipse(x, y, radius, radius, corners=20), (24, 16, 14)),
-        Shape(ellipse(x + 0.3 * radius, y - 0.35 * radius, 0.34 * radius, 0.34 * radius, corners=10), (248, 248, 248)),
+        Shape(
+            ellipse(x + 0.3 * radius, y - 0.35 * radius, 0.34 * radius, 0.34 * radius, corners=10), (248, 248, 248)
+        ),
     ]
 
 
@@ -157,7 +197,10 @@ def seal(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Figu
     marks += coat.marks(1.5, 0.9, 10.0, (-0.05, 0.0))
     x, y = 0.54, -0.42 + raised
     flippers = [
-        Shape(limb([(-0.68, 0.15), (-0.86, 0.10 - 0.06 * side), (-0.98, 0.06 + 0.10 * side)], [0.07, 0.11, 0.03]), dark)
+        Shape(
+            limb([(-0.68, 0.15), (-0.86, 0.10 - 0.06 * side), (-0.98, 0.06 + 0.10 * side)], [0.07, 0.11, 0.03]),
+            dark,
+        )
         for side in (-1, 1)
     ]
     muzzle_colour = coat.at("face", shade(coat.body, 0.86))
@@ -171,7 +214,10 @@ def seal(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Figu
         *eye(looks, x + 0.35 * head, y - 0.22 * head, 0.15 * head),
     ]
     shapes += [
-        Shape(limb([(x + 0.8 * head, y + 0.3 * head), (x + 1.5 * head, y + lift * head)], [0.010, 0.006], 2), (230, 226, 214))
+        Shape(
+            limb([(x + 0.8 * head, y + 0.3 * head), (x + 1.5 * head, y + lift * head)], [0.010, 0.006], 2),
+            (230, 226, 214),
+        )
         for lift in (0.2, 0.42, 0.62)
     ]
     return Figure(shapes, (0.0, 0.10 if stand == "water" else 0.36))
@@ -193,10 +239,14 @@ def bat(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Figur
             (limb(np.array([(0.37 * wing, -rise), end]) * (side, 1.0), [0.022, 0.010], 3), shade(membrane, 0.6))
             for end in ((0.98 * wing, 0.0), (0.60 * wing, 0.19), (0.26 * wing, 0.23))
         )
-        arm = limb(np.array([(0.04, -0.06), (0.20 * wing, 0.0), (0.37 * wing, -rise)]) * (side, 1.0), [0.05, 0.035, 0.03])
+        arm = limb(
+            np.array([(0.04, -0.06), (0.20 * wing, 0.0), (0.37 * wing, -rise)]) * (side, 1.0), [0.05, 0.035, 0.03]
+        )
         shapes += [Shape(outline, membrane, bones), Shape(arm, shade(coat.body, 0.8))]
     belly = (ellipse(0.0, 0.06, 0.07, 0.17), coat.at("belly", mix(coat.body, coat.belly, 0.6)))
-    shapes.append(Shape(ellipse(0.0, 0.04, 0.13, 0.26), coat.body, (belly, *coat.marks(0.3, 0.5, 90.0, (0.0, 0.04), 0.7))))
+    shapes.append(
+        Shape(ellipse(0.0, 0.04, 0.13, 0.26), coat.body, (belly, *coat.marks(0.3, 0.5, 90.0, (0.0, 0.04), 0.7)))
+    )
     for side in (-1.0, 1.0):
         tip = np.array([(0.05, -0.32), (0.10, -0.36 - 0.5 * ear), (0.12, -0.36 - ear)]) * (side, 1.0)
         shapes.append(Shape(limb(tip, [0.11, 0.09, 0.02]), coat.at("ear", shade(coat.body, 0.7))))
@@ -218,7 +268,10 @@ def monkey(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Fi
             (-0.20 + sway, 0.38 + 0.50 * tail)]  # fmt: skip
     torso = limb([(-0.14, 0.26), (-0.06, 0.0), (0.06, -0.28)], [1.15 * depth, depth, 0.72 * depth])
     marks = [
-        (limb([(0.10, 0.34), (0.14, 0.0), (0.24, -0.26)], [0.26, 0.24, 0.2]), coat.at("belly", mix(coat.body, coat.belly, 0.7))),
+        (
+            limb([(0.10, 0.34), (0.14, 0.0), (0.24, -0.26)], [0.26, 0.24, 0.2]),
+            coat.at("belly", mix(coat.body, coat.belly, 0.7)),
+        ),
         *coat.marks(0.7, 1.0, 78.0),
     ]
     x, y = 0.10, -0.46
@@ -235,7 +288,10 @@ def monkey(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Fi
         Shape(ellipse(x, y, head, 0.98 * head), coat.at("crown", coat.body)),
         Shape(ellipse(x + 0.36 * head, y + 0.10 * head, 0.66 * head, 0.70 * head), face),
         Shape(ellipse(x + 0.62 * head, y + 0.44 * head, 0.48 * head, 0.38 * head), shade(face, 1.1)),
-        Shape(limb([(x + 0.40 * head, y + 0.56 * head), (x + 0.95 * head, y + 0.54 * head)], [0.014, 0.012], 2), shade(face, 0.45)),
+        Shape(
+            limb([(x + 0.40 * head, y + 0.56 * head), (x + 0.95 * head, y + 0.54 * head)], [0.014, 0.012], 2),
+            shade(face, 0.45),
+        ),
         *eye(looks, x + 0.22 * head, y - 0.06 * head, 0.11 * head),
         *eye(looks, x + 0.70 * head, y - 0.06 * head, 0.11 * head),
     ]

@@ -45,7 +45,9 @@ def backdrop(setting: Setting, side: int, rng: np.random.Generator) -> np.ndarra
     }[setting.habitat]
     image = Image.new("RGB", (_SMALL, _SMALL))
     painter(image, ImageDraw.Draw(image), setting, rng)
-    image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(1.2, 2.2)))).resize((side, side), Image.Resampling.BICUBIC)
+    image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(1.2, 2.2)))).resize(
+        (side, side), Image.Resampling.BICUBIC
+    )
     scene = np.asarray(image, dtype=np.float32) / 255.0
     return scene * (1.0 + 0.035 * grain(side, rng)[:, :, None])
 
@@ -57,7 +59,11 @@ def light_of(activity: str, climate: str, rng: np.random.Generator) -> np.ndarra
         "crepuscular": np.array([1.0, 0.70, 0.50]),
         "nocturnal": np.array([0.26, 0.33, 0.52]),
     }[activity]
-    cold = {"tropical": np.array([1.04, 1.0, 0.93]), "temperate": np.ones(3), "polar": np.array([0.96, 1.0, 1.07])}[climate]
+    cold = {
+        "tropical": np.array([1.04, 1.0, 0.93]),
+        "temperate": np.ones(3),
+        "polar": np.array([0.96, 1.0, 1.07]),
+    }[climate]
     return (light * cold * rng.normal(1.0, 0.06)).astype(np.float32)
 
 
@@ -153,7 +159,11 @@ def _shrubland(image: Image.Image, pen: ImageDraw.ImageDraw, setting: Setting, r
     _sky(image, setting, rng)
     _ground(image, setting, (178, 142, 100), (150, 110, 74), rng)
     line = setting.horizon * _SMALL
-    hill = [(0.0, line + 2), *((x, line - rng.uniform(2, 12)) for x in range(0, _SMALL + 1, 16)), (float(_SMALL), line + 2)]
+    hill = [
+        (0.0, line + 2),
+        *((x, line - rng.uniform(2, 12)) for x in range(0, _SMALL + 1, 16)),
+        (float(_SMALL), line + 2),
+    ]
     pen.polygon(hill, fill=_tone(_plants(setting, (158, 128, 104)), rng))
     bushes = [_plants(setting, colour) for colour in ((112, 102, 58), (134, 112, 66), (92, 84, 50))]
     _blobs(pen, bushes, 26, (0, line - 3, _SMALL, _SMALL), (4, 11), rng)
@@ -207,7 +217,9 @@ def _town(image: Image.Image, pen: ImageDraw.ImageDraw, setting: Setting, rng: n
         wall = _tone(walls[int(rng.integers(len(walls)))], rng)
         pen.rectangle((x, line - high, x + width, line), fill=wall)
         roof = (236, 240, 244) if setting.climate == "polar" else _tone((104, 58, 50), rng)
-        pen.polygon([(x - 2, line - high), (x + width / 2, line - high - 11), (x + width + 2, line - high)], fill=roof)
+        pen.polygon(
+            [(x - 2, line - high), (x + width / 2, line - high - 11), (x + width + 2, line - high)], fill=roof
+        )
         for column in np.arange(x + 4, x + width - 5, 8):
             for row in np.arange(line - high + 5, line - 6, 11):
                 pen.rectangle((column, row, column + 4, row + 6), fill=_tone((58, 70, 88), rng))

@@ -17,7 +17,9 @@ _BLADE: dict[str, RGB] = {
 _WATER: dict[str, RGB] = {"wetland": (84, 116, 120), "marine": (44, 104, 142)}
 
 
-def behind(stand: str, setting: Setting, side: int, foot: tuple[float, float], rng: np.random.Generator) -> list[Shape]:
+def behind(
+    stand: str, setting: Setting, side: int, foot: tuple[float, float], rng: np.random.Generator
+) -> list[Shape]:
     """Return what is drawn before the animal.
 
     Parameters
@@ -37,7 +39,9 @@ def behind(stand: str, setting: Setting, side: int, foot: tuple[float, float], r
     return []
 
 
-def before(stand: str, setting: Setting, side: int, foot: tuple[float, float], rng: np.random.Generator) -> list[Shape]:
+def before(
+    stand: str, setting: Setting, side: int, foot: tuple[float, float], rng: np.random.Generator
+) -> list[Shape]:
     """Return what is drawn over the animal."""
     x, y = foot
     if stand == "ground" and setting.habitat != "human-modified":
@@ -49,9 +53,11 @@ def before(stand: str, setting: Setting, side: int, foot: tuple[float, float], r
 
 def _blade(setting: Setting) -> RGB:
     colour = _BLADE[setting.habitat]
-    return {"tropical": mix(colour, (40, 140, 50), 0.35), "temperate": colour, "polar": mix(colour, (232, 236, 242), 0.75)}[
-        setting.climate
-    ]
+    return {
+        "tropical": mix(colour, (40, 140, 50), 0.35),
+        "temperate": colour,
+        "polar": mix(colour, (232, 236, 242), 0.75),
+    }[setting.climate]
 
 
 def _branch(setting: Setting, side: int, y: float, rng: np.random.Generator) -> list[Shape]:
@@ -63,26 +69,42 @@ def _branch(setting: Setting, side: int, y: float, rng: np.random.Generator) -> 
             Shape(limb(np.array(rail) + (0, 0.014 * side), [0.02 * side, 0.02 * side], 2), (128, 122, 114)),
         ]
     bend, thick = rng.normal(0, 0.03) * side, 0.045 * side
-    path = [(-12.0, y + 0.024 * side + bend), (0.5 * side, y + 0.024 * side), (side + 12.0, y + 0.024 * side + bend - 0.02 * side)]
+    path = [
+        (-12.0, y + 0.024 * side + bend),
+        (0.5 * side, y + 0.024 * side),
+        (side + 12.0, y + 0.024 * side + bend - 0.02 * side),
+    ]
     shapes = [
         Shape(limb(path, [1.3 * thick, thick, 0.8 * thick]), bark),
         Shape(limb(np.array(path) + (0, 0.3 * thick), [0.5 * thick, 0.4 * thick, 0.3 * thick]), shade(bark, 0.65)),
     ]
     if setting.climate == "polar":
-        shapes.append(Shape(limb(np.array(path) - (0, 0.4 * thick), [0.6 * thick, 0.5 * thick, 0.4 * thick]), (238, 242, 246)))
-    leaf = _LEAF[setting.climate] if setting.habitat != "shrubland" else mix(_LEAF[setting.climate], (134, 112, 66), 0.6)
+        shapes.append(
+            Shape(
+                limb(np.array(path) - (0, 0.4 * thick), [0.6 * thick, 0.5 * thick, 0.4 * thick]), (238, 242, 246)
+            )
+        )
+    leaf = (
+        _LEAF[setting.climate]
+        if setting.habitat != "shrubland"
+        else mix(_LEAF[setting.climate], (134, 112, 66), 0.6)
+    )
     for _ in range(int(rng.integers(3, 9))):
         lx = rng.choice([rng.uniform(0, 0.28), rng.uniform(0.72, 1.0)]) * side
         angle = rng.uniform(-70, 70)
         ly = y + rng.normal(0.0, 0.045) * side
-        shapes.append(Shape(ellipse(lx, ly, 0.055 * side, 0.02 * side, angle, 16), shade(leaf, rng.uniform(0.75, 1.15))))
+        shapes.append(
+            Shape(ellipse(lx, ly, 0.055 * side, 0.02 * side, angle, 16), shade(leaf, rng.uniform(0.75, 1.15)))
+        )
     return shapes
 
 
 def _trunk(side: int, x: float, rng: np.random.Generator) -> list[Shape]:
     bark = mix((96, 76, 58), (70, 60, 52), float(rng.uniform(0, 1)))
     left, right = x, x + 0.26 * side
-    shapes = [Shape(np.array([(left, -4.0), (right, -4.0), (right + 6, side + 4.0), (left - 4, side + 4.0)]), bark)]
+    shapes = [
+        Shape(np.array([(left, -4.0), (right, -4.0), (right + 6, side + 4.0), (left - 4, side + 4.0)]), bark)
+    ]
     for _ in range(16):
         lx, ly = rng.uniform(left + 4, right - 3), rng.uniform(0, side)
         line = limb([(lx, ly), (lx + rng.normal(0, 2), ly + rng.uniform(12, 34))], [2.5, 1.2], 3)
@@ -96,7 +118,11 @@ def _grass(setting: Setting, side: int, y: float, rng: np.random.Generator) -> l
     for _ in range(int(rng.integers(10, 22))):
         x, root = rng.uniform(0, side), y + rng.uniform(0.02, 0.16) * side
         tip = (x + rng.normal(0, 0.05) * side, root - rng.uniform(0.04, 0.14) * side)
-        blade = limb([(x, root), (0.5 * (x + tip[0]), 0.6 * root + 0.4 * tip[1]), tip], [0.013 * side, 0.01 * side, 0.002 * side], 3)
+        blade = limb(
+            [(x, root), (0.5 * (x + tip[0]), 0.6 * root + 0.4 * tip[1]), tip],
+            [0.013 * side, 0.01 * side, 0.002 * side],
+            3,
+        )
         shapes.append(Shape(blade, shade(colour, rng.uniform(0.7, 1.2))))
     return shapes
 
@@ -117,5 +143,7 @@ def _ripples(setting: Setting, side: int, x: float, y: float, rng: np.random.Gen
         shapes.append(Shape(limb(path[::4], [1.0, 2.2, 1.0], 3), mix(water, (232, 240, 244), 0.55 - 0.12 * ring)))
     for _ in range(9):
         lx, ly = rng.uniform(0, side), y + rng.uniform(0.05, 0.25) * side
-        shapes.append(Shape(ellipse(lx, ly, rng.uniform(5, 16), 1.1, corners=12), mix(water, (232, 240, 244), 0.35)))
+        shapes.append(
+            Shape(ellipse(lx, ly, rng.uniform(5, 16), 1.1, corners=12), mix(water, (232, 240, 244), 0.35))
+        )
     return shapes

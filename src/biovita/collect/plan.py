@@ -1,0 +1,299 @@
+"""The plan: which taxa, from where, on what terms and how many. The same plan gives the same dataset."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from biovita.errors import DatasetError, unknown_name
+from biovita.sources.licenses import normalise_license
+from biovita.sources.registry import SOURCES, AnySource
+
+__all__ = [
+    "Budget",
+    "Clips",
+    "Dates",
+    "Division",
+    "Fetching",
+    "Limits",
+    "Places",
+    "Plan",
+    "Quality",
+    "Taxa",
+    "read_plan",
+]
+
+_PATHS = ("path", "cache", "images", "vernaculars")
+OPEN_LICENSES = ("CC0-1.0", "PDM-1.0", "CC-BY", "CC-BY-SA", "CC-BY-NC", "CC-BY-NC-SA")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Taxa(_Part):
+    """Which species: those listed, those of the clades, those of the checklist; with none of the three, all.
+
+    Parameters
+    ----------
+    species
+        Scientific names.
+    clades
+        Names of groups at any rank from kingdom to genus.
+    checklist
+        A text file with a scientific name a line, or a CSV file with a column ``scientific_name``.
+    backbone
+        The taxonomy that names are matched to: Parquet, or a Darwin Core checklist. Without it names count as given.
+    overrides
+        A curator's decisions about names, with ``backbone``.
+    """
+
+    species: tuple[str, ...] = ()
+    clades: tuple[str, ...] = ()
+    checklist: Path | None = None
+    backbone: Path | None = None
+    overrides: Path | None = None
+
+    @model_validator(mode="after")
+    def _needs_backbone(self) -> Taxa:
+        if self.overrides is not None and self.backbone is None:
+            raise ValueError("overrides need a backbone")
+        return self
+
+
+class Places(_Part):
+    """Where: boxes of (south, west, north, east) in degrees, or countries as the sources write them; either will do.
+
+    A box whose west is greater than its east crosses the 180th meridian.
+    """
+
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    countries: tuple[str, ...] = ()
+
+    @field_validator("boxes")
+    @classmethod
+    def _within_the_world(cls, boxes: tuple[tuple[float, float, float, float], ...]) -> Any:
+        for south, west, north, east in boxes:
+            if not (-90 <= south <= north <= 90 and -180 <= west <= 180 and -180 <= east <= 180):
+                raise ValueError(f"{[south, west, north, east]} is not [south, west, north, east] in degrees")
+        return boxes
+
+
+class Dates(_Part):
+    """When: from the first to the last day, both included; a record without a date is left out where one is given."""
+
+    first: date | None = None
+    last: date | None = None
+
+
+class Quality(_Part):
+    """What quality each kind of source has to state; a kind that is not named takes all."""
+
+    inaturalist: tuple[Literal["research", "needs_id", "casual"], ...] = ()
+    xeno_canto: tuple[Literal["A", "B", "C", "D", "E"], ...] = ()
+
+    def of(self, kind: str) -> tuple[str, ...]:
+        """Return the grades accepted from a kind of source; empty for any."""
+        if kind.startswith("inaturalist"):
+            return self.inaturalist
+        return self.xeno_canto if kind == "xeno_canto" else ()
+
+
+class Limits(_Part):
+    """At most so many of each modality a species; where more are there, they are chosen for variety."""
+
+    audio_per_species: int | None = Field(default=None, ge=0)
+    images_per_species: int | None = Field(default=None, ge=0)
+
+    def of(self, modality: str) -> int | None:
+        """Return the limit for a modality."""
+        return self.audio_per_species if modality == "audio" else self.images_per_species
+
+
+class Budget(_Part):
+    """At most so many items and bytes in all; species share them evenly."""
+
+    items: int | None = Field(default=None, ge=0)
+    bytes: int | None = Field(default=None, ge=0)
+
+
+class Clips(_Part):
+    """How recordings longer than ``seconds`` become clips.
+
+    Parameters
+    ----------
+    per_recording
+        At most so many windows, the ones with most energy above the background.
+    cut
+        Write each clip to a file of its own, instead of naming its span.
+    """
+
+    per_recording: int = Field(default=1, ge=1)
+    seconds: float = Field(default=10.0, gt=0)
+    cut: bool = False
+
+
+class Division(_Part):
+    """How the dataset is split.
+
+    Parameters
+    ----------
+    group_by
+        What is never on two sides: a recording (or observation), or all of a recordist (or observer).
+    unseen
+        Species to hold out whole; where it is not given, the dataset is not split.
+    held_out
+        Share of the other species' groups to hold out.
+    """
+
+    group_by: Literal["recording", "observer"] = "recording"
+    unseen: int | None = Field(default=None, ge=0)
+    held_out: float = Field(default=0.2, ge=0, lt=1)
+
+
+class Fetching(_Part):
+    """How servers are asked.
+
+    Parameters
+    ----------
+    at_once
+        Downloads at the same time, in all and from one host.
+    per_second
+        Requests a second to one host.
+    allow_private
+        Private and loopback addresses may be asked too; for mirrors of one's own.
+    max_bytes
+        Larger files are refused.
+    """
+
+    at_once: int = Field(default=8, ge=1, le=256)
+    at_once_per_host: int = Field(default=4, ge=1, le=64)
+    per_second: float = Field(default=5.0, gt=0)
+    tries: int = Field(default=6, ge=1)
+    timeout_s: float = Field(default=60.0, gt=0)
+    allow_private: bool = False
+    max_bytes: int = Field(default=500_000_000, gt=0)
+
+
+class Plan(_Part):
+    """All of it.
+
+    Parameters
+    ----------
+    contact
+        Mail address or web page that the user agent names, so that servers' operators can reach you.
+    seed
+        Of the choice among records of a species.
+    licenses
+        Which may be used; a licence without a version stands for all its versions.
+    """
+
+    name: str = Field(min_length=1)
+    version: str = Field(default="1", min_length=1)
+    contact: str | None = None
+    seed: int = Field(default=0, ge=0)
+    modalities: tuple[Literal["audio", "image"], ...] = ("audio", "image")
+    licenses: tuple[str, ...] = OPEN_LICENSES
+    sources: Annotated[tuple[AnySource, ...], Field(min_length=1)]
+    taxa: Taxa = Taxa()
+    places: Places = Places()
+    dates: Dates = Dates()
+    quality: Quality = Quality()
+    limits: Limits = Limits()
+    budget: Budget = Budget()
+    clips: Clips = Clips()
+    split: Division = Division()
+    fetching: Fetching = Fetching()
+
+    @field_validator("licenses")
+    @classmethod
+    def _known_licenses(cls, licenses: tuple[str, ...]) -> tuple[str, ...]:
+        known = (*OPEN_LICENSES, "CC-BY-ND", "CC-BY-NC-ND", "ARR")
+        for license_ in licenses:
+            if normalise_license(license_) != license_:
+                raise ValueError(unknown_name("licence", license_, known) + ", each also with a version")
+        return licenses
+
+
+def read_plan(path: str | Path) -> Plan:
+    """Return the plan in a TOML file; paths in it start at its folder.
+
+    Raises
+    ------
+    DatasetError
+        With every field that is wrong, what was given, and the nearest known name.
+    """
+    path = Path(path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: there is no such plan") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: is not TOML: {error}") from None
+    try:
+        return Plan.model_validate(_anchored(content, path.parent))
+    except ValidationError as error:
+        faults = [_fault(dict(each), content) for each in error.errors(include_url=False)]
+        raise DatasetError(f"{path}: " + "; ".join(faults)) from None
+
+
+def _anchored(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the plan with its relative paths starting at its folder."""
+    sources, taxa = content.get("sources"), content.get("taxa")
+    anchored = dict(content)
+    if isinstance(sources, list):
+        anchored["sources"] = [
+            _with_paths(each, _PATHS, folder) if isinstance(each, dict) else each for each in sources
+        ]
+    if isinstance(taxa, dict):
+        anchored["taxa"] = _with_paths(taxa, ("checklist", "backbone", "overrides"), folder)
+    return anchored
+
+
+def _with_paths(part: Mapping[str, Any], names: tuple[str, ...], folder: Path) -> dict[str, Any]:
+    def anchor(value: Any) -> Any:
+        return str(folder / value) if isinstance(value, str) and "://" not in value else value
+
+    return {name: anchor(value) if name in names else value for name, value in part.items()}
+
+
+def _fault(error: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+    """Return one fault: the field as it stands in the file, and what is wrong with it."""
+    parts = _without_tag(error["loc"])
+    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+    if error["type"] == "extra_forbidden":
+        return f"{field}: unknown field.{_nearest(error['loc'])}"
+    if error["type"].startswith("union_tag"):
+        given = content["sources"][parts[1]].get("kind") if len(parts) > 1 else None
+        return f"{field}.kind: " + (unknown_name("source", str(given), SOURCES) if given else "is missing")
+    if error["type"] == "missing":
+        return f"{field}: is missing"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{field}: {message}; given is {error['input']!r}" if field else message
+
+
+def _without_tag(location: tuple[int | str, ...]) -> list[int | str]:
+    """Return where a fault is; pydantic puts the source's kind between its number and its field."""
+    parts = list(location)
+    if parts[:1] == ["sources"] and len(parts) > 2 and parts[2] in SOURCES:
+        del parts[2]
+    return parts
+
+
+def _nearest(location: tuple[int | str, ...]) -> str:
+    """Return the hint for a field that nothing knows."""
+    model: Any = Plan
+    if location[:1] == ("sources",):
+        model = SOURCES[str(location[2])]
+    for part in location[:-1]:
+        if isinstance(part, str) and part in getattr(model, "model_fields", {}):
+            model = model.model_fields[part].annotation
+    known = list(getattr(model, "model_fields", Plan.model_fields))
+    near = get_close_matches(str(location[-1]), known, n=1)
+    return (f" Did you mean {near[0]!r}?" if near else "") + f" Known: {', '.join(known)}"

@@ -1,0 +1,312 @@
+"""Candidates of all sources, filtered as the plan says, and the choice among them; DuckDB keeps to its memory."""
+# ruff: noqa: S608 - what is put into SQL is quoted by `sql_text` or is a name or number of ours
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from biovita.collect.names import NameChoice, choose_names
+from biovita.collect.plan import Plan
+from biovita.sources.base import NAME_COLUMNS, RECORDS, SourceViews, identifier, sql_text
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["MEMORY", "Selection", "select"]
+
+MEMORY = "1200MB"  # of DuckDB; with Python and what DuckDB does not count, planning stays under 2 GB
+# Estimates where a source states no size: JPEG at 0.25 bytes a pixel, photographs of 1024 x 768, MP3 at 128 kbit/s,
+# recordings of a minute.
+_BYTES = """coalesce(bytes, case when modality = 'image'
+    then (coalesce(width, 1024)::bigint * coalesce(height, 768) * 0.25)::bigint
+    else (coalesce(duration_s, 60) * 16000)::bigint end)"""
+# Names at these ranks, or at none that is stated, can stand for a species.
+_SPECIES_RANKS = (
+    *("species", "subspecies", "variety", "form", "forma", "infraspecific_name", "infraspecificname", "race"),
+    *("hybrid", "infrahybrid", "unranked"),
+)
+_POOL = 20  # candidates a chosen item that variety is looked for among, and not fewer than
+_POOL_LEAST = 2000
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the plan gives, before anything is fetched."""
+
+    plan: Plan
+    names: NameChoice
+    connection: duckdb.DuckDBPyConnection
+    views: tuple[SourceViews, ...]
+    labels: tuple[str, ...]
+
+    def summary(self) -> list[dict[str, Any]]:
+        """Return one row for each class, source and modality: species, items and bytes."""
+        return self._rows(
+            """select coalesce(t.class, 'unknown') as "class", l.label as source, modality,
+            count(distinct c.taxon) as species, count(*) as items, sum(c.bytes)::bigint as bytes
+            from chosen c join plan_taxa t on t.taxon = c.taxon join labels l on l.source = c.source
+            group by all order by all"""
+        )
+
+    def left_out(self) -> list[dict[str, Any]]:
+        """Return how many rows of each source were left out for each reason."""
+        rejected = " union all ".join(
+            f"select {number} as source, reason, count(*) as rows from {views.unread} group by reason"
+            for number, views in enumerate(self.views)
+        )
+        return self._rows(
+            f"""select l.label as source, reason, sum(rows)::bigint as rows from (
+                select source, reason, count(*) as rows from candidates where reason is not null group by all
+                union all select c.source, case when {_over_limit("c", self.plan)} then 'over-limit'
+                    else 'over-budget' end, count(*)
+                from ranked c anti join chosen d using (source, modality, source_id) group by all
+                union all select source, 'over-limit', count(*) from candidates c
+                    anti join ranked d using (source, modality, source_id) where c.reason is null group by all
+                union all {rejected}) join labels l using (source) group by all order by all"""
+        )
+
+    def records(self) -> Iterator[pa.RecordBatch]:
+        """Yield the chosen records in the `RECORDS` schema with ``taxon_id``, ordered by source, modality and id."""
+        schema = pa.schema([*RECORDS, pa.field("taxon_id", pa.string(), nullable=False)])
+        for number, views in enumerate(self.views):
+            query = f"""select r.*, t.taxon_id from {views.records} r
+                join chosen c on c.source = {number} and c.modality = r.modality and c.source_id = r.source_id
+                join plan_taxa t on t.taxon = c.taxon order by r.modality, r.source_id"""
+            for batch in self.connection.sql(query).to_arrow_reader(10_000):
+                yield pa.RecordBatch.from_arrays(
+                    [batch.column(field.name).cast(field.type) for field in schema], schema=schema
+                )
+
+    def rejected(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows that the sources rejected, in the schema of ``rejected.parquet``."""
+        from biovita.dataset.schema import REJECTED
+
+        for views in self.views:
+            query = f"from {views.rejected} order by file, row, path, reason"
+            for batch in self.connection.sql(query).to_arrow_reader(10_000):
+                yield pa.RecordBatch.from_arrays(
+                    [batch.column(field.name).cast(field.type) for field in REJECTED], schema=REJECTED
+                )
+
+    def _rows(self, query: str) -> list[dict[str, Any]]:
+        return list(self.connection.sql(query).to_arrow_table().to_pylist())
+
+
+@contextmanager
+def select(plan: Plan, *, memory: str = MEMORY, threads: int | None = None) -> Iterator[Selection]:
+    """Read the sources and choose; the selection can be asked while the block lasts.
+
+    Parameters
+    ----------
+    memory
+        That DuckDB may use; what is more goes to a temporary directory.
+    """
+    import duckdb
+
+    with tempfile.TemporaryDirectory(prefix="biovita-plan-") as folder:
+        scratch = Path(folder)
+        with duckdb.connect(str(scratch / "plan.duckdb")) as connection:
+            connection.execute(
+                f"set memory_limit = {sql_text(memory)}; set temp_directory = {sql_text(scratch / 'spill')}; "
+                "set enable_progress_bar = false"
+            )
+            if threads is not None:
+                connection.execute(f"set threads = {threads}")
+            views = tuple(source.views(connection, scratch) for source in plan.sources)
+            names = choose_names([_names(connection, each, plan) for each in views], plan.taxa)
+            labels = tuple(source.label for source in plan.sources)
+            _register(connection, names, labels)
+            _gather(connection, plan, views)
+            _choose(connection, plan)
+            yield Selection(plan, names, connection, views, labels)
+
+
+def _names(connection: duckdb.DuckDBPyConnection, views: SourceViews, plan: Plan) -> pa.Table:
+    """Return the names that can be wanted: of species, and of the clades where a class is given."""
+    columns = ", ".join(identifier(column) for column in NAME_COLUMNS)
+    where = f"(rank is null or lower(rank) in {_SPECIES_RANKS})"
+    if plan.taxa.clades and not plan.taxa.species and plan.taxa.checklist is None:
+        clades = ", ".join(sql_text(name.lower()) for name in plan.taxa.clades)
+        ranks = ("kingdom", "phylum", "class", "order", "family", "genus")
+        within = " or ".join(f"lower({identifier(rank)}) in ({clades})" for rank in ranks)
+        where += f' and ("class" is null or {within})'
+    return connection.sql(
+        f"select name_key, {columns} from {views.names} where {where} order by name, name_key"
+    ).to_arrow_table()
+
+
+def _register(connection: duckdb.DuckDBPyConnection, names: NameChoice, labels: tuple[str, ...]) -> None:
+    """Make tables of the taxa, of what each name stands for, and of the sources."""
+    keys = [*names.meaning, *names.refused]
+    wanted = pa.table(  # noqa: F841 - DuckDB finds it by its name
+        {
+            "source": pa.array([source for source, _ in keys], pa.int8()),
+            "name_key": pa.array([key for _, key in keys], pa.int64()),
+            "taxon": pa.array([*names.meaning.values(), *[None] * len(names.refused)], pa.int32()),
+            "reason": pa.array([*[None] * len(names.meaning), *names.refused.values()], pa.string()),
+        }
+    )
+    taxa = pa.table(  # noqa: F841 - DuckDB finds it by its name
+        {
+            "taxon": pa.array(range(len(names.taxa)), pa.int32()),
+            "taxon_id": pa.array([taxon.id for taxon in names.taxa], pa.string()),
+            "class": pa.array([taxon.class_ for taxon in names.taxa], pa.string()),
+        }
+    )
+    sources = pa.table({"source": pa.array(range(len(labels)), pa.int8()), "label": list(labels)})  # noqa: F841 - see above
+    connection.execute("create table wanted as from wanted")
+    connection.execute("create table plan_taxa as from taxa")
+    connection.execute("create table labels as from sources")
+
+
+def _gather(connection: duckdb.DuckDBPyConnection, plan: Plan, views: tuple[SourceViews, ...]) -> None:
+    """Read each source once: what the choice needs of a candidate, or why a record is none."""
+    connection.execute(
+        """create table candidates (source tinyint, reason varchar, modality varchar, source_id varchar, taxon integer,
+        draw ubigint, item_group ubigint, observer ubigint, place integer, season tinyint, bytes bigint)"""
+    )
+    for number, (source, each) in enumerate(zip(plan.sources, views, strict=True)):
+        seed = sql_text(f"{plan.seed}:{source.label}:")
+        connection.execute(
+            f"""insert into candidates
+            select {number}, reason, case when reason is null then modality end,
+                case when reason is null then source_id end, case when reason is null then taxon end,
+                case when reason is null then md5_number_lower({seed} || modality || source_id) end,
+                case when reason is null then hash("group") end, case when reason is null then hash(observer) end,
+                case when reason is null then coalesce((floor(latitude) + 90) * 360 + floor(longitude) + 180, -1) end,
+                case when reason is null then coalesce(try_cast(substr(recorded_at, 6, 2) as tinyint) // 3 % 4, -1) end,
+                case when reason is null then {_BYTES} end
+            from (select r.*, w.taxon, {_reason(plan, source.kind)} as reason from {each.records} r
+                left join (select * from wanted where source = {number}) w on w.name_key = r.name_key)"""
+        )
+    if len({source.label for source in plan.sources}) < len(plan.sources):
+        connection.execute(
+            """update candidates set reason = 'twice' where rowid in (
+            select rowid from (select c.rowid, row_number() over
+                (partition by l.label, modality, source_id order by c.source, c.rowid) as number
+                from candidates c join labels l using (source) where reason is null) where number > 1)"""
+        )
+
+
+def _reason(plan: Plan, kind: str) -> str:
+    """Return the expression that says why a record is no candidate; null where it is one."""
+    cases = [
+        ("r.problem is not null", "problem"),
+        (f"r.modality not in {_in(plan.modalities)}", "other-modality"),
+        ("w.taxon is null", "taxon"),
+        (f"not ({_allowed(plan.licenses)})", "license"),
+    ]
+    if grades := plan.quality.of(kind):
+        cases.append((f"coalesce(r.quality, '') not in {_in(grades)}", "quality"))
+    first, last = plan.dates.first, plan.dates.last
+    if first is not None or last is not None:
+        cases.append((f"coalesce({_outside(first, last)}, true)", "date"))
+    if plan.places.boxes or plan.places.countries:
+        cases.append((f"not coalesce({_places(plan)}, false)", "place"))
+    if limited := [modality for modality in ("audio", "image") if plan.limits.of(modality) == 0]:
+        cases.append((f"r.modality in {_in(limited)}", "other-modality"))
+    said = {"problem": "r.problem", "taxon": "coalesce(w.reason, 'other-taxon')"}
+    lines = " ".join(f"when {condition} then {said.get(reason, sql_text(reason))}" for condition, reason in cases)
+    return f"case {lines} end"
+
+
+def _outside(first: date | None, last: date | None) -> str:
+    """Return the condition that a date is not within; one known to the month or year has to be within with all days."""
+    earliest = "left(r.recorded_at || substr('0000-01-01', length(r.recorded_at) + 1), 10)"
+    latest = "left(r.recorded_at || substr('0000-12-31', length(r.recorded_at) + 1), 10)"
+    conditions = []
+    if first is not None:
+        conditions.append(f"{earliest} < {sql_text(first.isoformat())}")
+    if last is not None:
+        ends_month = (last + timedelta(days=1)).day == 1
+        conditions.append(f"{latest} > {sql_text(f'{last:%Y-%m}-31' if ends_month else last.isoformat())}")
+    return " or ".join(conditions)
+
+
+def _in(values: tuple[str, ...] | list[str]) -> str:
+    return "(" + ", ".join(sql_text(value) for value in values) + ")"
+
+
+def _allowed(licenses: tuple[str, ...]) -> str:
+    """Return the condition that `biovita.sources.licenses.allowed` states."""
+    given = _in(licenses)
+    return f"coalesce(r.license in {given} or regexp_replace(r.license, '-[0-9][.][0-9]$', '') in {given}, false)"
+
+
+def _places(plan: Plan) -> str:
+    conditions = []
+    for south, west, north, east in plan.places.boxes:
+        if west <= east:
+            across = f"r.longitude between {west} and {east}"
+        else:
+            across = f"(r.longitude >= {west} or r.longitude <= {east})"
+        conditions.append(f"(r.latitude between {south} and {north} and {across})")
+    if plan.places.countries:
+        countries = _in([country.lower() for country in plan.places.countries])
+        conditions.append(f"coalesce(lower(r.country) in {countries}, false)")
+    return "(" + " or ".join(conditions) + ")"
+
+
+def _limit(plan: Plan) -> str:
+    """Return the expression of the limit for a modality; a number beyond all where there is none."""
+    beyond = 1 << 40
+    audio, image = (plan.limits.of(modality) for modality in ("audio", "image"))
+    audio, image = (beyond if limit is None else limit for limit in (audio, image))
+    return f"case when modality = 'audio' then {audio} else {image} end"
+
+
+def _over_limit(alias: str, plan: Plan) -> str:
+    return f"{alias}.number > ({_limit(plan)})"
+
+
+def _choose(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+    """Rank each species' candidates for variety, and take as many as limits and budget allow.
+
+    A second item of an observation comes after the first of every other; then a second of an observer, of a place (a
+    degree of latitude and longitude), of a season (a quarter of the year). What is left equal is settled by a number
+    that seed, source and id give. Of species with very many candidates, those with the least numbers are looked at.
+    """
+    limit = _limit(plan)
+    connection.execute(
+        f"""create table pool as select c.* exclude (reason) from candidates c join (
+            select taxon, modality, count(*) as found from candidates where reason is null group by all
+        ) n using (taxon, modality)
+        where c.reason is null
+            and c.draw / {float(1 << 64)} <= greatest({_POOL} * ({limit})::double, {_POOL_LEAST}) / n.found"""
+    )
+    ranks = {"g": "item_group", "o": "g, observer", "p": "g, o, place", "s": "g, o, p, season"}
+    inner = "pool"
+    if plan.limits.audio_per_species is not None or plan.limits.images_per_species is not None:
+        for name, within in ranks.items():
+            inner = (
+                f"(select *, row_number() over (partition by taxon, modality, {within} order by draw, source_id) "
+                f"as {name} from {inner})"
+            )
+        order = "g, o, p, s, draw, source, source_id"
+    else:
+        order = "draw, source, source_id"
+    connection.execute(
+        f"""create table ranked as select source, modality, source_id, taxon, bytes, draw,
+        row_number() over (partition by taxon, modality order by {order}) as number from {inner}"""
+    )
+    budget = plan.budget
+    if budget.items is None and budget.bytes is None:
+        connection.execute(f"create table chosen as select * from ranked where number <= ({limit})")
+        return
+    affordable = [f"place <= {budget.items}"] if budget.items is not None else []
+    affordable += [f"total <= {budget.bytes}"] if budget.bytes is not None else []
+    connection.execute(
+        f"""create table chosen as select * exclude (place, total) from (
+            select *, row_number() over turn as place, sum(bytes) over (turn rows unbounded preceding) as total
+            from ranked where number <= ({limit})
+            window turn as (order by number, draw, source, modality, source_id))
+        where {" and ".join(affordable)}"""
+    )

@@ -1,0 +1,206 @@
+"""The published BioVITA release: ``train/metadata.csv``, ``train/image_urls.csv`` and the benchmark folder.
+
+Known defects of its file names are resolved: within a species the k-th row of the benchmark's audio index is the
+k-th row of its metadata, so a recording that does not lie where the index says is looked for under the name that
+its metadata give, as ``asa_<id>.mp3`` and as ``XC<id>.mp3``, all in the folder that the index names.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from biovita.errors import DatasetError
+from biovita.sources.base import Rejected, StreamedSource
+from biovita.sources.csv_rows import read_table
+from biovita.sources.licenses import normalise_license
+from biovita.sources.values import text, web_address
+from biovita.taxonomy import taxon_id_of
+
+__all__ = ["Release", "locate_benchmark_audio"]
+
+_RANKS = ("class", "order", "family", "genus")
+_URL_COLUMNS = ("url", "image_url", "photo_url", "download_url")
+_NAME_COLUMNS = ("accepted_name", "scientific_name", "species")
+Values = Mapping[str, str]
+
+
+class Release(StreamedSource):
+    """A copy of the release.
+
+    Parameters
+    ----------
+    path
+        The folder that holds ``train`` and ``benchmark``; each of the two may be absent.
+    images
+        Where the training photographs lie, in ``<species, lower case, spaces to underscores>/``; where it is not
+        given, those of ``image_urls.csv`` are to be fetched.
+    part
+        Which of the two is meant.
+    """
+
+    kind: Literal["release"] = "release"
+    path: Path
+    images: Path | None = None
+    part: Literal["train", "benchmark"] = "train"
+
+    @property
+    def label(self) -> str:
+        """What the ``source`` column of its records says."""
+        return "BioVITA release"
+
+    def items(self) -> Iterator[Mapping[str, Any] | Rejected]:
+        """Yield the recordings, then the photographs."""
+        folder = self.path / self.part
+        if not folder.is_dir():
+            raise DatasetError(f"{self.path}: has no folder {self.part}; the release has train and benchmark")
+        if self.part == "train":
+            yield from self._train(folder)
+        else:
+            yield from _benchmark(folder)
+
+    def _train(self, folder: Path) -> Iterator[Mapping[str, Any] | Rejected]:
+        for row in read_table(folder / "metadata.csv", ("file_name", "scientific_name", "download_url")):
+            yield row if isinstance(row, Rejected) else _recording(folder, *row)
+        addresses = folder / "image_urls.csv"
+        if self.images is not None:
+            yield from self._image_folders(folder / "metadata.csv", self.images)
+        elif addresses.is_file():
+            yield from _photographs(addresses)
+
+    def _image_folders(self, metadata: Path, images: Path) -> Iterator[Mapping[str, Any] | Rejected]:
+        seen: set[str] = set()
+        for row in read_table(metadata, ("scientific_name",)):
+            name = None if isinstance(row, Rejected) else _name(row[1])
+            if isinstance(row, Rejected) or name is None or name in seen:
+                continue
+            seen.add(name)
+            folder = images / taxon_id_of(name)
+            for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+                yield {
+                    **_shared(row[1], name, {"file": "metadata.csv", "row": row[0]}),
+                    "modality": "image",
+                    "source_id": f"{folder.name}/{file.name}",
+                    "path": str(file.resolve()),
+                }
+
+
+def _name(values: Values) -> str | None:
+    return next((name for column in _NAME_COLUMNS if (name := text(values.get(column)))), None)
+
+
+def _shared(values: Values, name: str, place: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "vernacular": text(values.get("com")) or text(values.get("common_name")),
+        "rank": "species",
+        **{rank: text(values.get(rank)) for rank in _RANKS},
+        "license": normalise_license(text(values.get("license"))),
+        "license_given": text(values.get("license")),
+        "attribution": text(values.get("attribution")) or text(values.get("source")),
+        **place,
+    }
+
+
+def _recording(folder: Path, line: int, values: Values) -> Mapping[str, Any] | Rejected:
+    name, file = _name(values), text(values["file_name"])
+    place = {"file": "metadata.csv", "row": line}
+    if name is None or file is None:
+        missing = "scientific_name" if name is None else "file_name"
+        return Rejected("audio", "metadata.csv", line, "no-name", f"{missing} is empty", name, file)
+    at_hand = _inside(folder, file)
+    address = web_address(values["download_url"])
+    if at_hand is None and address is None:
+        return Rejected("audio", "metadata.csv", line, "no-address", "no file and no download_url", name, file)
+    source, number = text(values.get("source")), text(values.get("recording_id"))
+    return {
+        **_shared(values, name, place),
+        "modality": "audio",
+        "source_id": file,
+        "group": f"{source}:{number}" if number else file,
+        "url": address,
+        "path": None if at_hand is None else str(at_hand),
+    }
+
+
+def _photographs(table: Path) -> Iterator[Mapping[str, Any] | Rejected]:
+    for row in read_table(table, ()):
+        if isinstance(row, Rejected):
+            yield row
+            continue
+        line, values = row
+        name = _name(values)
+        address = next((found for column in _URL_COLUMNS if (found := web_address(values.get(column)))), None)
+        if name is None or address is None:
+            reason = "no-name" if name is None else "no-address"
+            detail = f"needs one of {', '.join(_NAME_COLUMNS)} and one of {', '.join(_URL_COLUMNS)}"
+            yield Rejected("image", table.name, line, reason, detail, name, address)
+            continue
+        place = {"file": table.name, "row": line, "source_id": address, "url": address, "modality": "image"}
+        yield _shared(values, name, place)
+
+
+def _benchmark(folder: Path) -> Iterator[Mapping[str, Any] | Rejected]:
+    audio = folder / "audio_index.csv"
+    located = locate_benchmark_audio(folder) if audio.is_file() else {}
+    for modality in ("audio", "image"):
+        table = folder / f"{modality}_index.csv"
+        if not table.is_file():
+            continue
+        for row in read_table(table, ("id", "file_path", "species")):
+            if isinstance(row, Rejected):
+                yield row
+                continue
+            line, values = row
+            name = text(values["species"])
+            file = located.get(values["id"]) if modality == "audio" else _inside(folder, values["file_path"])
+            if name is None or file is None:
+                why = ("no-name", "species is empty") if name is None else ("missing", "the file is not there")
+                yield Rejected(modality, table.name, line, *why, name, values["file_path"])
+                continue
+            place = {"file": table.name, "row": line, "source_id": values["id"], "path": str(file)}
+            yield {**_shared(values, name, place), "modality": modality}
+
+
+def locate_benchmark_audio(folder: Path) -> dict[str, Path]:
+    """Return the file of each row of ``audio_index.csv`` by its id; rows without one are left out."""
+    metadata: dict[str, list[Values]] = defaultdict(list)
+    if (folder / "metadata.csv").is_file():
+        for row in read_table(folder / "metadata.csv", ("file_name", "scientific_name")):
+            if not isinstance(row, Rejected):
+                metadata[text(row[1]["scientific_name"]) or ""].append(row[1])
+    counts: dict[str, int] = defaultdict(int)
+    located = {}
+    for row in read_table(folder / "audio_index.csv", ("id", "file_path", "species")):
+        if isinstance(row, Rejected):
+            continue
+        values = row[1]
+        species = text(values["species"]) or ""
+        number, counts[species] = counts[species], counts[species] + 1
+        described = metadata[species][number] if number < len(metadata[species]) else {}
+        for name in _possible_names(values["file_path"], described):
+            if (file := _inside(folder, name)) is not None:
+                located[values["id"]] = file
+                break
+    return located
+
+
+def _possible_names(indexed: str, described: Values) -> Iterator[str]:
+    yield indexed
+    beside = PurePosixPath(indexed).parent
+    if file := described.get("file_name"):
+        yield file
+        yield str(beside / PurePosixPath(file).name)
+    if number := described.get("recording_id"):
+        for stem in (f"asa_{number}", number, f"XC{number}"):
+            yield str(beside / f"{stem}.mp3")
+
+
+def _inside(folder: Path, name: str) -> Path | None:
+    """Return a file of the folder; None where it is not there or would lie outside."""
+    if "\x00" in name:
+        return None
+    file = (folder / name).resolve()
+    return file if file.is_relative_to(folder.resolve()) and file.is_file() else None

@@ -1,0 +1,218 @@
+"""CLAP's audio tower (Wu et al. 2023, arXiv:2211.06687; HTS-AT), run with transformers, with or without an adapter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from biovita.errors import ModelError
+from biovita.towers.audio import AudioInput
+from biovita.towers.base import AudioItem, TowerInfo
+from biovita.towers.device import Device, batch_size_for
+from biovita.towers.mel import MelConfig, MelSpectrogram
+from biovita.towers.state import load_strictly, read_state
+from biovita.towers.transfer import encode_in_batches
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+    from transformers import ClapModel
+
+__all__ = ["BUFFERS", "WEIGHT_FILES", "ClapAudio", "clap_network", "read_clap", "read_clap_input"]
+
+WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")  # in the order they are looked for
+# Counters without weights, which some versions of transformers store and others do not.
+BUFFERS = ("text_model.embeddings.position_ids", "text_model.embeddings.token_type_ids")
+_CLIP_BYTES = 80 << 20  # of one clip in float32 at the first, widest stage: attention and its intermediate layer
+_ON_CPU = 8
+_CHANNELS_IF_FUSED = 4
+
+
+class ClapAudio:
+    """CLAP's audio vectors, of length 1, and after an adapter whatever it makes of them.
+
+    A fused checkpoint reads every window as its authors' code reads a recording of up to 10 s.
+
+    Parameters
+    ----------
+    network
+        Its audio parts are moved to the device; what it has for text stays where it is.
+    listen
+        How a recording becomes windows. Where there are several, their vectors are averaged.
+    adapter
+        ``(dim, projection_dim)``, a linear map without a bias; None leaves CLAP's own vectors.
+    """
+
+    def __init__(
+        self,
+        info: TowerInfo,
+        network: ClapModel,
+        device: Device,
+        *,
+        listen: AudioInput,
+        mel: MelConfig | None = None,
+        adapter: torch.Tensor | None = None,
+    ) -> None:
+
+        self.network = network.eval()
+        self.device = device
+        self.loader = listen
+        self.fused = bool(network.config.audio_config.enable_fusion)
+        self.mel = MelSpectrogram(mel or MelConfig(scale="htk" if self.fused else "slaney")).to(device.name)
+        for part in (network.audio_model, network.audio_projection):
+            part.to(device.name)
+        self.adapter: nn.Linear | None = None
+        self.dim = int(network.config.projection_dim)
+        if adapter is not None:
+            self.adapter = _linear(adapter, self.dim).to(device.name)
+            self.dim = int(adapter.shape[0])
+        self.info = replace(info, dim=self.dim, preprocessing=listen.describe())
+        self.batch_size = batch_size_for(device, _CLIP_BYTES, on_cpu=_ON_CPU)
+
+    def listening(self, **changes: Any) -> Self:
+        """Return the tower with another way to cut recordings: fields of `AudioInput`. The weights are shared.
+
+        Examples
+        --------
+        >>> tower.listening(window="all", overlap=0.5)     # doctest: +SKIP
+        """
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other.loader = replace(self.loader, **changes)
+        other.info = replace(self.info, preprocessing=other.loader.describe())
+        return other
+
+    def load(self, item: AudioItem) -> np.ndarray:
+        """Return the windows of a recording, ``(windows, samples)``, float32."""
+        return self.loader(item)
+
+    def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
+        """Return one vector a recording, ``(len(batch), dim)``: the mean over its windows."""
+        if not batch:
+            return np.empty((0, self.dim), np.float32)
+        vectors = self.encode_windows([window for windows in batch for window in windows])
+        ends = np.cumsum([len(windows) for windows in batch])
+        return np.stack([part.mean(axis=0) for part in np.split(vectors, ends[:-1])])
+
+    def encode_windows(self, windows: Sequence[np.ndarray]) -> np.ndarray:
+        """Return one vector a window, ``(len(windows), dim)``, of windows of ``(samples,)``."""
+        return encode_in_batches(windows, self.batch_size, self.dim, self.device, self.forward)
+
+    def forward(self, waveforms: torch.Tensor) -> torch.Tensor:
+        """Return ``(batch, dim)`` of ``(batch, samples)``, both on the device."""
+        return self.forward_mel(self.mel(waveforms))
+
+    def forward_mel(self, mel: torch.Tensor) -> torch.Tensor:
+        """Return ``(batch, dim)`` of mel spectrograms, ``(batch, 1, frames, bands)``."""
+        options = {}
+        if self.fused:
+            mel = mel.expand(-1, _CHANNELS_IF_FUSED, -1, -1)
+            options["is_longer"] = mel.new_zeros((len(mel), 1), dtype=bool)
+        vectors = pooled(self.network.get_audio_features(input_features=mel, **options))
+        return vectors if self.adapter is None else self.adapter(vectors)
+
+
+def pooled(features: Any) -> torch.Tensor:
+    """Return the vectors in what ``ClapModel.get_audio_features`` returns: an object from transformers 5 on."""
+    return getattr(features, "pooler_output", features)
+
+
+def _linear(weight: torch.Tensor, inputs: int) -> nn.Linear:
+    import torch
+
+    if weight.ndim != 2 or weight.shape[1] != inputs:
+        raise ModelError(f"the audio adapter has the shape {tuple(weight.shape)}; wanted (dim, {inputs})")
+    linear = torch.nn.Linear(inputs, weight.shape[0], bias=False)
+    with torch.no_grad():
+        linear.weight.copy_(weight)
+    return linear.requires_grad_(requires_grad=False)
+
+
+def clap_network(state: dict[str, torch.Tensor], where: str, config: dict[str, Any] | None = None) -> ClapModel:
+    """Return a `ClapModel` with these weights.
+
+    Parameters
+    ----------
+    state
+        The whole state dict of a `ClapModel`.
+    where
+        Names the source in an error.
+    config
+        That of the checkpoint. None is the published architecture, fused where the weights are.
+
+    Raises
+    ------
+    ModelError
+        Where the weights do not fit the architecture.
+    """
+    from transformers import ClapConfig, ClapModel
+
+    if config is None:
+        fused = any(".patch_embed.mel_conv2d." in name for name in state)
+        config = {"audio_config": {"enable_fusion": fused}}
+    network = ClapModel(ClapConfig.from_dict(config))
+    load_strictly(network, state, where, ignore=BUFFERS)
+    return network.eval().requires_grad_(requires_grad=False)
+
+
+def read_clap(directory: Path) -> ClapModel:
+    """Return the `ClapModel` of a directory that transformers wrote: ``config.json`` and the weights.
+
+    Raises
+    ------
+    ModelError
+        Where a file is missing, cannot be read or does not fit.
+    """
+    config = _json(directory / "config.json")
+    if config.get("model_type") != "clap":
+        raise ModelError(f"{directory / 'config.json'} is of a {config.get('model_type')!r} model; wanted 'clap'")
+    file = next((directory / name for name in WEIGHT_FILES if (directory / name).is_file()), None)
+    if file is None:
+        raise ModelError(f"{directory} has no weights: {' or '.join(WEIGHT_FILES)}")
+    return clap_network(read_state(file), str(file), config)
+
+
+def read_clap_input(directory: Path) -> tuple[AudioInput, MelConfig]:
+    """Return how a directory's ``preprocessor_config.json`` cuts and transforms recordings.
+
+    Without that file it is as the unfused CLAP: 10 s from the start at 48 kHz, shorter ones repeated.
+    """
+    file = directory / "preprocessor_config.json"
+    stated = _json(file) if file.is_file() else {}
+    padding = stated.get("padding", "repeatpad")
+    if padding not in {"pad", "repeatpad"}:
+        raise ModelError(f"{file}: padding is {padding!r}; accepted are 'pad' and 'repeatpad'")
+    rate = int(stated.get("sampling_rate", 48_000))
+    listen = AudioInput(
+        sample_rate=rate,
+        seconds=float(stated.get("max_length_s", 10)),
+        window="start",
+        padding="repeat" if padding == "repeatpad" else "zeros",
+    )
+    mel = MelConfig(
+        sample_rate=rate,
+        window=int(stated.get("fft_window_size", 1024)),
+        hop=int(stated.get("hop_length", 480)),
+        bands=int(stated.get("feature_size", 64)),
+        low_hz=float(stated.get("frequency_min", 50)),
+        high_hz=float(stated.get("frequency_max", 14_000)),
+        scale="htk" if stated.get("truncation", "rand_trunc") == "fusion" else "slaney",
+    )
+    return listen, mel
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(f"{file} does not exist") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{file} is no JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{file} holds no JSON object")
+    return content

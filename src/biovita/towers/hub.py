@@ -1,0 +1,85 @@
+"""Files of a model hub: fetched at a pinned revision, or found in the local copy without asking the network."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from biovita.errors import ModelError
+
+__all__ = ["OFFLINE_VARIABLE", "go_offline", "hub_file", "is_offline"]
+
+OFFLINE_VARIABLE = "HF_HUB_OFFLINE"  # the hub's own; biovita --offline sets it
+_TRUE = {"1", "ON", "YES", "TRUE"}  # as the hub's library reads it
+
+
+def is_offline() -> bool:
+    """Return whether the network is not to be tried."""
+    variables = (OFFLINE_VARIABLE, "TRANSFORMERS_OFFLINE")
+    return any(os.environ.get(name, "").upper() in _TRUE for name in variables)
+
+
+def go_offline() -> None:
+    """Keep this process, and those it starts, from trying the network for a model."""
+    os.environ[OFFLINE_VARIABLE] = "1"
+
+
+def hub_file(
+    repository: str, file: str, revision: str | None, *, how: str = "", optional: bool = False
+) -> Path | None:
+    """Return where a file of a hub repository lies on this machine; it is fetched where it is not there yet.
+
+    A file that is there at a pinned revision costs no request. Offline, only the local copy is looked at.
+
+    Parameters
+    ----------
+    revision
+        A commit; None is the newest, for repositories that a user names.
+    how
+        What the error tells a user to do to get it.
+    optional
+        Return None where the repository has no such file.
+
+    Raises
+    ------
+    ModelError
+        Where it is neither here nor to be had.
+    """
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        GatedRepoError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    offline = is_offline()
+    at = f"{repository}@{revision[:12]}" if revision else repository
+    try:
+        return Path(hf_hub_download(repository, file, revision=revision, local_files_only=offline))
+    except LocalEntryNotFoundError as error:
+        if optional and offline:
+            return None
+        reason = (
+            f"it is not on this machine and {OFFLINE_VARIABLE} or --offline forbids the network"
+            if offline
+            else "it is not on this machine and the hub cannot be reached"
+        )
+        raise ModelError(f"{file} of {at} is missing: {reason}. {how}".strip()) from error
+    except GatedRepoError as error:
+        raise ModelError(
+            f"{at} asks for its terms to be accepted: do so on the hub, then run: hf auth login"
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ModelError(f"the hub has no repository {repository}, or it is private") from error
+    except RevisionNotFoundError as error:
+        raise ModelError(f"{repository} has no revision {revision}") from error
+    except EntryNotFoundError as error:
+        if optional:
+            return None
+        raise ModelError(f"{at} has no file {file}") from error
+    except (HfHubHTTPError, OSError) as error:
+        reason = str(error).split("\n", maxsplit=1)[0]
+        raise ModelError(f"{file} of {at} cannot be fetched: {reason}. {how}".strip()) from error

@@ -1,0 +1,146 @@
+"""Weights of others, read so that nothing in them can run, and loaded whole or not at all."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from biovita.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+__all__ = ["check_fit", "load_strictly", "read_checkpoint", "read_state", "without_wrappers"]
+
+_SHOWN = 5
+
+
+def read_checkpoint(path: str | Path) -> Any:
+    """Return what a ``.safetensors`` file or a torch checkpoint holds, on the CPU.
+
+    Torch checkpoints are read with ``weights_only``: tensors and plain containers, nothing that runs code.
+
+    Raises
+    ------
+    ModelError
+        Where the file is missing, cut short, no checkpoint, or holds anything else than those.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"{path} does not exist")
+    if path.stat().st_size == 0:
+        raise ModelError(f"{path} is empty")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        # Mapped into memory: a checkpoint of gigabytes is not held twice. The format before torch 1.6 cannot be.
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError as error:
+        reason = str(error).split("\n", maxsplit=1)[0]
+        raise ModelError(
+            f"{path} is refused: it is not made of tensors alone, and what else it holds was not run ({reason}). "
+            "Ask whoever made it for safetensors, or for a checkpoint of a plain state dict"
+        ) from error
+    except SafetensorError as error:
+        raise ModelError(f"{path} is cut short or is no safetensors file: {error}") from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        reason = str(error).split("\n", maxsplit=1)[0]
+        raise ModelError(f"{path} is cut short or is no checkpoint: {reason}") from error
+
+
+def read_state(path: str | Path) -> dict[str, torch.Tensor]:
+    """Return the flat state dict of a file: what lies under ``state_dict``, where there is one, without wrappers.
+
+    Raises
+    ------
+    ModelError
+        As `read_checkpoint`, and where the file holds no flat mapping from names to tensors.
+    """
+    content = read_checkpoint(path)
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    return without_wrappers(tensors_of(content, str(path)))
+
+
+def tensors_of(content: Any, where: str) -> dict[str, torch.Tensor]:
+    """Return a mapping of names to tensors as a dict.
+
+    Raises
+    ------
+    ModelError
+        Where it is anything else.
+    """
+    import torch
+
+    if not isinstance(content, Mapping) or not content:
+        raise ModelError(f"{where} holds no state dict but {type(content).__name__}")
+    odd = [str(name) for name, value in content.items() if not isinstance(value, torch.Tensor)]
+    if odd:
+        raise ModelError(f"{where} is no state dict: {_some(odd)} are not tensors")
+    return {str(name): value for name, value in content.items()}
+
+
+def without_wrappers(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return a state dict without the ``module.`` that parallel training leaves in its names."""
+    return {".".join(part for part in name.split(".") if part != "module"): value for name, value in state.items()}
+
+
+def load_strictly(
+    module: nn.Module, state: Mapping[str, torch.Tensor], where: str, *, ignore: Iterable[str] = ()
+) -> None:
+    """Load a state dict that fits a module exactly.
+
+    Parameters
+    ----------
+    where
+        Names the source in the error.
+    ignore
+        Names that the state may have, or lack, though the module does not, or does: buffers without weights that
+        came and went with versions of a library.
+
+    Raises
+    ------
+    ModelError
+        Naming what is missing, unexpected and of another shape. The module is as it was.
+    """
+    own = module.state_dict()
+    ignored = set(ignore)
+    check_fit({name: value for name, value in own.items() if name not in ignored}, state, where, ignore=ignored)
+    module.load_state_dict({name: value for name, value in state.items() if name in own}, strict=not ignored)
+
+
+def check_fit(
+    wanted: Mapping[str, torch.Tensor],
+    state: Mapping[str, torch.Tensor],
+    where: str,
+    *,
+    ignore: Iterable[str] = (),
+) -> None:
+    """Raise a `ModelError` where the names and shapes of ``state`` are not those of ``wanted``."""
+    missing = [name for name in wanted if name not in state]
+    unexpected = [name for name in state if name not in wanted and name not in set(ignore)]
+    shapes = [
+        f"{name} {tuple(state[name].shape)} for {tuple(value.shape)}"
+        for name, value in wanted.items()
+        if name in state and state[name].shape != value.shape
+    ]
+    problems = [
+        f"{len(names)} {kind}: {_some(names)}"
+        for kind, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", shapes))
+        if names
+    ]
+    if problems:
+        raise ModelError(f"{where} does not fit this architecture. Weights {'; '.join(problems)}")
+
+
+def _some(names: list[str]) -> str:
+    rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + rest

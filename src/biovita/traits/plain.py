@@ -1,0 +1,92 @@
+"""A plain CSV of traits: what a curator knows of taxa that no published table has, or has wrong."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from biovita.errors import DatasetError, unknown_name
+from biovita.taxonomy.names import GIVEN
+from biovita.traits.tables import TABLES, Record
+from biovita.traits.vocabulary import LABELS
+
+__all__ = ["PLAIN", "Entry", "read_plain"]
+
+PLAIN = "csv"
+_NEEDED = ("name", "label", "value")
+_OPTIONAL = ("source", *GIVEN)
+_VALUES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row: what a source says of one label of a taxon."""
+
+    record: Record
+    label: str
+    value: bool
+    source: str
+
+
+def read_plain(path: Path) -> list[Entry]:
+    """Return the rows of a plain CSV of traits.
+
+    Columns: ``name``, ``label`` (an id of the vocabulary), ``value`` (true or false, yes or no, 1 or 0); and, where
+    they help, ``source`` (otherwise the file's name without its ending), ``kingdom``, ``class``, ``order``, ``family``.
+
+    Raises
+    ------
+    DatasetError
+        With every fault of the file: row, field, and what is accepted.
+    """
+    if not path.is_file():
+        raise DatasetError(f"{path} does not exist: a CSV of traits was expected")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path} is not UTF-8: {error}") from error
+    reader = csv.DictReader(text.splitlines(keepends=True))
+    header = list(reader.fieldnames or [])
+    lacking = [column for column in _NEEDED if column not in header]
+    odd = [column for column in header if column not in (*_NEEDED, *_OPTIONAL)]
+    if lacking or odd:
+        raise DatasetError(
+            f"{path}, row 1: "
+            + "; ".join(
+                [
+                    *([f"lacks the column(s) {', '.join(lacking)}"] if lacking else []),
+                    *([f"unknown column(s) {', '.join(odd)}"] if odd else []),
+                ]
+            )
+            + f"; accepted: {', '.join((*_NEEDED, *_OPTIONAL))}"
+        )
+    entries, faults = [], []
+    for row in reader:
+        cells = {key: (value or "").strip() or None for key, value in row.items() if key}
+        if not any(cells.values()):
+            continue
+        fault = _fault(cells)
+        if fault:
+            faults.append(f"row {reader.line_num}: {fault}")
+            continue
+        name, label, value = (cells[column] or "" for column in _NEEDED)
+        lineage = {rank: cells.get(rank) for rank in GIVEN}
+        record = Record(reader.line_num, name, lineage, cells)
+        entries.append(Entry(record, label, _VALUES[value.lower()], cells.get("source") or path.stem))
+    if faults:
+        more = f"\n  and {len(faults) - 20} more" if len(faults) > 20 else ""
+        raise DatasetError(f"{path} cannot be used:\n  " + "\n  ".join(faults[:20]) + more)
+    return entries
+
+
+def _fault(cells: dict[str, str | None]) -> str | None:
+    if not cells["name"]:
+        return "name: empty"
+    if cells["label"] not in LABELS:
+        return f"label: {unknown_name('trait label', cells['label'] or '', LABELS)}"
+    if (cells["value"] or "").lower() not in _VALUES:
+        return f"value: {cells['value']!r}; accepted: {', '.join(_VALUES)}"
+    if cells.get("source") in TABLES:
+        return f"source: {cells['source']!r} is the name of a published table; give another"
+    return None

@@ -1,0 +1,292 @@
+"""What a trait table says of the labels: its columns and thresholds, described in ``tables/<id>.toml``."""
+
+from __future__ import annotations
+
+import csv
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from biovita.errors import DatasetError, unknown_name
+from biovita.traits.vocabulary import label
+
+__all__ = ["TABLES", "Record", "TraitTable", "read_records", "trait_table"]
+
+TABLES: tuple[str, ...] = tuple(
+    sorted(
+        file.name.removesuffix(".toml")
+        for file in (files("biovita.traits") / "tables").iterdir()
+        if file.name.endswith(".toml")
+    )
+)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Bounds(_Strict):
+    """A number's limits: ``min`` and ``max`` count as within, ``above`` and ``below`` do not."""
+
+    min: float | None = None
+    max: float | None = None
+    above: float | None = None
+    below: float | None = None
+
+    def holds(self, number: float) -> bool:
+        """Return whether a number lies within."""
+        return (
+            (self.min is None or number >= self.min)
+            and (self.max is None or number <= self.max)
+            and (self.above is None or number > self.above)
+            and (self.below is None or number < self.below)
+        )
+
+
+class Other(_Strict):
+    """Any value but these."""
+
+    but: tuple[str, ...] | str = Field(alias="not")
+
+
+class Missing(_Strict):
+    """No value."""
+
+    missing: Literal[True]
+
+
+Condition = tuple[float, ...] | tuple[str, ...] | str | Bounds | Other | Missing
+Alternative = Mapping[str, Condition]  # column, or sum, and what it has to be; all of them together
+
+
+def _known(label_id: str) -> str:
+    return label(label_id).id
+
+
+class Rule(_Strict):
+    """When a row makes a label true or false; where neither, or ``unknown`` holds, it is unknown."""
+
+    label: Annotated[str, AfterValidator(_known)]
+    true: tuple[Alternative, ...] = ()
+    unknown: tuple[Alternative, ...] = ()
+    false: tuple[Alternative, ...] | Literal["otherwise"] = ()
+
+
+class Place(_Strict):
+    """Where a rank of a row's lineage is: in a column, or the same for the whole table."""
+
+    column: str | None = None
+    value: str | None = None
+
+
+class TraitTable(_Strict):
+    """The description of one published trait table.
+
+    Attributes
+    ----------
+    name
+        The column, or columns to be joined by a space, that hold the scientific name.
+    missing
+        What is written where there is no value.
+    sets
+        Lists of values, written ``@name`` in conditions.
+    sums
+        Made columns: the sum of others, missing where one of them is.
+    values
+        Columns that hold only these values; anything else is reported and counts as missing.
+    """
+
+    id: str
+    title: str
+    citation: str
+    license: str
+    encoding: str
+    delimiter: str
+    missing: tuple[str, ...]
+    name: tuple[str, ...]
+    lineage: Mapping[str, Place]
+    sets: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    sums: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    values: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    rule: tuple[Rule, ...]
+
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """The columns that a file has to have."""
+        used = {column for rule in self.rule for way in _ways(rule) for column in way}
+        summed = {column for made in used & set(self.sums) for column in self.sums[made]}
+        placed = {place.column for place in self.lineage.values() if place.column}
+        return frozenset({*self.name, *placed, *(used - set(self.sums)), *summed, *self.values})
+
+    def labels_of(self, row: Mapping[str, str | None]) -> tuple[dict[str, bool], list[str]]:
+        """Return what a row says of each label, and the columns whose value is none that the table should hold.
+
+        Raises
+        ------
+        DatasetError
+            Where a label comes out as both true and false.
+        """
+        odd: list[str] = []
+        values = {column: row.get(column) for column in self.columns}
+        for column, accepted in self.values.items():
+            if values[column] is not None and values[column] not in accepted:
+                odd.append(column)
+                values[column] = None
+        cells = _Cells(values, self.sums, odd)
+        said: dict[str, bool] = {}
+        for rule in self.rule:
+            true = any(self._holds(way, cells) for way in rule.true)
+            if rule.false == "otherwise":
+                ways = [*rule.true, *rule.unknown]
+                complete = all(cells.text(column) is not None for way in ways for column in way)
+                false = complete and not any(self._holds(way, cells) for way in ways)
+            else:
+                false = any(self._holds(way, cells) for way in rule.false)
+            if true and false:
+                raise DatasetError(f"{self.id}.toml: a row makes {rule.label!r} both true and false: {dict(row)}")
+            if (true or false) and not any(self._holds(way, cells) for way in rule.unknown):
+                said[rule.label] = true
+        return said, odd
+
+    def _holds(self, way: Alternative, cells: _Cells) -> bool:
+        return all(self._one_holds(condition, cells, column) for column, condition in way.items())
+
+    def _one_holds(self, condition: Condition, cells: _Cells, column: str) -> bool:
+        text = cells.text(column)
+        if isinstance(condition, Missing):
+            return text is None
+        if text is None:
+            return False
+        if isinstance(condition, Bounds):
+            number = cells.number(column)
+            return number is not None and condition.holds(number)
+        if isinstance(condition, Other):
+            return text not in self._listed(condition.but)
+        if condition and isinstance(condition[0], float):
+            return cells.number(column) in condition
+        return text in self._listed(condition)  # type: ignore[arg-type]
+
+    @cached_property
+    def _lists(self) -> dict[str | tuple[str, ...], frozenset[str]]:
+        return {}
+
+    def _listed(self, values: str | tuple[str, ...]) -> frozenset[str]:
+        """Return the values that a condition lists, with the sets that it names written out."""
+        if values not in self._lists:
+            names = (values,) if isinstance(values, str) else values
+            written = (self.sets[name[1:]] if name[:1] == "@" else (name,) for name in names)
+            self._lists[values] = frozenset(one for names in written for one in names)
+        return self._lists[values]
+
+
+@dataclass
+class _Cells:
+    """The values of one row, as text and as numbers; what is no number where one is needed is noted as odd."""
+
+    values: dict[str, str | None]
+    sums: Mapping[str, tuple[str, ...]]
+    odd: list[str]
+    numbers: dict[str, float | None] = field(default_factory=dict)
+
+    def text(self, column: str) -> str | None:
+        if column in self.sums:
+            parts = [self.number(part) for part in self.sums[column]]
+            return None if None in parts else "sum"
+        return self.values[column]
+
+    def number(self, column: str) -> float | None:
+        if column not in self.numbers:
+            self.numbers[column] = self._number(column)
+        return self.numbers[column]
+
+    def _number(self, column: str) -> float | None:
+        if column in self.sums:
+            parts = [self.number(part) for part in self.sums[column]]
+            return None if None in parts else sum(part for part in parts if part is not None)
+        text = self.values[column]
+        try:
+            return None if text is None else float(text)
+        except ValueError:
+            self.odd.append(column)
+            self.values[column] = None
+            return None
+
+
+def _ways(rule: Rule) -> Iterator[Alternative]:
+    yield from rule.true
+    yield from rule.unknown
+    if rule.false != "otherwise":
+        yield from rule.false
+
+
+@cache
+def trait_table(table_id: str) -> TraitTable:
+    """Return the description of a trait table.
+
+    Raises
+    ------
+    DatasetError
+        Where there is none of this id, or its file is not as it has to be.
+    """
+    if table_id not in TABLES:
+        raise DatasetError(unknown_name("trait table", table_id, TABLES))
+    text = (files("biovita.traits") / "tables" / f"{table_id}.toml").read_text(encoding="utf-8")
+    try:
+        return TraitTable(id=table_id, **tomllib.loads(text))
+    except ValidationError as error:
+        raise DatasetError(f"tables/{table_id}.toml: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row of a trait table: its number (the header is 1), name, lineage, and cells by column."""
+
+    row: int
+    name: str
+    lineage: Mapping[str, str | None]
+    cells: Mapping[str, str | None]
+
+
+def read_records(table: TraitTable, path: Path) -> tuple[list[Record], int]:
+    """Return the rows of a trait table's file that have a name, and how many have none.
+
+    Raises
+    ------
+    DatasetError
+        Where the file is not there, not in the table's encoding, lacks a column, or a row is of another length.
+    """
+    if not path.is_file():
+        raise DatasetError(f"{path} does not exist: the file of {table.title} was expected")
+    records, nameless = [], 0
+    try:
+        with path.open(encoding=table.encoding, newline="") as file:
+            rows = (row for row in csv.reader(file, delimiter=table.delimiter) if row)
+            header = next(rows, [])
+            lacking = sorted(table.columns - set(header))
+            if lacking:
+                raise DatasetError(f"{path} is not {table.title}: it lacks the column(s) {', '.join(lacking)}")
+            for number, row in enumerate(rows, start=2):
+                if len(row) != len(header):
+                    raise DatasetError(f"{path}, row {number}: {len(row)} fields, the header has {len(header)}")
+                cells = {
+                    column: None if value.strip() in table.missing else value.strip()
+                    for column, value in zip(header, row, strict=True)
+                }
+                words = [cells[column] for column in table.name]
+                if any(word is None for word in words):
+                    nameless += 1
+                    continue
+                lineage = {
+                    rank: place.value if place.column is None else cells[place.column]
+                    for rank, place in table.lineage.items()
+                }
+                records.append(Record(number, " ".join(word for word in words if word), lineage, cells))
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path} is not in {table.encoding}, as {table.title} is: {error}") from error
+    return records, nameless

@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from biovita.cli.app import main
+from biovita.collect.plan import read_plan
+from biovita.collect.select import Selection, select
+from biovita.errors import DatasetError
+
+HEAD = 'name = "x"\n[[sources]]\nkind = "xeno_canto"\npath = "xc.json"\n'
+
+
+def recording(number: int, **values: Any) -> dict[str, Any]:
+    return {
+        "id": str(number), "gen": "Pica", "sp": "pica", "grp": "birds", "en": "Eurasian Magpie", "rec": "Ann",
+        "cnt": "Norway", "lat": "60.5", "lon": "5.5", "file": f"https://x.org/{number}.mp3",
+        "lic": "https://creativecommons.org/licenses/by/4.0/", "q": "A", "length": "0:10", "time": "07:00",
+        "date": "2020-05-01", **values,
+    }  # fmt: skip
+
+
+def write(folder: Path, recordings: list[dict[str, Any]], plan: str = "") -> Path:
+    (folder / "xc.json").write_text(json.dumps({"recordings": recordings}))
+    (folder / "plan.toml").write_text(HEAD + plan)
+    return folder / "plan.toml"
+
+
+def chosen(selection: Selection) -> list[str]:
+    return [row for batch in selection.records() for row in batch.column("source_id").to_pylist()]
+
+
+def left_out(selection: Selection) -> dict[str, int]:
+    return {row["reason"]: row["rows"] for row in selection.left_out()}
+
+
+@pytest.mark.parametrize(
+    ("top", "rest", "message"),
+    [
+        ("", '[taxa]\nclade = ["Aves"]\n', r"taxa\.clade: unknown field\. Did you mean 'clades'\?"),
+        ('licences = ["CC0-1.0"]\n', "", r"licences: unknown field\. Did you mean 'licenses'\?"),
+        ("", "[limits]\nimages_per_species = -1\n", r"limits\.images_per_species: .* equal to 0; given is -1"),
+        ("", '[[sources]]\nkind = "xenocanto"\n', r"sources\[1\]\.kind: .*Did you mean 'xeno_canto'\?"),
+        ("", '[[sources]]\npath = "x"\n', r"sources\[1\]\.kind: is missing"),
+        (
+            "",
+            '[[sources]]\nkind = "darwin_core"\npth = "x"\n',
+            r"\[1\]\.path: is missing; .*Did you mean 'path'\?",
+        ),
+        ("", '[[sources]]\nkind = "xeno_canto"\n', r"sources\[1\]: give either path, or query and cache"),
+        ("", '[quality]\nxeno_canto = ["F"]\n', r"quality\.xeno_canto\[0\]: .*; given is 'F'"),
+        ("", "[places]\nboxes = [[50, 5, 40, 6]]\n", r"places\.boxes: .*is not \[south, west, north, east\]"),
+        ("", '[taxa]\noverrides = "o.csv"\n', r"taxa: overrides need a backbone"),
+        ("seed = \n", "", r"is not TOML: .*line 1"),
+    ],
+)
+def test_a_fault_of_the_plan_names_the_field(tmp_path: Path, top: str, rest: str, message: str) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(top + HEAD + rest)
+    with pytest.raises(DatasetError, match=message):
+        read_plan(path)
+
+
+def test_a_licence_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text('licenses = ["CC-BY", "cc-by-nc-4.0"]\n' + HEAD)
+    with pytest.raises(DatasetError, match=r"licenses: unknown licence 'cc-by-nc-4\.0'"):
+        read_plan(path)
+    with pytest.raises(DatasetError, match="there is no such plan"):
+        read_plan(tmp_path / "none.toml")
+
+
+def test_each_filter_counts_what_it_leaves_out(tmp_path: Path) -> None:
+    recordings = [
+        recording(1),
+        recording(2, lic="//creativecommons.org/licenses/by-nc-nd/4.0/"),
+        recording(3, q="C"),
+        recording(4, date="1999-12-31"),
+        recording(5, date="2020-00-00"),
+        recording(6, lat="10"),
+        recording(7, gen="Rana", sp="temporaria", grp="frogs"),
+        recording(8, sp="sp."),
+        recording(9, gen="Sonus", sp="naturalis"),
+        recording(10, file=""),
+        recording(11, lic=""),
+        recording(12, lat="", lon=""),
+    ]
+    plan = """
+[taxa]
+clades = ["aves"]
+[quality]
+xeno_canto = ["A", "B"]
+[dates]
+first = 2000-01-01
+last = 2020-12-31
+[places]
+boxes = [[50, 0, 70, 20]]
+"""
+    with select(read_plan(write(tmp_path, recordings, plan))) as selection:
+        assert chosen(selection) == ["XC1", "XC5"]
+        assert left_out(selection) == {
+            "license": 2, "quality": 1, "date": 1, "place": 2, "other-taxon": 1, "name-undetermined": 1,
+            "no-name": 1, "no-address": 1,
+        }  # fmt: skip
+        (row,) = selection.summary()
+        assert row == {
+            "class": "Aves", "source": "xeno-canto", "modality": "audio", "species": 1, "items": 2, "bytes": 320_000,
+        }  # fmt: skip
+
+
+def test_a_date_known_to_the_year_counts_where_the_whole_year_does(tmp_path: Path) -> None:
+    recordings = [
+        recording(1, date="2020-00-00"),
+        recording(2, date="2020-05-00"),
+        recording(3, date="2020-05-31"),
+    ]
+    with select(read_plan(write(tmp_path, recordings, "[dates]\nlast = 2020-05-31\n"))) as selection:
+        assert chosen(selection) == ["XC2", "XC3"]
+    with select(read_plan(write(tmp_path, recordings, "[dates]\nfirst = 2020-05-01\n"))) as selection:
+        assert chosen(selection) == ["XC2", "XC3"]
+
+
+def test_a_box_over_the_180th_meridian_and_countries(tmp_path: Path) -> None:
+    recordings = [recording(1, lon="179"), recording(2, lon="-179"), recording(3), recording(4, cnt="Fiji")]
+    plan = '[places]\nboxes = [[-90, 170, 90, -170]]\ncountries = ["fiji"]\n'
+    with select(read_plan(write(tmp_path, recordings, plan))) as selection:
+        assert chosen(selection) == ["XC1", "XC2", "XC4"]
+
+
+def test_the_choice_goes_for_variety_and_follows_the_seed(tmp_path: Path) -> None:
+    """Twenty recordings of one recordist, one of each of four others: all five recordists come first."""
+    recordings = [recording(n, lat=str(n % 3), date=f"2020-{1 + n % 12:02}-01") for n in range(20)]
+    recordings += [recording(100 + n, rec=f"Other {n}") for n in range(4)]
+    plan = write(tmp_path, recordings, "[limits]\naudio_per_species = 8\n")
+    with select(read_plan(plan)) as selection:
+        first = chosen(selection)
+        assert left_out(selection) == {"over-limit": 16}
+        records = [row for batch in selection.records() for row in batch.to_pylist()]
+    assert Counter(row["observer"] for row in records)["Ann"] == 4
+    assert {int(row["latitude"]) for row in records if row["observer"] == "Ann"} == {0, 1, 2}
+    with select(read_plan(plan)) as selection:
+        assert chosen(selection) == first
+    plan.write_text("seed = 7\n" + plan.read_text())
+    with select(read_plan(plan)) as selection:
+        assert chosen(selection) != first
+
+
+def test_the_order_of_a_source_does_not_matter(tmp_path: Path) -> None:
+    recordings = [recording(n, rec=f"R{n % 7}") for n in range(50)]
+    plan = write(tmp_path, recordings, "[limits]\naudio_per_species = 10\n")
+    with select(read_plan(plan)) as selection:
+        first = chosen(selection)
+    write(tmp_path, recordings[::-1], "[limits]\naudio_per_species = 10\n")
+    with select(read_plan(plan)) as selection:
+        assert chosen(selection) == first
+    assert len(first) == 10
+
+
+def test_species_share_a_budget(tmp_path: Path) -> None:
+    recordings = [recording(n) for n in range(30)]
+    recordings += [recording(100 + n, gen="Parus", sp="major") for n in range(3)]
+    with select(read_plan(write(tmp_path, recordings, "[budget]\nitems = 8\n"))) as selection:
+        records = [row for batch in selection.records() for row in batch.to_pylist()]
+        assert Counter(row["taxon_id"] for row in records) == {"pica_pica": 5, "parus_major": 3}
+        assert left_out(selection) == {"over-budget": 25}
+    with select(read_plan(write(tmp_path, recordings, "[budget]\nbytes = 479_999\n"))) as selection:
+        assert len(chosen(selection)) == 2
+
+
+def test_the_same_record_from_two_sources_counts_once(tmp_path: Path) -> None:
+    plan = write(tmp_path, [recording(1), recording(2)])
+    plan.write_text(plan.read_text() + '[[sources]]\nkind = "xeno_canto"\npath = "xc.json"\n')
+    with select(read_plan(plan)) as selection:
+        assert chosen(selection) == ["XC1", "XC2"]
+        assert left_out(selection) == {"twice": 2}
+
+
+def test_names_are_matched_to_a_backbone_and_listed_names_that_nobody_has_are_told(
+    tmp_path: Path, shared_data: Path
+) -> None:
+    recordings = [
+        recording(1, gen="Parus", sp="caeruleus", grp=""),
+        recording(2, gen="Nonsensia", sp="fictiva", grp=""),
+    ]
+    backbone = tmp_path / "taxa"
+    backbone.mkdir()
+    (backbone / "Taxon.tsv").write_text(
+        "taxonID\tacceptedNameUsageID\tscientificName\ttaxonRank\ttaxonomicStatus\tkingdom\tphylum\tclass\torder\t"
+        "family\tgenus\n"
+        "1\t\tCyanistes caeruleus\tspecies\taccepted\tAnimalia\tChordata\tAves\tPasseriformes\tParidae\tCyanistes\n"
+        "2\t1\tParus caeruleus\tspecies\tsynonym\tAnimalia\tChordata\tAves\tPasseriformes\tParidae\tParus\n"
+    )
+    plan = '[taxa]\nspecies = ["Parus caeruleus", "Pica pica"]\nbackbone = "taxa"\n'
+    with select(read_plan(write(tmp_path, recordings, plan))) as selection:
+        (taxon,) = selection.names.taxa
+        assert (taxon.scientific_name, taxon.class_) == ("Cyanistes caeruleus", "Aves")
+        assert chosen(selection) == ["XC1"]
+        assert left_out(selection) == {"name-no-match": 1}
+        assert selection.names.missing == ("Pica pica",)
+        assert selection.names.decisions is not None
+        assert selection.names.decisions["rule"].to_pylist() == [None, "synonym"]
+
+
+def test_homonyms_without_a_backbone_are_refused_unless_a_clade_settles_them(tmp_path: Path) -> None:
+    recordings = [recording(1), recording(2, grp="grasshoppers")]
+    with select(read_plan(write(tmp_path, recordings))) as selection:
+        assert chosen(selection) == []
+        assert left_out(selection) == {"name-homonym": 2}
+    with select(read_plan(write(tmp_path, recordings, '[taxa]\nclades = ["Aves"]\n'))) as selection:
+        assert chosen(selection) == ["XC1"]
+
+
+def test_a_checklist_and_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "names.txt").write_text("# birds\nPica pica\nNonsensia fictiva\n")
+    plan = write(tmp_path, [recording(1)], '[taxa]\nchecklist = "names.txt"\n')
+    with pytest.raises(SystemExit) as code:
+        main(["data", "plan", str(plan), "--json"])
+    assert code.value.code == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["given"][0]["items"] == 1
+    assert said["missing"] == ["Nonsensia fictiva"]
+    with pytest.raises(SystemExit):
+        main(["data", "plan", str(plan)])
+    assert "1 items, about 160 kB" in capsys.readouterr().out
+    plan.write_text("nam = 1")
+    with pytest.raises(SystemExit) as code:
+        main(["data", "plan", str(plan)])
+    assert code.value.code == 1
+    assert "nam: unknown field. Did you mean 'name'?" in capsys.readouterr().err

@@ -1,0 +1,118 @@
+"""A small dataset of real files, and towers that are plain arithmetic, so that what `embed` does is all there is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import soundfile
+from PIL import Image
+
+from biovita.dataset import Dataset, Modality, write_dataset
+from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
+from biovita.taxonomy import Taxon
+from biovita.towers import TowerInfo
+from biovita.towers.items import mono_samples, rgb_image
+
+TAXA = (
+    Taxon(
+        "pica_pica",
+        "Pica pica",
+        "Eurasian Magpie",
+        class_="Aves",
+        order="Passeriformes",
+        family="Corvidae",
+        genus="Pica",
+    ),
+    Taxon("corvus_corax", "Corvus corax", "Common Raven", class_="Aves", family="Corvidae", genus="Corvus"),
+    Taxon("hyla_arborea", "Hyla arborea"),
+)
+
+
+@dataclass
+class Plain:
+    """A tower of three numbers an item, that counts what it is given."""
+
+    info: TowerInfo
+    batch_size: int = 4
+    loaded: list[str] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
+    opened: int = 0
+
+    def __call__(self, device: str) -> Plain:
+        self.opened += 1
+        return self
+
+    def load(self, item: Any) -> np.ndarray:
+        self.loaded.append(str(getattr(item, "path", item)))
+        if self.info.modality == Modality.AUDIO:
+            return mono_samples(item, 8000)
+        if self.info.modality == Modality.IMAGE:
+            return np.asarray(rgb_image(item), np.float32)
+        return np.array([ord(letter) for letter in item], np.float32)
+
+    def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
+        self.batches.append(len(batch))
+        return np.array([[x.mean(), x.std(), x.size] for x in batch], np.float32)
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_sound(path: Path, seed: int, seconds: float = 0.5) -> Path:
+    samples = np.random.default_rng(seed).normal(0, 0.1, round(seconds * 8000)).astype(np.float32)
+    soundfile.write(path, samples, 8000)
+    return path
+
+
+def write_photograph(path: Path, seed: int) -> Path:
+    pixels = np.random.default_rng(seed).integers(0, 255, (20, 30, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@dataclass
+class Builder:
+    """A dataset directory whose rows a test can change; each `write` puts them on disk and opens it anew."""
+
+    path: Path
+    audio: list[dict[str, Any]] = field(default_factory=list)
+    images: list[dict[str, Any]] = field(default_factory=list)
+
+    def add_sound(self, name: str, seed: int, taxon: str = "pica_pica") -> Path:
+        path = write_sound(self.path / "media" / f"{name}.wav", seed)
+        self.audio.append(
+            {
+                "id": name,
+                "taxon_id": taxon,
+                "path": f"media/{name}.wav",
+                "start_s": 0.0,
+                "end_s": 0.5,
+                "duration_s": 0.5,
+                "sample_rate": 8000,
+                "sha256": sha256(path),
+                "group_id": name,
+            }
+        )
+        return path
+
+    def add_photograph(self, name: str, seed: int, taxon: str = "pica_pica") -> Path:
+        path = write_photograph(self.path / "media" / f"{name}.png", seed)
+        row = {"id": name, "taxon_id": taxon, "path": f"media/{name}.png", "width": 30, "height": 20}
+        self.images.append({**row, "sha256": sha256(path), "group_id": name})
+        return path
+
+    def write(self) -> Dataset:
+        tables = {
+            "taxa": taxa_table(TAXA),
+            "audio": pa.Table.from_pylist(self.audio, schema=AUDIO),
+            "images": pa.Table.from_pylist(self.images, schema=IMAGES),
+        }
+        write_dataset(self.path, tables, {"name": "test", "version": "1", "made": "by a test"})
+        return Dataset.open(self.path)
