@@ -35,7 +35,8 @@ def test_all_body_plans_occur_and_can_be_drawn(fauna):
 def test_a_picture_is_the_same_again_and_another_individual_is_not(fauna):
     truth = fauna.species[5]
     one, same, other = (
-        np.asarray(picture(truth.looks, truth.ecology, stream(0, "photograph", truth.index, number))) for number in (0, 0, 1)
+        np.asarray(picture(truth.looks, truth.ecology, stream(0, "photograph", truth.index, number)))
+        for number in (0, 0, 1)
     )
     assert np.array_equal(one, same)
     assert np.abs(one.astype(int) - other).mean() > 3
@@ -62,7 +63,9 @@ def test_larger_animals_fill_more_of_the_frame(fauna):
 
 def test_the_main_colour_is_the_bodys(fauna):
     """Of the colours that species of a picture's kind may have, its own is nearest to what is seen, mostly."""
-    plain = [truth for truth in fauna.species if truth.looks.pattern == "plain" and truth.looks.plan in {"bird", "frog"}]
+    plain = [
+        truth for truth in fauna.species if truth.looks.pattern == "plain" and truth.looks.plan in {"bird", "frog"}
+    ]
     drawn, meant = [], []
     for truth in plain[:120]:
         rng, again = stream(4, "photograph", truth.index, 0), stream(4, "photograph", truth.index, 0)

@@ -177,11 +177,17 @@ def _media_batches(
     centres = space.of_modality(modality)
     owners = np.repeat(np.arange(len(counts)), counts)
     taxon_ids = np.array([truth.taxon.id for truth in fauna.species])
-    ids = (item for truth, count in zip(fauna.species, counts, strict=True) for item in _item_ids(truth, modality, count))
+    ids = (
+        item
+        for truth, count in zip(fauna.species, counts, strict=True)
+        for item in _item_ids(truth, modality, count)
+    )
     for number, start in enumerate(range(0, len(owners), _BATCH)):
         rows = owners[start : start + _BATCH]
         rng = stream(space.seed, f"items-{modality}", number)
-        noise = rng.standard_normal((len(rows), space.dim), dtype=np.float32) * np.float32(_ITEM / np.sqrt(space.dim))
+        noise = rng.standard_normal((len(rows), space.dim), dtype=np.float32) * np.float32(
+            _ITEM / np.sqrt(space.dim)
+        )
         batch_ids = [next(ids) for _ in rows]
         zeros = pa.array(np.zeros(len(rows), np.int64))
         columns: dict[str, pa.Array] = {
@@ -212,7 +218,9 @@ def _text_batches(taxonomy: Taxonomy, space: _Space) -> Iterator[pa.RecordBatch]
     for number, start in enumerate(range(0, len(texts), _BATCH)):
         some = texts[start : start + _BATCH]
         rng = stream(space.seed, "items-text", number)
-        noise = rng.standard_normal((len(some), space.dim), dtype=np.float32) * np.float32(0.25 * _ITEM / np.sqrt(space.dim))
+        noise = rng.standard_normal((len(some), space.dim), dtype=np.float32) * np.float32(
+            0.25 * _ITEM / np.sqrt(space.dim)
+        )
         vectors = _vector_column(_unit(np.stack([where[text] for text in some]) + noise))
         yield pa.RecordBatch.from_arrays([pa.array(some), vectors], schema=_schema(Modality.TEXT, space))
 
