@@ -47,11 +47,11 @@ _BATCH = 8192
 def simulate_embeddings(
     out: str | Path,
     species: int = 14_133,
+    seed: int = 0,
+    *,
     audio: int = 1_300_000,
     images: int = 2_300_000,
     dim: int = 768,
-    seed: int = 0,
-    *,
     overwrite: bool = False,
     progress: bool = True,
 ) -> Dataset:
@@ -80,8 +80,8 @@ def simulate_embeddings(
         tables = directory / "embeddings" / MODEL
         tables.mkdir(parents=True)
         with progress_bar("Simulating vectors", audio + images, shown=progress) as advance:
-            for modality, number in counts.items():
-                _write_vectors(tables, modality, space, _media_batches(fauna, space, modality, number, advance))
+            for modality, numbers in counts.items():
+                _write_vectors(tables, modality, space, _media_batches(fauna, space, modality, numbers, advance))
         _write_vectors(tables, Modality.TEXT, space, _text_batches(fauna.taxonomy, space))
         write_dataset(
             directory,
@@ -118,7 +118,7 @@ class _Space:
         self.of_group: dict[str, np.ndarray] = {}  # by the name of a genus, family, order or class
         for row, truth in enumerate(fauna.species):
             place = truth.place
-            total = np.zeros(dim, np.float32)
+            total: np.ndarray = np.zeros(dim, np.float32)
             for rank, founder in (
                 ("class", place.class_index),
                 ("order", place.order),

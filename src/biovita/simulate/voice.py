@@ -15,7 +15,7 @@ _LOWEST_HZ, _HIGHEST_HZ = 90.0, 14000.0
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How a species calls; the fields of `VoiceKind` as it bends them, and:
+    """How a species calls: the fields of `VoiceKind` as it bends them, and more.
 
     Attributes
     ----------
