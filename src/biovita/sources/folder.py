@@ -324,7 +324,7 @@ def _copy_media(directory: Path, records: Sequence[Record], *, progress: bool) -
 
 def _info(src: Path, out: Path, columns: Mapping[str, str], report: ImportReport, *, copy: bool) -> dict[str, Any]:
     return {
-        "name": out.resolve().name,
+        "name": src.resolve().name,
         "version": "1",
         "made": {
             "by": "biovita data import folder",
