@@ -20,8 +20,7 @@ from biovita.model import Model, save_model
 __all__ = ["TEXT", "DemoResult", "demo", "unseen_by_default"]
 
 MODEL = "starter"
-TEXT = "tax_com"  # a taxon's text at species level: its lineage, scientific and common name
-_LEFT_TO_IMAGES = ("A2I", "I2A", "I2T", "T2I")  # what stage 2 adds
+TEXT = "tax_com"
 
 Say = Callable[[str, str], None]
 
@@ -70,6 +69,7 @@ def demo(
     *,
     seed: int = 0,
     unseen: int | None = None,
+    text: str = TEXT,
     device: str = "auto",
     say: Say | None = None,
     progress: bool = True,
@@ -89,6 +89,9 @@ def demo(
         Fixes the split, the training, the candidates and the examples.
     unseen
         Species to hold out whole; None is a quarter of those that have both modalities, and at most 40.
+    text
+        What stands for a species in text: one of `biovita.bench.build.TEXTS`. The default is its lineage, scientific
+        and common name; ``name`` is the bare scientific name, as in the published benchmark.
     say
         Called once a stage with its name and what it did.
 
@@ -120,7 +123,7 @@ def demo(
         save_model(stages[2], out / "model", overwrite=True)
         tell(f"stages 1 and 2, {len(losses['stage 2'])} steps each, loss {losses['stage 2'][-1]:.2f}")
     with path.stage("bench") as tell:
-        benchmark = build_benchmark(dataset, seed=seed, text=TEXT)
+        benchmark = build_benchmark(dataset, seed=seed, text=text)
         embeddings = {stage: _embeddings(dataset, model) for stage, model in stages.items()}
         scores: dict[int | str, Scores] = {
             stage: score_benchmark(benchmark, vectors) for stage, vectors in embeddings.items()
@@ -139,14 +142,14 @@ def demo(
             vectors=embeddings[2],
             towers=[tower.info for tower in stages[2].towers.values()],
             losses=losses,
-            made={"seed": seed, "text": TEXT, **made},
+            made={"seed": seed, "text": text, **made},
             times=dict(path.seconds),
             dataset=dataset,
             seed=seed,
         )
-        report = write_report(out, run)
+        report, results = write_report(out, run)
         tell(f"{report.stat().st_size / 1e6:.1f} MB")
-    return DemoResult(out, report, out / "results.json", out / "model", headlines, path.seconds)
+    return DemoResult(out, report, results, out / "model", headlines, path.seconds)
 
 
 def unseen_by_default(dataset: Dataset) -> int:

@@ -27,13 +27,14 @@ _GROUPS: tuple[str, ...] = (
     "demo",
     "embed",
     "models",
+    "simulate",
     "taxonomy",
     "train",
     "traits",
 )
 
 
-@cache
+@cache  # a process may run more than one command
 def _register() -> None:
     from importlib import import_module
 

@@ -19,6 +19,7 @@ def demo(
     out: Path = Path("demo-run"),
     seed: int = 0,
     unseen: int | None = None,
+    text: str = "tax_com",
     device: str = "auto",
     json_: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
@@ -34,6 +35,9 @@ def demo(
         Fixes the split, the training, the candidates and the examples.
     unseen
         Species to hold out whole. Default: a quarter of those with both modalities, at most 40.
+    text
+        What stands for a species in text: tax_com (lineage, scientific and common name), sci_com, tax, common, or
+        name (the bare scientific name, as published).
     device
         auto, cpu, cuda, cuda:1 or mps.
     json_
@@ -45,7 +49,7 @@ def demo(
         sys.stderr.write(f"{stage:<7} {text}\n")
         sys.stderr.flush()
 
-    result = run(data, out, seed=seed, unseen=unseen, device=device, say=say)
+    result = run(data, out, seed=seed, unseen=unseen, text=text, device=device, say=say)
     if json_:
         headlines = [
             {"stage": stage, "k": k, "accuracy": h.accuracy, "chance": h.chance, "times_chance": h.times_chance}

@@ -13,7 +13,7 @@ import numpy as np
 from biovita.errors import MediaError
 from biovita.media import mp3
 from biovita.media.containers import TRUNCATION_TOLERANCE_S, check_complete, truncated
-from biovita.media.sniff import kind_of, read_head
+from biovita.media.sniff import Kind, kind_of, read_head
 
 __all__ = ["ACCEPTED", "SAMPLE_RATES", "Reader", "open_sound"]
 
@@ -59,7 +59,7 @@ def open_sound(path: Path) -> Iterator[Reader]:
     if kind.family in {"image", "other"}:
         raise MediaError("not-audio", f"{path}: is {kind.description}, not sound. Accepted are {ACCEPTED}")
     warnings = check_complete(path, head)
-    opened = _open_soundfile(path, warnings) or _open_av(path, known=kind.family == "audio", warnings=warnings)
+    opened = _open_soundfile(path, kind, warnings) or _open_av(path, kind, warnings)
     with opened as reader:
         low, high = SAMPLE_RATES
         if not low <= reader.sample_rate <= high:
@@ -122,11 +122,11 @@ class _SoundfileReader:
         return truncated(self.path, f"it states {stated:.2f} s, and its end cannot be read")
 
 
-def _open_soundfile(path: Path, warnings: tuple[str, ...]) -> AbstractContextManager[Reader] | None:
+def _open_soundfile(path: Path, kind: Kind, warnings: tuple[str, ...]) -> AbstractContextManager[Reader] | None:
     """Return the opened file; None where it is in no format that soundfile reads and we accept."""
     import soundfile
 
-    layout = mp3.scan(path) if _may_be_mp3(path) else None
+    layout = mp3.scan(path) if kind.family == "unknown" or kind.description == "MP3 sound" else None
     if layout is not None:
         return _open_mp3(path, layout)
     try:
@@ -144,11 +144,6 @@ def _open_soundfile(path: Path, warnings: tuple[str, ...]) -> AbstractContextMan
 def _closing(file: Any, reader: Reader) -> Iterator[Reader]:
     with file:
         yield reader
-
-
-def _may_be_mp3(path: Path) -> bool:
-    kind = kind_of(read_head(path))
-    return kind.description == "MP3 sound" or kind.family == "unknown"
 
 
 @contextmanager
@@ -242,9 +237,8 @@ class _AvReader:
                     where = (position or 0) / self.sample_rate
                     raise MediaError("undecodable", f"{self.path}: damaged after {where:.1f} s: {failed}")
                 block = self._array(frame)
-                position = (
-                    self._samples(frame.pts) if position is None and frame.pts is not None else position or 0
-                )
+                if position is None:
+                    position = self._samples(frame.pts or 0)
                 wanted = block[max(0, start - position) : max(0, stop - position)]
                 position += len(block)
                 if len(wanted):
@@ -286,13 +280,13 @@ def _av_container(path: Path) -> Any:
 
 
 @contextmanager
-def _open_av(path: Path, *, known: bool, warnings: tuple[str, ...]) -> Iterator[Reader]:
+def _open_av(path: Path, kind: Kind, warnings: tuple[str, ...]) -> Iterator[Reader]:
     import av
 
     try:
         container = _av_container(path)
     except (av.FFmpegError, UnicodeError) as error:
-        if known:
+        if kind.family == "audio":
             raise MediaError("undecodable", f"{path}: no decoder reads it: {error}") from None
         raise MediaError("not-audio", f"{path}: is in no known format. Accepted are {ACCEPTED}") from None
     with container:

@@ -189,6 +189,12 @@ def _read_tables(src: Path, columns: Mapping[str, str]) -> dict[Modality, CsvTab
     for name, column in columns.items():
         if all(table.columns.get(name) != column for table in tables.values()):
             raise DatasetError(f"--column {name}={column}: neither table in {src} has a column {column!r}")
+    spans = tables[Modality.AUDIO]
+    if "end_s" in spans.columns and "begin_s" not in spans.columns:
+        raise DatasetError(
+            f"{spans.path}, line 1: there is a column end_s, and no column begin_s for where the span begins in the file. "
+            "If start_s says that, give --column begin_s=start_s"
+        )
     for modality, table in tables.items():
         if not table.rows:
             raise DatasetError(

@@ -1,0 +1,99 @@
+"""The whole path on the real sample: what it reaches, that it repeats itself, and how it fails."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import biovita
+from biovita.bench import headline
+from biovita.demo import DemoResult, demo
+
+FOUR = ("A2I", "I2A", "I2T", "T2I")
+
+
+def _rows(result: DemoResult) -> list[dict[str, Any]]:
+    return json.loads(result.results.read_text())["scores"]
+
+
+def _times_chance(
+    rows: list[dict[str, Any]], stage: int, k: int, directions: tuple[str, ...] | None = None
+) -> float:
+    found = headline(rows, stage=stage, part="unseen", k=k, directions=directions)
+    assert found is not None
+    return found.times_chance
+
+
+@pytest.fixture(scope="module")
+def runs(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[DemoResult]:
+    """Return the demo on the field sample with seeds 0, 1 and 2; the embeddings are made once."""
+    out = tmp_path_factory.mktemp("demo")
+    results = []
+    for seed in range(3):
+        result = demo(shared_data / "field-sample", out, seed=seed, progress=False)
+        results.append(DemoResult(**{**vars(result), "results": out / f"results-{seed}.json"}))
+        (out / "results.json").rename(out / f"results-{seed}.json")
+    return results
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_unseen_species_are_found_well_above_chance(runs: list[DemoResult]) -> None:
+    rows = [_rows(run) for run in runs]
+    assert np.mean([_times_chance(each, 2, 1) for each in rows]) >= 6.5
+    assert np.mean([_times_chance(each, 2, 5) for each in rows]) >= 3.8
+    assert 0.6 < np.mean([_times_chance(each, 0, 1) for each in rows]) < 1.6, (
+        "an untrained projection is at chance"
+    )
+    assert 0.8 < np.mean([_times_chance(each, 0, 5) for each in rows]) < 1.25
+    for each in rows:
+        assert _times_chance(each, 2, 1, FOUR) > _times_chance(each, 1, 1, FOUR)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_six_directions_three_levels_both_parts(runs: list[DemoResult]) -> None:
+    rows = _rows(runs[0])
+    cells = {(row["part"], row["direction"], row["level"]) for row in rows}
+    directions = ["A2T", "T2A", "A2I", "I2A", "I2T", "T2I"]
+    levels = ["species", "genus", "family"]
+    assert cells == {(p, d, level) for p in ("seen", "unseen") for d in directions for level in levels}
+    assert {row["stage"] for row in rows} == {0, 1, 2}
+    assert {row["k"] for row in rows} == {1, 5, 10}
+    fields = {"stage", "part", "direction", "level", "k", "accuracy", "chance", "low", "high", "queries", "taxa"}
+    assert all(fields <= row.keys() and row["low"] <= row["accuracy"] <= row["high"] for row in rows)
+    species = [row for row in rows if (row["part"], row["level"]) == ("unseen", "species")]
+    assert {row["taxa"] for row in species} == {40}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_same_seed_gives_the_same_results(runs: list[DemoResult], shared_data: Path) -> None:
+    again = demo(shared_data / "field-sample", runs[0].out, seed=0, progress=False)
+    assert again.results.read_bytes() == runs[0].results.read_bytes()
+    model = biovita.load_model(again.model, device="cpu")
+    assert model.embed_texts(["Pica pica"]).shape == (1, 256)
+    assert model.record["dataset"]["split"]["unseen_species"] == 40
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda folder: folder / "nowhere", "is not a folder"),
+        (lambda folder: folder, "audio.csv"),
+    ],
+)
+def test_what_cannot_be_used_is_said_without_a_traceback(tmp_path: Path, make: Any, message: str) -> None:
+    command = [sys.executable, "-m", "biovita", "demo", "--out", str(tmp_path / "out"), "--data"]
+    (tmp_path / "empty").mkdir()
+    run = subprocess.run([*command, str(make(tmp_path / "empty"))], capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())
