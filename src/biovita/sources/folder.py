@@ -166,7 +166,7 @@ def import_folder(
             "images": pa.Table.from_pylist(of[Modality.IMAGE], schema=IMAGES),
             "rejected": pa.Table.from_pylist(rejected, schema=REJECTED),
         }
-        write_dataset(directory, written, _info(src, out, columns, report, copy=copy))
+        write_dataset(directory, written, _info(src, columns, report, copy=copy))
     if strict and report.rejected:
         raise DatasetError(
             f"{report.rejected} records were rejected ({_counts(report.reasons)}), and strict was asked for. "
@@ -322,7 +322,7 @@ def _copy_media(directory: Path, records: Sequence[Record], *, progress: bool) -
     map_threads(copy, pairs, label="Copying media", progress=progress)
 
 
-def _info(src: Path, out: Path, columns: Mapping[str, str], report: ImportReport, *, copy: bool) -> dict[str, Any]:
+def _info(src: Path, columns: Mapping[str, str], report: ImportReport, *, copy: bool) -> dict[str, Any]:
     return {
         "name": src.resolve().name,
         "version": "1",
