@@ -77,10 +77,10 @@ def compare(first: pa.Table, second: pa.Table, *, ks: Sequence[int] = KS, seed: 
 
     Returns
     -------
-    One row a task and k, and after those of a part, level and k one with the direction ``mean``: ``first`` and ``second``
-    (accuracy), ``difference`` (second less first) with ``low`` and ``high`` (95 % paired bootstrap over queries; for
-    the mean, directions are resampled apart), and of a task ``gained`` and ``lost`` (queries that only one run gets
-    right), ``p`` (exact McNemar test, two-sided) and ``p_holm`` (corrected for all tasks of this k).
+    One row a task and k, and after those of a part, level and k one with the direction ``mean``: ``first`` and
+    ``second`` (accuracy), ``difference`` (second less first) with ``low`` and ``high`` (95 % paired bootstrap over
+    queries; for the mean, directions are resampled apart), and of a task ``gained`` and ``lost`` (queries that only
+    one run gets right), ``p`` (exact McNemar test, two-sided) and ``p_holm`` (corrected for all tasks of this k).
 
     Raises
     ------

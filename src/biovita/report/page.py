@@ -17,7 +17,7 @@ from biovita.dataset.schema import Split
 from biovita.report.analysis import family_rows, group_tables, radars, trait_rows
 from biovita.report.charts import axis_top, loss_chart
 from biovita.report.examples import Card, examples
-from biovita.report.published import TABLES, is_released
+from biovita.report.published import AVERAGES, TABLES, is_released
 from biovita.report.results import results
 from biovita.report.run import Run
 from biovita.taxonomy import Rank
@@ -201,8 +201,15 @@ def _published(run: Run, numbers: Mapping[str, Any]) -> list[dict[str, Any]]:
         if not found:
             continue
         own = [(found[d, 1], found[d, 5]) if (d, 1) in found else None for d in DIRECTIONS]
-        listed = [{"name": name, "cells": cells, "own": False} for name, cells in rows.items()]
-        tables.append({"part": part, "rows": [*listed, {"name": str(run.last), "cells": own, "own": True}]})
+        whole = [cell for cell in own if cell]
+        mean = tuple(sum(cell[i] for cell in whole) / 6 for i in (0, 1)) if len(whole) == 6 else None
+        listed = [
+            {"name": name, "cells": [*cells, AVERAGES[part].get(name)], "own": False}
+            for name, cells in rows.items()
+        ]
+        tables.append(
+            {"part": part, "rows": [*listed, {"name": str(run.last), "cells": [*own, mean], "own": True}]}
+        )
     return tables
 
 
