@@ -114,6 +114,7 @@ def test_unpacking_gives_the_files_back(
     (inside / names[0]).write_bytes(b"changed")
     with pytest.raises(DatasetError, match="its bytes changed"):
         pack(Dataset.open(inside), str(tmp_path / "again.lance"))
+    assert not (tmp_path / "again.lance").exists()
 
 
 @pytest.mark.parametrize("copy", [False, True])

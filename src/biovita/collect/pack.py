@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +50,25 @@ def pack(dataset: Dataset, out: str) -> int:
     if "://" not in out and Path(out).exists():
         raise DatasetError(f"{out} already exists. Choose another place")
     files = _files(dataset)
-    reader = pa.RecordBatchReader.from_batches(PACKED, _batches(dataset, files))
-    lance.write_dataset(reader, out, schema=PACKED, mode="create")
+    faults: list[DatasetError] = []
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        try:
+            yield from _batches(dataset, files)
+        except DatasetError as error:  # Lance would make it an OSError with a traceback in it
+            faults.append(error)
+            raise
+
+    try:
+        lance.write_dataset(
+            pa.RecordBatchReader.from_batches(PACKED, batches()), out, schema=PACKED, mode="create"
+        )
+    except OSError:
+        if "://" not in out:
+            shutil.rmtree(out, ignore_errors=True)
+        if faults:
+            raise faults[0] from None
+        raise
     return len(files)
 
 
