@@ -20,6 +20,7 @@ import soundfile
 from media_files import HTML, observation, picture, sound, write_plan
 from servers import MediaServer, Resource, media_server
 
+from biovita import __version__
 from biovita.cli.app import main
 from biovita.collect.build import WORK, BuildReport, build
 from biovita.dataset import Dataset
@@ -230,6 +231,8 @@ def test_what_goes_out_with_it(server: MediaServer, tmp_path: Path, capsys: pyte
     observations[0]["sounds"][0]["license_code"] = "cc-by-nc-sa"
     observations[2]["sounds"][0]["license_code"] = "cc-by-nc-nd"  # the plan does not take it
     plan, out = write_plan(tmp_path, observations), tmp_path / "data"
+    text = plan.read_text()
+    plan.write_text('contact = "private@x.org"\n' + text)
     with pytest.raises(SystemExit) as code:
         main(["data", "build", str(plan), "--out", str(out)])
     assert code.value.code == 0
@@ -260,7 +263,9 @@ def test_what_goes_out_with_it(server: MediaServer, tmp_path: Path, capsys: pyte
     loaded = datasets.load_dataset("parquet", data_files=str(out / "audio.parquet"), split="train")
     assert sorted(loaded["source_id"]) == ["1", "5"]
     made = dataset.info["made"]
-    assert made["plan"] == plan.read_text()
+    assert made["plan"] == text
+    assert server.agents == {f"biovita/{__version__} (contact: private@x.org)"}
+    assert all(b"private@x.org" not in file.read_bytes() for file in out.rglob("*") if file.is_file())
     assert made["left_out"] == {"license": 1}
 
 

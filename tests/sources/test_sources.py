@@ -190,6 +190,9 @@ def test_answers_of_inaturalist(shared_data: Path) -> None:
     assert sound["attribution"] == "tomaugust, keine Rechte vorbehalten"
     assert {row["group"] for row in records} == {"1d64616d-3a8e-4197-9930-71090479b6f1"}
     assert records[1]["url"] == "https://inaturalist-open-data.s3.amazonaws.com/photos/139206257/large.png"
+    for name, photos in (("get_observation.json", 2), ("get_observations_page1.json", 1)):
+        others, rejected = read(InaturalistApi(path=shared_data / "formats/inaturalist-api" / name))
+        assert ([row["modality"] for row in others], rejected) == (["image"] * photos, [])
     with pytest.raises(DatasetError, match="has no results"):
         read(InaturalistApi(path=shared_data / "formats/xeno-canto/api_v3_response_1.json"))
 

@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -39,6 +40,9 @@ __all__ = ["WORK", "BuildReport", "build", "report_lines"]
 
 WORK = ".collect"  # within the dataset: ledger, parts of downloads, what was chosen; not part of the dataset
 _AT_ONCE = 64  # files at hand that are looked at together
+_CONTACT = re.compile(
+    r"^contact\s*=.*\n", re.MULTILINE
+)  # is for servers' operators, not for whoever gets the dataset
 Progress = Callable[[int, int], None]
 
 
@@ -101,7 +105,7 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
                     ledger.drop(key)
                 fetched += _collect(run, made.wanted_again)
                 made = assemble(work / "chosen.parquet", work / "rejected.parquet", ledger, plan, out)
-            text = plan_file.read_text(encoding="utf-8")
+            text = _CONTACT.sub("", plan_file.read_text(encoding="utf-8"))
             _write(plan, out, made, taxa, _made(plan, text, left_out))
             if decisions is not None:
                 write_decisions(decisions, out / "taxonomy_decisions.parquet")
