@@ -62,14 +62,14 @@ def make(clip_cfg: dict[str, Any] = SMALL_CLIP, clap_cfg: dict[str, Any] = SMALL
 
 
 def lively(clap: ClapModel) -> None:
-    """Give the mel normalisation statistics like those of real sound, and tables that are zero at first some values."""
+    """Draw weights that tell sounds apart: at first they are so small that all embeddings are nearly one."""
     with torch.no_grad():
         norm = clap.audio_model.audio_encoder.batch_norm
-        norm.running_mean.uniform_(-60, -20)
+        norm.running_mean.uniform_(-60, -20)  # decibels, as of real sound
         norm.running_var.uniform_(100, 300)
-        for name, parameter in clap.audio_model.named_parameters():
-            if name.endswith(("relative_position_bias_table", "bias")):
-                parameter.normal_(std=0.2)
+        for parameter in [*clap.audio_model.parameters(), *clap.audio_projection.parameters()]:
+            if parameter.ndim > 1:
+                parameter.normal_(std=2 * parameter[0].numel() ** -0.5)
 
 
 def write_published(made: Made, directory: Path, clip_cfg: dict[str, Any] = SMALL_CLIP) -> Path:

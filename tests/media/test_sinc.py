@@ -25,17 +25,19 @@ def test_agrees_with_the_definition(rate, samples):
     got = sinc_resample(torch.from_numpy(x).float(), rate, 48_000)
     want = by_definition(x, rate, 48_000)
     assert got.shape == want.shape
-    assert np.abs(got.numpy() - want).max() < 3e-6
+    assert np.abs(got.numpy() - want).max() < 1e-4  # the published float32 rounds its times: -88 dB
+    exact = sinc_resample(torch.from_numpy(x), rate, 48_000)
+    assert np.abs(exact.numpy() - want).max() < 1e-11
 
 
 def test_both_ways_of_computing_agree(monkeypatch):
-    x = torch.randn(2, 3, 4000, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(2, 3, 4000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     banked = sinc_resample(x, 44_100, 48_000)
     monkeypatch.setattr(sinc, "_LARGEST_BANK", 0)
     monkeypatch.setattr(sinc, "_OUTPUTS", 1000)
     gathered = sinc_resample(x, 44_100, 48_000)
     assert banked.shape == (2, 3, math.ceil(4000 * 160 / 147))
-    assert torch.allclose(banked, gathered, atol=2e-6)
+    assert torch.allclose(banked, gathered, atol=1e-12)
 
 
 def test_a_tone_keeps_its_pitch_and_one_above_the_new_nyquist_goes():
