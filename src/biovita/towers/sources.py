@@ -101,6 +101,13 @@ class HubModel:
             paths.append(path)
         return paths[0].parent
 
+    def here(self) -> Path | None:
+        """Return the directory that has all the files on this machine, or None, without asking the network."""
+        from huggingface_hub import try_to_load_from_cache
+
+        paths = [try_to_load_from_cache(self.repository, file.name, revision=self.revision) for file in self.files]
+        return Path(paths[0]).parent if all(isinstance(path, str) for path in paths) else None  # type: ignore[arg-type]
+
 
 _CLIP_IMAGES = (
     "RGB, shorter side resized, central crop, 224 x 224 px bicubic, mean 0.4815 0.4578 0.4082, "
@@ -319,7 +326,7 @@ def _named(model: HubModel) -> Source:
 
 def _on_hub(text: str) -> Source:
     repository, _, revision = text.partition("@")
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repository):
         raise ModelError(f"{HUB_PREFIX}{text}: wanted {HUB_PREFIX}owner/repository, with @revision or without")
     how = f"Or copy the repository {repository} into a directory, and give its path as the model"
     clip = hub_file(repository, _CLIP_CONFIG, revision or None, how=how, optional=True)
