@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from bench_cases import write_small
 
+from bench_cases import write_small
 from biovita.dataset import Dataset, split_dataset
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bench_cases import class_vectors
 
+from bench_cases import class_vectors
 from biovita.bench import build_benchmark, score_benchmark
 from biovita.bench.analysis import by_class, near_misses
 from biovita.bench.nearest import nearest

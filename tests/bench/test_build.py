@@ -4,8 +4,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from bench_cases import species, write_small
 
+from bench_cases import species, write_small
 from biovita.bench import build_benchmark
 from biovita.bench.build import draw_candidates
 from biovita.bench.task import DIRECTIONS, LEVELS, modalities_of

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bench_cases import Table, class_vectors
 
+from bench_cases import Table, class_vectors
 from biovita.bench import build_benchmark, headline, score_benchmark
 from biovita.bench.scores import bootstrap_interval
 from biovita.dataset import Modality

@@ -39,25 +39,28 @@ def left_out(selection: Selection) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(
-    ("plan", "message"),
+    ("top", "rest", "message"),
     [
-        ('[taxa]\nclade = ["Aves"]\n', r"taxa\.clade: unknown field\. Did you mean 'clades'\?"),
-        ('licences = ["CC0-1.0"]\n', r"licences: unknown field\. Did you mean 'licenses'\?"),
-        ("[limits]\nimages_per_species = -1\n", r"limits\.images_per_species: .*greater than or equal to 0; given is -1"),
-        ('[[sources]]\nkind = "xenocanto"\n', r"sources\[1\]\.kind: unknown source 'xenocanto'\. Did you mean 'xeno_canto'"),
-        ('[[sources]]\npath = "x"\n', r"sources\[1\]\.kind: is missing"),
-        ('[[sources]]\nkind = "darwin_core"\npth = "x"\n', r"sources\[1\]\.path: is missing; sources\[1\]\.pth: unknown field\. Did you mean 'path'"),
-        ('[[sources]]\nkind = "xeno_canto"\n', r"sources\[1\]: give either path, or query and cache"),
-        ('[quality]\nxeno_canto = ["F"]\n', r"quality\.xeno_canto\[0\]: .*; given is 'F'"),
-        ("[places]\nboxes = [[50, 5, 40, 6]]\n", r"places\.boxes: .*is not \[south, west, north, east\]"),
-        ('[taxa]\noverrides = "o.csv"\n', r"taxa: overrides need a backbone"),
-        ("[taxa", "is not TOML: .*line 5"),
+        ("", '[taxa]\nclade = ["Aves"]\n', r"taxa\.clade: unknown field\. Did you mean 'clades'\?"),
+        ('licences = ["CC0-1.0"]\n', "", r"licences: unknown field\. Did you mean 'licenses'\?"),
+        ("", "[limits]\nimages_per_species = -1\n", r"limits\.images_per_species: .* equal to 0; given is -1"),
+        ("", '[[sources]]\nkind = "xenocanto"\n', r"sources\[1\]\.kind: .*Did you mean 'xeno_canto'\?"),
+        ("", '[[sources]]\npath = "x"\n', r"sources\[1\]\.kind: is missing"),
+        (
+            "",
+            '[[sources]]\nkind = "darwin_core"\npth = "x"\n',
+            r"\[1\]\.path: is missing; .*Did you mean 'path'\?",
+        ),
+        ("", '[[sources]]\nkind = "xeno_canto"\n', r"sources\[1\]: give either path, or query and cache"),
+        ("", '[quality]\nxeno_canto = ["F"]\n', r"quality\.xeno_canto\[0\]: .*; given is 'F'"),
+        ("", "[places]\nboxes = [[50, 5, 40, 6]]\n", r"places\.boxes: .*is not \[south, west, north, east\]"),
+        ("", '[taxa]\noverrides = "o.csv"\n', r"taxa: overrides need a backbone"),
+        ("seed = \n", "", r"is not TOML: .*line 1"),
     ],
-)  # fmt: skip
-def test_a_fault_of_the_plan_names_the_field(tmp_path: Path, plan: str, message: str) -> None:
-    top, _, rest = plan.partition("[")
+)
+def test_a_fault_of_the_plan_names_the_field(tmp_path: Path, top: str, rest: str, message: str) -> None:
     path = tmp_path / "plan.toml"
-    path.write_text(top + HEAD + "[" + rest if rest else top + HEAD)
+    path.write_text(top + HEAD + rest)
     with pytest.raises(DatasetError, match=message):
         read_plan(path)
 
@@ -65,7 +68,7 @@ def test_a_fault_of_the_plan_names_the_field(tmp_path: Path, plan: str, message:
 def test_a_licence_that_is_none_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "plan.toml"
     path.write_text('licenses = ["CC-BY", "cc-by-nc-4.0"]\n' + HEAD)
-    with pytest.raises(DatasetError, match="licenses: unknown licence 'cc-by-nc-4.0'"):
+    with pytest.raises(DatasetError, match=r"licenses: unknown licence 'cc-by-nc-4\.0'"):
         read_plan(path)
     with pytest.raises(DatasetError, match="there is no such plan"):
         read_plan(tmp_path / "none.toml")
@@ -186,7 +189,8 @@ def test_names_are_matched_to_a_backbone_and_listed_names_that_nobody_has_are_to
     backbone = tmp_path / "taxa"
     backbone.mkdir()
     (backbone / "Taxon.tsv").write_text(
-        "taxonID\tacceptedNameUsageID\tscientificName\ttaxonRank\ttaxonomicStatus\tkingdom\tphylum\tclass\torder\tfamily\tgenus\n"
+        "taxonID\tacceptedNameUsageID\tscientificName\ttaxonRank\ttaxonomicStatus\tkingdom\tphylum\tclass\torder\t"
+        "family\tgenus\n"
         "1\t\tCyanistes caeruleus\tspecies\taccepted\tAnimalia\tChordata\tAves\tPasseriformes\tParidae\tCyanistes\n"
         "2\t1\tParus caeruleus\tspecies\tsynonym\tAnimalia\tChordata\tAves\tPasseriformes\tParidae\tParus\n"
     )
@@ -198,7 +202,7 @@ def test_names_are_matched_to_a_backbone_and_listed_names_that_nobody_has_are_to
         assert left_out(selection) == {"name-no-match": 1}
         assert selection.names.missing == ("Pica pica",)
         assert selection.names.decisions is not None
-        assert selection.names.decisions["rule"].to_pylist() == ["synonym", None]
+        assert selection.names.decisions["rule"].to_pylist() == [None, "synonym"]
 
 
 def test_homonyms_without_a_backbone_are_refused_unless_a_clade_settles_them(tmp_path: Path) -> None:

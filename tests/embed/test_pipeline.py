@@ -3,12 +3,13 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from biovita.embed import pipeline
-from biovita.embed.pipeline import encode_ahead, load_ahead
+from biovita.embed.pipeline import encode_ahead, in_processes, load_ahead
 from biovita.errors import BiovitaError, MediaError
 
 
@@ -37,23 +38,45 @@ def test_no_more_than_asked_for_is_loaded_ahead() -> None:
         ((n, n) for n in range(100)), lambda n: loaded.append(n) or np.zeros(1), workers=2, ahead=5
     )
     next(stream)
-    time.sleep(0.05)
+    time.sleep(0.1)
     assert len(loaded) == 6  # the one given, and five that wait
     stream.close()
     assert len(loaded) == 6
 
 
-def test_large_items_are_loaded_one_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "_MOST_BYTES", 1000)
+def test_large_items_are_not_all_loaded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "_MOST_BYTES", 5000)
     loaded = []
-    stream = load_ahead(
-        ((n, n) for n in range(100)), lambda n: loaded.append(n) or np.zeros(2000, np.uint8), workers=2, ahead=50
-    )
-    for _ in range(10):
-        next(stream)
+
+    def load(item: int) -> np.ndarray:
+        loaded.append(item)
+        return np.zeros(2000, np.uint8)
+
+    stream = load_ahead(((n, n) for n in range(100)), load, workers=2, ahead=50)
+    for taken in range(1, 20):
+        assert next(stream)[0] == taken - 1
         time.sleep(0.005)
-    assert len(loaded) <= 12
+        assert len(loaded) - taken <= 4  # three fill the bound, and one more is at the other worker
     stream.close()
+
+
+def test_an_item_beyond_the_bound_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "_MOST_BYTES", 10)
+    stream = load_ahead(((n, n) for n in range(5)), lambda n: np.zeros(2000, np.uint8), workers=3, ahead=50)
+    assert [row for row, _ in stream] == [0, 1, 2, 3, 4]
+
+
+def test_an_error_of_the_source_comes_through() -> None:
+    def rows() -> Iterator[tuple[int, int]]:
+        yield 0, 0
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        list(load_ahead(rows(), lambda n: np.zeros(1), workers=2, ahead=4))
+
+
+def test_nothing_to_load() -> None:
+    assert list(load_ahead([], slow, workers=3, ahead=2)) == []
 
 
 def test_other_errors_come_through_and_threads_end() -> None:
@@ -65,7 +88,8 @@ def test_other_errors_come_through_and_threads_end() -> None:
 
 
 def test_processes_load_what_threads_do() -> None:
-    found = list(load_ahead(((n, n) for n in range(25)), slow, workers=2, ahead=8, processes=True))
+    with in_processes(slow, 2) as load:
+        found = list(load_ahead(((n, n) for n in range(25)), load, workers=2, ahead=8))
     assert [row for row, _ in found] == list(range(25))
     for n, (_, result) in enumerate(found):
         if n % 10 == 3:
@@ -76,8 +100,8 @@ def test_processes_load_what_threads_do() -> None:
 
 
 def test_a_process_that_dies_is_told() -> None:
-    with pytest.raises(BiovitaError, match="one of 1 decoding processes ended by itself"):
-        list(load_ahead([(0, 0)], die, workers=1, ahead=2, processes=True))
+    with in_processes(die, 1) as load, pytest.raises(BiovitaError, match="one of 1 decoding processes ended"):
+        list(load_ahead([(0, 0)], load, workers=1, ahead=2))
 
 
 def die(item: int) -> np.ndarray:

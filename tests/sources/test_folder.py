@@ -241,6 +241,16 @@ def test_spans_within_files(src: Path, run: Callable[..., tuple[ImportReport, Da
     assert check(dataset) == []
 
 
+def test_a_span_that_has_only_an_end_is_not_guessed(src: Path, tmp_path: Path) -> None:
+    """``start_s`` beside ``end_s`` may mean the file or the recording it was cut from: the user has to say."""
+    rows = [("audio/Pica_pica_0.wav", "Pica pica", "0.5", "0.75")]
+    write_rows(src / "audio.csv", rows, ("file", "scientific_name", "start_s", "end_s"))
+    assert "--column begin_s=start_s" in refused(src, tmp_path)
+    import_folder(src, tmp_path / "ds", columns={"begin_s": "start_s"}, progress=False)
+    (row,) = Dataset.open(tmp_path / "ds").audio.to_pylist()
+    assert (row["start_s"], row["end_s"]) == (0.5, 0.75)
+
+
 def test_duplicates_within_a_taxon_keep_the_first(
     src: Path, run: Callable[..., tuple[ImportReport, Dataset]]
 ) -> None:

@@ -25,7 +25,7 @@ def test_starter_has_a_tower_for_each_modality() -> None:
         assert tower.info == TOWERS[tower.info.name].info
 
 
-@pytest.mark.parametrize("name", list(TOWERS))
+@pytest.mark.parametrize("name", MODELS["starter"].towers)
 def test_rows_state_what_and_on_what_terms(name: str) -> None:
     info = TOWERS[name].info
     assert info.name == name

@@ -12,10 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from biovita.errors import BiovitaError
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["MEMORY_MB", "NotFiniteError", "Ranking", "Rows", "rank_candidates"]
 
@@ -23,8 +27,10 @@ MEMORY_MB = 512
 _UNIT = 2.0**-24  # unit roundoff of float32
 _HUGE = 3e38  # near the largest float32
 _TINY = 1.2e-38  # a product may lose this much to underflow
-_GATHER = 50  # copying one query costs about as much as this many dot products
+_GATHER = 200  # copying one query takes about as long as this many dot products
+_GROUP, _TILE = 2048, 1024  # samples and queries multiplied at a time: the products stay in the cache
 _LONGEST = 8192  # samples of one taxon taken at a time
+_EXACT = 1024  # dot products computed again at a time
 
 
 class NotFiniteError(BiovitaError):
@@ -118,6 +124,10 @@ def rank_candidates(
     dim = samples.vectors.shape[1]
     gamma = dim * _UNIT / (1 - dim * _UNIT)
     largest = taxa.largest_norm(budget // 4)
+    fits = len(taxa.rows) * dim * 4 + (_GROUP + len(taxa.sizes)) * _TILE * 4 <= budget // 2
+    per_taxon = len(taxa.rows) / max(1, len(taxa.sizes)) + _GATHER
+    dense = fits and 0 < len(taxa.rows) <= candidates.shape[1] * per_taxon
+    resident = _Resident.of(taxa, device) if dense else None
     size = max(1, budget // 4 // (candidates.shape[1] * 40 + dim * 4))
     for start in range(0, len(present), size):
         chosen = present[start : start + size]
@@ -128,8 +138,8 @@ def rank_candidates(
         if overflows.any():
             raise NotFiniteError("query", int(rows[overflows.argmax()]))
         chunk = _Chunk(vectors, candidates[chosen], correct[chosen], taxa)
-        scores = chunk.scores(budget // 2, device)
-        exact = chunk.refined(scores, gamma * norms * largest + dim * _TINY, budget // 4)
+        scores = chunk.scores(resident, budget // 2, device)
+        exact = chunk.refined(scores, gamma * norms * largest + dim * _TINY)
         rank[chosen], top[chosen] = chunk.places(exact)
     return Ranking(rank, top)
 
@@ -167,23 +177,64 @@ class _Taxa:
             largest = max(largest, float(norms.max()))
         return largest
 
-    def blocks(self, most: int) -> Iterator[tuple[np.ndarray, int, int]]:
-        """Yield (taxa, first, last): samples ``first`` to ``last`` of each of some taxa of one size.
-
-        A block holds at most ``most`` samples; a taxon that has more comes in pieces.
-        """
+    def groups(self, most: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield taxa of one size, and where their samples are, ``(size, taxa)``; about ``most`` samples at a time."""
         sizes = self.sizes
         order = np.argsort(sizes, kind="stable")
         for size in np.unique(sizes[sizes > 0]):
             same = order[np.searchsorted(sizes[order], size) : np.searchsorted(sizes[order], size, "right")]
-            if size > most:
-                for taxon in same:
-                    for first in range(0, size, most):
-                        yield np.array([taxon]), first, min(size, first + most)
-                continue
-            step = most // size
+            step = max(1, most // int(size))
             for start in range(0, len(same), step):
-                yield same[start : start + step], 0, size
+                taxa = same[start : start + step]
+                yield taxa, self.starts[taxa][None, :] + np.arange(size)[:, None]
+
+
+@dataclass(frozen=True, eq=False)
+class _Resident:
+    """All samples on the device, taxa of one size together, so that every query meets every sample.
+
+    ``groups`` holds the taxa of each group and its samples, ``(size * taxa, dim)``: all first samples, all second.
+    """
+
+    groups: list[tuple[np.ndarray, torch.Tensor]]
+
+    @classmethod
+    def of(cls, taxa: _Taxa, device: str) -> _Resident:
+        import torch
+
+        return cls(
+            [
+                (members, torch.from_numpy(taxa.take(at.reshape(-1))).to(device))
+                for members, at in taxa.groups(_GROUP)
+            ]
+        )
+
+    def scores(self, queries: torch.Tensor, lists: np.ndarray, number: int) -> np.ndarray:
+        """Return ``(queries, width)`` scores against ``number`` taxa; see `_Chunk.scores`."""
+        import torch
+
+        scores = np.full(lists.shape, -np.inf, np.float32)
+        place = np.full(number + 1, number, np.int64)  # of each taxon among the groups; absent ones go last
+        place[np.concatenate([members for members, _ in self.groups])] = np.arange(
+            sum(len(members) for members, _ in self.groups)
+        )
+        best = torch.full((number + 1, _TILE), -torch.inf, device=queries.device)
+        products = torch.empty(
+            max(len(samples) for _, samples in self.groups) * _TILE, dtype=torch.float32, device=queries.device
+        )
+        for start in range(0, len(queries), _TILE):
+            tile = queries[start : start + _TILE].T
+            width, row = tile.shape[1], 0
+            for members, samples in self.groups:
+                similar = products[: len(samples) * width].view(len(samples), width)
+                torch.mm(samples, tile, out=similar)
+                target = best[row : row + len(members), :width]
+                torch.amax(similar.view(-1, len(members), width), 0, out=target)
+                row += len(members)
+            chosen = torch.from_numpy(place[lists[start : start + _TILE]]).to(queries.device)
+            found = best.view(-1)[chosen * _TILE + torch.arange(width, device=queries.device)[:, None]]
+            scores[start : start + _TILE] = found.cpu().numpy()
+        return scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,54 +246,37 @@ class _Chunk:
     correct: np.ndarray
     taxa: _Taxa
 
-    def scores(self, budget: int, device: str) -> np.ndarray:
+    def scores(self, resident: _Resident | None, budget: int, device: str) -> np.ndarray:
         """Return ``(n, width)`` float32 scores; -inf where a taxon has no samples, and beyond a list.
 
-        Either every query is multiplied with every sample, or, where the lists name few of the taxa, each taxon's
-        samples only with the queries that name it.
+        Without ``resident``, each taxon's samples meet only the queries that name it, and are read as they are
+        needed.
         """
         import torch
 
-        count, width = self.lists.shape
-        dim = self.queries.shape[1]
-        scores = np.full((count, width), -np.inf, np.float32)
-        flat = scores.reshape(-1)
-        most = min(_LONGEST, max(64, budget // 4 // (dim * 4)))
-        tile = max(16, budget // 2 // (most * 4 + dim * 8))
-        number = len(self.taxa.sizes)
-        sparse = width * (len(self.taxa.rows) / max(1, number) + _GATHER) < len(self.taxa.rows)
         queries = torch.from_numpy(self.queries).to(device)
+        number = len(self.taxa.sizes)
+        if resident is not None:
+            return resident.scores(queries, self.lists, number)
+        width, dim = self.lists.shape[1], self.queries.shape[1]
+        scores = np.full(self.lists.shape, -np.inf, np.float32)
+        flat = scores.reshape(-1)
+        most = max(64, min(_LONGEST, budget // 4 // (dim * 4)))
+        tile = max(16, budget // 2 // (most * 4 + dim * 4))
         places = np.argsort(self.lists, axis=None, kind="stable")  # in the flattened lists, by taxon
         ends = np.searchsorted(self.lists.reshape(-1)[places], np.arange(number + 1))
-        column = np.zeros(number, np.int64)
-        for block, first, last in self.taxa.blocks(most):
-            size = last - first
-            at = self.taxa.starts[block][None, :] + np.arange(first, last)[:, None]  # (size, taxa)
-            samples = torch.from_numpy(self.taxa.take(at.reshape(-1))).to(device)
-            if sparse:
-                for index, taxon in enumerate(block):
-                    mine = places[ends[taxon] : ends[taxon + 1]]
-                    for start in range(0, len(mine), tile):
-                        part = mine[start : start + tile]
-                        asked = queries[torch.from_numpy(part // width).to(device)]
-                        best = (samples[index :: len(block)] @ asked.T).amax(dim=0)
-                        flat[part] = np.maximum(flat[part], best.cpu().numpy())
-                continue
-            mine = np.sort(np.concatenate([places[ends[taxon] : ends[taxon + 1]] for taxon in block]))
-            column[block] = np.arange(len(block))
-            bounds = np.searchsorted(mine, np.arange(0, count + tile, tile) * width)
-            for turn, start in enumerate(range(0, count, tile)):
-                part = mine[bounds[turn] : bounds[turn + 1]]
-                if not len(part):
-                    continue
-                similar = samples @ queries[start : start + tile].T  # (size * taxa, queries)
-                best = similar.view(size, len(block), -1).amax(dim=0)
-                which = column[self.lists.reshape(-1)[part]] * best.shape[1] + part // width - start
-                found = best.reshape(-1)[torch.from_numpy(which).to(device)].cpu().numpy()
-                flat[part] = np.maximum(flat[part], found)
+        for taxon in np.flatnonzero(np.diff(ends)):
+            begin, end = self.taxa.starts[taxon : taxon + 2]
+            for first in range(begin, end, most):
+                samples = torch.from_numpy(self.taxa.take(np.arange(first, min(end, first + most)))).to(device)
+                for start in range(ends[taxon], ends[taxon + 1], tile):
+                    mine = places[start : min(start + tile, ends[taxon + 1])]
+                    asked = queries[torch.from_numpy(mine // width).to(device)]
+                    best = (samples @ asked.T).amax(dim=0)
+                    flat[mine] = np.maximum(flat[mine], best.cpu().numpy())
         return scores
 
-    def refined(self, scores: np.ndarray, error: np.ndarray, budget: int) -> np.ndarray:
+    def refined(self, scores: np.ndarray, error: np.ndarray) -> np.ndarray:
         """Return the scores in float64, those that single precision cannot tell apart computed anew.
 
         Only two comparisons matter: with the correct taxon's score, and with the best one.
@@ -258,16 +292,15 @@ class _Chunk:
         rows, columns = np.nonzero(close)
         taxa = self.lists[rows, columns]
         sizes = self.taxa.sizes[taxa]
-        most = max(1, budget // (self.queries.shape[1] * 24))
-        for start, stop in _runs(sizes, most):
+        for start, stop in _runs(sizes, _EXACT):
             pair = np.repeat(np.arange(start, stop), sizes[start:stop])
             begin = np.cumsum(sizes[start:stop]) - sizes[start:stop]
             at = self.taxa.starts[taxa[pair]] + np.arange(len(pair)) - np.repeat(begin, sizes[start:stop])
             best = np.full(stop - start, -np.inf)
-            for first in range(0, len(pair), most):  # one taxon alone may have more than that
-                span = slice(first, first + most)
-                products = self.queries[rows[pair[span]]].astype(np.float64)
-                products *= self.taxa.take(at[span])
+            for first in range(0, len(pair), _EXACT):  # one taxon alone may have more than that
+                span = slice(first, first + _EXACT)
+                asked, samples = self.queries[rows[pair[span]]], self.taxa.take(at[span])
+                products = np.multiply(asked, samples, dtype=np.float64)
                 np.maximum.at(best, pair[span] - start, products.sum(axis=1))
             exact[rows[start:stop], columns[start:stop]] = best
         return exact

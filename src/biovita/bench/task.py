@@ -37,6 +37,7 @@ ITEMS = pa.schema(
         pa.field("part", pa.string()),
         pa.field("license", pa.string()),
         pa.field("attribution", pa.string()),
+        pa.field("index_id", pa.string()),  # in a published index, unique within its part and modality
     ]
 )
 
@@ -149,7 +150,11 @@ class Benchmark:
 
     def taxon_labels(self, task: Task, level: Rank) -> np.ndarray:
         """Return ``(taxa,)`` the name at ``level`` of each candidate taxon of a task, None where it has none."""
-        return self.labels(modalities_of(task.direction)[1], level)[task.samples[task.offsets[:-1]]]
+        names = self.labels(modalities_of(task.direction)[1], level)
+        first = task.samples[np.minimum(task.offsets[:-1], len(task.samples) - 1)]
+        found: np.ndarray = names[first]
+        found[np.diff(task.offsets) == 0] = None
+        return found
 
     def task(self, part: str, direction: str, level: Rank) -> Task | None:
         """Return one task, or None where it was left out."""

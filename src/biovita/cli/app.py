@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from functools import cache
 
@@ -30,18 +31,20 @@ _GROUPS: tuple[str, ...] = (
     "doctor",
     "embed",
     "models",
+    "simulate",
     "taxonomy",
     "train",
     "traits",
 )
 
 
-@cache
+@cache  # a process may run more than one command
 def _register() -> None:
     from importlib import import_module
 
     for group in _GROUPS:
-        app.command(import_module(f"biovita.cli.{group}").app)
+        if group not in app:  # `main` may be called more than once in a process
+            app.command(import_module(f"biovita.cli.{group}").app)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -51,10 +54,14 @@ def main(arguments: list[str] | None = None) -> None:
     _register()
     try:
         code = app(_online_or_not(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
     except BiovitaError as error:
         _stop(str(error), 1)
     except KeyboardInterrupt:
         _stop("stopped; nothing was left half-written. The same command continues or starts again", 130)
+    except BrokenPipeError:  # whoever read our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it exits
+        sys.exit(128 + signal.SIGPIPE)
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}:
             raise

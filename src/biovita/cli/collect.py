@@ -11,7 +11,7 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["plan"]
+__all__ = ["build", "plan"]
 
 
 def plan(
@@ -70,3 +70,44 @@ def _readable(size: float) -> str:
             return f"{size:.0f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
+
+
+def build(
+    plan_file: Path,
+    /,
+    *,
+    out: Path,
+    json_: Annotated[bool, Parameter(name="--json", negative=())] = False,
+) -> None:
+    """Make the dataset of a plan; run again, it goes on where it stopped, or updates with what is new.
+
+    Parameters
+    ----------
+    plan_file
+        The plan, in TOML.
+    out
+        The dataset to make or update.
+    json_
+        Print the report as JSON.
+    """
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from biovita.collect.build import build as build_dataset
+    from biovita.collect.build import report_lines
+
+    console = Console()
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading the sources", total=None)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, description="fetching and verifying", completed=done, total=total)
+
+        report = build_dataset(plan_file, out, progress=show)
+    if json_:
+        console.print_json(json.dumps({**asdict(report), "dataset": str(report.dataset)}))
+        return
+    for line in report_lines(report):
+        console.print(line, highlight=False, soft_wrap=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from biovita.cli.collect import plan
+from biovita.cli.collect import build, plan
 from biovita.cli.split import split
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ import_app = App(name="import", help="Make a dataset of records that are there a
 app.command(import_app)
 app.command(split)
 app.command(plan)
+app.command(build)
 
 _SHOWN = 10  # notes and licences on the screen; --json has all
 

@@ -53,6 +53,8 @@ def import_(
     json
         Print the report as JSON, with every row that found no taxon and why.
     """
+    from rich.console import Console
+
     from biovita.dataset import Dataset
     from biovita.taxonomy.backbone import open_backbone
     from biovita.taxonomy.overrides import read_overrides
@@ -69,12 +71,13 @@ def import_(
         "csv": csv,
     }
     opened = Dataset.open(dataset)
-    report = import_traits(
-        opened,
-        {table: file for table, file in given.items() if file is not None},
-        backbone=open_backbone(backbone) if backbone else None,
-        overrides=read_overrides(overrides, dataset_backbone(opened)) if overrides else None,
-    )
+    with Console(stderr=True).status("importing traits"):
+        report = import_traits(
+            opened,
+            {table: file for table, file in given.items() if file is not None},
+            backbone=open_backbone(backbone) if backbone else None,
+            overrides=read_overrides(overrides, dataset_backbone(opened)) if overrides else None,
+        )
     sys.stdout.write(
         jsonlib.dumps(report.as_dict(), indent=2) + "\n" if json else "\n".join(report.lines()) + "\n"
     )

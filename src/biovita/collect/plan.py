@@ -15,7 +15,19 @@ from biovita.errors import DatasetError, unknown_name
 from biovita.sources.licenses import normalise_license
 from biovita.sources.registry import SOURCES, AnySource
 
-__all__ = ["Budget", "Clips", "Dates", "Fetching", "Limits", "Places", "Plan", "Quality", "Taxa", "read_plan"]
+__all__ = [
+    "Budget",
+    "Clips",
+    "Dates",
+    "Division",
+    "Fetching",
+    "Limits",
+    "Places",
+    "Plan",
+    "Quality",
+    "Taxa",
+    "read_plan",
+]
 
 _PATHS = ("path", "cache", "images", "vernaculars")
 OPEN_LICENSES = ("CC0-1.0", "PDM-1.0", "CC-BY", "CC-BY-SA", "CC-BY-NC", "CC-BY-NC-SA")
@@ -127,6 +139,24 @@ class Clips(_Part):
     cut: bool = False
 
 
+class Division(_Part):
+    """How the dataset is split.
+
+    Parameters
+    ----------
+    group_by
+        What is never on two sides: a recording (or observation), or all of a recordist (or observer).
+    unseen
+        Species to hold out whole; where it is not given, the dataset is not split.
+    held_out
+        Share of the other species' groups to hold out.
+    """
+
+    group_by: Literal["recording", "observer"] = "recording"
+    unseen: int | None = Field(default=None, ge=0)
+    held_out: float = Field(default=0.2, ge=0, lt=1)
+
+
 class Fetching(_Part):
     """How servers are asked.
 
@@ -178,6 +208,7 @@ class Plan(_Part):
     limits: Limits = Limits()
     budget: Budget = Budget()
     clips: Clips = Clips()
+    split: Division = Division()
     fetching: Fetching = Fetching()
 
     @field_validator("licenses")
@@ -234,7 +265,7 @@ def _with_paths(part: Mapping[str, Any], names: tuple[str, ...], folder: Path) -
 
 def _fault(error: Mapping[str, Any], content: Mapping[str, Any]) -> str:
     """Return one fault: the field as it stands in the file, and what is wrong with it."""
-    parts = [part for part in error["loc"] if part not in SOURCES]
+    parts = _without_tag(error["loc"])
     field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
     if error["type"] == "extra_forbidden":
         return f"{field}: unknown field.{_nearest(error['loc'])}"
@@ -247,13 +278,21 @@ def _fault(error: Mapping[str, Any], content: Mapping[str, Any]) -> str:
     return f"{field}: {message}; given is {error['input']!r}" if field else message
 
 
+def _without_tag(location: tuple[int | str, ...]) -> list[int | str]:
+    """Return where a fault is; pydantic puts the source's kind between its number and its field."""
+    parts = list(location)
+    if parts[:1] == ["sources"] and len(parts) > 2 and parts[2] in SOURCES:
+        del parts[2]
+    return parts
+
+
 def _nearest(location: tuple[int | str, ...]) -> str:
     """Return the hint for a field that nothing knows."""
     model: Any = Plan
+    if location[:1] == ("sources",):
+        model = SOURCES[str(location[2])]
     for part in location[:-1]:
-        if part in SOURCES:
-            model = SOURCES[str(part)]
-        elif isinstance(part, str) and part in getattr(model, "model_fields", {}):
+        if isinstance(part, str) and part in getattr(model, "model_fields", {}):
             model = model.model_fields[part].annotation
     known = list(getattr(model, "model_fields", Plan.model_fields))
     near = get_close_matches(str(location[-1]), known, n=1)

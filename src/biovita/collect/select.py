@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -207,10 +208,7 @@ def _reason(plan: Plan, kind: str) -> str:
         cases.append((f"coalesce(r.quality, '') not in {_in(grades)}", "quality"))
     first, last = plan.dates.first, plan.dates.last
     if first is not None or last is not None:
-        # A date that is known to the month or year only counts where all of it lies within.
-        low = f"r.recorded_at < {sql_text(first.isoformat())}" if first else "false"
-        high = f"r.recorded_at[:10] || '~' > {sql_text(last.isoformat() + '~')}" if last else "false"
-        cases.append((f"r.recorded_at is null or {low} or {high}", "date"))
+        cases.append((f"coalesce({_outside(first, last)}, true)", "date"))
     if plan.places.boxes or plan.places.countries:
         cases.append((f"not coalesce({_places(plan)}, false)", "place"))
     if limited := [modality for modality in ("audio", "image") if plan.limits.of(modality) == 0]:
@@ -218,6 +216,19 @@ def _reason(plan: Plan, kind: str) -> str:
     said = {"problem": "r.problem", "taxon": "coalesce(w.reason, 'other-taxon')"}
     lines = " ".join(f"when {condition} then {said.get(reason, sql_text(reason))}" for condition, reason in cases)
     return f"case {lines} end"
+
+
+def _outside(first: date | None, last: date | None) -> str:
+    """Return the condition that a date is not within; one known to the month or year has to be within with all days."""
+    earliest = "left(r.recorded_at || substr('0000-01-01', length(r.recorded_at) + 1), 10)"
+    latest = "left(r.recorded_at || substr('0000-12-31', length(r.recorded_at) + 1), 10)"
+    conditions = []
+    if first is not None:
+        conditions.append(f"{earliest} < {sql_text(first.isoformat())}")
+    if last is not None:
+        ends_month = (last + timedelta(days=1)).day == 1
+        conditions.append(f"{latest} > {sql_text(f'{last:%Y-%m}-31' if ends_month else last.isoformat())}")
+    return " or ".join(conditions)
 
 
 def _in(values: tuple[str, ...] | list[str]) -> str:
@@ -269,7 +280,7 @@ def _choose(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             select taxon, modality, count(*) as found from candidates where reason is null group by all
         ) n using (taxon, modality)
         where c.reason is null
-            and c.draw <= 18446744073709551615::double * greatest({_POOL} * ({limit})::double, {_POOL_LEAST}) / n.found"""
+            and c.draw / {float(1 << 64)} <= greatest({_POOL} * ({limit})::double, {_POOL_LEAST}) / n.found"""
     )
     ranks = {"g": "item_group", "o": "g, observer", "p": "g, o, place", "s": "g, o, p, season"}
     inner = "pool"

@@ -118,11 +118,10 @@ def _traits(rows: Iterable[Mapping[str, Any]], known: set[str]) -> Iterator[Prob
     for row in rows:
         if row["taxon_id"] not in known:
             yield Problem("unknown-taxon", "traits", str(row["taxon_id"]), "taxa.parquet has no such taxon")
-        key = row["taxon_id"], row["label"]
+        key = row["taxon_id"], row["label"], row["source"]  # sources may disagree, one does not with itself
         if key in seen:
-            yield Problem(
-                "duplicate-id", "traits", str(row["taxon_id"]), f"the label {row['label']} is there twice"
-            )
+            twice = f"the label {row['label']} is there twice from {row['source']}"
+            yield Problem("duplicate-id", "traits", str(row["taxon_id"]), twice)
         seen.add(key)
 
 

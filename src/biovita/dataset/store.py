@@ -183,14 +183,26 @@ def new_directory(path: Path, *, replace: bool = False, keep: Sequence[str] = ()
             shutil.rmtree(aside, ignore_errors=True)
 
 
-def write_table(table: pa.Table, file: Path) -> None:
-    """Write one Parquet file through a temporary one beside it, so that readers see the old or the new."""
+def write_table(table: pa.Table | pa.RecordBatchReader, file: Path) -> int:
+    """Write one Parquet file through a temporary one beside it, so that readers see the old or the new.
+
+    A reader is written batch by batch, a row group each. Returns the number of rows.
+    """
     scratch = file.with_name(f".{file.name}.part")
+    rows = 0
     try:
-        pq.write_table(table, scratch, compression="zstd")
+        if isinstance(table, pa.Table):
+            pq.write_table(table, scratch, compression="zstd")
+            rows = table.num_rows
+        else:
+            with pq.ParquetWriter(scratch, table.schema, compression="zstd") as writer:
+                for batch in table:
+                    writer.write_batch(batch)
+                    rows += batch.num_rows
         scratch.replace(file)
     finally:
         scratch.unlink(missing_ok=True)
+    return rows
 
 
 def replace_tables(dataset: Dataset, tables: Mapping[str, pa.Table], info: Mapping[str, Any]) -> None:
@@ -224,20 +236,26 @@ def replace_tables(dataset: Dataset, tables: Mapping[str, pa.Table], info: Mappi
         dataset.__dict__.pop(cached, None)
 
 
-def write_dataset(directory: Path, tables: Mapping[str, pa.Table], info: Mapping[str, Any]) -> None:
+def write_dataset(
+    directory: Path, tables: Mapping[str, pa.Table | pa.RecordBatchReader], info: Mapping[str, Any]
+) -> None:
     """Write tables and ``dataset.toml`` into an existing directory, usually one from `new_directory`.
 
     Parameters
     ----------
     tables
-        By the names of `TABLES`; what is absent is written empty. Each is cast to its schema.
+        By the names of `TABLES`; what is absent is written empty. Each is cast to its schema. One that does not fit
+        into memory comes as a reader, which already has the schema.
     info
         ``name``, ``version`` and ``made`` (how it was made); format and counts are added here.
     """
     counts = {}
     for name, schema in TABLES.items():
-        table = tables.get(name, schema.empty_table()).select(schema.names).cast(schema)
-        write_table(table, directory / f"{name}.parquet")
-        counts[name] = table.num_rows
+        table = tables.get(name, schema.empty_table())
+        if isinstance(table, pa.RecordBatchReader):
+            assert table.schema.equals(schema), name
+        else:
+            table = table.select(schema.names).cast(schema)
+        counts[name] = write_table(table, directory / f"{name}.parquet")
     text = tomli_w.dumps({"format": FORMAT, **info, "counts": counts})
     (directory / "dataset.toml").write_text(text, encoding="utf-8")

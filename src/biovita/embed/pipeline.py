@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from biovita.errors import BiovitaError, MediaError
 
-__all__ = ["encode_ahead", "load_ahead"]
+__all__ = ["encode_ahead", "in_processes", "load_ahead"]
 
 Row = TypeVar("Row")
 Item = TypeVar("Item")
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
 
-_MOST_BYTES = 256 << 20  # decoded and waiting, beyond what the workers hold
+_MOST_BYTES = 256 << 20  # decoded and waiting, beyond what the workers are at
 
 
 def load_ahead(
-    items: Iterable[tuple[Row, Item]],
-    load: Callable[[Item], np.ndarray],
-    *,
-    workers: int,
-    ahead: int,
-    processes: bool = False,
+    items: Iterable[tuple[Row, Item]], load: Callable[[Item], np.ndarray], *, workers: int, ahead: int
 ) -> Generator[tuple[Row, np.ndarray | MediaError]]:
     """Give each item loaded, or why it cannot be, in the order of ``items`` whatever the number of workers.
 
@@ -41,37 +38,40 @@ def load_ahead(
     ahead
         How many items at most are loaded before they are asked for. Fewer where they are large: no further one
         is begun while those that wait hold 256 MB.
-    processes
-        Run ``load`` in processes instead, which do not share a lock with what feeds the encoder. It is sent to them
-        with each item, and so has to be small.
     """
-    source = iter(items)
-    waiting: deque[tuple[Row, Future[np.ndarray | MediaError]]] = deque()
-    pool: Executor = (
-        ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin_worker)
-        if processes
-        else ThreadPoolExecutor(workers, thread_name_prefix="decode")
-    )
+    line = _Line(items, load, ahead)
+    threads = [threading.Thread(target=line.work, name=f"decode-{n}", daemon=True) for n in range(workers)]
+    for thread in threads:
+        thread.start()
+    try:
+        while (entry := line.take()) is not None:
+            yield entry
+    finally:
+        line.stop()
+        for thread in threads:
+            thread.join()
 
-    def fill() -> None:
-        while len(waiting) < ahead and (len(waiting) < workers or _bytes_of(waiting) < _MOST_BYTES):
-            entry = next(source, None)
-            if entry is None:
-                return
-            waiting.append((entry[0], pool.submit(_load, load, entry[1])))
+
+@contextmanager
+def in_processes(load: Callable[[Item], np.ndarray], workers: int) -> Iterator[Callable[[Item], np.ndarray]]:
+    """Give a function that does what ``load`` does in one of ``workers`` processes, and waits for it.
+
+    Processes do not share the interpreter's lock with what feeds a GPU. ``load`` is sent to them with each item, and
+    so has to be small.
+    """
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin_worker)
+
+    def load_there(item: Item) -> np.ndarray:
+        try:
+            return pool.submit(load, item).result()
+        except BrokenProcessPool as error:
+            raise BiovitaError(
+                f"one of {workers} decoding processes ended by itself, as happens when memory runs out. What was "
+                "embedded is kept; run the same command with fewer --workers"
+            ) from error
 
     try:
-        fill()
-        while waiting:
-            row, future = waiting.popleft()
-            result = future.result()
-            fill()
-            yield row, result
-    except BrokenProcessPool as error:
-        raise BiovitaError(
-            f"one of {workers} decoding processes ended by itself, as happens when memory runs out. What was embedded "
-            "is kept; run the same command with fewer --workers"
-        ) from error
+        yield load_there
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -110,13 +110,75 @@ def encode_ahead(
         pool.shutdown(cancel_futures=True)
 
 
-def _load(load: Callable[[Item], np.ndarray], item: Item) -> np.ndarray | MediaError:
-    try:
-        return load(item)
-    except MediaError as error:
-        return error
+class _Line(Generic[Row, Item]):
+    """Items between the workers that load them and the one who takes them, in order."""
+
+    def __init__(self, items: Iterable[tuple[Row, Item]], load: Callable[[Item], np.ndarray], ahead: int) -> None:
+        self._source = iter(items)
+        self._load = load
+        self._ahead = ahead
+        self._changed = threading.Condition()
+        self._loaded: dict[int, tuple[Row, np.ndarray | MediaError]] = {}
+        self._bytes = 0
+        self._begun = self._taken = 0
+        self._over = False  # no further item will be begun
+        self._error: BaseException | None = None
+
+    def work(self) -> None:
+        """Load items until there is none left, or `stop` is called."""
+        try:
+            while (begun := self._begin()) is not None:
+                place, row, item = begun
+                try:
+                    result: np.ndarray | MediaError = self._load(item)
+                except MediaError as error:
+                    result = error
+                with self._changed:
+                    self._loaded[place] = row, result
+                    self._bytes += _size(result)
+                    self._changed.notify_all()
+        except BaseException as error:  # noqa: BLE001 - it is raised again where the items are taken
+            with self._changed:
+                self._error, self._over = error, True
+                self._changed.notify_all()
+
+    def _begin(self) -> tuple[int, Row, Item] | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._over or self._has_room())
+            entry = None if self._over else next(self._source, None)
+            if entry is None:
+                self._over = True
+                self._changed.notify_all()
+                return None
+            self._begun += 1
+            return self._begun - 1, *entry
+
+    def _has_room(self) -> bool:
+        waiting = self._begun - self._taken
+        return waiting == 0 or (waiting < self._ahead and self._bytes < _MOST_BYTES)
+
+    def take(self) -> tuple[Row, np.ndarray | MediaError] | None:
+        """Return the next item in order, once it is loaded; None after the last."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._error or self._taken in self._loaded or (self._over and self._begun == self._taken)
+            )
+            if self._error:
+                raise self._error
+            if self._taken not in self._loaded:
+                return None
+            row, result = self._loaded.pop(self._taken)
+            self._taken += 1
+            self._bytes -= _size(result)
+            self._changed.notify_all()
+            return row, result
+
+    def stop(self) -> None:
+        """Let the workers end after what they are at."""
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
 
 
-def _bytes_of(waiting: deque[tuple[Row, Future[np.ndarray | MediaError]]]) -> int:
-    results = (future.result() for _, future in waiting if future.done())
-    return sum(result.nbytes for result in results if isinstance(result, np.ndarray))
+def _size(result: np.ndarray | MediaError) -> int:
+    return result.nbytes if isinstance(result, np.ndarray) else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -18,7 +18,7 @@ import pyarrow as pa
 from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
 from biovita.embed.failures import Failure, read_failures, write_failures
-from biovita.embed.pipeline import encode_ahead, load_ahead
+from biovita.embed.pipeline import encode_ahead, in_processes, load_ahead
 from biovita.embed.plan import Plan, items_of, plan, rows_of
 from biovita.embed.progress import progress_bar
 from biovita.embed.table import Made, VectorTable, columns_of, embeddings_directory
@@ -219,17 +219,11 @@ class _Run:
         began = time.perf_counter()
         writer = _Writer(self.table, self.made, rebuild=rebuild)
         items = items_of(self.dataset, self.modality, self.rows, todo.new)
-        loaded = load_ahead(
-            items,
-            loader or tower.load,
-            workers=workers,
-            ahead=max(2 * size, workers),
-            processes=loader is not None,
-        )
         try:
             with (
                 progress_bar(str(self.modality), len(todo.new), shown=self.settings.progress) as advance,
-                closing(loaded),
+                in_processes(loader, workers) if loader else nullcontext(tower.load) as load,
+                closing(load_ahead(items, load, workers=workers, ahead=max(2 * size, workers))) as loaded,
                 closing(
                     encode_ahead(_batches(loaded, size), partial(_encoded, tower), depth=2 if on_device else 1)
                 ) as encoded,

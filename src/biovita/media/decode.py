@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ import numpy as np
 from biovita.errors import MediaError
 from biovita.media import mp3
 from biovita.media.containers import TRUNCATION_TOLERANCE_S, check_complete, truncated
-from biovita.media.sniff import kind_of, read_head
+from biovita.media.sniff import Kind, kind_of, read_head
 
 __all__ = ["ACCEPTED", "SAMPLE_RATES", "Reader", "open_sound"]
 
@@ -59,7 +60,7 @@ def open_sound(path: Path) -> Iterator[Reader]:
     if kind.family in {"image", "other"}:
         raise MediaError("not-audio", f"{path}: is {kind.description}, not sound. Accepted are {ACCEPTED}")
     warnings = check_complete(path, head)
-    opened = _open_soundfile(path, warnings) or _open_av(path, known=kind.family == "audio", warnings=warnings)
+    opened = _open_soundfile(path, kind, warnings) or _open_av(path, kind, warnings)
     with opened as reader:
         low, high = SAMPLE_RATES
         if not low <= reader.sample_rate <= high:
@@ -122,11 +123,11 @@ class _SoundfileReader:
         return truncated(self.path, f"it states {stated:.2f} s, and its end cannot be read")
 
 
-def _open_soundfile(path: Path, warnings: tuple[str, ...]) -> AbstractContextManager[Reader] | None:
+def _open_soundfile(path: Path, kind: Kind, warnings: tuple[str, ...]) -> AbstractContextManager[Reader] | None:
     """Return the opened file; None where it is in no format that soundfile reads and we accept."""
     import soundfile
 
-    layout = mp3.scan(path) if _may_be_mp3(path) else None
+    layout = mp3.scan(path) if kind.family == "unknown" or kind.description == "MP3 sound" else None
     if layout is not None:
         return _open_mp3(path, layout)
     try:
@@ -146,11 +147,6 @@ def _closing(file: Any, reader: Reader) -> Iterator[Reader]:
         yield reader
 
 
-def _may_be_mp3(path: Path) -> bool:
-    kind = kind_of(read_head(path))
-    return kind.description == "MP3 sound" or kind.family == "unknown"
-
-
 @contextmanager
 def _open_mp3(path: Path, layout: mp3.Mp3Layout) -> Iterator[Reader]:
     import soundfile
@@ -164,7 +160,7 @@ def _open_mp3(path: Path, layout: mp3.Mp3Layout) -> Iterator[Reader]:
         raise MediaError("no-samples", f"{path}: an MP3 header without frames of sound")
     with path.open("rb") as raw:
         try:
-            file = soundfile.SoundFile(layout.window(raw))
+            file = soundfile.SoundFile(path if layout.is_plain else layout.window(raw))
         except soundfile.LibsndfileError as error:
             raise MediaError("undecodable", f"{path}: its MP3 frames cannot be decoded: {error}") from None
         with file:
@@ -205,18 +201,10 @@ class _AvReader:
         self.seeks = self.container.format.name != "aac"  # in ADTS a seek goes by guessed bit rate
         stated = self.stream.duration if self.seeks else None  # a fragmented file states 0 or nothing
         self.states_length = bool(stated)
-        self.frames: int = self._samples(stated) if stated else self._count()
+        self.frames: int = self._samples(stated) if stated else self._samples(_end_of_packets(self.path))
 
     def _samples(self, time: int) -> int:
         return round(time * self.stream.time_base * self.sample_rate)
-
-    def _count(self) -> int:
-        """Return the samples that the packets would hold, without decoding them."""
-        with _av_container(self.path) as container:  # an own one: going back would skip the first frame of MP4
-            packets = (
-                packet for packet in _packets(container, container.streams.audio[0]) if packet.pts is not None
-            )
-            return max((self._samples(packet.pts + (packet.duration or 0)) for packet in packets), default=0)
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
         import av
@@ -242,9 +230,8 @@ class _AvReader:
                     where = (position or 0) / self.sample_rate
                     raise MediaError("undecodable", f"{self.path}: damaged after {where:.1f} s: {failed}")
                 block = self._array(frame)
-                position = (
-                    self._samples(frame.pts) if position is None and frame.pts is not None else position or 0
-                )
+                if position is None:
+                    position = self._samples(frame.pts or 0)
                 wanted = block[max(0, start - position) : max(0, stop - position)]
                 position += len(block)
                 if len(wanted):
@@ -269,6 +256,19 @@ class _AvReader:
         return samples.astype(np.float32)
 
 
+def _end_of_packets(path: Path) -> int:
+    """Return where the last packet ends, in the stream's time base, without decoding any."""
+    stat = path.stat()
+    return _end_of_unchanged(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _end_of_unchanged(path: Path, _size: int, _mtime_ns: int) -> int:
+    with _av_container(path) as container:  # an own one: going back would skip the first frame of MP4
+        packets = (packet for packet in _packets(container, container.streams.audio[0]) if packet.pts is not None)
+        return max((packet.pts + (packet.duration or 0) for packet in packets), default=0)
+
+
 def _packets(container: Any, stream: Any) -> Iterator[Any]:
     """Yield packets, the flushing one last, up to the end or to where nothing more can be told apart."""
     import av
@@ -286,13 +286,13 @@ def _av_container(path: Path) -> Any:
 
 
 @contextmanager
-def _open_av(path: Path, *, known: bool, warnings: tuple[str, ...]) -> Iterator[Reader]:
+def _open_av(path: Path, kind: Kind, warnings: tuple[str, ...]) -> Iterator[Reader]:
     import av
 
     try:
         container = _av_container(path)
     except (av.FFmpegError, UnicodeError) as error:
-        if known:
+        if kind.family == "audio":
             raise MediaError("undecodable", f"{path}: no decoder reads it: {error}") from None
         raise MediaError("not-audio", f"{path}: is in no known format. Accepted are {ACCEPTED}") from None
     with container:

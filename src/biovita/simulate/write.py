@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -16,10 +15,12 @@ import pyarrow as pa
 from biovita import __version__
 from biovita.dataset import Dataset, new_directory, write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, TRAITS, taxa_table
+from biovita.embed.progress import progress_bar
 from biovita.errors import DatasetError
 from biovita.simulate.fauna import Fauna
 from biovita.simulate.items import Job, make_items
 from biovita.simulate.seeds import stream
+from biovita.towers.device import cpu_count
 
 __all__ = ["SOURCE", "simulate", "traits_table"]
 
@@ -79,7 +80,7 @@ def simulate(
             Job(truth, fauna.species[caller], seed, recordings, photographs, directory)
             for truth, caller in zip(fauna.species, callers, strict=True)
         ]
-        audio, images = _run(jobs, workers or _processors(), progress=progress)
+        audio, images = _run(jobs, workers or cpu_count(), progress=progress)
         write_dataset(
             directory,
             {
@@ -120,29 +121,14 @@ def _permutation(count: int, seed: int) -> list[int]:
     return [following[index] for index in range(count)]
 
 
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _run(jobs: Sequence[Job], workers: int, *, progress: bool) -> tuple[Rows, Rows]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("species"),
-        TimeRemainingColumn(),
-    )
     audio: Rows = []
     images: Rows = []
-    with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
-        task = bar.add_task("Simulating", total=len(jobs))
+    with progress_bar("Simulating species", len(jobs), shown=progress) as advance:
         for sounds, pictures in _results(jobs, min(workers, len(jobs))):
             audio += sounds
             images += pictures
-            bar.advance(task)
+            advance(1)
     return audio, images
 
 

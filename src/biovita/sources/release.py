@@ -109,7 +109,7 @@ def _recording(folder: Path, line: int, values: Values) -> Mapping[str, Any] | R
     place = {"file": "metadata.csv", "row": line}
     if name is None or file is None:
         missing = "scientific_name" if name is None else "file_name"
-        return Rejected("audio", place["file"], line, "no-name", f"{missing} is empty", name, file)
+        return Rejected("audio", "metadata.csv", line, "no-name", f"{missing} is empty", name, file)
     at_hand = _inside(folder, file)
     address = web_address(values["download_url"])
     if at_hand is None and address is None:

@@ -43,7 +43,8 @@ class Backbone:
     name
         Where it came from: a file's name.
     sha256
-        Of that file, so that decisions can say which version they were made against; empty when it is none.
+        Of that file, so that decisions can say which version they were made against; empty when it is none. Where
+        checklists lent synonyms, theirs follow, as their names do.
     table
         One row a name, in the `BACKBONE` schema; an accepted name's ``accepted`` is its own row.
     left_out
@@ -187,7 +188,8 @@ class Backbone:
             schema=BACKBONE,
         )
         table = pa.concat_tables([here, added]).unify_dictionaries().combine_chunks()
-        return replace(self, name=f"{self.name} + {checklist.name}", table=table)
+        names, hashes = f"{self.name} + {checklist.name}", f"{self.sha256} + {checklist.sha256}"
+        return replace(self, name=names, sha256=hashes, table=table)
 
 
 def open_backbone(path: str | Path) -> Backbone:

@@ -21,13 +21,14 @@ from biovita.taxonomy.parse import parse_name
 __all__ = ["read_checklist"]
 
 _FILES = ("taxon.tsv", "taxon.txt", "taxa.csv", "taxa.txt", "taxa.tsv", "taxon.csv")
-_NAME_PARTS = ("genericName", "specificEpithet", "infraspecificEpithet")
 _TERMS = (
     *("taxonID", "id", "acceptedNameUsageID", "parentNameUsageID", "taxonomicStatus", "taxonRank"),
-    *("scientificName", "scientificNameAuthorship", "canonicalName", *_NAME_PARTS, *LINEAGE),
+    *("scientificName", "scientificNameAuthorship", "canonicalName", *LINEAGE),
 )
 _REPEATED = ("taxonRank", "taxonomicStatus", *LINEAGE)  # few values, held once
+_NAMING = ("scientificName", "scientificNameAuthorship", "canonicalName")
 _PLAIN_NAME = r"^[A-Z][a-z-]+( × ?| )?([a-z-]+)?( [a-z-]+)?$"
+_BLOCK = 32 * 2**20  # bytes of the file that are held as they stand
 
 
 def read_checklist(path: Path) -> Backbone:
@@ -51,28 +52,24 @@ def read_checklist(path: Path) -> Backbone:
         missing.append("taxonID")
     if missing:
         raise DatasetError(f"{where}: lacks the column(s) {', '.join(missing)}; it has {', '.join(header)}")
+    if "canonicalName" in terms:
+        terms.pop("scientificNameAuthorship", None)
+    left_out = {"misapplied": 0, "no name": 0}
     with _taxon_file(path) as (file, where):
-        table = _read(file, where, header, delimiter, {term: terms[term] for term in _TERMS if term in terms})
-    left_out = {}
-    if "taxonomicStatus" in table.column_names:
-        status = pc.utf8_lower(pc.fill_null(table["taxonomicStatus"].cast(pa.string()), ""))
-        misapplied = pc.match_substring(status, "misapplied")
-        left_out["misapplied"] = int(pc.sum(misapplied).as_py() or 0)
-        table = table.append_column("synonym", pc.match_substring(status, "synonym"))
-        table = table.filter(pc.invert(misapplied)).combine_chunks()
-    nameless = pc.fill_null(pc.equal(table["scientificName"], ""), fill_value=True)
-    left_out["no name"] = int(pc.sum(nameless).as_py() or 0)
-    table = table.filter(pc.invert(nameless)).combine_chunks()
+        wanted = {term: terms[term] for term in _TERMS if term in terms}
+        blocks = [_kept(block, left_out) for block in _blocks(file, where, header, delimiter, wanted)]
+    if not any(block.num_rows for block in blocks):
+        raise DatasetError(f"{where} holds no taxa")
+    table = pa.concat_tables(blocks).unify_dictionaries().combine_chunks()
+    del blocks
     ids = table["id" if "id" in table.column_names else "taxonID"].combine_chunks()
-    if pc.count_distinct(ids).as_py() != len(ids):
-        raise DatasetError(f"{where}: some taxonID stands in more than one row; ids are unique in a checklist")
-    names = _names(table)
+    rows = _Rows(ids, where)
     columns = {
         "id": ids,
-        "name": names,
+        "name": table["name"].combine_chunks(),
         "rank": _lower(table["taxonRank"]),
-        "accepted": pa.array(_accepted(table, ids)),
-        **_lineage(table, ids, names),
+        "accepted": pa.array(_accepted(table, rows)),
+        **_lineage(table, rows),
     }
     return Backbone.of(path.name, columns, sha256=sha256_of(path) if path.is_file() else "", left_out=left_out)
 
@@ -105,13 +102,16 @@ def _header(file: IO[bytes], where: str) -> tuple[list[str], str]:
     return (line.split("\t") if delimiter == "\t" else next(csv.reader([line]))), delimiter
 
 
-def _read(file: IO[bytes], where: str, header: list[str], delimiter: str, terms: dict[str, str]) -> pa.Table:
+def _blocks(
+    file: IO[bytes], where: str, header: list[str], delimiter: str, terms: dict[str, str]
+) -> Iterator[pa.Table]:
+    """Give the wanted columns, by their terms, a block of the file at a time."""
     tab = delimiter == "\t"
     words = pa.dictionary(pa.int32(), pa.string())
     try:
-        table = pacsv.read_csv(
+        reader = pacsv.open_csv(
             file,
-            pacsv.ReadOptions(use_threads=True, column_names=header, skip_rows=1),
+            pacsv.ReadOptions(column_names=header, skip_rows=1, block_size=_BLOCK),
             pacsv.ParseOptions(delimiter=delimiter, quote_char=False if tab else '"', newlines_in_values=not tab),
             pacsv.ConvertOptions(
                 include_columns=list(terms.values()),
@@ -121,9 +121,63 @@ def _read(file: IO[bytes], where: str, header: list[str], delimiter: str, terms:
                 null_values=[""],
             ),
         )
+        for batch in reader:
+            yield pa.Table.from_batches([batch]).rename_columns(list(terms))
     except pa.ArrowInvalid as error:
         raise DatasetError(f"{where} cannot be read: {error}") from error
-    return table.rename_columns(list(terms)).unify_dictionaries().combine_chunks()
+
+
+def _kept(block: pa.Table, left_out: dict[str, int]) -> pa.Table:
+    """Return a block with plain names in place of the columns that they are made of, without what is left out."""
+    if "taxonomicStatus" in block.column_names:
+        status = pc.utf8_lower(pc.fill_null(block["taxonomicStatus"].cast(pa.string()), ""))
+        misapplied = pc.match_substring(status, "misapplied")
+        left_out["misapplied"] += int(pc.sum(misapplied).as_py() or 0)
+        block = block.drop_columns("taxonomicStatus").append_column(
+            "synonym", pc.match_substring(status, "synonym")
+        )
+        block = block.filter(pc.invert(misapplied))
+    nameless = pc.is_null(block["scientificName"])
+    left_out["no name"] += int(pc.sum(nameless).as_py() or 0)
+    block = block.filter(pc.invert(nameless)).combine_chunks()
+    names = _names(block)
+    return block.drop_columns([column for column in _NAMING if column in block.column_names]).append_column(
+        "name", names
+    )
+
+
+class _Rows:
+    """Which row an id stands in: sorted numbers, which take a tenth of the room of a hash table of strings."""
+
+    def __init__(self, ids: pa.Array, where: str) -> None:
+        numbers = _numbers(ids)
+        self._order = np.argsort(numbers, kind="stable").astype(np.int32)
+        self._sorted = numbers[self._order]
+        if (self._sorted[1:] == self._sorted[:-1]).any():
+            raise DatasetError(f"{where}: some taxonID stands in more than one row; ids are unique in a checklist")
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def of(self, ids: pa.Array) -> np.ndarray:
+        """Return the rows of ids; -1 where there is none, or it stands nowhere."""
+        rows = np.full(len(ids), -1, dtype=np.int32)
+        given = np.flatnonzero(pc.is_valid(ids).to_numpy(zero_copy_only=False))
+        numbers = _numbers(ids.drop_null())
+        places = np.minimum(np.searchsorted(self._sorted, numbers), len(self) - 1)
+        found = self._sorted[places] == numbers
+        rows[given[found]] = self._order[places[found]]
+        return rows
+
+
+def _numbers(ids: pa.Array) -> np.ndarray:
+    """Return a 64-bit number for each id, the same for the same id: its hash."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        connection.execute("SET threads = 2")
+        connection.register("given", pa.table({"id": ids}))
+        return connection.sql("SELECT hash(id) AS number FROM given").to_arrow_table()["number"].to_numpy()
 
 
 def _lower(column: pa.ChunkedArray) -> pa.Array:
@@ -160,22 +214,21 @@ def _without_authorship(full: pa.Array, authorship: pa.Array) -> pa.Array:
     with duckdb.connect() as connection:
         connection.register("pairs", pairs)
         connection.execute("SET threads = 2")
-        stripped = connection.execute(
+        stripped = connection.sql(
             "SELECT CASE WHEN author IS NOT NULL AND suffix(\"full\", ' ' || author) "
             'THEN left("full", length("full") - length(author) - 1) ELSE "full" END AS name FROM pairs'
         ).to_arrow_table()
     return stripped["name"].cast(pa.string()).combine_chunks()
 
 
-def _accepted(table: pa.Table, ids: pa.Array) -> np.ndarray:
+def _accepted(table: pa.Table, rows: _Rows) -> np.ndarray:
     """Return the row of each name's accepted name, through chains of synonyms; -1 where there is none."""
-    own = np.arange(len(ids), dtype=np.int32)
+    own = np.arange(len(rows), dtype=np.int32)
     if "acceptedNameUsageID" not in table.column_names:
         return own
     stated = table["acceptedNameUsageID"].combine_chunks()
-    row = pc.fill_null(pc.index_in(stated, value_set=ids), -1).to_numpy().astype(np.int32)
     absent = pc.is_null(stated).to_numpy(zero_copy_only=False)
-    accepted = np.where(absent, own, row)
+    accepted = np.where(absent, own, rows.of(stated))
     if "synonym" in table.column_names:  # a synonym that names no accepted taxon is no taxon of its own
         orphan = absent & table["synonym"].to_numpy()
         accepted[orphan] = -1
@@ -185,18 +238,17 @@ def _accepted(table: pa.Table, ids: pa.Array) -> np.ndarray:
     return np.where(settled, accepted, -1).astype(np.int32)
 
 
-def _lineage(table: pa.Table, ids: pa.Array, names: pa.Array) -> dict[str, pa.Array]:
+def _lineage(table: pa.Table, rows: _Rows) -> dict[str, pa.Array]:
     """Return the lineage's columns as they stand, or climbed from parent to parent."""
     present = [rank for rank in LINEAGE if rank in table.column_names]
     if present or "parentNameUsageID" not in table.column_names:
         return {rank: table[rank].combine_chunks() for rank in present}
-    parent = pc.index_in(table["parentNameUsageID"].combine_chunks(), value_set=ids)
-    parent = np.append(pc.fill_null(parent, -1).to_numpy().astype(np.int32), np.int32(-1))
+    parent = np.append(rows.of(table["parentNameUsageID"].combine_chunks()), np.int32(-1))
     ranks = _lower(table["taxonRank"])
     code = np.append(pc.fill_null(ranks.indices, -1).to_numpy(), -1)
     words = ranks.dictionary.to_pylist()
-    above = {rank: np.full(len(ids), -1, dtype=np.int32) for rank in LINEAGE}
-    climbing, at = np.arange(len(ids)), np.arange(len(ids), dtype=np.int32)
+    above = {rank: np.full(len(rows), -1, dtype=np.int32) for rank in LINEAGE}
+    climbing, at = np.arange(len(rows)), np.arange(len(rows), dtype=np.int32)
     for _ in range(60):  # deeper than any classification; a circle of parents ends here too
         for rank in LINEAGE:
             if rank in words:
@@ -206,12 +258,13 @@ def _lineage(table: pa.Table, ids: pa.Array, names: pa.Array) -> dict[str, pa.Ar
         climbing, at = climbing[at >= 0], at[at >= 0]
         if not len(climbing):
             break
-    return {rank: _words(names, rows) for rank, rows in above.items()}
+    names = table["name"].combine_chunks()
+    return {rank: _words(names, found) for rank, found in above.items()}
 
 
 def _words(names: pa.Array, rows: np.ndarray) -> pa.DictionaryArray:
     """Return the names at ``rows`` (-1: none) as a dictionary column."""
     unique, inverse = np.unique(rows, return_inverse=True)
-    missing = len(unique) > 0 and unique[0] < 0
+    missing = int(len(unique) > 0 and unique[0] < 0)
     codes = pa.array(inverse.astype(np.int32) - missing, mask=rows < 0)
     return pa.DictionaryArray.from_arrays(codes, names.take(pa.array(unique[missing:])))

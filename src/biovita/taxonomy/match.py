@@ -50,7 +50,8 @@ def match_names(
     Returns
     -------
     pa.Table
-        One row a name, in the order given, in the `DECISIONS` schema.
+        One row a name, in the order given, in the `DECISIONS` schema. Its metadata name the backbone: ``backbone`` and
+        ``backbone_sha256``.
     """
     columns = _given(names)
     distinct = dict.fromkeys(zip(*columns, strict=True))
@@ -67,7 +68,7 @@ def match_names(
         [pa.array(column, field.type) for column, field in zip(zip(*ordered, strict=True), DECISIONS, strict=True)]
         if ordered
         else [pa.array([], field.type) for field in DECISIONS],
-        schema=DECISIONS,
+        schema=DECISIONS.with_metadata({"backbone": backbone.name, "backbone_sha256": backbone.sha256}),
     )
 
 

@@ -210,18 +210,18 @@ class Source:
             return _open_audio(self.layout, path, info, chosen)
         from biovita.towers.open_clip import OpenClipImage, OpenClipText
 
-        clip = _clip(self.layout, path, chosen.name)
+        clip = _clip(self.layout, path, chosen.name, info.revision)
         return (OpenClipImage if modality == Modality.IMAGE else OpenClipText)(info, clip, chosen)
 
 
-_clips: WeakValueDictionary[tuple[str, str], ClipNetwork] = WeakValueDictionary()
+_clips: WeakValueDictionary[tuple[str, str, str], ClipNetwork] = WeakValueDictionary()
 
 
-def _clip(layout: Layout, path: Path, device: str) -> ClipNetwork:
+def _clip(layout: Layout, path: Path, device: str, revision: str) -> ClipNetwork:
     from biovita.towers.open_clip import read_clip_directory
     from biovita.towers.published import read_checkpoint_clip
 
-    key = (str(path.resolve()), device)
+    key = (str(path.resolve()), revision, device)
     clip = _clips.get(key)
     if clip is None:
         clip = read_checkpoint_clip(path) if layout == Layout.CHECKPOINT else read_clip_directory(path)

@@ -1,0 +1,217 @@
+"""Files from the web: a part file, gone on with where it stopped, until it is whole."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import urljoin
+
+import httpx
+
+from biovita.collect.hosts import Pace, check_address, guarded_transport
+from biovita.collect.ledger import Entry, Ledger
+from biovita.collect.plan import Fetching
+from biovita.errors import MediaError
+from biovita.sources.web import MAX_WAIT_S, backoff, hide_keys, redacted, retry_after, user_agent
+
+__all__ = ["Wanted", "fetch_all"]
+
+_HOPS = 5
+_RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+)$")
+_PERMANENT = {404: "gone", 410: "gone"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An item that is to be fetched: its key in the ledger, its address, and what its source says of it."""
+
+    key: str
+    url: str
+    modality: str = "audio"
+    stated_s: float | None = None
+
+
+class _TransientError(Exception):
+    """Something that may be better next time; ``wait`` is what the server asks for."""
+
+    def __init__(self, reason: str, detail: str, wait: float | None = None) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.wait = wait
+
+
+async def fetch_all(
+    wanted: Iterable[Wanted],
+    ledger: Ledger,
+    parts: Path,
+    how: Fetching,
+    finish: Callable[[Wanted, Path], Awaitable[None]],
+    *,
+    contact: str | None = None,
+    backoff_s: float = 1.0,
+    done: Callable[[], None] = lambda: None,
+) -> None:
+    """Fetch items, a bounded number at a time; each whole part goes to ``finish``, each refusal to the ledger.
+
+    Parameters
+    ----------
+    parts
+        Directory of the part files, which are named by the items' keys.
+    finish
+        Verifies a whole part and writes it down; what it raises as `MediaError` is a rejection.
+    backoff_s
+        Mean of the first wait after a failure, times two.
+    done
+        Called after each item, whatever became of it.
+    """
+    hide_keys()
+    parts.mkdir(parents=True, exist_ok=True)
+    headers = {"user-agent": user_agent(contact), "accept-encoding": "identity"}
+    transport = guarded_transport(allow_private=how.allow_private, connections=how.at_once)
+    async with httpx.AsyncClient(
+        transport=transport, headers=headers, timeout=how.timeout_s, follow_redirects=False
+    ) as client:
+        fetcher = _Fetcher(client, ledger, parts, how, finish, backoff_s)
+        queue = iter(wanted)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(how.at_once):
+                group.create_task(fetcher.work(queue, done))
+
+
+@dataclass
+class _Fetcher:
+    client: httpx.AsyncClient
+    ledger: Ledger
+    parts: Path
+    how: Fetching
+    finish: Callable[[Wanted, Path], Awaitable[None]]
+    backoff_s: float
+    paces: dict[str, Pace] = field(default_factory=dict)
+    random: random.Random = field(default_factory=random.Random)
+
+    async def work(self, queue: Iterable[Wanted], done: Callable[[], None]) -> None:
+        for item in queue:
+            part = self.parts / item.key
+            try:
+                await self._whole(item, part)
+                await self.finish(item, part)
+            except _TransientError as error:
+                known = self.ledger.get(item.key) or Entry(item.key, item.url, "failed")
+                self.ledger.put(replace(known, state="failed", reason=error.reason, detail=str(error)))
+            except MediaError as error:
+                self.ledger.put(
+                    Entry(item.key, item.url, "rejected", reason=error.reason, detail=redacted(str(error)))
+                )
+                with suppress(FileNotFoundError):
+                    part.unlink()
+            done()
+
+    async def _whole(self, item: Wanted, part: Path) -> None:
+        """Get a part whole, in as many tries as there are."""
+        for attempt in range(self.how.tries):
+            try:
+                await self._go_on(item, part)
+            except _TransientError as error:
+                if attempt == self.how.tries - 1:
+                    raise
+                wait = backoff(attempt, self.random, self.backoff_s) if error.wait is None else error.wait
+                await asyncio.sleep(min(wait, MAX_WAIT_S))
+            else:
+                return
+
+    async def _go_on(self, item: Wanted, part: Path) -> None:
+        known = self.ledger.get(item.key)
+        have = part.stat().st_size if part.is_file() else 0
+        if known is None or known.state not in {"started", "failed"} or known.url != item.url:
+            known, have = Entry(item.key, item.url, "started"), 0
+        if known.total is not None and have == known.total:
+            return
+        if known.validator is None:
+            have = 0  # nothing says that the rest would belong to the same file
+        address = item.url
+        for _ in range(_HOPS + 1):
+            target = await self._request(address, known, have, part)
+            if target is None:
+                return
+            address = urljoin(address, target)
+        raise MediaError("too-many-redirects", f"more than {_HOPS} redirects")
+
+    async def _request(self, address: str, known: Entry, have: int, part: Path) -> str | None:
+        """Ask for the rest of a file; return where the server points to instead."""
+        host = check_address(address)
+        pace = self.paces.setdefault(host, Pace(self.how.at_once_per_host, self.how.per_second))
+        headers = {"range": f"bytes={have}-", "if-range": known.validator or ""} if have else {}
+        async with pace.turns:
+            await pace.wait()
+            try:
+                async with self.client.stream("GET", address, headers=headers) as response:
+                    status = response.status_code
+                    if status in {301, 302, 303, 307, 308}:
+                        return self._target(response)
+                    self._check_status(response, pace)
+                    await self._receive(response, known, have, part)
+            except (httpx.TransportError, httpx.DecodingError) as error:
+                raise _TransientError("unreachable", f"{type(error).__name__}") from None
+            except (httpx.InvalidURL, UnicodeError) as error:
+                raise MediaError("bad-address", f"{address!r}: {error}") from None
+        return None
+
+    def _target(self, response: httpx.Response) -> str:
+        target = response.headers.get("location")
+        if not target:
+            raise MediaError("refused", f"the server redirects ({response.status_code}) to nowhere")
+        return str(target)
+
+    def _check_status(self, response: httpx.Response, pace: Pace) -> None:
+        status = response.status_code
+        if status in {200, 206}:
+            return
+        if status == 416:
+            raise _TransientError("unreachable", "the server cannot go on where the download stopped", 0.0)
+        if status in {408, 425, 429} or status >= 500:
+            wait = retry_after(response.headers)
+            if wait is not None:
+                pace.pause(min(wait, MAX_WAIT_S))
+            raise _TransientError("unreachable", f"the server answers {status}", wait)
+        raise MediaError(_PERMANENT.get(status, "refused"), f"the server answers {status}")
+
+    async def _receive(self, response: httpx.Response, known: Entry, have: int, part: Path) -> None:
+        total, start = _extent(response)
+        if start != have:
+            have = 0  # the file has changed, or the server does not go on: from the start
+            if start:
+                raise _TransientError("unreachable", "the server sends another range than was asked for")
+        if total is not None and total > self.how.max_bytes:
+            raise MediaError("too-large", f"{total} bytes, and {self.how.max_bytes} are accepted")
+        strong = response.headers.get("etag", "")
+        validator = strong if strong and not strong.startswith("W/") else response.headers.get("last-modified")
+        self.ledger.put(
+            replace(known, state="started", total=total, validator=validator, reason=None, detail=None)
+        )
+        size = have
+        with part.open("r+b" if have else "wb") as file:
+            file.seek(have)
+            file.truncate()
+            async for chunk in response.aiter_raw():
+                size += len(chunk)
+                if size > self.how.max_bytes:
+                    raise MediaError("too-large", f"more than {self.how.max_bytes} bytes")
+                file.write(chunk)
+        if total is not None and size != total:
+            raise _TransientError("unreachable", f"{size} of {total} bytes arrived")
+
+
+def _extent(response: httpx.Response) -> tuple[int | None, int]:
+    """Return the size of the whole file, where it is stated, and the byte that the answer starts with."""
+    if response.status_code == 206:
+        match = _RANGE.match(response.headers.get("content-range", ""))
+        if match is None:
+            raise _TransientError("unreachable", "the server sends a part and does not say which")
+        return int(match[3]), int(match[1])
+    length = response.headers.get("content-length", "")
+    return (int(length) if length.isdigit() else None), 0
