@@ -199,6 +199,28 @@ def test_splits_keep_an_observer_on_one_side(server: MediaServer, tmp_path: Path
     assert check(dataset) == []
 
 
+def test_an_update_keeps_the_split(server: MediaServer, tmp_path: Path) -> None:
+    observations = []
+    for number in range(1, 61):
+        server.resources[f"/{number}"] = Resource(sound(number) if number % 2 else picture(number))
+        species = f"Pica {'abcd'[number // 2 % 4]}ica"
+        modality = "audio" if number % 2 else "image"
+        observations.append(observation(number, server.url(f"/{number}"), modality, species))
+    plan, out = write_plan(tmp_path, observations[:40]), tmp_path / "data"
+    run(plan, out)
+    with pytest.raises(SystemExit):
+        main(["data", "split", str(out), "--unseen", "1"])
+    before = {row["id"]: row["split"] for row in Dataset.open(out).audio.to_pylist()}
+    assert set(before.values()) == {"train", "seen", "unseen"}
+    write_plan(tmp_path, observations)
+    assert run(plan, out).fetched == 20
+    dataset = Dataset.open(out)
+    after = {row["id"]: row["split"] for row in dataset.audio.to_pylist()}
+    assert {key: after[key] for key in before} == before
+    assert dataset.info["split"]["unseen_species"] == 1
+    assert check(dataset) == []
+
+
 def test_what_goes_out_with_it(server: MediaServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mlc = pytest.importorskip("mlcroissant")
     observations = []

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import gzip
 import json
+import random
+import uuid
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -212,6 +215,30 @@ def test_homonyms_without_a_backbone_are_refused_unless_a_clade_settles_them(tmp
         assert left_out(selection) == {"name-homonym": 2}
     with select(read_plan(write(tmp_path, recordings, '[taxa]\nclades = ["Aves"]\n'))) as selection:
         assert chosen(selection) == ["XC1"]
+
+
+def test_a_damaged_table_is_an_error_with_its_name(tmp_path: Path) -> None:
+    rng = random.Random(0)
+    photos = "".join(
+        f"{n}\t{n}\t{uuid.UUID(int=rng.getrandbits(128))}\t1\tjpg\tCC0\t9\t9\t0\n" for n in range(20_000)
+    )
+    tables = {
+        "photos": "photo_uuid\tphoto_id\tobservation_uuid\tobserver_id\textension\tlicense\twidth\theight\tposition\n"
+        + photos,
+        "observations": "observation_uuid\tlatitude\tlongitude\ttaxon_id\tquality_grade\tobserved_on\n",
+        "taxa": "taxon_id\tancestry\trank\tname\n1\t\tspecies\tPica pica\n",
+        "observers": "observer_id\tlogin\tname\n",
+    }
+    for name, content in tables.items():
+        whole = gzip.compress(content.encode())
+        (tmp_path / f"{name}.csv.gz").write_bytes(whole[: len(whole) // 2] if name == "photos" else whole)
+    plan = tmp_path / "plan.toml"
+    plan.write_text('name = "x"\n[[sources]]\nkind = "inaturalist"\npath = "."\n')
+    with (
+        pytest.raises(DatasetError, match=r"photos\.csv\.gz cannot be read|a source cannot be read"),
+        select(read_plan(plan)),
+    ):
+        pass
 
 
 def test_a_checklist_and_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
