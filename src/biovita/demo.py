@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import biovita
 from biovita.bench import Headline, Scores, build_benchmark, headline, score_benchmark
 from biovita.dataset import Dataset, Modality
 from biovita.dataset.split import split_dataset
@@ -21,6 +22,7 @@ __all__ = ["TEXT", "DemoResult", "demo", "unseen_by_default"]
 
 MODEL = "starter"
 TEXT = "tax_com"
+SPECIES = 60  # of the simulated fauna
 
 Say = Callable[[str, str], None]
 
@@ -82,7 +84,7 @@ def demo(
     Parameters
     ----------
     data
-        A folder with ``audio.csv`` and ``images.csv``, or a dataset. None simulates a fauna of 60 species.
+        A folder with ``audio.csv`` and ``images.csv``, or a dataset. None simulates a fauna of `SPECIES` species.
     out
         Directory for ``dataset``, ``model``, ``report.html`` and ``results.json``.
     seed
@@ -104,7 +106,7 @@ def demo(
 
     path = _Path(say)
     with path.stage("data") as tell:
-        dataset = _dataset(data, out, progress=progress)
+        dataset = _dataset(data, out, seed=seed, progress=progress)
         counts = dataset.info["counts"]
         tell(
             f"{counts['taxa']} species, {counts['audio']} recordings, {counts['images']} photographs, "
@@ -158,20 +160,27 @@ def unseen_by_default(dataset: Dataset) -> int:
     return max(2, min(40, len(both) // 4))
 
 
-def _dataset(data: Path | None, out: Path, *, progress: bool) -> Dataset:
-    from biovita.sources.folder import import_folder
-
-    if data is None:
-        raise DatasetError("no data: give a folder with --data DIR (make demo DATA=DIR)")
-    if (data / "dataset.toml").is_file():
+def _dataset(data: Path | None, out: Path, *, seed: int, progress: bool) -> Dataset:
+    """Return the dataset to work on: ``data`` itself where it is one, else one made in ``out`` or made there before."""
+    if data is not None and (data / "dataset.toml").is_file():
         return Dataset.open(data)
-    if not data.is_dir():
+    if data is not None and not data.is_dir():
         raise DatasetError(f"{data} is not a folder. Give one that holds audio.csv and images.csv")
     dataset, note = out / "dataset", out / "source.json"
-    source = {"folder": str(data.resolve()), "files": _fingerprint(data)}
+    if data is None:
+        source = {"simulated species": SPECIES, "seed": seed, "biovita": biovita.__version__}
+    else:
+        source = {"folder": str(data.resolve()), "files": _fingerprint(data)}
     if not (dataset / "dataset.toml").is_file() or not note.is_file() or json.loads(note.read_text()) != source:
         note.unlink(missing_ok=True)
-        import_folder(data, dataset, overwrite=True, progress=progress)
+        if data is None:
+            from biovita.simulate import simulate
+
+            simulate(dataset, SPECIES, seed, overwrite=True, progress=progress)
+        else:
+            from biovita.sources.folder import import_folder
+
+            import_folder(data, dataset, overwrite=True, progress=progress)
         note.write_text(json.dumps(source), encoding="utf-8")
     return Dataset.open(dataset)
 
@@ -189,13 +198,13 @@ def _train(
     """Return the models of stages 0 (untrained), 1 and 2, and the losses of the two that were trained."""
     from biovita.embed.progress import progress_bar
     from biovita.towers import load_towers
-    from biovita.train import recipe
+    from biovita.train import FrozenRecipe, recipe
     from biovita.train.frozen import model_of, training_set
     from biovita.train.loop import align, untrained
 
     towers = load_towers(MODEL, device)
     data = training_set(dataset, MODEL, towers, progress=progress)
-    recipes = {stage: recipe(f"{MODEL}/stage{stage}", {"seed": seed}) for stage in (1, 2)}
+    recipes = {stage: recipe(f"{MODEL}/stage{stage}", {"seed": seed}, FrozenRecipe) for stage in (1, 2)}
     aligned = untrained(data, recipes[1])
     models = {0: model_of(aligned, recipes[1], towers, dataset)}
     losses = {}

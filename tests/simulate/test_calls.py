@@ -59,7 +59,8 @@ def test_the_pitch_of_an_individual_moves_the_peak(voices):
 def test_a_recording_is_the_same_again_and_another_individual_is_not(voices):
     truth = voices["whistle"]
     one, same, other = (
-        recording(truth.voice, truth.ecology, 5.0, 0, stream(0, "recording", truth.index, number)) for number in (0, 0, 1)
+        recording(truth.voice, truth.ecology, 5.0, 0, stream(0, "recording", truth.index, number))
+        for number in (0, 0, 1)
     )
     assert one.dtype == np.float32
     assert one.shape == (5 * SAMPLE_RATE,)
@@ -78,7 +79,9 @@ def test_recordings_are_audible_and_do_not_clip(voices):
 def test_habitats_sound_different():
     spectra = []
     for habitat in HABITATS:
-        _, power = _spectrum(background(habitat, "diurnal", "temperate", 5 * SAMPLE_RATE, np.random.default_rng(0)))
+        _, power = _spectrum(
+            background(habitat, "diurnal", "temperate", 5 * SAMPLE_RATE, np.random.default_rng(0))
+        )
         bands = np.log10(power[2:].reshape(-1, 31)[:32].mean(axis=1))
         spectra.append(bands - bands.mean())
     for one in range(len(HABITATS)):

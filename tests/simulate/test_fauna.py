@@ -28,7 +28,12 @@ def test_a_smaller_fauna_is_the_beginning_of_a_larger_one(fauna):
     small = Fauna.grow(60, seed=3)
     for one, other in zip(small.species, fauna.species, strict=False):
         assert one.taxon == other.taxon
-        assert (one.looks, one.voice, one.ecology, one.place) == (other.looks, other.voice, other.ecology, other.place)
+        assert (one.looks, one.voice, one.ecology, one.place) == (
+            other.looks,
+            other.voice,
+            other.ecology,
+            other.place,
+        )
 
 
 def test_another_seed_is_another_fauna(fauna):

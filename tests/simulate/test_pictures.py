@@ -15,7 +15,7 @@ from biovita.simulate.seeds import stream
 
 @pytest.fixture(scope="module")
 def fauna() -> Fauna:
-    return Fauna.grow(2000, seed=2)
+    return Fauna.grow(900, seed=2)
 
 
 def _by_day(truth):
@@ -35,14 +35,15 @@ def test_all_body_plans_occur_and_can_be_drawn(fauna):
 def test_a_picture_is_the_same_again_and_another_individual_is_not(fauna):
     truth = fauna.species[5]
     one, same, other = (
-        np.asarray(picture(truth.looks, truth.ecology, stream(0, "photograph", truth.index, number))) for number in (0, 0, 1)
+        np.asarray(picture(truth.looks, truth.ecology, stream(0, "photograph", truth.index, number)))
+        for number in (0, 0, 1)
     )
     assert np.array_equal(one, same)
     assert np.abs(one.astype(int) - other).mean() > 3
 
 
 def test_animals_are_in_the_picture(fauna):
-    for truth in fauna.species[:150]:
+    for truth in fauna.species[:60]:
         mask = silhouette(truth.looks, truth.ecology, stream(1, "photograph", truth.index, 0))
         assert 0.004 < mask.mean() < 0.6, truth.taxon
         middle = mask[:, SIDE // 8 : -SIDE // 8].sum() / mask.sum()
@@ -50,7 +51,7 @@ def test_animals_are_in_the_picture(fauna):
 
 
 def test_larger_animals_fill_more_of_the_frame(fauna):
-    birds = [truth for truth in fauna.species if truth.looks.plan == "bird"][:250]
+    birds = [truth for truth in fauna.species if truth.looks.plan == "bird"][:110]
     wide = []
     for truth in birds:
         mask = silhouette(truth.looks, _by_day(truth), stream(1, "photograph", truth.index, 0))
@@ -62,9 +63,11 @@ def test_larger_animals_fill_more_of_the_frame(fauna):
 
 def test_the_main_colour_is_the_bodys(fauna):
     """Of the colours that species of a picture's kind may have, its own is nearest to what is seen, mostly."""
-    plain = [truth for truth in fauna.species if truth.looks.pattern == "plain" and truth.looks.plan in {"bird", "frog"}]
+    plain = [
+        truth for truth in fauna.species if truth.looks.pattern == "plain" and truth.looks.plan in {"bird", "frog"}
+    ]
     drawn, meant = [], []
-    for truth in plain[:120]:
+    for truth in plain[:70]:
         rng, again = stream(4, "photograph", truth.index, 0), stream(4, "photograph", truth.index, 0)
         image = np.asarray(picture(truth.looks, _by_day(truth), rng), dtype=float)
         inside = silhouette(truth.looks, _by_day(truth), again) > 0.95

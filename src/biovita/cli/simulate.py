@@ -105,7 +105,7 @@ def embeddings(
     """
     from biovita.simulate.embeddings import simulate_embeddings
 
-    dataset = simulate_embeddings(out, species, audio, images, dim, seed, overwrite=overwrite)
+    dataset = simulate_embeddings(out, species, seed, audio=audio, images=images, dim=dim, overwrite=overwrite)
     _print(dataset, json_=json_)
 
 

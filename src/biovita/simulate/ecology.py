@@ -44,10 +44,10 @@ def ecology_of(archetype: Archetype, latent: Latent) -> Ecology:
         bounded(latent, axis)
         for axis in (Axis.SIZE, Axis.COVER, Axis.WATER, Axis.NIGHT, Axis.TEMPO, Axis.SOCIAL, Axis.COLD, Axis.TAME)
     )
-    own = latent.private[24:32]
+    own = latent.private[41:49]
     foods = {
-        food: weight + 0.18 * own[number % 8] + (0.15 * size if food == "carnivore" else 0.0)
-        for number, (food, weight) in enumerate(archetype.diet.items())
+        food: 1.0 / (number + 1) + 0.18 * own[number % 8] + (0.15 * size if food == "carnivore" else 0.0)
+        for number, food in enumerate(archetype.diet)
     }
     first, second = [*sorted(foods, key=lambda food: -foods[food]), ""][:2]
     mixed = second and foods[second] > _MIXED * foods[first] and (first in _ANIMALS) != (second in _ANIMALS)

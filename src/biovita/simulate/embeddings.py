@@ -47,11 +47,11 @@ _BATCH = 8192
 def simulate_embeddings(
     out: str | Path,
     species: int = 14_133,
+    seed: int = 0,
+    *,
     audio: int = 1_300_000,
     images: int = 2_300_000,
     dim: int = 768,
-    seed: int = 0,
-    *,
     overwrite: bool = False,
     progress: bool = True,
 ) -> Dataset:
@@ -80,8 +80,8 @@ def simulate_embeddings(
         tables = directory / "embeddings" / MODEL
         tables.mkdir(parents=True)
         with progress_bar("Simulating vectors", audio + images, shown=progress) as advance:
-            for modality, number in counts.items():
-                _write_vectors(tables, modality, space, _media_batches(fauna, space, modality, number, advance))
+            for modality, numbers in counts.items():
+                _write_vectors(tables, modality, space, _media_batches(fauna, space, modality, numbers, advance))
         _write_vectors(tables, Modality.TEXT, space, _text_batches(fauna.taxonomy, space))
         write_dataset(
             directory,
@@ -118,7 +118,7 @@ class _Space:
         self.of_group: dict[str, np.ndarray] = {}  # by the name of a genus, family, order or class
         for row, truth in enumerate(fauna.species):
             place = truth.place
-            total = np.zeros(dim, np.float32)
+            total: np.ndarray = np.zeros(dim, np.float32)
             for rank, founder in (
                 ("class", place.class_index),
                 ("order", place.order),
@@ -177,11 +177,17 @@ def _media_batches(
     centres = space.of_modality(modality)
     owners = np.repeat(np.arange(len(counts)), counts)
     taxon_ids = np.array([truth.taxon.id for truth in fauna.species])
-    ids = (item for truth, count in zip(fauna.species, counts, strict=True) for item in _item_ids(truth, modality, count))
+    ids = (
+        item
+        for truth, count in zip(fauna.species, counts, strict=True)
+        for item in _item_ids(truth, modality, count)
+    )
     for number, start in enumerate(range(0, len(owners), _BATCH)):
         rows = owners[start : start + _BATCH]
         rng = stream(space.seed, f"items-{modality}", number)
-        noise = rng.standard_normal((len(rows), space.dim), dtype=np.float32) * np.float32(_ITEM / np.sqrt(space.dim))
+        noise = rng.standard_normal((len(rows), space.dim), dtype=np.float32) * np.float32(
+            _ITEM / np.sqrt(space.dim)
+        )
         batch_ids = [next(ids) for _ in rows]
         zeros = pa.array(np.zeros(len(rows), np.int64))
         columns: dict[str, pa.Array] = {
@@ -212,7 +218,9 @@ def _text_batches(taxonomy: Taxonomy, space: _Space) -> Iterator[pa.RecordBatch]
     for number, start in enumerate(range(0, len(texts), _BATCH)):
         some = texts[start : start + _BATCH]
         rng = stream(space.seed, "items-text", number)
-        noise = rng.standard_normal((len(some), space.dim), dtype=np.float32) * np.float32(0.25 * _ITEM / np.sqrt(space.dim))
+        noise = rng.standard_normal((len(some), space.dim), dtype=np.float32) * np.float32(
+            0.25 * _ITEM / np.sqrt(space.dim)
+        )
         vectors = _vector_column(_unit(np.stack([where[text] for text in some]) + noise))
         yield pa.RecordBatch.from_arrays([pa.array(some), vectors], schema=_schema(Modality.TEXT, space))
 

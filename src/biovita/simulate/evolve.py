@@ -11,14 +11,14 @@ from biovita.simulate.seeds import stream
 from biovita.simulate.tree import Place
 from biovita.simulate.voices import VOICES
 
-__all__ = ["PRIVATE", "Latent", "evolve"]
+__all__ = ["PRIVATE", "Latent", "bounded", "clip", "evolve"]
 
 # Standard deviation of a step, from order to species: of the shared axes, and of what one organ does on its own.
-_AXIS_STEP = {"order": 0.40, "family": 0.50, "genus": 0.50, "species": 0.60}
-_PRIVATE_STEP = {"order": 0.40, "family": 0.60, "genus": 0.50, "species": 0.35}
+_AXIS_STEP = {"order": 0.35, "family": 0.58, "genus": 0.60, "species": 0.45}
+_PRIVATE_STEP = {"order": 0.35, "family": 0.60, "genus": 0.60, "species": 0.30}
 _JUMP_CHANCE = 0.15  # of each axis, in each order and family
 _JUMP = 1.1
-PRIVATE = 32  # dimensions that belong to one organ: proportions, marks, notes, diet
+PRIVATE = 49  # dimensions that belong to one organ: proportions, marks, notes, diet
 _OTHER_VOICE = 0.12  # chance that a genus calls with another of its kind's voices
 
 
@@ -31,7 +31,7 @@ class Latent:
     axes
         ``(11,)``, in the order of `Axis`.
     private
-        ``(32,)``: steps that show in one organ only.
+        ``(49,)``: steps that show in one organ only.
     genus_axes
         The axes of its genus, from which it departs.
     voice
@@ -83,6 +83,11 @@ def _voice_of(place: Place, seed: int) -> str:
     return own
 
 
+def clip(value: float, low: float, high: float) -> float:
+    """Return a value kept within two others."""
+    return float(min(max(value, low), high))
+
+
 def bounded(latent: Latent, axis: Axis, limit: float = 2.5) -> float:
     """Return a species' value on an axis, kept within what the organs can express."""
-    return float(np.clip(latent.axes[axis], -limit, limit))
+    return clip(latent.axes[axis], -limit, limit)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from biovita.simulate.archetypes import Archetype
 from biovita.simulate.axes import Axis
-from biovita.simulate.evolve import Latent, bounded
+from biovita.simulate.evolve import Latent, bounded, clip
 
 __all__ = ["PALETTE", "PARTS", "Colour", "Looks", "looks_of"]
 
@@ -72,6 +74,11 @@ PARTS: dict[str, tuple[str, ...]] = {
     "bee": ("back", "head", "belly"),
     "beetle": ("wing", "head", "back", "leg"),
 }
+# Entries of a shape that do not grow or shrink: angles, and what a kind has or has not.
+_SWITCHES = {
+    "round", "bushy", "disc", "flat", "trunk", "curl", "beard", "mane", "thick", "pads", "warts", "leafy", "cerci",
+    "drum", "hook", "fork", "cock", "tilt", "slope", "crest",
+}  # fmt: skip
 _PATTERNS = ("barred", "spotted", "streaked")
 
 
@@ -132,6 +139,7 @@ def _nearest(warmth: float, display: float, dark: float, names: list[str]) -> st
     return names[int((away**2).sum(axis=1).argmin())]
 
 
+@cache
 def _distance(one: str, other: str) -> float:
     return float(np.linalg.norm(np.subtract(PALETTE[one].rgb, PALETTE[other].rgb)))
 
@@ -158,10 +166,8 @@ def looks_of(archetype: Archetype, latent: Latent) -> Looks:
     patterned = harsh > 0.15
     proportions = dict(archetype.shape)
     slender = 2.0 ** (0.22 * tempo)
-    for number, name in enumerate(sorted(proportions)):
-        if name in _SWITCHES:
-            continue
-        factor = np.exp(0.09 * np.clip(own[16 + number % 12], -2, 2))
+    for number, name in enumerate(sorted(set(proportions) - _SWITCHES)):
+        factor = math.exp(0.09 * clip(own[17 + number % 12], -2.0, 2.0))
         if name in {"leg", "tail", "neck", "antenna", "arm"}:
             factor *= slender
         if name == "depth":
@@ -178,19 +184,13 @@ def looks_of(archetype: Archetype, latent: Latent) -> Looks:
         body=body,
         belly=belly,
         accent=accent,
-        accent_part=parts[int(np.argmax(own[8 : 8 + len(parts)]))],
-        pattern=_PATTERNS[int(np.argmax(own[12:15]))] if patterned else "plain",
-        pattern_strength=float(np.clip(0.35 + 0.4 * harsh, 0.0, 1.0)) if patterned else 0.0,
-        crest=float(np.clip(0.5 * display - 0.2 + archetype.shape.get("crest", 0.0), 0.0, 1.2)),
-        ornament=float(np.clip(0.5 * display, 0.0, 1.2)),
-        saturation=float(np.clip(1.0 + 0.16 * display, 0.6, 1.4)),
-        lightness=float(np.clip(1.0 - 0.07 * dark, 0.8, 1.25)),
-        eye=float(np.clip(2.0 ** (0.30 * night - 0.18 * size), 0.6, 2.0)),
-        frame=float(np.clip(0.52 + 0.085 * size, 0.30, 0.74)),
+        accent_part=parts[int(np.argmax(own[7 : 7 + len(parts)]))],
+        pattern=_PATTERNS[int(np.argmax(own[14:17]))] if patterned else "plain",
+        pattern_strength=clip(0.35 + 0.4 * harsh, 0.0, 1.0) if patterned else 0.0,
+        crest=clip(0.5 * display - 0.2 + archetype.shape.get("crest", 0.0), 0.0, 1.2),
+        ornament=clip(0.5 * display, 0.0, 1.2),
+        saturation=clip(1.0 + 0.16 * display, 0.6, 1.4),
+        lightness=clip(1.0 - 0.07 * dark, 0.8, 1.25),
+        eye=clip(2.0 ** (0.30 * night - 0.18 * size), 0.6, 2.0),
+        frame=clip(0.52 + 0.085 * size, 0.30, 0.74),
     )
-
-
-_SWITCHES = {
-    "round", "bushy", "disc", "flat", "trunk", "curl", "beard", "mane", "thick", "pads", "warts", "leafy", "cerci",
-    "drum", "hook", "fork", "cock", "tilt", "slope", "crest",
-}  # fmt: skip

@@ -10,8 +10,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from biovita.simulate.archetypes import CLASSES
 from biovita.simulate.axes import Axis
 from biovita.simulate.ecology import Ecology

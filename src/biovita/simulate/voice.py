@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from biovita.simulate.axes import Axis
-from biovita.simulate.evolve import Latent, bounded
+from biovita.simulate.evolve import Latent, bounded, clip
 from biovita.simulate.voices import VOICES
 
 __all__ = ["Voice", "voice_of"]
@@ -17,7 +15,7 @@ _LOWEST_HZ, _HIGHEST_HZ = 90.0, 14000.0
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How a species calls; the fields of `VoiceKind` as it bends them, and:
+    """How a species calls: the fields of `VoiceKind` as it bends them, and more.
 
     Attributes
     ----------
@@ -59,17 +57,17 @@ def voice_of(latent: Latent) -> Voice:
     size, cover, water, night, display, warmth, tempo, harsh, social, cold, tame = (
         bounded(latent, axis) for axis in Axis
     )
-    own = np.clip(latent.private[20:32], -2.0, 2.0)
+    own = [clip(value, -2.0, 2.0) for value in latent.private[29:41]]
     octaves = -0.50 * size - 0.06 * cover - 0.08 * night + 0.12 * tame + 0.10 * own[0]
-    hz = float(np.clip(kind.hz * 2.0**octaves, _LOWEST_HZ, _HIGHEST_HZ))
+    hz = clip(kind.hz * 2.0**octaves, _LOWEST_HZ, _HIGHEST_HZ)
     rate = kind.rate * 2.0 ** (0.50 * tempo - 0.15 * size + 0.08 * own[1])
     note_s = min(kind.note_s * 2.0 ** (-0.35 * tempo + 0.18 * size + 0.08 * own[2]), 0.92 / rate)
     showy = 2.0 ** (0.55 * display)
     # A rising or a falling note: warmth tilts every kind of voice the same way.
-    slope = float(np.clip(kind.slope * showy + 0.30 * warmth + 0.06 * own[3], -1.2, 1.2))
-    arch = float(np.clip(kind.arch * showy + 0.06 * own[4], -0.8, 0.8))
+    slope = clip(kind.slope * showy + 0.30 * warmth + 0.06 * own[3], -1.2, 1.2)
+    arch = clip(kind.arch * showy + 0.06 * own[4], -0.8, 0.8)
     spread = kind.variety * showy + max(0.0, 0.12 * display)
-    motif = tuple(float(spread * value) for value in own[5:11])
+    motif = tuple(spread * value for value in own[5:11])
     return Voice(
         kind=latent.voice,
         mode=kind.mode,
@@ -77,16 +75,16 @@ def voice_of(latent: Latent) -> Voice:
         note_s=float(note_s),
         rate=float(rate),
         notes=float(max(1.0, kind.notes * 2.0 ** (0.25 * display - 0.30 * cold + 0.3 * tempo))),
-        pause_s=float(np.clip(kind.pause_s * 2.0 ** (0.35 * night - 0.2 * social + 0.15 * size), 0.15, 2.0)),
+        pause_s=clip(kind.pause_s * 2.0 ** (0.35 * night - 0.2 * social + 0.15 * size), 0.15, 2.0),
         slope=slope,
         arch=arch,
-        harmonics=round(float(np.clip(kind.harmonics * 2.0 ** (0.5 * harsh), 1, 24))),
-        rolloff_db=float(np.clip(kind.rolloff_db * 2.0 ** (-0.5 * harsh), 1.5, 30.0)),
-        noise=float(np.clip(kind.noise + 0.16 * harsh, 0.0, 0.75)),
+        harmonics=round(clip(kind.harmonics * 2.0 ** (0.5 * harsh), 1, 24)),
+        rolloff_db=clip(kind.rolloff_db * 2.0 ** (-0.5 * harsh), 1.5, 30.0),
+        noise=clip(kind.noise + 0.16 * harsh, 0.0, 0.75),
         am_hz=float(kind.am_hz * 2.0 ** (0.4 * tempo)) if kind.am_hz else 38.0,
-        am_depth=float(np.clip((0.75 if kind.am_hz else 0.0) + 0.30 * harsh - 0.25 * cover, 0.0, 0.95)),
+        am_depth=clip((0.75 if kind.am_hz else 0.0) + 0.30 * harsh - 0.25 * cover, 0.0, 0.95),
         vibrato_hz=float(11.0 * 2.0 ** (0.3 * tempo)),
-        vibrato=float(np.clip(0.07 * water, 0.0, 0.2)),
+        vibrato=clip(0.07 * water, 0.0, 0.2),
         motif=motif,
-        callers=float(np.clip(1.0 + 0.9 * max(0.0, social), 1.0, 3.5)),
+        callers=clip(1.0 + 0.9 * max(0.0, social), 1.0, 3.5),
     )

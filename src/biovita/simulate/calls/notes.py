@@ -66,7 +66,7 @@ def _tone(voice: Voice, hz: float, samples: int, rng: np.random.Generator) -> np
     x = np.remainder(phase, 2 * np.pi).astype(np.float32)
     double = 2.0 * np.cos(x)
     before, now = np.zeros(samples, dtype=np.float32), np.sin(x)
-    total = np.zeros(samples, dtype=np.float32)
+    total: np.ndarray = np.zeros(samples, dtype=np.float32)
     weight, sum_of_weights, highest = 1.0, 0.0, float(frequency.max())
     for harmonic in range(1, voice.harmonics + 1):
         if harmonic > 1 and harmonic * highest > _HIGHEST:
@@ -93,7 +93,7 @@ def _pulses(voice: Voice, hz: float, samples: int, rng: np.random.Generator) -> 
     t = np.arange(min(gap, SAMPLE_RATE // 20), dtype=np.float32) / SAMPLE_RATE
     fade = np.exp(-t * (5.0 * voice.am_hz if voice.am_hz > 30 else 160.0))
     total = np.zeros(samples, dtype=np.float32)
-    starts = np.arange(0, samples - 16, gap)
+    starts = range(0, samples - 16, gap)
     for rank, start in enumerate(starts):
         if rank % 4 == 0:  # the same few pulses again and again, each pitch a little on
             place = rank / max(1, len(starts) - 1)

@@ -6,7 +6,7 @@ import numpy as np
 
 from biovita.simulate.looks import Looks
 from biovita.simulate.pictures.coat import Coat
-from biovita.simulate.pictures.shapes import RGB, Figure, Shape, blob, ellipse, limb, mix, rotate, shade
+from biovita.simulate.pictures.shapes import RGB, Figure, Shape, blob, ellipse, limb, mix, moved, rotate, shade
 
 __all__ = ["bird"]
 
@@ -35,7 +35,7 @@ def bird(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Figu
         foot = (0.0, 0.36 * depth)
     elif not flying:
         shapes += legs
-    shapes += _trunk(coat, depth, tilt, neck_at, head_at, head, get("neck", 0.0))
+    shapes += _trunk(coat, depth, tilt, neck_at, head_at, head=head, neck=get("neck", 0.0))
     shapes += (
         [_spread_wing(coat, get("wing", 1.0), tilt, far=False)] if flying else _wing(looks, coat, depth, tilt)
     )
@@ -49,8 +49,9 @@ def _body_outline(depth: float, tilt: float) -> np.ndarray:
     return rotate(np.stack([0.5 * np.cos(t), 0.5 * depth * np.sin(t) * fullness], axis=1), tilt)
 
 
-def _trunk(coat: Coat, depth: float, tilt: float, neck_at: np.ndarray, head_at: np.ndarray, head: float,
-           neck: float) -> list[Shape]:  # fmt: skip
+def _trunk(
+    coat: Coat, depth: float, tilt: float, neck_at: np.ndarray, head_at: np.ndarray, *, head: float, neck: float
+) -> list[Shape]:
     low = blob([(0.46, 0.02), (0.30, 0.22 * depth), (-0.1, 0.26 * depth), (-0.42, 0.10 * depth),
                 (-0.4, 0.7 * depth), (0.2, 0.8 * depth), (0.6, 0.4 * depth)], tilt)  # fmt: skip
     marks = [(low, coat.belly)]
@@ -59,15 +60,16 @@ def _trunk(coat: Coat, depth: float, tilt: float, neck_at: np.ndarray, head_at: 
                             (-0.6, -0.7 * depth)], tilt), coat.accent))  # fmt: skip
     marks += coat.marks(1.1, 1.1 * depth, tilt)
     if coat.has("breast"):
-        marks.append((ellipse(*rotate([(0.36, 0.16 * depth)], tilt)[0], 0.24, 0.42 * depth, tilt), coat.accent))
+        x, y = rotate([(0.36, 0.16 * depth)], tilt)[0]
+        marks.append((ellipse(x, y, 0.24, 0.42 * depth, tilt), coat.accent))
     body = Shape(_body_outline(depth, tilt), coat.body, tuple(marks))
-    middle = 0.5 * (neck_at + head_at) + (0.10 * neck, 0.0)
+    middle = 0.5 * (neck_at + head_at) + np.array([0.10 * neck, 0.0])
     start = rotate([(0.26, 0.0)], tilt)[0]
     widths = [0.62 * depth, (1.1 if neck > 0.3 else 1.7) * head, 1.6 * head]
     neck_points = limb([start, middle, head_at], widths)
     front = [
         (
-            neck_points + (0.30 * head + 0.08 * neck, 0.25 * head),
+            moved(neck_points, 0.30 * head + 0.08 * neck, 0.25 * head),
             coat.at("throat", mix(coat.belly, coat.body, 0.3)),
         )
     ]
@@ -81,11 +83,10 @@ def _wing(looks: Looks, coat: Coat, depth: float, tilt: float) -> list[Shape]:
     base = coat.at("wing", shade(coat.body, 0.80))
     outline = blob([(0.29, -0.16 * depth), (0.08, -0.44 * depth), (-0.28, -0.36 * depth), (-long, -0.02 * depth),
                     (-0.30, 0.16 * depth), (0.06, 0.26 * depth), (0.28, 0.10 * depth)], tilt)  # fmt: skip
-    lines = [
-        (limb(rotate([(0.18 - 0.09 * i, (-0.24 + 0.13 * i) * depth), (-0.30 - 0.03 * i, (-0.14 + 0.07 * i) * depth)], tilt),
-              [0.012, 0.010], 3), shade(base, 0.62))
-        for i in range(4)
-    ]  # fmt: skip
+    lines = []
+    for i in range(4):
+        edge = [(0.18 - 0.09 * i, (-0.24 + 0.13 * i) * depth), (-0.30 - 0.03 * i, (-0.14 + 0.07 * i) * depth)]
+        lines.append((limb(rotate(edge, tilt), [0.012, 0.010], 3), shade(base, 0.62)))
     bar = limb(
         rotate([(0.02, -0.40 * depth), (-0.06, -0.05 * depth), (-0.02, 0.26 * depth)], tilt),
         [0.035, 0.05, 0.03],
@@ -94,7 +95,7 @@ def _wing(looks: Looks, coat: Coat, depth: float, tilt: float) -> list[Shape]:
     marks = [*coat.marks(0.9, depth, tilt, scale=0.8), *lines]
     if looks.pattern != "plain" or looks.ornament > 0.4:
         marks.append((bar, mix(base, coat.belly, 0.75)))
-    shadow = Shape(outline + (-0.012, 0.028), shade(coat.body, 0.52))
+    shadow = Shape(moved(outline, -0.012, 0.028), shade(coat.body, 0.52))
     return [shadow, Shape(outline, base, tuple(marks))]
 
 
@@ -142,13 +143,13 @@ def _legs(looks: Looks, coat: Coat, tilt: float, depth: float, rng: np.random.Ge
     shapes = []
     for side, tone in ((0.07, 0.7), (-0.05, 1.0)):
         hip = rotate([(side - 0.06, 0.40 * depth)], tilt)[0]
-        knee = hip + (-0.06 - 0.08 * long + rng.normal(0, 0.015), 0.48 * long + 0.03)
-        foot = hip + (0.02 + rng.normal(0, 0.02), long + 0.05)
+        knee = moved(hip, -0.06 - 0.08 * long + rng.normal(0, 0.015), 0.48 * long + 0.03)
+        foot = moved(hip, 0.02 + rng.normal(0, 0.02), long + 0.05)
         thick = 0.035 + 0.012 * looks.frame
         shapes.append(
-            Shape(limb([hip - (0, 0.06), knee, foot], [0.11, thick, thick * 0.9], 5), shade(colour, tone))
+            Shape(limb([moved(hip, 0.0, -0.06), knee, foot], [0.11, thick, thick * 0.9], 5), shade(colour, tone))
         )
-        toes = [(foot + (dx, 0.015)) for dx in (0.11, 0.05, -0.06)]
+        toes = [moved(foot, dx, 0.015) for dx in (0.11, 0.05, -0.06)]
         shapes += [Shape(limb([foot, toe], [thick * 0.9, thick * 0.5], 3), shade(colour, tone)) for toe in toes]
     return shapes
 
@@ -156,7 +157,7 @@ def _legs(looks: Looks, coat: Coat, tilt: float, depth: float, rng: np.random.Ge
 def _bill(looks: Looks, at: np.ndarray, head: float, colour: RGB, gape: float) -> list[Shape]:
     get = looks.shape.get
     long, deep, hook = get("bill", 0.15), get("bill_depth", 0.08), get("hook", 0.0)
-    root = at + (0.72 * head, 0.06 * head)
+    root = moved(at, 0.72 * head, 0.06 * head)
     if get("flat", 0.0):
         upper = [
             (0, -0.7 * deep),
@@ -210,7 +211,7 @@ def _head(looks: Looks, coat: Coat, at: np.ndarray, head: float, rng: np.random.
     bill = mix(coat.horn, (46, 42, 42), 0.35)
     if disc:
         shapes += _owl_face(looks, coat, x, y, head)
-        root = at + (0.28 * head, 0.22 * head)
+        root = moved(at, 0.28 * head, 0.22 * head)
         beak = [(-0.08, -0.03), (0.07, -0.03), (0.02, 0.16)]
         return [*shapes, Shape(np.array(beak) * 1.1 + root, shade(bill, 0.9))]
     shapes += _bill(looks, at, head, bill, max(0.0, rng.normal(6, 9)))

@@ -26,8 +26,9 @@ def frog(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Figu
     shapes = _leg_far(coat, depth, ground, get("pads", 0.0))
     if rng.random() < _SAC_OUT:
         sac = at(0.44, 0.30 * depth)
-        shapes.append(Shape(ellipse(sac[0] + 0.05, sac[1] + 0.06, 0.19, 0.17), coat.at("throat", mix(coat.belly, (240, 236, 214), 0.4)),
-                            ((ellipse(sac[0] + 0.09, sac[1], 0.08, 0.06), (252, 250, 240)),)))  # fmt: skip
+        skin = coat.at("throat", mix(coat.belly, (240, 236, 214), 0.4))
+        shine = (ellipse(sac[0] + 0.09, sac[1], 0.08, 0.06), (252, 250, 240))
+        shapes.append(Shape(ellipse(sac[0] + 0.05, sac[1] + 0.06, 0.19, 0.17), skin, (shine,)))
     shapes.append(_body(looks, coat, depth, slope, rng))
     eye_at = at(0.27, -0.50 * depth)
     shapes += _eye(looks, coat, eye_at, 0.78 * get("eye", 0.13))
@@ -35,28 +36,30 @@ def frog(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Figu
     shapes.append(Shape(mouth, shade(coat.body, 0.45)))
     shapes.append(Shape(ellipse(*at(0.49, -0.12 * depth), 0.013, 0.010, corners=10), shade(coat.body, 0.4)))
     ear = at(0.15, -0.16 * depth)
-    shapes.append(Shape(ellipse(*ear, 0.06 + 0.03 * get("drum", 0.0), 0.06 + 0.03 * get("drum", 0.0)), shade(coat.body, 0.7),
-                        ((ellipse(*ear, 0.035, 0.035), shade(coat.body, 0.86)),)))  # fmt: skip
+    drum = 0.06 + 0.03 * get("drum", 0.0)
+    middle = (ellipse(*ear, 0.035, 0.035), shade(coat.body, 0.86))
+    shapes.append(Shape(ellipse(*ear, drum, drum), shade(coat.body, 0.7), (middle,)))
     shapes += _legs(looks, coat, depth, ground, rng)
     return Figure(shapes, (0.0, ground - 0.12 if stand == "water" else ground + 0.02))
 
 
 def _body(looks: Looks, coat: Coat, depth: float, slope: float, rng: np.random.Generator) -> Shape:
     snout = 0.36 + 0.9 * looks.shape.get("snout", 0.15)
-    outline = blob([(-0.50, 0.10 * depth), (-0.36, -0.36 * depth), (-0.06, -0.54 * depth), (0.20, -0.50 * depth), (0.38, -0.34 * depth),
-                    (snout, -0.06 * depth), (snout - 0.06, 0.16 * depth), (0.26, 0.36 * depth), (-0.08, 0.46 * depth),
-                    (-0.42, 0.38 * depth)], slope)  # fmt: skip
-    low = blob([(0.7, 0.10 * depth), (0.3, 0.06 * depth), (0.05, 0.16 * depth), (-0.3, 0.22 * depth), (-0.6, 0.3 * depth), (-0.3, depth),
-                (0.6, depth)], slope)  # fmt: skip
+    outline = blob([(-0.50, 0.10 * depth), (-0.36, -0.36 * depth), (-0.06, -0.54 * depth), (0.20, -0.50 * depth),
+                    (0.38, -0.34 * depth), (snout, -0.06 * depth), (snout - 0.06, 0.16 * depth), (0.26, 0.36 * depth),
+                    (-0.08, 0.46 * depth), (-0.42, 0.38 * depth)], slope)  # fmt: skip
+    low = blob([(0.7, 0.10 * depth), (0.3, 0.06 * depth), (0.05, 0.16 * depth), (-0.3, 0.22 * depth),
+                (-0.6, 0.3 * depth), (-0.3, depth), (0.6, depth)], slope)  # fmt: skip
     marks = [(low, coat.at("belly", coat.belly))]
     if coat.has("back"):
         marks.append((blob([(0.40, -0.8 * depth), (0.3, -0.34 * depth), (-0.1, -0.26 * depth), (-0.6, -0.05 * depth),
                             (-0.6, -0.8 * depth)], slope), coat.accent))  # fmt: skip
     if coat.has("flank"):
-        marks.append((limb(rotate([(0.34, -0.10 * depth), (0.0, -0.04 * depth), (-0.45, 0.10 * depth)], slope), [0.05, 0.12, 0.08]),
-                      coat.accent))  # fmt: skip
+        side = rotate([(0.34, -0.10 * depth), (0.0, -0.04 * depth), (-0.45, 0.10 * depth)], slope)
+        marks.append((limb(side, [0.05, 0.12, 0.08]), coat.accent))
     if coat.has("throat"):
-        marks.append((ellipse(*rotate([(0.38, 0.34 * depth)], slope)[0], 0.20, 0.22 * depth, slope), coat.accent))
+        x, y = rotate([(0.38, 0.34 * depth)], slope)[0]
+        marks.append((ellipse(x, y, 0.20, 0.22 * depth, slope), coat.accent))
     marks += coat.marks(1.0, 0.9 * depth, slope, (-0.03, -0.06), 1.05)
     if looks.shape.get("warts", 0.0):
         for _ in range(26):

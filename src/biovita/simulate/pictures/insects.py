@@ -6,7 +6,7 @@ import numpy as np
 
 from biovita.simulate.looks import Looks
 from biovita.simulate.pictures.coat import Coat
-from biovita.simulate.pictures.shapes import RGB, Figure, Shape, blob, ellipse, limb, mix, rotate, shade
+from biovita.simulate.pictures.shapes import RGB, Figure, Shape, blob, ellipse, limb, mix, moved, rotate, shade
 
 __all__ = ["bee", "beetle", "cicada", "hopper"]
 
@@ -55,7 +55,8 @@ def hopper(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Fi
     cover = coat.at("wing", shade(coat.body, 0.92 if leafy else 0.80))
     end = 0.24 - 0.82 * wing
     top = -0.50 * depth - (0.16 if leafy else 0.02)
-    outline = blob([(0.26, -0.30 * depth), (0.5 * (0.2 + end), top), (end, -0.06 * depth), (0.5 * (0.2 + end), 0.22 * depth + 0.04 * leafy),
+    middle = 0.5 * (0.2 + end)
+    outline = blob([(0.26, -0.30 * depth), (middle, top), (end, -0.06 * depth), (middle, 0.22 * depth + 0.04 * leafy),
                     (0.22, 0.10 * depth)])  # fmt: skip
     veins = [(limb([(0.24, -0.10 * depth), (end, -0.05 * depth)], [0.016, 0.010], 3), shade(cover, 0.7))]
     veins += [
@@ -97,14 +98,17 @@ def _hopper_head(looks: Looks, coat: Coat, head: float, depth: float) -> list[Sh
     ]
 
 
-def _antennae(coat: Coat, x: float, y: float, long: float, rng: np.random.Generator, back: float) -> list[Shape]:
+def _antennae(
+    coat: Coat, x: float, y: float, long: float, rng: np.random.Generator, *, back: float
+) -> list[Shape]:
     colour = shade(coat.body, 0.55)
     bend = rng.normal(0, 0.06)
-    return [
-        Shape(limb([(x, y), (x + 0.35 * long, y - 0.35 * long - spread), (x + (0.8 - back) * long + spread, y - 0.85 * long + bend)],
-                   [0.018, 0.012, 0.008]), colour)
-        for spread in (0.0, 0.10)
-    ]  # fmt: skip
+    shapes = []
+    for spread in (0.0, 0.10):
+        tip = (x + (0.8 - back) * long + spread, y - 0.85 * long + bend)
+        path = [(x, y), (x + 0.35 * long, y - 0.35 * long - spread), tip]
+        shapes.append(Shape(limb(path, [0.018, 0.012, 0.008]), colour))
+    return shapes
 
 
 def cicada(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Figure:  # noqa: ARG001
@@ -133,8 +137,8 @@ def cicada(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Fi
         Shape(abdomen, coat.at("belly", coat.body), (*coat.marks(0.8, 0.5, 0.0, (-0.2, 0.05), 0.7), *rings))
     )
     glass = coat.at("wing", mix((222, 226, 216), coat.body, 0.22))
-    outline = blob([(0.26, -0.16 * depth), (-0.2 * wing, -0.54 * depth - 0.04), (-0.80 * wing, -0.04), (-0.70 * wing, 0.14), (-0.1, 0.18),
-                    (0.20, 0.06)], lift)  # fmt: skip
+    outline = blob([(0.26, -0.16 * depth), (-0.2 * wing, -0.54 * depth - 0.04), (-0.80 * wing, -0.04),
+                    (-0.70 * wing, 0.14), (-0.1, 0.18), (0.20, 0.06)], lift)  # fmt: skip
     veins = [
         (
             limb(
@@ -184,8 +188,8 @@ def bee(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Figur
             )
             for i in range(3)
         )
-        shapes.append(Shape(blob(blade, lean + beat, (0.10, -0.10)), shade(glass, 0.85 if far else 1.0),
-                            tuple((vein + (0.10, -0.10), colour) for vein, colour in veins)))  # fmt: skip
+        marks = tuple((moved(vein, 0.10, -0.10), colour) for vein, colour in veins)
+        shapes.append(Shape(blob(blade, lean + beat, (0.10, -0.10)), shade(glass, 0.85 if far else 1.0), marks))
     abdomen = blob(
         [
             (0.06, -0.02),
@@ -256,8 +260,8 @@ def beetle(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Fi
     x, y = 0.46, 0.02
     long = get("horn", 0.3) * (0.2 + 1.1 * looks.ornament)
     if long > 0.12:
-        shapes.append(Shape(limb([(x, y - 0.04), (x + 0.6 * long, y - 0.5 * long), (x + 0.5 * long, y - 1.2 * long)], [0.09, 0.06, 0.02]),
-                            shade(coat.body, 0.55)))  # fmt: skip
+        horn = [(x, y - 0.04), (x + 0.6 * long, y - 0.5 * long), (x + 0.5 * long, y - 1.2 * long)]
+        shapes.append(Shape(limb(horn, [0.09, 0.06, 0.02]), shade(coat.body, 0.55)))
     shapes.append(Shape(ellipse(x, y, 0.9 * head, 0.8 * head), coat.at("head", shade(coat.body, 0.65))))
     shapes += _eye(looks, x + 0.4 * head, y - 0.25 * head, 0.26 * head)
     shapes += _antennae(coat, x + 0.08, y - 0.04, get("antenna", 0.3), rng, back=0.0)

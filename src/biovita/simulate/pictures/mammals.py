@@ -6,7 +6,7 @@ import numpy as np
 
 from biovita.simulate.looks import Looks
 from biovita.simulate.pictures.coat import Coat
-from biovita.simulate.pictures.shapes import RGB, Figure, Shape, blob, ellipse, limb, mix, shade
+from biovita.simulate.pictures.shapes import RGB, Figure, Shape, blob, ellipse, limb, mix, moved, shade
 
 __all__ = ["bat", "mammal", "monkey", "seal"]
 
@@ -19,9 +19,8 @@ def mammal(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Fi
     afloat = stand == "water"
     shapes = _tail(looks, coat, depth, rng)
     stride = rng.normal(0.0, 0.035)
-    far, near = ((0.40, -0.27, 0.66), (0.30, -0.36, 1.0))
     if not afloat:
-        shapes += _legs(coat, depth, long, far[0] + stride, far[1] - stride, far[2])
+        shapes += _legs(coat, depth, long, front=0.40 + stride, hind=-0.27 - stride, tone=0.66)
     spine = [(-0.36, 0.02), (-0.08, -0.35 * hump), (0.33, 0.0)]
     torso = limb(spine, [1.02 * depth + 0.5 * hump, 0.92 * depth + 0.5 * hump, depth])
     low = blob(
@@ -29,8 +28,8 @@ def mammal(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Fi
     )
     marks = [(low, coat.at("belly", mix(coat.body, coat.belly, 0.7)))]
     if coat.has("back"):
-        saddle = blob([(0.5, -0.8 * depth), (0.42, -0.2 * depth), (-0.1, -0.14 * depth - 0.3 * hump), (-0.5, -0.1 * depth),
-                       (-0.6, -depth)])  # fmt: skip
+        crest = (-0.1, -0.14 * depth - 0.3 * hump)
+        saddle = blob([(0.5, -0.8 * depth), (0.42, -0.2 * depth), crest, (-0.5, -0.1 * depth), (-0.6, -depth)])
         marks.append((saddle, coat.accent))
     marks += coat.marks(1.2, 1.1 * depth + 0.3 * hump, 0.0, (0.0, -0.2 * hump))
     if get("mane", 0.0):
@@ -38,12 +37,12 @@ def mammal(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Fi
         shapes.append(Shape(ridge, shade(coat.body, 0.5)))
     shapes.append(Shape(torso, coat.body, tuple(marks)))
     if not afloat:
-        shapes += _legs(coat, depth, long, near[0] - stride, near[1] + stride, near[2])
+        shapes += _legs(coat, depth, long, front=0.30 - stride, hind=-0.36 + stride, tone=1.0)
     shapes += _neck_and_head(looks, coat, depth, rng)
     return Figure(shapes, (0.0, 0.14 * depth if afloat else 0.42 * depth + long + 0.015))
 
 
-def _legs(coat: Coat, depth: float, long: float, front: float, hind: float, tone: float) -> list[Shape]:
+def _legs(coat: Coat, depth: float, long: float, *, front: float, hind: float, tone: float) -> list[Shape]:
     ground = 0.42 * depth + long
     foot = coat.at("foot", shade(coat.body, 0.62))
     thick = 0.075 + 0.05 * depth
@@ -102,10 +101,9 @@ def _neck_and_head(looks: Looks, coat: Coat, depth: float, rng: np.random.Genera
     x, y = float(at[0]), float(at[1])
     throat = coat.at("throat", mix(coat.body, coat.belly, 0.4))
     neck_points = limb([(0.28, 0.0), tuple(base), (x, y)], [0.80 * depth, 0.60 * depth, 1.45 * head])
-    bib = neck_points + (0.10 * neck + 0.03, 0.40 * depth)
-    shapes = _horns(looks, coat, x, y, head, far=True) + [
-        _ear(looks, coat, x - 0.30 * head, y - 0.72 * head, far=True)
-    ]
+    bib = moved(neck_points, 0.10 * neck + 0.03, 0.40 * depth)
+    shapes = _horns(looks, coat, x, y, head, far=True)
+    shapes.append(_ear(looks, coat, x - 0.30 * head, y - 0.72 * head, far=True))
     shapes.append(Shape(neck_points, coat.body, ((bib, throat), *coat.marks(0.8, 0.8, 40.0, (0.45, -0.2), 0.9))))
     nose = (x + 0.62 * head + snout, y + 0.30 * head)
     wide = [1.9 * head, 1.25 * head, 0.62 * head if snout < 0.24 else 0.80 * head]
@@ -134,12 +132,14 @@ def _ear(looks: Looks, coat: Coat, x: float, y: float, *, far: bool) -> Shape:
     rounded = looks.shape.get("round", 0.0)
     colour = coat.at("ear", shade(coat.body, 0.62 if far else 0.78))
     if rounded >= 0.9:
-        return Shape(ellipse(x, y - 0.35 * long, 0.55 * long, 0.6 * long), colour,
-                     ((ellipse(x + 0.06 * long, y - 0.3 * long, 0.34 * long, 0.40 * long), mix(colour, (226, 170, 160), 0.5)),))  # fmt: skip
+        inside = ellipse(x + 0.06 * long, y - 0.3 * long, 0.34 * long, 0.40 * long)
+        outline = ellipse(x, y - 0.35 * long, 0.55 * long, 0.6 * long)
+        return Shape(outline, colour, ((inside, mix(colour, (226, 170, 160), 0.5)),))
     lean = -0.35 * long if not far else -0.1 * long
-    return Shape(limb([(x, y + 0.05), (x + 0.4 * lean, y - 0.55 * long), (x + lean, y - long)],
-                      [0.40 * long + 0.04, 0.34 * long, 0.03 + 0.10 * rounded * long]), colour,
-                 ((limb([(x, y), (x + lean, y - 0.9 * long)], [0.14 * long, 0.02]), mix(colour, (214, 160, 150), 0.4)),))  # fmt: skip
+    path = [(x, y + 0.05), (x + 0.4 * lean, y - 0.55 * long), (x + lean, y - long)]
+    outline = limb(path, [0.40 * long + 0.04, 0.34 * long, 0.03 + 0.10 * rounded * long])
+    inside = limb([(x, y), (x + lean, y - 0.9 * long)], [0.14 * long, 0.02])
+    return Shape(outline, colour, ((inside, mix(colour, (214, 160, 150), 0.4)),))
 
 
 def _horns(looks: Looks, coat: Coat, x: float, y: float, head: float, *, far: bool) -> list[Shape]:
@@ -232,8 +232,9 @@ def bat(looks: Looks, coat: Coat, rng: np.random.Generator, stand: str) -> Figur
     shapes = []
     for side in (-1.0, 1.0):
         rise = 0.34 + side * 0.06 + flap
-        tips = [(0.06, -0.12), (0.35 * wing, -rise), (0.62 * wing, -rise * 0.9), (1.0 * wing, 0.02 - 0.5 * flap), (0.72 * wing, 0.02),
-                (0.60 * wing, 0.20), (0.40 * wing, 0.08), (0.26 * wing, 0.24), (0.08, 0.18)]  # fmt: skip
+        tips = [(0.06, -0.12), (0.35 * wing, -rise), (0.62 * wing, -rise * 0.9), (1.0 * wing, 0.02 - 0.5 * flap),
+                (0.72 * wing, 0.02), (0.60 * wing, 0.20), (0.40 * wing, 0.08), (0.26 * wing, 0.24),
+                (0.08, 0.18)]  # fmt: skip
         outline = np.array(tips) * (side, 1.0)
         bones = tuple(
             (limb(np.array([(0.37 * wing, -rise), end]) * (side, 1.0), [0.022, 0.010], 3), shade(membrane, 0.6))

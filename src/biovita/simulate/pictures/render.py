@@ -11,7 +11,7 @@ from biovita.simulate.ecology import Ecology
 from biovita.simulate.looks import Looks
 from biovita.simulate.pictures.birds import bird
 from biovita.simulate.pictures.canvas import Canvas
-from biovita.simulate.pictures.coat import Coat, coat_of
+from biovita.simulate.pictures.coat import coat_of
 from biovita.simulate.pictures.frogs import frog
 from biovita.simulate.pictures.insects import bee, beetle, cicada, hopper
 from biovita.simulate.pictures.mammals import bat, mammal, monkey, seal

@@ -123,8 +123,15 @@ def _ground(image: Image.Image, setting: Setting, top: RGB, bottom: RGB, rng: np
     _gradient(image, _tone(_plants(setting, top), rng), _tone(_plants(setting, bottom), rng), setting.horizon, 1.0)
 
 
-def _blobs(pen: ImageDraw.ImageDraw, colours: list[RGB], count: int, box: tuple[float, float, float, float],
-           size: tuple[float, float], rng: np.random.Generator) -> None:  # fmt: skip
+def _blobs(
+    pen: ImageDraw.ImageDraw,
+    colours: list[RGB],
+    rng: np.random.Generator,
+    *,
+    count: int,
+    box: tuple[float, float, float, float],
+    size: tuple[float, float],
+) -> None:
     left, top, right, bottom = box
     for _ in range(count):
         x, y = rng.uniform(left, right), rng.uniform(top, bottom)
@@ -134,8 +141,17 @@ def _blobs(pen: ImageDraw.ImageDraw, colours: list[RGB], count: int, box: tuple[
         pen.ellipse((x - radius, y - flat, x + radius, y + flat), fill=colour)
 
 
-def _strokes(pen: ImageDraw.ImageDraw, colours: list[RGB], count: int, top: tuple[float, float],
-             bottom: float, lean: float, width: int, rng: np.random.Generator) -> None:  # fmt: skip
+def _strokes(
+    pen: ImageDraw.ImageDraw,
+    colours: list[RGB],
+    rng: np.random.Generator,
+    *,
+    count: int,
+    top: tuple[float, float],
+    bottom: float,
+    lean: float,
+    width: int,
+) -> None:
     for _ in range(count):
         x, high = rng.uniform(0, _SMALL), rng.uniform(*top)
         colour = _tone(colours[int(rng.integers(len(colours)))], rng)
@@ -145,12 +161,19 @@ def _strokes(pen: ImageDraw.ImageDraw, colours: list[RGB], count: int, top: tupl
 def _forest(image: Image.Image, pen: ImageDraw.ImageDraw, setting: Setting, rng: np.random.Generator) -> None:
     leaves = [_plants(setting, colour) for colour in ((34, 66, 36), (48, 84, 42), (26, 50, 32), (66, 104, 54))]
     _gradient(image, _tone(leaves[3], rng), _tone(leaves[2], rng), 0.0, 1.0)
-    _blobs(pen, leaves, 60, (0, 0, _SMALL, _SMALL), (5, 15), rng)
+    _blobs(pen, leaves, rng, count=60, box=(0, 0, _SMALL, _SMALL), size=(5, 15))
     for _ in range(int(rng.integers(3, 7))):
         x, width = rng.uniform(0, _SMALL), rng.uniform(3, 9)
         pen.polygon([(x - width / 2, 0), (x + width / 2, 0), (x + width * 0.7, _SMALL), (x - width * 0.7, _SMALL)],
                     fill=_tone((58, 44, 34), rng))  # fmt: skip
-    _blobs(pen, [_plants(setting, (136, 168, 92)), leaves[1]], 14, (0, 0, _SMALL, _SMALL * 0.7), (3, 7), rng)
+    _blobs(
+        pen,
+        [_plants(setting, (136, 168, 92)), leaves[1]],
+        rng,
+        count=14,
+        box=(0, 0, _SMALL, _SMALL * 0.7),
+        size=(3, 7),
+    )
     if setting.climate == "polar":
         _gradient(image, (214, 222, 230), (236, 240, 244), max(setting.horizon, 0.72), 1.0)
 
@@ -166,7 +189,7 @@ def _shrubland(image: Image.Image, pen: ImageDraw.ImageDraw, setting: Setting, r
     ]
     pen.polygon(hill, fill=_tone(_plants(setting, (158, 128, 104)), rng))
     bushes = [_plants(setting, colour) for colour in ((112, 102, 58), (134, 112, 66), (92, 84, 50))]
-    _blobs(pen, bushes, 26, (0, line - 3, _SMALL, _SMALL), (4, 11), rng)
+    _blobs(pen, bushes, rng, count=26, box=(0, line - 3, _SMALL, _SMALL), size=(4, 11))
 
 
 def _grassland(image: Image.Image, pen: ImageDraw.ImageDraw, setting: Setting, rng: np.random.Generator) -> None:
@@ -176,7 +199,16 @@ def _grassland(image: Image.Image, pen: ImageDraw.ImageDraw, setting: Setting, r
     line = setting.horizon * _SMALL
     for depth in np.linspace(0.05, 1.0, 5):
         bottom = line + (_SMALL - line) * depth
-        _strokes(pen, blades, 40, (bottom - 22 * depth - 3, bottom - 8 * depth), bottom, 4, 1, rng)
+        _strokes(
+            pen,
+            blades,
+            rng,
+            count=40,
+            top=(bottom - 22 * depth - 3, bottom - 8 * depth),
+            bottom=bottom,
+            lean=4,
+            width=1,
+        )
 
 
 def _wetland(image: Image.Image, pen: ImageDraw.ImageDraw, setting: Setting, rng: np.random.Generator) -> None:
@@ -184,13 +216,13 @@ def _wetland(image: Image.Image, pen: ImageDraw.ImageDraw, setting: Setting, rng
     line = setting.horizon * _SMALL
     _gradient(image, _tone((112, 138, 140), rng), _tone((62, 92, 96), rng), setting.horizon, 1.0)
     reeds = [_plants(setting, colour) for colour in ((106, 124, 58), (142, 140, 76), (84, 102, 54))]
-    _strokes(pen, reeds, 110, (line - 30, line - 8), line + 3, 3, 2, rng)
+    _strokes(pen, reeds, rng, count=110, top=(line - 30, line - 8), bottom=line + 3, lean=3, width=2)
     for _ in range(26):
         x, y = rng.uniform(-10, _SMALL), rng.uniform(line + 4, _SMALL)
         shine = _tone((172, 194, 198) if setting.climate != "polar" else (232, 240, 246), rng)
         pen.line((x, y, x + rng.uniform(6, 26), y), fill=shine, width=1)
     if setting.climate == "polar":
-        _blobs(pen, [(236, 242, 246)], 10, (0, line + 4, _SMALL, _SMALL), (5, 14), rng)
+        _blobs(pen, [(236, 242, 246)], rng, count=10, box=(0, line + 4, _SMALL, _SMALL), size=(5, 14))
 
 
 def _marine(image: Image.Image, pen: ImageDraw.ImageDraw, setting: Setting, rng: np.random.Generator) -> None:
@@ -203,7 +235,7 @@ def _marine(image: Image.Image, pen: ImageDraw.ImageDraw, setting: Setting, rng:
         long = 4 + 20 * (y - line) / _SMALL
         pen.arc((x, y, x + long, y + 4), 180, 360, fill=_tone((214, 228, 234), rng), width=1)
     if setting.climate == "polar":
-        _blobs(pen, [(240, 245, 248)], 7, (0, line, _SMALL, _SMALL), (6, 15), rng)
+        _blobs(pen, [(240, 245, 248)], rng, count=7, box=(0, line, _SMALL, _SMALL), size=(6, 15))
 
 
 def _town(image: Image.Image, pen: ImageDraw.ImageDraw, setting: Setting, rng: np.random.Generator) -> None:

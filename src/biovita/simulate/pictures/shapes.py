@@ -7,10 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["RGB", "Figure", "Points", "Shape", "blob", "ellipse", "limb", "mix", "rotate", "shade", "smooth"]
+__all__ = [
+    "RGB",
+    "Figure",
+    "Points",
+    "Shape",
+    "blob",
+    "ellipse",
+    "limb",
+    "mix",
+    "moved",
+    "rotate",
+    "shade",
+    "smooth",
+]
 
 RGB = tuple[int, int, int]
-Points = Sequence[tuple[float, float]]
+Points = Sequence[Sequence[float] | np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,10 +70,15 @@ def smooth(points: Points | np.ndarray, steps: int = 8, *, closed: bool = True) 
     return curve if closed else np.concatenate([curve, knots[-2:-1]])
 
 
-def ellipse(x: float, y: float, rx: float, ry: float, degrees: float = 0.0, corners: int = 40) -> np.ndarray:
+def ellipse(x: float, y: float, rx: float, ry: float, degrees: float = 0.0, *, corners: int = 40) -> np.ndarray:
     """Return an ellipse, turned counter-clockwise as seen."""
     t = np.linspace(0.0, 2 * np.pi, corners, endpoint=False)
-    return rotate(np.stack([rx * np.cos(t), ry * np.sin(t)], axis=1), degrees) + (x, y)
+    return moved(rotate(np.stack([rx * np.cos(t), ry * np.sin(t)], axis=1), degrees), x, y)
+
+
+def moved(points: Points | np.ndarray, x: float, y: float) -> np.ndarray:
+    """Return points moved right by ``x`` and down by ``y``."""
+    return np.asarray(points, dtype=float) + np.array([x, y])
 
 
 def rotate(points: Points | np.ndarray, degrees: float) -> np.ndarray:
@@ -87,7 +105,9 @@ def limb(path: Points | np.ndarray, widths: Sequence[float], steps: int = 8) -> 
     return np.concatenate([curve + side, caps[0], (curve - side)[::-1], caps[1]])
 
 
-def blob(points: Points | np.ndarray, degrees: float = 0.0, at: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
+def blob(
+    points: Points | np.ndarray, degrees: float = 0.0, at: Sequence[float] | np.ndarray = (0.0, 0.0)
+) -> np.ndarray:
     """Return a smooth closed outline through ``points``, turned, then moved."""
     return rotate(smooth(points), degrees) + at
 

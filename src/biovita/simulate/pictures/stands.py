@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from biovita.simulate.pictures.scenes import Setting
-from biovita.simulate.pictures.shapes import RGB, Shape, ellipse, limb, mix, shade
+from biovita.simulate.pictures.shapes import RGB, Shape, ellipse, limb, mix, moved, shade
 
-__all__ = ["behind", "before"]
+__all__ = ["before", "behind"]
 
 _LEAF: dict[str, RGB] = {"tropical": (40, 132, 52), "temperate": (92, 116, 54), "polar": (214, 222, 230)}
 _BLADE: dict[str, RGB] = {
@@ -66,7 +66,7 @@ def _branch(setting: Setting, side: int, y: float, rng: np.random.Generator) -> 
         rail = [(-10.0, y + 0.03 * side), (side + 10.0, y + 0.03 * side)]
         return [
             Shape(limb(rail, [0.055 * side, 0.055 * side], 2), (178, 170, 158)),
-            Shape(limb(np.array(rail) + (0, 0.014 * side), [0.02 * side, 0.02 * side], 2), (128, 122, 114)),
+            Shape(limb(moved(rail, 0.0, 0.014 * side), [0.02 * side, 0.02 * side], 2), (128, 122, 114)),
         ]
     bend, thick = rng.normal(0, 0.03) * side, 0.045 * side
     path = [
@@ -76,13 +76,11 @@ def _branch(setting: Setting, side: int, y: float, rng: np.random.Generator) -> 
     ]
     shapes = [
         Shape(limb(path, [1.3 * thick, thick, 0.8 * thick]), bark),
-        Shape(limb(np.array(path) + (0, 0.3 * thick), [0.5 * thick, 0.4 * thick, 0.3 * thick]), shade(bark, 0.65)),
+        Shape(limb(moved(path, 0.0, 0.3 * thick), [0.5 * thick, 0.4 * thick, 0.3 * thick]), shade(bark, 0.65)),
     ]
     if setting.climate == "polar":
         shapes.append(
-            Shape(
-                limb(np.array(path) - (0, 0.4 * thick), [0.6 * thick, 0.5 * thick, 0.4 * thick]), (238, 242, 246)
-            )
+            Shape(limb(moved(path, 0.0, -0.4 * thick), [0.6 * thick, 0.5 * thick, 0.4 * thick]), (238, 242, 246))
         )
     leaf = (
         _LEAF[setting.climate]
@@ -94,7 +92,7 @@ def _branch(setting: Setting, side: int, y: float, rng: np.random.Generator) -> 
         angle = rng.uniform(-70, 70)
         ly = y + rng.normal(0.0, 0.045) * side
         shapes.append(
-            Shape(ellipse(lx, ly, 0.055 * side, 0.02 * side, angle, 16), shade(leaf, rng.uniform(0.75, 1.15)))
+            Shape(ellipse(lx, ly, 0.055 * side, 0.02 * side, angle, corners=16), shade(leaf, rng.uniform(0.75, 1.15)))
         )
     return shapes
 
