@@ -263,7 +263,7 @@ _PUBLISHED = Group(learning_rate=1e-4, weight_decay=0.05)
 
 
 def _paper_stage1() -> TowersRecipe:
-    """The published stage 1: CLAP's audio tower and the adapter are aligned with BioCLIP 2's text tower."""
+    """Train as published in stage 1: CLAP's audio tower and the adapter, aligned with BioCLIP 2's text tower."""
     phase = Phase(
         epochs=30, batch_size=64, audio=_PUBLISHED, adapter=_PUBLISHED, temperature=_PUBLISHED, clamp=False
     )
@@ -271,7 +271,7 @@ def _paper_stage1() -> TowersRecipe:
 
 
 def _paper_stage2() -> TowersRecipe:
-    """The published stage 2, warm-up and full phase: photographs join, and the text tower is trained."""
+    """Train as published in stage 2, warm-up and full phase: photographs join, then the text tower is trained."""
     warmup = Phase(
         epochs=10,
         batch_size=32,
