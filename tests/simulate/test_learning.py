@@ -19,9 +19,9 @@ from biovita.demo import DemoResult, demo
 SOUND_AND_PICTURE = ("A2I", "I2A")
 
 
-def _times_chance(result: DemoResult, directions: tuple[str, ...] | None = None) -> float:
+def _times_chance(result: DemoResult, k: int, directions: tuple[str, ...] | None = None) -> float:
     rows: list[dict[str, Any]] = json.loads(result.results.read_text())["scores"]
-    found = headline(rows, stage=2, part="unseen", k=1, directions=directions)
+    found = headline(rows, stage=2, part="unseen", k=k, directions=directions)
     assert found is not None
     return found.times_chance
 
@@ -45,13 +45,14 @@ def _with_other_calls(dataset: Path, out: Path) -> Path:
 def test_unseen_species_are_found_and_only_through_what_looks_and_calls_share(tmp_path: Path) -> None:
     fauna = demo(None, tmp_path / "fauna", seed=0, progress=False)
     assert len(Dataset.open(tmp_path / "fauna" / "dataset").taxonomy) == 60
-    assert _times_chance(fauna) >= 4
-    linked = _times_chance(fauna, SOUND_AND_PICTURE)
+    assert _times_chance(fauna, 1) >= 4
+    linked = _times_chance(fauna, 5, SOUND_AND_PICTURE)
 
     unlinked = _with_other_calls(tmp_path / "fauna" / "dataset", tmp_path / "permuted")
     broken = [
-        _times_chance(demo(unlinked, tmp_path / "out", seed=seed, progress=False), SOUND_AND_PICTURE)
+        _times_chance(demo(unlinked, tmp_path / "out", seed=seed, progress=False), 5, SOUND_AND_PICTURE)
         for seed in range(3)
     ]
-    assert linked > 4
-    assert np.mean(broken) < 2, f"audio and image are linked by something else than the phenotype: {broken}"
+    # Of 15 candidates: at chance, Top-5 over 15 species scatters by a third of chance a split and direction.
+    assert linked > 2
+    assert np.mean(broken) < 1.5, f"audio and image are linked by something else than the phenotype: {broken}"

@@ -18,6 +18,8 @@ def split(
     unseen: int,
     seed: int = 0,
     held_out: float = 0.2,
+    genera: int = 0,
+    families: int = 0,
     json_: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> None:
     """Divide a dataset into training media, held-out media of the same species, and species held out whole.
@@ -32,6 +34,10 @@ def split(
         The same seed gives the same split.
     held_out
         Share of the other species' recordings and photographs to hold out.
+    genera
+        How many genera to hold out whole besides, each with all its species.
+    families
+        How many families to hold out whole besides.
     json_
         Print the counts as JSON.
     """
@@ -39,8 +45,12 @@ def split(
 
     from biovita.dataset import Dataset
     from biovita.dataset.split import split_dataset
+    from biovita.taxonomy import Rank
 
-    report = split_dataset(Dataset.open(dataset), unseen=unseen, seed=seed, held_out=held_out)
+    clades = {Rank.FAMILY: families, Rank.GENUS: genera}
+    report = split_dataset(
+        Dataset.open(dataset), unseen=unseen, seed=seed, held_out=held_out, unseen_clades=clades
+    )
     console = Console()
     if json_:
         console.print_json(json.dumps({**report.as_toml(), "unseen": list(report.unseen)}))
