@@ -93,3 +93,79 @@ def test_nearest_agrees_with_the_ranks(scored):
             own = score.task.offsets[found[0].taxon], score.task.offsets[found[0].taxon + 1]
             assert found[0].sample in score.task.samples[slice(*own)]
             assert [n.similarity for n in found] == sorted((n.similarity for n in found), reverse=True)
+
+
+def test_swapped_calls_of_one_family_are_visible(small):
+    """A planted failure: two families' recordings are exchanged. It shows by family, and as a confusion."""
+    from biovita.bench.analysis import by_family, confusions
+    from biovita.dataset import Modality
+
+    benchmark = build_benchmark(small)
+    vectors = class_vectors(benchmark, small, noise=0.5)
+    table = vectors[Modality.AUDIO]
+    species = benchmark.labels(Modality.AUDIO, Rank.SPECIES)
+    families = benchmark.labels(Modality.AUDIO, Rank.FAMILY)
+    swapped = sorted({f for f in families if f is not None})[:2]
+    names = [sorted({s for s, f in zip(species, families, strict=True) if f == family}) for family in swapped]
+    centre = {n: table.vectors[species == n].mean(axis=0) for pair in names for n in pair}
+    exchange = {**dict(zip(names[0], names[1], strict=False)), **dict(zip(names[1], names[0], strict=False))}
+    for row, name in enumerate(species):
+        if name in exchange:
+            table.vectors[row] += centre[exchange[name]] - centre[name]
+    scores = score_benchmark(benchmark, vectors)
+    rows = [r for r in by_family(benchmark, scores) if r["direction"] == "A2I" and r["k"] == 1]
+    by_name = {}
+    for row in rows:
+        by_name.setdefault(row["family"], []).append(row["accuracy"])
+    assert all(np.mean(by_name[family]) < 0.3 for family in swapped)
+    assert all(np.mean(found) > 0.7 for family, found in by_name.items() if family not in swapped)
+    first = [r for r in confusions(benchmark, scores, level=Rank.FAMILY) if r["part"] == "seen"][:2]
+    assert {(r["taxon"], r["taken_for"]) for r in first} == {tuple(swapped), tuple(swapped[::-1])}
+    assert all(set(r["directions"]) & {"A2T", "A2I"} for r in first)
+
+
+def test_confusions_count_every_error_once(scored):
+    from biovita.bench.analysis import confusions
+
+    benchmark, _, scores = scored
+    rows = confusions(benchmark, scores, level=Rank.SPECIES, most=10_000)
+    for part in ("seen", "unseen"):
+        wrong = sum(
+            int((s.ranks > 1).sum()) for s in scores.tasks if s.task.level == Rank.SPECIES and s.task.part == part
+        )
+        mine = [r for r in rows if r["part"] == part]
+        assert sum(r["count"] for r in mine) == wrong
+        assert all(sum(r["directions"].values()) == r["count"] for r in mine)
+
+
+def test_by_samples_and_by_recording_cover_all_queries(scored):
+    from biovita.bench.analysis import by_recording, by_samples
+    from biovita.bench.recordings import Recording
+
+    benchmark, _, scores = scored
+    counted = {}
+    for row in by_samples(scores):
+        if row["k"] == 1:
+            counted.setdefault((row["part"], row["direction"], row["level"]), []).append(row["queries"])
+    assert counted
+    for key, queries in counted.items():
+        assert len(queries) > 1
+        assert sum(queries) == len(benchmark.task(key[0], key[1], Rank(key[2])).queries)
+    measured = {
+        n: Recording(float(n % 80), 5.0 + n % 30) for n in range(benchmark.items["audio"].num_rows) if n != 3
+    }
+    rows = by_recording(scores, measured)
+    for name, bins in (("length", 5), ("quality", 4)):
+        mine = [r for r in rows if name in r and r["k"] == 1 and r["direction"] == "A2T"]
+        assert 2 < len({r[name] for r in mine}) <= bins
+        asked = [q for t in benchmark.tasks if (t.direction, t.level) == ("A2T", Rank.SPECIES) for q in t.queries]
+        assert sum(r["queries"] for r in mine) == sum(q != 3 for q in asked)
+
+
+def test_bins_hold_their_edges():
+    from biovita.bench.analysis import binned
+
+    found = binned(np.array([0, 2.9, 3, 59.9, 60, np.nan]), (3, 10, 60), "s")
+    assert found.tolist() == [
+        "1: under 3 s", "1: under 3 s", "2: 3 to under 10 s", "3: 10 to under 60 s", "4: 60 and more s", None,
+    ]  # fmt: skip

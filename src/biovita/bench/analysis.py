@@ -1,18 +1,22 @@
-"""Where a model succeeds and how it fails: by class, and how near the wrong answers are."""
+"""Where a model succeeds and how it fails: by group of queries, how near wrong answers are, what is confused."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from biovita.bench.recordings import Recording
 from biovita.bench.scores import KS, Scores, TaskScore, bootstrap_interval
 from biovita.bench.task import Benchmark, modalities_of
+from biovita.dataset.schema import Modality
 from biovita.taxonomy import Rank
 
-__all__ = ["accuracy_by", "by_class", "near_misses"]
+__all__ = ["accuracy_by", "by_class", "by_family", "by_recording", "by_samples", "confusions", "near_misses"]
 
 
 def accuracy_by(
@@ -64,6 +68,136 @@ def by_class(
         classes = benchmark.labels(asked, Rank.CLASS)[score.task.queries]
         rows += accuracy_by(score, np.full(len(classes), "All", object), name="class", ks=ks, seed=seed)
         rows += accuracy_by(score, classes, name="class", ks=ks, seed=seed)
+    return rows
+
+
+def by_family(
+    benchmark: Benchmark, scores: Scores, *, ks: Sequence[int] = KS, seed: int = 0
+) -> list[dict[str, Any]]:
+    """Return accuracy for each family of the queries, in every task at species level."""
+    rows = []
+    for score in scores.tasks:
+        if score.task.level == Rank.SPECIES:
+            asked, _ = modalities_of(score.task.direction)
+            families = benchmark.labels(asked, Rank.FAMILY)[score.task.queries]
+            rows += accuracy_by(score, families, name="family", ks=ks, seed=seed)
+    return rows
+
+
+def by_samples(scores: Scores, *, ks: Sequence[int] = KS, seed: int = 0) -> list[dict[str, Any]]:
+    """Return accuracy by how many samples the correct taxon has, where it differs; ``samples`` is a range."""
+    rows = []
+    for score in scores.tasks:
+        task = score.task
+        sizes = np.diff(task.offsets)[task.correct_taxa]
+        groups = binned(sizes, _SAMPLES, "")
+        if len(set(groups)) > 1:
+            rows += accuracy_by(score, groups, name="samples", ks=ks, seed=seed)
+    return rows
+
+
+def by_recording(
+    scores: Scores,
+    recordings: Mapping[int, Recording],
+    *,
+    ks: Sequence[int] = KS,
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """Return accuracy of recordings as queries, at species level, by their length and by their quality.
+
+    Parameters
+    ----------
+    recordings
+        What was measured, by row of the benchmark's recordings; see `biovita.bench.recordings.measure`.
+
+    Returns
+    -------
+    Rows of `accuracy_by` with ``length`` (a range of seconds) or ``quality`` (a range of decibels).
+    """
+    rows = []
+    for score in scores.tasks:
+        task = score.task
+        if modalities_of(task.direction)[0] != Modality.AUDIO or task.level != Rank.SPECIES:
+            continue
+        known = [recordings.get(int(row)) for row in task.queries]
+        for name, unit, edges, values in (
+            ("length", "s", _LENGTHS, [found and found.seconds for found in known]),
+            ("quality", "dB", _QUALITIES, [found and found.contrast_db for found in known]),
+        ):
+            groups = binned(np.array([np.nan if value is None else value for value in values]), edges, unit)
+            rows += accuracy_by(score, groups, name=name, ks=ks, seed=seed)
+    return rows
+
+
+_SAMPLES = (2, 3, 6, 11, 21, 51)
+_LENGTHS = (3, 10, 30, 60)
+_QUALITIES = (10, 20, 30)
+
+
+def binned(values: np.ndarray, edges: Sequence[float], unit: str) -> np.ndarray:
+    """Return the name of the bin of each value, None for NaN; names sort as their bins do.
+
+    Examples
+    --------
+    >>> binned(np.array([1, 2, 7]), (2, 3, 6), "").tolist()
+    ['1: under 2', '2: 2 to under 3', '4: 6 and more']
+    """
+    unit = f" {unit}" if unit else ""
+    names = [f"1: under {edges[0]}{unit}"]
+    names += [f"{n}: {low} to under {high}{unit}" for n, (low, high) in enumerate(pairwise(edges), start=2)]
+    names.append(
+        f"{len(edges) + 1}: {edges[-1]} and more{unit}" if unit else f"{len(edges) + 1}: {edges[-1]} and more"
+    )
+    known = ~np.isnan(values.astype(np.float64))
+    found = np.full(len(values), None, object)
+    found[known] = np.array(names, object)[np.searchsorted(edges, values[known], side="right")]
+    return found
+
+
+def confusions(benchmark: Benchmark, scores: Scores, *, level: Rank, most: int = 20) -> list[dict[str, Any]]:
+    """Return the pairs of taxa that are confused most, over all directions of a part.
+
+    The first-ranked species of every query at species level is compared with the correct one at ``level``.
+
+    Returns
+    -------
+    At most ``most`` rows a part: ``part``, ``level``, ``taxon``, ``taken_for``, ``count``, ``queries`` (of the taxon),
+    ``share``, and ``directions``, the count in each.
+    """
+    pairs: dict[str, Counter[tuple[str, str]]] = {}
+    queries: dict[str, Counter[str]] = {}
+    where: dict[tuple[str, str, str], Counter[str]] = {}
+    for score in scores.tasks:
+        task = score.task
+        if task.level != Rank.SPECIES:
+            continue
+        names = benchmark.taxon_labels(task, level)
+        answered = score.retrieved >= 0
+        for own, got in zip(names[task.correct_taxa[answered]], names[score.retrieved[answered]], strict=True):
+            if own is None:
+                continue
+            queries.setdefault(task.part, Counter())[own] += 1
+            if got is not None and got != own:
+                pairs.setdefault(task.part, Counter())[own, got] += 1
+                where.setdefault((task.part, own, got), Counter())[task.direction] += 1
+    rows = []
+    for part, counted in pairs.items():
+        ordered = sorted(
+            counted.items(), key=lambda item: (-item[1] / queries[part][item[0][0]] * item[1], item[0])
+        )
+        for (own, got), count in ordered[:most]:
+            rows.append(
+                {
+                    "part": part,
+                    "level": level.value,
+                    "taxon": own,
+                    "taken_for": got,
+                    "count": count,
+                    "queries": queries[part][own],
+                    "share": count / queries[part][own],
+                    "directions": dict(sorted(where[part, own, got].items())),
+                }
+            )
     return rows
 
 

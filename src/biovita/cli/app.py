@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from functools import cache
 
@@ -15,7 +16,9 @@ __all__ = ["app", "main"]
 
 app = cyclopts.App(
     name="biovita",
-    help="Recordings, photographs and names of animals in one vector space.",
+    help="""Recordings, photographs and names of animals in one vector space.
+
+    With --offline, before or after any command, models are read from this machine and the network is not tried.""",
     version=__version__,
     result_action="return_value",
     suppress_keyboard_interrupt=False,
@@ -25,6 +28,7 @@ app = cyclopts.App(
 _GROUPS: tuple[str, ...] = (
     "data",
     "demo",
+    "doctor",
     "embed",
     "models",
     "simulate",
@@ -49,17 +53,31 @@ def main(arguments: list[str] | None = None) -> None:
 
     _register()
     try:
-        code = app(arguments)
+        code = app(_online_or_not(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
     except BiovitaError as error:
         _stop(str(error), 1)
     except KeyboardInterrupt:
         _stop("stopped; nothing was left half-written. The same command continues or starts again", 130)
+    except BrokenPipeError:  # whoever read our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it exits
+        sys.exit(128 + signal.SIGPIPE)
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}:
             raise
         where = error.filename2 or error.filename or "while writing"  # a failed copy names its target second
         _stop(f"{os.strerror(error.errno)}: {where}", 1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _online_or_not(arguments: list[str]) -> list[str]:
+    """Return the arguments without ``--offline``, and take heed of it."""
+    if "--offline" not in arguments:
+        return arguments
+    from biovita.towers.hub import go_offline
+
+    go_offline()
+    return [argument for argument in arguments if argument != "--offline"]
 
 
 def _stop(message: str, code: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -159,7 +160,7 @@ def _open_mp3(path: Path, layout: mp3.Mp3Layout) -> Iterator[Reader]:
         raise MediaError("no-samples", f"{path}: an MP3 header without frames of sound")
     with path.open("rb") as raw:
         try:
-            file = soundfile.SoundFile(layout.window(raw))
+            file = soundfile.SoundFile(path if layout.is_plain else layout.window(raw))
         except soundfile.LibsndfileError as error:
             raise MediaError("undecodable", f"{path}: its MP3 frames cannot be decoded: {error}") from None
         with file:
@@ -200,18 +201,10 @@ class _AvReader:
         self.seeks = self.container.format.name != "aac"  # in ADTS a seek goes by guessed bit rate
         stated = self.stream.duration if self.seeks else None  # a fragmented file states 0 or nothing
         self.states_length = bool(stated)
-        self.frames: int = self._samples(stated) if stated else self._count()
+        self.frames: int = self._samples(stated) if stated else self._samples(_end_of_packets(self.path))
 
     def _samples(self, time: int) -> int:
         return round(time * self.stream.time_base * self.sample_rate)
-
-    def _count(self) -> int:
-        """Return the samples that the packets would hold, without decoding them."""
-        with _av_container(self.path) as container:  # an own one: going back would skip the first frame of MP4
-            packets = (
-                packet for packet in _packets(container, container.streams.audio[0]) if packet.pts is not None
-            )
-            return max((self._samples(packet.pts + (packet.duration or 0)) for packet in packets), default=0)
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
         import av
@@ -261,6 +254,19 @@ class _AvReader:
         if samples.dtype.kind == "i":
             return samples.astype(np.float32) / np.float32(-float(np.iinfo(samples.dtype).min))
         return samples.astype(np.float32)
+
+
+def _end_of_packets(path: Path) -> int:
+    """Return where the last packet ends, in the stream's time base, without decoding any."""
+    stat = path.stat()
+    return _end_of_unchanged(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _end_of_unchanged(path: Path, _size: int, _mtime_ns: int) -> int:
+    with _av_container(path) as container:  # an own one: going back would skip the first frame of MP4
+        packets = (packet for packet in _packets(container, container.streams.audio[0]) if packet.pts is not None)
+        return max((packet.pts + (packet.duration or 0) for packet in packets), default=0)
 
 
 def _packets(container: Any, stream: Any) -> Iterator[Any]:

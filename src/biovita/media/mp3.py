@@ -22,6 +22,7 @@ __all__ = ["FrameWindow", "Mp3Layout", "scan"]
 _CHAIN = 3  # headers in a row that make a frame believable
 _RESYNC_BYTES = 1024  # what mpg123 skips between frames before it gives up
 _START_SEARCH_BYTES = 1 << 16
+_TAGS_BYTES = 128  # an ID3v1 tag at the end
 
 _BITRATES = {  # (MPEG-1, layer): kbit/s by index 1 to 14
     (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -87,9 +88,21 @@ class Mp3Layout:
             return 0.0
         return max(0, self.stated - self.frames) * self.samples_per_frame / self.sample_rate
 
+    @property
+    def _is_stated_right(self) -> bool:
+        return self.stated is not None and abs(self.stated - self.frames) <= 1
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a decoder reads the file right as it is."""
+        return self._is_stated_right and self.trailing <= _TAGS_BYTES
+
     def window(self, file: io.BufferedReader) -> FrameWindow:
-        """Return a view of ``file`` that holds the frames under a header that states their number."""
-        if self.stated is not None and abs(self.stated - self.frames) <= 1:
+        """Return a view of ``file`` that holds the frames under a header that states their number.
+
+        It costs a call for each frame on the way to a far one: 2 s in a recording of two hours.
+        """
+        if self._is_stated_right:
             return FrameWindow(file, b"", self.header_start, self.end)
         return FrameWindow(file, _count_frame(self.first_header, self.frames), self.start, self.end)
 

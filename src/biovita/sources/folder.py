@@ -166,7 +166,7 @@ def import_folder(
             "images": pa.Table.from_pylist(of[Modality.IMAGE], schema=IMAGES),
             "rejected": pa.Table.from_pylist(rejected, schema=REJECTED),
         }
-        write_dataset(directory, written, _info(src, out, columns, report, copy=copy))
+        write_dataset(directory, written, _info(src, columns, report, copy=copy))
     if strict and report.rejected:
         raise DatasetError(
             f"{report.rejected} records were rejected ({_counts(report.reasons)}), and strict was asked for. "
@@ -192,8 +192,8 @@ def _read_tables(src: Path, columns: Mapping[str, str]) -> dict[Modality, CsvTab
     spans = tables[Modality.AUDIO]
     if "end_s" in spans.columns and "begin_s" not in spans.columns:
         raise DatasetError(
-            f"{spans.path}, line 1: there is a column end_s, and no column begin_s for where the span begins in the file. "
-            "If start_s says that, give --column begin_s=start_s"
+            f"{spans.path}, line 1: there is a column end_s, and no column begin_s for where the span begins in the "
+            "file. If start_s says that, give --column begin_s=start_s"
         )
     for modality, table in tables.items():
         if not table.rows:
@@ -322,7 +322,7 @@ def _copy_media(directory: Path, records: Sequence[Record], *, progress: bool) -
     map_threads(copy, pairs, label="Copying media", progress=progress)
 
 
-def _info(src: Path, out: Path, columns: Mapping[str, str], report: ImportReport, *, copy: bool) -> dict[str, Any]:
+def _info(src: Path, columns: Mapping[str, str], report: ImportReport, *, copy: bool) -> dict[str, Any]:
     return {
         "name": src.resolve().name,
         "version": "1",

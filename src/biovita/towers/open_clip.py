@@ -20,6 +20,7 @@ from biovita.towers.transfer import encode_in_batches
 
 if TYPE_CHECKING:
     import torch
+    from PIL import Image
     from torch import nn
 
 __all__ = [
@@ -88,22 +89,36 @@ class ImageInput:
         pixels = np.asarray(self._cut(rgb_image(item)))
         return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
-    def _cut(self, image: Any) -> Any:
+    def _cut(self, image: Image.Image) -> Image.Image:
+        from PIL import Image
+
+        height, width = self.size
+        if self.interpolation not in {"bicubic", "bilinear"} or (self.resize_mode == "shortest" and height != width):
+            return self._cut_by_open_clip(image)
+        how = Image.Resampling[self.interpolation.upper()]
+        if self.resize_mode == "squash":
+            return image.resize((width, height), how)
+        if self.resize_mode != "shortest":
+            return self._cut_by_open_clip(image)
+        short, long = sorted(image.size)
+        if short != height:
+            long = int(height * long / short)
+            image = image.resize((height, long) if image.width <= image.height else (long, height), how)
+        left, top = round((image.width - width) / 2), round((image.height - height) / 2)
+        return image.crop((left, top, left + width, top + height))
+
+    def _cut_by_open_clip(self, image: Any) -> Any:
         from open_clip.transform import PreprocessCfg, image_transform_v2
         from torchvision.transforms import Normalize, ToTensor
 
-        settings = PreprocessCfg(
-            size=self.size,
-            mean=self.mean,
-            std=self.std,
-            interpolation=self.interpolation,
-            resize_mode=self.resize_mode,
-            fill_color=self.fill_color,
-        )
+        settings = PreprocessCfg(**{name: getattr(self, name) for name in _PREPROCESSING})
         for step in image_transform_v2(settings, is_train=False).transforms:
             if not isinstance(step, ToTensor | Normalize):
                 image = step(image)
         return image
+
+
+_PREPROCESSING = ("size", "mean", "std", "interpolation", "resize_mode", "fill_color")
 
 
 def _numbers(values: Sequence[float]) -> str:

@@ -101,6 +101,13 @@ class HubModel:
             paths.append(path)
         return paths[0].parent
 
+    def here(self) -> Path | None:
+        """Return the directory that has all the files on this machine, or None, without asking the network."""
+        from huggingface_hub import try_to_load_from_cache
+
+        paths = [try_to_load_from_cache(self.repository, file.name, revision=self.revision) for file in self.files]
+        return Path(paths[0]).parent if all(isinstance(path, str) for path in paths) else None  # type: ignore[arg-type]
+
 
 _CLIP_IMAGES = (
     "RGB, shorter side resized, central crop, 224 x 224 px bicubic, mean 0.4815 0.4578 0.4082, "
@@ -203,18 +210,18 @@ class Source:
             return _open_audio(self.layout, path, info, chosen)
         from biovita.towers.open_clip import OpenClipImage, OpenClipText
 
-        clip = _clip(self.layout, path, chosen.name)
+        clip = _clip(self.layout, path, chosen.name, info.revision)
         return (OpenClipImage if modality == Modality.IMAGE else OpenClipText)(info, clip, chosen)
 
 
-_clips: WeakValueDictionary[tuple[str, str], ClipNetwork] = WeakValueDictionary()
+_clips: WeakValueDictionary[tuple[str, str, str], ClipNetwork] = WeakValueDictionary()
 
 
-def _clip(layout: Layout, path: Path, device: str) -> ClipNetwork:
+def _clip(layout: Layout, path: Path, device: str, revision: str) -> ClipNetwork:
     from biovita.towers.open_clip import read_clip_directory
     from biovita.towers.published import read_checkpoint_clip
 
-    key = (str(path.resolve()), device)
+    key = (str(path.resolve()), revision, device)
     clip = _clips.get(key)
     if clip is None:
         clip = read_checkpoint_clip(path) if layout == Layout.CHECKPOINT else read_clip_directory(path)
@@ -319,7 +326,7 @@ def _named(model: HubModel) -> Source:
 
 def _on_hub(text: str) -> Source:
     repository, _, revision = text.partition("@")
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repository):
         raise ModelError(f"{HUB_PREFIX}{text}: wanted {HUB_PREFIX}owner/repository, with @revision or without")
     how = f"Or copy the repository {repository} into a directory, and give its path as the model"
     clip = hub_file(repository, _CLIP_CONFIG, revision or None, how=how, optional=True)

@@ -1,0 +1,187 @@
+"""Paired comparison of models on one benchmark: where one is better, and whether that could be chance."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from math import exp, lgamma, log
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from biovita.bench.scores import KS, RESAMPLES, Scores, bootstrap_interval
+from biovita.bench.task import Benchmark, modalities_of
+from biovita.errors import BiovitaError
+
+__all__ = ["RANKS", "compare", "exact_mcnemar", "holm", "ranks_table", "read_ranks"]
+
+RANKS = pa.schema(
+    [
+        pa.field("part", pa.string(), nullable=False),
+        pa.field("direction", pa.string(), nullable=False),
+        pa.field("level", pa.string(), nullable=False),
+        pa.field("query", pa.string(), nullable=False),  # the item's id
+        pa.field("correct", pa.string(), nullable=False),
+        pa.field("retrieved", pa.string()),  # None for a query without a vector
+        pa.field("rank", pa.int32(), nullable=False),  # from 1; 0 for a query without a vector
+        pa.field("candidates", pa.int32(), nullable=False),
+    ]
+)
+
+
+def ranks_table(benchmark: Benchmark, scores: Scores) -> pa.Table:
+    """Return how every query was ranked, one row each, in the order of tasks and queries."""
+    tables = []
+    for score in scores.tasks:
+        task = score.task
+        ids = benchmark.items[modalities_of(task.direction)[0]]["id"].take(pa.array(task.queries))
+        taxa = np.array([*task.taxa, None], object)
+        count = len(task.queries)
+        columns = {
+            "part": [task.part] * count,
+            "direction": [task.direction] * count,
+            "level": [task.level.value] * count,
+            "query": ids,
+            "correct": taxa[task.correct_taxa].tolist(),
+            "retrieved": taxa[score.retrieved].tolist(),
+            "rank": score.ranks.astype(np.int32),
+            "candidates": task.candidate_counts.astype(np.int32),
+        }
+        tables.append(pa.table(columns, schema=RANKS))
+    return pa.concat_tables(tables) if tables else RANKS.empty_table()
+
+
+def read_ranks(path: str | Path) -> pa.Table:
+    """Return the ``ranks.parquet`` of a run: the file, or the directory that holds it.
+
+    Raises
+    ------
+    BiovitaError
+        Where there is none, or it is not one.
+    """
+    path = Path(path)
+    file = path / "ranks.parquet" if path.is_dir() else path
+    if not file.is_file():
+        raise BiovitaError(f"{path}: no ranks.parquet there; make one with: biovita bench run")
+    try:
+        return pq.read_table(file).select(RANKS.names).cast(RANKS)
+    except (pa.ArrowInvalid, KeyError) as error:
+        raise BiovitaError(f"{file}: is not the ranks of a run: {error}") from error
+
+
+def compare(first: pa.Table, second: pa.Table, *, ks: Sequence[int] = KS, seed: int = 0) -> list[dict[str, Any]]:
+    """Compare two runs query by query.
+
+    Returns
+    -------
+    One row a task and k, and one a part, level and k with the direction ``mean``: ``first`` and ``second``
+    (accuracy), ``difference`` (second less first) with ``low`` and ``high`` (95 % paired bootstrap over queries; for
+    the mean, directions are resampled apart), and of a task ``gained`` and ``lost`` (queries that only one run gets
+    right), ``p`` (exact McNemar test, two-sided) and ``p_holm`` (corrected for all tasks of this k).
+
+    Raises
+    ------
+    BiovitaError
+        Where the two are not of the same benchmark.
+    """
+    shared = ("part", "direction", "level", "query", "correct", "candidates")
+    ones, others = _tasks(first), _tasks(second)
+    keys = [key for key in ones if key in others]
+    if not keys:
+        raise BiovitaError("the two runs have no task in common")
+    rows: list[dict[str, Any]] = []
+    for k in ks:
+        found: list[dict[str, Any]] = []
+        drawn: dict[tuple[str, str], list[tuple[np.ndarray, dict[str, Any]]]] = {}
+        for key in keys:
+            one, other = ones[key], others[key]
+            if not one.select(shared).equals(other.select(shared)):
+                raise BiovitaError(f"{'/'.join(key)}: the two runs are not of the same benchmark: queries differ")
+            hit, also = (_hits(table, k) for table in (one, other))
+            difference = also.astype(np.float64) - hit
+            row_seed = [seed, zlib.crc32(f"{'/'.join(key)}/{k}/compare".encode())]
+            low, high = bootstrap_interval(difference, row_seed)
+            gained, lost = int((also & ~hit).sum()), int((hit & ~also).sum())
+            found.append(
+                {
+                    **dict(zip(("part", "direction", "level"), key, strict=True)),
+                    "k": k,
+                    "queries": len(hit),
+                    "first": float(hit.mean()),
+                    "second": float(also.mean()),
+                    "difference": float(difference.mean()),
+                    "low": low,
+                    "high": high,
+                    "gained": gained,
+                    "lost": lost,
+                    "p": exact_mcnemar(gained, lost),
+                }
+            )
+            drawn.setdefault((key[0], key[2]), []).append((_draws(difference, row_seed), found[-1]))
+        for row, corrected in zip(found, holm([row["p"] for row in found]), strict=True):
+            row["p_holm"] = corrected
+        rows += found + [_mean(part, level, k, entries) for (part, level), entries in drawn.items()]
+    return rows
+
+
+def _tasks(table: pa.Table) -> dict[tuple[str, str, str], pa.Table]:
+    """Return the rows of each task, by part, direction and level, in their order."""
+    keys = list(zip(*(table[name].to_pylist() for name in ("part", "direction", "level")), strict=True))
+    places: dict[tuple[str, str, str], list[int]] = {}
+    for row, key in enumerate(keys):
+        places.setdefault(key, []).append(row)
+    return {key: table.take(pa.array(rows)).combine_chunks() for key, rows in places.items()}
+
+
+def _hits(table: pa.Table, k: int) -> np.ndarray:
+    ranks = table["rank"].to_numpy()
+    return (ranks > 0) & (ranks <= k)
+
+
+def _draws(values: np.ndarray, seed: Sequence[int]) -> np.ndarray:
+    distinct, counts = np.unique(values, return_counts=True)
+    draws = np.random.default_rng([*seed, 1]).multinomial(len(values), counts / len(values), size=RESAMPLES)
+    means: np.ndarray = draws @ distinct / len(values)
+    return means
+
+
+def _mean(
+    part: str, level: str, k: int, entries: Sequence[tuple[np.ndarray, Mapping[str, Any]]]
+) -> dict[str, Any]:
+    low, high = np.quantile(np.mean([draws for draws, _ in entries], axis=0), [0.025, 0.975])
+    means = {name: float(np.mean([row[name] for _, row in entries])) for name in ("first", "second", "difference")}
+    base = {
+        "part": part,
+        "direction": "mean",
+        "level": level,
+        "k": k,
+        "queries": sum(r["queries"] for _, r in entries),
+    }
+    return {**base, **means, "low": float(low), "high": float(high)}
+
+
+def exact_mcnemar(gained: int, lost: int) -> float:
+    """Return the two-sided p of the exact McNemar test: a fair coin for each query that only one run gets right.
+
+    Examples
+    --------
+    >>> round(exact_mcnemar(10, 2), 4)
+    0.0386
+    """
+    total = gained + lost
+    tail = [lgamma(total + 1) - lgamma(i + 1) - lgamma(total - i + 1) for i in range(min(gained, lost) + 1)]
+    return min(1.0, 2 * sum(exp(term - total * log(2)) for term in tail)) if total else 1.0
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """Return p values corrected for their number by Holm's method (Scandinavian Journal of Statistics, 1979)."""
+    order = np.argsort(values, kind="stable")
+    corrected = np.empty(len(values))
+    highest = 0.0
+    for place, at in enumerate(order):
+        highest = max(highest, min(1.0, (len(values) - place) * values[at]))
+        corrected[at] = highest
+    return corrected.tolist()

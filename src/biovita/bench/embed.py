@@ -1,0 +1,279 @@
+"""Embedding a benchmark's items: in batches, written as they come, so that a run can be stopped and go on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from biovita.bench.models import embedder, modalities_of_model
+from biovita.bench.task import Benchmark, modalities_of
+from biovita.bench.vectors import Table, write_vectors
+from biovita.dataset.schema import Modality
+from biovita.embed.failures import Failure, write_failures
+from biovita.embed.pipeline import load_ahead
+from biovita.embed.progress import progress_bar
+from biovita.errors import MediaError
+
+__all__ = ["Embedded", "embed_benchmark"]
+
+_BATCH = 16
+_PART = 1024  # items to a file while a run goes on
+_WORKERS = 4
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The vectors of a benchmark's items.
+
+    Attributes
+    ----------
+    new, kept
+        Items embedded now, and items whose vector was there.
+    failed
+        Items without a vector, and why.
+    """
+
+    vectors: Mapping[Modality, Table]
+    new: int
+    kept: int
+    failed: tuple[Failure, ...]
+
+
+@dataclass(frozen=True)
+class _Item:
+    """What has to be embedded; ``state`` changes when the file does."""
+
+    id: str
+    content: Any
+    state: str
+
+
+def embed_benchmark(
+    benchmark: Benchmark, model: Any, directory: Path, *, name: str, progress: bool = True
+) -> Embedded:
+    """Embed what the tasks use with a model, into ``directory``.
+
+    What is there already of the same model (by ``name``) and the same files is kept. Vectors end as
+    ``<modality>.npy`` with ``<modality>.ids.json``. An item whose file cannot be read, or whose vector is not finite
+    or zero, has none, and is listed in ``failed.parquet``.
+
+    Parameters
+    ----------
+    model
+        Anything with ``embed_audio`` (of paths, or of samples with their rate where an item is a span of a file),
+        ``embed_images`` (paths) and ``embed_texts``, or some of them.
+    name
+        What the vectors belong to; other vectors in ``directory`` are dropped.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    owner = directory / "model.json"
+    if not owner.is_file() or json.loads(owner.read_text(encoding="utf-8")) != {"name": name}:
+        for modality in Modality:
+            _forget(directory, modality)
+        owner.write_text(json.dumps({"name": name}) + "\n", encoding="utf-8")
+    able = modalities_of_model(model)
+    vectors, failed, new, kept = {}, [], 0, 0
+    for modality in Modality:
+        items = _items(benchmark, modality, able)
+        if not items:
+            continue
+        store = _Store(directory, modality)
+        todo = [item for item in items if store.state.get(item.id) != item.state]
+        kept += len(items) - len(todo)
+        failed += _embed(model, modality, todo, store, progress=progress)
+        vectors[modality] = store.finish({item.id: item.state for item in items})
+        new += len(todo)
+    new -= len(failed)
+    write_failures(directory, failed)
+    return Embedded(vectors, new, kept, tuple(failed))
+
+
+def _items(benchmark: Benchmark, modality: Modality, able: Sequence[Modality]) -> list[_Item]:
+    """Return the items of a modality that tasks use which the model can answer, each id once."""
+    rows: set[int] = set()
+    for task in benchmark.tasks:
+        asked, answered = modalities_of(task.direction)
+        if asked in able and answered in able:
+            rows.update(task.queries.tolist() if asked == modality else ())
+            rows.update(task.samples.tolist() if answered == modality else ())
+    table = benchmark.items[modality].select(["id", "path", "start_s", "end_s"])
+    found: dict[str, _Item] = {}
+    for row in sorted(rows):
+        item = table.slice(row, 1).to_pylist()[0]
+        if item["id"] not in found:
+            found[item["id"]] = _item(benchmark, modality, item)
+    return list(found.values())
+
+
+def _item(benchmark: Benchmark, modality: Modality, row: Mapping[str, Any]) -> _Item:
+    if modality == Modality.TEXT:
+        return _Item(row["id"], row["id"], "")
+    path = (benchmark.root or Path()) / (row["path"] or "")
+    span = (row["start_s"], row["end_s"])
+    try:
+        status = path.stat()
+        state = f"{status.st_size} {status.st_mtime_ns} {span}"
+    except OSError:
+        state = "missing"
+    return _Item(row["id"], (path, *span), state)
+
+
+class _Store:
+    """The vectors of one modality: a finished file, and parts written since."""
+
+    def __init__(self, directory: Path, modality: Modality) -> None:
+        self.directory, self.modality = directory, modality
+        self.parts = directory / f"{modality.value}.parts"
+        self.state: dict[str, str] = {}
+        self.rows: dict[str, np.ndarray] = {}
+        finished = directory / f"{modality.value}.npy"
+        if finished.is_file() and (directory / f"{modality.value}.state.json").is_file():
+            state = json.loads((directory / f"{modality.value}.state.json").read_text(encoding="utf-8"))
+            ids = json.loads((directory / f"{modality.value}.ids.json").read_text(encoding="utf-8"))
+            array = np.load(finished, mmap_mode="r", allow_pickle=False)
+            self.state = {key: state[key] for key in ids if key in state}
+            self.rows = dict(zip(ids, array, strict=True))
+        for file in sorted(self.parts.glob("*.json")):
+            states = json.loads(file.read_text(encoding="utf-8"))
+            self.state.update(states)
+            self.rows.update(zip(states, np.load(file.with_suffix(".npy"), allow_pickle=False), strict=True))
+        self.number = len(list(self.parts.glob("*.json")))
+
+    def put(self, items: Sequence[_Item], vectors: np.ndarray) -> None:
+        """Write a part: the vectors, then what they are of; only the second makes it count."""
+        if not items:
+            return
+        self.parts.mkdir(exist_ok=True)
+        base = self.parts / f"{self.number:06d}"
+        np.save(base.with_suffix(".npy"), vectors)
+        states = {item.id: item.state for item in items}
+        scratch = base.with_suffix(".part")
+        scratch.write_text(json.dumps(states), encoding="utf-8")
+        scratch.replace(base.with_suffix(".json"))
+        self.number += 1
+        self.state.update(states)
+        self.rows.update(zip(states, vectors, strict=True))
+
+    def finish(self, wanted: Mapping[str, str]) -> Table:
+        """Join the parts into one file, and return the vectors of what was wanted."""
+        ids = [key for key, state in wanted.items() if key in self.rows and self.state.get(key) == state]
+        dim = len(next(iter(self.rows.values()))) if self.rows else 1
+        vectors = np.array([self.rows[key] for key in ids], np.float32).reshape(len(ids), dim)
+        write_vectors(self.directory, self.modality, ids, vectors)
+        scratch = self.directory / f".{self.modality.value}.state.part"
+        scratch.write_text(json.dumps({key: self.state[key] for key in ids}), encoding="utf-8")
+        scratch.replace(self.directory / f"{self.modality.value}.state.json")
+        shutil.rmtree(self.parts, ignore_errors=True)
+        return Table(ids, vectors)
+
+
+def _forget(directory: Path, modality: Modality) -> None:
+    shutil.rmtree(directory / f"{modality.value}.parts", ignore_errors=True)
+    for name in ("state.json", "ids.json", "npy"):  # without its state a file does not count
+        (directory / f"{modality.value}.{name}").unlink(missing_ok=True)
+
+
+def _embed(
+    model: Any, modality: Modality, items: Sequence[_Item], store: _Store, *, progress: bool
+) -> list[Failure]:
+    """Embed items into the store, and return those that failed."""
+    failed: list[Failure] = []
+    waiting: list[_Item] = []
+    made: list[np.ndarray] = []
+
+    def flush() -> None:
+        if waiting:
+            store.put(waiting, np.stack(made))
+            waiting.clear()
+            made.clear()
+
+    if not items:
+        return failed
+    load, encode = _how(model, modality)
+    with progress_bar(modality.value, len(items), shown=progress) as advance:
+        try:
+            source = ((item, item.content) for item in items)
+            for batch in _batches(load_ahead(source, load, workers=_WORKERS, ahead=2 * _BATCH)):
+                good = [(item, got) for item, got in batch if not isinstance(got, MediaError)]
+                failed += [
+                    Failure(modality, item.id, got.reason, str(got))
+                    for item, got in batch
+                    if isinstance(got, MediaError)
+                ]
+                for item, vector in _encoded(encode, good):
+                    if isinstance(vector, MediaError):
+                        failed.append(Failure(modality, item.id, vector.reason, str(vector)))
+                    elif not np.isfinite(vector).all() or not vector.any():
+                        failed.append(Failure(modality, item.id, "not-finite", "the vector is zero or not finite"))
+                    else:
+                        waiting.append(item)
+                        made.append(np.asarray(vector / np.linalg.norm(vector), np.float32))
+                if len(waiting) >= _PART:
+                    flush()
+                advance(len(batch))
+        finally:
+            flush()
+    return failed
+
+
+def _encoded(
+    encode: Callable[[list[Any]], np.ndarray], batch: Sequence[tuple[_Item, Any]]
+) -> list[tuple[_Item, np.ndarray | MediaError]]:
+    """Encode a batch; where one item makes it fail, each alone."""
+    if not batch:
+        return []
+    try:
+        vectors = np.asarray(encode([got for _, got in batch]))
+    except MediaError as error:
+        if len(batch) == 1:
+            return [(batch[0][0], error)]
+        return [found for entry in batch for found in _encoded(encode, [entry])]
+    return list(zip((item for item, _ in batch), vectors, strict=True))
+
+
+def _how(model: Any, modality: Modality) -> tuple[Callable[[Any], Any], Callable[[list[Any]], np.ndarray]]:
+    """Return how an item is loaded, in threads, and how a batch of loaded items is encoded.
+
+    The towers of our own models load in threads; other models are given what their methods take.
+    """
+    from biovita.media import read_clip
+    from biovita.model import Model
+    from biovita.towers import Clip
+
+    if isinstance(model, Model):
+        tower = model.tower(modality)
+
+        def load_ours(content: Any) -> Any:
+            if modality == Modality.TEXT:
+                return tower.load(content)
+            path, start, end = content
+            return tower.load(Clip(path, start or 0.0, end) if modality == Modality.AUDIO else path)
+
+        return load_ours, lambda batch: model.project(modality, tower.encode(batch))
+
+    def load(content: Any) -> Any:
+        if modality == Modality.TEXT:
+            return content
+        path, start, end = content
+        if not path.is_file():
+            raise MediaError("missing", f"{path}: there is no such file")
+        return path if start is None else read_clip(path, start, end)
+
+    return load, embedder(model, modality)
+
+
+def _batches(source: Iterator[tuple[_Item, Any]]) -> Iterator[list[tuple[_Item, Any]]]:
+    batch: list[tuple[_Item, Any]] = []
+    for entry in source:
+        batch.append(entry)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,241 @@
+"""Vectors that were made elsewhere, by id: NumPy, Parquet and Lance files, and folders of one file an id."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from biovita.bench.task import Benchmark
+from biovita.dataset.schema import Modality
+from biovita.errors import BiovitaError
+
+__all__ = ["Table", "Unit", "read_precomputed", "write_vectors"]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Vectors by id; what `biovita.bench.scores.VectorTable` asks for."""
+
+    ids: Sequence[str]
+    vectors: Any
+
+
+class Unit:
+    """Vectors that are L2-normalised as they are taken, so that a memory-mapped file is never read as a whole.
+
+    Indexing with an array of rows gives float32 ``(rows, dim)``.
+    """
+
+    def __init__(self, vectors: np.ndarray) -> None:
+        self.vectors = vectors
+        self.shape = vectors.shape
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        taken = np.asarray(self.vectors[rows], np.float32)
+        length = np.sqrt(np.einsum("...d,...d->...", taken, taken, dtype=np.float64))[..., None]
+        with np.errstate(invalid="ignore"):
+            scaled: np.ndarray = (taken / length).astype(np.float32)
+        return scaled
+
+
+def read_precomputed(path: str | Path, benchmark: Benchmark) -> tuple[dict[Modality, Table], dict[Modality, int]]:
+    """Return the vectors in a directory by modality, under the ids of the benchmark, and how many were zero.
+
+    Each of ``audio``, ``image`` and ``text`` may be
+
+    - ``audio.npy``, ``(N, dim)``, with ``audio.ids.json`` (a list of ids) or ``audio.ids.txt`` (one a line); without
+      them its rows are the items of the benchmark in their order;
+    - ``audio.parquet`` or ``audio.lance`` with the columns ``id`` and ``vector``;
+    - ``audio/``, one ``<id>.npy`` or ``<id>.pt`` an item, as the published code writes features.
+
+    An id is the item's own, its ``id`` in the published index, that with its part before it (``unseen/17``), its file
+    path or the path's stem, or of a text its words. Vectors are normalised as they are used. A vector of zeros is
+    what the published code puts where a feature is missing: such an item is absent.
+
+    Raises
+    ------
+    BiovitaError
+        Where nothing is found, a file does not have what it needs, or no id is one of the benchmark's.
+    """
+    path = Path(path)
+    found: dict[Modality, Table] = {}
+    zeros: dict[Modality, int] = {}
+    for modality in Modality:
+        read = _read(path, modality)
+        if read is None:
+            continue
+        ids, vectors, where = read
+        if vectors.ndim != 2:
+            raise BiovitaError(f"{where}: has the shape {vectors.shape}; it has to be (items, dimensions)")
+        if ids is None:
+            ids = benchmark.ids(modality)
+        if len(ids) != len(vectors):
+            raise BiovitaError(f"{where}: {len(vectors)} vectors and {len(ids)} ids")
+        names = _named(benchmark, modality, ids, where)
+        empty = _zero_rows(vectors)
+        zeros[modality] = len(empty)
+        for row in empty:
+            names[row] = ""
+        found[modality] = Table(names, Unit(vectors))
+    if not found:
+        raise BiovitaError(
+            f"{path}: holds no vectors. Looked for audio, image and text as .npy, .parquet, .lance or a folder"
+        )
+    return found, zeros
+
+
+def write_vectors(path: Path, modality: Modality, ids: Sequence[str], vectors: np.ndarray) -> None:
+    """Write vectors as ``<modality>.npy`` and ``<modality>.ids.json``, through temporary files."""
+    for name, write in (
+        (f"{modality.value}.npy", lambda stream: np.save(stream, vectors)),
+        (f"{modality.value}.ids.json", lambda stream: stream.write(json.dumps(list(ids)).encode())),
+    ):
+        part = path / f".{name}.part"
+        try:
+            with part.open("wb") as stream:
+                write(stream)
+            part.replace(path / name)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+Read = tuple["list[str] | None", np.ndarray, Path]
+
+
+def _read(path: Path, modality: Modality) -> Read | None:
+    for suffix, reader in (
+        (".npy", _read_npy),
+        (".parquet", _read_parquet),
+        (".lance", _read_lance),
+        ("", _read_folder),
+    ):
+        where = path / f"{modality.value}{suffix}"
+        if where.is_dir() if suffix in {"", ".lance"} else where.is_file():
+            return (*reader(where), where)
+    return None
+
+
+def _read_npy(file: Path) -> tuple[list[str] | None, np.ndarray]:
+    try:
+        vectors = np.load(file, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        raise BiovitaError(f"{file}: is not an array that can be read: {error}") from error
+    listed, lines = file.with_suffix(".ids.json"), file.with_suffix(".ids.txt")
+    if listed.is_file():
+        return [str(key) for key in json.loads(listed.read_text(encoding="utf-8"))], vectors
+    if lines.is_file():
+        return lines.read_text(encoding="utf-8").splitlines(), vectors
+    return None, vectors
+
+
+def _read_parquet(file: Path) -> tuple[list[str], np.ndarray]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(file, columns=["id", "vector"])
+    except (pa.ArrowInvalid, KeyError) as error:
+        raise BiovitaError(f"{file}: cannot be read, or lacks the columns id and vector: {error}") from error
+    return _columns(table, file)
+
+
+def _read_lance(path: Path) -> tuple[list[str], np.ndarray]:
+    import lance
+
+    try:
+        table = lance.dataset(str(path)).to_table(columns=["id", "vector"])
+    except (ValueError, OSError) as error:
+        raise BiovitaError(f"{path}: cannot be read, or lacks the columns id and vector: {error}") from error
+    return _columns(table, path)
+
+
+def _columns(table: Any, where: Path) -> tuple[list[str], np.ndarray]:
+    vectors = table["vector"].combine_chunks()
+    if hasattr(vectors, "chunks"):
+        vectors = vectors.chunk(0)
+    flat = vectors.flatten().to_numpy(zero_copy_only=False)
+    if vectors.null_count or not table.num_rows or len(flat) % table.num_rows:
+        raise BiovitaError(f"{where}: vectors are missing, or not all of one length")
+    return [str(key) for key in table["id"].to_pylist()], flat.reshape(table.num_rows, -1)
+
+
+def _read_folder(path: Path) -> tuple[list[str], np.ndarray]:
+    files = sorted(file for file in path.rglob("*") if file.suffix in {".npy", ".pt"})
+    if not files:
+        raise BiovitaError(f"{path}: holds no .npy or .pt files")
+    rows = [_one(file) for file in files]
+    dims = Counter(len(row) for row in rows)
+    if len(dims) > 1:
+        usual = dims.most_common(1)[0][0]
+        odd = next(file for file, row in zip(files, rows, strict=True) if len(row) != usual)
+        raise BiovitaError(f"{odd}: has not {usual} dimensions as the others do")
+    return [str(file.relative_to(path).with_suffix("")) for file in files], np.stack(rows)
+
+
+def _one(file: Path) -> np.ndarray:
+    try:
+        if file.suffix == ".npy":
+            found = np.load(file, allow_pickle=False)
+        else:
+            import torch
+
+            found = torch.load(file, map_location="cpu", weights_only=True)
+            found = found.float().numpy()
+    except (ValueError, AttributeError, RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
+        raise BiovitaError(f"{file}: is not one vector that can be read safely: {error}") from error
+    return np.asarray(found, np.float32).reshape(-1)
+
+
+def _named(benchmark: Benchmark, modality: Modality, ids: Sequence[str], where: Path) -> list[str]:
+    """Return the benchmark's own id for each of ``ids``, empty where it has none."""
+    rows = benchmark.items[modality].select(["id", "index_id", "part", "path"]).to_pylist()
+    own = {row["id"] for row in rows}
+    if any(key in own for key in ids):
+        return [key if key in own else "" for key in ids]
+    for naming in (_by_index, _by_part, _by_path, _by_stem):
+        names: dict[str, set[str]] = {}
+        for row in rows:
+            if name := naming(row):
+                names.setdefault(name, set()).add(row["id"])
+        if not any(key in names for key in ids):
+            continue
+        double = next((name for name, meant in names.items() if len(meant) > 1), None)
+        if double is not None:
+            raise BiovitaError(
+                f"{where}: the id {double!r} means more than one {modality.value} item here; name them by part, such "
+                f"as 'unseen/{double}', or by the item's own id"
+            )
+        return [next(iter(names[key])) if key in names else "" for key in ids]
+    raise BiovitaError(f"{where}: none of its {len(ids)} ids is one of the benchmark's, such as {rows[0]['id']!r}")
+
+
+def _by_index(row: dict[str, Any]) -> str | None:
+    return row["index_id"]
+
+
+def _by_part(row: dict[str, Any]) -> str | None:
+    return row["index_id"] and f"{row['part']}/{row['index_id']}"
+
+
+def _by_path(row: dict[str, Any]) -> str | None:
+    return row["path"]
+
+
+def _by_stem(row: dict[str, Any]) -> str | None:
+    return row["path"] and Path(row["path"]).stem
+
+
+def _zero_rows(vectors: np.ndarray) -> np.ndarray:
+    """Return the rows that are all zeros; only those that begin with one are read as a whole."""
+    suspects = np.flatnonzero(vectors[:, 0] == 0)
+    return np.array([row for row in suspects if not vectors[row].any()], np.int64)
