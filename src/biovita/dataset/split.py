@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pyarrow as pa
 from biovita.dataset.schema import Modality, Split
 from biovita.dataset.store import Dataset, replace_tables
 from biovita.errors import DatasetError
-from biovita.taxonomy import Rank, Taxonomy
+from biovita.taxonomy import Rank
 
 __all__ = ["SplitReport", "assign_splits", "split_dataset"]
 
@@ -29,23 +29,20 @@ class SplitReport:
     Attributes
     ----------
     unseen
-        Ids of the species held out whole, sorted; those of the held-out genera and families are among them.
-    clades
-        Names of the genera and families held out whole, by rank.
+        Ids of the species held out whole, sorted.
     counts
         Items by modality and split.
     """
 
     seed: int
     held_out: float
+    by: Rank
     unseen: tuple[str, ...]
     counts: Mapping[Modality, Mapping[Split, int]]
-    clades: Mapping[Rank, tuple[str, ...]] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
         """Return the report as lines of text."""
         lines = [f"{len(self.unseen)} species held out whole (seed {self.seed})"]
-        lines += [f"{rank} held out whole: {', '.join(names)}" for rank, names in self.clades.items() if names]
         for modality, counts in self.counts.items():
             parts = ", ".join(f"{counts[split]} {split.value}" for split in Split)
             lines.append(f"{_FILES[modality]}: {parts}")
@@ -56,19 +53,14 @@ class SplitReport:
         return {
             "seed": self.seed,
             "held_out": self.held_out,
+            "by": self.by.value,
             "unseen_species": len(self.unseen),
-            **{f"unseen_{rank}": list(names) for rank, names in self.clades.items() if names},
             **{_FILES[m]: {s.value: self.counts[m][s] for s in Split} for m in self.counts},
         }
 
 
 def split_dataset(
-    dataset: Dataset,
-    *,
-    unseen: int,
-    seed: int,
-    held_out: float = 0.2,
-    unseen_clades: Mapping[Rank, int] | None = None,
+    dataset: Dataset, *, unseen: int, seed: int, held_out: float = 0.2, by: Rank = Rank.SPECIES
 ) -> SplitReport:
     """Divide a dataset for training and evaluation, and write it into its ``split`` columns.
 
@@ -78,9 +70,6 @@ def split_dataset(
     clips of one recording, say) is never on two sides, also where it holds several species or both modalities:
     a species that shares a group with another one is not drawn as unseen. An earlier split is replaced.
 
-    Whole genera and families can be held out besides: they are drawn first, each with all its species, among those
-    that have a species with both modalities. Families come before genera, and genera before the ``unseen`` species.
-
     Parameters
     ----------
     unseen
@@ -89,8 +78,9 @@ def split_dataset(
         The same seed, parameters and dataset give the same split.
     held_out
         Share of a seen species' groups to hold out, from 0 up to but not including 1.
-    unseen_clades
-        By rank (genus, family, or any above species), how many taxa of it to hold out whole.
+    by
+        ``genus`` or ``family`` holds out whole ones, drawn until at least ``unseen`` species with both modalities
+        are held out; a taxon whose genus or family is not known stands alone.
 
     Raises
     ------
@@ -100,13 +90,12 @@ def split_dataset(
     tables = {modality: dataset.media(modality) for modality in _MEDIA}
     species = {taxon.id for taxon in dataset.taxonomy.values() if taxon.rank == Rank.SPECIES}
     pairs = {modality: _pairs(table) for modality, table in tables.items()}
-    rng = np.random.default_rng(seed)
-    clades, taken = _draw_clades(dataset.taxonomy, pairs, unseen_clades or {}, rng)
-    drawn, splits = assign_splits(
-        pairs, unseen=unseen, seed=rng, held_out=held_out, species=species - taken, also_unseen=taken
-    )
+    clans = None
+    if by != Rank.SPECIES:
+        clans = {t.id: name for t in dataset.taxonomy.values() if (name := t.name_at(by))}
+    drawn, splits = assign_splits(pairs, unseen=unseen, seed=seed, held_out=held_out, species=species, clans=clans)
     counts = {m: {s: Counter(splits[m])[s] for s in Split} for m in _MEDIA}
-    report = SplitReport(seed=seed, held_out=held_out, unseen=drawn, counts=counts, clades=clades)
+    report = SplitReport(seed=seed, held_out=held_out, by=by, unseen=drawn, counts=counts)
     replaced = {_FILES[m]: _with_split(tables[m], splits[m]) for m in _MEDIA}
     replace_tables(dataset, replaced, {"split": report.as_toml()})
     return report
@@ -116,10 +105,10 @@ def assign_splits(
     pairs: Mapping[Modality, Sequence[Pair]],
     *,
     unseen: int,
-    seed: int | np.random.Generator,
+    seed: int,
     held_out: float = 0.2,
     species: Collection[str] | None = None,
-    also_unseen: Collection[str] = (),
+    clans: Mapping[str, str] | None = None,
 ) -> tuple[tuple[str, ...], dict[Modality, list[Split]]]:
     """Return the species drawn as unseen and the split of every item; the rules are those of `split_dataset`.
 
@@ -129,17 +118,15 @@ def assign_splits(
         By modality, the (taxon id, group id) of every item.
     species
         The taxa that may be drawn as unseen; None: all.
-    also_unseen
-        Taxa that are unseen besides those drawn.
+    clans
+        From a taxon to the group that it is held out with; one that is not there stands alone.
     """
     if unseen < 0:
         raise DatasetError(f"unseen is {unseen}: the number of species to hold out cannot be negative")
     if not 0 <= held_out < 1:
         raise DatasetError(f"held_out is {held_out}: it is a share from 0 up to, not including, 1")
     rng = np.random.default_rng(seed)
-    drawn = tuple(sorted({*_draw_unseen(pairs, unseen, rng, species), *also_unseen}))
-    if drawn and len({taxon_id for taxon_id, _ in _all(pairs)}) <= len(drawn):
-        raise DatasetError(f"holding out {len(drawn)} species leaves none to train on")
+    drawn = _draw_unseen(pairs, unseen, rng, species, clans or {})
     held = _draw_groups(pairs, set(drawn), held_out, rng)
 
     def split_of(taxon_id: str, group_id: str) -> Split:
@@ -156,62 +143,38 @@ def _draw_unseen(
     unseen: int,
     rng: np.random.Generator,
     species: Collection[str] | None,
+    clans: Mapping[str, str],
 ) -> tuple[str, ...]:
-    entangled = {taxon for taxa in _sharing(pairs) for taxon in taxa}
-    both = _with_both(pairs)
-    if species is not None:
-        both &= set(species)
-    eligible = sorted(both - entangled)
-    if unseen > len(eligible):
-        shared = f" ({len(both & entangled)} more share a recording or photograph with another species)"
-        raise DatasetError(
-            f"{unseen} species cannot be held out: only {len(eligible)} have both recordings and photographs"
-            + (shared if both & entangled else "")
-        )
-    picked = rng.permutation(len(eligible))[:unseen]
-    return tuple(sorted(eligible[i] for i in picked))
-
-
-def _draw_clades(
-    taxonomy: Taxonomy,
-    pairs: Mapping[Modality, Sequence[Pair]],
-    wanted: Mapping[Rank, int],
-    rng: np.random.Generator,
-) -> tuple[dict[Rank, tuple[str, ...]], set[str]]:
-    """Return the names of the clades drawn at each rank, the widest first, and all their species."""
-    both, sharing = _with_both(pairs), _sharing(pairs)
-    present = {taxon_id for taxon_id, _ in _all(pairs)}
-    taken: set[str] = set()
-    clades: dict[Rank, tuple[str, ...]] = {}
-    for rank in (rank for rank in Rank if wanted.get(rank)):
-        if rank == Rank.SPECIES:
-            raise DatasetError("species are held out by the number of unseen ones, not as a clade")
-        members = {name: {t.id for t in taxonomy.members(rank, name)} & present for name in taxonomy.names(rank)}
-        eligible = [
-            name
-            for name, ids in members.items()
-            if ids & both - taken and not any(taxa & ids and taxa - ids for taxa in sharing)
-        ]
-        if wanted[rank] > len(eligible):
-            raise DatasetError(
-                f"{wanted[rank]} of rank {rank} cannot be held out whole: only {len(eligible)} can be"
-            )
-        picked = sorted(eligible[i] for i in rng.permutation(len(eligible))[: wanted[rank]])
-        clades[rank] = tuple(picked)
-        taken |= {taxon_id for name in picked for taxon_id in members[name]}
-    return clades, taken
-
-
-def _with_both(pairs: Mapping[Modality, Sequence[Pair]]) -> set[str]:
-    return set.intersection(*({taxon_id for taxon_id, _ in items} for items in pairs.values()))
-
-
-def _sharing(pairs: Mapping[Modality, Sequence[Pair]]) -> list[set[str]]:
-    """Return the sets of taxa that have a group in common."""
     taxa_of: dict[str, set[str]] = defaultdict(set)
     for taxon_id, group_id in _all(pairs):
         taxa_of[group_id].add(taxon_id)
-    return [taxa for taxa in taxa_of.values() if len(taxa) > 1]
+    entangled = {taxon for taxa in taxa_of.values() if len({clans.get(t, t) for t in taxa}) > 1 for taxon in taxa}
+    everyone = {taxon_id for taxon_id, _ in _all(pairs)}
+    both = set.intersection(*({taxon_id for taxon_id, _ in items} for items in pairs.values()))
+    if species is not None:
+        both &= set(species)
+    members: dict[str, list[str]] = defaultdict(list)
+    for taxon in sorted(everyone):
+        members[clans.get(taxon, taxon)].append(taxon)
+    eligible = {
+        clan: taxa for clan, taxa in sorted(members.items()) if both & set(taxa) and not entangled & set(taxa)
+    }
+    found = sum(len(both & set(taxa)) for taxa in eligible.values())
+    if unseen > found:
+        shared = f" ({len(both & entangled)} more share a recording or photograph with another species)"
+        raise DatasetError(
+            f"{unseen} species cannot be held out: only {found} have both recordings and photographs"
+            + (shared if both & entangled else "")
+        )
+    names = list(eligible)
+    drawn: list[str] = []
+    for index in rng.permutation(len(names)):
+        if len(both & set(drawn)) >= unseen:
+            break
+        drawn += eligible[names[index]]
+    if drawn and len(drawn) == len(everyone):
+        raise DatasetError(f"holding out {len(drawn)} of {len(everyone)} species leaves none to train on")
+    return tuple(sorted(drawn))
 
 
 def _draw_groups(
