@@ -198,13 +198,13 @@ def _train(
     """Return the models of stages 0 (untrained), 1 and 2, and the losses of the two that were trained."""
     from biovita.embed.progress import progress_bar
     from biovita.towers import load_towers
-    from biovita.train import recipe
+    from biovita.train import FrozenRecipe, recipe
     from biovita.train.frozen import model_of, training_set
     from biovita.train.loop import align, untrained
 
     towers = load_towers(MODEL, device)
     data = training_set(dataset, MODEL, towers, progress=progress)
-    recipes = {stage: recipe(f"{MODEL}/stage{stage}", {"seed": seed}) for stage in (1, 2)}
+    recipes = {stage: recipe(f"{MODEL}/stage{stage}", {"seed": seed}, FrozenRecipe) for stage in (1, 2)}
     aligned = untrained(data, recipes[1])
     models = {0: model_of(aligned, recipes[1], towers, dataset)}
     losses = {}

@@ -75,6 +75,7 @@ def _item(record: Record) -> Mapping[str, Any] | Rejected:
         "recorded_at": values.get("recorded_at"),
         "latitude": record.numbers.get("latitude"),
         "longitude": record.numbers.get("longitude"),
+        "bytes": record.path.stat().st_size if record.path.is_file() else None,
         "file": record.table,
         "row": record.line,
     }
