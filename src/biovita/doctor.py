@@ -182,4 +182,3 @@ def _models() -> tuple[Check, ...]:
         else Check(name, well=False, found=f"not on this machine: biovita models fetch {name}")
         for name, model in HUB_MODELS.items()
     )
-

@@ -5,12 +5,12 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from published_layouts import make, write_open_clip, write_published
 
 from biovita import load_model
 from biovita.errors import MediaError, MissingExtraError, ModelError
 from biovita.model.benchmarking import for_mteb
 from biovita.towers import Sound
+from published_layouts import make, write_open_clip, write_published
 
 mteb = pytest.importorskip("mteb")
 
@@ -40,10 +40,14 @@ def test_rows_are_embedded_as_the_model_does(model):
     sounds = [{"array": array, "sampling_rate": 48_000} for array in stereo]
     encoder = for_mteb(model)
     assert np.allclose(encoder.encode(loader([{"text": text} for text in texts])), model.embed_texts(texts))
-    assert np.allclose(encoder.encode(loader([{"image": i} for i in images])), model.embed_images(images), atol=1e-6)
+    assert np.allclose(
+        encoder.encode(loader([{"image": i} for i in images])), model.embed_images(images), atol=1e-6
+    )
     want = model.embed_audio([Sound(array.T, 48_000) for array in stereo])
     assert np.allclose(encoder.encode(loader([{"audio": sound} for sound in sounds])), want, atol=1e-6)
-    both = encoder.encode(loader([{"audio": sound, "text": text} for sound, text in zip(sounds, texts, strict=True)]))
+    both = encoder.encode(
+        loader([{"audio": sound, "text": text} for sound, text in zip(sounds, texts, strict=True)])
+    )
     total = want + model.embed_texts(texts)
     assert np.allclose(both, total / np.linalg.norm(total, axis=1, keepdims=True), atol=1e-6)
     with pytest.raises(MediaError):

@@ -8,7 +8,6 @@ import open_clip
 import pytest
 import torch
 from PIL import Image
-from published_layouts import PREPROCESS, SMALL_CLIP, Made, make, write_open_clip, write_published
 
 from biovita import load_model
 from biovita.dataset.schema import Modality
@@ -16,6 +15,7 @@ from biovita.errors import ModelError
 from biovita.model.published import save_published, save_whole
 from biovita.towers import Sound
 from biovita.towers.published import read_checkpoint_clip
+from published_layouts import PREPROCESS, SMALL_CLIP, Made, make, write_open_clip, write_published
 
 RATE = 48_000
 

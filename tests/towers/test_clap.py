@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from published_layouts import SMALL_CLAP, lively
 from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
 
 from biovita import load_model
@@ -14,6 +13,7 @@ from biovita.dataset.schema import Modality
 from biovita.errors import ModelError
 from biovita.towers import Sound
 from biovita.towers.clap import pooled
+from published_layouts import SMALL_CLAP, lively
 
 RATE = 48_000
 
@@ -33,7 +33,9 @@ def write_clap(directory, *, fused: bool, **options):
 
 def sounds(*seconds: float) -> list[np.ndarray]:
     rng = np.random.default_rng(0)
-    return [rng.normal(scale=0.1 * (n + 1), size=round(s * RATE)).astype(np.float32) for n, s in enumerate(seconds)]
+    return [
+        rng.normal(scale=0.1 * (n + 1), size=round(s * RATE)).astype(np.float32) for n, s in enumerate(seconds)
+    ]
 
 
 @pytest.mark.parametrize("fused", [False, True])
@@ -83,6 +85,11 @@ def test_windows_of_a_long_recording_are_averaged_or_kept_apart(tmp_path):
     assert "all windows with 50% overlap" in all_of_it.info.preprocessing
     assert tower.info.preprocessing != all_of_it.info.preprocessing
     assert tower.encode([]).shape == (0, 24)
+    starts, vectors = load_model(tmp_path / "clap", device="cpu").embed_windows(item, overlap=0.5)
+    assert starts.tolist() == [0, 5, 10, 15]
+    assert np.abs(vectors - apart / np.linalg.norm(apart, axis=1, keepdims=True)).max() < 1e-5
+    with pytest.raises(ModelError, match=r"birdnet-2\.4 gives one vector a recording"):
+        load_model("starter", device="cpu").embed_windows(item)
 
 
 def test_what_is_no_clap_model_is_told(tmp_path):
@@ -108,3 +115,20 @@ def test_the_architecture_taken_without_a_description_is_the_published_one(fused
     with torch.device("meta"):
         network = ClapModel(ClapConfig.from_dict({"audio_config": {"enable_fusion": fused}}))
     assert sum(parameter.numel() for parameter in network.parameters()) == parameters
+
+
+def test_half_precision_is_close_and_keeps_the_spectrogram_exact(tmp_path):
+    from biovita.towers.clap import ClapAudio, read_clap
+    from biovita.towers.device import Device
+
+    write_clap(tmp_path / "clap", fused=False)
+    whole = load_model(tmp_path / "clap", device="cpu").tower(Modality.AUDIO)
+    half = ClapAudio(
+        whole.info, read_clap(tmp_path / "clap"), Device("cpu", "for the test", half=True), listen=whole.loader
+    )
+    windows = [whole.load(Sound(wave, RATE)) for wave in sounds(10, 2)]
+    assert half.network.audio_projection.linear1.weight.dtype == torch.float32
+    exact, close = whole.encode(windows), half.encode(windows)
+    assert close.dtype == np.float32
+    assert not np.array_equal(exact, close)
+    assert np.abs(exact - close).max() < 0.02

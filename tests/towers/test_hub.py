@@ -1,4 +1,4 @@
-"""Fetching against a hub of our own on this machine, in processes of their own: the hub's library reads its address once."""
+"""Fetching from a hub of our own on this machine, each in a new process: the hub's library reads its address once."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
-from published_layouts import make, write_published
 
 from biovita.errors import ModelError
 from biovita.towers.sources import HUB_MODELS
+from published_layouts import make, write_published
 
 COMMIT = "64aea8edfcc846842a167944f4a5a052d932d0b4"
 
@@ -35,7 +35,9 @@ class Hub:
                 file = folder / name.partition("/")[2]
                 if head != f"/{repository}" or not file.is_file():
                     self.send_response(404)
-                    self.send_header("X-Error-Code", "EntryNotFound" if head == f"/{repository}" else "RepoNotFound")
+                    self.send_header(
+                        "X-Error-Code", "EntryNotFound" if head == f"/{repository}" else "RepoNotFound"
+                    )
                     self.send_header("X-Repo-Commit", COMMIT)
                     self.send_header("Content-Length", "0")
                     self.end_headers()
@@ -76,7 +78,13 @@ def run(tmp_path: Path, address: str, *arguments: str, code: str | None = None, 
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "home"), "NO_PROXY": "*", **environment},
+        env={
+            **os.environ,
+            "HF_ENDPOINT": address,
+            "HF_HOME": str(tmp_path / "home"),
+            "NO_PROXY": "*",
+            **environment,
+        },
     )
 
 
@@ -127,11 +135,13 @@ def test_a_file_with_another_hash_and_a_missing_one_are_told(hub, tmp_path):
 
 def test_a_hub_out_of_reach_is_told(monkeypatch):
     def unreachable(*_: object, **__: object) -> None:
-        raise LocalEntryNotFoundError("no connection")  # what the hub's library raises, after half a minute of trying
+        raise LocalEntryNotFoundError(
+            "no connection"
+        )  # what the hub's library raises, after half a minute of trying
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", unreachable)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    with pytest.raises(ModelError, match="the hub cannot be reached.*biovita models fetch clap.*into a directory"):
+    with pytest.raises(ModelError, match=r"the hub cannot be reached.*biovita models fetch clap.*into a directory"):
         HUB_MODELS["clap"].fetch()
 
 

@@ -7,12 +7,12 @@ import open_clip
 import pytest
 import torch
 from PIL import Image
-from published_layouts import PREPROCESS, SMALL_CLIP, make, write_open_clip
 
 from biovita import load_model
 from biovita.dataset.schema import Modality
 from biovita.errors import ModelError
 from biovita.towers.open_clip import ImageInput, architecture, build_clip, image_input
+from published_layouts import PREPROCESS, SMALL_CLIP, make, write_open_clip
 
 MEAN, STD = tuple(PREPROCESS["mean"]), tuple(PREPROCESS["std"])
 
@@ -22,7 +22,9 @@ def photograph(width: int, height: int, seed: int = 0) -> Image.Image:
     return Image.fromarray(rng.integers(0, 255, (height, width, 3), dtype=np.uint8))
 
 
-@pytest.mark.parametrize("size", [(640, 480), (480, 641), (224, 300), (100, 90), (333, 224), (224, 224), (1000, 30)])
+@pytest.mark.parametrize(
+    "size", [(640, 480), (480, 641), (224, 300), (100, 90), (333, 224), (224, 224), (1000, 30)]
+)
 @pytest.mark.parametrize("mode", ["shortest", "squash", "longest"])
 @pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
 def test_pixels_are_those_of_open_clip(size, mode, interpolation):
@@ -96,7 +98,10 @@ def siglip(tmp_path):
     network = open_clip.model.CustomTextCLIP(**offline).eval()
     directory = tmp_path / "siglip"
     write_open_clip(network, directory, config)
-    stated = {"model_cfg": config, "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3, "resize_mode": "squash"}}
+    stated = {
+        "model_cfg": config,
+        "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3, "resize_mode": "squash"},
+    }
     (directory / "open_clip_config.json").write_text(json.dumps(stated))
     fast.save_pretrained(directory)
     return directory, network

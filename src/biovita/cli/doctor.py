@@ -48,5 +48,7 @@ def _as_text(checkup: Checkup) -> str:
         width = max((len(check.name) for check in checks), default=0)
         lines.append(f"{title}:")
         lines += [f"  {'ok' if check.well else '--'} {check.name:<{width}}  {check.found}" for check in checks]
-    lines.append("all that is needed is here" if checkup.well else "something needed is missing: see the lines with --")
+    lines.append(
+        "all that is needed is here" if checkup.well else "something needed is missing: see the lines with --"
+    )
     return "\n".join(lines)

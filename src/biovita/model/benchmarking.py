@@ -67,7 +67,9 @@ def for_mteb(model: Model) -> AbsEncoder:
             columns = set(inputs.dataset.features)
             present = [modality for modality in embed if str(modality) in columns]
             if not present:
-                raise ModelError(f"the rows have none of text, image and audio: they have {', '.join(sorted(columns))}")
+                raise ModelError(
+                    f"the rows have none of text, image and audio: they have {', '.join(sorted(columns))}"
+                )
             inputs.collate_fn = _collate
             parts = []
             for batch in inputs:

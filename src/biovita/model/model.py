@@ -91,6 +91,32 @@ class Model:
             raise ModelError("embed_texts takes a list of strings; this is one string: put it into a list")
         return self._embed(Modality.TEXT, items)
 
+    def embed_windows(self, item: str | Path | Clip | Sound, overlap: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the windows of one recording begin and the embedding of each.
+
+        Parameters
+        ----------
+        overlap
+            Share of a window that the next one repeats, from 0 up to 1. The last window is filled up with silence.
+
+        Returns
+        -------
+        starts_s : float64 ``(windows,)``, in seconds from the start of the item
+        embeddings : float32 ``(windows, dim)``, L2-normalised
+
+        Raises
+        ------
+        ModelError
+            Where the audio tower does not say how it cuts recordings.
+        """
+        tower: Any = self.tower(Modality.AUDIO)
+        if not hasattr(tower, "listening"):
+            raise ModelError(f"the audio tower {tower.info.name} gives one vector a recording, not one a window")
+        tower = tower.listening(window="all", overlap=overlap)
+        windows = tower.load(item)
+        starts = np.arange(len(windows)) * (tower.loader.hop / tower.loader.sample_rate)
+        return starts, self.project(Modality.AUDIO, tower.encode_windows(windows))
+
     def project(self, modality: Modality, vectors: np.ndarray) -> np.ndarray:
         """Return a tower's vectors ``(N, tower dim)`` in the shared space: ``(N, dim)``, float32, L2-normalised.
 

@@ -109,10 +109,12 @@ class ClapAudio:
 
     def forward_mel(self, mel: torch.Tensor) -> torch.Tensor:
         """Return ``(batch, dim)`` of mel spectrograms, ``(batch, 1, frames, bands)``."""
+        import torch
+
         options = {}
         if self.fused:
             mel = mel.expand(-1, _CHANNELS_IF_FUSED, -1, -1)
-            options["is_longer"] = mel.new_zeros((len(mel), 1), dtype=bool)
+            options["is_longer"] = torch.zeros(len(mel), 1, dtype=torch.bool, device=mel.device)
         vectors = pooled(self.network.get_audio_features(input_features=mel, **options))
         return vectors if self.adapter is None else self.adapter(vectors)
 

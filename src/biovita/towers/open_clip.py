@@ -21,7 +21,6 @@ from biovita.towers.transfer import encode_in_batches
 if TYPE_CHECKING:
     import torch
     from PIL import Image
-    from torch import nn
 
 __all__ = [
     "CONFIG_FILE",
@@ -93,7 +92,9 @@ class ImageInput:
         from PIL import Image
 
         height, width = self.size
-        if self.interpolation not in {"bicubic", "bilinear"} or (self.resize_mode == "shortest" and height != width):
+        if self.interpolation not in {"bicubic", "bilinear"} or (
+            self.resize_mode == "shortest" and height != width
+        ):
             return self._cut_by_open_clip(image)
         how = Image.Resampling[self.interpolation.upper()]
         if self.resize_mode == "squash":
@@ -143,7 +144,7 @@ class ClipNetwork:
         Where the files came from; None where the weights came otherwise.
     """
 
-    network: nn.Module
+    network: Any
     model_cfg: dict[str, Any]
     images: ImageInput
     tokenizer: Any
@@ -155,7 +156,7 @@ class ClipNetwork:
         """Length of the vectors."""
         return int(self.model_cfg["embed_dim"])
 
-    def on(self, device: Device) -> nn.Module:
+    def on(self, device: Device) -> Any:
         """Return the network on a device; the towers that share it share the device."""
         return self.network.to(device.name)
 
