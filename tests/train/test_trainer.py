@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torch.multiprocessing as mp
 
 from biovita.dataset import Dataset
 from biovita.errors import DatasetError
@@ -107,13 +115,8 @@ def test_pieces_give_the_losses_of_the_whole_batch(
     """Without dropout, and with batch norm as in evaluation, which a piece would else give other statistics."""
     from biovita.train.networks import Networks
 
-    set_trainable = Networks.set_trainable
-
-    def without_chance(self: Networks, names: Any) -> None:
-        set_trainable(self, names)
-        self.eval()
-
-    monkeypatch.setattr(Networks, "set_trainable", without_chance)
+    monkeypatch.setattr(Networks, "set_trainable", Networks.set_trainable)  # put back at the end
+    _without_chance()
     curves = [
         _losses(_run(_recipe(stage, towers, chunk=chunk), dataset, tmp_path / str(chunk), start=towers))
         for chunk in (None, 4)
@@ -142,7 +145,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_named(
     whole = _run(chosen, dataset, tmp_path / "whole")
     _run(chosen, dataset, tmp_path / "run", stop_after=2)
     _run(chosen, dataset, tmp_path / "run", stop_after=3)
-    newest = sorted((tmp_path / "run" / "checkpoints").iterdir())[-1]
+    newest = max((tmp_path / "run" / "checkpoints").iterdir())
     weights = newest / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"?")
     log = _run(chosen, dataset, tmp_path / "run")
@@ -163,7 +166,98 @@ def test_undecodable_media_are_left_out_counted_and_end_the_run_above_the_share(
 ) -> None:
     dataset = write_tiny(tmp_path / "data")
     (tmp_path / "data" / "media" / "t0-1.wav").write_text("<html>not found</html>")
-    with pytest.raises(DatasetError, match="1 of 18 audio training items cannot be decoded, more than the 1.00%"):
+    with pytest.raises(
+        DatasetError, match=r"1 of 18 audio training items cannot be decoded, more than the 1\.00%"
+    ):
         _run(_recipe(1, towers), dataset, tmp_path / "strict")
     log = _run(_recipe(1, towers, undecodable=0.1), dataset, tmp_path / "lenient")
     assert sum(line["pairs"] for line in log) == 17
+
+
+def _command(chosen: TowersRecipe, dataset: Dataset, towers: Path, out: Path) -> list[str]:
+    settings = [f"{key}={value}" for key, value in {**STAGE2, "model": towers, "checkpoint_steps": 2}.items()]
+    command = [
+        sys.executable,
+        "-m",
+        "biovita",
+        "train",
+        chosen.name,
+        "--data",
+        str(dataset.path),
+        "--out",
+        str(out),
+    ]
+    return [*command, "--start", str(towers), "--device", "cpu", "--set", *settings]
+
+
+def _lines(out: Path) -> int:
+    log = out / "log.jsonl"
+    return log.read_text().count("\n") if log.is_file() else 0
+
+
+@pytest.mark.slow
+def test_the_same_command_after_kill_9_ends_with_the_same_weights(
+    towers: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    chosen = _recipe(2, towers, checkpoint_steps=2)
+    whole, out = tmp_path / "whole", tmp_path / "killed"
+    _run(chosen, dataset, whole, start=towers)
+    command = _command(chosen, dataset, towers, out)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    began = time.monotonic()
+    while _lines(out) < 6 and process.poll() is None and time.monotonic() - began < 120:
+        time.sleep(0.01)
+    assert process.poll() is None, process.stderr.read().decode() if process.stderr else ""
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (out / "last").exists()
+    subprocess.run(command, check=True, capture_output=True)
+    files = [path / "last" / "model.safetensors" for path in (whole, out)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert _lines(out) == _lines(whole)
+
+
+def _without_chance() -> None:
+    """Train as in evaluation mode: dropout differs from process to process, and so do the statistics of batch norm."""
+    from biovita.train.networks import Networks
+
+    set_trainable = Networks.set_trainable
+
+    def quiet(self: Networks, names: Any) -> None:
+        set_trainable(self, names)
+        self.eval()
+
+    Networks.set_trainable = quiet  # type: ignore[method-assign]
+
+
+def _worker(rank: int, towers: str, data: str, out: str, port: int) -> None:
+    torch.set_num_threads(1)
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    _without_chance()
+    halves = {"phases.warmup.batch_size": 3, "phases.full.batch_size": 3}
+    _run(_recipe(2, Path(towers), **halves), Dataset.open(Path(data)), Path(out), start=Path(towers))
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(
+    towers: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from biovita.train.networks import Networks
+
+    monkeypatch.setattr(Networks, "set_trainable", Networks.set_trainable)  # put back at the end
+    _without_chance()
+    alone = _run(_recipe(2, towers), dataset, tmp_path / "alone", start=towers)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    arguments = (str(towers), str(dataset.path), str(tmp_path / "two"), port)
+    mp.start_processes(_worker, args=arguments, nprocs=2, start_method="spawn")
+    together = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text().splitlines()]
+    assert _losses(together) == pytest.approx(_losses(alone), abs=2e-5)
+    first, second = (load_model(tmp_path / name / "last", "cpu") for name in ("alone", "two"))
+    torch.testing.assert_close(
+        first.towers["audio"].adapter.weight, second.towers["audio"].adapter.weight, rtol=1e-3, atol=2e-5
+    )

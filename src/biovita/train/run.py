@@ -40,9 +40,9 @@ def train(
 ) -> TrainReport:
     """Train by a recipe on a split dataset, and write the model to ``out``.
 
-    Projections of frozen towers need the dataset's embeddings; ``out`` is then the model, and beside ``config.json`` and
-    ``model.safetensors`` lies ``losses.jsonl``, one line a step. A recipe that trains towers leaves the directory that
-    `biovita.train.trainer.train_towers` describes, and goes on where it was stopped.
+    Projections of frozen towers need the dataset's embeddings; ``out`` is then the model, and beside ``config.json``
+    and ``model.safetensors`` lies ``losses.jsonl``, one line a step. A recipe that trains towers leaves the directory
+    that `biovita.train.trainer.train_towers` describes, and goes on where it was stopped.
 
     Parameters
     ----------

@@ -8,7 +8,6 @@ import math
 import shutil
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -32,37 +31,29 @@ from biovita.train.batches import (
     training_items,
 )
 from biovita.train.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
-from biovita.train.gathered import gathered_loss, mean_over_processes
 from biovita.train.losses import kinship_of
 from biovita.train.networks import Networks, same_weights
+from biovita.train.objective import Objective
 from biovita.train.recipe import Phase, TowersRecipe
 from biovita.train.record import record_of
 from biovita.train.sampling import Epoch, batches, stage1_epoch, stage2_epoch
 from biovita.train.schedule import (
     MOST_LOG_SCALE,
     Gate,
-    LossTerms,
     Part,
     TrainedGroup,
     groups_of,
-    guard,
     loss_terms,
     phases_of,
     trainable,
 )
-from biovita.train.step import Input, Losses, average_gradients, backward
+from biovita.train.step import average_gradients, backward
 from biovita.train.validate import criterion, validate
 
 __all__ = ["train_towers"]
 
 logger = logging.getLogger(__name__)
 
-_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
-_PAIRS = {
-    "atc": (Modality.AUDIO, Modality.TEXT),
-    "aic": (Modality.AUDIO, Modality.IMAGE),
-    "itc": (Modality.IMAGE, Modality.TEXT),
-}
 _BIAS = -10.0  # where SigLIP's bias starts
 
 
@@ -192,10 +183,12 @@ class _Run:
         self.items = training_items(dataset)
         total = {Modality.AUDIO: len(self.items.clips), Modality.IMAGE: len(self.items.photographs)}
         self.failures = Failures(recipe.undecodable, total)
-        kin = kinship_of(self.items.taxa, recipe.kinship) if recipe.positives == "taxonomy" else None
-        self.kinship = kin if kin is None else kin.to(self.networks.device)
         self.images = any(p.aic.to or p.itc.to for p in self.phases.values())
         self.frozen = self._frozen() if recipe.cached else Frozen(None, None)
+        kinship = None
+        if recipe.positives == "taxonomy":
+            kinship = kinship_of(self.items.taxa, recipe.kinship).to(self.networks.device)
+        self.objective = Objective(recipe, self.networks, self.items, self.frozen, kinship)
         rows = self.frozen.images
         self.bad_images = (
             np.zeros(max(1, total[Modality.IMAGE]), bool)
@@ -295,13 +288,8 @@ class _Run:
     def _base(self, run: _PhaseRun, count: int) -> float:
         """Return ATC over the first batches in evaluation mode, averaged."""
         epoch, places = self._plan(run, 0)
-        values = []
-        with self.networks.evaluating(), torch.no_grad():
-            for batch in self._load(epoch, places[:count], 0):
-                inputs = self._inputs(batch, LossTerms(1.0, 0.0, 0.0))
-                vectors = {m: _vectors(entry, self.recipe.chunk) for m, entry in inputs.items()}
-                values.append(float(mean_over_processes(self._term("atc", vectors, self._species(batch)))))
-        return float(np.mean(values))
+        batches = self._load(epoch, places[:count], 0)
+        return float(np.mean([self.objective.evaluate(batch) for batch in batches]))
 
     # -- an epoch
 
@@ -375,8 +363,8 @@ class _Run:
         terms = loss_terms(phase, step, gate)
         run.optimiser.zero_grad(set_to_none=True)
         found = backward(
-            self._inputs(batch, terms),
-            lambda vectors: self._losses(phase, terms, gate, vectors, self._species(batch)),
+            self.objective.inputs(batch, terms),
+            lambda vectors: self.objective.losses(phase, terms, gate, vectors, batch),
             networks,
             chunk=self.recipe.chunk,
             seed=(self.recipe.seed * 1_000_003 + self.state.total) * 64 + self.place.process_index,
@@ -412,85 +400,6 @@ class _Run:
             self.state.gate = asdict(gate.after(found.terms["atc"], phase.gate))
         self.state.step, self.state.total, self.state.batch = step + 1, self.state.total + 1, self.state.batch + 1
         self._write(line)
-
-    def _species(self, batch: Batch) -> torch.Tensor:
-        return torch.from_numpy(batch.pairs.species).to(self.networks.device)
-
-    def _losses(
-        self,
-        phase: Phase,
-        terms: LossTerms,
-        gate: Gate | None,
-        vectors: Mapping[Modality, torch.Tensor],
-        species: torch.Tensor,
-    ) -> Losses:
-        local = {
-            name: (weight, self._term(name, vectors, species))
-            for name, weight in terms.items()
-            if weight or (name == "atc" and gate is not None)
-        }
-        values = {name: float(mean_over_processes(value)) for name, (_, value) in local.items()}
-        total = torch.stack([weight * value for weight, value in local.values()]).sum()
-        loss = sum(weight * values[name] for name, (weight, _) in local.items())
-        if gate is not None and phase.gate is not None:
-            values["guard"], slope = guard(values["atc"], gate, phase.gate)
-            total = total + slope * local["atc"][1]
-            loss += values["guard"]
-        return Losses(total, {"loss": loss, **values})
-
-    def _term(self, name: str, vectors: Mapping[Modality, torch.Tensor], species: torch.Tensor) -> torch.Tensor:
-        first, second = _PAIRS[name]
-        return gathered_loss(
-            self.recipe.loss,
-            vectors[first],
-            vectors[second],
-            self.networks.logit_scale(),
-            species,
-            positives=self.recipe.positives,
-            kinship=self.kinship,
-            bias=getattr(self.networks, "bias", 0.0),
-            gradients=self.recipe.behaviour == "paper",
-        )
-
-    def _inputs(self, batch: Batch, terms: LossTerms) -> dict[Modality, Input]:
-        networks, device = self.networks, self.networks.device
-        inputs = {}
-        sounds = torch.from_numpy(batch.sounds).to(device)
-        inputs[Modality.AUDIO] = Input(
-            networks.audio.mel(sounds), self._embed(Modality.AUDIO), networks.trained(Modality.AUDIO)
-        )
-        texts = [self.items.prompts[s][p] for s, p in zip(batch.pairs.species, batch.pairs.prompt, strict=True)]
-        distinct = list(dict.fromkeys(texts))
-        place = {text: number for number, text in enumerate(distinct)}
-        rows = torch.tensor([place[text] for text in texts], device=device)
-        trained = networks.trained(Modality.TEXT)
-        if trained or self.frozen.texts is None:
-            tokens = torch.from_numpy(np.stack([networks.text.load(text) for text in distinct])).to(device)
-            inputs[Modality.TEXT] = Input(tokens, self._embed(Modality.TEXT), trained, rows)
-        else:
-            made = torch.from_numpy(self.frozen.texts.subset(distinct).vectors).to(device)
-            inputs[Modality.TEXT] = Input(
-                torch.nn.functional.normalize(made, dim=1), None, trained=False, rows=rows
-            )
-        if terms.aic or terms.itc:
-            if self.frozen.images is not None:
-                inputs[Modality.IMAGE] = Input(self.frozen.image_rows(batch.pairs.image), None, trained=False)
-            else:
-                assert batch.pixels is not None
-                pixels = torch.from_numpy(batch.pixels).to(device)
-                inputs[Modality.IMAGE] = Input(pixels, self._embed(Modality.IMAGE), trained=False)
-        return inputs
-
-    def _embed(self, modality: Modality) -> Any:
-        dtype = _AUTOCAST.get(self.recipe.precision)
-        kind = self.networks.device.type
-
-        def embed(values: torch.Tensor) -> torch.Tensor:
-            context: AbstractContextManager[object] = torch.autocast(kind, dtype) if dtype else nullcontext()
-            with context:
-                return self.networks.embed(modality, values)
-
-        return embed
 
     # -- what is written
 
@@ -551,12 +460,3 @@ class _Run:
             optimiser = {} if ended or run is None else run.optimiser.state_dict()
             save_checkpoint(self.out / "checkpoints", state.total, Checkpoint(asdict(state), tensors, optimiser))
         self.place.wait_for_everyone()
-
-
-def _vectors(entry: Input, chunk: int | None) -> torch.Tensor:
-    """Return the vectors of the pairs without a graph."""
-    if entry.embed is None:
-        return entry.of_pairs(entry.values)
-    return entry.of_pairs(
-        torch.cat([entry.embed(piece) for piece in torch.split(entry.values, chunk or len(entry.values))])
-    )
