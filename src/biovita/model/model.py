@@ -91,7 +91,9 @@ class Model:
             raise ModelError("embed_texts takes a list of strings; this is one string: put it into a list")
         return self._embed(Modality.TEXT, items)
 
-    def embed_windows(self, item: str | Path | Clip | Sound, overlap: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    def embed_windows(
+        self, item: str | Path | Clip | Sound, overlap: float = 0.0
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return where the windows of one recording begin and the embedding of each.
 
         Parameters
