@@ -1,6 +1,7 @@
 """How fast a simulated fauna is written: clips of 5 s and pictures of 256 px a second, start of the processes included.
 
-The aim on two cores is 20 clips and 60 pictures a second; the alternative is one process. Run: python benchmarks/simulate_speed.py
+The aim on two cores is 20 clips and 60 pictures a second; the alternative is one process. Run with
+``python benchmarks/simulate_speed.py``.
 """
 
 from __future__ import annotations

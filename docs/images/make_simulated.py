@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from biovita.media.spectrogram import spectrogram_png
 from biovita.simulate import Fauna, SpeciesTruth
 from biovita.simulate.calls import SAMPLE_RATE, recording
-from biovita.simulate.pictures import SIDE, picture
+from biovita.simulate.pictures import picture
 from biovita.simulate.seeds import stream
 
 SEED = 5
@@ -52,7 +52,6 @@ def main() -> None:
     ]
     names = [truth.taxon.common_name or "" for truth in species]
     sheet(tiles, names, 7).save(HERE / "simulated-pictures.jpg", quality=80, optimize=True)
-    assert SIDE >= tiles[0].width
 
     species = one_of_each(fauna, lambda truth: truth.voice.kind, 35)
     tiles = []

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image, ImageDraw
 
-from biovita.simulate.pictures.shapes import RGB, Shape
+from biovita.simulate.pictures.shapes import Shape
 
 __all__ = ["Canvas"]
 
