@@ -44,7 +44,7 @@ def ours(folder: Path) -> Unit:
 
 
 def first_use(folder: Path) -> np.ndarray:
-    """The whole of them taken and normalised once, which scoring does block by block."""
+    """Take and normalise the whole of them once, which scoring does block by block."""
     table = ours(folder)
     step = 20_000
     return sum(

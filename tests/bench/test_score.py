@@ -146,7 +146,7 @@ def test_both_ways_of_multiplying_agree(monkeypatch):
         for gather in (-1000, 10**9):  # always only what the lists name; always everything
             monkeypatch.setattr(score, "_GATHER", gather)
             monkeypatch.setattr(score, "_LONGEST", 64)
-            monkeypatch.setattr(score, "_GROUP", 16)
+            monkeypatch.setattr(score, "_BLOCK", 16)
             monkeypatch.setattr(score, "_TILE", 8)
             monkeypatch.setattr(score, "_EXACT", 5)
             ranking = case.ranking()

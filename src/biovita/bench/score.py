@@ -28,7 +28,7 @@ _UNIT = 2.0**-24  # unit roundoff of float32
 _HUGE = 3e38  # near the largest float32
 _TINY = 1.2e-38  # a product may lose this much to underflow
 _GATHER = 200  # copying one query takes about as long as this many dot products
-_GROUP, _TILE = 2048, 1024  # samples and queries multiplied at a time: the products stay in the cache
+_BLOCK, _TILE = 4096, 1024  # samples and queries multiplied at a time
 _LONGEST = 8192  # samples of one taxon taken at a time
 _EXACT = 1024  # dot products computed again at a time
 
@@ -125,7 +125,7 @@ def rank_candidates(
     dim = samples.vectors.shape[1]
     gamma = dim * _UNIT / (1 - dim * _UNIT)
     largest = taxa.largest_norm(budget // 4)
-    fits = len(taxa.rows) * dim * 4 + (_GROUP + len(taxa.sizes)) * _TILE * 4 <= budget // 2
+    fits = len(taxa.rows) * dim * 4 + (_BLOCK + len(taxa.sizes)) * _TILE * 4 <= budget // 2
     per_taxon = len(taxa.rows) / max(1, len(taxa.sizes)) + _GATHER
     dense = fits and 0 < len(taxa.rows) <= candidates.shape[1] * per_taxon
     resident = _Resident.of(taxa, device) if dense else None
@@ -200,46 +200,67 @@ class _Taxa:
 
 @dataclass(frozen=True, eq=False)
 class _Resident:
-    """All samples on the device, taxa of one size together, so that every query meets every sample.
+    """All samples on the device, so that every query meets every sample.
 
-    ``groups`` holds the taxa of each group and its samples, ``(size * taxa, dim)``: all first samples, all second.
+    Attributes
+    ----------
+    blocks
+        ``(samples, dim)`` each, and the (size, taxa) of the groups in it, one after the other: of a group all first
+        samples, then all second, and so on.
+    order
+        The taxa in the order of the groups.
     """
 
-    groups: list[tuple[np.ndarray, torch.Tensor]]
+    blocks: list[tuple[torch.Tensor, list[tuple[int, int]]]]
+    order: np.ndarray
 
     @classmethod
     def of(cls, taxa: _Taxa, device: str) -> _Resident:
         import torch
 
-        return cls(
-            [
-                (members, torch.from_numpy(taxa.take(at.reshape(-1))).to(device))
-                for members, at in taxa.groups(_GROUP)
-            ]
-        )
+        blocks: list[tuple[torch.Tensor, list[tuple[int, int]]]] = []
+        order: list[np.ndarray] = []
+        places: list[np.ndarray] = []
+        groups: list[tuple[int, int]] = []
+
+        def close() -> None:
+            if places:
+                samples = torch.from_numpy(taxa.take(np.concatenate(places))).to(device)
+                blocks.append((samples, groups.copy()))
+                places.clear()
+                groups.clear()
+
+        for members, at in taxa.groups(_BLOCK):
+            if sum(map(len, places)) + at.size > _BLOCK:
+                close()
+            places.append(at.reshape(-1))
+            groups.append((at.shape[0], at.shape[1]))
+            order.append(members)
+        close()
+        return cls(blocks, np.concatenate(order))
 
     def scores(self, queries: torch.Tensor, lists: np.ndarray, number: int) -> np.ndarray:
         """Return ``(queries, width)`` scores against ``number`` taxa; see `_Chunk.scores`."""
         import torch
 
         scores = np.full(lists.shape, -np.inf, np.float32)
-        place = np.full(number + 1, number, np.int64)  # of each taxon among the groups; absent ones go last
-        place[np.concatenate([members for members, _ in self.groups])] = np.arange(
-            sum(len(members) for members, _ in self.groups)
-        )
+        place = np.full(number + 1, number, np.int64)  # of each taxon in `order`; absent ones go last
+        place[self.order] = np.arange(len(self.order))
         best = torch.full((number + 1, _TILE), -torch.inf, device=queries.device)
-        products = torch.empty(
-            max(len(samples) for _, samples in self.groups) * _TILE, dtype=torch.float32, device=queries.device
-        )
+        longest = max(len(samples) for samples, _ in self.blocks)
+        products = torch.empty(longest * _TILE, dtype=torch.float32, device=queries.device)
         for start in range(0, len(queries), _TILE):
             tile = queries[start : start + _TILE].T
-            width, row = tile.shape[1], 0
-            for members, samples in self.groups:
+            width, taxon = tile.shape[1], 0
+            for samples, groups in self.blocks:
                 similar = products[: len(samples) * width].view(len(samples), width)
                 torch.mm(samples, tile, out=similar)
-                target = best[row : row + len(members), :width]
-                torch.amax(similar.view(-1, len(members), width), 0, out=target)
-                row += len(members)
+                first = 0
+                for size, count in groups:
+                    last = first + size * count
+                    target = best[taxon : taxon + count, :width]
+                    _largest(similar[first:last].view(size, count, width), target)
+                    first, taxon = last, taxon + count
             chosen = torch.from_numpy(place[lists[start : start + _TILE]]).to(queries.device)
             found = best.view(-1)[chosen * _TILE + torch.arange(width, device=queries.device)[:, None]]
             scores[start : start + _TILE] = found.cpu().numpy()
@@ -322,6 +343,16 @@ class _Chunk:
         before = listed & ((exact > mine) | ((exact == mine) & earlier))
         best = exact.max(axis=1, keepdims=True)
         return 1 + before.sum(axis=1), (listed & (exact == best)).argmax(axis=1)
+
+
+def _largest(values: torch.Tensor, out: torch.Tensor) -> None:
+    """Write the maximum over the first axis; on the CPU without torch's threads, which small work only delays."""
+    if values.is_cpu:
+        np.maximum.reduce(values.numpy(), axis=0, out=out.numpy())
+    else:
+        import torch
+
+        torch.amax(values, 0, out=out)
 
 
 def _runs(sizes: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
