@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from plainmodel import Builder
-from published_layouts import make, write_published
 
 from biovita import load_model
 from biovita.cli.app import main
@@ -11,6 +9,8 @@ from biovita.dataset.schema import Modality
 from biovita.embed import embed, read_vectors
 from biovita.errors import DatasetError
 from biovita.towers.registry import model_row
+from plainmodel import Builder
+from published_layouts import make, write_published
 
 
 @pytest.fixture
