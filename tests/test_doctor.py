@@ -19,7 +19,12 @@ def test_everything_needed_is_here_and_formats_decode():
     assert checkup.well, [check for check in (*checkup.packages, *checkup.formats) if not check.well]
     assert {"torch", "soundfile", "numpy"} <= {check.name for check in checkup.packages}
     assert {"wav", "flac", "mp3", "ogg vorbis", "m4a (aac)", "jpeg"} <= {check.name for check in checkup.formats}
-    assert [check.name for check in checkup.models if not check.well] == ["biovita", "bioclip-2", "bioclip-2.5", "clap"]
+    assert [check.name for check in checkup.models if not check.well] == [
+        "biovita",
+        "bioclip-2",
+        "bioclip-2.5",
+        "clap",
+    ]
     assert "float" in checkup.device
 
 

@@ -136,9 +136,10 @@ def demo(
             f"unseen species, mean of six directions: Top-1 {first.accuracy:.1%}, {first.times_chance:.1f} x chance"
         )
     with path.stage("report") as tell:
+        title = "Simulated fauna" if data is None else dataset.info["name"]
         made = {f"stage{stage}": dict(stages[stage].record) for stage in (1, 2)}
         run = Run(
-            title=f"{dataset.info.get('name') or 'Demo'}: recordings, photographs and names in one space",
+            title=f"{title}: recordings, photographs and names in one space",
             benchmark=benchmark,
             scores=scores,
             vectors=embeddings[2],

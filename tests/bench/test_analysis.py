@@ -167,5 +167,5 @@ def test_bins_hold_their_edges():
 
     found = binned(np.array([0, 2.9, 3, 59.9, 60, np.nan]), (3, 10, 60), "s")
     assert found.tolist() == [
-        "1: under 3 s", "1: under 3 s", "2: 3 to under 10 s", "3: 10 to under 60 s", "4: 60 and more s", None,
+        "1: under 3 s", "1: under 3 s", "2: 3 to under 10 s", "3: 10 to under 60 s", "4: 60 s and more", None,
     ]  # fmt: skip

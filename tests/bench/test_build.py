@@ -127,3 +127,36 @@ def test_a_level_with_one_taxon_is_left_out(small, tmp_path):
 def test_a_dataset_that_is_not_split_says_how(tmp_path):
     with pytest.raises(DatasetError, match="biovita data split"):
         build_benchmark(write_small(tmp_path / "d"))
+
+
+def test_hard_candidates_are_the_nearest_relatives(small):
+    benchmark = build_benchmark(small, candidates=3, draw="hard")
+    task = benchmark.task("unseen", "A2T", Rank.SPECIES)
+    taxon = {t.scientific_name: t for t in small.taxonomy.values()}
+
+    def nearness(one, other):
+        ranks = (Rank.CLASS, Rank.FAMILY, Rank.GENUS)
+        return max(
+            (n for n, r in enumerate(ranks, 1) if one.name_at(r) and one.name_at(r) == other.name_at(r)), default=0
+        )
+
+    for listed, own in zip(task.candidates, task.correct_taxa, strict=True):
+        mine = taxon[task.taxa[own]]
+        others = [taxon[name] for at, name in enumerate(task.taxa) if at != own]
+        chosen = [nearness(mine, taxon[task.taxa[t]]) for t in listed if t != own]
+        assert sorted(chosen, reverse=True) == sorted((nearness(mine, o) for o in others), reverse=True)[:2]
+    assert benchmark.made["draw"] == "hard"
+    with pytest.raises(DatasetError, match="unknown draw"):
+        build_benchmark(small, draw="harder")
+
+
+def test_new_groups_have_no_member_that_was_trained_on(small):
+    benchmark = build_benchmark(small, new_groups=True)
+    trained = set()
+    for table in (small.audio, small.images):
+        trained |= {small.taxonomy[r["taxon_id"]].genus for r in table.to_pylist() if r["split"] != "unseen"}
+    for task in benchmark.tasks:
+        if (task.part, task.level) == ("unseen", Rank.GENUS):
+            assert not set(task.taxa) & trained
+    assert any("genus was trained on" in entry.reason for entry in benchmark.left_out)
+    assert benchmark.task("unseen", "A2T", Rank.SPECIES) is not None

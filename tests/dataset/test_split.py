@@ -139,6 +139,7 @@ def test_split_is_written_and_recorded(tmp_path):
     unseen = {row["taxon_id"] for row in again.audio.to_pylist() if row["split"] == "unseen"}
     assert unseen == set(report.unseen)
     assert "genus" not in unseen, "only species are drawn"
+    assert again.info["split"]["by"] == "species"
     assert again.info["split"]["audio"] == {"train": 10, "seen": 10, "unseen": 8}
     assert again.info["split"]["images"] == {"train": 5, "seen": 0, "unseen": 2}
     assert again.info["name"] == "x"
@@ -154,3 +155,32 @@ def test_nothing_changes_when_the_split_is_refused(tmp_path):
     with pytest.raises(DatasetError, match="only 6"):
         split_dataset(dataset, unseen=7, seed=0)
     assert before == {f.name: f.read_bytes() for f in (tmp_path / "d").iterdir() if f.is_file()}
+
+
+@settings(deadline=None, max_examples=100)
+@given(shared_items, shared_items, st.integers(1, 3), st.integers(0, 99))
+def test_whole_clans_are_held_out(audio, images, unseen, seed):
+    pairs = {AUDIO: audio, IMAGE: images}
+    clans = {"t0": "x", "t1": "x", "t2": "y", "t3": "y"}
+    try:
+        drawn, splits = assign_splits(pairs, unseen=unseen, seed=seed, clans=clans)
+    except DatasetError:
+        return
+    present = {taxon for rows in pairs.values() for taxon, _ in rows}
+    for clan in ("x", "y"):
+        members = {taxon for taxon in present if clans.get(taxon) == clan}
+        assert members <= set(drawn) or not members & set(drawn)
+    assert len(set(drawn) & {t for t, _ in audio} & {t for t, _ in images}) >= unseen
+    assert all(len(found) == 1 for found in sides(pairs, splits).values())
+
+
+def test_whole_genera_are_held_out_of_a_dataset(tmp_path):
+    from bench_cases import write_small
+
+    dataset = write_small(tmp_path / "d")
+    report = split_dataset(dataset, unseen=4, seed=0, by=Rank.GENUS)
+    genera = {dataset.taxonomy[t].genus or t for t in report.unseen}
+    for taxon in dataset.taxonomy.values():
+        if taxon.genus in genera:
+            assert taxon.id in report.unseen
+    assert dataset.info["split"]["by"] == "genus"

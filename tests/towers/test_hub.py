@@ -141,7 +141,9 @@ def test_a_hub_out_of_reach_is_told(monkeypatch):
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", unreachable)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    with pytest.raises(ModelError, match=r"the hub cannot be reached.*biovita models fetch clap.*into a directory"):
+    with pytest.raises(
+        ModelError, match=r"the hub cannot be reached.*biovita models fetch clap.*into a directory"
+    ):
         HUB_MODELS["clap"].fetch()
 
 

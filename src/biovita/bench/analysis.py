@@ -90,7 +90,7 @@ def by_samples(scores: Scores, *, ks: Sequence[int] = KS, seed: int = 0) -> list
     for score in scores.tasks:
         task = score.task
         sizes = np.diff(task.offsets)[task.correct_taxa]
-        groups = binned(sizes, _SAMPLES, "")
+        groups = binned(sizes, _SAMPLES)
         if len(set(groups)) > 1:
             rows += accuracy_by(score, groups, name="samples", ks=ks, seed=seed)
     return rows
@@ -134,23 +134,28 @@ _LENGTHS = (3, 10, 30, 60)
 _QUALITIES = (10, 20, 30)
 
 
-def binned(values: np.ndarray, edges: Sequence[float], unit: str) -> np.ndarray:
+def binned(values: np.ndarray, edges: Sequence[float], unit: str = "") -> np.ndarray:
     """Return the name of the bin of each value, None for NaN; names sort as their bins do.
+
+    Without a unit values are counts, and the names say so.
 
     Examples
     --------
-    >>> binned(np.array([1, 2, 7]), (2, 3, 6), "").tolist()
-    ['1: under 2', '2: 2 to under 3', '4: 6 and more']
+    >>> binned(np.array([1, 2, 7]), (2, 3, 6)).tolist()
+    ['1: 1', '2: 2', '4: 6 and more']
+    >>> binned(np.array([1.5]), (2, 3), "s").tolist()
+    ['1: under 2 s']
     """
-    unit = f" {unit}" if unit else ""
-    names = [f"1: under {edges[0]}{unit}"]
-    names += [f"{n}: {low} to under {high}{unit}" for n, (low, high) in enumerate(pairwise(edges), start=2)]
-    names.append(
-        f"{len(edges) + 1}: {edges[-1]} and more{unit}" if unit else f"{len(edges) + 1}: {edges[-1]} and more"
-    )
+    if unit:
+        names = [f"under {edges[0]} {unit}", *(f"{low} to under {high} {unit}" for low, high in pairwise(edges))]
+    else:
+        ranges = pairwise((1, *edges))
+        names = [f"{low}" if high == low + 1 else f"{low} to {high - 1:g}" for low, high in ranges]
+    names.append(f"{edges[-1]} {unit} and more".replace("  ", " "))
+    numbered = np.array([f"{number}: {name}" for number, name in enumerate(names, start=1)], object)
     known = ~np.isnan(values.astype(np.float64))
     found = np.full(len(values), None, object)
-    found[known] = np.array(names, object)[np.searchsorted(edges, values[known], side="right")]
+    found[known] = numbered[np.searchsorted(edges, values[known], side="right")]
     return found
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from biovita.bench.scores import KS, RESAMPLES, Scores, bootstrap_interval
-from biovita.bench.task import Benchmark, modalities_of
+from biovita.bench.task import LEVELS, Benchmark, modalities_of
 from biovita.errors import BiovitaError
 
 __all__ = ["RANKS", "compare", "exact_mcnemar", "holm", "ranks_table", "read_ranks"]
@@ -77,7 +77,7 @@ def compare(first: pa.Table, second: pa.Table, *, ks: Sequence[int] = KS, seed: 
 
     Returns
     -------
-    One row a task and k, and one a part, level and k with the direction ``mean``: ``first`` and ``second``
+    One row a task and k, and after those of a part, level and k one with the direction ``mean``: ``first`` and ``second``
     (accuracy), ``difference`` (second less first) with ``low`` and ``high`` (95 % paired bootstrap over queries; for
     the mean, directions are resampled apart), and of a task ``gained`` and ``lost`` (queries that only one run gets
     right), ``p`` (exact McNemar test, two-sided) and ``p_holm`` (corrected for all tasks of this k).
@@ -124,7 +124,8 @@ def compare(first: pa.Table, second: pa.Table, *, ks: Sequence[int] = KS, seed: 
         for row, corrected in zip(found, holm([row["p"] for row in found]), strict=True):
             row["p_holm"] = corrected
         rows += found + [_mean(part, level, k, entries) for (part, level), entries in drawn.items()]
-    return rows
+    levels = [level.value for level in LEVELS]
+    return sorted(rows, key=lambda row: (row["k"], row["part"], levels.index(row["level"])))
 
 
 def _tasks(table: pa.Table) -> dict[tuple[str, str, str], pa.Table]:

@@ -20,7 +20,7 @@ from biovita.embed.pipeline import load_ahead
 from biovita.embed.progress import progress_bar
 from biovita.errors import MediaError
 
-__all__ = ["Embedded", "embed_benchmark"]
+__all__ = ["Embedded", "Item", "embed_benchmark", "embed_items", "media_item"]
 
 _BATCH = 16
 _PART = 1024  # items to a file while a run goes on
@@ -46,8 +46,16 @@ class Embedded:
 
 
 @dataclass(frozen=True)
-class _Item:
-    """What has to be embedded; ``state`` changes when the file does."""
+class Item:
+    """What has to be embedded.
+
+    Attributes
+    ----------
+    content
+        A text, or a media file as (path, start in seconds, end in seconds), both None for the whole file.
+    state
+        Changes when the file does.
+    """
 
     id: str
     content: Any
@@ -59,17 +67,32 @@ def embed_benchmark(
 ) -> Embedded:
     """Embed what the tasks use with a model, into ``directory``.
 
-    What is there already of the same model (by ``name``) and the same files is kept. Vectors end as
-    ``<modality>.npy`` with ``<modality>.ids.json``. An item whose file cannot be read, or whose vector is not finite
-    or zero, has none, and is listed in ``failed.parquet``.
-
     Parameters
     ----------
     model
         Anything with ``embed_audio`` (of paths, or of samples with their rate where an item is a span of a file),
         ``embed_images`` (paths) and ``embed_texts``, or some of them.
     name
-        What the vectors belong to; other vectors in ``directory`` are dropped.
+        What the vectors belong to; see `embed_items`.
+    """
+    able = modalities_of_model(model)
+    items = {modality: _items(benchmark, modality, able) for modality in Modality}
+    return embed_items(model, items, directory, name=name, progress=progress)
+
+
+def embed_items(
+    model: Any,
+    wanted: Mapping[Modality, Sequence[Item]],
+    directory: Path,
+    *,
+    name: str,
+    progress: bool = True,
+) -> Embedded:
+    """Embed items with a model, into ``directory``.
+
+    What is there already of the same model (by ``name``) and the same files is kept; vectors of another are dropped.
+    Vectors end as ``<modality>.npy`` with ``<modality>.ids.json``. An item whose file cannot be read, or whose vector
+    is not finite or zero, has none, and is listed in ``failed.parquet``.
     """
     directory.mkdir(parents=True, exist_ok=True)
     owner = directory / "model.json"
@@ -77,10 +100,10 @@ def embed_benchmark(
         for modality in Modality:
             _forget(directory, modality)
         owner.write_text(json.dumps({"name": name}) + "\n", encoding="utf-8")
-    able = modalities_of_model(model)
-    vectors, failed, new, kept = {}, [], 0, 0
-    for modality in Modality:
-        items = _items(benchmark, modality, able)
+    vectors: dict[Modality, Table] = {}
+    failed: list[Failure] = []
+    new = kept = 0
+    for modality, items in wanted.items():
         if not items:
             continue
         store = _Store(directory, modality)
@@ -94,7 +117,7 @@ def embed_benchmark(
     return Embedded(vectors, new, kept, tuple(failed))
 
 
-def _items(benchmark: Benchmark, modality: Modality, able: Sequence[Modality]) -> list[_Item]:
+def _items(benchmark: Benchmark, modality: Modality, able: Sequence[Modality]) -> list[Item]:
     """Return the items of a modality that tasks use which the model can answer, each id once."""
     rows: set[int] = set()
     for task in benchmark.tasks:
@@ -103,25 +126,26 @@ def _items(benchmark: Benchmark, modality: Modality, able: Sequence[Modality]) -
             rows.update(task.queries.tolist() if asked == modality else ())
             rows.update(task.samples.tolist() if answered == modality else ())
     table = benchmark.items[modality].select(["id", "path", "start_s", "end_s"])
-    found: dict[str, _Item] = {}
+    found: dict[str, Item] = {}
     for row in sorted(rows):
         item = table.slice(row, 1).to_pylist()[0]
         if item["id"] not in found:
-            found[item["id"]] = _item(benchmark, modality, item)
+            if modality == Modality.TEXT:
+                found[item["id"]] = Item(item["id"], item["id"], "")
+            else:
+                path = (benchmark.root or Path()) / (item["path"] or "")
+                found[item["id"]] = media_item(item["id"], path, (item["start_s"], item["end_s"]))
     return list(found.values())
 
 
-def _item(benchmark: Benchmark, modality: Modality, row: Mapping[str, Any]) -> _Item:
-    if modality == Modality.TEXT:
-        return _Item(row["id"], row["id"], "")
-    path = (benchmark.root or Path()) / (row["path"] or "")
-    span = (row["start_s"], row["end_s"])
+def media_item(key: str, path: Path, span: tuple[float | None, float | None] = (None, None)) -> Item:
+    """Return an item of a media file, with its present state."""
     try:
         status = path.stat()
         state = f"{status.st_size} {status.st_mtime_ns} {span}"
     except OSError:
         state = "missing"
-    return _Item(row["id"], (path, *span), state)
+    return Item(key, (path, *span), state)
 
 
 class _Store:
@@ -145,7 +169,7 @@ class _Store:
             self.rows.update(zip(states, np.load(file.with_suffix(".npy"), allow_pickle=False), strict=True))
         self.number = len(list(self.parts.glob("*.json")))
 
-    def put(self, items: Sequence[_Item], vectors: np.ndarray) -> None:
+    def put(self, items: Sequence[Item], vectors: np.ndarray) -> None:
         """Write a part: the vectors, then what they are of; only the second makes it count."""
         if not items:
             return
@@ -180,11 +204,11 @@ def _forget(directory: Path, modality: Modality) -> None:
 
 
 def _embed(
-    model: Any, modality: Modality, items: Sequence[_Item], store: _Store, *, progress: bool
+    model: Any, modality: Modality, items: Sequence[Item], store: _Store, *, progress: bool
 ) -> list[Failure]:
     """Embed items into the store, and return those that failed."""
     failed: list[Failure] = []
-    waiting: list[_Item] = []
+    waiting: list[Item] = []
     made: list[np.ndarray] = []
 
     def flush() -> None:
@@ -223,8 +247,8 @@ def _embed(
 
 
 def _encoded(
-    encode: Callable[[list[Any]], np.ndarray], batch: Sequence[tuple[_Item, Any]]
-) -> list[tuple[_Item, np.ndarray | MediaError]]:
+    encode: Callable[[list[Any]], np.ndarray], batch: Sequence[tuple[Item, Any]]
+) -> list[tuple[Item, np.ndarray | MediaError]]:
     """Encode a batch; where one item makes it fail, each alone."""
     if not batch:
         return []
@@ -268,8 +292,8 @@ def _how(model: Any, modality: Modality) -> tuple[Callable[[Any], Any], Callable
     return load, embedder(model, modality)
 
 
-def _batches(source: Iterator[tuple[_Item, Any]]) -> Iterator[list[tuple[_Item, Any]]]:
-    batch: list[tuple[_Item, Any]] = []
+def _batches(source: Iterator[tuple[Item, Any]]) -> Iterator[list[tuple[Item, Any]]]:
+    batch: list[tuple[Item, Any]] = []
     for entry in source:
         batch.append(entry)
         if len(batch) == _BATCH:

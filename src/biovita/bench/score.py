@@ -120,6 +120,7 @@ def rank_candidates(
     rank = np.zeros(len(queries.rows), np.int32)
     top = np.full(len(queries.rows), -1, np.int32)
     present = np.flatnonzero(queries.rows >= 0)
+    _full_products()
     budget = memory_mb * 2**20
     dim = samples.vectors.shape[1]
     gamma = dim * _UNIT / (1 - dim * _UNIT)
@@ -142,6 +143,14 @@ def rank_candidates(
         exact = chunk.refined(scores, gamma * norms * largest + dim * _TINY)
         rank[chosen], top[chosen] = chunk.places(exact)
     return Ranking(rank, top)
+
+
+def _full_products() -> None:
+    """Refuse products of less than single precision: the bound on their error would not hold."""
+    import torch
+
+    if torch.cuda.is_available() and torch.backends.cuda.matmul.allow_tf32:
+        raise BiovitaError("TF32 products are switched on in torch: scoring needs full single precision")
 
 
 @dataclass(frozen=True, eq=False)

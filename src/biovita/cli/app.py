@@ -26,6 +26,7 @@ app = cyclopts.App(
 
 # Group, and the module that holds its `app`. Modules import what is heavy inside their commands.
 _GROUPS: tuple[str, ...] = (
+    "bench",
     "data",
     "demo",
     "doctor",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -18,6 +18,7 @@ def split(
     unseen: int,
     seed: int = 0,
     held_out: float = 0.2,
+    by: Literal["species", "genus", "family"] = "species",
     json_: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> None:
     """Divide a dataset into training media, held-out media of the same species, and species held out whole.
@@ -32,6 +33,8 @@ def split(
         The same seed gives the same split.
     held_out
         Share of the other species' recordings and photographs to hold out.
+    by
+        Hold out whole genera or families in place of single species, until there are as many species.
     json_
         Print the counts as JSON.
     """
@@ -39,8 +42,9 @@ def split(
 
     from biovita.dataset import Dataset
     from biovita.dataset.split import split_dataset
+    from biovita.taxonomy import Rank
 
-    report = split_dataset(Dataset.open(dataset), unseen=unseen, seed=seed, held_out=held_out)
+    report = split_dataset(Dataset.open(dataset), unseen=unseen, seed=seed, held_out=held_out, by=Rank(by))
     console = Console()
     if json_:
         console.print_json(json.dumps({**report.as_toml(), "unseen": list(report.unseen)}))

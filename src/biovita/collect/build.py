@@ -33,7 +33,7 @@ from biovita.dataset.split import split_dataset
 from biovita.dataset.store import Dataset, write_dataset
 from biovita.errors import DatasetError, MediaError
 from biovita.sources.base import RECORDS
-from biovita.taxonomy import Taxon
+from biovita.taxonomy import Rank, Taxon
 from biovita.taxonomy.files import write_decisions
 
 __all__ = ["WORK", "BuildReport", "build", "report_lines"]
@@ -295,8 +295,15 @@ def _write(plan: Plan, out: Path, made: Assembled, taxa: tuple[Taxon, ...], how:
         "traits": old.table("traits"),
     }
     write_dataset(stage, tables, info)
-    if plan.split.unseen is not None:
-        split_dataset(Dataset.open(stage), unseen=plan.split.unseen, seed=plan.seed, held_out=plan.split.held_out)
+    division = plan.split
+    if division.unseen is not None:
+        split_dataset(
+            Dataset.open(stage),
+            unseen=division.unseen,
+            seed=plan.seed,
+            held_out=division.held_out,
+            by=Rank(division.by),
+        )
     write_papers(Dataset.open(stage), stage)
     for file in sorted(stage.rglob("*"), key=lambda each: (each.name == "dataset.toml", str(each))):
         if file.is_file():

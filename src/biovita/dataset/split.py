@@ -36,6 +36,7 @@ class SplitReport:
 
     seed: int
     held_out: float
+    by: Rank
     unseen: tuple[str, ...]
     counts: Mapping[Modality, Mapping[Split, int]]
 
@@ -52,12 +53,15 @@ class SplitReport:
         return {
             "seed": self.seed,
             "held_out": self.held_out,
+            "by": self.by.value,
             "unseen_species": len(self.unseen),
             **{_FILES[m]: {s.value: self.counts[m][s] for s in Split} for m in self.counts},
         }
 
 
-def split_dataset(dataset: Dataset, *, unseen: int, seed: int, held_out: float = 0.2) -> SplitReport:
+def split_dataset(
+    dataset: Dataset, *, unseen: int, seed: int, held_out: float = 0.2, by: Rank = Rank.SPECIES
+) -> SplitReport:
     """Divide a dataset for training and evaluation, and write it into its ``split`` columns.
 
     ``unseen`` species are drawn, uniformly, among those that have both recordings and photographs; all their items
@@ -74,6 +78,9 @@ def split_dataset(dataset: Dataset, *, unseen: int, seed: int, held_out: float =
         The same seed, parameters and dataset give the same split.
     held_out
         Share of a seen species' groups to hold out, from 0 up to but not including 1.
+    by
+        ``genus`` or ``family`` holds out whole ones, drawn until at least ``unseen`` species with both modalities
+        are held out; a taxon whose genus or family is not known stands alone.
 
     Raises
     ------
@@ -83,9 +90,12 @@ def split_dataset(dataset: Dataset, *, unseen: int, seed: int, held_out: float =
     tables = {modality: dataset.media(modality) for modality in _MEDIA}
     species = {taxon.id for taxon in dataset.taxonomy.values() if taxon.rank == Rank.SPECIES}
     pairs = {modality: _pairs(table) for modality, table in tables.items()}
-    drawn, splits = assign_splits(pairs, unseen=unseen, seed=seed, held_out=held_out, species=species)
+    clans = None
+    if by != Rank.SPECIES:
+        clans = {t.id: name for t in dataset.taxonomy.values() if (name := t.name_at(by))}
+    drawn, splits = assign_splits(pairs, unseen=unseen, seed=seed, held_out=held_out, species=species, clans=clans)
     counts = {m: {s: Counter(splits[m])[s] for s in Split} for m in _MEDIA}
-    report = SplitReport(seed=seed, held_out=held_out, unseen=drawn, counts=counts)
+    report = SplitReport(seed=seed, held_out=held_out, by=by, unseen=drawn, counts=counts)
     replaced = {_FILES[m]: _with_split(tables[m], splits[m]) for m in _MEDIA}
     replace_tables(dataset, replaced, {"split": report.as_toml()})
     return report
@@ -98,6 +108,7 @@ def assign_splits(
     seed: int,
     held_out: float = 0.2,
     species: Collection[str] | None = None,
+    clans: Mapping[str, str] | None = None,
 ) -> tuple[tuple[str, ...], dict[Modality, list[Split]]]:
     """Return the species drawn as unseen and the split of every item; the rules are those of `split_dataset`.
 
@@ -107,13 +118,15 @@ def assign_splits(
         By modality, the (taxon id, group id) of every item.
     species
         The taxa that may be drawn as unseen; None: all.
+    clans
+        From a taxon to the group that it is held out with; one that is not there stands alone.
     """
     if unseen < 0:
         raise DatasetError(f"unseen is {unseen}: the number of species to hold out cannot be negative")
     if not 0 <= held_out < 1:
         raise DatasetError(f"held_out is {held_out}: it is a share from 0 up to, not including, 1")
     rng = np.random.default_rng(seed)
-    drawn = _draw_unseen(pairs, unseen, rng, species)
+    drawn = _draw_unseen(pairs, unseen, rng, species, clans or {})
     held = _draw_groups(pairs, set(drawn), held_out, rng)
 
     def split_of(taxon_id: str, group_id: str) -> Split:
@@ -130,26 +143,38 @@ def _draw_unseen(
     unseen: int,
     rng: np.random.Generator,
     species: Collection[str] | None,
+    clans: Mapping[str, str],
 ) -> tuple[str, ...]:
     taxa_of: dict[str, set[str]] = defaultdict(set)
     for taxon_id, group_id in _all(pairs):
         taxa_of[group_id].add(taxon_id)
-    entangled = {taxon for taxa in taxa_of.values() if len(taxa) > 1 for taxon in taxa}
+    entangled = {taxon for taxa in taxa_of.values() if len({clans.get(t, t) for t in taxa}) > 1 for taxon in taxa}
     everyone = {taxon_id for taxon_id, _ in _all(pairs)}
     both = set.intersection(*({taxon_id for taxon_id, _ in items} for items in pairs.values()))
     if species is not None:
         both &= set(species)
-    eligible = sorted(both - entangled)
-    if unseen > len(eligible):
+    members: dict[str, list[str]] = defaultdict(list)
+    for taxon in sorted(everyone):
+        members[clans.get(taxon, taxon)].append(taxon)
+    eligible = {
+        clan: taxa for clan, taxa in sorted(members.items()) if both & set(taxa) and not entangled & set(taxa)
+    }
+    found = sum(len(both & set(taxa)) for taxa in eligible.values())
+    if unseen > found:
         shared = f" ({len(both & entangled)} more share a recording or photograph with another species)"
         raise DatasetError(
-            f"{unseen} species cannot be held out: only {len(eligible)} have both recordings and photographs"
+            f"{unseen} species cannot be held out: only {found} have both recordings and photographs"
             + (shared if both & entangled else "")
         )
-    if unseen and len(everyone) - unseen < 1:
-        raise DatasetError(f"holding out {unseen} of {len(everyone)} species leaves none to train on")
-    picked = rng.permutation(len(eligible))[:unseen]
-    return tuple(sorted(eligible[i] for i in picked))
+    names = list(eligible)
+    drawn: list[str] = []
+    for index in rng.permutation(len(names)):
+        if len(both & set(drawn)) >= unseen:
+            break
+        drawn += eligible[names[index]]
+    if drawn and len(drawn) == len(everyone):
+        raise DatasetError(f"holding out {len(drawn)} of {len(everyone)} species leaves none to train on")
+    return tuple(sorted(drawn))
 
 
 def _draw_groups(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import cos, pi, sin
 from typing import Any
 
-__all__ = ["axis_top", "loss_chart"]
+__all__ = ["axis_top", "loss_chart", "radar_chart"]
 
 _WIDTH, _HEIGHT = 360.0, 150.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 38.0, 8.0, 10.0, 22.0
@@ -46,4 +47,48 @@ def loss_chart(name: str, values: Sequence[float], index: int) -> dict[str, Any]
         "steps": len(values),
         "path": "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in points) if points else "",
         "ticks": [(_TOP + inner_height, f"{low:.2f}"), (_TOP, f"{high:.2f}")],
+    }
+
+
+_RADIUS, _MIDDLE = 84.0, (150.0, 118.0)
+
+
+def radar_chart(
+    name: str, axes: Sequence[str], series: Mapping[int, Sequence[float | None]], index: int
+) -> dict[str, Any]:
+    """Return the drawing of shares on axes around a centre, in the coordinates of a 300 by 236 view.
+
+    Parameters
+    ----------
+    series
+        By k, the share on each axis; an axis without a value counts as zero.
+    """
+
+    def at(axis: int, share: float) -> tuple[float, float]:
+        angle = 2 * pi * axis / len(axes) - pi / 2
+        return _MIDDLE[0] + share * _RADIUS * cos(angle), _MIDDLE[1] + share * _RADIUS * sin(angle)
+
+    def polygon(shares: Sequence[float]) -> str:
+        return " ".join("{:.1f},{:.1f}".format(*at(axis, share)) for axis, share in enumerate(shares))
+
+    labels = []
+    for axis, label in enumerate(axes):
+        x, y = at(axis, 1.12)
+        anchor = "middle" if abs(x - _MIDDLE[0]) < 8 else "start" if x > _MIDDLE[0] else "end"
+        labels.append({"text": label, "x": round(x, 1), "y": round(y + 4, 1), "anchor": anchor})
+    return {
+        "id": f"radar-{index}",
+        "name": name,
+        "rings": [polygon([share] * len(axes)) for share in (0.25, 0.5, 0.75, 1.0)],
+        "spokes": [at(axis, 1.0) for axis in range(len(axes))],
+        "middle": _MIDDLE,
+        "labels": labels,
+        "polygons": [
+            {"k": k, "points": polygon([share or 0.0 for share in shares])}
+            for k, shares in sorted(series.items(), reverse=True)
+        ],
+        "spoken": "; ".join(
+            f"Top-{k}: " + ", ".join(f"{a} {100 * (s or 0):.0f} %" for a, s in zip(axes, shares, strict=True))
+            for k, shares in sorted(series.items())
+        ),
     }

@@ -14,13 +14,15 @@ from typing import Any
 from biovita.bench.scores import KS, headline
 from biovita.bench.task import DIRECTIONS, LEVELS
 from biovita.dataset.schema import Split
+from biovita.report.analysis import family_rows, group_tables, radars, trait_rows
 from biovita.report.charts import axis_top, loss_chart
 from biovita.report.examples import Card, examples
+from biovita.report.published import TABLES, is_released
 from biovita.report.results import results
 from biovita.report.run import Run
 from biovita.taxonomy import Rank
 
-__all__ = ["write_report"]
+__all__ = ["environment", "render", "write_report"]
 
 SPOKEN = {"A": "sound", "I": "photo", "T": "name"}
 STAGES = {
@@ -55,42 +57,60 @@ def write_report(out: str | Path, run: Run) -> tuple[Path, Path]:
 
 def render(run: Run, numbers: Mapping[str, Any], text: str) -> str:
     """Return the page; ``text`` is ``results.json`` as it is offered for download."""
+    parts = sorted({row["part"] for row in numbers["scores"]}, key=lambda part: (part != Split.UNSEEN, part))
+    stages = [_stage(stage) for stage in run.scores]
+    shown = [example for part in parts[:1] for example in examples(run, part=part)]
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            run=run,
+            numbers=numbers,
+            stages=stages,
+            parts=parts,
+            pretrained=[name for name in PRETRAINED if any(name.lower() in i.name.lower() for i in run.towers)],
+            directions=[d for d in DIRECTIONS if any(row["direction"] == d for row in numbers["scores"])],
+            ks=KS,
+            headline=_headlines(run, numbers, parts),
+            panels=[_panel(numbers, part, k, stages) for part in parts for k in KS],
+            classes=_classes(numbers, parts[0]) if parts else [],
+            radars=radars(numbers, parts[0], spoken=_spoken) if parts else [],
+            families=family_rows(numbers, parts[0]) if parts else [],
+            groups=group_tables(numbers, parts[0]) if parts else [],
+            confused=[
+                r for r in numbers["confusions"] if parts and (r["part"], r["level"]) == (parts[0], "species")
+            ][:12],
+            traits=trait_rows(numbers, parts[0]) if parts else [],
+            published=_published(run, numbers) if run.published else [],
+            released=is_released(run.benchmark),
+            misses=[row for row in numbers["near_misses"] if parts and row["part"] == parts[0]],
+            losses=[loss_chart(name, values, index) for index, (name, values) in enumerate(run.losses.items())],
+            examples={d: mine for d in DIRECTIONS if (mine := [e for e in shown if e.direction == d])},
+            credits=_credits(shown),
+            left_out=_left_out(numbers["left_out"]),
+            rejected=_rejected(run),
+            downloads={
+                "results.json": _data("application/json", text),
+                "scores.csv": _data("text/csv", _csv(numbers["scores"])),
+            },
+            final=[row for row in numbers["scores"] if row["stage"] == run.last],
+        )
+    )
+
+
+def environment() -> Any:
+    """Return the templates, with the filters that they use."""
     import jinja2
 
-    environment = jinja2.Environment(
+    found = jinja2.Environment(
         loader=jinja2.PackageLoader("biovita.report"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(percent=_percent, spoken=_spoken, number=_number)
-    parts = sorted({row["part"] for row in numbers["scores"]}, key=lambda part: (part != Split.UNSEEN, part))
-    stages = [_stage(stage) for stage in run.scores]
-    shown = [example for part in parts[:1] for example in examples(run, part=part)]
-    return environment.get_template("report.html").render(
-        run=run,
-        numbers=numbers,
-        stages=stages,
-        parts=parts,
-        pretrained=[name for name in PRETRAINED if any(name.lower() in i.name.lower() for i in run.towers)],
-        directions=[d for d in DIRECTIONS if any(row["direction"] == d for row in numbers["scores"])],
-        ks=KS,
-        headline=_headlines(run, numbers, parts),
-        panels=[_panel(numbers, part, k, stages) for part in parts for k in KS],
-        classes=_classes(numbers, parts[0]) if parts else [],
-        misses=[row for row in numbers["near_misses"] if parts and row["part"] == parts[0]],
-        losses=[loss_chart(name, values, index) for index, (name, values) in enumerate(run.losses.items())],
-        examples={d: mine for d in DIRECTIONS if (mine := [e for e in shown if e.direction == d])},
-        credits=_credits(shown),
-        left_out=_left_out(numbers["left_out"]),
-        rejected=_rejected(run),
-        downloads={
-            "results.json": _data("application/json", text),
-            "scores.csv": _data("text/csv", _csv(numbers["scores"])),
-        },
-        final=[row for row in numbers["scores"] if row["stage"] == run.last],
-    )
+    found.filters.update(percent=_percent, spoken=_spoken, number=_number)
+    return found
 
 
 def _stage(stage: int | str) -> dict[str, Any]:
@@ -167,6 +187,23 @@ def _classes(numbers: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
         }
         for name, queries in sizes.most_common()
     ]
+
+
+def _published(run: Run, numbers: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the published tables with the run's own row after theirs; cells are (Top-1, Top-5) in percent."""
+    tables = []
+    for part, rows in TABLES.items():
+        found = {
+            (row["direction"], row["k"]): 100 * row["accuracy"]
+            for row in numbers["scores"]
+            if (row["stage"], row["part"], row["level"]) == (run.last, part, "species")
+        }
+        if not found:
+            continue
+        own = [(found[d, 1], found[d, 5]) if (d, 1) in found else None for d in DIRECTIONS]
+        listed = [{"name": name, "cells": cells, "own": False} for name, cells in rows.items()]
+        tables.append({"part": part, "rows": [*listed, {"name": str(run.last), "cells": own, "own": True}]})
+    return tables
 
 
 def _credits(shown: Sequence[Any]) -> list[dict[str, Any]]:

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from biovita.bench.analysis import by_class, near_misses
+from biovita.bench.analysis import by_class, by_family, by_recording, by_samples, confusions, near_misses
+from biovita.bench.traits import Traits, trait_agreement
 from biovita.report.run import Run
+from biovita.taxonomy import Rank
 
 __all__ = ["results"]
+
+_CONFUSED = {Rank.SPECIES: 50, Rank.FAMILY: 500}  # pairs that are listed
 
 
 def results(run: Run) -> dict[str, Any]:
     """Return what ``results.json`` holds.
 
-    ``scores`` is a flat list with a row a stage, task and k; ``mrr`` one with a row a stage and task; ``by_class``
-    and ``near_misses`` are the analysis of the last stage. No times, no paths: the same run gives the same content.
+    ``scores`` is a flat list with a row a stage, task and k; ``mrr`` one with a row a stage and task; everything
+    after is the analysis of the last stage. No times, no paths: the same run gives the same content.
     """
-    benchmark = run.benchmark
+    benchmark, seed = run.benchmark, run.seed
+    traits = Traits.of(run.dataset) if run.dataset is not None else Traits({})
     return {
         "format": 1,
         "title": run.title,
@@ -42,8 +47,19 @@ def results(run: Run) -> dict[str, Any]:
             for stage, scores in run.scores.items()
             for row in scores.reciprocal_rank_rows(stage, seed=run.seed)
         ],
-        "by_class": by_class(benchmark, run.final, seed=run.seed),
-        "near_misses": near_misses(benchmark, run.final, seed=run.seed),
+        "by_class": by_class(benchmark, run.final, seed=seed),
+        "by_family": by_family(benchmark, run.final, seed=seed),
+        "by_samples": by_samples(run.final, seed=seed),
+        "by_recording": by_recording(run.final, run.recordings, seed=seed) if run.recordings else [],
+        "near_misses": near_misses(benchmark, run.final, seed=seed),
+        "confusions": [
+            row
+            for level, most in _CONFUSED.items()
+            for row in confusions(benchmark, run.final, level=level, most=most)
+        ],
+        "traits": trait_agreement(run.final, traits, seed=seed),
+        "trait_prediction": [dict(row) for row in run.predictions],
+        "failed": [{"modality": f.modality.value, "id": f.id, "reason": f.reason} for f in run.failed],
         "left_out": [
             {"part": e.part, "direction": e.direction, "level": e.level, "reason": e.reason, "count": e.count}
             for e in benchmark.left_out

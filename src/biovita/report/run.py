@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from biovita.bench.recordings import Recording
 from biovita.bench.scores import Scores, VectorTable
 from biovita.bench.task import Benchmark
 from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
+from biovita.embed.failures import Failure
 from biovita.towers.base import TowerInfo
 
 __all__ = ["Run"]
@@ -34,7 +36,15 @@ class Run:
     times
         Seconds by what took them; only the page shows them.
     dataset
-        Where the benchmark is from, for its counts and for what was left out of it.
+        Where the benchmark is from, for its counts, its traits and for what was left out of it.
+    failed
+        Items that could not be embedded, and why.
+    recordings
+        Length and clearness of recordings, by row of the benchmark's; see `biovita.bench.recordings.measure`.
+    predictions
+        How well traits can be told from the embeddings; see `biovita.bench.traits.trait_prediction`.
+    published
+        Put the published tables beside the scores.
     """
 
     title: str
@@ -46,6 +56,10 @@ class Run:
     made: Mapping[str, Any] = field(default_factory=dict)
     times: Mapping[str, float] = field(default_factory=dict)
     dataset: Dataset | None = None
+    failed: Sequence[Failure] = ()
+    recordings: Mapping[int, Recording] = field(default_factory=dict)
+    predictions: Sequence[Mapping[str, Any]] = ()
+    published: bool = False
     seed: int = 0
 
     @property

@@ -78,7 +78,10 @@ def stage2_epoch(items: Items, pairs: Pairs, seed: int, epoch: int) -> Epoch:
     first ``pairs.first_images`` photographs, and keeps one prompt throughout.
     """
     rng = np.random.default_rng([seed, _DRAW])
-    species, audio, image, prompt = [], [], [], []
+    species: list[np.ndarray] = []
+    audio: list[np.ndarray] = []
+    image: list[np.ndarray] = []
+    prompt: list[np.ndarray] = []
     for number, (clips, photographs) in enumerate(zip(items.audio, items.images, strict=True)):
         if not len(clips) or not len(photographs):
             continue

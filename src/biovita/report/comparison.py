@@ -1,0 +1,37 @@
+"""The page of a comparison between runs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from biovita.report.page import environment
+
+__all__ = ["write_comparison"]
+
+
+def write_comparison(out: Path, first: str, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[Path, Path]:
+    """Write ``compare.html`` and ``compare.csv`` into ``out``, and return their paths.
+
+    Parameters
+    ----------
+    found
+        By the name of the other run, the rows of `biovita.bench.compare.compare`.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    pairs = []
+    for name, rows in found.items():
+        reach = max((abs(row[edge]) for row in rows for edge in ("low", "high")), default=0.0) or 0.01
+        pairs.append({"name": name, "rows": rows, "reach": reach})
+    page = environment().get_template("compare.html").render(first=first, pairs=pairs, ks=(1, 5, 10))
+    table = io.StringIO()
+    names = ["run", *dict.fromkeys(key for rows in found.values() for row in rows for key in row)]
+    writer = csv.DictWriter(table, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({"run": name, **row} for name, rows in found.items() for row in rows)
+    for name, content in (("compare.html", page), ("compare.csv", table.getvalue())):
+        (out / name).write_text(content, encoding="utf-8")
+    return out / "compare.html", out / "compare.csv"
