@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
@@ -14,8 +13,9 @@ import numpy as np
 from biovita.errors import ModelError, unknown_name
 from biovita.towers.base import ImageItem, TowerInfo
 from biovita.towers.device import Device, batch_size_for
+from biovita.towers.hub import is_offline
 from biovita.towers.items import rgb_image
-from biovita.towers.state import load_strictly, read_state
+from biovita.towers.state import load_strictly, read_json, read_state
 from biovita.towers.transfer import encode_in_batches
 
 if TYPE_CHECKING:
@@ -260,13 +260,10 @@ def read_clip_directory(directory: Path) -> ClipNetwork:
         Where a file is missing, cannot be read or does not fit.
     """
     file = directory / CONFIG_FILE
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelError(f"{directory} is no open_clip model: it has no {CONFIG_FILE}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{file} is no JSON: {error}") from error
-    if not isinstance(config, dict) or not isinstance(config.get("model_cfg"), dict):
+    if not file.is_file():
+        raise ModelError(f"{directory} is no open_clip model: it has no {CONFIG_FILE}")
+    config = read_json(file)
+    if not isinstance(config.get("model_cfg"), dict):
         raise ModelError(f"{file} has no model_cfg")
     weights = next((directory / name for name in WEIGHT_FILES if (directory / name).is_file()), None)
     if weights is None:
@@ -387,6 +384,7 @@ def _build(model_cfg: dict[str, Any], where: str) -> Any:
 def _tokenizer(model_cfg: dict[str, Any], directory: Path | None, name: str) -> Any:
     """Return the tokenizer, from the model's own directory where that has its files."""
     import open_clip
+    from huggingface_hub import try_to_load_from_cache
     from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer, SimpleTokenizer
 
     text = model_cfg.get("text_cfg", {})
@@ -395,12 +393,12 @@ def _tokenizer(model_cfg: dict[str, Any], directory: Path | None, name: str) -> 
     source = text.get("hf_tokenizer_name")
     if not source:
         return open_clip.get_tokenizer(name) if name else SimpleTokenizer(context_length=length, **options)
+    mend = f"Put its files (tokenizer.json, tokenizer_config.json) beside {CONFIG_FILE}"
     if directory is not None and any((directory / file).is_file() for file in ("tokenizer.json", "vocab.json")):
         source = str(directory)
+    elif is_offline() and not isinstance(try_to_load_from_cache(source, "tokenizer_config.json"), str):
+        raise ModelError(f"the tokenizer {source} is not on this machine, and the network is not to be tried. {mend}")
     try:
         return HFTokenizer(source, context_length=length, tokenizer_mode=text.get("tokenizer_mode"), **options)
     except (OSError, ValueError) as error:
-        raise ModelError(
-            f"the tokenizer {source} cannot be read: {str(error).splitlines()[0]}. Put its files (tokenizer.json, "
-            f"tokenizer_config.json) beside {CONFIG_FILE}"
-        ) from error
+        raise ModelError(f"the tokenizer {source} cannot be read: {str(error).splitlines()[0]}. {mend}") from error

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from biovita.dataset.schema import Modality
@@ -18,12 +18,15 @@ from biovita.towers.audio import AudioInput
 from biovita.towers.base import Tower, TowerInfo
 from biovita.towers.device import Device, choose_device
 from biovita.towers.hub import hub_file
+from biovita.towers.state import read_json
 from biovita.towers.weights import sha256_of
 
 if TYPE_CHECKING:
     from biovita.towers.open_clip import ClipNetwork
 
 __all__ = ["HUB_MODELS", "HubFile", "HubModel", "Layout", "Source", "find_source", "is_source", "layout_of"]
+
+logger = logging.getLogger(__name__)
 
 HUB_PREFIX, DIRECTORY_PREFIX = "hf-hub:", "local-dir:"
 CLAP_ROWS = AudioInput(window="start", padding="repeat")
@@ -205,6 +208,7 @@ class Source:
         """Return one of the towers; those of an open_clip model share its network while both are in use."""
         info = next(info for info in self.towers if info.modality == modality)
         chosen = choose_device(device)
+        logger.info("%s runs on %s", info.name, chosen)
         path = self.place()
         if modality == Modality.AUDIO:
             return _open_audio(self.layout, path, info, chosen)
@@ -259,7 +263,7 @@ def layout_of(directory: Path) -> Layout | None:
     if (directory / _CLIP_CONFIG).is_file():
         return Layout.PUBLISHED if (directory / _CLAP_WEIGHTS).is_file() else Layout.OPEN_CLIP
     config = directory / "config.json"
-    if config.is_file() and _read_json(config).get("model_type") == "clap":
+    if config.is_file() and read_json(config).get("model_type") == "clap":
         return Layout.CLAP
     return None
 
@@ -391,12 +395,12 @@ def _described(path: Path, layout: Layout) -> list[tuple[Modality, int, str]]:
     from biovita.towers.published import checkpoint_dim
 
     if layout == Layout.CLAP:
-        config = _read_json(path / "config.json")
+        config = read_json(path / "config.json")
         return [(Modality.AUDIO, int(config.get("projection_dim", 512)), read_clap_input(path)[0].describe())]
     if layout == Layout.CHECKPOINT:
         dim, images, texts = checkpoint_dim(path), _CLIP_IMAGES, _CLIP_TEXTS
     else:
-        config = _read_json(path / _CLIP_CONFIG)
+        config = read_json(path / _CLIP_CONFIG)
         model = config.get("model_cfg")
         if not isinstance(model, dict) or "embed_dim" not in model:
             raise ModelError(f"{path / _CLIP_CONFIG} has no model_cfg with embed_dim")
@@ -405,13 +409,3 @@ def _described(path: Path, layout: Layout) -> list[tuple[Modality, int, str]]:
         texts = f"{model.get('text_cfg', {}).get('context_length') or 77} tokens, cut or filled up"
     towers = [(Modality.IMAGE, dim, images), (Modality.TEXT, dim, texts)]
     return towers if layout == Layout.OPEN_CLIP else [(Modality.AUDIO, dim, AudioInput().describe()), *towers]
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{file} is no JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{file} holds no JSON object")
-    return content
