@@ -12,6 +12,7 @@ from biovita.train.losses import Loss, Positives
 
 __all__ = [
     "RECIPES",
+    "Augment",
     "FrozenRecipe",
     "Group",
     "LossWeights",
@@ -193,6 +194,25 @@ class Pairs(_Settings):
     distinct: bool = False
 
 
+class Augment(_Settings):
+    """What is done to the sounds that a trained tower hears; nothing by default, as published.
+
+    Attributes
+    ----------
+    gain_db
+        Most change of level, either way.
+    noise_db
+        How far another recording of the batch lies under each sound; None adds none.
+    time_mask, frequency_mask
+        Longest masked share of the frames and of the bands.
+    """
+
+    gain_db: NonNegativeFloat = 0.0
+    noise_db: float | None = None
+    time_mask: float = Field(default=0.0, ge=0, lt=1)
+    frequency_mask: float = Field(default=0.0, ge=0, lt=1)
+
+
 class TowersRecipe(Recipe):
     """How the towers themselves are trained, phase by phase.
 
@@ -224,6 +244,7 @@ class TowersRecipe(Recipe):
     behaviour: Literal["paper", "released"] = "paper"
     phases: dict[str, Phase]
     pairs: Pairs = Pairs()
+    augment: Augment = Augment()
     start_logit_scale: PositiveFloat | None = None
     cached: bool = True
     chunk: PositiveInt | None = None

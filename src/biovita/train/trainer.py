@@ -34,7 +34,7 @@ from biovita.train.checkpoint import Checkpoint, latest_checkpoint, save_checkpo
 from biovita.train.losses import kinship_of
 from biovita.train.networks import Networks, same_weights
 from biovita.train.objective import Objective
-from biovita.train.recipe import Phase, TowersRecipe
+from biovita.train.recipe import Augment, Phase, TowersRecipe
 from biovita.train.record import record_of
 from biovita.train.sampling import Epoch, batches, stage1_epoch, stage2_epoch
 from biovita.train.schedule import (
@@ -362,12 +362,14 @@ class _Run:
         gate = Gate(**self.state.gate) if self.state.gate else None
         terms = loss_terms(phase, step, gate)
         run.optimiser.zero_grad(set_to_none=True)
+        seed = (self.recipe.seed * 1_000_003 + self.state.total) * 64 + self.place.process_index
+        augmented = self.recipe.augment != Augment()
         found = backward(
-            self.objective.inputs(batch, terms),
+            self.objective.inputs(batch, terms, seed if augmented else None),
             lambda vectors: self.objective.losses(phase, terms, gate, vectors, batch),
             networks,
             chunk=self.recipe.chunk,
-            seed=(self.recipe.seed * 1_000_003 + self.state.total) * 64 + self.place.process_index,
+            seed=seed,
             scaled=self.scaler.scale,
         )
         if not math.isfinite(found.terms["loss"]):
