@@ -218,6 +218,9 @@ class TowersRecipe(Recipe):
 
     Attributes
     ----------
+    model, audio_model
+        The image and text towers, and the CLAP model that hears, with an adapter made anew; where ``audio_model`` is
+        None, ``model`` has an audio tower with an adapter of its own.
     behaviour
         ``paper``: what the paper says. ``released``: what the released code does where it differs: the text tower's
         ends are trained in warm-up, the temperature of the full phase is not, and the rows of other processes get
@@ -239,7 +242,8 @@ class TowersRecipe(Recipe):
         Epochs between validations; 0 leaves them out.
     """
 
-    model: str = "biovita"
+    model: str = "bioclip-2"
+    audio_model: str | None = "clap"
     positives: Positives = "item"
     behaviour: Literal["paper", "released"] = "paper"
     phases: dict[str, Phase]
