@@ -278,3 +278,33 @@ def test_two_processes_train_as_one(
     torch.testing.assert_close(
         first.towers["audio"].adapter.weight, second.towers["audio"].adapter.weight, rtol=1e-3, atol=2e-5
     )
+
+
+@pytest.mark.slow
+def test_validation_keeps_the_best_and_the_options_train_too(towers: Path, tmp_path: Path) -> None:
+    dataset = write_tiny(tmp_path / "data", unseen=2)
+    settings = {
+        "validate_epochs": 1,
+        "phases.atc.epochs": 2,
+        "phases.atc.batch_size": 4,
+        "phases.atc.adapter.learning_rate": 1e-2,
+        "loss": "sigmoid",
+        "positives": "taxonomy",
+        "precision": "bf16",
+        "start_logit_scale": 10,
+        "pairs.distinct": True,
+        "augment.gain_db": 6,
+        "augment.noise_db": 10,
+        "augment.time_mask": 0.2,
+    }
+    log = _run(_recipe(1, towers, **settings), dataset, tmp_path / "run")
+    scores = [line["unseen"] for line in log if line["kind"] == "validation"]
+    assert [set(score) for score in scores] == [{"top1", "top5", "chance"}] * 2
+    assert scores[0]["chance"] == pytest.approx(0.5), "of two species held out"
+    assert _losses(log)[-1] < _losses(log)[0]
+    best, last = (load_model(tmp_path / "run" / name, "cpu") for name in ("best", "last"))
+    assert best.record["recipe"]["loss"] == "sigmoid"
+    assert best.record["dataset"]["name"] == "tiny"
+    assert best.dim(Modality.AUDIO) == last.dim(Modality.AUDIO)
+    again = _run(_recipe(1, towers, **settings), dataset, tmp_path / "run")
+    assert again == log, "a run that has ended is not made again"
