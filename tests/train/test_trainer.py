@@ -16,14 +16,15 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 
-from biovita.dataset import Dataset
-from biovita.errors import DatasetError
+from biovita.dataset import Dataset, Modality
+from biovita.errors import DatasetError, ModelError
 from biovita.model import load_model
 from biovita.train import TowersRecipe, recipe
 from biovita.train.trainer import train_towers
+from published_layouts import make, write_open_clip
 from tiny_training import write_tiny, write_towers
 
-FEW = {"pairs.at_most": 4, "pairs.at_least": 2, "validate_epochs": 0}
+FEW = {"audio_model": "none", "pairs.at_most": 4, "pairs.at_least": 2, "validate_epochs": 0}
 STAGE1 = {**FEW, "phases.atc.epochs": 1, "phases.atc.batch_size": 6}
 STAGE2 = {
     **FEW,
@@ -93,6 +94,22 @@ def test_both_stages_and_what_each_leaves_alone(towers: Path, dataset: Dataset, 
     assert torch.equal(
         last.towers["image"].clip.network.visual.proj, after.towers["image"].clip.network.visual.proj
     )
+
+
+@pytest.mark.slow
+def test_a_clap_model_joins_a_clip_model_through_a_new_adapter(dataset: Dataset, tmp_path: Path) -> None:
+    made = make()
+    clip = write_open_clip(made.clip, tmp_path / "clip")
+    made.clap.save_pretrained(tmp_path / "clap")
+    chosen = _recipe(1, clip, audio_model=str(tmp_path / "clap"))
+    log = _run(chosen, dataset, tmp_path / "run")
+    assert len(log) == 3
+    last = load_model(tmp_path / "run" / "last", "cpu")
+    assert last.dim(Modality.AUDIO) == last.dim(Modality.TEXT) == 48
+    assert last.towers[Modality.AUDIO].loader.window == "onset", "the published window, not CLAP's own"
+    other = write_open_clip(make(seed=1).clip, tmp_path / "other")
+    with pytest.raises(ModelError, match="has other image or text towers than"):
+        _run(_recipe(2, other), dataset, tmp_path / "two", start=tmp_path / "run" / "last")
 
 
 @pytest.mark.slow
@@ -261,3 +278,33 @@ def test_two_processes_train_as_one(
     torch.testing.assert_close(
         first.towers["audio"].adapter.weight, second.towers["audio"].adapter.weight, rtol=1e-3, atol=2e-5
     )
+
+
+@pytest.mark.slow
+def test_validation_keeps_the_best_and_the_options_train_too(towers: Path, tmp_path: Path) -> None:
+    dataset = write_tiny(tmp_path / "data", unseen=2)
+    settings = {
+        "validate_epochs": 1,
+        "phases.atc.epochs": 2,
+        "phases.atc.batch_size": 4,
+        "phases.atc.adapter.learning_rate": 1e-2,
+        "loss": "sigmoid",
+        "positives": "taxonomy",
+        "precision": "bf16",
+        "start_logit_scale": 10,
+        "pairs.distinct": True,
+        "augment.gain_db": 6,
+        "augment.noise_db": 10,
+        "augment.time_mask": 0.2,
+    }
+    log = _run(_recipe(1, towers, **settings), dataset, tmp_path / "run")
+    scores = [line["unseen"] for line in log if line["kind"] == "validation"]
+    assert [set(score) for score in scores] == [{"top1", "top5", "chance"}] * 2
+    assert scores[0]["chance"] == pytest.approx(0.5), "of two species held out"
+    assert _losses(log)[-1] < _losses(log)[0]
+    best, last = (load_model(tmp_path / "run" / name, "cpu") for name in ("best", "last"))
+    assert best.record["recipe"]["loss"] == "sigmoid"
+    assert best.record["dataset"]["name"] == "tiny"
+    assert best.dim(Modality.AUDIO) == last.dim(Modality.AUDIO)
+    again = _run(_recipe(1, towers, **settings), dataset, tmp_path / "run")
+    assert again == log, "a run that has ended is not made again"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -73,6 +74,8 @@ def train(
     if data is None or out is None:
         raise BiovitaError(f"biovita train {recipe} needs --data DATASET and --out MODEL")
     report = run(chosen, Dataset.open(data), out, start=start, device=device, overwrite=overwrite)
+    if os.environ.get("RANK", "0") != "0":  # under torchrun one process speaks
+        return 0
     if json_:
         result = {"model": str(report.model), "first_loss": report.first_loss, "last_loss": report.last_loss}
         sys.stdout.write(json.dumps(result) + "\n")

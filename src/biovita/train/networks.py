@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,15 +15,17 @@ from torch import nn
 
 from biovita.dataset.schema import Modality
 from biovita.errors import ModelError
-from biovita.model import Model
+from biovita.model import Model, load_model
+from biovita.towers.audio import AudioInput
 from biovita.towers.clap import ClapAudio
 from biovita.towers.open_clip import OpenClipImage, OpenClipText
+from biovita.train.recipe import TowersRecipe
 from biovita.train.schedule import Part, part_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["Networks", "same_weights"]
+__all__ = ["Networks", "has_towers_of", "starting_model"]
 
 _MODULE = {Modality.AUDIO: {Part.AUDIO, Part.AUDIO_TOP, Part.ADAPTER}, Modality.IMAGE: {Part.IMAGE}}
 _MODULE[Modality.TEXT] = {Part.TEXT_BLOCKS, Part.TEXT_ENDS}
@@ -133,11 +137,53 @@ class Networks(nn.Module):
                 norm.momentum = momentum
 
 
-def same_weights(one: Networks, other: Networks, parts: Collection[Part]) -> bool:
-    """Return whether two have the same numbers in all of these parts."""
-    theirs = dict(other.named_parameters())
-    return all(
-        name in theirs and torch.equal(value.cpu(), theirs[name].cpu())
-        for name, value in one.named_parameters()
-        if part_of(name) in parts
+def starting_model(recipe: TowersRecipe, start: str | Path | None, device: str) -> Model:
+    """Return the model that a run begins with: ``start``, else the recipe's towers with a new adapter.
+
+    Its open_clip network is a copy: a model that is opened twice shares one, and training changes it.
+
+    Raises
+    ------
+    ModelError
+        Where one cannot be opened, or has no tower for what is asked of it.
+    """
+    if start is not None or recipe.audio_model is None:
+        return _with_own_clip(load_model(recipe.model if start is None else start, device))
+    model, audio = load_model(recipe.model, device), load_model(recipe.audio_model, device)
+    tower = audio.tower(Modality.AUDIO)
+    if not isinstance(tower, ClapAudio):
+        raise ModelError(f"the audio tower of {recipe.audio_model!r} is no CLAP model, and cannot be trained")
+    generator = torch.Generator().manual_seed(recipe.seed)
+    inputs = tower.network.config.projection_dim
+    bound = inputs**-0.5  # as torch's linear layer begins
+    adapter = (2 * torch.rand((model.dim(Modality.IMAGE), inputs), generator=generator) - 1) * bound
+    info = replace(tower.info, name=f"{tower.info.name}-adapted")
+    listening = ClapAudio(
+        info, tower.network, tower.device, listen=AudioInput(), mel=tower.mel.config, adapter=adapter
+    )
+    return _with_own_clip(replace(model, towers={Modality.AUDIO: listening, **model.towers}))
+
+
+def _with_own_clip(model: Model) -> Model:
+    image, text = model.tower(Modality.IMAGE), model.tower(Modality.TEXT)
+    if not isinstance(image, OpenClipImage) or not isinstance(text, OpenClipText):
+        return model
+    clip = replace(image.clip, network=deepcopy(image.clip.network))
+    towers = {
+        **model.towers,
+        Modality.IMAGE: OpenClipImage(image.info, clip, image.device),
+        Modality.TEXT: OpenClipText(text.info, clip, text.device),
+    }
+    return replace(model, towers=towers)
+
+
+def has_towers_of(networks: Networks, model: Model) -> bool:
+    """Return whether the image and text towers have the very weights of a model's."""
+    image = model.tower(Modality.IMAGE)
+    if not isinstance(image, OpenClipImage):
+        return False
+    theirs = dict(image.clip.network.named_parameters())
+    ours = dict(networks.clip.named_parameters())
+    return ours.keys() == theirs.keys() and all(
+        torch.equal(value.cpu(), theirs[name].cpu()) for name, value in ours.items() if name != "logit_scale"
     )

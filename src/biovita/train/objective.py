@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from biovita.dataset.schema import Modality
+from biovita.train.augment import mask_mel, vary_sounds
 from biovita.train.batches import Batch, Frozen, TrainingItems
 from biovita.train.gathered import gathered_loss, mean_over_processes
 from biovita.train.networks import Networks
@@ -93,14 +94,20 @@ class Objective:
             gradients=self.recipe.behaviour == "paper",
         )
 
-    def inputs(self, batch: Batch, terms: LossTerms) -> dict[Modality, Input]:
-        """Return what the towers are given of a batch; photographs where a term has them."""
+    def inputs(self, batch: Batch, terms: LossTerms, augment: int | None = None) -> dict[Modality, Input]:
+        """Return what the towers are given of a batch; photographs where a term has them.
+
+        ``augment`` is the seed of the recipe's augmentations; None makes none.
+        """
         networks, device = self.networks, self.networks.device
         inputs = {}
         sounds = torch.from_numpy(batch.sounds).to(device)
-        inputs[Modality.AUDIO] = Input(
-            networks.audio.mel(sounds), self._embed(Modality.AUDIO), networks.trained(Modality.AUDIO)
-        )
+        if augment is None:
+            mel = networks.audio.mel(sounds)
+        else:
+            sounds = vary_sounds(sounds, self.recipe.augment, augment)
+            mel = mask_mel(networks.audio.mel(sounds), self.recipe.augment, augment)
+        inputs[Modality.AUDIO] = Input(mel, self._embed(Modality.AUDIO), networks.trained(Modality.AUDIO))
         texts = [self.items.prompts[s][p] for s, p in zip(batch.pairs.species, batch.pairs.prompt, strict=True)]
         distinct = list(dict.fromkeys(texts))
         place = {text: number for number, text in enumerate(distinct)}

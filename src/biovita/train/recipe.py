@@ -12,6 +12,7 @@ from biovita.train.losses import Loss, Positives
 
 __all__ = [
     "RECIPES",
+    "Augment",
     "FrozenRecipe",
     "Group",
     "LossWeights",
@@ -193,11 +194,33 @@ class Pairs(_Settings):
     distinct: bool = False
 
 
+class Augment(_Settings):
+    """What is done to the sounds that a trained tower hears; nothing by default, as published.
+
+    Attributes
+    ----------
+    gain_db
+        Most change of level, either way.
+    noise_db
+        How far another recording of the batch lies under each sound; None adds none.
+    time_mask, frequency_mask
+        Longest masked share of the frames and of the bands.
+    """
+
+    gain_db: NonNegativeFloat = 0.0
+    noise_db: float | None = None
+    time_mask: float = Field(default=0.0, ge=0, lt=1)
+    frequency_mask: float = Field(default=0.0, ge=0, lt=1)
+
+
 class TowersRecipe(Recipe):
     """How the towers themselves are trained, phase by phase.
 
     Attributes
     ----------
+    model, audio_model
+        The image and text towers, and the CLAP model that hears, with an adapter made anew; where ``audio_model`` is
+        None, ``model`` has an audio tower with an adapter of its own.
     behaviour
         ``paper``: what the paper says. ``released``: what the released code does where it differs: the text tower's
         ends are trained in warm-up, the temperature of the full phase is not, and the rows of other processes get
@@ -219,11 +242,13 @@ class TowersRecipe(Recipe):
         Epochs between validations; 0 leaves them out.
     """
 
-    model: str = "biovita"
+    model: str = "bioclip-2"
+    audio_model: str | None = "clap"
     positives: Positives = "item"
     behaviour: Literal["paper", "released"] = "paper"
     phases: dict[str, Phase]
     pairs: Pairs = Pairs()
+    augment: Augment = Augment()
     start_logit_scale: PositiveFloat | None = None
     cached: bool = True
     chunk: PositiveInt | None = None

@@ -32,15 +32,14 @@ from biovita.train.batches import (
 )
 from biovita.train.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
 from biovita.train.losses import kinship_of
-from biovita.train.networks import Networks, same_weights
+from biovita.train.networks import Networks, has_towers_of, starting_model
 from biovita.train.objective import Objective
-from biovita.train.recipe import Phase, TowersRecipe
+from biovita.train.recipe import Augment, Phase, TowersRecipe
 from biovita.train.record import record_of
 from biovita.train.sampling import Epoch, batches, stage1_epoch, stage2_epoch
 from biovita.train.schedule import (
     MOST_LOG_SCALE,
     Gate,
-    Part,
     TrainedGroup,
     groups_of,
     loss_terms,
@@ -169,16 +168,18 @@ class _Run:
         self.progress = progress and place.is_main_process
         self.identity = record_of(recipe, dataset, start=start)
         name = str(place.device) if place.num_processes > 1 else select_device(device)
-        model = load_model(recipe.model if start is None else start, name)
+        model = starting_model(recipe, start, name)
         bias = _BIAS if recipe.loss == "sigmoid" else None
         self.networks = Networks(model, logit_scale=recipe.start_logit_scale, bias=bias)
-        if start is not None and recipe.cached:
-            base = Networks(load_model(recipe.model, "cpu"))
-            if not same_weights(self.networks, base, {Part.IMAGE, Part.TEXT_BLOCKS, Part.TEXT_ENDS}):
-                raise ModelError(
-                    f"{start} has other image or text towers than {recipe.model!r}, whose vectors the dataset holds: "
-                    "name the model it was trained from with --set model=..., or train with --set cached=false"
-                )
+        if (
+            start is not None
+            and recipe.cached
+            and not has_towers_of(self.networks, load_model(recipe.model, "cpu"))
+        ):
+            raise ModelError(
+                f"{start} has other image or text towers than {recipe.model!r}, whose vectors the dataset holds: "
+                "name the model it was trained from with --set model=..., or train with --set cached=false"
+            )
         self.phases = phases_of(recipe)
         self.items = training_items(dataset)
         total = {Modality.AUDIO: len(self.items.clips), Modality.IMAGE: len(self.items.photographs)}
@@ -362,12 +363,14 @@ class _Run:
         gate = Gate(**self.state.gate) if self.state.gate else None
         terms = loss_terms(phase, step, gate)
         run.optimiser.zero_grad(set_to_none=True)
+        seed = (self.recipe.seed * 1_000_003 + self.state.total) * 64 + self.place.process_index
+        augmented = self.recipe.augment != Augment()
         found = backward(
-            self.objective.inputs(batch, terms),
+            self.objective.inputs(batch, terms, seed if augmented else None),
             lambda vectors: self.objective.losses(phase, terms, gate, vectors, batch),
             networks,
             chunk=self.recipe.chunk,
-            seed=(self.recipe.seed * 1_000_003 + self.state.total) * 64 + self.place.process_index,
+            seed=seed,
             scaled=self.scaler.scale,
         )
         if not math.isfinite(found.terms["loss"]):
