@@ -72,6 +72,12 @@ def lively(clap: ClapModel) -> None:
                 parameter.normal_(std=2 * parameter[0].numel() ** -0.5)
 
 
+def audio_features(clap: ClapModel, **inputs: torch.Tensor) -> torch.Tensor:
+    """Return CLAP's vectors; transformers returns them bare before version 5, and in an object from then on."""
+    output = clap.get_audio_features(**inputs)
+    return output if isinstance(output, torch.Tensor) else output.pooler_output
+
+
 def write_published(made: Made, directory: Path, clip_cfg: dict[str, Any] = SMALL_CLIP) -> Path:
     write_open_clip(made.clip, directory, clip_cfg)
     content = {"clap_audio": made.clap.state_dict(), "audio_adapter": made.adapter.state_dict()}

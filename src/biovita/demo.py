@@ -136,9 +136,10 @@ def demo(
             f"unseen species, mean of six directions: Top-1 {first.accuracy:.1%}, {first.times_chance:.1f} x chance"
         )
     with path.stage("report") as tell:
+        title = "Simulated fauna" if data is None else dataset.info["name"]
         made = {f"stage{stage}": dict(stages[stage].record) for stage in (1, 2)}
         run = Run(
-            title=f"{dataset.info.get('name') or 'Demo'}: recordings, photographs and names in one space",
+            title=f"{title}: recordings, photographs and names in one space",
             benchmark=benchmark,
             scores=scores,
             vectors=embeddings[2],
@@ -198,13 +199,13 @@ def _train(
     """Return the models of stages 0 (untrained), 1 and 2, and the losses of the two that were trained."""
     from biovita.embed.progress import progress_bar
     from biovita.towers import load_towers
-    from biovita.train import recipe
+    from biovita.train import FrozenRecipe, recipe
     from biovita.train.frozen import model_of, training_set
     from biovita.train.loop import align, untrained
 
     towers = load_towers(MODEL, device)
     data = training_set(dataset, MODEL, towers, progress=progress)
-    recipes = {stage: recipe(f"{MODEL}/stage{stage}", {"seed": seed}) for stage in (1, 2)}
+    recipes = {stage: recipe(f"{MODEL}/stage{stage}", {"seed": seed}, FrozenRecipe) for stage in (1, 2)}
     aligned = untrained(data, recipes[1])
     models = {0: model_of(aligned, recipes[1], towers, dataset)}
     losses = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,8 @@ from urllib.parse import urlsplit
 class Resource:
     """What lies under a path.
 
-    ``fails`` are what the first requests get instead of the content, one each: a status, or ``cut``, ``hang-up``.
+    ``fails`` are what the first requests get instead of the content, one each: a status, ``cut``, ``hang-up`` or
+    ``drip``.
     """
 
     content: bytes = b""
@@ -71,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         if found.status != 200:
             return self._plain(found.status, found.headers)
-        return self._send(path, found, cut=fail == "cut")
+        return self._send(path, found, fail)
 
     def _plain(self, status: int, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
@@ -79,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def _send(self, path: str, found: Resource, *, cut: bool) -> None:
+    def _send(self, path: str, found: Resource, fail: str | None) -> None:
         etag = f'"{hashlib.md5(found.content).hexdigest()}"'
         start = 0
         asked = self.headers.get("range")
@@ -98,7 +100,13 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in found.headers.items():
             self.send_header(name, value)
         self.end_headers()
-        if cut:
+        if fail == "drip":
+            for number in range(100):
+                self.wfile.write(body[number : number + 1])
+                self.wfile.flush()
+                time.sleep(0.02)
+            body = body[100:]
+        if fail == "cut":
             self.wfile.write(body[: len(body) // 2])
             self.wfile.flush()
             self.close_connection = True

@@ -20,6 +20,7 @@ import soundfile
 from media_files import HTML, observation, picture, sound, write_plan
 from servers import MediaServer, Resource, media_server
 
+from biovita import __version__
 from biovita.cli.app import main
 from biovita.collect.build import WORK, BuildReport, build
 from biovita.dataset import Dataset
@@ -199,6 +200,28 @@ def test_splits_keep_an_observer_on_one_side(server: MediaServer, tmp_path: Path
     assert check(dataset) == []
 
 
+def test_an_update_keeps_the_split(server: MediaServer, tmp_path: Path) -> None:
+    observations = []
+    for number in range(1, 61):
+        server.resources[f"/{number}"] = Resource(sound(number) if number % 2 else picture(number))
+        species = f"Pica {'abcd'[number // 2 % 4]}ica"
+        modality = "audio" if number % 2 else "image"
+        observations.append(observation(number, server.url(f"/{number}"), modality, species))
+    plan, out = write_plan(tmp_path, observations[:40]), tmp_path / "data"
+    run(plan, out)
+    with pytest.raises(SystemExit):
+        main(["data", "split", str(out), "--unseen", "1"])
+    before = {row["id"]: row["split"] for row in Dataset.open(out).audio.to_pylist()}
+    assert set(before.values()) == {"train", "seen", "unseen"}
+    write_plan(tmp_path, observations)
+    assert run(plan, out).fetched == 20
+    dataset = Dataset.open(out)
+    after = {row["id"]: row["split"] for row in dataset.audio.to_pylist()}
+    assert {key: after[key] for key in before} == before
+    assert dataset.info["split"]["unseen_species"] == 1
+    assert check(dataset) == []
+
+
 def test_what_goes_out_with_it(server: MediaServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mlc = pytest.importorskip("mlcroissant")
     observations = []
@@ -208,6 +231,8 @@ def test_what_goes_out_with_it(server: MediaServer, tmp_path: Path, capsys: pyte
     observations[0]["sounds"][0]["license_code"] = "cc-by-nc-sa"
     observations[2]["sounds"][0]["license_code"] = "cc-by-nc-nd"  # the plan does not take it
     plan, out = write_plan(tmp_path, observations), tmp_path / "data"
+    text = plan.read_text()
+    plan.write_text('contact = "private@x.org"\n' + text)
     with pytest.raises(SystemExit) as code:
         main(["data", "build", str(plan), "--out", str(out)])
     assert code.value.code == 0
@@ -238,7 +263,9 @@ def test_what_goes_out_with_it(server: MediaServer, tmp_path: Path, capsys: pyte
     loaded = datasets.load_dataset("parquet", data_files=str(out / "audio.parquet"), split="train")
     assert sorted(loaded["source_id"]) == ["1", "5"]
     made = dataset.info["made"]
-    assert made["plan"] == plan.read_text()
+    assert made["plan"] == text
+    assert server.agents == {f"biovita/{__version__} (contact: private@x.org)"}
+    assert all(b"private@x.org" not in file.read_bytes() for file in out.rglob("*") if file.is_file())
     assert made["left_out"] == {"license": 1}
 
 

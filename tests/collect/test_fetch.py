@@ -76,6 +76,22 @@ def test_a_cut_download_goes_on_where_it_stopped(server: MediaServer, ledger: Le
     assert fetch(server, ledger, tmp_path, ["/a"]) == {"a": CONTENT}
 
 
+def test_a_host_that_asks_for_a_long_pause_is_left_alone(
+    server: MediaServer, ledger: Ledger, tmp_path: Path
+) -> None:
+    server.resources["/a"] = Resource(status=503, headers={"Retry-After": "3600"})
+    server.resources["/b"] = Resource(CONTENT)
+    assert fetch(server, ledger, tmp_path, ["/a", "/b"], at_once=1) == {}
+    assert state(ledger, "a") == state(ledger, "b") == ("failed", "unreachable")
+    assert server.asked == {"/a": 1}
+
+
+def test_a_server_that_drips_is_given_up(server: MediaServer, ledger: Ledger, tmp_path: Path) -> None:
+    server.resources["/a"] = Resource(CONTENT, fails=("drip",))
+    assert fetch(server, ledger, tmp_path, ["/a"], timeout_s=0.3) == {"a": CONTENT}
+    assert server.asked["/a"] == 2
+
+
 @pytest.mark.parametrize(("ranges", "etag"), [(False, True), (True, False)])
 def test_without_ranges_or_a_validator_a_download_starts_again(
     server: MediaServer, ledger: Ledger, tmp_path: Path, ranges: bool, etag: bool

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import gzip
 import json
+import random
+import uuid
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -214,6 +217,30 @@ def test_homonyms_without_a_backbone_are_refused_unless_a_clade_settles_them(tmp
         assert chosen(selection) == ["XC1"]
 
 
+def test_a_damaged_table_is_an_error_with_its_name(tmp_path: Path) -> None:
+    rng = random.Random(0)
+    photos = "".join(
+        f"{n}\t{n}\t{uuid.UUID(int=rng.getrandbits(128))}\t1\tjpg\tCC0\t9\t9\t0\n" for n in range(20_000)
+    )
+    tables = {
+        "photos": "photo_uuid\tphoto_id\tobservation_uuid\tobserver_id\textension\tlicense\twidth\theight\tposition\n"
+        + photos,
+        "observations": "observation_uuid\tlatitude\tlongitude\ttaxon_id\tquality_grade\tobserved_on\n",
+        "taxa": "taxon_id\tancestry\trank\tname\n1\t\tspecies\tPica pica\n",
+        "observers": "observer_id\tlogin\tname\n",
+    }
+    for name, content in tables.items():
+        whole = gzip.compress(content.encode())
+        (tmp_path / f"{name}.csv.gz").write_bytes(whole[: len(whole) // 2] if name == "photos" else whole)
+    plan = tmp_path / "plan.toml"
+    plan.write_text('name = "x"\n[[sources]]\nkind = "inaturalist"\npath = "."\n')
+    with (
+        pytest.raises(DatasetError, match=r"photos\.csv\.gz cannot be read|a source cannot be read"),
+        select(read_plan(plan)),
+    ):
+        pass
+
+
 def test_a_checklist_and_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "names.txt").write_text("# birds\nPica pica\nNonsensia fictiva\n")
     plan = write(tmp_path, [recording(1)], '[taxa]\nchecklist = "names.txt"\n')
@@ -231,3 +258,42 @@ def test_a_checklist_and_the_command(tmp_path: Path, capsys: pytest.CaptureFixtu
         main(["data", "plan", str(plan)])
     assert code.value.code == 1
     assert "nam: unknown field. Did you mean 'name'?" in capsys.readouterr().err
+
+
+def test_open_data_are_planned_and_read_for_a_build(tmp_path: Path) -> None:
+    """Thirty photographs of three species; rows that give no record are counted by the plan and listed by the build."""
+    ids = [str(uuid.UUID(int=n)) for n in range(40)]
+    photos = "".join(
+        f"p{n}\t{n}\t{ids[n]}\t{n % 3}\tjpg\t{'CC-BY-NC-ND' if n == 4 else 'CC-BY'}\t800\t600\t0\n"
+        for n in range(33)
+    )
+    observations = "".join(
+        f"{ids[n]}\t{n}.5\t10.5\t{77 if n == 30 else 10 + n % 3}\t{'casual' if n == 5 else 'research'}\t2020-05-01\n"
+        for n in range(32)
+    )
+    tables = {
+        "photos": "photo_uuid\tphoto_id\tobservation_uuid\tobserver_id\textension\tlicense\twidth\theight\tposition\n"
+        + photos,
+        "observations": "observation_uuid\tlatitude\tlongitude\ttaxon_id\tquality_grade\tobserved_on\n"
+        + observations,
+        "taxa": "taxon_id\tancestry\trank\tname\n3\t\tclass\tAves\n4\t\tclass\tInsecta\n10\t3\tspecies\tPica pica\n"
+        "11\t3\tsubspecies\tParus major minor\n12\t4\tspecies\tApis mellifera\n",
+        "observers": "observer_id\tlogin\tname\n0\tann\tAnn\n",
+    }
+    for name, content in tables.items():
+        (tmp_path / f"{name}.csv").write_text(content)
+    plan = tmp_path / "plan.toml"
+    plan.write_text(
+        'name = "x"\n[[sources]]\nkind = "inaturalist"\npath = "."\n[taxa]\nclades = ["Aves"]\n'
+        '[quality]\ninaturalist = ["research"]\n[limits]\nimages_per_species = 6\n'
+    )
+    with select(read_plan(plan)) as selection:
+        assert left_out(selection) == {
+            "license": 1, "no-observation": 1, "other-taxon": 10, "over-limit": 8, "unknown-taxon": 1,
+        }  # fmt: skip
+        rows = [row for batch in selection.records() for row in batch.to_pylist()]
+        assert Counter(row["taxon_id"] for row in rows) == {"pica_pica": 6, "parus_major": 6}
+        assert rows == sorted(rows, key=lambda row: row["source_id"])
+        assert all(row["row"] == int(row["source_id"]) + 2 for row in rows)
+        rejected = [row for batch in selection.rejected() for row in batch.to_pylist()]
+        assert [(row["row"], row["reason"]) for row in rejected] == [(32, "unknown-taxon"), (34, "no-observation")]

@@ -253,9 +253,10 @@ def test_kill_loses_nothing_that_was_committed(builder: Builder, plain: dict[Mod
     code = KILLED.format(tests=str(Path(__file__).parents[1]), dataset=str(dataset.path))
     killed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert killed.returncode == -9, killed.stderr
-    assert len(table_of(dataset, AUDIO)["id"]) == 6
+    committed = len(table_of(dataset, AUDIO)["id"])
+    assert committed in {3, 6}  # a batch may be encoded while the one before it is written
     part = embed(dataset, "plain", [AUDIO]).parts[0]
-    assert (part.new, part.kept) == (3, 6)
+    assert (part.new, part.kept) == (9 - committed, committed)
     whole = read_vectors(dataset, "plain", AUDIO)
     assert len(whole) == 9
     tower = plain[AUDIO]

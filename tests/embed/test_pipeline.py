@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -8,8 +9,8 @@ import numpy as np
 import pytest
 
 from biovita.embed import pipeline
-from biovita.embed.pipeline import load_ahead
-from biovita.errors import MediaError
+from biovita.embed.pipeline import encode_ahead, in_processes, load_ahead
+from biovita.errors import BiovitaError, MediaError
 
 
 def slow(item: int) -> np.ndarray:
@@ -84,3 +85,49 @@ def test_other_errors_come_through_and_threads_end() -> None:
     with pytest.raises(ZeroDivisionError):
         list(stream)
     assert threading.active_count() == before
+
+
+def test_processes_load_what_threads_do() -> None:
+    with in_processes(slow, 2) as load:
+        found = list(load_ahead(((n, n) for n in range(25)), load, workers=2, ahead=8))
+    assert [row for row, _ in found] == list(range(25))
+    for n, (_, result) in enumerate(found):
+        if n % 10 == 3:
+            assert isinstance(result, MediaError)
+            assert (result.reason, str(result)) == ("truncated", f"item {n}")
+        else:
+            np.testing.assert_array_equal(result, np.full(3, n))
+
+
+def test_a_process_that_dies_is_told() -> None:
+    with in_processes(die, 1) as load, pytest.raises(BiovitaError, match="one of 1 decoding processes ended"):
+        list(load_ahead([(0, 0)], load, workers=1, ahead=2))
+
+
+def die(item: int) -> np.ndarray:
+    os._exit(1)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_batches_are_encoded_in_order_while_the_next_is_gathered(depth: int) -> None:
+    running, most, lock = 0, 0, threading.Lock()
+
+    def encode(batch: int) -> int:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.002 * (batch % 3))
+        with lock:
+            running -= 1
+        return batch * batch
+
+    gathered = []
+    results = list(encode_ahead((gathered.append(n) or n for n in range(20)), encode, depth=depth))
+    assert results == [(n, n * n) for n in range(20)]
+    assert most <= depth
+
+
+def test_an_error_of_the_encoder_ends_the_run() -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(encode_ahead(range(5), lambda n: 1 // (2 - n), depth=2))

@@ -8,7 +8,6 @@ import open_clip
 import pytest
 import torch
 from PIL import Image
-from published_layouts import PREPROCESS, SMALL_CLIP, Made, make, write_open_clip, write_published
 
 from biovita import load_model
 from biovita.dataset.schema import Modality
@@ -16,6 +15,7 @@ from biovita.errors import ModelError
 from biovita.model.published import save_published, save_whole
 from biovita.towers import Sound
 from biovita.towers.published import read_checkpoint_clip
+from published_layouts import PREPROCESS, SMALL_CLIP, Made, audio_features, make, write_open_clip, write_published
 
 RATE = 48_000
 
@@ -61,7 +61,7 @@ def test_embeddings_are_those_of_the_modules(made, directory, items):
             wave[: len(part)] = part
         extractor = ClapFeatureExtractor(truncation="rand_trunc", frequency_min=50)
         mels = extractor(waves, sampling_rate=RATE, return_tensors="pt")["input_features"].float()
-        want_audio = made.adapter(made.clap.get_audio_features(input_features=mels).pooler_output)
+        want_audio = made.adapter(audio_features(made.clap, input_features=mels))
     for got, want in ((audio, want_audio), (image, want_image), (text, want_text)):
         assert got.dtype == np.float32
         assert np.allclose(np.linalg.norm(got, axis=1), 1, atol=1e-6)

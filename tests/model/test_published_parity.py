@@ -14,15 +14,20 @@ import pytest
 import soundfile
 import torch
 from PIL import Image
-from published_layouts import make, write_published
 
 from biovita import load_model
 from biovita.dataset.schema import Modality
 from biovita.model.published import save_published
+from published_layouts import make, write_published
 
 pytest.importorskip("mteb")
 
-TEXTS = ["Turdus merula", "Aves Passeriformes Turdidae Turdus Turdus merula with common name Common Blackbird", "frog", ""]
+TEXTS = [
+    "Turdus merula",
+    "Aves Passeriformes Turdidae Turdus Turdus merula with common name Common Blackbird",
+    "frog",
+    "",
+]
 
 
 def resample(wave: torch.Tensor, rate: int, wanted: int) -> torch.Tensor:
@@ -100,7 +105,9 @@ def wrapper(directory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "torchaudio", fake)
         patch.setitem(sys.modules, "torchaudio.functional", functional)
-        patch.setattr(huggingface_hub, "hf_hub_download", lambda filename, **_: str(directory / "BioVITA" / filename))
+        patch.setattr(
+            huggingface_hub, "hf_hub_download", lambda filename, **_: str(directory / "BioVITA" / filename)
+        )
         patch.setattr(transformers.ClapProcessor, "from_pretrained", lambda *_, **__: processor)
         config = transformers.ClapConfig.from_pretrained(directory / "clap")
         patch.setattr(transformers.ClapModel, "from_pretrained", lambda *_, **__: transformers.ClapModel(config))

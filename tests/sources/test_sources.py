@@ -18,7 +18,7 @@ import pytest
 
 from biovita.dataset.schema import REJECTED
 from biovita.errors import DatasetError
-from biovita.sources import answers, xeno_canto
+from biovita.sources import answers, inaturalist_api, xeno_canto
 from biovita.sources.base import RECORDS, Source
 from biovita.sources.inaturalist import Inaturalist
 from biovita.sources.inaturalist_api import InaturalistApi, InaturalistExport
@@ -190,6 +190,9 @@ def test_answers_of_inaturalist(shared_data: Path) -> None:
     assert sound["attribution"] == "tomaugust, keine Rechte vorbehalten"
     assert {row["group"] for row in records} == {"1d64616d-3a8e-4197-9930-71090479b6f1"}
     assert records[1]["url"] == "https://inaturalist-open-data.s3.amazonaws.com/photos/139206257/large.png"
+    for name, photos in (("get_observation.json", 2), ("get_observations_page1.json", 1)):
+        others, rejected = read(InaturalistApi(path=shared_data / "formats/inaturalist-api" / name))
+        assert ([row["modality"] for row in others], rejected) == (["image"] * photos, [])
     with pytest.raises(DatasetError, match="has no results"):
         read(InaturalistApi(path=shared_data / "formats/xeno-canto/api_v3_response_1.json"))
 
@@ -299,6 +302,30 @@ def test_pages_are_asked_for_once_and_the_key_is_written_nowhere(
     monkeypatch.delenv(xeno_canto.KEY_VARIABLE)
     with pytest.raises(DatasetError, match="XENO_CANTO_KEY"):
         read(source)
+
+
+def test_inaturalist_is_asked_page_by_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def page(first: int, count: int) -> str:
+        taxon = {"name": "Pica pica", "rank": "species"}
+        sounds = [{"id": 1, "license_code": "cc0", "file_url": "https://x.org/1.m4a"}]
+        return json.dumps({"results": [{"id": first + n, "taxon": taxon, "sounds": sounds} for n in range(count)]})
+
+    monkeypatch.setattr(answers, "PAUSE_S", 0.0)
+    with serving([(200, {}, page(1, 200)), (200, {}, page(201, 3))]) as (address, asked):
+        monkeypatch.setattr(inaturalist_api, "API", address)
+        records, _ = read(InaturalistApi(query={"taxon_id": "3", "sounds": "true"}, cache=tmp_path))
+    assert len(records) == 203
+    assert [each.get("id_above") for each in asked] == [None, ["200"]]
+    assert asked[0]["taxon_id"] == ["3"]
+
+
+@pytest.mark.parametrize("content", ['{"recordings": [1, null]}', '{"results": [1, null]}'])
+def test_answers_that_hold_something_else_are_rejected(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.json").write_text(content)
+    made = XenoCanto if "recordings" in content else InaturalistApi
+    records, rejected = read(made(path=tmp_path / "a.json"))
+    assert not records
+    assert [row["reason"] for row in rejected] == ["not-as-described"] * 2
 
 
 def test_release_train(tmp_path: Path) -> None:

@@ -77,12 +77,10 @@ def test_all_windows_cover_a_recording_with_their_overlap():
     listen = AudioInput(window="all", overlap=0.5)
     got = listen(Sound(wave, RATE))
     assert got.shape == (4, 480_000)
-    assert listen.starts(25) == [0, 5, 10, 15]
-    for start, window in zip(listen.starts(25), got, strict=True):
-        begin = int(start * RATE)
+    for start, window in zip((0, 5, 10, 15), got, strict=True):
+        begin = start * RATE
         assert np.array_equal(window, fill(wave[begin:], 480_000, "zeros"))
     assert AudioInput(window="all")(Sound(wave[:RATE], RATE)).shape == (1, 480_000)
-    assert AudioInput(window="all").starts(1) == [0]
     with pytest.raises(ValueError, match="overlap"):
         AudioInput(window="all", overlap=1)
 

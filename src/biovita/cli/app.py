@@ -16,7 +16,9 @@ __all__ = ["app", "main"]
 
 app = cyclopts.App(
     name="biovita",
-    help="Recordings, photographs and names of animals in one vector space.",
+    help="""Recordings, photographs and names of animals in one vector space.
+
+    With --offline, before or after any command, models are read from this machine and the network is not tried.""",
     version=__version__,
     result_action="return_value",
     suppress_keyboard_interrupt=False,
@@ -27,6 +29,7 @@ _GROUPS: tuple[str, ...] = (
     "bench",
     "data",
     "demo",
+    "doctor",
     "embed",
     "models",
     "simulate",
@@ -51,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     _register()
     try:
-        code = app(arguments)
+        code = app(_online_or_not(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
     except BiovitaError as error:
         _stop(str(error), 1)
@@ -66,6 +69,16 @@ def main(arguments: list[str] | None = None) -> None:
         where = error.filename2 or error.filename or "while writing"  # a failed copy names its target second
         _stop(f"{os.strerror(error.errno)}: {where}", 1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _online_or_not(arguments: list[str]) -> list[str]:
+    """Return the arguments without ``--offline``, and take heed of it."""
+    if "--offline" not in arguments:
+        return arguments
+    from biovita.towers.hub import go_offline
+
+    go_offline()
+    return [argument for argument in arguments if argument != "--offline"]
 
 
 def _stop(message: str, code: int) -> None:

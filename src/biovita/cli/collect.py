@@ -1,4 +1,4 @@
-"""``biovita data plan``, ``build``, ``pack`` and ``card``; the `data` group registers them."""
+"""``biovita data plan``, ``build``, ``pack``, ``unpack``, ``card`` and ``export``; `data` registers them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["build", "plan"]
+__all__ = ["build", "card", "export_app", "pack", "plan", "unpack"]
 
 
 def plan(
@@ -45,11 +45,11 @@ def plan(
         return
     _table(console, "What the plan gives", given, ("class", "source", "modality", "species", "items", "bytes"))
     items, size = (sum(row[column] for row in given) for column in ("items", "bytes"))
-    console.print(f"{items:,} items, about {_readable(size)}", highlight=False)
+    console.print(f"{items:,} items, about {_readable(size)}", highlight=False, soft_wrap=True)
     _table(console, "What it leaves out", left_out, ("source", "reason", "rows"))
     if missing:
         shown = ", ".join(missing[:20]) + (", ..." if len(missing) > 20 else "")
-        console.print(f"{len(missing)} listed names are in no source: {shown}", highlight=False)
+        console.print(f"{len(missing)} listed names are in no source: {shown}", highlight=False, soft_wrap=True)
 
 
 def _table(console: Any, title: str, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
@@ -111,3 +111,102 @@ def build(
         return
     for line in report_lines(report):
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def pack(dataset: Path, /, *, out: str) -> None:
+    """Write a dataset's media into one Lance table, for training from one file or from object storage.
+
+    Parameters
+    ----------
+    dataset
+        Its directory.
+    out
+        The table to make: a path, or an address such as s3://bucket/birds.lance.
+    """
+    from rich.console import Console
+
+    from biovita.collect.pack import pack as pack_media
+    from biovita.dataset import Dataset
+
+    count = pack_media(Dataset.open(dataset), out)
+    Console().print(f"{out}: {count} files", highlight=False, soft_wrap=True)
+
+
+def unpack(packed: str, /, *, out: Path) -> None:
+    """Write packed media back to files, at the paths that the dataset's tables name.
+
+    Parameters
+    ----------
+    packed
+        The Lance table: a path or an address.
+    out
+        The dataset's directory.
+    """
+    from rich.console import Console
+
+    from biovita.collect.pack import PackedMedia
+
+    Console().print(
+        f"{out}: {PackedMedia.open(packed).unpack(out)} files written", highlight=False, soft_wrap=True
+    )
+
+
+def card(dataset: Path, /) -> None:
+    """Write a dataset's card (README.md with plots), ATTRIBUTION.csv and croissant.json anew.
+
+    Parameters
+    ----------
+    dataset
+        Its directory.
+    """
+    from rich.console import Console
+
+    from biovita.collect.card import write_papers
+    from biovita.dataset import Dataset
+
+    write_papers(Dataset.open(dataset), dataset)
+    Console().print(f"{dataset}: README.md, ATTRIBUTION.csv and croissant.json", highlight=False, soft_wrap=True)
+
+
+export_app = App(name="export", help="Write a dataset in others' layouts.")
+
+
+@export_app.command
+def release(dataset: Path, /, *, out: Path, copy: Annotated[bool, Parameter(negative=())] = False) -> None:
+    """Export as the published release is laid out: train/metadata.csv, train/image_urls.csv and the files.
+
+    Parameters
+    ----------
+    dataset
+        Its directory.
+    out
+        The directory to make.
+    copy
+        Copy the files instead of linking them.
+    """
+    _exported(out, "export_release", dataset, copy=copy)
+
+
+@export_app.command
+def hub(dataset: Path, /, *, out: Path) -> None:
+    """Export as Parquet with the media in it, which Hugging Face's datasets reads as it is.
+
+    Parameters
+    ----------
+    dataset
+        Its directory.
+    out
+        The directory to make.
+    """
+    _exported(out, "export_hub", dataset)
+
+
+def _exported(out: Path, how: str, dataset: Path, **options: bool) -> None:
+    from rich.console import Console
+
+    from biovita.collect import export
+    from biovita.dataset import Dataset
+
+    counts = getattr(export, how)(Dataset.open(dataset), out, **options)
+    said = ", ".join(f"{number} in {name}" for name, number in counts.items())
+    Console().print(f"{out}: {said}", highlight=False, soft_wrap=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from biovita.cli.collect import build, plan
+from biovita.cli.collect import build, card, export_app, pack, plan, unpack
 from biovita.cli.split import split
 
 if TYPE_CHECKING:
@@ -26,9 +26,8 @@ __all__ = ["app", "import_app"]
 app = App(name="data", help="Make, show and check datasets.")
 import_app = App(name="import", help="Make a dataset of records that are there already.")
 app.command(import_app)
-app.command(split)
-app.command(plan)
-app.command(build)
+for command in (split, plan, build, pack, unpack, card, export_app):
+    app.command(command)
 
 _SHOWN = 10  # notes and licences on the screen; --json has all
 

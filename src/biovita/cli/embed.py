@@ -42,7 +42,8 @@ def embed(
     dataset
         Directory of the dataset; the vectors go to embeddings/MODEL in it.
     model
-        A name that `biovita models` lists.
+        A name that `biovita models` lists, hf-hub:owner/repository, or a directory or training checkpoint in a
+        published layout.
     modality
         audio, image or text; may be given more than once. All of them where none is given.
     device
@@ -50,13 +51,15 @@ def embed(
     batch_size
         Items encoded together; by default what suits the tower.
     workers
-        Threads that decode; by default one a core.
+        Threads that decode, or for a GPU processes; by default one a core.
     json_
         Print the report as JSON.
     """
     from biovita.dataset import Dataset, Modality
     from biovita.embed import embed as run
+    from biovita.towers.device import choose_device
 
+    sys.stderr.write(f"device: {choose_device(device)}\n")
     report = run(
         Dataset.open(dataset),
         model,

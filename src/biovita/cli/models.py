@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -24,6 +25,52 @@ def models(*, json_: Annotated[bool, Parameter(name="--json", negative=())] = Fa
         Print them as JSON.
     """
     sys.stdout.write((_as_json() if json_ else _as_text()) + "\n")
+
+
+@app.command
+def fetch(name: str, /) -> None:
+    """Download a model ahead of time, and check what is known of its files.
+
+    Parameters
+    ----------
+    name
+        A name that `biovita models` lists, or hf-hub:owner/repository.
+    """
+    from biovita.towers.registry import model_row
+    from biovita.towers.sources import HUB_MODELS, find_source, is_source
+
+    if name in HUB_MODELS:
+        place = HUB_MODELS[name].fetch(verify=True)
+    elif is_source(name):
+        place = find_source(name).place()
+    else:
+        sys.stdout.write(f"{model_row(name).name}: its weights were installed with biovita\n")
+        return
+    sys.stdout.write(f"{name}: {place}\n")
+
+
+@app.command
+def export(
+    model: str, /, *, out: Path, layout: Literal["published", "own"] = "published", overwrite: bool = False
+) -> None:
+    """Write a model with all its weights, for other people's code or for this one.
+
+    Parameters
+    ----------
+    model
+        A name that `biovita models` lists, a directory, or a training checkpoint.
+    out
+        Directory to write.
+    layout
+        published: the files of the published repository. own: config.json and model.safetensors.
+    overwrite
+        Replace what is there.
+    """
+    from biovita.model import load_model
+    from biovita.model.published import save_published, save_whole
+
+    write = save_published if layout == "published" else save_whole
+    sys.stdout.write(f"{write(load_model(model, device='cpu'), out, overwrite=overwrite)}\n")
 
 
 def _as_json() -> str:

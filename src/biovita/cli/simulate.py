@@ -82,7 +82,7 @@ def embeddings(
     """Make a dataset of vectors without media, for tests of scoring, search and clustering at full size.
 
     Vectors are float16, in embeddings/simulated, with the structure of species, genus, family, order and class, and
-    a gap between the modalities. The default size needs 7 GB of disk.
+    a gap between the modalities. The default size needs 6 GB of disk.
 
     Parameters
     ----------

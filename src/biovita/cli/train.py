@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ from cyclopts import App, Parameter
 
 from biovita.errors import BiovitaError
 
-app = App(name="train", help="Train the projections of frozen towers on a split and embedded dataset.")
+app = App(name="train", help="Train projections of frozen towers, or the towers themselves, on a split dataset.")
 
 
 @app.default
@@ -36,9 +37,10 @@ def train(
     recipe
         Its name; --list shows those there are.
     data
-        Dataset that has been split (biovita data split) and embedded (biovita embed).
+        Dataset that has been split (biovita data split) and, for a starter recipe, embedded (biovita embed).
     out
-        Model directory to write.
+        Directory to write: the model, or for a paper recipe the run, with its models in last and best. The same
+        command continues a paper run that was stopped.
     start
         Model to go on from; a stage 2 needs one.
     settings
@@ -55,7 +57,7 @@ def train(
         Print the result as JSON.
     """
     from biovita.dataset import Dataset
-    from biovita.train import RECIPES
+    from biovita.train import RECIPES, Recipe
     from biovita.train import recipe as find
     from biovita.train.run import train as run
 
@@ -65,19 +67,21 @@ def train(
         return 0
     if recipe is None:
         raise BiovitaError(f"name a recipe: {', '.join(RECIPES)}")
-    chosen = find(recipe, dict(_setting(text) for text in settings))
+    chosen: Recipe = find(recipe, dict(_setting(text) for text in settings))
     if shown:
         sys.stdout.write(chosen.model_dump_json(indent=2) + "\n")
         return 0
     if data is None or out is None:
         raise BiovitaError(f"biovita train {recipe} needs --data DATASET and --out MODEL")
     report = run(chosen, Dataset.open(data), out, start=start, device=device, overwrite=overwrite)
+    if os.environ.get("RANK", "0") != "0":  # under torchrun one process speaks
+        return 0
     if json_:
         result = {"model": str(report.model), "first_loss": report.first_loss, "last_loss": report.last_loss}
         sys.stdout.write(json.dumps(result) + "\n")
     else:
         sys.stdout.write(
-            f"{recipe}: {chosen.steps} steps, loss {report.first_loss:.3f} to {report.last_loss:.3f}; {report.model}\n"
+            f"{recipe}: {report.steps} steps, loss {report.first_loss:.3f} to {report.last_loss:.3f}; {report.model}\n"
         )
     return 0
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from biovita.collect.ledger import Entry, Ledger
 from biovita.collect.phash import NEAR
 from biovita.collect.plan import Plan
+from biovita.dataset import Dataset, Split
 from biovita.dataset.schema import AUDIO, IMAGES, REJECTED
 
-__all__ = ["Assembled", "assemble", "key_of", "records_in"]
+__all__ = ["Assembled", "assemble", "keep_split", "key_of", "records_in"]
 
 _CHUNK = 20_000
 _TAIL = ("source", "source_id", "url", "license", "attribution", "recorded_at", "latitude", "longitude")
@@ -67,12 +68,7 @@ def assemble(records: Path, rejected: Path, ledger: Ledger, plan: Plan, dataset:
     records, rejected
         Parquet files: the chosen records, and what the sources and the plan's reading rejected.
     """
-    taxa_of: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for record in records_in(records):
-        entry = ledger.get(key_of(record))
-        if entry is not None and entry.sha256 is not None:
-            taxa_of[record["modality"], entry.sha256].add(record["taxon_id"])
-    duplicates = _Duplicates({same for same, taxa in taxa_of.items() if len(taxa) > 1})
+    duplicates = _Duplicates(_ambiguous(records, ledger))
     rows: dict[str, _Rows] = {"audio": _Rows(AUDIO), "image": _Rows(IMAGES), "rejected": _Rows(REJECTED)}
     made = Assembled(AUDIO.empty_table(), IMAGES.empty_table(), REJECTED.empty_table())
     for record in records_in(records):
@@ -94,6 +90,19 @@ def assemble(records: Path, rejected: Path, ledger: Ledger, plan: Plan, dataset:
     made.audio, made.images = rows["audio"].table(), rows["image"].table()
     made.rejected = pa.concat_tables([pq.read_table(rejected, schema=REJECTED), rows["rejected"].table()])
     return made
+
+
+def _ambiguous(records: Path, ledger: Ledger) -> set[bytes]:
+    """Return the hashes of files that stand under more than one species."""
+    taxon_of: dict[bytes, str] = {}
+    ambiguous: set[bytes] = set()
+    for record in records_in(records):
+        entry = ledger.get(key_of(record))
+        if entry is not None and entry.sha256 is not None:
+            same = bytes.fromhex(entry.sha256)
+            if taxon_of.setdefault(same, record["taxon_id"]) != record["taxon_id"]:
+                ambiguous.add(same)
+    return ambiguous
 
 
 class _Rows:
@@ -119,27 +128,37 @@ class _Rows:
 class _Duplicates:
     """What was seen so far, by bytes and by looks."""
 
-    def __init__(self, ambiguous: Iterable[tuple[str, str]]) -> None:
-        self.ambiguous = set(ambiguous)
-        self.by_bytes: dict[tuple[str, str], str] = {}
-        self.by_looks: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    def __init__(self, ambiguous: set[bytes]) -> None:
+        self.ambiguous = ambiguous
+        self.by_bytes: dict[bytes, str] = {}
+        self.by_looks: dict[str, tuple[np.ndarray, list[str]]] = {}
 
     def check(self, record: Record, entry: Entry) -> tuple[str, str] | None:
         """Return why a file does not count: reason and detail; None where it does."""
         assert entry.sha256 is not None
         assert entry.info is not None
-        same, name = (record["modality"], entry.sha256), f"{record['source']} {record['source_id']}"
+        same, name = bytes.fromhex(entry.sha256), f"{record['source']} {record['source_id']}"
         if same in self.ambiguous:
             return "ambiguous", "the same bytes stand under another species too"
         if (first := self.by_bytes.setdefault(same, name)) != name:
             return "duplicate", f"the same bytes as {first}"
         if record["modality"] == "image":
-            hashed = int(entry.info["phash"], 16)
-            seen = self.by_looks[record["taxon_id"]]
-            near = next((other for known, other in seen if (known ^ hashed).bit_count() <= NEAR), None)
+            near = self._near(record["taxon_id"], int(entry.info["phash"], 16), name)
             if near is not None:
                 return "near-duplicate", f"looks like {near}"
-            seen.append((hashed, name))
+        return None
+
+    def _near(self, taxon_id: str, hashed: int, name: str) -> str | None:
+        """Return the photograph of the species that one looks like; where there is none, remember it."""
+        hashes, names = self.by_looks.get(taxon_id, (np.empty(8, np.uint64), []))
+        near = np.flatnonzero(np.bitwise_count(hashes[: len(names)] ^ np.uint64(hashed)) <= NEAR)
+        if len(near):
+            return names[near[0]]
+        if len(names) == len(hashes):
+            hashes = np.concatenate([hashes, np.empty_like(hashes)])
+        hashes[len(names)] = hashed
+        names.append(name)
+        self.by_looks[taxon_id] = (hashes, names)
         return None
 
 
@@ -211,3 +230,30 @@ def _cut(row: Mapping[str, Any], dataset: Path) -> dict[str, Any]:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     length = soundfile.info(place).frames / row["sample_rate"]
     return {"path": path, "start_s": 0.0, "end_s": length, "duration_s": length, "sha256": digest}
+
+
+def keep_split(old: Dataset, audio: pa.Table, images: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return the tables with the split of an earlier version of the dataset.
+
+    Groups stay on the side where they were. What is new of a species that was held out whole is held out too; all
+    else that is new is for training.
+    """
+    unseen: set[str] = set()
+    side: dict[str, str] = {}
+    for table in (old.audio, old.images):
+        for taxon, group, split in zip(
+            *(table[c].to_pylist() for c in ("taxon_id", "group_id", "split")), strict=True
+        ):
+            if split == Split.UNSEEN:
+                unseen.add(taxon)
+            if split is not None:
+                side[group] = split
+
+    def kept(table: pa.Table) -> pa.Table:
+        rows = zip(table["taxon_id"].to_pylist(), table["group_id"].to_pylist(), strict=True)
+        new = [
+            Split.UNSEEN.value if taxon in unseen else side.get(group, Split.TRAIN.value) for taxon, group in rows
+        ]
+        return table.set_column(table.schema.get_field_index("split"), "split", pa.array(new, pa.string()))
+
+    return kept(audio), kept(images)

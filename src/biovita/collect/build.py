@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from biovita import __version__
-from biovita.collect.assemble import Assembled, assemble, key_of, records_in
+from biovita.collect.assemble import Assembled, assemble, keep_split, key_of, records_in
 from biovita.collect.card import write_papers
 from biovita.collect.clips import sound_windows
 from biovita.collect.fetch import Wanted, fetch_all
@@ -32,13 +33,16 @@ from biovita.dataset.split import split_dataset
 from biovita.dataset.store import Dataset, write_dataset
 from biovita.errors import DatasetError, MediaError
 from biovita.sources.base import RECORDS
-from biovita.taxonomy import Taxon
+from biovita.taxonomy import Rank, Taxon
 from biovita.taxonomy.files import write_decisions
 
 __all__ = ["WORK", "BuildReport", "build", "report_lines"]
 
 WORK = ".collect"  # within the dataset: ledger, parts of downloads, what was chosen; not part of the dataset
 _AT_ONCE = 64  # files at hand that are looked at together
+_CONTACT = re.compile(
+    r"^contact\s*=.*\n", re.MULTILINE
+)  # is for servers' operators, not for whoever gets the dataset
 Progress = Callable[[int, int], None]
 
 
@@ -101,7 +105,7 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
                     ledger.drop(key)
                 fetched += _collect(run, made.wanted_again)
                 made = assemble(work / "chosen.parquet", work / "rejected.parquet", ledger, plan, out)
-            text = plan_file.read_text(encoding="utf-8")
+            text = _CONTACT.sub("", plan_file.read_text(encoding="utf-8"))
             _write(plan, out, made, taxa, _made(plan, text, left_out))
             if decisions is not None:
                 write_decisions(decisions, out / "taxonomy_decisions.parquet")
@@ -135,7 +139,7 @@ def _locked(file: Path) -> Iterator[None]:
 def _select(plan: Plan, work: Path) -> tuple[tuple[Taxon, ...], dict[str, int], pa.Table | None]:
     """Write the chosen records and the rejected rows to Parquet files."""
     schema = pa.schema([*RECORDS, pa.field("taxon_id", pa.string(), nullable=False)])
-    with select(plan) as selection:
+    with select(plan, scratch_in=work) as selection:
         for name, batches, columns in (
             ("chosen", selection.records(), schema),
             ("rejected", selection.rejected(), REJECTED),
@@ -278,16 +282,28 @@ def _write(plan: Plan, out: Path, made: Assembled, taxa: tuple[Taxon, ...], how:
     stage.mkdir()
     present = {*made.audio["taxon_id"].to_pylist(), *made.images["taxon_id"].to_pylist()}
     info = {"name": plan.name, "version": plan.version, "made": how}
+    old = Dataset(out)
+    audio, images = made.audio, made.images
+    if plan.split.unseen is None and (out / "dataset.toml").is_file() and "split" in old.info:
+        audio, images = keep_split(old, audio, images)
+        info["split"] = old.info["split"]
     tables = {
         "taxa": taxa_table(taxon for taxon in taxa if taxon.id in present),
-        "audio": made.audio,
-        "images": made.images,
+        "audio": audio,
+        "images": images,
         "rejected": made.rejected,
-        "traits": Dataset(out).table("traits"),
+        "traits": old.table("traits"),
     }
     write_dataset(stage, tables, info)
-    if plan.split.unseen is not None:
-        split_dataset(Dataset.open(stage), unseen=plan.split.unseen, seed=plan.seed, held_out=plan.split.held_out)
+    division = plan.split
+    if division.unseen is not None:
+        split_dataset(
+            Dataset.open(stage),
+            unseen=division.unseen,
+            seed=plan.seed,
+            held_out=division.held_out,
+            by=Rank(division.by),
+        )
     write_papers(Dataset.open(stage), stage)
     for file in sorted(stage.rglob("*"), key=lambda each: (each.name == "dataset.toml", str(each))):
         if file.is_file():

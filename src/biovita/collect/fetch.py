@@ -23,6 +23,7 @@ __all__ = ["Wanted", "fetch_all"]
 
 _HOPS = 5
 _RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+)$")
+_SLOWEST = 1000  # bytes a second, over more than the timeout
 _PERMANENT = {404: "gone", 410: "gone"}
 
 
@@ -117,10 +118,10 @@ class _Fetcher:
             try:
                 await self._go_on(item, part)
             except _TransientError as error:
-                if attempt == self.how.tries - 1:
-                    raise
                 wait = backoff(attempt, self.random, self.backoff_s) if error.wait is None else error.wait
-                await asyncio.sleep(min(wait, MAX_WAIT_S))
+                if attempt == self.how.tries - 1 or wait > MAX_WAIT_S:
+                    raise
+                await asyncio.sleep(wait)
             else:
                 return
 
@@ -147,7 +148,8 @@ class _Fetcher:
         pace = self.paces.setdefault(host, Pace(self.how.at_once_per_host, self.how.per_second))
         headers = {"range": f"bytes={have}-", "if-range": known.validator or ""} if have else {}
         async with pace.turns:
-            await pace.wait()
+            if left := await pace.wait():
+                raise _TransientError("unreachable", f"{host} asks to be left alone", left)
             try:
                 async with self.client.stream("GET", address, headers=headers) as response:
                     status = response.status_code
@@ -176,7 +178,7 @@ class _Fetcher:
         if status in {408, 425, 429} or status >= 500:
             wait = retry_after(response.headers)
             if wait is not None:
-                pace.pause(min(wait, MAX_WAIT_S))
+                pace.pause(wait)
             raise _TransientError("unreachable", f"the server answers {status}", wait)
         raise MediaError(_PERMANENT.get(status, "refused"), f"the server answers {status}")
 
@@ -193,7 +195,8 @@ class _Fetcher:
         self.ledger.put(
             replace(known, state="started", total=total, validator=validator, reason=None, detail=None)
         )
-        size = have
+        size, clock = have, asyncio.get_running_loop()
+        began = clock.time()
         with part.open("r+b" if have else "wb") as file:
             file.seek(have)
             file.truncate()
@@ -202,6 +205,9 @@ class _Fetcher:
                 if size > self.how.max_bytes:
                     raise MediaError("too-large", f"more than {self.how.max_bytes} bytes")
                 file.write(chunk)
+                took = clock.time() - began
+                if took > self.how.timeout_s and size - have < _SLOWEST * took:
+                    raise _TransientError("unreachable", f"less than {_SLOWEST} bytes a second arrive")
         if total is not None and size != total:
             raise _TransientError("unreachable", f"{size} of {total} bytes arrived")
 

@@ -14,6 +14,7 @@ import httpcore
 import httpx
 
 from biovita.errors import MediaError
+from biovita.sources.web import MAX_WAIT_S
 
 __all__ = ["Pace", "check_address", "guarded_transport"]
 
@@ -108,11 +109,20 @@ class Pace:
         self._gap = 1.0 / per_second
         self._next = 0.0
 
-    async def wait(self) -> None:
-        """Wait for this request's turn; call it with one of `turns`."""
+    async def wait(self) -> float:
+        """Wait for this request's turn; call it with one of `turns`.
+
+        Returns
+        -------
+        float
+            Seconds that the host still asks for, where those are more than one waits; 0 when it is the turn.
+        """
         while (left := self._next - time.monotonic()) > 0:
+            if left > MAX_WAIT_S:
+                return left
             await asyncio.sleep(left)
         self._next = max(self._next, time.monotonic()) + self._gap
+        return 0.0
 
     def pause(self, seconds: float) -> None:
         """Ask nothing of the host for so long."""

@@ -148,12 +148,15 @@ class Division(_Part):
         What is never on two sides: a recording (or observation), or all of a recordist (or observer).
     unseen
         Species to hold out whole; where it is not given, the dataset is not split.
+    by
+        Hold out whole genera or families in place of single species, until there are as many species.
     held_out
         Share of the other species' groups to hold out.
     """
 
     group_by: Literal["recording", "observer"] = "recording"
     unseen: int | None = Field(default=None, ge=0)
+    by: Literal["species", "genus", "family"] = "species"
     held_out: float = Field(default=0.2, ge=0, lt=1)
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from biovita.collect.names import NameChoice, choose_names
 from biovita.collect.plan import Plan
+from biovita.errors import DatasetError
 from biovita.sources.base import NAME_COLUMNS, RECORDS, SourceViews, identifier, sql_text
 
 if TYPE_CHECKING:
@@ -101,17 +102,26 @@ class Selection:
 
 
 @contextmanager
-def select(plan: Plan, *, memory: str = MEMORY, threads: int | None = None) -> Iterator[Selection]:
+def select(
+    plan: Plan, *, memory: str = MEMORY, threads: int | None = None, scratch_in: Path | None = None
+) -> Iterator[Selection]:
     """Read the sources and choose; the selection can be asked while the block lasts.
 
     Parameters
     ----------
     memory
         That DuckDB may use; what is more goes to a temporary directory.
+    scratch_in
+        Where that is made; the system's place where it is not given.
+
+    Raises
+    ------
+    DatasetError
+        Where a source cannot be read.
     """
     import duckdb
 
-    with tempfile.TemporaryDirectory(prefix="biovita-plan-") as folder:
+    with _told(duckdb), tempfile.TemporaryDirectory(prefix="biovita-plan-", dir=scratch_in) as folder:
         scratch = Path(folder)
         with duckdb.connect(str(scratch / "plan.duckdb")) as connection:
             connection.execute(
@@ -127,6 +137,16 @@ def select(plan: Plan, *, memory: str = MEMORY, threads: int | None = None) -> I
             _gather(connection, plan, views)
             _choose(connection, plan)
             yield Selection(plan, names, connection, views, labels)
+
+
+@contextmanager
+def _told(duckdb: Any) -> Iterator[None]:
+    """Tell what DuckDB finds in a damaged table as an error that a user can mend."""
+    try:
+        yield
+    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
+        said = " ".join(str(error).split())
+        raise DatasetError(f"a source cannot be read: {said[:400]}") from None
 
 
 def _names(connection: duckdb.DuckDBPyConnection, views: SourceViews, plan: Plan) -> pa.Table:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -154,14 +154,16 @@ def new_directory(path: Path, *, replace: bool = False, keep: Sequence[str] = ()
         path.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise DatasetError(f"{path} cannot be made: {error.filename} is not a directory") from None
-    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    mark = secrets.token_hex(4)
+    scratch = path.with_name(f".{path.name}.{mark}")  # named before it is made: Ctrl-C in between leaves nothing
     aside: Path | None = None  # holds the old directory until the new one is in its place
     kept: list[str] = []
     try:
-        scratch.chmod(0o755)
+        scratch.mkdir()
         yield scratch
         if path.exists():
-            aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+            aside = path.with_name(f".{path.name}.old.{mark}")
+            aside.mkdir()
             path.rename(aside / path.name)
             for name in keep:
                 if (aside / path.name / name).exists() and not (scratch / name).exists():

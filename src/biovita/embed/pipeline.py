@@ -1,19 +1,27 @@
-"""Decoding in threads, ahead of the encoder and in order, within a bound on what lies in memory."""
+"""Decoding ahead of the encoder and encoding ahead of the writer, in order, within a bound on what lies in memory."""
 
 from __future__ import annotations
 
+import signal
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context
 from typing import Generic, TypeVar
 
 import numpy as np
 
-from biovita.errors import MediaError
+from biovita.errors import BiovitaError, MediaError
 
-__all__ = ["load_ahead"]
+__all__ = ["encode_ahead", "in_processes", "load_ahead"]
 
 Row = TypeVar("Row")
 Item = TypeVar("Item")
+Batch = TypeVar("Batch")
+Result = TypeVar("Result")
 
 _MOST_BYTES = 256 << 20  # decoded and waiting, beyond what the workers are at
 
@@ -42,6 +50,64 @@ def load_ahead(
         line.stop()
         for thread in threads:
             thread.join()
+
+
+@contextmanager
+def in_processes(load: Callable[[Item], np.ndarray], workers: int) -> Iterator[Callable[[Item], np.ndarray]]:
+    """Give a function that does what ``load`` does in one of ``workers`` processes, and waits for it.
+
+    Processes do not share the interpreter's lock with what feeds a GPU. ``load`` is sent to them with each item, and
+    so has to be small.
+    """
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin_worker)
+
+    def load_there(item: Item) -> np.ndarray:
+        try:
+            return pool.submit(load, item).result()
+        except BrokenProcessPool as error:
+            raise BiovitaError(
+                f"one of {workers} decoding processes ended by itself, as happens when memory runs out. What was "
+                "embedded is kept; run the same command with fewer --workers"
+            ) from error
+
+    try:
+        yield load_there
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    """Leave Ctrl-C to the main process, and the other cores to the other workers."""
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+
+
+def encode_ahead(
+    batches: Iterable[Batch], encode: Callable[[Batch], Result], *, depth: int
+) -> Generator[tuple[Batch, Result]]:
+    """Give each batch and what ``encode`` makes of it, in order, while the next one is gathered and encoded.
+
+    Parameters
+    ----------
+    depth
+        How many are encoded at a time: two keep a device busy, of which one is copied to it while the other computes;
+        on the CPU they would take each other's cores.
+    """
+    waiting: deque[tuple[Batch, Future[Result]]] = deque()
+    pool = ThreadPoolExecutor(depth, thread_name_prefix="encode")
+    try:
+        for batch in batches:
+            waiting.append((batch, pool.submit(encode, batch)))
+            if len(waiting) > depth:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        while waiting:
+            first, future = waiting.popleft()
+            yield first, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 class _Line(Generic[Row, Item]):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,7 @@ import pyarrow as pa
 from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
 from biovita.embed.failures import Failure, read_failures, write_failures
-from biovita.embed.pipeline import load_ahead
+from biovita.embed.pipeline import encode_ahead, in_processes, load_ahead
 from biovita.embed.plan import Plan, items_of, plan, rows_of
 from biovita.embed.progress import progress_bar
 from biovita.embed.table import Made, VectorTable, columns_of, embeddings_directory
@@ -30,10 +31,12 @@ __all__ = ["EmbedReport", "ModalityReport", "embed"]
 logger = logging.getLogger(__name__)
 
 Entry = TypeVar("Entry")
+LoadedBatch: TypeAlias = list[tuple[dict[str, Any], np.ndarray | MediaError]]
 
 _COMMIT_ROWS = 4096
 _COMMIT_SECONDS = 5.0
 _REFRESH_ROWS = 4096
+_WORTH_PROCESSES = 256  # items; a process takes seconds to begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,16 +214,22 @@ class _Run:
         tower = load_tower(self.info.name, self.settings.device)
         size = self.settings.batch_size or tower.batch_size
         workers = self.settings.workers
+        on_device = not str(getattr(tower, "device", "cpu")).startswith("cpu")
+        loader = getattr(tower, "loader", None) if on_device and len(todo.new) >= _WORTH_PROCESSES else None
         began = time.perf_counter()
         writer = _Writer(self.table, self.made, rebuild=rebuild)
         items = items_of(self.dataset, self.modality, self.rows, todo.new)
         try:
             with (
                 progress_bar(str(self.modality), len(todo.new), shown=self.settings.progress) as advance,
-                closing(load_ahead(items, tower.load, workers=workers, ahead=max(2 * size, workers))) as loaded,
+                in_processes(loader, workers) if loader else nullcontext(tower.load) as load,
+                closing(load_ahead(items, load, workers=workers, ahead=max(2 * size, workers))) as loaded,
+                closing(
+                    encode_ahead(_batches(loaded, size), partial(_encoded, tower), depth=2 if on_device else 1)
+                ) as encoded,
             ):
-                for batch in _batches(loaded, size):
-                    self._encode_batch(tower, batch, writer)
+                for batch, vectors in encoded:
+                    self._keep(batch, vectors, writer)
                     advance(len(batch))
         finally:
             writer.commit()
@@ -229,20 +238,16 @@ class _Run:
             self._list_failures(todo)
         return time.perf_counter() - began
 
-    def _encode_batch(
-        self, tower: Tower, batch: list[tuple[dict[str, Any], np.ndarray | MediaError]], writer: _Writer
-    ) -> None:
-        arrays, rows = [], []
+    def _keep(self, batch: LoadedBatch, vectors: np.ndarray, writer: _Writer) -> None:
+        """Write a batch's vectors, and note what has none."""
+        rows = [row for row, result in batch if not isinstance(result, MediaError)]
         for row, result in batch:
             if isinstance(result, MediaError):
                 self.failed.append(Failure(self.modality, row["id"], result.reason, str(result)))
-            else:
-                arrays.append(result)
-                rows.append(row)
+        assert len(vectors) == len(rows)
         if not rows:
             return
-        vectors = tower.encode(arrays)
-        assert vectors.shape == (len(rows), self.info.dim)
+        assert vectors.shape[1] == self.info.dim
         finite = np.isfinite(vectors).all(axis=1)
         for at in np.flatnonzero(~finite):
             detail = f"{self.info.name} gave a vector with NaN or infinity"
@@ -285,6 +290,11 @@ class _Writer:
             self.written += len(self._rows)
             self._rows, self._vectors, self._rebuild = [], [], False
         self._last = time.monotonic()
+
+
+def _encoded(tower: Tower, batch: LoadedBatch) -> np.ndarray:
+    arrays = [result for _, result in batch if not isinstance(result, MediaError)]
+    return tower.encode(arrays) if arrays else np.empty((0, tower.info.dim), np.float32)
 
 
 def _batches(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:

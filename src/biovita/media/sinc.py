@@ -98,7 +98,9 @@ def _by_gathering(waves: torch.Tensor, rate: int, wanted: int, length: int) -> t
         # Whole numbers up to length * rate, which float64 would round for long recordings.
         scaled = torch.arange(start, min(length, start + _OUTPUTS)) * rate
         nearest, fraction = scaled // wanted, (scaled % wanted).double() / wanted
-        weights = _kernel((offsets - fraction[:, None]) / rate, rate, wanted).to(device=waves.device, dtype=waves.dtype)
+        weights = _kernel((offsets - fraction[:, None]) / rate, rate, wanted).to(
+            device=waves.device, dtype=waves.dtype
+        )
         index = (nearest[:, None] + offsets + reach).clamp_(max=padded.shape[1] - 1).to(waves.device)
         out[:, start : start + len(scaled)] = (padded[:, index] * weights).sum(-1)
     return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from biovita.dataset.schema import Modality
+from biovita.embed.pipeline import load_ahead
 from biovita.errors import MediaError, ModelError
 from biovita.towers import Sound, Tower
+from biovita.towers.device import cpu_count
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -91,6 +94,34 @@ class Model:
             raise ModelError("embed_texts takes a list of strings; this is one string: put it into a list")
         return self._embed(Modality.TEXT, items)
 
+    def embed_windows(
+        self, item: str | Path | Clip | Sound, overlap: float = 0.0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the windows of one recording begin and the embedding of each.
+
+        Parameters
+        ----------
+        overlap
+            Share of a window that the next one repeats, from 0 up to 1. The last window is filled up with silence.
+
+        Returns
+        -------
+        starts_s : float64 ``(windows,)``, in seconds from the start of the item
+        embeddings : float32 ``(windows, dim)``, L2-normalised
+
+        Raises
+        ------
+        ModelError
+            Where the audio tower does not say how it cuts recordings.
+        """
+        tower: Any = self.tower(Modality.AUDIO)
+        if not hasattr(tower, "listening"):
+            raise ModelError(f"the audio tower {tower.info.name} gives one vector a recording, not one a window")
+        tower = tower.listening(window="all", overlap=overlap)
+        windows = tower.load(item)
+        starts = np.arange(len(windows)) * (tower.loader.hop / tower.loader.sample_rate)
+        return starts, self.project(Modality.AUDIO, tower.encode_windows(windows))
+
     def project(self, modality: Modality, vectors: np.ndarray) -> np.ndarray:
         """Return a tower's vectors ``(N, tower dim)`` in the shared space: ``(N, dim)``, float32, L2-normalised.
 
@@ -113,21 +144,20 @@ class Model:
         return (vectors / length).astype(np.float32, copy=False)
 
     def _embed(self, modality: Modality, items: Sequence[Any]) -> np.ndarray:
+        """Encode batch by batch, while other threads load what comes next."""
         tower = self.tower(modality)
-        batches = [
-            tower.encode([_load(tower, item, place) for place, item in batch])
-            for batch in _batches(enumerate(items), getattr(tower, "batch_size", _BATCH))
-        ]
-        if not batches:
+        if not len(items):
             return np.zeros((0, self.dim(modality)), np.float32)
-        return self.project(modality, np.concatenate(batches))
+        size = getattr(tower, "batch_size", _BATCH)
+        with closing(load_ahead(enumerate(items), tower.load, workers=cpu_count(), ahead=2 * size)) as loaded:
+            vectors = [tower.encode([_usable(*entry) for entry in batch]) for batch in _batches(loaded, size)]
+        return self.project(modality, np.concatenate(vectors))
 
 
-def _load(tower: Tower, item: Any, place: int) -> np.ndarray:
-    try:
-        return tower.load(item)
-    except MediaError as error:
-        raise MediaError(error.reason, f"item {place}: {error}") from error
+def _usable(place: int, loaded: np.ndarray | MediaError) -> np.ndarray:
+    if isinstance(loaded, MediaError):
+        raise MediaError(loaded.reason, f"item {place}: {loaded}") from loaded
+    return loaded
 
 
 def _batches(items: Iterable[Any], size: int) -> Iterable[list[Any]]:

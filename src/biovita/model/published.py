@@ -190,7 +190,8 @@ def _parts(model: Model) -> tuple[ClapAudio, OpenClipImage]:
         raise ModelError(f"the model {model.name!r} cannot be written so: that layout holds {wanted}")
     if model.projections:
         raise ModelError(
-            f"the model {model.name!r} has projections of its own, which that layout has no place for: it holds {wanted}"
+            f"the model {model.name!r} has projections of its own, and that layout has no place for them: "
+            f"it holds {wanted}"
         )
     if image.clip is not text.clip:
         raise ModelError(f"the image and text towers of {model.name!r} are two models; that layout holds {wanted}")

@@ -26,7 +26,7 @@ class AnimalClass:
 CLASSES: tuple[AnimalClass, ...] = (
     AnimalClass("Aves", "Chordata", 0.52, "iformes"),
     AnimalClass("Mammalia", "Chordata", 0.16, "imorpha"),
-    AnimalClass("Amphibia", "Chordata", 0.16, "batrachia"),
+    AnimalClass("Amphibia", "Chordata", 0.16, "obatrachia"),
     AnimalClass("Insecta", "Arthropoda", 0.16, "optera"),
 )
 

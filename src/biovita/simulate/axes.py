@@ -19,12 +19,12 @@ class Axis(IntEnum):
     axis     looks                               calls                              ecology
     ======== =================================== ================================== ==========================
     SIZE     fills the frame; small head and eye low, long, slow                    diet
-    COVER    dark and olive, among trunks        pure tones, reverberant            forest against grassland
-    WATER    pale below, at water                bubbling, over running water       wetland, marine
-    NIGHT    grey, large eyes, in the dark       long pauses, over a night chorus   nocturnal
+    COVER    dark, among trunks                  pure tones, reverberant            forest against grassland
+    WATER    at or in water                      bubbling, over running water       wetland, marine
+    NIGHT    dark, large eyes, by night          long pauses, over a night chorus   nocturnal
     DISPLAY  bright, crested, long-tailed        wide sweeps, many kinds of notes   -
     WARMTH   yellow to red against green to blue rising against falling notes       -
-    TEMPO    slender, long-legged                fast notes                         migration
+    TEMPO    slender, long legs and tail         fast notes                         migration
     HARSH    barred, streaked or spotted         noise and overtones                -
     SOCIAL   several animals                     several callers                    group-living
     COLD     pale, plump, in snow                short phrases over wind            polar against tropical

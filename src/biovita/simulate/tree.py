@@ -18,7 +18,7 @@ __all__ = ["Place", "grow_tree"]
 
 _NEW_GENUS = 0.30  # Yule 1925: a constant chance gives sizes with a power-law tail and a mean of 1 / chance
 _FAMILY = (4.0, 0.50)  # concentration and discount of the process over the genera of a class
-_ORDER = (3.0, 0.30)  # the same over its families
+_ORDER = (1.2, 0.30)  # the same over its families
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,9 @@ class InaturalistApi(StreamedSource):
             if not isinstance(observations := answer.get("results"), list):
                 raise DatasetError(f"{file}: has no results; is it an answer of {API}?")
             for number, observation in enumerate(observations, start=1):
+                if not isinstance(observation, dict):
+                    yield Rejected("unknown", file, number, "not-as-described", "an observation is no JSON object")
+                    continue
                 yield from _of_observation(observation, self.size, {"file": file, "row": number})
 
     def _answers(self) -> Path:
@@ -116,7 +119,9 @@ def _of_observation(
 def _shared(observation: Mapping[str, Any], taxon: Mapping[str, Any], name: str) -> dict[str, Any]:
     user = observation.get("user") or {}
     latitude, longitude = _location(observation.get("location"))
-    lineage = {each["rank"]: each["name"] for each in taxon.get("ancestors") or [] if each.get("rank") in _RANKS}
+    lineage = {
+        each["rank"]: each.get("name") for each in taxon.get("ancestors") or [] if each.get("rank") in _RANKS
+    }
     if not lineage:
         lineage = _ICONIC.get(str(taxon.get("iconic_taxon_name")), {})
     return {
@@ -143,8 +148,8 @@ def _medium(
 ) -> Mapping[str, Any] | Rejected:
     address = web_address(given)
     why = None
-    if address is None:
-        why = ("no-address", f"{given!r} is not an http or https address")
+    if address is None or "id" not in medium:
+        why = ("no-address", f"{given!r} is not an http or https address with a number")
     elif any(not flag.get("resolved", False) for flag in medium.get("flags") or []):
         why = ("flagged", "iNaturalist's users dispute its copyright or content")
     if why is not None:

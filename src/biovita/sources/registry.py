@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from biovita.sources.darwin_core import DarwinCore
+from biovita.sources.folder_source import Folder
 from biovita.sources.inaturalist import Inaturalist
 from biovita.sources.inaturalist_api import InaturalistApi, InaturalistExport
 from biovita.sources.release import Release
@@ -21,8 +22,9 @@ SOURCES: dict[str, type[Any]] = {
     "xeno_canto": XenoCanto,
     "darwin_core": DarwinCore,
     "release": Release,
+    "folder": Folder,
 }
 AnySource = Annotated[
-    Inaturalist | InaturalistApi | InaturalistExport | XenoCanto | DarwinCore | Release,
+    Inaturalist | InaturalistApi | InaturalistExport | XenoCanto | DarwinCore | Release | Folder,
     Field(discriminator="kind"),
 ]

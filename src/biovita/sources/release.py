@@ -84,6 +84,7 @@ class Release(StreamedSource):
                     "modality": "image",
                     "source_id": f"{folder.name}/{file.name}",
                     "path": str(file.resolve()),
+                    "bytes": file.stat().st_size,
                 }
 
 
@@ -122,6 +123,7 @@ def _recording(folder: Path, line: int, values: Values) -> Mapping[str, Any] | R
         "group": f"{source}:{number}" if number else file,
         "url": address,
         "path": None if at_hand is None else str(at_hand),
+        "bytes": None if at_hand is None else at_hand.stat().st_size,
     }
 
 
@@ -160,7 +162,8 @@ def _benchmark(folder: Path) -> Iterator[Mapping[str, Any] | Rejected]:
                 why = ("no-name", "species is empty") if name is None else ("missing", "the file is not there")
                 yield Rejected(modality, table.name, line, *why, name, values["file_path"])
                 continue
-            place = {"file": table.name, "row": line, "source_id": values["id"], "path": str(file)}
+            place = {"file": table.name, "row": line, "source_id": values["id"]}
+            place |= {"path": str(file), "bytes": file.stat().st_size}
             yield {**_shared(values, name, place), "modality": modality}
 
 

@@ -98,7 +98,10 @@ class XenoCanto(StreamedSource):
             if not isinstance(recordings := answer.get("recordings"), list):
                 raise DatasetError(f"{file}: has no recordings; is it an answer of {API}?")
             for number, recording in enumerate(recordings, start=1):
-                yield _record(recording, {"file": file, "row": number})
+                if isinstance(recording, dict):
+                    yield _record(recording, {"file": file, "row": number})
+                else:
+                    yield Rejected("audio", file, number, "not-as-described", "a recording is no JSON object")
 
     def _answers(self) -> Path:
         if self.path is not None:

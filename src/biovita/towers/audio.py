@@ -95,11 +95,6 @@ class AudioInput:
             return self._fill(self._resampled(waveform[:needed], rate)[: self.samples])[None]
         return self._windows(self._resampled(waveform, rate))
 
-    def starts(self, seconds: float) -> list[float]:
-        """Return where the windows of a recording of this length begin, in seconds, where ``window`` is ``all``."""
-        count = 1 + max(0, math.ceil((round(seconds * self.sample_rate) - self.samples) / self.hop))
-        return [number * self.hop / self.sample_rate for number in range(count)]
-
     def random_window(self, item: AudioItem, rng: np.random.Generator) -> np.ndarray:
         """Return one window from a random place, ``(samples,)``, as training takes it; a shorter recording whole.
 

@@ -79,7 +79,7 @@ class BirdNET:
 
     def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         """Return the mean over each recording's windows, ``(len(batch), 1024)``."""
-        if not batch:
+        if len(batch) == 0:
             return np.empty((0, INFO.dim), np.float32)
         vectors = self.encode_windows([window for windows in batch for window in windows])
         ends = np.cumsum([len(windows) for windows in batch])

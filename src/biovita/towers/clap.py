@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from biovita.towers.audio import AudioInput
 from biovita.towers.base import AudioItem, TowerInfo
 from biovita.towers.device import Device, batch_size_for
 from biovita.towers.mel import MelConfig, MelSpectrogram
-from biovita.towers.state import load_strictly, read_state
+from biovita.towers.state import load_strictly, read_json, read_state
 from biovita.towers.transfer import encode_in_batches
 
 if TYPE_CHECKING:
@@ -109,10 +108,12 @@ class ClapAudio:
 
     def forward_mel(self, mel: torch.Tensor) -> torch.Tensor:
         """Return ``(batch, dim)`` of mel spectrograms, ``(batch, 1, frames, bands)``."""
+        import torch
+
         options = {}
         if self.fused:
             mel = mel.expand(-1, _CHANNELS_IF_FUSED, -1, -1)
-            options["is_longer"] = mel.new_zeros((len(mel), 1), dtype=bool)
+            options["is_longer"] = torch.zeros(len(mel), 1, dtype=torch.bool, device=mel.device)
         vectors = pooled(self.network.get_audio_features(input_features=mel, **options))
         return vectors if self.adapter is None else self.adapter(vectors)
 
@@ -168,7 +169,7 @@ def read_clap(directory: Path) -> ClapModel:
     ModelError
         Where a file is missing, cannot be read or does not fit.
     """
-    config = _json(directory / "config.json")
+    config = read_json(directory / "config.json")
     if config.get("model_type") != "clap":
         raise ModelError(f"{directory / 'config.json'} is of a {config.get('model_type')!r} model; wanted 'clap'")
     file = next((directory / name for name in WEIGHT_FILES if (directory / name).is_file()), None)
@@ -183,7 +184,7 @@ def read_clap_input(directory: Path) -> tuple[AudioInput, MelConfig]:
     Without that file it is as the unfused CLAP: 10 s from the start at 48 kHz, shorter ones repeated.
     """
     file = directory / "preprocessor_config.json"
-    stated = _json(file) if file.is_file() else {}
+    stated = read_json(file) if file.is_file() else {}
     padding = stated.get("padding", "repeatpad")
     if padding not in {"pad", "repeatpad"}:
         raise ModelError(f"{file}: padding is {padding!r}; accepted are 'pad' and 'repeatpad'")
@@ -204,15 +205,3 @@ def read_clap_input(directory: Path) -> tuple[AudioInput, MelConfig]:
         scale="htk" if stated.get("truncation", "rand_trunc") == "fusion" else "slaney",
     )
     return listen, mel
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelError(f"{file} does not exist") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{file} is no JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{file} holds no JSON object")
-    return content

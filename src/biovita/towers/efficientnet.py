@@ -67,7 +67,7 @@ class EfficientNetLite2:
 
     def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         """Return the mean of each picture's last feature map, ``(len(batch), 1280)``."""
-        if not batch:
+        if len(batch) == 0:
             return np.empty((0, INFO.dim), np.float32)
         if self._threads is None:
             return self._features(batch)

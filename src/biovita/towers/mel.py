@@ -55,10 +55,8 @@ def mel_bank(config: MelConfig) -> np.ndarray:
     and O'Shaughnessy (1987), the formula of HTK.
     """
     if config.scale == "htk":
-        mels = np.linspace(
-            *(2595 * np.log10(1 + hz / 700) for hz in (config.low_hz, config.high_hz)), config.bands + 2
-        )
-        corners = 700 * (10 ** (mels / 2595) - 1)
+        low, high = (2595 * np.log10(1 + hz / 700) for hz in (config.low_hz, config.high_hz))
+        corners = 700 * (10 ** (np.linspace(low, high, config.bands + 2) / 2595) - 1)
     else:
         mels = np.linspace(_slaney_mel(config.low_hz), _slaney_mel(config.high_hz), config.bands + 2)
         corners = np.where(mels < 15, mels * 200 / 3, 1000 * np.exp((mels - 15) * np.log(6.4) / 27))

@@ -62,7 +62,7 @@ class MiniLM:
 
     def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         """Return the vectors of texts, ``(len(batch), 384)``, of length 1."""
-        if not batch:
+        if len(batch) == 0:
             return np.empty((0, INFO.dim), np.float32)
         by_length = np.argsort([len(tokens) for tokens in batch], kind="stable")
         parts = [[batch[at] for at in by_length[start : start + _PART]] for start in range(0, len(batch), _PART)]

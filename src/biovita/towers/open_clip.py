@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
@@ -14,13 +13,14 @@ import numpy as np
 from biovita.errors import ModelError, unknown_name
 from biovita.towers.base import ImageItem, TowerInfo
 from biovita.towers.device import Device, batch_size_for
+from biovita.towers.hub import is_offline
 from biovita.towers.items import rgb_image
-from biovita.towers.state import load_strictly, read_state
+from biovita.towers.state import load_strictly, read_json, read_state
 from biovita.towers.transfer import encode_in_batches
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+    from PIL import Image
 
 __all__ = [
     "CONFIG_FILE",
@@ -88,22 +88,38 @@ class ImageInput:
         pixels = np.asarray(self._cut(rgb_image(item)))
         return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
-    def _cut(self, image: Any) -> Any:
+    def _cut(self, image: Image.Image) -> Image.Image:
+        from PIL import Image
+
+        height, width = self.size
+        if self.interpolation not in {"bicubic", "bilinear"} or (
+            self.resize_mode == "shortest" and height != width
+        ):
+            return self._cut_by_open_clip(image)
+        how = Image.Resampling[self.interpolation.upper()]
+        if self.resize_mode == "squash":
+            return image.resize((width, height), how)
+        if self.resize_mode != "shortest":
+            return self._cut_by_open_clip(image)
+        short, long = sorted(image.size)
+        if short != height:
+            long = int(height * long / short)
+            image = image.resize((height, long) if image.width <= image.height else (long, height), how)
+        left, top = round((image.width - width) / 2), round((image.height - height) / 2)
+        return image.crop((left, top, left + width, top + height))
+
+    def _cut_by_open_clip(self, image: Any) -> Any:
         from open_clip.transform import PreprocessCfg, image_transform_v2
         from torchvision.transforms import Normalize, ToTensor
 
-        settings = PreprocessCfg(
-            size=self.size,
-            mean=self.mean,
-            std=self.std,
-            interpolation=self.interpolation,
-            resize_mode=self.resize_mode,
-            fill_color=self.fill_color,
-        )
+        settings = PreprocessCfg(**{name: getattr(self, name) for name in _PREPROCESSING})
         for step in image_transform_v2(settings, is_train=False).transforms:
             if not isinstance(step, ToTensor | Normalize):
                 image = step(image)
         return image
+
+
+_PREPROCESSING = ("size", "mean", "std", "interpolation", "resize_mode", "fill_color")
 
 
 def _numbers(values: Sequence[float]) -> str:
@@ -128,7 +144,7 @@ class ClipNetwork:
         Where the files came from; None where the weights came otherwise.
     """
 
-    network: nn.Module
+    network: Any
     model_cfg: dict[str, Any]
     images: ImageInput
     tokenizer: Any
@@ -140,7 +156,7 @@ class ClipNetwork:
         """Length of the vectors."""
         return int(self.model_cfg["embed_dim"])
 
-    def on(self, device: Device) -> nn.Module:
+    def on(self, device: Device) -> Any:
         """Return the network on a device; the towers that share it share the device."""
         return self.network.to(device.name)
 
@@ -244,13 +260,10 @@ def read_clip_directory(directory: Path) -> ClipNetwork:
         Where a file is missing, cannot be read or does not fit.
     """
     file = directory / CONFIG_FILE
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelError(f"{directory} is no open_clip model: it has no {CONFIG_FILE}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{file} is no JSON: {error}") from error
-    if not isinstance(config, dict) or not isinstance(config.get("model_cfg"), dict):
+    if not file.is_file():
+        raise ModelError(f"{directory} is no open_clip model: it has no {CONFIG_FILE}")
+    config = read_json(file)
+    if not isinstance(config.get("model_cfg"), dict):
         raise ModelError(f"{file} has no model_cfg")
     weights = next((directory / name for name in WEIGHT_FILES if (directory / name).is_file()), None)
     if weights is None:
@@ -371,6 +384,7 @@ def _build(model_cfg: dict[str, Any], where: str) -> Any:
 def _tokenizer(model_cfg: dict[str, Any], directory: Path | None, name: str) -> Any:
     """Return the tokenizer, from the model's own directory where that has its files."""
     import open_clip
+    from huggingface_hub import try_to_load_from_cache
     from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer, SimpleTokenizer
 
     text = model_cfg.get("text_cfg", {})
@@ -379,12 +393,12 @@ def _tokenizer(model_cfg: dict[str, Any], directory: Path | None, name: str) -> 
     source = text.get("hf_tokenizer_name")
     if not source:
         return open_clip.get_tokenizer(name) if name else SimpleTokenizer(context_length=length, **options)
+    mend = f"Put its files (tokenizer.json, tokenizer_config.json) beside {CONFIG_FILE}"
     if directory is not None and any((directory / file).is_file() for file in ("tokenizer.json", "vocab.json")):
         source = str(directory)
+    elif is_offline() and not isinstance(try_to_load_from_cache(source, "tokenizer_config.json"), str):
+        raise ModelError(f"the tokenizer {source} is not on this machine, and the network is not to be tried. {mend}")
     try:
         return HFTokenizer(source, context_length=length, tokenizer_mode=text.get("tokenizer_mode"), **options)
     except (OSError, ValueError) as error:
-        raise ModelError(
-            f"the tokenizer {source} cannot be read: {str(error).splitlines()[0]}. Put its files (tokenizer.json, "
-            f"tokenizer_config.json) beside {CONFIG_FILE}"
-        ) from error
+        raise ModelError(f"the tokenizer {source} cannot be read: {str(error).splitlines()[0]}. {mend}") from error

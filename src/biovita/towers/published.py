@@ -6,7 +6,6 @@ Both hold an open_clip model (image and text), a CLAP model (audio) and a linear
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from biovita.errors import ModelError
 from biovita.towers.clap import clap_network
 from biovita.towers.open_clip import ClipNetwork, architecture, build_clip
-from biovita.towers.state import read_checkpoint, read_state, tensors_of, without_wrappers
+from biovita.towers.state import read_checkpoint, read_json, read_state, tensors_of, without_wrappers
 
 if TYPE_CHECKING:
     import torch
@@ -56,7 +55,7 @@ def read_published_audio(directory: Path) -> tuple[ClapModel, torch.Tensor]:
     where = f"{file} (clap_audio)"
     state = without_wrappers(tensors_of(content["clap_audio"], where))
     described = directory / CLAP_CONFIG_FILE
-    config = json.loads(described.read_text(encoding="utf-8")) if described.is_file() else None
+    config = read_json(described) if described.is_file() else None
     return clap_network(state, where, config), _adapter(content["audio_adapter"], f"{file} (audio_adapter)")
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from biovita.dataset.schema import Modality
@@ -18,12 +18,15 @@ from biovita.towers.audio import AudioInput
 from biovita.towers.base import Tower, TowerInfo
 from biovita.towers.device import Device, choose_device
 from biovita.towers.hub import hub_file
+from biovita.towers.state import read_json
 from biovita.towers.weights import sha256_of
 
 if TYPE_CHECKING:
     from biovita.towers.open_clip import ClipNetwork
 
 __all__ = ["HUB_MODELS", "HubFile", "HubModel", "Layout", "Source", "find_source", "is_source", "layout_of"]
+
+logger = logging.getLogger(__name__)
 
 HUB_PREFIX, DIRECTORY_PREFIX = "hf-hub:", "local-dir:"
 CLAP_ROWS = AudioInput(window="start", padding="repeat")
@@ -100,6 +103,13 @@ class HubModel:
                 )
             paths.append(path)
         return paths[0].parent
+
+    def here(self) -> Path | None:
+        """Return the directory that has all the files on this machine, or None, without asking the network."""
+        from huggingface_hub import try_to_load_from_cache
+
+        paths = [try_to_load_from_cache(self.repository, file.name, revision=self.revision) for file in self.files]
+        return Path(paths[0]).parent if all(isinstance(path, str) for path in paths) else None  # type: ignore[arg-type]
 
 
 _CLIP_IMAGES = (
@@ -198,23 +208,24 @@ class Source:
         """Return one of the towers; those of an open_clip model share its network while both are in use."""
         info = next(info for info in self.towers if info.modality == modality)
         chosen = choose_device(device)
+        logger.info("%s runs on %s", info.name, chosen)
         path = self.place()
         if modality == Modality.AUDIO:
             return _open_audio(self.layout, path, info, chosen)
         from biovita.towers.open_clip import OpenClipImage, OpenClipText
 
-        clip = _clip(self.layout, path, chosen.name)
+        clip = _clip(self.layout, path, chosen.name, info.revision)
         return (OpenClipImage if modality == Modality.IMAGE else OpenClipText)(info, clip, chosen)
 
 
-_clips: WeakValueDictionary[tuple[str, str], ClipNetwork] = WeakValueDictionary()
+_clips: WeakValueDictionary[tuple[str, str, str], ClipNetwork] = WeakValueDictionary()
 
 
-def _clip(layout: Layout, path: Path, device: str) -> ClipNetwork:
+def _clip(layout: Layout, path: Path, device: str, revision: str) -> ClipNetwork:
     from biovita.towers.open_clip import read_clip_directory
     from biovita.towers.published import read_checkpoint_clip
 
-    key = (str(path.resolve()), device)
+    key = (str(path.resolve()), revision, device)
     clip = _clips.get(key)
     if clip is None:
         clip = read_checkpoint_clip(path) if layout == Layout.CHECKPOINT else read_clip_directory(path)
@@ -252,7 +263,7 @@ def layout_of(directory: Path) -> Layout | None:
     if (directory / _CLIP_CONFIG).is_file():
         return Layout.PUBLISHED if (directory / _CLAP_WEIGHTS).is_file() else Layout.OPEN_CLIP
     config = directory / "config.json"
-    if config.is_file() and _read_json(config).get("model_type") == "clap":
+    if config.is_file() and read_json(config).get("model_type") == "clap":
         return Layout.CLAP
     return None
 
@@ -319,7 +330,7 @@ def _named(model: HubModel) -> Source:
 
 def _on_hub(text: str) -> Source:
     repository, _, revision = text.partition("@")
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repository):
         raise ModelError(f"{HUB_PREFIX}{text}: wanted {HUB_PREFIX}owner/repository, with @revision or without")
     how = f"Or copy the repository {repository} into a directory, and give its path as the model"
     clip = hub_file(repository, _CLIP_CONFIG, revision or None, how=how, optional=True)
@@ -384,12 +395,12 @@ def _described(path: Path, layout: Layout) -> list[tuple[Modality, int, str]]:
     from biovita.towers.published import checkpoint_dim
 
     if layout == Layout.CLAP:
-        config = _read_json(path / "config.json")
+        config = read_json(path / "config.json")
         return [(Modality.AUDIO, int(config.get("projection_dim", 512)), read_clap_input(path)[0].describe())]
     if layout == Layout.CHECKPOINT:
         dim, images, texts = checkpoint_dim(path), _CLIP_IMAGES, _CLIP_TEXTS
     else:
-        config = _read_json(path / _CLIP_CONFIG)
+        config = read_json(path / _CLIP_CONFIG)
         model = config.get("model_cfg")
         if not isinstance(model, dict) or "embed_dim" not in model:
             raise ModelError(f"{path / _CLIP_CONFIG} has no model_cfg with embed_dim")
@@ -398,13 +409,3 @@ def _described(path: Path, layout: Layout) -> list[tuple[Modality, int, str]]:
         texts = f"{model.get('text_cfg', {}).get('context_length') or 77} tokens, cut or filled up"
     towers = [(Modality.IMAGE, dim, images), (Modality.TEXT, dim, texts)]
     return towers if layout == Layout.OPEN_CLIP else [(Modality.AUDIO, dim, AudioInput().describe()), *towers]
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{file} is no JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{file} holds no JSON object")
-    return content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,15 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-__all__ = ["check_fit", "load_strictly", "read_checkpoint", "read_state", "without_wrappers"]
+__all__ = [
+    "check_fit",
+    "load_strictly",
+    "read_checkpoint",
+    "read_json",
+    "read_state",
+    "tensors_of",
+    "without_wrappers",
+]
 
 _SHOWN = 5
 
@@ -54,6 +63,25 @@ def read_checkpoint(path: str | Path) -> Any:
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         reason = str(error).split("\n", maxsplit=1)[0]
         raise ModelError(f"{path} is cut short or is no checkpoint: {reason}") from error
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Return the JSON object that a file holds.
+
+    Raises
+    ------
+    ModelError
+        Where it is missing or holds anything else.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(f"{file} does not exist") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{file} is no JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{file} holds no JSON object")
+    return content
 
 
 def read_state(path: str | Path) -> dict[str, torch.Tensor]:

@@ -49,7 +49,7 @@ def encode_in_batches(
     """
     import torch
 
-    if not arrays:
+    if len(arrays) == 0:
         return np.empty((0, dim), np.float32)
     with torch.inference_mode(), autocast(device):
         parts = [

@@ -1,5 +1,5 @@
 """Losses, sampling, recipes, and the loop."""
 
-from biovita.train.recipe import RECIPES, LossWeights, Recipe, recipe
+from biovita.train.recipe import RECIPES, FrozenRecipe, LossWeights, Recipe, TowersRecipe, recipe
 
-__all__ = ["RECIPES", "LossWeights", "Recipe", "recipe"]
+__all__ = ["RECIPES", "FrozenRecipe", "LossWeights", "Recipe", "TowersRecipe", "recipe"]

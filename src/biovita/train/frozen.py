@@ -19,7 +19,7 @@ from biovita.taxonomy import Taxon, prompts
 from biovita.towers import Tower
 from biovita.train.items import Pool
 from biovita.train.loop import Aligned, TrainingSet
-from biovita.train.recipe import Recipe
+from biovita.train.recipe import FrozenRecipe
 from biovita.train.vocabulary import NamedClasses, kept_classes, named_classes
 
 __all__ = ["model_of", "training_set", "unseen_taxa"]
@@ -72,10 +72,11 @@ def training_set(
             flat = texts_of_class[chosen].reshape(len(owners_of_text), -1)
             class_names[modality] = Pool.of(torch.from_numpy(flat), owners_of_text, len(chosen))
             classes[modality] = _as_standardised(found.weights, kept[modality].vectors)[chosen]
-    return TrainingSet(items, classes, class_names)
+    taxa = tuple(dataset.taxonomy[taxon_id] for taxon_id in species)
+    return TrainingSet(items, classes, class_names, taxa)
 
 
-def model_of(aligned: Aligned, recipe: Recipe, towers: Mapping[Modality, Tower], dataset: Dataset) -> Model:
+def model_of(aligned: Aligned, recipe: FrozenRecipe, towers: Mapping[Modality, Tower], dataset: Dataset) -> Model:
     """Return the model of trained projections, with the record of what made it."""
     record = {
         "recipe": recipe.model_dump(mode="json"),

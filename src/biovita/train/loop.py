@@ -11,9 +11,10 @@ import torch
 
 from biovita.dataset.schema import Modality
 from biovita.model.projection import Projection
+from biovita.taxonomy import Taxon
 from biovita.train.items import Pool
-from biovita.train.losses import info_nce
-from biovita.train.recipe import Recipe
+from biovita.train.losses import contrastive, kinship_of, targets
+from biovita.train.recipe import FrozenRecipe
 
 __all__ = ["Aligned", "TrainingSet", "align", "untrained"]
 
@@ -32,23 +33,27 @@ class TrainingSet:
         By modality, a pool over the training species; text holds their prompts.
     classes, class_names
         By modality of the classifier: its rows ``(classes, tower dim)``, and a pool of the texts of each class.
+    taxa
+        The training species, in the order of the pools.
     """
 
     items: Mapping[Modality, Pool]
     classes: Mapping[Modality, torch.Tensor]
     class_names: Mapping[Modality, Pool]
+    taxa: tuple[Taxon, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """Trained projections, the learned factor, and the losses of every step."""
+    """Trained projections, the learned factor, the losses of every step, and where there is one the learned bias."""
 
     projections: Mapping[Modality, Projection]
     logit_scale: float
     history: tuple[Mapping[str, float], ...]
+    logit_bias: float | None = None
 
 
-def untrained(data: TrainingSet, recipe: Recipe) -> Aligned:
+def untrained(data: TrainingSet, recipe: FrozenRecipe) -> Aligned:
     """Return projections as they are before any training: standardised on the training items, randomly initialised."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
@@ -63,7 +68,7 @@ def untrained(data: TrainingSet, recipe: Recipe) -> Aligned:
 
 
 def align(
-    data: TrainingSet, recipe: Recipe, start: Aligned, on_step: Callable[[int], None] | None = None
+    data: TrainingSet, recipe: FrozenRecipe, start: Aligned, on_step: Callable[[int], None] | None = None
 ) -> Aligned:
     """Return the projections of ``start`` trained further by ``recipe``; ``start`` is left as it is.
 
@@ -76,20 +81,26 @@ def align(
         return _align(data, recipe, start, on_step)
 
 
-def _align(data: TrainingSet, recipe: Recipe, start: Aligned, on_step: Callable[[int], None] | None) -> Aligned:
+def _align(
+    data: TrainingSet, recipe: FrozenRecipe, start: Aligned, on_step: Callable[[int], None] | None
+) -> Aligned:
     generator = torch.Generator().manual_seed(recipe.seed * 2 + recipe.stage)
     projections = {modality: _copy(projection) for modality, projection in start.projections.items()}
     log_scale = torch.tensor(math.log(start.logit_scale), requires_grad=True)
+    first_bias = recipe.logit_bias if start.logit_bias is None else start.logit_bias
+    bias = torch.tensor(first_bias, requires_grad=recipe.loss == "sigmoid")
+    factors = [log_scale, bias] if bias.requires_grad else [log_scale]
     trained = [parameter for projection in projections.values() for parameter in projection.parameters()]
     optimiser = torch.optim.AdamW(
-        [{"params": trained, "weight_decay": recipe.weight_decay}, {"params": [log_scale], "weight_decay": 0.0}],
+        [{"params": trained, "weight_decay": recipe.weight_decay}, {"params": factors, "weight_decay": 0.0}],
         lr=recipe.learning_rate,
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _cosine(step, recipe))
+    kinship = kinship_of(data.taxa, recipe.kinship) if recipe.positives == "taxonomy" else None
     history = []
     for step in range(recipe.steps):
         scale = log_scale.exp().clamp(max=_MOST_LOGIT_SCALE)
-        terms = _terms(data, recipe, projections, scale, generator)
+        terms = _terms(data, recipe, projections, _Head(scale, bias, kinship), generator)
         loss = torch.stack([getattr(recipe.weights, name) * value for name, value in terms.items()]).sum()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -103,14 +114,24 @@ def _align(data: TrainingSet, recipe: Recipe, start: Aligned, on_step: Callable[
             on_step(1)
     for projection in projections.values():
         projection.eval().requires_grad_(requires_grad=False)
-    return Aligned(projections, min(float(log_scale.detach().exp()), _MOST_LOGIT_SCALE), tuple(history))
+    learned = float(bias.detach()) if bias.requires_grad else None
+    return Aligned(projections, min(float(log_scale.detach().exp()), _MOST_LOGIT_SCALE), tuple(history), learned)
+
+
+@dataclass(frozen=True, eq=False)
+class _Head:
+    """What turns similarities into a loss, beside the recipe."""
+
+    scale: torch.Tensor
+    bias: torch.Tensor
+    kinship: torch.Tensor | None
 
 
 def _terms(
     data: TrainingSet,
-    recipe: Recipe,
+    recipe: FrozenRecipe,
     projections: Mapping[Modality, Projection],
-    scale: torch.Tensor,
+    head: _Head,
     generator: torch.Generator,
 ) -> dict[str, torch.Tensor]:
     """Return the terms of the loss, not yet weighted, by the name of their weight."""
@@ -128,15 +149,15 @@ def _terms(
         species = ours.present[torch.isin(ours.present, theirs.present)].repeat(recipe.items_per_species)
         a = embed(first, ours.draw(species, generator))
         b = embed(second, theirs.draw(species, generator))
-        same = species[:, None] == species[None] if recipe.positives == "species" else torch.eye(len(species))
-        return info_nce(a, b, scale, same.float())
+        wanted = targets(recipe.positives, species, species, kinship=head.kinship)
+        return contrastive(recipe.loss, a, b, head.scale, wanted, bias=head.bias)
 
     def names(modality: Modality) -> torch.Tensor:
         rows, texts = data.classes[modality], data.class_names[modality]
         drawn = torch.randperm(len(rows), generator=generator)[: recipe.names_batch]
         a = torch.nn.functional.normalize(projections[modality].linear(rows[drawn]), dim=1)
         b = embed(TEXT, texts.draw(drawn, generator))
-        return info_nce(a, b, scale, torch.eye(len(drawn)))
+        return contrastive(recipe.loss, a, b, head.scale, torch.eye(len(drawn)), bias=head.bias)
 
     weights = recipe.weights
     terms = {}
@@ -168,6 +189,6 @@ def _copy(projection: Projection) -> Projection:
     return copy.train()
 
 
-def _cosine(step: int, recipe: Recipe) -> float:
+def _cosine(step: int, recipe: FrozenRecipe) -> float:
     warm = min(1.0, (step + 1) / max(recipe.warmup_steps, 1))
     return warm * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))

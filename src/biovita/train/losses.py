@@ -1,10 +1,35 @@
-"""Contrastive losses between two modalities."""
+"""Contrastive losses between two modalities, and what counts as a positive pair in them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
 import torch
 
-__all__ = ["info_nce"]
+from biovita.taxonomy import Rank, Taxon
+
+__all__ = ["Loss", "Positives", "contrastive", "info_nce", "kinship_of", "one_way", "sigmoid", "targets"]
+
+Loss: TypeAlias = Literal["info_nce", "sigmoid"]
+Positives: TypeAlias = Literal["item", "species", "taxonomy"]
+
+_SHARED = (Rank.GENUS, Rank.FAMILY, Rank.ORDER, Rank.CLASS)  # from the nearest relatives to the farthest
+
+
+def contrastive(
+    loss: Loss,
+    a_bd: torch.Tensor,
+    b_cd: torch.Tensor,
+    logit_scale: torch.Tensor | float,
+    targets_bc: torch.Tensor,
+    *,
+    bias: torch.Tensor | float = 0.0,
+) -> torch.Tensor:
+    """Return the loss of this name: `info_nce`, which has no use for a bias, or `sigmoid`."""
+    if loss == "info_nce":
+        return info_nce(a_bd, b_cd, logit_scale, targets_bc)
+    return sigmoid(a_bd, b_cd, logit_scale, bias, targets_bc)
 
 
 def info_nce(
@@ -32,11 +57,77 @@ def info_nce(
     if not bool((targets_bc > 0).any()):
         raise ValueError("InfoNCE needs at least one positive pair")
     logits_bc = logit_scale * a_bd @ b_cd.T
-    return 0.5 * (_one_way(logits_bc, targets_bc) + _one_way(logits_bc.T, targets_bc.T))
+    return 0.5 * (one_way(logits_bc, targets_bc).mean() + one_way(logits_bc.T, targets_bc.T).mean())
 
 
-def _one_way(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    total = targets.sum(dim=1, keepdim=True)
+def one_way(logits_bc: torch.Tensor, targets_bc: torch.Tensor) -> torch.Tensor:
+    """Return the cross entropy of each row that has a positive, ``(rows,)``; its positives share by their weights."""
+    total = targets_bc.sum(dim=1, keepdim=True)
     has_positive = total[:, 0] > 0
-    share = targets[has_positive] / total[has_positive]
-    return -(share * logits[has_positive].log_softmax(dim=1)).sum(dim=1).mean()
+    share = targets_bc[has_positive] / total[has_positive]
+    return -(share * logits_bc[has_positive].log_softmax(dim=1)).sum(dim=1)
+
+
+def sigmoid(
+    a_bd: torch.Tensor,
+    b_cd: torch.Tensor,
+    logit_scale: torch.Tensor | float,
+    bias: torch.Tensor | float,
+    targets_bc: torch.Tensor,
+) -> torch.Tensor:
+    """Return SigLIP's loss (Zhai et al. 2023, eq. 1): each pair on its own, summed over pairs, divided by B.
+
+    ``bias`` is added to the logits; the paper starts it at -10, with a scale of 10. A target between 0 and 1 is the
+    probability that the pair is one.
+    """
+    logits_bc = logit_scale * a_bd @ b_cd.T + bias
+    pairs = torch.nn.functional.binary_cross_entropy_with_logits(logits_bc, targets_bc, reduction="sum")
+    return pairs / len(a_bd)
+
+
+def targets(
+    positives: Positives,
+    species_b: torch.Tensor,
+    species_c: torch.Tensor,
+    *,
+    offset: int = 0,
+    kinship: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Return the weight of each pair as a positive, ``(B, C)``, float32.
+
+    Parameters
+    ----------
+    positives
+        ``item``: row n and column ``offset`` + n alone, so that items of one species in a batch are each other's
+        negatives, as published. ``species``: all pairs of one species. ``taxonomy``: those, and relatives with a
+        smaller weight.
+    species_b, species_c
+        ``(B,)`` and ``(C,)``, int64: the species of the rows and of the columns.
+    kinship
+        ``(species, species)``, for ``taxonomy``: see `kinship_of`.
+    """
+    if positives == "taxonomy":
+        if kinship is None:
+            raise ValueError("taxonomy-aware targets need the kinship of the species")
+        return kinship[species_b][:, species_c]
+    if positives == "species":
+        return (species_b[:, None] == species_c[None]).float()
+    own = torch.arange(offset, offset + len(species_b), device=species_b.device)
+    return (own[:, None] == torch.arange(len(species_c), device=species_b.device)[None]).float()
+
+
+def kinship_of(taxa: Sequence[Taxon], factor: float) -> torch.Tensor:
+    """Return how much of a positive pair two species make, ``(species, species)``, float32.
+
+    1 for a species with itself, ``factor`` within a genus, its square within a family, its cube within an order, its
+    fourth power within a class, else 0. A rank that either species does not have is not shared.
+    """
+    if not 0 <= factor <= 1:
+        raise ValueError(f"factor is {factor}; a relative counts between 0 and 1 of the species itself")
+    weights = torch.zeros(len(taxa), len(taxa))
+    for step, rank in reversed(list(enumerate(_SHARED, start=1))):
+        names = [taxon.name_at(rank) for taxon in taxa]
+        known = {name: place for place, name in enumerate(dict.fromkeys(names)) if name}
+        at = torch.tensor([known.get(name or "", -1) for name in names])
+        weights[(at[:, None] == at[None]) & (at >= 0)[:, None]] = factor**step
+    return weights.fill_diagonal_(1.0)

@@ -3,17 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
 
 from biovita.errors import BiovitaError, unknown_name
+from biovita.train.losses import Loss, Positives
 
-__all__ = ["RECIPES", "LossWeights", "Recipe", "recipe"]
+__all__ = [
+    "RECIPES",
+    "Augment",
+    "FrozenRecipe",
+    "Group",
+    "LossWeights",
+    "Pairs",
+    "Phase",
+    "Ramp",
+    "Recipe",
+    "TowersRecipe",
+    "recipe",
+]
 
 
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Recipe(_Settings):
+    """What every training run states.
+
+    Attributes
+    ----------
+    stage
+        1 aligns audio with text; 2 goes on from a stage 1 and adds the photographs.
+    model
+        The towers: a name that ``biovita models`` lists, or where they lie.
+    loss
+        ``info_nce``, as published, or ``sigmoid`` (SigLIP).
+    positives
+        ``species``: two items of one species are a positive pair wherever they meet in a batch; ``item``: only an
+        item and its own partner are, as published; ``taxonomy``: relatives are too, with less weight.
+    kinship
+        For ``taxonomy``: the weight of a species of the same genus; its square within a family, and so on to class.
+    """
+
+    name: str
+    stage: Literal[1, 2]
+    model: str
+    loss: Loss = "info_nce"
+    positives: Positives = "species"
+    kinship: float = Field(default=0.1, ge=0, le=1)
+    seed: int = Field(default=0, ge=0)
 
 
 class LossWeights(_Settings):
@@ -22,9 +62,9 @@ class LossWeights(_Settings):
     Attributes
     ----------
     atc, aic, itc
-        Audio-text, audio-image and image-text InfoNCE on the dataset's items.
+        Audio-text, audio-image and image-text terms on the dataset's items.
     names
-        InfoNCE between the rows of the towers' own classifiers and the names of their classes.
+        The term between the rows of the towers' own classifiers and the names of their classes.
     """
 
     atc: NonNegativeFloat = 1.0
@@ -33,13 +73,11 @@ class LossWeights(_Settings):
     names: NonNegativeFloat = 0.0
 
 
-class Recipe(_Settings):
+class FrozenRecipe(Recipe):
     """How projections of frozen towers are trained.
 
     Attributes
     ----------
-    stage
-        1 aligns audio with text; 2 goes on from a stage 1 and adds the photographs.
     steps
         Optimiser steps.
     items_per_species
@@ -48,15 +86,11 @@ class Recipe(_Settings):
         Class names a step, each with the row of the classifier that answers to it.
     noise
         Standard deviation of the Gaussian noise added to standardised tower vectors.
-    positives
-        ``species``: two items of one species are a positive pair wherever they meet in a batch; ``item``: only an
-        item and its own partner are, as published.
-    logit_scale
-        Where the learned factor between cosine similarity and logit starts; it is kept at 100 or less.
+    logit_scale, logit_bias
+        Where the learned factor between cosine similarity and logit starts, kept at 100 or less, and what the
+        sigmoid loss adds to the logits, learned too.
     """
 
-    name: str
-    stage: Literal[1, 2]
     model: str = "starter"
     dim: PositiveInt = 256
     steps: PositiveInt
@@ -67,14 +101,166 @@ class Recipe(_Settings):
     names_batch: PositiveInt = 512
     items_per_species: PositiveInt = 2
     noise: NonNegativeFloat
-    positives: Literal["species", "item"] = "species"
     logit_scale: PositiveFloat = 20.0
-    seed: int = Field(default=0, ge=0)
+    logit_bias: float = -10.0
 
 
-def _starter_stage1() -> Recipe:
+class Group(_Settings):
+    """How a part of the towers is trained: from ``from_step`` of its phase on."""
+
+    learning_rate: PositiveFloat
+    weight_decay: NonNegativeFloat
+    from_step: int = Field(default=0, ge=0)
+
+
+class Ramp(_Settings):
+    """A weight that grows linearly from 0 to ``to`` over ``steps`` steps of its phase, and then stays."""
+
+    to: NonNegativeFloat
+    steps: int = Field(default=0, ge=0)
+
+
+class GateSettings(_Settings):
+    """When AIC and ITC are shut off to keep what ATC has learned; see `biovita.train.schedule.Gate`."""
+
+    alpha: float = Field(default=0.2, gt=0, le=1)
+    upper: PositiveFloat = 0.03
+    lower: PositiveFloat = 0.015
+    patience: PositiveInt = 20
+    batches: PositiveInt = 20
+    guard: NonNegativeFloat = 2.0
+
+
+class Phase(_Settings):
+    """A part of a run with one optimiser.
+
+    Attributes
+    ----------
+    batch_size
+        Pairs a step and process.
+    audio, audio_top, adapter, text, text_ends, temperature
+        How these parts are trained; None leaves them frozen. ``audio`` is all of CLAP's audio tower, ``audio_top``
+        what the published code calls its top layers, ``text_ends`` the text tower's positional embedding, final norm
+        and projection.
+    atc, aic, itc
+        Weights of the terms of the loss.
+    decay_all
+        Whether norms, biases and the temperature decay too.
+    clip
+        Largest norm of the gradient; None does not clip.
+    reset_temperature
+        The temperature that the phase starts with; None goes on with the one there is.
+    clamp
+        Whether the logarithm of the factor is kept within plus and minus ln 100.
+    """
+
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    audio: Group | None = None
+    audio_top: Group | None = None
+    adapter: Group | None = None
+    text: Group | None = None
+    text_ends: Group | None = None
+    temperature: Group | None = None
+    atc: Ramp = Ramp(to=1.0)
+    aic: Ramp = Ramp(to=0.0)
+    itc: Ramp = Ramp(to=0.0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    decay_all: bool = True
+    clip: PositiveFloat | None = None
+    reset_temperature: PositiveFloat | None = None
+    clamp: bool = True
+    gate: GateSettings | None = None
+
+
+class Pairs(_Settings):
+    """Which pairs an epoch is made of.
+
+    Attributes
+    ----------
+    at_most
+        Items, or pairs, of a species an epoch.
+    at_least
+        A species with fewer clips is drawn up to so many, with replacement (stage 1).
+    first_images
+        Photographs of a species that are used, the first by path (stage 2).
+    distinct
+        Whether no batch holds a species twice.
+    """
+
+    at_most: PositiveInt = 20
+    at_least: int = Field(default=5, ge=0)
+    first_images: PositiveInt = 20
+    distinct: bool = False
+
+
+class Augment(_Settings):
+    """What is done to the sounds that a trained tower hears; nothing by default, as published.
+
+    Attributes
+    ----------
+    gain_db
+        Most change of level, either way.
+    noise_db
+        How far another recording of the batch lies under each sound; None adds none.
+    time_mask, frequency_mask
+        Longest masked share of the frames and of the bands.
+    """
+
+    gain_db: NonNegativeFloat = 0.0
+    noise_db: float | None = None
+    time_mask: float = Field(default=0.0, ge=0, lt=1)
+    frequency_mask: float = Field(default=0.0, ge=0, lt=1)
+
+
+class TowersRecipe(Recipe):
+    """How the towers themselves are trained, phase by phase.
+
+    Attributes
+    ----------
+    model, audio_model
+        The image and text towers, and the CLAP model that hears, with an adapter made anew; where ``audio_model`` is
+        None, ``model`` has an audio tower with an adapter of its own.
+    behaviour
+        ``paper``: what the paper says. ``released``: what the released code does where it differs: the text tower's
+        ends are trained in warm-up, the temperature of the full phase is not, and the rows of other processes get
+        no gradient.
+    start_logit_scale
+        Where the factor between cosine similarity and logit starts; None goes on with that of the model.
+    cached
+        Whether vectors of frozen towers come from the dataset's tables, or are computed at every step.
+    chunk
+        Items that a trained tower takes at a time; None is the whole batch. The negatives are those of the whole batch
+        either way (Gao et al. 2021, gradient caching).
+    precision
+        ``fp32``, ``bf16`` or ``fp16``.
+    undecodable
+        Share of the training items that may fail to decode before the run ends.
+    checkpoint_steps
+        Steps between checkpoints; there is one at the end of each epoch as well.
+    validate_epochs
+        Epochs between validations; 0 leaves them out.
+    """
+
+    model: str = "bioclip-2"
+    audio_model: str | None = "clap"
+    positives: Positives = "item"
+    behaviour: Literal["paper", "released"] = "paper"
+    phases: dict[str, Phase]
+    pairs: Pairs = Pairs()
+    augment: Augment = Augment()
+    start_logit_scale: PositiveFloat | None = None
+    cached: bool = True
+    chunk: PositiveInt | None = None
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    undecodable: float = Field(default=0.01, ge=0, le=1)
+    checkpoint_steps: PositiveInt = 500
+    validate_epochs: int = Field(default=1, ge=0)
+
+
+def _starter_stage1() -> FrozenRecipe:
     """Audio and names: the clips of the dataset, and the 6,522 names that BirdNET's classifier knows."""
-    return Recipe(
+    return FrozenRecipe(
         name="starter/stage1",
         stage=1,
         steps=200,
@@ -85,9 +271,9 @@ def _starter_stage1() -> Recipe:
     )
 
 
-def _starter_stage2() -> Recipe:
+def _starter_stage2() -> FrozenRecipe:
     """All three modalities, from stage 1 on."""
-    return Recipe(
+    return FrozenRecipe(
         name="starter/stage2",
         stage=2,
         steps=200,
@@ -98,19 +284,66 @@ def _starter_stage2() -> Recipe:
     )
 
 
+_PUBLISHED = Group(learning_rate=1e-4, weight_decay=0.05)
+
+
+def _paper_stage1() -> TowersRecipe:
+    """Train as published in stage 1: CLAP's audio tower and the adapter, aligned with BioCLIP 2's text tower."""
+    phase = Phase(
+        epochs=30, batch_size=64, audio=_PUBLISHED, adapter=_PUBLISHED, temperature=_PUBLISHED, clamp=False
+    )
+    return TowersRecipe(name="paper/stage1", stage=1, phases={"atc": phase}, start_logit_scale=1 / 0.07)
+
+
+def _paper_stage2() -> TowersRecipe:
+    """Train as published in stage 2, warm-up and full phase: photographs join, then the text tower is trained."""
+    warmup = Phase(
+        epochs=10,
+        batch_size=32,
+        audio=_PUBLISHED,
+        adapter=_PUBLISHED,
+        temperature=_PUBLISHED,
+        atc=Ramp(to=0.8),
+        aic=Ramp(to=0.2),
+    )
+    full = Phase(
+        epochs=10,
+        batch_size=32,
+        adapter=_PUBLISHED,
+        text=Group(learning_rate=5e-6, weight_decay=0.01),
+        audio_top=Group(learning_rate=1e-5, weight_decay=0.02, from_step=300),
+        temperature=Group(learning_rate=1e-4, weight_decay=0.0, from_step=600),
+        aic=Ramp(to=0.1, steps=600),
+        itc=Ramp(to=0.1, steps=300),
+        betas=(0.9, 0.98),
+        decay_all=False,
+        clip=1.0,
+        reset_temperature=0.2,
+        gate=GateSettings(),
+    )
+    return TowersRecipe(name="paper/stage2", stage=2, phases={"warmup": warmup, "full": full})
+
+
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "starter/stage1": _starter_stage1,
     "starter/stage2": _starter_stage2,
+    "paper/stage1": _paper_stage1,
+    "paper/stage2": _paper_stage2,
 }
 
+Kind = TypeVar("Kind", bound=Recipe)
 
-def recipe(name: str, settings: Mapping[str, Any] | None = None) -> Recipe:
+
+def recipe(name: str, settings: Mapping[str, Any] | None = None, kind: type[Kind] = Recipe) -> Kind:  # type: ignore[assignment]  # a default for a type variable
     """Return the recipe of this name, with some settings changed.
 
     Parameters
     ----------
     settings
-        By field, dotted for nested ones (``weights.aic``); text is converted to the field's type.
+        By field, dotted for nested ones (``weights.aic``, ``phases.full.text.learning_rate``); text is converted to
+        the field's type.
+    kind
+        What the caller can train: another kind of recipe is an error.
 
     Raises
     ------
@@ -119,7 +352,10 @@ def recipe(name: str, settings: Mapping[str, Any] | None = None) -> Recipe:
     """
     if name not in RECIPES:
         raise BiovitaError(unknown_name("recipe", name, RECIPES))
-    values = RECIPES[name]().model_dump()
+    made = RECIPES[name]()
+    if not isinstance(made, kind):
+        raise BiovitaError(f"recipe {name!r} is a {type(made).__name__}; wanted is a {kind.__name__}")
+    values = made.model_dump()
     for field, value in (settings or {}).items():
         *groups, last = field.split(".")
         place: Any = values
@@ -127,13 +363,17 @@ def recipe(name: str, settings: Mapping[str, Any] | None = None) -> Recipe:
             place = place.get(part) if isinstance(place, dict) else None
         if not isinstance(place, dict) or last not in place:
             raise BiovitaError(f"recipe {name!r}: {unknown_name('setting', field, _names(values))}")
-        place[last] = value
+        place[last] = _plain(value)
     try:
-        return Recipe.model_validate(values)
+        return type(made).model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise BiovitaError(f"recipe {name!r}: {where} = {first['input']!r}: {first['msg']}") from error
+
+
+def _plain(value: Any) -> Any:
+    return None if value == "none" else value
 
 
 def _names(values: Mapping[str, Any], prefix: str = "") -> list[str]:

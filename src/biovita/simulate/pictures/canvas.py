@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image, ImageDraw
 
-from biovita.simulate.pictures.shapes import RGB, Shape
+from biovita.simulate.pictures.shapes import Shape
 
 __all__ = ["Canvas"]
 
@@ -67,9 +67,4 @@ class Canvas:
 
 
 def _flat(points: np.ndarray, left: int = 0, top: int = 0) -> list[tuple[float, float]]:
-    return [(x - left, y - top) for x, y in (points * _OVERSAMPLING).tolist()]
-
-
-def paint(side: int, colour: RGB) -> Image.Image:
-    """Return a plain image of one colour."""
-    return Image.new("RGB", (side, side), colour)
+    return list(map(tuple, (points * _OVERSAMPLING - (left, top)).tolist()))

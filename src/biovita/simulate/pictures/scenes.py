@@ -56,8 +56,8 @@ def light_of(activity: str, climate: str, rng: np.random.Generator) -> np.ndarra
     """Return the colour of the light, three factors."""
     light = {
         "diurnal": np.array([1.02, 1.0, 0.96]),
-        "crepuscular": np.array([1.0, 0.70, 0.50]),
-        "nocturnal": np.array([0.26, 0.33, 0.52]),
+        "crepuscular": np.array([1.0, 0.79, 0.62]),
+        "nocturnal": np.array([0.36, 0.44, 0.64]),
     }[activity]
     cold = {
         "tropical": np.array([1.04, 1.0, 0.93]),
@@ -87,7 +87,9 @@ def grain(side: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _tone(colour: RGB, rng: np.random.Generator, spread: float = 9.0) -> RGB:
-    red, green, blue = (int(np.clip(value + rng.normal(0, spread), 0, 255)) for value in colour)
+    red, green, blue = (
+        int(min(max(value + shift, 0), 255)) for value, shift in zip(colour, rng.normal(0, spread, 3), strict=True)
+    )
     return (red, green, blue)
 
 

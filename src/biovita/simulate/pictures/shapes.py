@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -51,6 +52,10 @@ class Figure:
     foot: tuple[float, float]
 
 
+# A half circle from one side of a limb round its end to the other: shares of the side and of the way ahead.
+_CAP = np.stack([np.cos(np.linspace(0.0, np.pi, 7)[1:-1]), np.sin(np.linspace(0.0, np.pi, 7)[1:-1])], axis=1)
+
+
 def smooth(points: Points | np.ndarray, steps: int = 8, *, closed: bool = True) -> np.ndarray:
     """Return a curve through ``points`` (Catmull-Rom)."""
     knots = np.asarray(points, dtype=float)
@@ -58,22 +63,29 @@ def smooth(points: Points | np.ndarray, steps: int = 8, *, closed: bool = True) 
         knots = np.concatenate([knots[-1:], knots, knots[:2]])
     else:
         knots = np.concatenate([2 * knots[:1] - knots[1:2], knots, 2 * knots[-1:] - knots[-2:-1]])
-    t = np.linspace(0.0, 1.0, steps, endpoint=False)[None, :, None]
-    before, start, end, after = (knots[i : len(knots) - 3 + i][:, None, :] for i in range(4))
-    curve = 0.5 * (
-        2 * start
-        + (end - before) * t
-        + (2 * before - 5 * start + 4 * end - after) * t**2
-        + (3 * start - before - 3 * end + after) * t**3
-    )
-    curve = curve.reshape(-1, 2)
+    pieces = np.stack([knots[i : len(knots) - 3 + i] for i in range(4)], axis=1)  # (pieces, 4, 2)
+    curve = (_spline(steps) @ pieces).reshape(-1, 2)
     return curve if closed else np.concatenate([curve, knots[-2:-1]])
+
+
+@cache
+def _spline(steps: int) -> np.ndarray:
+    """Return the weights ``(steps, 4)`` of four neighbouring knots along the piece between the middle two."""
+    t = np.linspace(0.0, 1.0, steps, endpoint=False)[:, None]
+    weights = [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, -(t**2) + t**3]
+    return 0.5 * np.concatenate(weights, axis=1)
+
+
+@cache
+def _circle(corners: int) -> np.ndarray:
+    """Return the unit circle ``(corners, 2)``."""
+    t = np.linspace(0.0, 2 * np.pi, corners, endpoint=False)
+    return np.stack([np.cos(t), np.sin(t)], axis=1)
 
 
 def ellipse(x: float, y: float, rx: float, ry: float, degrees: float = 0.0, *, corners: int = 40) -> np.ndarray:
     """Return an ellipse, turned counter-clockwise as seen."""
-    t = np.linspace(0.0, 2 * np.pi, corners, endpoint=False)
-    return moved(rotate(np.stack([rx * np.cos(t), ry * np.sin(t)], axis=1), degrees), x, y)
+    return moved(rotate(_circle(corners) * (rx, ry), degrees), x, y)
 
 
 def moved(points: Points | np.ndarray, x: float, y: float) -> np.ndarray:
@@ -91,18 +103,17 @@ def rotate(points: Points | np.ndarray, degrees: float) -> np.ndarray:
 def limb(path: Points | np.ndarray, widths: Sequence[float], steps: int = 8) -> np.ndarray:
     """Return a stroke along a curve through ``path``, as wide at each of its points as ``widths`` says, round-ended."""
     curve = smooth(path, steps, closed=False)
-    at = np.linspace(0.0, len(widths) - 1.0, len(curve))
+    at = np.arange(len(curve)) * ((len(widths) - 1.0) / (len(curve) - 1.0))
     half = 0.5 * np.interp(at, np.arange(len(widths)), widths)
-    ahead = np.gradient(curve, axis=0)
+    ahead = np.empty_like(curve)
+    ahead[1:-1] = curve[2:] - curve[:-2]
+    ahead[0], ahead[-1] = curve[1] - curve[0], curve[-1] - curve[-2]
     ahead /= np.maximum(np.hypot(ahead[:, 0], ahead[:, 1]), 1e-9)[:, None]
-    side = np.stack([-ahead[:, 1], ahead[:, 0]], axis=1) * half[:, None]
-    turn = np.linspace(0.0, np.pi, 7)[1:-1]
-    caps = []
-    for end, forward in ((-1, 1.0), (0, -1.0)):
-        axis = ahead[end] * forward * half[end]
-        across = side[end] * forward
-        caps.append(curve[end] + np.cos(turn)[:, None] * across + np.sin(turn)[:, None] * axis)
-    return np.concatenate([curve + side, caps[0], (curve - side)[::-1], caps[1]])
+    side = np.empty_like(ahead)
+    side[:, 0], side[:, 1] = -ahead[:, 1] * half, ahead[:, 0] * half
+    end = curve[-1] + _CAP @ np.stack([side[-1], ahead[-1] * half[-1]])
+    start = curve[0] - _CAP @ np.stack([side[0], ahead[0] * half[0]])
+    return np.concatenate([curve + side, end, (curve - side)[::-1], start])
 
 
 def blob(

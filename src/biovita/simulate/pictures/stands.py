@@ -92,7 +92,9 @@ def _branch(setting: Setting, side: int, y: float, rng: np.random.Generator) -> 
         angle = rng.uniform(-70, 70)
         ly = y + rng.normal(0.0, 0.045) * side
         shapes.append(
-            Shape(ellipse(lx, ly, 0.055 * side, 0.02 * side, angle, corners=16), shade(leaf, rng.uniform(0.75, 1.15)))
+            Shape(
+                ellipse(lx, ly, 0.055 * side, 0.02 * side, angle, corners=16), shade(leaf, rng.uniform(0.75, 1.15))
+            )
         )
     return shapes
 

@@ -1,0 +1,204 @@
+"""One step of stage 2 warm-up at full size against the published way: ViT-L/14, HTS-AT, 12-layer text, random weights.
+
+    python benchmarks/training_step.py [--batch 8] [--steps 3] [--device cpu]
+
+The published way is written out below: mel spectrograms clip by clip in NumPy (transformers' extractor, from waveforms
+copied back from the device), the frozen image tower and the whole text tower run at every step, one text a pair. Ours
+takes the vectors of the frozen towers from a table and the spectrograms of the batch at once on the device; its loss is
+the same. Each runs in a process of its own, for the peak of its memory. Decoding is left out of both: waveforms and
+pixels are in memory. Times are the medians of the steps after the first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy, normalize
+from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
+
+from biovita.dataset import Modality
+from biovita.embed import Vectors
+from biovita.model import Model
+from biovita.taxonomy import Taxon, prompts
+from biovita.towers import TowerInfo
+from biovita.towers.audio import AudioInput
+from biovita.towers.clap import ClapAudio, pooled
+from biovita.towers.device import choose_device
+from biovita.towers.open_clip import OpenClipImage, OpenClipText, architecture, build_clip
+from biovita.train import TowersRecipe, recipe
+from biovita.train.batches import Batch, Frozen, TrainingItems
+from biovita.train.networks import Networks
+from biovita.train.objective import Objective
+from biovita.train.sampling import Epoch, Items
+from biovita.train.schedule import groups_of, loss_terms, trainable
+from biovita.train.step import backward
+
+SAMPLES, RATE, SPECIES = 480_000, 48_000, 16
+
+
+def networks_of(device: str) -> Networks:
+    torch.manual_seed(0)
+    clip = build_clip(architecture("ViT-L-14"), None, "random weights", tokenizer_name="ViT-L-14")
+    clap = ClapModel(ClapConfig())
+    place = choose_device(device)
+    info = [TowerInfo(f"random-{m}", m, 768, "random", "0", "none") for m in Modality]
+    adapter = torch.randn(768, 512) / 512**0.5
+    towers: dict[Modality, Any] = {
+        Modality.AUDIO: ClapAudio(info[0], clap.eval(), place, listen=AudioInput(), adapter=adapter),
+        Modality.IMAGE: OpenClipImage(info[1], clip, place),
+        Modality.TEXT: OpenClipText(info[2], clip, place),
+    }
+    return Networks(Model("random", towers), logit_scale=1 / 0.07)
+
+
+class Setting:
+    """The same batch, towers, optimiser and loss for both ways."""
+
+    def __init__(self, batch: int, device: str) -> None:
+        rng = np.random.default_rng(0)
+        self.networks = networks_of(device)
+        self.recipe = recipe("paper/stage2", None, TowersRecipe)
+        self.phase = self.recipe.phases["warmup"]
+        groups = groups_of(self.phase, self.networks.dims)
+        self.networks.set_trainable(trainable(groups, 0))
+        self.optimiser = torch.optim.AdamW(
+            [p for p in self.networks.parameters() if p.requires_grad], lr=1e-4, weight_decay=0.05
+        )
+        taxa = tuple(
+            Taxon(f"t{n}", f"Genus species{n}", f"Bird {n}", class_="Aves", order="O", family="F", genus="Genus")
+            for n in range(SPECIES)
+        )
+        self.texts = tuple(tuple(prompts(taxon).values()) for taxon in taxa)
+        self.taxa = taxa
+        self.sounds = rng.normal(0, 0.1, (batch, SAMPLES)).astype(np.float32)
+        self.pixels = rng.integers(0, 255, (batch, 3, 224, 224), dtype=np.uint8)
+        species = rng.integers(0, SPECIES, batch)
+        self.pairs = Epoch(species, np.arange(batch), np.arange(batch), np.zeros(batch, np.int64))
+
+
+def published(setting: Setting) -> Callable[[], float]:
+    """Return a step as the released code makes it."""
+    networks, device = setting.networks, setting.networks.device
+    extractor = ClapFeatureExtractor(truncation="rand_trunc", padding="pad", frequency_min=50)
+    texts = [setting.texts[species][0] for species in setting.pairs.species]
+    # "Not quite frozen": these stay trainable in the released warm-up.
+    for name, parameter in networks.clip.named_parameters():
+        if name.startswith(("positional_embedding", "ln_final", "text_projection")):
+            parameter.requires_grad_(requires_grad=True)
+    names = [p for p in networks.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(names, lr=1e-4, weight_decay=0.05)
+
+    def info_nce(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        logits = networks.log_scale.exp() * a @ b.T
+        own = torch.arange(len(a), device=device)
+        return 0.5 * (cross_entropy(logits, own) + cross_entropy(logits.T, own))
+
+    def step() -> float:
+        waveforms = torch.from_numpy(setting.sounds).to(device)
+        mels = [
+            extractor(waveform, sampling_rate=RATE, return_tensors="pt")["input_features"]
+            for waveform in waveforms.cpu().numpy()
+        ]
+        features = torch.cat(mels).to(device)
+        audio = normalize(
+            networks.adapter(pooled(networks.clap.get_audio_features(input_features=features))), dim=1
+        )
+        with torch.no_grad():
+            image = normalize(networks.image.forward(torch.from_numpy(setting.pixels).to(device)), dim=1)
+        tokens = torch.from_numpy(np.stack([networks.text.load(text) for text in texts])).to(device)
+        text = normalize(networks.text.forward(tokens), dim=1)
+        loss = 0.8 * info_nce(audio, text) + 0.2 * info_nce(audio, image)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        return float(loss.detach())
+
+    return step
+
+
+def ours(setting: Setting) -> Callable[[], float]:
+    """Return a step of this package."""
+    networks, device = setting.networks, setting.networks.device
+    used = [setting.texts[species][0] for species in dict.fromkeys(setting.pairs.species)]
+    table = networks.text.encode([networks.text.load(text) for text in used])
+    images = torch.from_numpy(networks.image.encode(list(setting.pixels)))
+    frozen = Frozen(normalize(images, dim=1).to(device), Vectors(tuple(used), ("",) * len(used), table))
+    nothing = tuple(np.empty(0, np.int64) for _ in setting.taxa)
+    items = TrainingItems(
+        setting.taxa, setting.texts, (), (), (), (), Items(nothing, nothing, tuple(len(t) for t in setting.texts))
+    )
+    objective = Objective(setting.recipe, networks, items, frozen, None)
+    batch, terms = Batch(setting.pairs, setting.sounds, None), loss_terms(setting.phase, 0)
+
+    def step() -> float:
+        setting.optimiser.zero_grad(set_to_none=True)
+        found = backward(
+            objective.inputs(batch, terms),
+            lambda vectors: objective.losses(setting.phase, terms, None, vectors, batch),
+            networks,
+            chunk=None,
+            seed=0,
+        )
+        setting.optimiser.step()
+        return found.terms["loss"]
+
+    return step
+
+
+WAYS = {"published": published, "ours": ours}
+
+
+def measured(way: str, batch: int, steps: int, device: str) -> dict[str, float]:
+    setting = Setting(batch, device)
+    step = WAYS[way](setting)
+    times, first = [], 0.0
+    for number in range(steps + 1):
+        began = time.perf_counter()
+        loss = step()
+        if setting.networks.device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - began)
+        first = loss if number == 0 else first
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    if setting.networks.device.type == "cuda":
+        memory = torch.cuda.max_memory_allocated() / 2**30
+    return {"seconds": statistics.median(times[1:]), "memory": memory, "loss": first}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--way", choices=WAYS)
+    arguments = parser.parse_args()
+    if arguments.way:
+        print(json.dumps(measured(arguments.way, arguments.batch, arguments.steps, arguments.device)))
+        return
+    found = {}
+    for way in WAYS:
+        command = [sys.executable, __file__, "--way", way, "--device", arguments.device]
+        command += ["--batch", str(arguments.batch), "--steps", str(arguments.steps)]
+        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        found[way] = json.loads(output.splitlines()[-1])
+    base = found["published"]["seconds"]
+    print(f"stage 2 warm-up, {arguments.batch} pairs, {arguments.device}, {torch.get_num_threads()} threads")
+    print(f"{'way':<12} {'s a step':>9} {'ratio':>6} {'peak GiB':>9} {'first loss':>11}")
+    for way, row in found.items():
+        print(
+            f"{way:<12} {row['seconds']:9.2f} {base / row['seconds']:6.1f} {row['memory']:9.1f} {row['loss']:11.4f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Checkpoints of a run: written whole or not at all, and checked before they are used."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from biovita.dataset.store import new_directory
+from biovita.errors import ModelError
+from biovita.towers.state import read_checkpoint
+from biovita.towers.weights import sha256_of
+
+__all__ = ["Checkpoint", "latest_checkpoint", "save_checkpoint"]
+
+logger = logging.getLogger(__name__)
+
+_WEIGHTS, _OPTIMISER, _STATE = "weights.safetensors", "optimiser.pt", "state.json"
+_KEPT = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """Where a run was, the tensors it trains, and its optimiser's."""
+
+    state: Mapping[str, Any]
+    tensors: Mapping[str, torch.Tensor]
+    optimiser: Mapping[str, Any]
+
+
+def save_checkpoint(directory: Path, step: int, checkpoint: Checkpoint) -> Path:
+    """Write a checkpoint under a temporary name and rename it; all but the newest two are removed."""
+    from safetensors.torch import save_file
+
+    directory.mkdir(parents=True, exist_ok=True)
+    out = directory / f"step-{step:08d}"
+    with new_directory(out, replace=True) as scratch:
+        save_file({name: value.contiguous() for name, value in checkpoint.tensors.items()}, scratch / _WEIGHTS)
+        torch.save(dict(checkpoint.optimiser), scratch / _OPTIMISER)
+        hashes = {name: sha256_of(scratch / name) for name in (_WEIGHTS, _OPTIMISER)}
+        text = json.dumps({"files": hashes, "state": dict(checkpoint.state)}, indent=2)
+        (scratch / _STATE).write_text(text + "\n", encoding="utf-8")
+    for old in _all(directory)[:-_KEPT]:
+        shutil.rmtree(old)
+    return out
+
+
+def latest_checkpoint(directory: Path) -> Checkpoint | None:
+    """Return the newest checkpoint that is whole, or None where there is none at all.
+
+    A damaged one is passed over, with a warning that says which and why.
+
+    Raises
+    ------
+    ModelError
+        Where there are checkpoints and all are damaged.
+    """
+    found = _all(directory)
+    for path in reversed(found):
+        try:
+            return _read(path)
+        except ModelError as error:
+            logger.warning("%s is damaged and is not used: %s", path, error)
+    if found:
+        raise ModelError(f"all checkpoints in {directory} are damaged. Start again with --overwrite")
+    return None
+
+
+def _all(directory: Path) -> list[Path]:
+    return sorted(directory.glob("step-*")) if directory.is_dir() else []
+
+
+def _read(path: Path) -> Checkpoint:
+    try:
+        content = json.loads((path / _STATE).read_text(encoding="utf-8"))
+        hashes, state = content["files"], content["state"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{_STATE} cannot be read ({type(error).__name__})") from error
+    for name in (_WEIGHTS, _OPTIMISER):
+        if not (path / name).is_file():
+            raise ModelError(f"{name} is missing")
+        if sha256_of(path / name) != hashes.get(name):
+            raise ModelError(f"{name} is not as it was written")
+    return Checkpoint(state, read_checkpoint(path / _WEIGHTS), read_checkpoint(path / _OPTIMISER))

@@ -1,0 +1,465 @@
+"""Training the towers themselves, phase by phase: one process or several, stopped and continued at any step."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from biovita.dataset import Dataset, Modality
+from biovita.embed import Vectors, read_vectors
+from biovita.errors import DatasetError, ModelError
+from biovita.model import load_model
+from biovita.model.published import save_whole
+from biovita.towers.device import cpu_count, select_device
+from biovita.train.batches import (
+    Batch,
+    Failures,
+    Frozen,
+    frozen_vectors,
+    load_batches,
+    training_items,
+)
+from biovita.train.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
+from biovita.train.losses import kinship_of
+from biovita.train.networks import Networks, has_towers_of, starting_model
+from biovita.train.objective import Objective
+from biovita.train.recipe import Augment, Phase, TowersRecipe
+from biovita.train.record import record_of
+from biovita.train.sampling import Epoch, batches, stage1_epoch, stage2_epoch
+from biovita.train.schedule import (
+    MOST_LOG_SCALE,
+    Gate,
+    TrainedGroup,
+    groups_of,
+    loss_terms,
+    phases_of,
+    trainable,
+)
+from biovita.train.step import average_gradients, backward
+from biovita.train.validate import criterion, validate
+
+__all__ = ["train_towers"]
+
+logger = logging.getLogger(__name__)
+
+_BIAS = -10.0  # where SigLIP's bias starts
+
+
+@dataclass
+class _Progress:
+    """Where a run is: what a checkpoint's ``state.json`` holds.
+
+    Attributes
+    ----------
+    phase, epoch, batch
+        Which comes next, each from 0; ``batch`` within the epoch.
+    step, total
+        Steps made in the phase, and in the run.
+    """
+
+    phase: int = 0
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    total: int = 0
+    gate: dict[str, Any] | None = None
+    best: float | None = None
+    failures: list[tuple[str, str, str]] = field(default_factory=list)
+    scaler: dict[str, Any] = field(default_factory=dict)
+    done: bool = False
+
+
+@dataclass(frozen=True)
+class _PhaseRun:
+    """A phase with its optimiser."""
+
+    name: str
+    phase: Phase
+    groups: tuple[TrainedGroup, ...]
+    optimiser: torch.optim.AdamW
+
+
+def train_towers(
+    recipe: TowersRecipe,
+    dataset: Dataset,
+    out: Path,
+    *,
+    start: Path | None = None,
+    device: str = "auto",
+    overwrite: bool = False,
+    progress: bool = True,
+    stop_after: int | None = None,
+) -> list[dict[str, Any]]:
+    """Train by a recipe and return the log; ``out`` gets ``run.json``, ``log.jsonl``, checkpoints and two models.
+
+    ``out/last`` is the model as training ended, ``out/best`` the one that validated best. A run that was stopped goes
+    on from its last whole checkpoint when it is called again with the same arguments; on the CPU it ends with the same
+    weights, bit for bit. Under ``torchrun`` the processes share the batches.
+
+    Parameters
+    ----------
+    start
+        The model to go on from; None is ``recipe.model``.
+    stop_after
+        Return after so many steps of the run, as if it had been stopped there.
+
+    Raises
+    ------
+    DatasetError
+        Where the dataset does not serve, ``out`` holds another run, or more media fail than the recipe allows.
+    ModelError
+        Where the model cannot be trained, or ``start`` has other frozen towers than ``recipe.model``.
+    """
+    from accelerate import PartialState
+
+    place = PartialState(cpu=select_device(device) == "cpu")
+    runs = _Run(recipe, dataset, out, start=start, place=place, device=device, progress=progress)
+    if place.is_main_process:
+        _prepare(out, runs.identity, overwrite=overwrite)
+    place.wait_for_everyone()
+    return runs.run(stop_after)
+
+
+def _prepare(out: Path, identity: Mapping[str, Any], *, overwrite: bool) -> None:
+    """Make the directory of a run, or find that it holds the same one."""
+    file = out / "run.json"
+    if overwrite and file.is_file():
+        shutil.rmtree(out)
+    if file.is_file():
+        before = json.loads(file.read_text(encoding="utf-8"))
+        different = [key for key in ("recipe", "dataset", "start") if before.get(key) != identity[key]]
+        if different:
+            raise DatasetError(
+                f"{out} holds a run with another {' and '.join(different)}. Choose another place, or give --overwrite"
+            )
+        return
+    if out.exists() and any(out.iterdir()):
+        raise DatasetError(f"{out} already exists and holds no run. Choose another place")
+    out.mkdir(parents=True, exist_ok=True)
+    scratch = out / ".run.json.part"
+    scratch.write_text(json.dumps(identity, indent=2) + "\n", encoding="utf-8")
+    scratch.replace(file)
+
+
+class _Run:
+    def __init__(
+        self,
+        recipe: TowersRecipe,
+        dataset: Dataset,
+        out: Path,
+        *,
+        start: Path | None,
+        place: Any,
+        device: str,
+        progress: bool,
+    ) -> None:
+        self.recipe, self.dataset, self.out, self.place = recipe, dataset, out, place
+        self.progress = progress and place.is_main_process
+        self.identity = record_of(recipe, dataset, start=start)
+        name = str(place.device) if place.num_processes > 1 else select_device(device)
+        model = starting_model(recipe, start, name)
+        bias = _BIAS if recipe.loss == "sigmoid" else None
+        self.networks = Networks(model, logit_scale=recipe.start_logit_scale, bias=bias)
+        if (
+            start is not None
+            and recipe.cached
+            and not has_towers_of(self.networks, load_model(recipe.model, "cpu"))
+        ):
+            raise ModelError(
+                f"{start} has other image or text towers than {recipe.model!r}, whose vectors the dataset holds: "
+                "name the model it was trained from with --set model=..., or train with --set cached=false"
+            )
+        self.phases = phases_of(recipe)
+        self.items = training_items(dataset)
+        total = {Modality.AUDIO: len(self.items.clips), Modality.IMAGE: len(self.items.photographs)}
+        self.failures = Failures(recipe.undecodable, total)
+        self.images = any(p.aic.to or p.itc.to for p in self.phases.values())
+        self.frozen = self._frozen() if recipe.cached else Frozen(None, None)
+        kinship = None
+        if recipe.positives == "taxonomy":
+            kinship = kinship_of(self.items.taxa, recipe.kinship).to(self.networks.device)
+        self.objective = Objective(recipe, self.networks, self.items, self.frozen, kinship)
+        rows = self.frozen.images
+        self.bad_images = (
+            np.zeros(max(1, total[Modality.IMAGE]), bool)
+            if rows is None
+            else rows.isnan().any(dim=1).cpu().numpy()
+        )
+        self.scaler = torch.amp.GradScaler(self.networks.device.type, enabled=recipe.precision == "fp16")
+        self.state = _Progress()
+        self.log: list[dict[str, Any]] = []
+
+    def _frozen(self) -> Frozen:
+        make = partial(
+            frozen_vectors,
+            self.dataset,
+            self.recipe.model,
+            self.items,
+            self.failures,
+            images=self.images,
+            device=self.networks.device,
+            progress=self.progress,
+        )
+        if self.place.is_main_process:
+            made = make()
+        self.place.wait_for_everyone()
+        return made if self.place.is_main_process else make()
+
+    # -- the run
+
+    def run(self, stop_after: int | None) -> list[dict[str, Any]]:
+        optimiser = self._restore()
+        names = list(self.phases)
+        while self.state.phase < len(names):
+            run = self._begin(names[self.state.phase], optimiser)
+            optimiser = None
+            while self.state.epoch < run.phase.epochs:
+                if self._epoch(run, stop_after):
+                    return self.log
+            self.state.phase, self.state.epoch, self.state.step, self.state.gate = self.state.phase + 1, 0, 0, None
+        if not self.state.done:
+            self.state.done = True
+            self._keep("last")
+            self._save(None)
+        return self.log
+
+    def _restore(self) -> Mapping[str, Any] | None:
+        """Take up the last whole checkpoint; return its optimiser's state."""
+        found = latest_checkpoint(self.out / "checkpoints")
+        log = self.out / "log.jsonl"
+        if found is None:
+            if self.place.is_main_process:
+                log.unlink(missing_ok=True)
+            self.place.wait_for_everyone()
+            return None
+        self.state = _Progress(**found.state)
+        self.networks.load_state_dict({**self.networks.state_dict(), **found.tensors})
+        self.scaler.load_state_dict(self.state.scaler)
+        for modality, item, why in self.state.failures:
+            self.failures.add(Modality(modality), item, why)
+        lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+        self.log = [line for line in lines if line["total"] < self.state.total or line["kind"] == "validation"]
+        self.log = [line for line in self.log if line["total"] <= self.state.total]
+        self.place.wait_for_everyone()
+        if self.place.is_main_process:
+            scratch = log.with_name(".log.jsonl.part")
+            scratch.write_text("".join(json.dumps(line) + "\n" for line in self.log), encoding="utf-8")
+            scratch.replace(log)
+        logger.info("continuing %s after %d steps", self.out, self.state.total)
+        return found.optimiser
+
+    def _begin(self, name: str, optimiser_state: Mapping[str, Any] | None) -> _PhaseRun:
+        """Set a phase up, at its first step or where it was left."""
+        phase = self.phases[name]
+        groups = groups_of(phase, self.networks.dims)
+        parameters = dict(self.networks.named_parameters())
+        optimiser = torch.optim.AdamW(
+            [
+                {
+                    "params": [parameters[n] for n in group.names],
+                    "lr": group.learning_rate,
+                    "weight_decay": group.weight_decay,
+                }
+                for group in groups
+            ],
+            betas=phase.betas,
+        )
+        if optimiser_state:
+            optimiser.load_state_dict(dict(optimiser_state))
+        run = _PhaseRun(name, phase, groups, optimiser)
+        if self.state.step == 0 and phase.reset_temperature is not None:
+            with torch.no_grad():
+                self.networks.log_scale.fill_(-math.log(phase.reset_temperature))
+        self.networks.set_trainable(trainable(groups, self.state.step))
+        if phase.gate is not None and self.state.gate is None:
+            self.state.gate = asdict(Gate.at(self._base(run, phase.gate.batches)))
+        return run
+
+    def _base(self, run: _PhaseRun, count: int) -> float:
+        """Return ATC over the first batches in evaluation mode, averaged."""
+        epoch, places = self._plan(run, 0)
+        batches = self._load(epoch, places[:count], 0)
+        return float(np.mean([self.objective.evaluate(batch) for batch in batches]))
+
+    # -- an epoch
+
+    def _plan(self, run: _PhaseRun, number: int) -> tuple[Epoch, list[np.ndarray]]:
+        make = stage1_epoch if self.recipe.stage == 1 else stage2_epoch
+        epoch = make(self.items.items, self.recipe.pairs, self._phase_seed(), number)
+        places = batches(
+            epoch.species,
+            run.phase.batch_size,
+            rank=self.place.process_index,
+            processes=self.place.num_processes,
+            distinct=self.recipe.pairs.distinct,
+        )
+        if not places or not len(places[0]):
+            raise DatasetError(
+                f"{self.dataset.path} has too few training items for {self.recipe.name}: {len(epoch)} pairs"
+            )
+        return epoch, places
+
+    def _phase_seed(self) -> int:
+        return self.recipe.seed * 16 + self.state.phase
+
+    def _load(self, epoch: Epoch, places: list[np.ndarray], number: int) -> Any:
+        return load_batches(
+            self.items,
+            epoch,
+            places,
+            self.networks,
+            self.failures,
+            seed=(self._phase_seed(), number),
+            pixels=self.images and self.frozen.images is None,
+            bad_images=self.bad_images,
+            workers=cpu_count(),
+        )
+
+    def _epoch(self, run: _PhaseRun, stop_after: int | None) -> bool:
+        """Make the rest of an epoch; return whether the run is to stop."""
+        from biovita.embed.progress import progress_bar
+
+        epoch, places = self._plan(run, self.state.epoch)
+        label = f"{self.recipe.name} {run.name} {self.state.epoch + 1}/{run.phase.epochs}"
+        rest = places[self.state.batch :]
+        with progress_bar(label, len(rest), shown=self.progress) as advance:
+            began = time.perf_counter()
+            for batch in self._load(epoch, rest, self.state.epoch):
+                waited = time.perf_counter() - began
+                self._step(run, batch, waited)
+                advance(1)
+                if self.state.total == stop_after:
+                    return True
+                if self.state.total % self.recipe.checkpoint_steps == 0 and self.state.batch < len(places):
+                    self._save(run)
+                began = time.perf_counter()
+        self.state.epoch, self.state.batch = self.state.epoch + 1, 0
+        every = self.recipe.validate_epochs
+        if every and (self.state.epoch % every == 0 or self.state.epoch == run.phase.epochs):
+            self._validate(run)
+        if self.state.epoch < run.phase.epochs or self.state.phase + 1 < len(self.phases):
+            self._save(run)
+        return False
+
+    # -- a step
+
+    def _step(self, run: _PhaseRun, batch: Batch, waited: float) -> None:
+        began = time.perf_counter()
+        step, phase, networks = self.state.step, run.phase, self.networks
+        active = trainable(run.groups, step)
+        if active != {name for name, p in networks.named_parameters() if p.requires_grad}:
+            networks.set_trainable(active)
+        gate = Gate(**self.state.gate) if self.state.gate else None
+        terms = loss_terms(phase, step, gate)
+        run.optimiser.zero_grad(set_to_none=True)
+        seed = (self.recipe.seed * 1_000_003 + self.state.total) * 64 + self.place.process_index
+        augmented = self.recipe.augment != Augment()
+        found = backward(
+            self.objective.inputs(batch, terms, seed if augmented else None),
+            lambda vectors: self.objective.losses(phase, terms, gate, vectors, batch),
+            networks,
+            chunk=self.recipe.chunk,
+            seed=seed,
+            scaled=self.scaler.scale,
+        )
+        if not math.isfinite(found.terms["loss"]):
+            raise FloatingPointError(f"{self.recipe.name}: the loss is {found.terms['loss']} at step {step}")
+        trained = [p for p in networks.parameters() if p.requires_grad]
+        average_gradients(trained)
+        self.scaler.unscale_(run.optimiser)
+        norm = torch.nn.utils.clip_grad_norm_(trained, phase.clip or math.inf)
+        self.scaler.step(run.optimiser)
+        self.scaler.update()
+        if phase.clamp:
+            with torch.no_grad():
+                networks.log_scale.clamp_(-MOST_LOG_SCALE, MOST_LOG_SCALE)
+        line = {
+            "kind": "step",
+            "phase": run.name,
+            "epoch": self.state.epoch,
+            "step": step,
+            "total": self.state.total,
+            **found.terms,
+            "weights": asdict(terms),
+            "temperature": float(1 / networks.logit_scale().detach()),
+            "gate": None if gate is None else {"open": gate.open, "average": gate.average},
+            "gradient_norm": float(norm),
+            "pairs": len(batch.pairs),
+            "seconds": time.perf_counter() - began,
+            "waited": waited,
+        }
+        if gate is not None and phase.gate is not None:
+            self.state.gate = asdict(gate.after(found.terms["atc"], phase.gate))
+        self.state.step, self.state.total, self.state.batch = step + 1, self.state.total + 1, self.state.batch + 1
+        self._write(line)
+
+    # -- what is written
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self.log.append(line)
+        if self.place.is_main_process:
+            with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+
+    def _validate(self, run: _PhaseRun) -> None:
+        """Score the model as it is; keep it where it is the best so far."""
+        if self.place.is_main_process:
+            with self.networks.evaluating():
+                images = self._held_out_images()
+                model = self.networks.as_model(self.recipe.name, self.identity)
+                found = validate(model, self.dataset, seed=self.recipe.seed, images=images)
+            line = {"kind": "validation", "phase": run.name, "epoch": self.state.epoch, "total": self.state.total}
+            self._write({**line, **found})
+            reached = criterion(found)
+            if self.state.best is None or reached > self.state.best:
+                self.state.best = reached
+                self._keep("best")
+        self.place.wait_for_everyone()
+
+    def _held_out_images(self) -> Vectors | None:
+        return (
+            read_vectors(self.dataset, self.recipe.model, Modality.IMAGE)
+            if self.frozen.images is not None
+            else None
+        )
+
+    def _keep(self, name: str) -> None:
+        if self.place.is_main_process:
+            with self.networks.evaluating():
+                save_whole(
+                    self.networks.as_model(self.recipe.name, self.identity), self.out / name, overwrite=True
+                )
+
+    def _save(self, run: _PhaseRun | None) -> None:
+        """Write a checkpoint: what any phase trains, and the running statistics."""
+        failures = [(modality.value, item, why) for (modality, item), why in self.failures.found.items()]
+        if self.place.num_processes > 1:
+            from accelerate.utils import gather_object
+
+            failures = [tuple(each) for each in dict.fromkeys(map(tuple, gather_object(failures)))]
+        if self.place.is_main_process:
+            dims = self.networks.dims
+            names = {n for p in self.phases.values() for g in groups_of(p, dims) for n in g.names}
+            tensors = {
+                name: value.detach().cpu()
+                for name, value in self.networks.state_dict().items()
+                if name in names or "batch_norm" in name
+            }
+            state = replace(self.state, failures=failures, scaler=self.scaler.state_dict())
+            ended = run is None or self.state.epoch == run.phase.epochs
+            if ended and run is not None:  # the next phase begins with an optimiser of its own
+                state = replace(state, phase=state.phase + 1, epoch=0, step=0, gate=None)
+            optimiser = {} if ended or run is None else run.optimiser.state_dict()
+            save_checkpoint(self.out / "checkpoints", state.total, Checkpoint(asdict(state), tensors, optimiser))
+        self.place.wait_for_everyone()

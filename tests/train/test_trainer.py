@@ -1,0 +1,310 @@
+"""Training small real towers through the published stages."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+
+from biovita.dataset import Dataset, Modality
+from biovita.errors import DatasetError, ModelError
+from biovita.model import load_model
+from biovita.train import TowersRecipe, recipe
+from biovita.train.trainer import train_towers
+from published_layouts import make, write_open_clip
+from tiny_training import write_tiny, write_towers
+
+FEW = {"audio_model": "none", "pairs.at_most": 4, "pairs.at_least": 2, "validate_epochs": 0}
+STAGE1 = {**FEW, "phases.atc.epochs": 1, "phases.atc.batch_size": 6}
+STAGE2 = {
+    **FEW,
+    "phases.warmup.epochs": 1,
+    "phases.warmup.batch_size": 6,
+    "phases.full.epochs": 1,
+    "phases.full.batch_size": 6,
+    "phases.full.gate.batches": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def towers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_towers(tmp_path_factory.mktemp("towers") / "small")
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return write_tiny(tmp_path_factory.mktemp("data") / "tiny")
+
+
+def _recipe(stage: int, towers: Path, **settings: Any) -> TowersRecipe:
+    base = STAGE1 if stage == 1 else STAGE2
+    return recipe(f"paper/stage{stage}", {**base, "model": str(towers), **settings}, TowersRecipe)
+
+
+def _losses(log: list[dict[str, Any]], name: str = "loss") -> list[float]:
+    return [line[name] for line in log if line["kind"] == "step"]
+
+
+def _run(chosen: TowersRecipe, dataset: Dataset, out: Path, **options: Any) -> list[dict[str, Any]]:
+    return train_towers(chosen, dataset, out, device="cpu", progress=False, **options)
+
+
+@pytest.mark.slow
+def test_both_stages_and_what_each_leaves_alone(towers: Path, dataset: Dataset, tmp_path: Path) -> None:
+    log = _run(_recipe(1, towers, **{"phases.atc.epochs": 2}), dataset, tmp_path / "one")
+    assert len(log) == 2 * 3
+    assert log[0]["temperature"] == pytest.approx(0.07, rel=1e-3)
+    assert _losses(log)[-1] < _losses(log)[0]
+    before, after = (load_model(path, "cpu") for path in (towers, tmp_path / "one" / "last"))
+    for modality in ("image", "text"):
+        same = zip(
+            before.towers[modality].clip.network.parameters(),
+            after.towers[modality].clip.network.parameters(),
+            strict=True,
+        )
+        assert all(torch.equal(one, other) for one, other in same)
+    assert not torch.equal(before.towers["audio"].adapter.weight, after.towers["audio"].adapter.weight)
+
+    log = _run(_recipe(2, towers), dataset, tmp_path / "two", start=tmp_path / "one" / "last")
+    warm = [line for line in log if line["phase"] == "warmup"]
+    full = [line for line in log if line["phase"] == "full"]
+    assert len(warm) == len(full) == 4
+    assert [line["weights"] for line in warm] == [{"atc": 0.8, "aic": 0.2, "itc": 0.0}] * 4
+    assert all(line["gate"] is None for line in warm)
+    assert [line["temperature"] for line in full] == pytest.approx([0.2] * 4), "reset, and not trained before 600"
+    assert full[0]["weights"] == {"atc": 1.0, "aic": 0.0, "itc": 0.0}
+    assert "aic" not in full[0]
+    if full[1]["gate"]["open"]:
+        assert full[1]["weights"]["itc"] == pytest.approx(0.1 / 300)
+    last = load_model(tmp_path / "two" / "last", "cpu")
+    assert last.logit_scale == pytest.approx(5.0)
+    assert not torch.equal(
+        last.towers["text"].clip.network.text_projection, after.towers["text"].clip.network.text_projection
+    )
+    assert torch.equal(
+        last.towers["image"].clip.network.visual.proj, after.towers["image"].clip.network.visual.proj
+    )
+
+
+@pytest.mark.slow
+def test_a_clap_model_joins_a_clip_model_through_a_new_adapter(dataset: Dataset, tmp_path: Path) -> None:
+    made = make()
+    clip = write_open_clip(made.clip, tmp_path / "clip")
+    made.clap.save_pretrained(tmp_path / "clap")
+    chosen = _recipe(1, clip, audio_model=str(tmp_path / "clap"))
+    log = _run(chosen, dataset, tmp_path / "run")
+    assert len(log) == 3
+    last = load_model(tmp_path / "run" / "last", "cpu")
+    assert last.dim(Modality.AUDIO) == last.dim(Modality.TEXT) == 48
+    assert last.towers[Modality.AUDIO].loader.window == "onset", "the published window, not CLAP's own"
+    other = write_open_clip(make(seed=1).clip, tmp_path / "other")
+    with pytest.raises(ModelError, match="has other image or text towers than"):
+        _run(_recipe(2, other), dataset, tmp_path / "two", start=tmp_path / "run" / "last")
+
+
+@pytest.mark.slow
+def test_cached_and_uncached_frozen_towers_give_the_same_losses(
+    towers: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    curves = [
+        _losses(_run(_recipe(2, towers, cached=cached), dataset, tmp_path / str(cached), start=towers))
+        for cached in (True, False)
+    ]
+    assert len(curves[0]) == 8
+    assert curves[0] == pytest.approx(curves[1], abs=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", [1, 2])
+def test_pieces_give_the_losses_of_the_whole_batch(
+    stage: int, towers: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without dropout, and with batch norm as in evaluation, which a piece would else give other statistics."""
+    from biovita.train.networks import Networks
+
+    monkeypatch.setattr(Networks, "set_trainable", Networks.set_trainable)  # put back at the end
+    _without_chance()
+    curves = [
+        _losses(_run(_recipe(stage, towers, chunk=chunk), dataset, tmp_path / str(chunk), start=towers))
+        for chunk in (None, 4)
+    ]
+    assert curves[0] == pytest.approx(curves[1], abs=2e-5)
+    assert curves[0][0] != curves[0][-1]
+
+
+@pytest.mark.slow
+def test_a_stopped_run_ends_as_one_that_was_not(towers: Path, dataset: Dataset, tmp_path: Path) -> None:
+    chosen = _recipe(2, towers, checkpoint_steps=3)
+    whole = _run(chosen, dataset, tmp_path / "whole", start=towers)
+    for steps in (2, 5, 7):
+        _run(chosen, dataset, tmp_path / "parts", start=towers, stop_after=steps)
+    parts = _run(chosen, dataset, tmp_path / "parts", start=towers)
+    assert _losses(parts) == _losses(whole)
+    files = [tmp_path / name / "last" / "model.safetensors" for name in ("whole", "parts")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.slow
+def test_a_damaged_checkpoint_is_passed_over_and_named(
+    towers: Path, dataset: Dataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    chosen = _recipe(1, towers, checkpoint_steps=1)
+    whole = _run(chosen, dataset, tmp_path / "whole")
+    _run(chosen, dataset, tmp_path / "run", stop_after=2)
+    _run(chosen, dataset, tmp_path / "run", stop_after=3)
+    newest = max((tmp_path / "run" / "checkpoints").iterdir())
+    weights = newest / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    log = _run(chosen, dataset, tmp_path / "run")
+    assert f"{newest} is damaged and is not used: weights.safetensors is not as it was written" in caplog.text
+    assert _losses(log) == _losses(whole)
+
+
+@pytest.mark.slow
+def test_another_recipe_does_not_continue_a_run(towers: Path, dataset: Dataset, tmp_path: Path) -> None:
+    _run(_recipe(1, towers), dataset, tmp_path / "run", stop_after=1)
+    with pytest.raises(DatasetError, match="holds a run with another recipe"):
+        _run(_recipe(1, towers, seed=5), dataset, tmp_path / "run")
+
+
+@pytest.mark.slow
+def test_undecodable_media_are_left_out_counted_and_end_the_run_above_the_share(
+    towers: Path, tmp_path: Path
+) -> None:
+    dataset = write_tiny(tmp_path / "data")
+    (tmp_path / "data" / "media" / "t0-1.wav").write_text("<html>not found</html>")
+    with pytest.raises(
+        DatasetError, match=r"1 of 18 audio training items cannot be decoded, more than the 1\.00%"
+    ):
+        _run(_recipe(1, towers), dataset, tmp_path / "strict")
+    log = _run(_recipe(1, towers, undecodable=0.1), dataset, tmp_path / "lenient")
+    assert sum(line["pairs"] for line in log) == 17
+
+
+def _command(chosen: TowersRecipe, dataset: Dataset, towers: Path, out: Path) -> list[str]:
+    settings = [f"{key}={value}" for key, value in {**STAGE2, "model": towers, "checkpoint_steps": 2}.items()]
+    command = [
+        sys.executable,
+        "-m",
+        "biovita",
+        "train",
+        chosen.name,
+        "--data",
+        str(dataset.path),
+        "--out",
+        str(out),
+    ]
+    return [*command, "--start", str(towers), "--device", "cpu", "--set", *settings]
+
+
+def _lines(out: Path) -> int:
+    log = out / "log.jsonl"
+    return log.read_text().count("\n") if log.is_file() else 0
+
+
+@pytest.mark.slow
+def test_the_same_command_after_kill_9_ends_with_the_same_weights(
+    towers: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    chosen = _recipe(2, towers, checkpoint_steps=2)
+    whole, out = tmp_path / "whole", tmp_path / "killed"
+    _run(chosen, dataset, whole, start=towers)
+    command = _command(chosen, dataset, towers, out)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    began = time.monotonic()
+    while _lines(out) < 6 and process.poll() is None and time.monotonic() - began < 120:
+        time.sleep(0.01)
+    assert process.poll() is None, process.stderr.read().decode() if process.stderr else ""
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (out / "last").exists()
+    subprocess.run(command, check=True, capture_output=True)
+    files = [path / "last" / "model.safetensors" for path in (whole, out)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert _lines(out) == _lines(whole)
+
+
+def _without_chance() -> None:
+    """Train as in evaluation mode: dropout differs from process to process, and so do the statistics of batch norm."""
+    from biovita.train.networks import Networks
+
+    set_trainable = Networks.set_trainable
+
+    def quiet(self: Networks, names: Any) -> None:
+        set_trainable(self, names)
+        self.eval()
+
+    Networks.set_trainable = quiet  # type: ignore[method-assign]
+
+
+def _worker(rank: int, towers: str, data: str, out: str, port: int) -> None:
+    torch.set_num_threads(1)
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    _without_chance()
+    halves = {"phases.warmup.batch_size": 3, "phases.full.batch_size": 3}
+    _run(_recipe(2, Path(towers), **halves), Dataset.open(Path(data)), Path(out), start=Path(towers))
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(
+    towers: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from biovita.train.networks import Networks
+
+    monkeypatch.setattr(Networks, "set_trainable", Networks.set_trainable)  # put back at the end
+    _without_chance()
+    alone = _run(_recipe(2, towers), dataset, tmp_path / "alone", start=towers)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    arguments = (str(towers), str(dataset.path), str(tmp_path / "two"), port)
+    mp.start_processes(_worker, args=arguments, nprocs=2, start_method="spawn")
+    together = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text().splitlines()]
+    assert _losses(together) == pytest.approx(_losses(alone), abs=2e-5)
+    first, second = (load_model(tmp_path / name / "last", "cpu") for name in ("alone", "two"))
+    torch.testing.assert_close(
+        first.towers["audio"].adapter.weight, second.towers["audio"].adapter.weight, rtol=1e-3, atol=2e-5
+    )
+
+
+@pytest.mark.slow
+def test_validation_keeps_the_best_and_the_options_train_too(towers: Path, tmp_path: Path) -> None:
+    dataset = write_tiny(tmp_path / "data", unseen=2)
+    settings = {
+        "validate_epochs": 1,
+        "phases.atc.epochs": 2,
+        "phases.atc.batch_size": 4,
+        "phases.atc.adapter.learning_rate": 1e-2,
+        "loss": "sigmoid",
+        "positives": "taxonomy",
+        "precision": "bf16",
+        "start_logit_scale": 10,
+        "pairs.distinct": True,
+        "augment.gain_db": 6,
+        "augment.noise_db": 10,
+        "augment.time_mask": 0.2,
+    }
+    log = _run(_recipe(1, towers, **settings), dataset, tmp_path / "run")
+    scores = [line["unseen"] for line in log if line["kind"] == "validation"]
+    assert [set(score) for score in scores] == [{"top1", "top5", "chance"}] * 2
+    assert scores[0]["chance"] == pytest.approx(0.5), "of two species held out"
+    assert _losses(log)[-1] < _losses(log)[0]
+    best, last = (load_model(tmp_path / "run" / name, "cpu") for name in ("best", "last"))
+    assert best.record["recipe"]["loss"] == "sigmoid"
+    assert best.record["dataset"]["name"] == "tiny"
+    assert best.dim(Modality.AUDIO) == last.dim(Modality.AUDIO)
+    again = _run(_recipe(1, towers, **settings), dataset, tmp_path / "run")
+    assert again == log, "a run that has ended is not made again"
