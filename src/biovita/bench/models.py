@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,16 @@ from biovita.errors import ModelError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["METHODS", "ClapAudio", "OpenClip", "RandomModel", "embedder", "modalities_of_model", "open_model"]
+__all__ = [
+    "METHODS",
+    "ClapAudio",
+    "OpenClip",
+    "RandomModel",
+    "embedder",
+    "identity",
+    "modalities_of_model",
+    "open_model",
+]
 
 METHODS: dict[Modality, str] = {
     Modality.AUDIO: "embed_audio",
@@ -201,3 +211,22 @@ class ClapAudio:
             found = getattr(found, "pooler_output", found)  # from transformers 5 on an object
             vectors: np.ndarray = torch.nn.functional.normalize(found.float(), dim=-1).cpu().numpy()
         return vectors
+
+
+def identity(name: str, model: Any) -> str:
+    """Return what vectors belong to: the name, and of our own models the revisions and weights behind it."""
+    towers = getattr(model, "towers", None)
+    if not towers:
+        return name
+    parts = [f"{tower.info.name} {tower.info.revision}" for tower in towers.values()]
+    projections = getattr(model, "projections", {})
+    if projections:
+        parts += [f"{modality} {_fingerprint(projection)}" for modality, projection in projections.items()]
+    return "; ".join([name, *parts])
+
+
+def _fingerprint(projection: Any) -> str:
+    digest = hashlib.sha256()
+    for key, value in sorted(projection.state_dict().items()):
+        digest.update(key.encode() + value.cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]

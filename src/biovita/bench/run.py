@@ -14,18 +14,19 @@ import pyarrow.parquet as pq
 from biovita.bench.compare import ranks_table
 from biovita.bench.embed import embed_benchmark
 from biovita.bench.media import resolve_media
-from biovita.bench.models import open_model
+from biovita.bench.models import identity, open_model
 from biovita.bench.recordings import measure
 from biovita.bench.score import MEMORY_MB
 from biovita.bench.scores import Scores, VectorTable, score_benchmark
 from biovita.bench.task import Benchmark
+from biovita.bench.trait_run import predict_from_benchmark
 from biovita.bench.vectors import read_precomputed
 from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
 from biovita.embed.failures import Failure
 from biovita.errors import BiovitaError
 
-__all__ = ["RunResult", "identity", "run_benchmark", "safe_name"]
+__all__ = ["RunResult", "run_benchmark", "safe_name"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ def run_benchmark(
     new = kept = 0
     failed: tuple[Failure, ...] = ()
     towers = []
+    opened: Any = None
     vectors: Mapping[Modality, VectorTable]
     if isinstance(model, str) and model.startswith("vectors:"):
         vectors, zeros = read_precomputed(model.removeprefix("vectors:"), benchmark)
@@ -116,6 +118,7 @@ def run_benchmark(
         dataset=dataset,
         failed=failed,
         recordings=measure(benchmark),
+        predictions=[] if dataset is None else predict_from_benchmark(benchmark, dataset, vectors, opened),
         published=True,
         seed=seed,
     )
@@ -135,27 +138,6 @@ def safe_name(name: str) -> str:
     'mteb-risashinoda-BioVITA'
     """
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
-
-
-def identity(name: str, model: Any) -> str:
-    """Return what vectors belong to: the name, and of our own models the revisions and weights behind it."""
-    towers = getattr(model, "towers", None)
-    if not towers:
-        return name
-    parts = [f"{tower.info.name} {tower.info.revision}" for tower in towers.values()]
-    projections = getattr(model, "projections", {})
-    if projections:
-        parts += [f"{modality} {_fingerprint(projection)}" for modality, projection in projections.items()]
-    return "; ".join([name, *parts])
-
-
-def _fingerprint(projection: Any) -> str:
-    import hashlib
-
-    digest = hashlib.sha256()
-    for key, value in sorted(projection.state_dict().items()):
-        digest.update(key.encode() + value.cpu().numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _torch_device(device: str) -> str:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from biovita.bench.embed import Item, embed_items, media_item
-from biovita.bench.models import modalities_of_model, open_model
-from biovita.bench.run import identity
+from biovita.bench.models import identity, modalities_of_model, open_model
+from biovita.bench.scores import VectorTable
+from biovita.bench.task import Benchmark
 from biovita.bench.traits import Traits, trait_prediction
 from biovita.dataset.schema import Modality, Split
 from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError
 from biovita.taxonomy import Rank
 
-__all__ = ["label_text", "predict_traits"]
+__all__ = ["label_text", "predict_from_benchmark", "predict_traits"]
 
 
 def label_text(label_id: str) -> str:
@@ -84,6 +85,38 @@ def predict_traits(
     texts = embedded.vectors.get(Modality.TEXT)
     prompts = None if texts is None else _prompts(dict(zip(texts.ids, texts.vectors, strict=True)), traits)
     return trait_prediction(vectors, frozenset(unseen), traits, prompts)
+
+
+def predict_from_benchmark(
+    benchmark: Benchmark, dataset: Dataset, vectors: Mapping[Modality, VectorTable], model: Any = None
+) -> list[dict[str, Any]]:
+    """Return the same from a benchmark's vectors alone: the probe is fitted on the held-out items of seen species.
+
+    Parameters
+    ----------
+    model
+        Embeds the labels' texts for zero-shot prediction; None, or a model without texts: only the probe.
+    """
+    traits = Traits.of(dataset)
+    if not traits.labels:
+        return []
+    unseen: set[str] = set()
+    known: dict[Modality, tuple[Sequence[str], np.ndarray]] = {}
+    for modality in (Modality.AUDIO, Modality.IMAGE):
+        if modality not in vectors:
+            continue
+        table = vectors[modality]
+        place = {key: row for row, key in enumerate(table.ids)}
+        rows = [row for row in benchmark.items[modality].to_pylist() if row["species"] and row["id"] in place]
+        if rows:
+            at = np.array([place[row["id"]] for row in rows])
+            known[modality] = [row["species"] for row in rows], np.asarray(table.vectors[at], np.float64)
+            unseen |= {row["species"] for row in rows if row["part"] == Split.UNSEEN.value}
+    prompts = None
+    if model is not None and Modality.TEXT in modalities_of_model(model):
+        texts = [label_text(label) for label in traits.labels]
+        prompts = _prompts(dict(zip(texts, np.asarray(model.embed_texts(texts)), strict=True)), traits)
+    return trait_prediction(known, frozenset(unseen), traits, prompts)
 
 
 def _prompts(texts: dict[str, np.ndarray], traits: Traits) -> dict[str, np.ndarray]:
