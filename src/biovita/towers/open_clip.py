@@ -13,7 +13,7 @@ import numpy as np
 from biovita.errors import ModelError, unknown_name
 from biovita.towers.base import ImageItem, TowerInfo
 from biovita.towers.clip_images import ImageInput, image_input
-from biovita.towers.device import Device, batch_size_for
+from biovita.towers.device import Device, batch_size_for, cpu_count
 from biovita.towers.hub import is_offline
 from biovita.towers.state import load_strictly, read_json, read_state
 from biovita.towers.transfer import encode_in_batches
@@ -39,7 +39,7 @@ WEIGHT_FILES = (
     "open_clip_pytorch_model.safetensors",
     "open_clip_pytorch_model.bin",
 )
-_IMAGES_ON_CPU, _TEXTS_ON_CPU = 8, 64
+_IMAGES_ON_A_CORE, _TEXTS_ON_A_CORE = 4, 16
 _WIDTHS_HELD = (
     10  # times a layer's width, of one token: its input, query, key, value, and four times as much inside
 )
@@ -96,7 +96,7 @@ class OpenClipImage:
         tokens = (clip.images.size[0] // patch) * (clip.images.size[1] // patch) + 1
         width = vision.get("width") or clip.dim
         self.batch_size = batch_size_for(
-            device, 4 * _WIDTHS_HELD * tokens * int(width), on_cpu=_IMAGES_ON_CPU, most=512
+            device, 4 * _WIDTHS_HELD * tokens * int(width), on_cpu=_IMAGES_ON_A_CORE * cpu_count(), most=512
         )
 
     def load(self, item: ImageItem) -> np.ndarray:
@@ -105,7 +105,9 @@ class OpenClipImage:
 
     def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         """Return the vectors ``(len(batch), dim)``."""
-        return encode_in_batches(batch, self.batch_size, self.info.dim, self.device, self.forward)
+        return encode_in_batches(
+            batch, self.info.dim, self.device, self.forward, size=self.batch_size, part=_IMAGES_ON_A_CORE
+        )
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return ``(batch, dim)`` of uint8 ``(batch, 3, height, width)``, both on the device."""
@@ -126,7 +128,7 @@ class OpenClipText:
         self.batch_size = batch_size_for(
             device,
             4 * _WIDTHS_HELD * length * int(text.get("width") or clip.dim),
-            on_cpu=_TEXTS_ON_CPU,
+            on_cpu=2 * _TEXTS_ON_A_CORE * cpu_count(),
             most=2048,
         )
 
@@ -141,7 +143,9 @@ class OpenClipText:
 
     def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         """Return the vectors ``(len(batch), dim)``."""
-        return encode_in_batches(batch, self.batch_size, self.info.dim, self.device, self.forward)
+        return encode_in_batches(
+            batch, self.info.dim, self.device, self.forward, size=self.batch_size, part=_TEXTS_ON_A_CORE
+        )
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """Return ``(batch, dim)`` of ``(batch, context_length)``, both on the device."""
