@@ -79,6 +79,36 @@ def test_every_form_gives_the_same_scores(made, tmp_path, write):
     assert ranks(benchmark, found) == ranks(benchmark, vectors)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_large_lance_tables_are_read_as_they_are_used(made, tmp_path, monkeypatch, dtype):
+    import lance
+
+    benchmark, vectors = made
+    monkeypatch.setattr("biovita.bench.vectors._IN_MEMORY", 100)
+    kind = pa.list_(pa.float32() if dtype == "float32" else pa.float16(), 32)
+    for modality, table in vectors.items():
+        table.vectors[:] = table.vectors.astype(dtype)
+        if modality == Modality.AUDIO:
+            table.vectors[4] = 0
+        column = pa.array([row.astype(dtype) for row in table.vectors], kind)
+        lance.write_dataset(pa.table({"id": list(table.ids), "vector": column}), tmp_path / f"{modality}.lance")
+    found, zeros = read_precomputed(tmp_path, benchmark)
+    assert type(found[Modality.AUDIO].vectors.vectors).__name__ == "LanceVectors"
+    assert zeros[Modality.AUDIO] == 1
+    rows = np.array([7, 2, 2, 30])
+    expected = vectors[Modality.IMAGE].vectors[rows]
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    assert found[Modality.IMAGE].vectors[rows] == pytest.approx(expected, abs=1e-6)
+    table = vectors[Modality.AUDIO]
+    unit = {
+        m: type(t)(t.ids, t.vectors / np.maximum(np.linalg.norm(t.vectors, axis=1, keepdims=True), 1e-9))
+        for m, t in vectors.items()
+    }
+    keep = [i for i in range(len(table.ids)) if i != 4]
+    unit[Modality.AUDIO] = type(table)(tuple(table.ids[i] for i in keep), unit[Modality.AUDIO].vectors[keep])
+    assert ranks(benchmark, found) == ranks(benchmark, unit)
+
+
 def test_ids_of_the_published_index_are_known(made, tmp_path):
     benchmark, vectors = made
     for naming in ("{part}/{index_id}", "{path}"):
@@ -157,7 +187,7 @@ def test_a_file_of_another_length_or_with_code_in_it_is_named(made, tmp_path):
         def __reduce__(self):
             return (open, (str(marker), "w"))
 
-    odd.with_suffix(".pt").write_bytes(pickle.dumps(Evil()))
+    odd.with_suffix(".pt").write_bytes(pickle.dumps(Evil(), protocol=2))
     with pytest.raises(BiovitaError, match="not one vector that can be read safely"):
         read_precomputed(tmp_path, benchmark)
     assert not marker.exists()

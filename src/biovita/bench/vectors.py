@@ -16,7 +16,9 @@ from biovita.bench.task import Benchmark
 from biovita.dataset.schema import Modality
 from biovita.errors import BiovitaError
 
-__all__ = ["Table", "Unit", "read_precomputed", "write_vectors"]
+__all__ = ["LanceVectors", "Table", "Unit", "read_precomputed", "write_vectors"]
+
+_IN_MEMORY = 2**30  # bytes; larger Lance tables are read as they are used
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +48,32 @@ class Unit:
         with np.errstate(invalid="ignore"):
             scaled: np.ndarray = (taken / length).astype(np.float32)
         return scaled
+
+
+class LanceVectors:
+    """A large Lance table's vectors, read row by row as they are asked for; ``[rows]`` gives ``(rows, dim)``."""
+
+    ndim = 2
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+        self.shape = (dataset.count_rows(), dataset.schema.field("vector").type.list_size)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        taken = self.dataset.take(np.asarray(rows).tolist(), columns=["vector"])
+        return _matrix(taken)
+
+    def zero_rows(self) -> np.ndarray:
+        """Return the rows that are all zeros, reading the table once."""
+        found, before = [], 0
+        for batch in self.dataset.to_batches(columns=["vector"], batch_size=4096):
+            vectors = batch.column(0).flatten().to_numpy(zero_copy_only=False).reshape(len(batch), -1)
+            found.append(before + np.flatnonzero(~vectors.any(axis=1)))
+            before += len(batch)
+        return np.concatenate(found) if found else np.zeros(0, np.int64)
 
 
 def read_precomputed(path: str | Path, benchmark: Benchmark) -> tuple[dict[Modality, Table], dict[Modality, int]]:
@@ -109,7 +137,7 @@ def write_vectors(path: Path, modality: Modality, ids: Sequence[str], vectors: n
             part.unlink(missing_ok=True)
 
 
-Read = tuple["list[str] | None", np.ndarray, Path]
+Read = tuple["list[str] | None", Any, Path]
 
 
 def _read(path: Path, modality: Modality) -> Read | None:
@@ -149,24 +177,33 @@ def _read_parquet(file: Path) -> tuple[list[str], np.ndarray]:
     return _columns(table, file)
 
 
-def _read_lance(path: Path) -> tuple[list[str], np.ndarray]:
+def _read_lance(path: Path) -> tuple[list[str], Any]:
     import lance
 
     try:
-        table = lance.dataset(str(path)).to_table(columns=["id", "vector"])
-    except (ValueError, OSError) as error:
+        dataset = lance.dataset(str(path))
+        size = getattr(dataset.schema.field("vector").type, "list_size", 0)
+        if dataset.count_rows() * size * 4 > _IN_MEMORY:
+            ids = dataset.to_table(columns=["id"])["id"].to_pylist()
+            return [str(key) for key in ids], LanceVectors(dataset)
+        table = dataset.to_table(columns=["id", "vector"])
+    except (ValueError, OSError, KeyError) as error:
         raise BiovitaError(f"{path}: cannot be read, or lacks the columns id and vector: {error}") from error
     return _columns(table, path)
 
 
 def _columns(table: Any, where: Path) -> tuple[list[str], np.ndarray]:
-    vectors = table["vector"].combine_chunks()
-    if hasattr(vectors, "chunks"):
-        vectors = vectors.chunk(0)
-    flat = vectors.flatten().to_numpy(zero_copy_only=False)
-    if vectors.null_count or not table.num_rows or len(flat) % table.num_rows:
+    import pyarrow.compute as pc
+
+    lengths = pc.unique(pc.list_value_length(table["vector"])).to_pylist() if table.num_rows else []
+    if len(lengths) != 1 or not lengths[0]:
         raise BiovitaError(f"{where}: vectors are missing, or not all of one length")
-    return [str(key) for key in table["id"].to_pylist()], flat.reshape(table.num_rows, -1)
+    return [str(key) for key in table["id"].to_pylist()], _matrix(table)
+
+
+def _matrix(table: Any) -> np.ndarray:
+    flat: np.ndarray = table["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(table.num_rows, -1)
 
 
 def _read_folder(path: Path) -> tuple[list[str], np.ndarray]:
@@ -235,7 +272,9 @@ def _by_stem(row: dict[str, Any]) -> str | None:
     return row["path"] and Path(row["path"]).stem
 
 
-def _zero_rows(vectors: np.ndarray) -> np.ndarray:
-    """Return the rows that are all zeros; only those that begin with one are read as a whole."""
+def _zero_rows(vectors: Any) -> np.ndarray:
+    """Return the rows that are all zeros; of an array only those that begin with one are read as a whole."""
+    if isinstance(vectors, LanceVectors):
+        return vectors.zero_rows()
     suspects = np.flatnonzero(vectors[:, 0] == 0)
     return np.array([row for row in suspects if not vectors[row].any()], np.int64)
