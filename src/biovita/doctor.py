@@ -174,7 +174,7 @@ def _images() -> list[Check]:
 
 
 def _models() -> tuple[Check, ...]:
-    from biovita.towers.sources import HUB_MODELS
+    from biovita.towers.hub_models import HUB_MODELS
 
     return tuple(
         Check(name, well=True, found=f"here: {place}")

@@ -11,7 +11,8 @@ from PIL import Image
 from biovita import load_model
 from biovita.dataset.schema import Modality
 from biovita.errors import ModelError
-from biovita.towers.open_clip import ImageInput, architecture, build_clip, image_input
+from biovita.towers.clip_images import ImageInput, image_input
+from biovita.towers.open_clip import architecture, build_clip
 from published_layouts import PREPROCESS, SMALL_CLIP, make, write_open_clip
 
 MEAN, STD = tuple(PREPROCESS["mean"]), tuple(PREPROCESS["std"])

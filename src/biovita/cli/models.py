@@ -36,8 +36,9 @@ def fetch(name: str, /) -> None:
     name
         A name that `biovita models` lists, or hf-hub:owner/repository.
     """
+    from biovita.towers.hub_models import HUB_MODELS
     from biovita.towers.registry import model_row
-    from biovita.towers.sources import HUB_MODELS, find_source, is_source
+    from biovita.towers.sources import find_source, is_source
 
     if name in HUB_MODELS:
         place = HUB_MODELS[name].fetch(verify=True)

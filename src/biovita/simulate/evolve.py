@@ -14,8 +14,8 @@ from biovita.simulate.voices import VOICES
 __all__ = ["PRIVATE", "Latent", "bounded", "clip", "evolve"]
 
 # Standard deviation of a step, from order to species: of the shared axes, and of what one organ does on its own.
-_AXIS_STEP = {"order": 0.35, "family": 0.58, "genus": 0.60, "species": 0.45}
-_PRIVATE_STEP = {"order": 0.35, "family": 0.60, "genus": 0.60, "species": 0.30}
+_AXIS_STEP = {"order": 0.35, "family": 0.58, "genus": 0.62, "species": 0.53}
+_PRIVATE_STEP = {"order": 0.35, "family": 0.60, "genus": 0.60, "species": 0.35}
 _JUMP_CHANCE = 0.15  # of each axis, in each order and family
 _JUMP = 1.1
 PRIVATE = 49  # dimensions that belong to one organ: proportions, marks, notes, diet

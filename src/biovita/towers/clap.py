@@ -12,7 +12,7 @@ import numpy as np
 from biovita.errors import ModelError
 from biovita.towers.audio import AudioInput
 from biovita.towers.base import AudioItem, TowerInfo
-from biovita.towers.device import Device, batch_size_for
+from biovita.towers.device import Device, batch_size_for, cpu_count
 from biovita.towers.mel import MelConfig, MelSpectrogram
 from biovita.towers.state import load_strictly, read_json, read_state
 from biovita.towers.transfer import encode_in_batches
@@ -28,7 +28,7 @@ WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")  # in the order they a
 # Counters without weights, which some versions of transformers store and others do not.
 BUFFERS = ("text_model.embeddings.position_ids", "text_model.embeddings.token_type_ids")
 _CLIP_BYTES = 80 << 20  # of one clip in float32 at the first, widest stage: attention and its intermediate layer
-_ON_CPU = 8
+_ON_A_CORE = 2
 _CHANNELS_IF_FUSED = 4
 
 
@@ -71,7 +71,7 @@ class ClapAudio:
             self.adapter = _linear(adapter, self.dim).to(device.name)
             self.dim = int(adapter.shape[0])
         self.info = replace(info, dim=self.dim, preprocessing=listen.describe())
-        self.batch_size = batch_size_for(device, _CLIP_BYTES, on_cpu=_ON_CPU)
+        self.batch_size = batch_size_for(device, _CLIP_BYTES, on_cpu=2 * _ON_A_CORE * cpu_count())
 
     def listening(self, **changes: Any) -> Self:
         """Return the tower with another way to cut recordings: fields of `AudioInput`. The weights are shared.
@@ -100,7 +100,9 @@ class ClapAudio:
 
     def encode_windows(self, windows: Sequence[np.ndarray]) -> np.ndarray:
         """Return one vector a window, ``(len(windows), dim)``, of windows of ``(samples,)``."""
-        return encode_in_batches(windows, self.batch_size, self.dim, self.device, self.forward)
+        return encode_in_batches(
+            windows, self.dim, self.device, self.forward, size=self.batch_size, part=_ON_A_CORE
+        )
 
     def forward(self, waveforms: torch.Tensor) -> torch.Tensor:
         """Return ``(batch, dim)`` of ``(batch, samples)``, both on the device."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,27 +12,24 @@ import numpy as np
 
 from biovita.errors import ModelError, unknown_name
 from biovita.towers.base import ImageItem, TowerInfo
-from biovita.towers.device import Device, batch_size_for
+from biovita.towers.clip_images import ImageInput, image_input
+from biovita.towers.device import Device, batch_size_for, cpu_count
 from biovita.towers.hub import is_offline
-from biovita.towers.items import rgb_image
 from biovita.towers.state import load_strictly, read_json, read_state
 from biovita.towers.transfer import encode_in_batches
 
 if TYPE_CHECKING:
     import torch
-    from PIL import Image
 
 __all__ = [
     "CONFIG_FILE",
     "WEIGHT_FILES",
     "ClipNetwork",
-    "ImageInput",
     "OpenClipImage",
     "OpenClipText",
     "architecture",
     "build_clip",
     "fit_state",
-    "image_input",
     "read_clip_directory",
 ]
 
@@ -42,88 +39,10 @@ WEIGHT_FILES = (
     "open_clip_pytorch_model.safetensors",
     "open_clip_pytorch_model.bin",
 )
-_IMAGES_ON_CPU, _TEXTS_ON_CPU = 8, 64
+_IMAGES_ON_A_CORE, _TEXTS_ON_A_CORE = 4, 16
 _WIDTHS_HELD = (
     10  # times a layer's width, of one token: its input, query, key, value, and four times as much inside
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ImageInput:
-    """How a photograph becomes pixels, from open_clip's ``preprocess_cfg``. Worker processes can have it.
-
-    Attributes
-    ----------
-    size
-        Height and width in pixels.
-    mean, std
-        Of each channel, in parts of full scale.
-    interpolation, resize_mode, fill_color
-        As open_clip names them.
-    """
-
-    size: tuple[int, int]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    interpolation: str = "bicubic"
-    resize_mode: str = "shortest"
-    fill_color: int = 0
-
-    def describe(self) -> str:
-        """Return all of it in words, for the record beside the vectors."""
-        kept = {"shortest": "shorter side resized, central crop", "longest": "longer side resized, filled up"}
-        return (
-            f"RGB, {kept.get(self.resize_mode, self.resize_mode)}, {self.size[1]} x {self.size[0]} px "
-            f"{self.interpolation}, mean {_numbers(self.mean)}, std {_numbers(self.std)}"
-        )
-
-    def __call__(self, item: ImageItem) -> np.ndarray:
-        """Return an item's pixels, ``(3, height, width)``, uint8; the tower scales them on its device.
-
-        Raises
-        ------
-        MediaError
-            Where a file cannot be decoded.
-        """
-        pixels = np.asarray(self._cut(rgb_image(item)))
-        return np.ascontiguousarray(pixels.transpose(2, 0, 1))
-
-    def _cut(self, image: Image.Image) -> Image.Image:
-        from PIL import Image
-
-        height, width = self.size
-        if self.interpolation not in {"bicubic", "bilinear"} or (
-            self.resize_mode == "shortest" and height != width
-        ):
-            return self._cut_by_open_clip(image)
-        how = Image.Resampling[self.interpolation.upper()]
-        if self.resize_mode == "squash":
-            return image.resize((width, height), how)
-        if self.resize_mode != "shortest":
-            return self._cut_by_open_clip(image)
-        short, long = sorted(image.size)
-        if short != height:
-            long = int(height * long / short)
-            image = image.resize((height, long) if image.width <= image.height else (long, height), how)
-        left, top = round((image.width - width) / 2), round((image.height - height) / 2)
-        return image.crop((left, top, left + width, top + height))
-
-    def _cut_by_open_clip(self, image: Any) -> Any:
-        from open_clip.transform import PreprocessCfg, image_transform_v2
-        from torchvision.transforms import Normalize, ToTensor
-
-        settings = PreprocessCfg(**{name: getattr(self, name) for name in _PREPROCESSING})
-        for step in image_transform_v2(settings, is_train=False).transforms:
-            if not isinstance(step, ToTensor | Normalize):
-                image = step(image)
-        return image
-
-
-_PREPROCESSING = ("size", "mean", "std", "interpolation", "resize_mode", "fill_color")
-
-
-def _numbers(values: Sequence[float]) -> str:
-    return " ".join(f"{value:.4g}" for value in values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +96,7 @@ class OpenClipImage:
         tokens = (clip.images.size[0] // patch) * (clip.images.size[1] // patch) + 1
         width = vision.get("width") or clip.dim
         self.batch_size = batch_size_for(
-            device, 4 * _WIDTHS_HELD * tokens * int(width), on_cpu=_IMAGES_ON_CPU, most=512
+            device, 4 * _WIDTHS_HELD * tokens * int(width), on_cpu=_IMAGES_ON_A_CORE * cpu_count(), most=512
         )
 
     def load(self, item: ImageItem) -> np.ndarray:
@@ -186,7 +105,9 @@ class OpenClipImage:
 
     def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         """Return the vectors ``(len(batch), dim)``."""
-        return encode_in_batches(batch, self.batch_size, self.info.dim, self.device, self.forward)
+        return encode_in_batches(
+            batch, self.info.dim, self.device, self.forward, size=self.batch_size, part=_IMAGES_ON_A_CORE
+        )
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return ``(batch, dim)`` of uint8 ``(batch, 3, height, width)``, both on the device."""
@@ -207,7 +128,7 @@ class OpenClipText:
         self.batch_size = batch_size_for(
             device,
             4 * _WIDTHS_HELD * length * int(text.get("width") or clip.dim),
-            on_cpu=_TEXTS_ON_CPU,
+            on_cpu=2 * _TEXTS_ON_A_CORE * cpu_count(),
             most=2048,
         )
 
@@ -222,7 +143,9 @@ class OpenClipText:
 
     def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         """Return the vectors ``(len(batch), dim)``."""
-        return encode_in_batches(batch, self.batch_size, self.info.dim, self.device, self.forward)
+        return encode_in_batches(
+            batch, self.info.dim, self.device, self.forward, size=self.batch_size, part=_TEXTS_ON_A_CORE
+        )
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """Return ``(batch, dim)`` of ``(batch, context_length)``, both on the device."""
@@ -312,31 +235,6 @@ def build_clip(
     return ClipNetwork(network, model_cfg, images, tokenizer, scale, directory)
 
 
-def image_input(
-    model_cfg: dict[str, Any], preprocess_cfg: dict[str, Any] | None, size: int | Sequence[int] | None = None
-) -> ImageInput:
-    """Return how a model's photographs are prepared; what is not stated is as CLIP has it.
-
-    Parameters
-    ----------
-    size
-        In pixels; None takes what the architecture states.
-    """
-    from open_clip.transform import PreprocessCfg
-
-    stated = {**asdict(PreprocessCfg()), **(preprocess_cfg or {})}
-    size = size or model_cfg.get("vision_cfg", {}).get("image_size") or stated["size"]
-    height, width = (size, size) if isinstance(size, int) else size
-    return ImageInput(
-        size=(int(height), int(width)),
-        mean=tuple(stated["mean"]),
-        std=tuple(stated["std"]),
-        interpolation=stated["interpolation"],
-        resize_mode=stated["resize_mode"],
-        fill_color=stated["fill_color"],
-    )
-
-
 def fit_state(network: Any, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Return a state dict with the names and scalars of the present open_clip, where an older one wrote it.
 
@@ -397,7 +295,9 @@ def _tokenizer(model_cfg: dict[str, Any], directory: Path | None, name: str) -> 
     if directory is not None and any((directory / file).is_file() for file in ("tokenizer.json", "vocab.json")):
         source = str(directory)
     elif is_offline() and not isinstance(try_to_load_from_cache(source, "tokenizer_config.json"), str):
-        raise ModelError(f"the tokenizer {source} is not on this machine, and the network is not to be tried. {mend}")
+        raise ModelError(
+            f"the tokenizer {source} is not on this machine, and the network is not to be tried. {mend}"
+        )
     try:
         return HFTokenizer(source, context_length=length, tokenizer_mode=text.get("tokenizer_mode"), **options)
     except (OSError, ValueError) as error:

@@ -11,7 +11,8 @@ from biovita.dataset.schema import Modality
 from biovita.errors import ModelError, unknown_name
 from biovita.towers import birdnet, efficientnet, minilm
 from biovita.towers.base import Tower, TowerInfo
-from biovita.towers.sources import HUB_MODELS, Source, find_source, is_source
+from biovita.towers.hub_models import HUB_MODELS
+from biovita.towers.sources import Source, find_source, is_source
 
 __all__ = [
     "MODELS",

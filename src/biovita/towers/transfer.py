@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from biovita.towers.device import Device
+from biovita.towers.threads import PartsInThreads
 
 if TYPE_CHECKING:
     import torch
@@ -38,22 +40,43 @@ def autocast(device: Device) -> AbstractContextManager[object]:
 
 def encode_in_batches(
     arrays: Sequence[np.ndarray],
-    size: int,
     dim: int,
     device: Device,
     network: Callable[[torch.Tensor], torch.Tensor],
+    *,
+    size: int,
+    part: int,
 ) -> np.ndarray:
-    """Return the vectors ``(len(arrays), dim)``, float32, of arrays that are given to ``network`` ``size`` at a time.
+    """Return the vectors ``(len(arrays), dim)``, float32, that ``network`` makes of arrays of one shape.
 
-    The results are fetched together at the end, so that the device is not waited for between batches.
+    Parameters
+    ----------
+    size
+        How many the network gets at a time on a device of its own. The results are fetched together at the end, so that
+        it is not waited for in between.
+    part
+        How many it gets on the CPU, where each core works on another part.
     """
     import torch
 
     if len(arrays) == 0:
         return np.empty((0, dim), np.float32)
+    if device.kind == "cpu":
+        parts = [arrays[start : start + part] for start in range(0, len(arrays), part)]
+        return _threads().map(lambda some: _run(network, some, device).numpy(), parts)
+    results = [_run(network, arrays[start : start + size], device) for start in range(0, len(arrays), size)]
+    return torch.cat(results).cpu().numpy()
+
+
+def _run(
+    network: Callable[[torch.Tensor], torch.Tensor], arrays: Sequence[np.ndarray], device: Device
+) -> torch.Tensor:
+    import torch
+
     with torch.inference_mode(), autocast(device):
-        parts = [
-            network(to_device(arrays[start : start + size], device)).float()
-            for start in range(0, len(arrays), size)
-        ]
-        return torch.cat(parts).cpu().numpy()
+        return network(to_device(arrays, device)).float()
+
+
+@cache
+def _threads() -> PartsInThreads:
+    return PartsInThreads()

@@ -8,32 +8,48 @@ from typing import Any
 
 import numpy as np
 
-from biovita.bench import build_benchmark, headline, score_benchmark
+from biovita.bench import Scores, build_benchmark, headline, score_benchmark
 from biovita.dataset import Dataset, Modality, Split
 from biovita.embed import Vectors
 from biovita.errors import MediaError
 from biovita.model import Model
 from biovita.towers import Clip
 
-__all__ = ["criterion", "validate"]
+__all__ = ["criterion", "scores_of", "validate"]
 
 _TEXTS_AT_ONCE = 512
 
 
 def validate(
-    model: Model, dataset: Dataset, *, seed: int, images: Vectors | None = None, text: str = "name"
+    model: Model, dataset: Dataset, *, seed: int, images: Vectors | None = None
 ) -> dict[str, dict[str, float]]:
     """Return by part (``seen``, ``unseen``) the mean of the six directions at species level.
 
-    Each has ``top1``, ``top5`` and ``chance`` (of Top-1). A part without tasks is not there. What does not decode
-    counts as the benchmark has it: a query missed, a sample that does not exist.
+    Each has ``top1``, ``top5`` and ``chance`` (of Top-1). A part without tasks is not there. Texts are bare names, as
+    published; the rest is as `scores_of` has it.
+    """
+    rows = scores_of(model, dataset, seed=seed, images=images).rows()
+    result = {}
+    for part in ("seen", "unseen"):
+        first, fifth = (headline(rows, stage=None, part=part, k=k) for k in (1, 5))
+        if first is not None and fifth is not None:
+            result[part] = {"top1": first.accuracy, "top5": fifth.accuracy, "chance": first.chance}
+    return result
+
+
+def scores_of(
+    model: Model, dataset: Dataset, *, seed: int, images: Vectors | None = None, text: str = "name"
+) -> Scores:
+    """Return what a model gets on the benchmark of a dataset's split.
+
+    What does not decode counts as the benchmark has it: a query missed, a sample that does not exist.
 
     Parameters
     ----------
     images
         Vectors of the photographs' frozen tower; None computes them.
     text
-        As `biovita.bench.build_benchmark` has it; the default is the published bare name.
+        As `biovita.bench.build_benchmark` has it.
     """
     benchmark = build_benchmark(dataset, seed=seed, text=text)
     held_out = {Split.SEEN.value, Split.UNSEEN.value}
@@ -53,13 +69,7 @@ def validate(
         model.embed_texts(texts[start : start + _TEXTS_AT_ONCE]) for start in range(0, len(texts), _TEXTS_AT_ONCE)
     ]
     found[Modality.TEXT] = Vectors(tuple(texts), ("",) * len(texts), np.concatenate(parts))
-    scored = score_benchmark(benchmark, found).rows()
-    result = {}
-    for part in ("seen", "unseen"):
-        first, fifth = (headline(scored, stage=None, part=part, k=k) for k in (1, 5))
-        if first is not None and fifth is not None:
-            result[part] = {"top1": first.accuracy, "top5": fifth.accuracy, "chance": first.chance}
-    return result
+    return score_benchmark(benchmark, found)
 
 
 def criterion(validation: dict[str, dict[str, float]]) -> float:
