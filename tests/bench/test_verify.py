@@ -30,6 +30,7 @@ def release(tmp_path):
     path = write_benchmark(build_benchmark(dataset), tmp_path / "bench", media="copy")
     part = path / "unseen"
     (path / "media").rename(part / "media")
+    (path / "manifest.json").rename(path / "kept.json")
     return part
 
 
@@ -108,6 +109,16 @@ def test_metadata_cannot_lead_out_of_the_folder(release, tmp_path):
     assert renamed == []
 
 
+@pytest.mark.parametrize("name", ["/etc/passwd", "media/../../secret.wav", "..\\\\secret.wav"])
+def test_file_paths_cannot_lead_out_of_a_benchmark_that_is_not_ours(release, name):
+    def point(rows):
+        rows[0]["file_path"] = name
+
+    change(release / "audio_index.csv", point)
+    found = {(p.code, p.row) for p in verify_benchmark(release).problems}
+    assert ("outside", 2) in found
+
+
 def change(file, edit):
     with file.open(newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -141,6 +152,7 @@ def test_wrong_labels_and_candidate_counts_change_a_score(release):
 def test_files_that_differ_from_the_manifest_are_named(release):
     path = release.parent
     (release / "media").rename(path / "media")
+    (path / "kept.json").rename(path / "manifest.json")
     assert verify_benchmark(path).sound
     file = release / "species/test_audio_to_image.csv"
     file.write_text("\n".join(file.read_text().splitlines()[:-1]) + "\n")

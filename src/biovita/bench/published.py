@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -60,7 +60,8 @@ def read_benchmark(path: str | Path, *, media_root: str | Path | None = None) ->
     Parameters
     ----------
     media_root
-        Where file paths start; by default what the manifest says, or else the directory itself.
+        Where file paths start; by default what the manifest says, or else the directory itself. The manifest is
+        looked for beside the parts, so that a part can be read alone.
 
     Raises
     ------
@@ -83,7 +84,10 @@ def read_with_problems(
     path = Path(path)
     if not path.is_dir():
         raise DatasetError(f"{path} is not a directory: a benchmark is one, with audio_index.csv and so on")
-    manifest = read_manifest(path)
+    home = (
+        path.resolve().parent if (path.resolve().parent / MANIFEST).is_file() else path
+    )  # a part of a benchmark of ours
+    manifest = read_manifest(home)
     if any((path / index_file(m)).is_file() for m in Modality):
         parts = {path.resolve().name: path}
     else:
@@ -93,14 +97,15 @@ def read_with_problems(
             f"{path} holds no benchmark: neither it nor a directory in it has an index such as "
             f"{index_file(Modality.AUDIO)}"
         )
-    reader = _Reader(path, "name" if manifest is None else manifest["made"].get("text", "name"))
+    text = "name" if manifest is None else manifest["made"].get("text", "name")
+    reader = _Reader(path, text, foreign=manifest is None)
     for name, directory in parts.items():
         reader.part(name, directory)
     if media_root is None and manifest is not None and manifest.get("media_root"):
-        media_root = path / manifest["media_root"]
+        media_root = home / manifest["media_root"]
     items = {m: pa.Table.from_pylist(rows, schema=ITEMS) for m, rows in reader.items.items()}
     made = {"benchmark": path.resolve().name, **(manifest["made"] if manifest else {"text": "name"})}
-    return Benchmark(items, tuple(reader.tasks), (), made, Path(media_root or path)), reader.problems
+    return Benchmark(items, tuple(reader.tasks), (), made, Path(media_root or home)), reader.problems
 
 
 def read_manifest(path: Path) -> dict[str, Any] | None:
@@ -123,6 +128,7 @@ class _Reader:
 
     root: Path
     text: str
+    foreign: bool  # not written by us: its file paths may not lead out of it
     items: dict[Modality, list[dict[str, Any]]] = field(default_factory=lambda: {m: [] for m in Modality})
     tasks: list[Task] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -147,6 +153,9 @@ class _Reader:
             for number, line in _lines(file, _INDEX_NEEDED[modality]):
                 if line["id"] in names:
                     self._say("duplicate-id", file, number, f"the id {line['id']!r} is there before")
+                    continue
+                if modality != Modality.TEXT and self.foreign and _leads_out(line["file_path"]):
+                    self._say("outside", file, number, f"{line['file_path']!r} leads out of the directory")
                     continue
                 names[line["id"]] = line
         rows: dict[tuple[str, str], int] = {}
@@ -272,6 +281,11 @@ def _lines(file: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str,
         if missing:
             raise DatasetError(f"{file}: lacks the column(s) {', '.join(missing)}")
         yield from enumerate(reader, start=2)
+
+
+def _leads_out(path: str) -> bool:
+    parts = PurePosixPath(path.replace("\\", "/"))
+    return parts.is_absolute() or ".." in parts.parts or "\x00" in path
 
 
 def _taxon(line: Mapping[str, str]) -> dict[str, str | None]:
