@@ -5,8 +5,8 @@
 The published way is written out below: mel spectrograms clip by clip in NumPy (transformers' extractor, from waveforms
 copied back from the device), the frozen image tower and the whole text tower run at every step, one text a pair. Ours
 takes the vectors of the frozen towers from a table and the spectrograms of the batch at once on the device; its loss is
-the same. Each runs in a process of its own, for the peak of its memory. Decoding is left out of both: waveforms and
-pixels are in memory. Times are the medians of the steps after the first.
+the same but for the dropout, which is drawn anew. Each runs in a process of its own, for the peak of its memory.
+Decoding is left out of both: waveforms and pixels are in memory. Times are the medians of the steps after the first.
 """
 
 from __future__ import annotations
