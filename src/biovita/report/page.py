@@ -68,6 +68,7 @@ def render(run: Run, numbers: Mapping[str, Any], text: str) -> str:
             numbers=numbers,
             stages=stages,
             parts=parts,
+            simulated=bool(run.dataset and run.dataset.info.get("made", {}).get("simulated")),
             pretrained=[name for name in PRETRAINED if any(name.lower() in i.name.lower() for i in run.towers)],
             directions=[d for d in DIRECTIONS if any(row["direction"] == d for row in numbers["scores"])],
             ks=KS,
