@@ -13,6 +13,7 @@ from typing import Any
 
 from biovita.bench.scores import KS, headline
 from biovita.bench.task import DIRECTIONS, LEVELS
+from biovita.dataset import Dataset
 from biovita.dataset.schema import Split
 from biovita.report.analysis import family_rows, group_tables, radars, trait_rows
 from biovita.report.charts import axis_top, loss_chart
@@ -68,7 +69,7 @@ def render(run: Run, numbers: Mapping[str, Any], text: str) -> str:
             numbers=numbers,
             stages=stages,
             parts=parts,
-            simulated=bool(run.dataset and run.dataset.info.get("made", {}).get("simulated")),
+            simulated=_simulated(run.dataset),
             pretrained=[name for name in PRETRAINED if any(name.lower() in i.name.lower() for i in run.towers)],
             directions=[d for d in DIRECTIONS if any(row["direction"] == d for row in numbers["scores"])],
             ks=KS,
@@ -272,3 +273,8 @@ def _number(value: float) -> str:
 
 def _spoken(direction: str) -> str:
     return f"{SPOKEN[direction[0]]} → {SPOKEN[direction[2]]}"
+
+
+def _simulated(dataset: Dataset | None) -> bool:
+    made = dataset.info.get("made") if dataset else None
+    return isinstance(made, Mapping) and bool(made.get("simulated"))
