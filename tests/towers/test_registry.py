@@ -11,9 +11,10 @@ import torch
 
 from biovita.dataset import Modality
 from biovita.errors import ModelError
+from biovita.hashing import sha256_of
 from biovita.towers import MODELS, TOWERS, Tower, load_tower, load_towers, select_device
 from biovita.towers import registry as registry_module
-from biovita.towers.weights import package_file, sha256_of, verified_file
+from biovita.towers.weights import package_file, verified_file
 
 
 def test_starter_has_a_tower_for_each_modality() -> None:

@@ -17,6 +17,7 @@ from biovita.collect.phash import NEAR
 from biovita.collect.plan import Plan
 from biovita.dataset import Dataset, Split
 from biovita.dataset.schema import AUDIO, IMAGES, REJECTED
+from biovita.hashing import sha256_of
 
 __all__ = ["Assembled", "assemble", "keep_split", "key_of", "records_in"]
 
@@ -226,8 +227,7 @@ def _cut(row: Mapping[str, Any], dataset: Path) -> dict[str, Any]:
         scratch = place.with_suffix(".part")
         soundfile.write(scratch, samples, rate, format="FLAC", subtype="PCM_16")
         scratch.replace(place)
-    with place.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = sha256_of(place)
     length = soundfile.info(place).frames / row["sample_rate"]
     return {"path": path, "start_s": 0.0, "end_s": length, "duration_s": length, "sha256": digest}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ import pyarrow as pa
 
 from biovita.dataset import Dataset
 from biovita.dataset.schema import TABLES
+from biovita.hashing import sha256_of
 
 if TYPE_CHECKING:
     import mlcroissant
@@ -36,8 +36,7 @@ def write_croissant(dataset: Dataset, directory: Path, description: str, license
     distribution, record_sets = [], []
     for name, schema in TABLES.items():
         file = f"{name}.parquet"
-        with (directory / file).open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = sha256_of(directory / file)
         distribution.append(
             mlc.FileObject(
                 id=file, name=file, content_url=file, encoding_formats=["application/x-parquet"], sha256=digest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from biovita.collect.clips import sound_windows
 from biovita.collect.phash import perceptual_hash
 from biovita.collect.plan import Clips
 from biovita.errors import MediaError
+from biovita.hashing import sha256_of
 
 __all__ = ["Verified", "verify"]
 
@@ -61,8 +61,7 @@ def verify(path: Path, modality: str, stated_s: float | None, clips: Clips) -> V
         info, extension = _sound(path, stated_s, clips) if modality == "audio" else _picture(path)
     except MediaError as error:
         raise MediaError(error.reason, str(error).replace(f"{path}: ", "")) from None
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = sha256_of(path)
     return Verified(digest, path.stat().st_size, _EXTENSIONS.get(extension, extension), info)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +15,7 @@ import pyarrow as pa
 from biovita.dataset.schema import TABLES, Modality, Split
 from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError
+from biovita.hashing import sha256_of
 from biovita.taxonomy import Rank
 
 __all__ = ["Problem", "check"]
@@ -196,8 +196,7 @@ def _hash(path: Path) -> tuple[str | None, str]:
     if state is not None:
         return state, ""
     try:
-        with path.open("rb") as file:
-            return None, hashlib.file_digest(file, "sha256").hexdigest()
+        return None, sha256_of(path)
     except OSError as error:
         return str(error.strerror), ""
 

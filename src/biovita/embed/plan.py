@@ -15,8 +15,8 @@ from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
 from biovita.embed.texts import texts_of
 from biovita.errors import DatasetError
+from biovita.hashing import sha256_of
 from biovita.towers.base import Clip
-from biovita.towers.weights import sha256_of
 
 __all__ = ["Plan", "items_of", "plan", "rows_of", "up_to_date"]
 

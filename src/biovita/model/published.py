@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from biovita.dataset.schema import Modality
 from biovita.dataset.store import new_directory
 from biovita.errors import ModelError
+from biovita.hashing import sha256_of
 from biovita.model.model import Model
 from biovita.towers.audio import AudioInput
 from biovita.towers.base import Tower, TowerInfo
@@ -23,7 +24,6 @@ from biovita.towers.mel import MelConfig
 from biovita.towers.open_clip import CONFIG_FILE, OpenClipImage, OpenClipText, build_clip
 from biovita.towers.published import CLAP_CONFIG_FILE, CLAP_FILE
 from biovita.towers.state import read_state
-from biovita.towers.weights import sha256_of
 
 if TYPE_CHECKING:
     import torch

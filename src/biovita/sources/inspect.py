@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +11,10 @@ from typing import TypeVar
 
 from biovita.dataset.schema import Modality
 from biovita.errors import MediaError
+from biovita.hashing import sha256_of
 from biovita.media import AudioProbe, ImageProbe, probe_audio, probe_image
 
-__all__ = ["Inspected", "default_workers", "inspect_files", "map_threads", "sha256_of"]
+__all__ = ["Inspected", "default_workers", "inspect_files", "map_threads"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -34,17 +34,9 @@ def default_workers() -> int:
     return min(16, len(affinity(0)) if affinity else os.cpu_count() or 1)
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hex.
-
-    Raises
-    ------
-    MediaError
-        ``unreadable`` where the file cannot be read.
-    """
+def _hash(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise MediaError("unreadable", f"{path}: cannot be read: {error.strerror}") from None
 
@@ -61,7 +53,7 @@ def inspect_files(
     def inspect(file: tuple[Modality, Path]) -> Inspected | MediaError:
         modality, path = file
         try:
-            return Inspected(probes[modality](path), sha256_of(path))
+            return Inspected(probes[modality](path), _hash(path))
         except MediaError as error:
             return error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from biovita.errors import DatasetError
+from biovita.hashing import sha256_of
 from biovita.taxonomy.parse import fold
 from biovita.taxonomy.taxon import RANKS, Rank, Taxon, Taxonomy
 
@@ -230,12 +230,6 @@ def _open_parquet(path: Path) -> Backbone:
     except pa.ArrowInvalid as error:
         raise DatasetError(f"{path} cannot be read as Parquet: {error}") from error
     return Backbone.of(path.name, {wanted[name]: table[name] for name in wanted}, sha256=sha256_of(path))
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def keys_of(names: pa.Array) -> pa.Array:

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from biovita.errors import DatasetError
-from biovita.taxonomy.backbone import LINEAGE, Backbone, sha256_of
+from biovita.hashing import sha256_of
+from biovita.taxonomy.backbone import LINEAGE, Backbone
 from biovita.taxonomy.parse import parse_name
 
 __all__ = ["read_checklist"]

@@ -7,8 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from biovita.errors import ModelError
+from biovita.hashing import sha256_of
 from biovita.towers.hub import hub_file
-from biovita.towers.weights import sha256_of
 
 __all__ = ["CLIP_IMAGES", "CLIP_TEXTS", "HUB_MODELS", "HubFile", "HubModel", "Layout"]
 

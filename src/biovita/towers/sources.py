@@ -13,13 +13,13 @@ from weakref import WeakValueDictionary
 
 from biovita.dataset.schema import Modality
 from biovita.errors import ModelError, unknown_name
+from biovita.hashing import sha256_of
 from biovita.towers.audio import AudioInput
 from biovita.towers.base import Tower, TowerInfo
 from biovita.towers.device import Device, choose_device
 from biovita.towers.hub import hub_file
 from biovita.towers.hub_models import CLIP_IMAGES, CLIP_TEXTS, HUB_MODELS, HubModel, Layout
 from biovita.towers.state import read_json
-from biovita.towers.weights import sha256_of
 
 if TYPE_CHECKING:
     from biovita.towers.open_clip import ClipNetwork

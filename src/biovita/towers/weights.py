@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from biovita.errors import ModelError
+from biovita.hashing import sha256_of
 
-__all__ = ["package_file", "sha256_of", "verified_file"]
+__all__ = ["package_file", "verified_file"]
 
 
 def package_file(package: str, file: str, distribution: str) -> Path:
@@ -52,12 +52,6 @@ def verified_file(package: str, file: str, distribution: str, revision: str) -> 
             f"Reinstall it: pip install --force-reinstall {distribution}"
         )
     return path
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 _hash_once = cache(sha256_of)

@@ -14,8 +14,8 @@ import torch
 
 from biovita.dataset.store import new_directory
 from biovita.errors import ModelError
+from biovita.hashing import sha256_of
 from biovita.towers.state import read_checkpoint
-from biovita.towers.weights import sha256_of
 
 __all__ = ["Checkpoint", "latest_checkpoint", "save_checkpoint"]
 

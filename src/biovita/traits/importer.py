@@ -14,7 +14,8 @@ from biovita.dataset import Dataset
 from biovita.dataset.schema import TRAITS
 from biovita.dataset.store import replace_tables
 from biovita.errors import DatasetError
-from biovita.taxonomy.backbone import Backbone, sha256_of
+from biovita.hashing import sha256_of
+from biovita.taxonomy.backbone import Backbone
 from biovita.taxonomy.overrides import Overrides
 from biovita.traits.names import Left, Match, match_records
 from biovita.traits.plain import PLAIN, read_plain
