@@ -171,13 +171,13 @@ class Batch:
     pairs
         Which they are.
     sounds
-        ``(B, samples)``, float32.
+        ``(B, samples)``, float32; None where the pairs have no clips.
     pixels
         ``(B, 3, height, width)``, uint8; None where photographs are not asked for, or their vectors are there.
     """
 
     pairs: Epoch
-    sounds: np.ndarray
+    sounds: np.ndarray | None
     pixels: np.ndarray | None
 
 
@@ -208,11 +208,14 @@ def load_batches(
         ``(photographs,)`` bool: those that are known not to decode.
     """
     listen, look = networks.audio.loader, networks.image.loader
+    heard = bool((epoch.audio >= 0).all())
+    size = listen.samples if heard else 0
 
     def load(place: int) -> np.ndarray:
         """Decode one pair into one array: samples, then pixels."""
-        rng = np.random.default_rng([*seed, place])
-        sound = listen.random_window(items.clips[epoch.audio[place]], rng)
+        sound = np.empty(0, np.float32)
+        if heard:
+            sound = listen.random_window(items.clips[epoch.audio[place]], np.random.default_rng([*seed, place]))
         if not pixels:
             return sound
         try:
@@ -223,7 +226,6 @@ def load_batches(
 
     ordered = [(int(place), int(place)) for batch in places for place in batch]
     loaded = load_ahead(ordered, load, workers=workers, ahead=2 * max((len(b) for b in places), default=1))
-    size = listen.samples
     for batch in places:
         kept, arrays = [], []
         for _ in batch:
@@ -241,4 +243,4 @@ def load_batches(
         stacked = np.stack(arrays)
         shape = (len(kept), 3, *look.size)
         pictures = stacked[:, size:].astype(np.uint8).reshape(shape) if pixels else None
-        yield Batch(epoch[np.array(kept)], stacked[:, :size], pictures)
+        yield Batch(epoch[np.array(kept)], stacked[:, :size] if heard else None, pictures)
