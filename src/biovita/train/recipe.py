@@ -345,7 +345,7 @@ def _paper_stage2() -> TowersRecipe:
 
 
 def _scratch_stage0() -> TowersRecipe:
-    """Photographs and names, both towers trained: to begin with where ``model`` has random weights."""
+    """Photographs and names, image and text tower trained: for towers that begin with random weights."""
     trained = Group(learning_rate=1e-3, weight_decay=0.05)
     phase = Phase(
         epochs=30,
