@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 
+from biovita.collect.pack import pack, state_packed
 from biovita.dataset import Dataset, Modality
 from biovita.errors import DatasetError, ModelError
 from biovita.model import load_model
@@ -122,6 +124,22 @@ def test_cached_and_uncached_frozen_towers_give_the_same_losses(
     ]
     assert len(curves[0]) == 8
     assert curves[0] == pytest.approx(curves[1], abs=1e-5)
+
+
+@pytest.mark.slow
+def test_packed_media_give_the_losses_of_files(towers: Path, dataset: Dataset, tmp_path: Path) -> None:
+    shutil.copytree(dataset.path, tmp_path / "packed")
+    packed = Dataset.open(tmp_path / "packed")
+    pack(packed, str(tmp_path / "media.lance"))
+    state_packed(packed, str(tmp_path / "media.lance"))
+    shutil.rmtree(packed.path / "media")
+    chosen = _recipe(2, towers, cached=False)  # photographs are decoded in every step
+    one, other = (
+        _losses(_run(chosen, data, tmp_path / name, start=towers))
+        for name, data in (("a", dataset), ("b", packed))
+    )
+    assert len(one) == 8
+    assert one == other
 
 
 @pytest.mark.slow

@@ -56,7 +56,7 @@ def resolve_media(benchmark: Benchmark, metadata: Path | None = None) -> tuple[B
         metadata = find_metadata(root)
     table = benchmark.items[Modality.AUDIO]
     rows = table.to_pylist()
-    gone = [at for at, row in enumerate(rows) if row["path"] and not (root / row["path"]).is_file()]
+    gone = [at for at, row in enumerate(rows) if row["path"] and not benchmark.locate(row["path"]).is_file()]
     if not gone or metadata is None:
         return benchmark, []
     described = _by_species(metadata)

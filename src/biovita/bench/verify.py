@@ -19,6 +19,7 @@ from biovita.bench.published import Problem, read_manifest, read_with_problems
 from biovita.bench.task import Benchmark, Task, modalities_of
 from biovita.dataset.schema import Modality
 from biovita.errors import MediaError
+from biovita.media.packed import MediaPath
 
 __all__ = ["Verdict", "verify_benchmark"]
 
@@ -128,16 +129,15 @@ def _hashes(path: Path) -> Iterable[Problem]:
 def _media(benchmark: Benchmark, on_file: Callable[[int], None] | None) -> tuple[list[Problem], int]:
     from biovita.media import probe_audio, probe_image
 
-    root = benchmark.root or Path()
     problems: list[Problem] = []
     files = 0
-    probes: tuple[tuple[Modality, Callable[[Path], Any]], ...]
+    probes: tuple[tuple[Modality, Callable[[MediaPath], Any]], ...]
     probes = ((Modality.AUDIO, probe_audio), (Modality.IMAGE, probe_image))
     for modality, probe in probes:
         rows = benchmark.items[modality].to_pylist()
         used = _used(benchmark, modality)
 
-        paths = [root / rows[at]["path"] for at in used]
+        paths = [benchmark.locate(rows[at]["path"]) for at in used]
         with ThreadPoolExecutor(_WORKERS) as pool:
             for at, (code, detail) in zip(used, pool.map(partial(_read, probe), paths), strict=True):
                 files += 1
@@ -149,7 +149,7 @@ def _media(benchmark: Benchmark, on_file: Callable[[int], None] | None) -> tuple
     return problems, files
 
 
-def _read(probe: Callable[[Path], Any], file: Path) -> tuple[str, str]:
+def _read(probe: Callable[[MediaPath], Any], file: MediaPath) -> tuple[str, str]:
     """Return a code and what is the matter with a file, or two empty strings."""
     try:
         warnings = getattr(probe(file), "warnings", ())

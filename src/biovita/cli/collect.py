@@ -114,7 +114,7 @@ def build(
 
 
 def pack(dataset: Path, /, *, out: str) -> None:
-    """Write a dataset's media into one Lance table, for training from one file or from object storage.
+    """Write a dataset's media into one Lance table, and read them from there: one file, or object storage.
 
     Parameters
     ----------
@@ -126,14 +126,23 @@ def pack(dataset: Path, /, *, out: str) -> None:
     from rich.console import Console
 
     from biovita.collect.pack import pack as pack_media
+    from biovita.collect.pack import state_packed
     from biovita.dataset import Dataset
 
-    count = pack_media(Dataset.open(dataset), out)
-    Console().print(f"{out}: {count} files", highlight=False, soft_wrap=True)
+    opened = Dataset.open(dataset)
+    count = pack_media(opened, out)
+    state_packed(opened, out)
+    lines = [
+        f"{out}: {count} files",
+        f"{dataset}/dataset.toml names it: media are read from there now, and their files no more needed",
+        f"Back to files: biovita data unpack {out} --out {dataset}",
+    ]
+    for line in lines:
+        Console().print(line, highlight=False, soft_wrap=True)
 
 
 def unpack(packed: str, /, *, out: Path) -> None:
-    """Write packed media back to files, at the paths that the dataset's tables name.
+    """Write packed media back to files, at the paths that the dataset's tables name, and read those from then on.
 
     Parameters
     ----------
@@ -144,11 +153,9 @@ def unpack(packed: str, /, *, out: Path) -> None:
     """
     from rich.console import Console
 
-    from biovita.collect.pack import PackedMedia
+    from biovita.collect.pack import unpack as unpack_media
 
-    Console().print(
-        f"{out}: {PackedMedia.open(packed).unpack(out)} files written", highlight=False, soft_wrap=True
-    )
+    Console().print(f"{out}: {unpack_media(packed, out)} files written", highlight=False, soft_wrap=True)
 
 
 def card(dataset: Path, /) -> None:

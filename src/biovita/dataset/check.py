@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from biovita.dataset.schema import TABLES, Modality, Split
 from biovita.dataset.store import Dataset
-from biovita.errors import DatasetError
+from biovita.errors import DatasetError, MediaError
 from biovita.hashing import sha256_of
+from biovita.media.packed import MediaPath, PackedFile
 from biovita.taxonomy import Rank
 
 __all__ = ["Problem", "check"]
@@ -32,7 +33,7 @@ class Problem:
     code
         Short and stable: ``schema``, ``counts``, ``missing-value``, ``duplicate-id``, ``unknown-taxon``,
         ``bad-value``, ``span``, ``coordinates``, ``missing-file``, ``changed-file``, ``leaking-group``,
-        ``leaking-file``, ``leaking-species``.
+        ``leaking-file``, ``leaking-species``, ``packed`` (the packed media that ``dataset.toml`` names cannot be read).
     table, item
         Where: a table, and the id of an item or taxon; empty where it concerns more than one.
     """
@@ -165,7 +166,12 @@ def _media_row(name: str, row: Mapping[str, Any], known: set[str]) -> Iterator[P
 
 def _files(dataset: Dataset, rows: Mapping[str, list[dict[str, Any]]], *, hashes: bool) -> Iterator[Problem]:
     """Look at each file once, however many spans of it are used."""
-    users: dict[Path, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+    try:
+        _ = dataset.packed
+    except DatasetError as error:
+        yield Problem("packed", "dataset.toml", "", str(error))
+        return
+    users: dict[MediaPath, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
     for name in _MEDIA:
         for row in rows[name]:
             if row["path"] is not None:
@@ -184,21 +190,25 @@ def _files(dataset: Dataset, rows: Mapping[str, list[dict[str, Any]]], *, hashes
             raise
 
 
-def _is_there(path: Path) -> tuple[str | None, str]:
+def _is_there(path: MediaPath) -> tuple[str | None, str]:
     try:
         return (None if path.is_file() else "there is no such file"), ""
     except OSError as error:
         return str(error.strerror), ""
 
 
-def _hash(path: Path) -> tuple[str | None, str]:
+def _hash(path: MediaPath) -> tuple[str | None, str]:
     state, _ = _is_there(path)
     if state is not None:
         return state, ""
     try:
+        if isinstance(path, PackedFile):
+            return None, hashlib.sha256(path.read_bytes()).hexdigest()
         return None, sha256_of(path)
     except OSError as error:
         return str(error.strerror), ""
+    except MediaError as error:
+        return error.reason, ""
 
 
 def _leaks(rows: Mapping[str, list[dict[str, Any]]]) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from biovita.media.packed import PackedFile, as_media_path
 from biovita.towers.base import AudioItem, Clip
 from biovita.towers.items import native_mono
 
@@ -100,8 +101,8 @@ class AudioInput:
 
         Of a file, only the window is decoded.
         """
-        if isinstance(item, str | Path):
-            item = Clip(Path(item))
+        if isinstance(item, str | Path | PackedFile):
+            item = Clip(as_media_path(item))
         if isinstance(item, Clip):
             item = _random_span(item, self.seconds, rng)
             return self._fill(self._resampled(*native_mono(item))[: self.samples])
