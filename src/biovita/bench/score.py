@@ -130,11 +130,8 @@ def rank_candidates(
     dim = samples.vectors.shape[1]
     gamma = dim * _UNIT / (1 - dim * _UNIT)
     largest = taxa.largest_norm(budget // 4)
-    fits = len(taxa.rows) * dim * 4 + (_BLOCK + len(taxa.sizes)) * _TILE * 4 <= budget // 2
-    per_taxon = _THIN * len(taxa.rows) / max(1, len(taxa.sizes)) + _GATHER
-    worth = device != "cpu" or len(taxa.rows) <= candidates.shape[1] * per_taxon
-    dense = fits and len(taxa.rows) > 0 and worth
-    resident = _Resident.of(taxa, device) if dense else None
+    whole = _all_meet_all(taxa, candidates.shape[1], budget // 2, device)
+    resident = _Resident.of(taxa, device) if whole else None
     size = max(1, budget // 4 // (candidates.shape[1] * 40 + dim * 4))
     for start in range(0, len(present), size):
         chosen = present[start : start + size]
@@ -149,6 +146,14 @@ def rank_candidates(
         exact = chunk.refined(scores, gamma * norms * largest + dim * _TINY)
         rank[chosen], top[chosen] = chunk.places(exact)
     return Ranking(rank, top)
+
+
+def _all_meet_all(taxa: _Taxa, width: int, budget: int, device: str) -> bool:
+    """Return whether all samples fit, and are multiplied with all queries sooner than with those that name them."""
+    samples, number = len(taxa.rows), len(taxa.sizes)
+    if not samples or samples * taxa.vectors.shape[1] * 4 + (_BLOCK + number) * _TILE * 4 > budget:
+        return False
+    return device != "cpu" or samples <= width * (_THIN * samples / number + _GATHER)
 
 
 def _full_products() -> None:
