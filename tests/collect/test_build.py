@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from servers import MediaServer, Resource, media_server
 from biovita import __version__
 from biovita.cli.app import main
 from biovita.collect.build import WORK, BuildReport, build
+from biovita.collect.pack import pack, state_packed, unpack
 from biovita.dataset import Dataset
 from biovita.dataset.check import check
 from biovita.errors import DatasetError
@@ -138,6 +140,26 @@ def test_running_again_fetches_nothing_and_changes_nothing(server: MediaServer, 
     assert check(dataset, hashes=True) == []
     run(plan, tmp_path / "anew")
     assert tree(tmp_path / "anew") == tree(out)
+
+
+def test_packed_media_are_unpacked_before_an_update(server: MediaServer, tmp_path: Path) -> None:
+    server.resources["/1.wav"] = Resource(sound(1))
+    server.resources["/2.jpg"] = Resource(picture(2))
+    plan = write_plan(
+        tmp_path,
+        [observation(1, server.url("/1.wav"), "audio"), observation(2, server.url("/2.jpg"), "image")],
+    )
+    assert run(plan, tmp_path / "out").fetched == 2
+    before = tree(tmp_path / "out")
+    packed = str(tmp_path / "media.lance")
+    pack(Dataset.open(tmp_path / "out"), packed)
+    state_packed(Dataset.open(tmp_path / "out"), packed)
+    shutil.rmtree(tmp_path / "out/media")
+    with pytest.raises(DatasetError, match=r"its media are packed.*biovita data unpack .*media\.lance --out"):
+        run(plan, tmp_path / "out")
+    assert unpack(packed, tmp_path / "out") == 2
+    assert run(plan, tmp_path / "out").fetched == 0
+    assert tree(tmp_path / "out") == before
 
 
 def test_items_that_were_not_reached_are_tried_again(server: MediaServer, tmp_path: Path) -> None:

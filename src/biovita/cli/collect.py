@@ -35,18 +35,26 @@ def plan(
 
     from biovita.collect.plan import read_plan
     from biovita.collect.select import select
+    from biovita.collect.traits import check_tables
 
     console = Console()
-    with console.status("reading the sources"), select(read_plan(plan_file)) as selection:
+    read = read_plan(plan_file)
+    traits = check_tables(read)
+    with console.status("reading the sources"), select(read) as selection:
         given, left_out = selection.summary(), selection.left_out()
         missing = list(selection.names.missing)
     if json_:
-        console.print_json(json.dumps({"given": given, "left_out": left_out, "missing": missing}))
+        console.print_json(
+            json.dumps({"given": given, "left_out": left_out, "missing": missing, "traits": traits})
+        )
         return
     _table(console, "What the plan gives", given, ("class", "source", "modality", "species", "items", "bytes"))
     items, size = (sum(row[column] for row in given) for column in ("items", "bytes"))
     console.print(f"{items:,} items, about {_readable(size)}", highlight=False, soft_wrap=True)
     _table(console, "What it leaves out", left_out, ("source", "reason", "rows"))
+    if traits:
+        said = ", ".join(f"{table} ({rows:,} rows)" for table, rows in traits.items())
+        console.print(f"Trait tables to import: {said}", highlight=False, soft_wrap=True)
     if missing:
         shown = ", ".join(missing[:20]) + (", ..." if len(missing) > 20 else "")
         console.print(f"{len(missing)} listed names are in no source: {shown}", highlight=False, soft_wrap=True)

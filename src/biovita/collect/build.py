@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from biovita import __version__
@@ -27,6 +28,7 @@ from biovita.collect.fetch import Wanted, fetch_all
 from biovita.collect.ledger import Entry, Ledger
 from biovita.collect.plan import Plan, read_plan
 from biovita.collect.select import select
+from biovita.collect.traits import check_tables, import_tables
 from biovita.collect.verify import verify
 from biovita.dataset.schema import REJECTED, taxa_table
 from biovita.dataset.split import split_dataset
@@ -58,6 +60,8 @@ class BuildReport:
         Rows by reason that the plan leaves out.
     rejected
         Chosen records by reason that could not be used.
+    traits
+        By trait table, what its import gave: rows, those that found a taxon, taxa, labels, and why rows did not.
     unfinished
         Items that another run may get: servers did not answer.
     """
@@ -70,6 +74,7 @@ class BuildReport:
     left_out: dict[str, int]
     rejected: dict[str, int]
     unfinished: int
+    traits: dict[str, dict[str, Any]]
 
 
 def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backoff_s: float = 1.0) -> BuildReport:
@@ -85,12 +90,19 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
     Raises
     ------
     DatasetError
-        Where the plan or a source cannot be used, or ``out`` holds something else.
+        Where the plan or a source cannot be used, or ``out`` holds something else or has its media packed.
     """
     plan = read_plan(plan_file)
+    check_tables(plan)
     work = out / WORK
     if out.exists() and not work.is_dir() and (not out.is_dir() or any(out.iterdir())):
         raise DatasetError(f"{out} exists and was not made by a build. Choose another place")
+    packed = Dataset.open(out).packed_address if (out / "dataset.toml").is_file() else None
+    if packed is not None:
+        raise DatasetError(
+            f"{out}: its media are packed, and an update would fetch them all again. Bring the files back first: "
+            f"biovita data unpack {packed} --out {out}"
+        )
     work.mkdir(parents=True, exist_ok=True)
     with _locked(work / "lock"):
         ledger = Ledger(work / "ledger.sqlite")
@@ -106,9 +118,7 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
                 fetched += _collect(run, made.wanted_again)
                 made = assemble(work / "chosen.parquet", work / "rejected.parquet", ledger, plan, out)
             text = _CONTACT.sub("", plan_file.read_text(encoding="utf-8"))
-            _write(plan, out, made, taxa, _made(plan, text, left_out))
-            if decisions is not None:
-                write_decisions(decisions, out / "taxonomy_decisions.parquet")
+            traits = _write(plan, out, made, taxa, decisions=decisions, how=_made(plan, text, left_out))
             _tidy(ledger, out, made)
             unfinished = sum(1 for _ in ledger.entries("failed"))
         finally:
@@ -122,6 +132,7 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
         left_out=left_out,
         rejected=dict(sorted(Counter(made.rejected["reason"].to_pylist()).items())),
         unfinished=unfinished,
+        traits=traits,
     )
 
 
@@ -275,8 +286,19 @@ def _made(plan: Plan, text: str, left_out: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def _write(plan: Plan, out: Path, made: Assembled, taxa: tuple[Taxon, ...], how: dict[str, Any]) -> None:
-    """Write everything beside the dataset, then rename file by file, ``dataset.toml`` last."""
+def _write(
+    plan: Plan,
+    out: Path,
+    made: Assembled,
+    taxa: tuple[Taxon, ...],
+    *,
+    decisions: pa.Table | None,
+    how: dict[str, Any],
+) -> dict[str, dict[str, Any]]:
+    """Write everything beside the dataset, then rename file by file, ``dataset.toml`` last.
+
+    Returns what the import of the plan's trait tables gave. Traits that were imported otherwise stay.
+    """
     stage = out / WORK / "next"
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir()
@@ -287,14 +309,20 @@ def _write(plan: Plan, out: Path, made: Assembled, taxa: tuple[Taxon, ...], how:
     if plan.split.unseen is None and (out / "dataset.toml").is_file() and "split" in old.info:
         audio, images = keep_split(old, audio, images)
         info["split"] = old.info["split"]
+    if (out / "dataset.toml").is_file() and "traits" in old.info:
+        info["traits"] = old.info["traits"]
+    traits = old.table("traits")
     tables = {
         "taxa": taxa_table(taxon for taxon in taxa if taxon.id in present),
         "audio": audio,
         "images": images,
         "rejected": made.rejected,
-        "traits": old.table("traits"),
+        "traits": traits.filter(pc.is_in(traits["taxon_id"], value_set=pa.array(sorted(present), pa.string()))),
     }
     write_dataset(stage, tables, info)
+    if decisions is not None:
+        write_decisions(decisions, stage / "taxonomy_decisions.parquet")
+    imported = import_tables(Dataset.open(stage), plan)
     division = plan.split
     if division.unseen is not None:
         split_dataset(
@@ -311,6 +339,7 @@ def _write(plan: Plan, out: Path, made: Assembled, taxa: tuple[Taxon, ...], how:
             place.parent.mkdir(parents=True, exist_ok=True)
             file.replace(place)
     shutil.rmtree(stage)
+    return imported
 
 
 def _tidy(ledger: Ledger, out: Path, made: Assembled) -> None:
@@ -343,6 +372,11 @@ def report_lines(report: BuildReport) -> list[str]:
         )
     if report.rejected:
         lines.append("rejected: " + ", ".join(f"{n} {reason}" for reason, n in report.rejected.items()))
+    lines += [
+        f"traits of {table}: {found['taxa']:,} taxa, {found['labels']:,} labels "
+        f"({found['matched']:,} of {found['rows']:,} rows)"
+        for table, found in report.traits.items()
+    ]
     if report.unfinished:
         lines.append(f"{report.unfinished} items were not reached; run the same command again to get them")
     return lines
