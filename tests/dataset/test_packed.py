@@ -88,7 +88,7 @@ def test_locate_gives_the_bytes_and_decoders_read_them(files: Dataset, packed: D
 def test_a_file_lies_on_disk_only_while_it_is_decoded(packed: Dataset, scratch: Path) -> None:
     path = packed.locate(packed.audio["path"][0].as_py())
     with on_disk(path) as first, on_disk(path) as second:
-        assert first.name == second.name == path.name
+        assert first.suffix == second.suffix == path.suffix
         assert first != second
         assert len(list(scratch.iterdir())) == 2
     assert list(scratch.iterdir()) == []
@@ -96,8 +96,10 @@ def test_a_file_lies_on_disk_only_while_it_is_decoded(packed: Dataset, scratch: 
         raise MediaError("truncated", f"{place}: bad")
     assert str(scratch) not in str(raised.value)
     assert raised.value.reason == "truncated"
-    with on_disk(PackedFile("x", 0, "media/..", 1, b"x")) as place:
-        assert place.parent.parent == scratch
+    for odd in ("media/..", "media/x.a\0b", "media/x." + "y" * 300, "/"):
+        with on_disk(PackedFile("x", 0, odd, 1, b"x")) as place:
+            assert place.parent == scratch
+            assert place.read_bytes() == b"x"
 
 
 def test_what_is_not_packed_is_a_file(packed: Dataset, files: Dataset) -> None:
@@ -236,6 +238,29 @@ def test_exports_read_packed_media(files: Dataset, packed: Dataset, tmp_path: Pa
     assert written[2] == written[3]
     assert len(set(before.values()) & set(written[0].values())) == 24  # four species are not held out
     assert {path: files.locate(path).read_bytes() for path in before} == before
+
+
+def test_files_outside_the_dataset_are_left_where_they_are(files: Dataset, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    (files.path / "media").rename(outside)
+    tables = {}
+    for name in ("audio", "images"):
+        table = files.table(name)
+        paths = [str(outside / Path(path).name) for path in table["path"].to_pylist()]
+        tables[name] = table.set_column(table.schema.get_field_index("path"), "path", pa.array(paths))
+    replace_tables(files, tables, {})
+    out = str(tmp_path / "m.lance")
+    pack(files, out)
+    state_packed(files, out)
+    assert isinstance(files.locate(str(outside / "t0-0.wav")), PackedFile)
+    assert unpack(out, files.path) == 0
+    assert Dataset.open(files.path).locate(str(outside / "t0-0.wav")) == outside / "t0-0.wav"
+    state_packed(Dataset.open(files.path), out)
+    (outside / "t0-0.wav").unlink()
+    with pytest.raises(DatasetError, match="leads out of"):
+        unpack(out, files.path)
+    assert not (outside / "t0-0.wav").exists()
+    assert Dataset.open(files.path).packed_address is not None
 
 
 def test_the_command_packs_says_how_to_go_on_and_unpacks(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from biovita.embed.failures import Failure, write_failures
 from biovita.embed.pipeline import load_ahead
 from biovita.embed.progress import progress_bar
 from biovita.errors import MediaError
-from biovita.media.packed import MediaPath, PackedFile, on_disk
+from biovita.media.packed import MediaPath, PackedFile
 
 __all__ = ["Embedded", "Item", "embed_benchmark", "embed_items", "media_item"]
 
@@ -296,10 +296,20 @@ def _how(model: Any, modality: Modality) -> tuple[Callable[[Any], Any], Callable
     given = embedder(model, modality)
 
     def encode(batch: list[Any]) -> np.ndarray:
-        with ExitStack() as files:  # what their methods take is a file
-            return given([files.enter_context(on_disk(e)) if isinstance(e, PackedFile) else e for e in batch])
+        with tempfile.TemporaryDirectory(prefix="biovita-") as folder:  # what their methods take is a file
+            return given([_unpacked(e, Path(folder, str(n))) for n, e in enumerate(batch)])
 
     return load, encode
+
+
+def _unpacked(content: Any, folder: Path) -> Any:
+    """Return a packed file as a file of its own name in a new folder, and anything else as it is."""
+    if not isinstance(content, PackedFile):
+        return content
+    folder.mkdir()
+    place = folder / (content.name if content.name not in {"", ".."} else "file")
+    place.write_bytes(content.read_bytes())
+    return place
 
 
 def _batches(source: Iterator[tuple[Item, Any]]) -> Iterator[list[tuple[Item, Any]]]:

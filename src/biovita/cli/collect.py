@@ -142,7 +142,7 @@ def pack(dataset: Path, /, *, out: str) -> None:
     state_packed(opened, out)
     lines = [
         f"{out}: {count} files",
-        f"{dataset}/dataset.toml names it: media are read from there now, and their files no more needed",
+        f"{dataset}/dataset.toml names it: media are read from there now, and the files are needed no more",
         f"Back to files: biovita data unpack {out} --out {dataset}",
     ]
     for line in lines:

@@ -81,6 +81,8 @@ def state_packed(dataset: Dataset, place: str | None) -> None:
 def unpack(packed: str, directory: Path) -> int:
     """Write packed media back to files, those that are not there yet, and return how many were written.
 
+    Files that the tables name by an absolute path, outside the dataset, are never written; where they lie still, they
+    are left alone.
     A dataset in ``directory`` that reads its media from this table reads the files from then on.
 
     Raises
@@ -88,7 +90,9 @@ def unpack(packed: str, directory: Path) -> int:
     DatasetError
         Where there are no packed media, or a path in them leads out of the directory.
     """
-    written = PackedMedia.open(packed).unpack(directory)
+    media = PackedMedia.open(packed)
+    elsewhere = {path for path in media.rows if Path(path).is_absolute() and Path(path).is_file()}
+    written = media.unpack(directory, [path for path in media.rows if path not in elsewhere])
     if (directory / "dataset.toml").is_file():
         dataset = Dataset.open(directory)
         stated = dataset.packed_address

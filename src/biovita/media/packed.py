@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MediaPath", "PackedFile", "as_media_path", "contents", "on_disk", "packed_table"]
 
+_SUFFIX = 16  # characters of a temporary file's ending at most
 _TABLES: dict[str, lance.LanceDataset] = {}  # open in this process, by address
 
 
@@ -124,7 +125,7 @@ def contents(files: Collection[PackedFile]) -> dict[PackedFile, bytes]:
 
 @contextmanager
 def on_disk(path: MediaPath) -> Iterator[Path]:
-    """Give a path to decode from: a packed file lies in a temporary folder until the block ends.
+    """Give a path to decode from: a packed file is a temporary file with the same ending until the block ends.
 
     What a `MediaError` in the block says of the temporary file, it says of the packed one.
 
@@ -137,11 +138,15 @@ def on_disk(path: MediaPath) -> Iterator[Path]:
         yield path
         return
     content = path.read_bytes()
-    with tempfile.TemporaryDirectory(prefix="biovita-") as folder:
-        place = Path(folder) / (path.name if path.name not in {"", ".."} else "file")
-        place.write_bytes(content)
+    suffix = path.suffix if path.suffix[1:].isalnum() else ""
+    handle, name = tempfile.mkstemp(prefix="biovita-", suffix=suffix[:_SUFFIX])
+    place = Path(name)
+    try:
+        with open(handle, "wb") as file:  # noqa: PTH123 - a descriptor has no path
+            file.write(content)
         del content
-        try:
-            yield place
-        except MediaError as error:
-            raise MediaError(error.reason, str(error).replace(str(place), str(path))) from None
+        yield place
+    except MediaError as error:
+        raise MediaError(error.reason, str(error).replace(name, str(path))) from None
+    finally:
+        place.unlink()
