@@ -107,7 +107,7 @@ def verify(
         Print everything that was found.
     """
     from biovita.bench.verify import verify_benchmark
-    from biovita.embed.progress import progress_bar
+    from biovita.progress import progress_bar
 
     total = _media_files(bench)
     with progress_bar("media", total, shown=not json_) as advance:

@@ -11,10 +11,10 @@ import torch
 import biovita
 from biovita.dataset import Dataset, Modality, Split
 from biovita.embed import Vectors, read_vectors
-from biovita.embed.progress import progress_bar
 from biovita.embed.table import embeddings_directory
 from biovita.errors import DatasetError
 from biovita.model import Model
+from biovita.progress import progress_bar
 from biovita.taxonomy import Taxon, prompts
 from biovita.towers import Tower
 from biovita.train.items import Pool

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from biovita.cores import cpu_count
 from biovita.dataset import Dataset, Modality
 from biovita.embed import Vectors, read_vectors
 from biovita.errors import DatasetError, ModelError
 from biovita.model import load_model
 from biovita.model.published import save_whole
-from biovita.towers.device import cpu_count, select_device
+from biovita.towers.device import select_device
 from biovita.train.batches import (
     Batch,
     Failures,
@@ -328,7 +329,7 @@ class _Run:
 
     def _epoch(self, run: _PhaseRun, stop_after: int | None) -> bool:
         """Make the rest of an epoch; return whether the run is to stop."""
-        from biovita.embed.progress import progress_bar
+        from biovita.progress import progress_bar
 
         epoch, places = self._plan(run, self.state.epoch)
         label = f"{self.recipe.name} {run.name} {self.state.epoch + 1}/{run.phase.epochs}"
