@@ -99,6 +99,30 @@ def test_both_stages_and_what_each_leaves_alone(towers: Path, dataset: Dataset, 
 
 
 @pytest.mark.slow
+def test_stage0_aligns_photographs_and_names_and_stage1_goes_on_from_it(
+    towers: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    settings = {**FEW, "model": str(towers), "phases.itc.epochs": 4, "phases.itc.batch_size": 6}
+    log = _run(recipe("scratch/stage0", settings, TowersRecipe), dataset, tmp_path / "zero")
+    assert len(log) == 4 * 3
+    assert "atc" not in log[0]
+    assert _losses(log)[-1] < 0.8 * _losses(log)[0]
+    before, after = (load_model(path, "cpu").towers for path in (towers, tmp_path / "zero" / "last"))
+    one, other = (model["image"].clip.network for model in (before, after))
+    assert not torch.equal(one.visual.proj, other.visual.proj)
+    assert not torch.equal(one.text_projection, other.text_projection)
+    hearing = zip(before["audio"].network.parameters(), after["audio"].network.parameters(), strict=True)
+    assert all(torch.equal(old, new) for old, new in hearing)
+    begin = tmp_path / "zero" / "last"
+    with pytest.raises(ModelError, match="has other image or text towers than"):
+        _run(_recipe(1, towers), dataset, tmp_path / "one", start=begin)
+    _run(_recipe(1, towers, cached=False), dataset, tmp_path / "one", start=begin)
+    assert torch.equal(
+        load_model(tmp_path / "one" / "last", "cpu").towers["image"].clip.network.visual.proj, other.visual.proj
+    )
+
+
+@pytest.mark.slow
 def test_a_clap_model_joins_a_clip_model_through_a_new_adapter(dataset: Dataset, tmp_path: Path) -> None:
     made = make()
     clip = write_open_clip(made.clip, tmp_path / "clip")

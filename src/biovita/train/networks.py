@@ -87,6 +87,8 @@ class Networks(nn.Module):
         if active & {Part.AUDIO, Part.AUDIO_TOP}:
             self.clap.audio_model.train()
             self.clap.audio_projection.train()
+        if Part.IMAGE in active:
+            self.clip.visual.train()
         if active & _MODULE[Modality.TEXT]:
             for name, child in self.clip.named_children():
                 if name != "visual":

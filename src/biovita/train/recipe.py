@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
 from biovita.errors import BiovitaError, unknown_name
 from biovita.train.losses import Loss, Positives
@@ -35,7 +44,7 @@ class Recipe(_Settings):
     Attributes
     ----------
     stage
-        1 aligns audio with text; 2 goes on from a stage 1 and adds the photographs.
+        0 aligns photographs with text; 1 aligns audio with text; 2 goes on from a stage 1 and adds the photographs.
     model
         The towers: a name that ``biovita models`` lists, or where they lie.
     loss
@@ -48,7 +57,7 @@ class Recipe(_Settings):
     """
 
     name: str
-    stage: Literal[1, 2]
+    stage: Literal[0, 1, 2]
     model: str
     loss: Loss = "info_nce"
     positives: Positives = "species"
@@ -138,10 +147,10 @@ class Phase(_Settings):
     ----------
     batch_size
         Pairs a step and process.
-    audio, audio_top, adapter, text, text_ends, temperature
+    audio, audio_top, adapter, text, text_ends, image, temperature
         How these parts are trained; None leaves them frozen. ``audio`` is all of CLAP's audio tower, ``audio_top``
         what the published code calls its top layers, ``text_ends`` the text tower's positional embedding, final norm
-        and projection.
+        and projection. No published stage trains ``image``.
     atc, aic, itc
         Weights of the terms of the loss.
     decay_all
@@ -161,6 +170,7 @@ class Phase(_Settings):
     adapter: Group | None = None
     text: Group | None = None
     text_ends: Group | None = None
+    image: Group | None = None
     temperature: Group | None = None
     atc: Ramp = Ramp(to=1.0)
     aic: Ramp = Ramp(to=0.0)
@@ -181,7 +191,7 @@ class Pairs(_Settings):
     at_most
         Items, or pairs, of a species an epoch.
     at_least
-        A species with fewer clips is drawn up to so many, with replacement (stage 1).
+        A species with fewer clips is drawn up to so many, with replacement (stage 1; photographs in stage 0).
     first_images
         Photographs of a species that are used, the first by path (stage 2).
     distinct
@@ -228,7 +238,8 @@ class TowersRecipe(Recipe):
     start_logit_scale
         Where the factor between cosine similarity and logit starts; None goes on with that of the model.
     cached
-        Whether vectors of frozen towers come from the dataset's tables, or are computed at every step.
+        Whether vectors of frozen towers come from the dataset's tables, or are computed at every step, as they always
+        are where a phase trains the image tower.
     chunk
         Items that a trained tower takes at a time; None is the whole batch. The negatives are those of the whole batch
         either way (Gao et al. 2021, gradient caching).
@@ -256,6 +267,15 @@ class TowersRecipe(Recipe):
     undecodable: float = Field(default=0.01, ge=0, le=1)
     checkpoint_steps: PositiveInt = 500
     validate_epochs: int = Field(default=1, ge=0)
+
+    @model_validator(mode="after")
+    def _no_sound_in_stage_0(self) -> TowersRecipe:
+        deaf = [name for name, phase in self.phases.items() if phase.atc.to or phase.aic.to or phase.gate]
+        if self.stage == 0 and deaf:
+            raise ValueError(
+                f"stage 0 has no recordings: atc.to and aic.to are 0, and gate is none; not so in {', '.join(deaf)}"
+            )
+        return self
 
 
 def _starter_stage1() -> FrozenRecipe:
@@ -324,11 +344,27 @@ def _paper_stage2() -> TowersRecipe:
     return TowersRecipe(name="paper/stage2", stage=2, phases={"warmup": warmup, "full": full})
 
 
+def _scratch_stage0() -> TowersRecipe:
+    """Photographs and names, image and text tower trained: for towers that begin with random weights."""
+    trained = Group(learning_rate=1e-3, weight_decay=0.05)
+    phase = Phase(
+        epochs=30,
+        batch_size=64,
+        image=trained,
+        text=trained,
+        temperature=trained,
+        atc=Ramp(to=0.0),
+        itc=Ramp(to=1.0),
+    )
+    return TowersRecipe(name="scratch/stage0", stage=0, phases={"itc": phase}, start_logit_scale=1 / 0.07)
+
+
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "starter/stage1": _starter_stage1,
     "starter/stage2": _starter_stage2,
     "paper/stage1": _paper_stage1,
     "paper/stage2": _paper_stage2,
+    "scratch/stage0": _scratch_stage0,
 }
 
 Kind = TypeVar("Kind", bound=Recipe)

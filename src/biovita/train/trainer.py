@@ -37,7 +37,7 @@ from biovita.train.networks import Networks, has_towers_of, starting_model
 from biovita.train.objective import Objective
 from biovita.train.recipe import Augment, Phase, TowersRecipe
 from biovita.train.record import record_of
-from biovita.train.sampling import Epoch, batches, stage1_epoch, stage2_epoch
+from biovita.train.sampling import Epoch, batches, stage0_epoch, stage1_epoch, stage2_epoch
 from biovita.train.schedule import (
     MOST_LOG_SCALE,
     Gate,
@@ -172,21 +172,18 @@ class _Run:
         model = starting_model(recipe, start, name)
         bias = _BIAS if recipe.loss == "sigmoid" else None
         self.networks = Networks(model, logit_scale=recipe.start_logit_scale, bias=bias)
-        if (
-            start is not None
-            and recipe.cached
-            and not has_towers_of(self.networks, load_model(recipe.model, "cpu"))
-        ):
+        self.phases = phases_of(recipe)
+        cached = recipe.cached and not any(phase.image for phase in self.phases.values())
+        if start is not None and cached and not has_towers_of(self.networks, load_model(recipe.model, "cpu")):
             raise ModelError(
                 f"{start} has other image or text towers than {recipe.model!r}, whose vectors the dataset holds: "
                 "name the model it was trained from with --set model=..., or train with --set cached=false"
             )
-        self.phases = phases_of(recipe)
         self.items = training_items(dataset)
         total = {Modality.AUDIO: len(self.items.clips), Modality.IMAGE: len(self.items.photographs)}
         self.failures = Failures(recipe.undecodable, total)
         self.images = any(p.aic.to or p.itc.to for p in self.phases.values())
-        self.frozen = self._frozen() if recipe.cached else Frozen(None, None)
+        self.frozen = self._frozen() if cached else Frozen(None, None)
         kinship = None
         if recipe.positives == "taxonomy":
             kinship = kinship_of(self.items.taxa, recipe.kinship).to(self.networks.device)
@@ -296,7 +293,7 @@ class _Run:
     # -- an epoch
 
     def _plan(self, run: _PhaseRun, number: int) -> tuple[Epoch, list[np.ndarray]]:
-        make = stage1_epoch if self.recipe.stage == 1 else stage2_epoch
+        make = (stage0_epoch, stage1_epoch, stage2_epoch)[self.recipe.stage]
         epoch = make(self.items.items, self.recipe.pairs, self._phase_seed(), number)
         places = batches(
             epoch.species,
