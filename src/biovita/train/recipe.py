@@ -245,6 +245,8 @@ class TowersRecipe(Recipe):
         either way (Gao et al. 2021, gradient caching).
     precision
         ``fp32``, ``bf16`` or ``fp16``.
+    compiled
+        Whether the towers run through ``torch.compile``, which needs a C compiler.
     undecodable
         Share of the training items that may fail to decode before the run ends.
     checkpoint_steps
@@ -264,6 +266,7 @@ class TowersRecipe(Recipe):
     cached: bool = True
     chunk: PositiveInt | None = None
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    compiled: bool = False
     undecodable: float = Field(default=0.01, ge=0, le=1)
     checkpoint_steps: PositiveInt = 500
     validate_epochs: int = Field(default=1, ge=0)
