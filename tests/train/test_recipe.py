@@ -28,6 +28,7 @@ def test_settings_are_converted_and_may_be_nested() -> None:
         ("starter/stage1", {"steps": "many"}, "steps = 'many'"),
         ("starter/stage1", {"weights.aic": -1}, "weights.aic = -1"),
         ("starter/stage1", {"weights": 3}, "weights = 3"),
+        ("scratch/stage0", {"phases.itc.aic.to": 0.1}, "stage 0 has no recordings.*not so in itc"),
     ],
 )
 def test_what_does_not_fit_is_named(name: str, settings: dict[str, object], message: str) -> None:

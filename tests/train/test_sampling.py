@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from biovita.train.recipe import Pairs
-from biovita.train.sampling import Epoch, Items, batches, stage1_epoch, stage2_epoch
+from biovita.train.sampling import Epoch, Items, batches, stage0_epoch, stage1_epoch, stage2_epoch
 
 #       species:      0 (30 clips)      1 (3)               2 (1)             3 (none)          4 (7)
 CLIPS = (np.arange(30), np.arange(30, 33), np.array([33]), np.empty(0, int), np.arange(34, 41))
@@ -38,6 +38,15 @@ def test_stage1_is_drawn_anew_each_epoch_and_fixed_by_seed_and_epoch() -> None:
     assert set(first.audio[first.species == 0]) != set(second.audio[second.species == 0])
     assert _same(first, stage1_epoch(ITEMS, Pairs(), seed=3, epoch=0))
     assert not _same(first, stage1_epoch(ITEMS, Pairs(), seed=4, epoch=0))
+
+
+def test_stage0_draws_photographs_as_stage1_draws_clips() -> None:
+    epoch = stage0_epoch(ITEMS, Pairs(), seed=3, epoch=0)
+    assert np.bincount(epoch.species, minlength=5).tolist() == [20, 5, 0, 12, 5], "also species without a clip"
+    owner = {row: number for number, rows in enumerate(PHOTOS) for row in rows.tolist()}
+    assert [owner[row] for row in epoch.image.tolist()] == epoch.species.tolist()
+    assert (epoch.audio == -1).all()
+    assert not _same(epoch, stage0_epoch(ITEMS, Pairs(), seed=3, epoch=1))
 
 
 def test_stage2_pairs_are_drawn_once_and_reshuffled() -> None:

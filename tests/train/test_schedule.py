@@ -58,7 +58,7 @@ ADAPTER, SCALE = "adapter.weight", "log_scale"
 
 def _of(networks: Networks, stage: int, name: str, step: int, **settings: Any) -> dict[str, tuple[float, float]]:
     """Return (rate, decay) by the name of each parameter that the recipe trains at a step."""
-    chosen = recipe(f"paper/stage{stage}", settings, TowersRecipe)
+    chosen = recipe(f"{'paper' if stage else 'scratch'}/stage{stage}", settings, TowersRecipe)
     groups = groups_of(phases_of(chosen)[name], networks.dims)
     active = trainable(groups, step)
     networks.set_trainable(active)
@@ -76,6 +76,20 @@ def test_stage1_and_warmup_train_the_audio_tower_the_adapter_and_the_temperature
     assert networks.clap.audio_model.training
     assert not networks.clip.visual.training
     assert not networks.clip.transformer.training
+
+
+def test_stage0_trains_the_image_and_the_text_tower_and_no_published_stage_the_image_tower(
+    networks: Networks,
+) -> None:
+    image = _names(networks, starts=("clip.visual.",))
+    trained = _of(networks, 0, "itc", 0)
+    assert set(trained) == {*image, *_names(networks, starts=TEXT), SCALE}
+    assert networks.clip.visual.training
+    assert networks.clip.transformer.training
+    assert not networks.clap.audio_model.training
+    for stage, phase in ((1, "atc"), (2, "warmup"), (2, "full")):
+        assert image.isdisjoint(_of(networks, stage, phase, 600))
+    assert not networks.clip.visual.training
 
 
 def _full(networks: Networks, step: int) -> dict[str, tuple[float, float]]:

@@ -10,12 +10,15 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.multiprocessing as mp
+from safetensors import safe_open
 
 from biovita.collect.pack import pack, state_packed
 from biovita.dataset import Dataset, Modality
@@ -95,6 +98,30 @@ def test_both_stages_and_what_each_leaves_alone(towers: Path, dataset: Dataset, 
     )
     assert torch.equal(
         last.towers["image"].clip.network.visual.proj, after.towers["image"].clip.network.visual.proj
+    )
+
+
+@pytest.mark.slow
+def test_stage0_aligns_photographs_and_names_and_stage1_goes_on_from_it(
+    towers: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    settings = {**FEW, "model": str(towers), "phases.itc.epochs": 4, "phases.itc.batch_size": 6}
+    log = _run(recipe("scratch/stage0", settings, TowersRecipe), dataset, tmp_path / "zero")
+    assert len(log) == 4 * 3
+    assert "atc" not in log[0]
+    assert _losses(log)[-1] < 0.8 * _losses(log)[0]
+    before, after = (load_model(path, "cpu").towers for path in (towers, tmp_path / "zero" / "last"))
+    one, other = (model["image"].clip.network for model in (before, after))
+    assert not torch.equal(one.visual.proj, other.visual.proj)
+    assert not torch.equal(one.text_projection, other.text_projection)
+    hearing = zip(before["audio"].network.parameters(), after["audio"].network.parameters(), strict=True)
+    assert all(torch.equal(old, new) for old, new in hearing)
+    begin = tmp_path / "zero" / "last"
+    with pytest.raises(ModelError, match="has other image or text towers than"):
+        _run(_recipe(1, towers), dataset, tmp_path / "one", start=begin)
+    _run(_recipe(1, towers, cached=False), dataset, tmp_path / "one", start=begin)
+    assert torch.equal(
+        load_model(tmp_path / "one" / "last", "cpu").towers["image"].clip.network.visual.proj, other.visual.proj
     )
 
 
@@ -209,8 +236,9 @@ def test_undecodable_media_are_left_out_counted_and_end_the_run_above_the_share(
     assert sum(line["pairs"] for line in log) == 17
 
 
-def _command(chosen: TowersRecipe, dataset: Dataset, towers: Path, out: Path) -> list[str]:
-    settings = [f"{key}={value}" for key, value in {**STAGE2, "model": towers, "checkpoint_steps": 2}.items()]
+def _command(chosen: TowersRecipe, dataset: Dataset, towers: Path, out: Path, **changes: int) -> list[str]:
+    chosen_settings = {**STAGE2, "model": towers, "checkpoint_steps": 2, **changes}
+    settings = [f"{key}={value}" for key, value in chosen_settings.items()]
     command = [
         sys.executable,
         "-m",
@@ -252,7 +280,34 @@ def test_the_same_command_after_kill_9_ends_with_the_same_weights(
     assert _lines(out) == _lines(whole)
 
 
-def _without_chance() -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_leaves_a_checkpoint_and_the_same_command_goes_on(
+    towers: Path, dataset: Dataset, tmp_path: Path, number: int, code: int
+) -> None:
+    rare = {"checkpoint_steps": 1000}
+    whole, out = tmp_path / "whole", tmp_path / "stopped"
+    _run(_recipe(2, towers, **rare), dataset, whole, start=towers)
+    command = _command(_recipe(2, towers), dataset, towers, out, **rare)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    began = time.monotonic()
+    while _lines(out) < 3 and process.poll() is None and time.monotonic() - began < 120:
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == code, said.decode()
+    assert f"stopped by {number.name} after" in said.decode()
+    assert list((out / "checkpoints").iterdir())
+    assert not (out / "last").exists()
+    subprocess.run(command, check=True, capture_output=True)
+    files = [path / "last" / "model.safetensors" for path in (whole, out)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    steps = [line for line in (out / "log.jsonl").read_text().splitlines() if '"kind": "step"' in line]
+    assert len({json.loads(line)["total"] for line in steps}) == len(steps)
+    assert _lines(out) == _lines(whole)
+
+
+def _without_chance(put: Callable[[Any, str, Any], None] = setattr) -> None:
     """Train as in evaluation mode: dropout differs from process to process, and so do the statistics of batch norm."""
     from biovita.train.networks import Networks
 
@@ -262,7 +317,7 @@ def _without_chance() -> None:
         set_trainable(self, names)
         self.eval()
 
-    Networks.set_trainable = quiet  # type: ignore[method-assign]
+    put(Networks, "set_trainable", quiet)
 
 
 def _worker(rank: int, towers: str, data: str, out: str, port: int) -> None:
@@ -296,6 +351,32 @@ def test_two_processes_train_as_one(
     torch.testing.assert_close(
         first.towers["audio"].adapter.weight, second.towers["audio"].adapter.weight, rtol=1e-3, atol=2e-5
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changes", [{"precision": "fp16"}, {"precision": "bf16"}, {"compiled": True}])
+def test_half_precision_and_compiling_lead_to_nearly_the_same_losses(
+    towers: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    # Traced and differentiated as in earnest; the C++ compiler alone would take two minutes.
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    _without_chance(monkeypatch.setattr)
+    plain = _run(_recipe(2, towers), dataset, tmp_path / "plain", start=towers)
+    out = tmp_path / "changed"
+    chosen = _recipe(2, towers, checkpoint_steps=2, **changes)
+    begun = _run(chosen, dataset, out, start=towers, stop_after=3)
+    changed = _run(chosen, dataset, out, start=towers)
+    assert changed[:2] == begun[:2], "the second run went on from the checkpoint after two steps"
+    assert _losses(changed)[2] == _losses(begun)[2]
+    tolerance = 1e-4 if "compiled" in changes else 0.03
+    assert _losses(changed) == pytest.approx(_losses(plain), rel=tolerance)
+    names = [set(torch_names(path / "last" / "model.safetensors")) for path in (tmp_path / "plain", out)]
+    assert names[0] == names[1]
+
+
+def torch_names(file: Path) -> list[str]:
+    with safe_open(file, "pt") as tensors:
+        return list(tensors.keys())
 
 
 @pytest.mark.slow

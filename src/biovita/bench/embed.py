@@ -18,9 +18,9 @@ from biovita.bench.vectors import Table, write_vectors
 from biovita.dataset.schema import Modality
 from biovita.embed.failures import Failure, write_failures
 from biovita.embed.pipeline import load_ahead
-from biovita.embed.progress import progress_bar
 from biovita.errors import MediaError
 from biovita.media.packed import MediaPath, PackedFile
+from biovita.progress import progress_bar
 
 __all__ = ["Embedded", "Item", "embed_benchmark", "embed_items", "media_item"]
 

@@ -75,7 +75,8 @@ def write_benchmark(benchmark: Benchmark, out: Path, *, media: str = "keep", ove
     ----------
     media
         ``keep`` leaves recordings and photographs where they are: file paths start at the directory that the
-        manifest names. ``copy`` puts them into ``OUT/media``, spans of longer recordings cut out as WAV.
+        manifest names. ``copy`` puts them into ``OUT/media``, spans of longer recordings cut out as WAV of float32,
+        so that scores stay the same.
 
     Raises
     ------
@@ -205,7 +206,7 @@ def _copied(benchmark: Benchmark, scratch: Path) -> dict[tuple[Modality, int], s
             name = f"{row:06d}{'.wav' if cut else source.suffix.lower()}"
             if cut:
                 samples, rate = read_clip(source, item["start_s"], item["end_s"])
-                soundfile.write(folder / name, samples, rate, subtype="PCM_16")
+                soundfile.write(folder / name, samples, rate, subtype="FLOAT")  # exact: rounding moves scores
             else:
                 with on_disk(source) as file:
                     shutil.copyfile(file, folder / name)

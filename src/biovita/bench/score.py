@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from biovita.cores import cpu_count
 from biovita.errors import BiovitaError
-from biovita.towers.device import cpu_count
 from biovita.towers.threads import PartsInThreads
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from biovita.dataset.schema import TABLES, Modality, Split
+from biovita.dataset.omitted import count_omitted
+from biovita.dataset.schema import LARGE_TABLES, TABLES, Modality, Split
 from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError, MediaError
 from biovita.hashing import sha256_of
@@ -44,7 +45,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        place = f"{self.table}.parquet" if self.table in TABLES else self.table
+        place = f"{self.table}.parquet" if self.table in {*TABLES, *LARGE_TABLES} else self.table
         return f"{place}{f' {self.item}' if self.item else ''}: {self.message} [{self.code}]"
 
 
@@ -68,6 +69,7 @@ def check(dataset: Dataset, *, hashes: bool = False) -> list[Problem]:
         problems.extend(_absent_values(name, tables[name]))
     broken = {problem.table for problem in problems if problem.code == "schema"}
     problems.extend(_counts(dataset, tables, broken))
+    problems.extend(_omitted(dataset))
     rows = {name: table.to_pylist() for name, table in tables.items() if name != "rejected"}
     known = {row["taxon_id"] for row in rows["taxa"]}
     problems.extend(_taxa(rows["taxa"]))
@@ -99,6 +101,18 @@ def _counts(dataset: Dataset, tables: Mapping[str, pa.Table], broken: set[str]) 
             yield Problem(
                 "counts", "dataset.toml", "", f"states {stated[name]} {name}, and {table.num_rows} are there"
             )
+
+
+def _omitted(dataset: Dataset) -> Iterator[Problem]:
+    try:
+        found = sum(count_omitted(dataset).values())
+    except DatasetError as error:
+        yield Problem("schema", "omitted", "", str(error))
+        return
+    counts = dataset.info.get("counts")
+    stated = counts.get("omitted", 0) if isinstance(counts, dict) else 0
+    if stated != found:
+        yield Problem("counts", "dataset.toml", "", f"states {stated} omitted, and {found} are there")
 
 
 def _taxa(rows: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:

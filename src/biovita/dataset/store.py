@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import tomli_w
 
 from biovita.dataset.packed import PackedMedia
-from biovita.dataset.schema import TABLES, Modality, taxonomy_of
+from biovita.dataset.schema import LARGE_TABLES, TABLES, Modality, taxonomy_of
 from biovita.errors import DatasetError
 from biovita.media.packed import MediaPath
 from biovita.storage import is_address
@@ -280,12 +280,13 @@ def write_dataset(
     ----------
     tables
         By the names of `TABLES`; what is absent is written empty. Each is cast to its schema. One that does not fit
-        into memory comes as a reader, which already has the schema.
+        into memory comes as a reader, which already has the schema. Those of `LARGE_TABLES` may be there too.
     info
         ``name``, ``version`` and ``made`` (how it was made); format and counts are added here.
     """
     counts = {}
-    for name, schema in TABLES.items():
+    large = {name: schema for name, schema in LARGE_TABLES.items() if name in tables}
+    for name, schema in {**TABLES, **large}.items():
         table = tables.get(name, schema.empty_table())
         if isinstance(table, pa.RecordBatchReader):
             assert table.schema.equals(schema), name

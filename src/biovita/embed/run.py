@@ -14,16 +14,16 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from biovita.cores import cpu_count
 from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
 from biovita.embed.failures import Failure, read_failures, write_failures
 from biovita.embed.pipeline import encode_ahead, in_batches, in_processes, load_ahead
 from biovita.embed.plan import Plan, items_of, plan, rows_of
-from biovita.embed.progress import progress_bar
 from biovita.embed.table import Made, VectorTable, columns_of, embeddings_directory
 from biovita.errors import BiovitaError, DatasetError, MediaError, ModelError
+from biovita.progress import progress_bar
 from biovita.towers import Tower, TowerInfo, load_tower, model_row, towers_of
-from biovita.towers.device import cpu_count
 
 __all__ = ["EmbedReport", "ModalityReport", "embed"]
 

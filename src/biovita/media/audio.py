@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,8 +40,13 @@ class AudioProbe:
     warnings: tuple[str, ...] = ()
 
 
-def probe_audio(path: str | MediaPath) -> AudioProbe:
+def probe_audio(path: str | MediaPath, hear: Callable[[np.ndarray, int], None] | None = None) -> AudioProbe:
     """Decode a sound file block by block and return what it holds.
+
+    Parameters
+    ----------
+    hear
+        Called with each block, float32 ``(samples, channels)``, and the sample rate.
 
     Raises
     ------
@@ -55,6 +61,8 @@ def probe_audio(path: str | MediaPath) -> AudioProbe:
         for block in reader.blocks():
             samples += len(block)
             peak = max(peak, _peak(path, block))
+            if hear is not None:
+                hear(block, reader.sample_rate)
         rate, channels, name, warnings = reader.sample_rate, reader.channels, reader.format, reader.warnings
         expected, states_length = reader.frames, reader.states_length
     missing = expected - samples

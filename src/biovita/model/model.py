@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from biovita.cores import cpu_count
 from biovita.dataset.schema import Modality
 from biovita.embed.pipeline import in_batches, load_ahead
 from biovita.errors import MediaError, ModelError
 from biovita.towers import Sound, Tower
-from biovita.towers.device import cpu_count
 
 if TYPE_CHECKING:
     from PIL import Image

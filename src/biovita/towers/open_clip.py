@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from biovita.cores import cpu_count
 from biovita.errors import ModelError, unknown_name
 from biovita.towers.base import ImageItem, TowerInfo
 from biovita.towers.clip_images import ImageInput, image_input
-from biovita.towers.device import Device, batch_size_for, cpu_count
+from biovita.towers.device import Device, batch_size_for
 from biovita.towers.hub import is_offline
 from biovita.towers.state import load_strictly, read_json, read_state
 from biovita.towers.transfer import encode_in_batches

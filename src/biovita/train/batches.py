@@ -171,13 +171,13 @@ class Batch:
     pairs
         Which they are.
     sounds
-        ``(B, samples)``, float32.
+        ``(B, samples)``, float32; None where the pairs have no clips.
     pixels
         ``(B, 3, height, width)``, uint8; None where photographs are not asked for, or their vectors are there.
     """
 
     pairs: Epoch
-    sounds: np.ndarray
+    sounds: np.ndarray | None
     pixels: np.ndarray | None
 
 
@@ -208,14 +208,19 @@ def load_batches(
         ``(photographs,)`` bool: those that are known not to decode.
     """
     listen, look = networks.audio.loader, networks.image.loader
+    heard = bool((epoch.audio >= 0).all())
+    size = listen.samples if heard else 0
 
-    def pair(place: int) -> tuple[int, Clip, MediaPath | None]:
-        return place, items.clips[epoch.audio[place]], items.photographs[epoch.image[place]] if pixels else None
+    def pair(place: int) -> tuple[int, Clip | None, MediaPath | None]:
+        clip = items.clips[epoch.audio[place]] if heard else None
+        return place, clip, items.photographs[epoch.image[place]] if pixels else None
 
-    def load(found: tuple[int, Clip, MediaPath | None]) -> np.ndarray:
+    def load(found: tuple[int, Clip | None, MediaPath | None]) -> np.ndarray:
         """Decode one pair into one array: samples, then pixels."""
         place, clip, photograph = found
-        sound = listen.random_window(clip, np.random.default_rng([*seed, place]))
+        sound = np.empty(0, np.float32)
+        if clip is not None:
+            sound = listen.random_window(clip, np.random.default_rng([*seed, place]))
         if not pixels:
             return sound
         try:
@@ -226,7 +231,6 @@ def load_batches(
 
     ordered = ((int(place), pair(int(place))) for batch in places for place in batch)
     loaded = load_ahead(ordered, load, workers=workers, ahead=2 * max((len(b) for b in places), default=1))
-    size = listen.samples
     for batch in places:
         kept, arrays = [], []
         for _ in batch:
@@ -244,4 +248,4 @@ def load_batches(
         stacked = np.stack(arrays)
         shape = (len(kept), 3, *look.size)
         pictures = stacked[:, size:].astype(np.uint8).reshape(shape) if pixels else None
-        yield Batch(epoch[np.array(kept)], stacked[:, :size], pictures)
+        yield Batch(epoch[np.array(kept)], stacked[:, :size] if heard else None, pictures)

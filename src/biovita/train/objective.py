@@ -101,13 +101,14 @@ class Objective:
         """
         networks, device = self.networks, self.networks.device
         inputs = {}
-        sounds = torch.from_numpy(batch.sounds).to(device)
-        if augment is None:
-            mel = networks.audio.mel(sounds)
-        else:
-            sounds = vary_sounds(sounds, self.recipe.augment, augment)
-            mel = mask_mel(networks.audio.mel(sounds), self.recipe.augment, augment)
-        inputs[Modality.AUDIO] = Input(mel, self._embed(Modality.AUDIO), networks.trained(Modality.AUDIO))
+        if batch.sounds is not None:
+            sounds = torch.from_numpy(batch.sounds).to(device)
+            if augment is None:
+                mel = networks.audio.mel(sounds)
+            else:
+                sounds = vary_sounds(sounds, self.recipe.augment, augment)
+                mel = mask_mel(networks.audio.mel(sounds), self.recipe.augment, augment)
+            inputs[Modality.AUDIO] = Input(mel, self._embed(Modality.AUDIO), networks.trained(Modality.AUDIO))
         texts = [self.items.prompts[s][p] for s, p in zip(batch.pairs.species, batch.pairs.prompt, strict=True)]
         distinct = list(dict.fromkeys(texts))
         place = {text: number for number, text in enumerate(distinct)}
@@ -127,7 +128,9 @@ class Objective:
             else:
                 assert batch.pixels is not None
                 pixels = torch.from_numpy(batch.pixels).to(device)
-                inputs[Modality.IMAGE] = Input(pixels, self._embed(Modality.IMAGE), trained=False)
+                inputs[Modality.IMAGE] = Input(
+                    pixels, self._embed(Modality.IMAGE), networks.trained(Modality.IMAGE)
+                )
         return inputs
 
     def _embed(self, modality: Modality) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from biovita.errors import BiovitaError, unknown_name
 from biovita.train.losses import Loss, Positives
@@ -35,7 +47,8 @@ class Recipe(_Settings):
     Attributes
     ----------
     stage
-        1 aligns audio with text; 2 goes on from a stage 1 and adds the photographs.
+        1 aligns audio with text; 2 goes on from a stage 1 and adds the photographs; 0 comes before both: names
+        without media for frozen towers, photographs with text for towers without weights.
     model
         The towers: a name that ``biovita models`` lists, or where they lie.
     loss
@@ -48,7 +61,7 @@ class Recipe(_Settings):
     """
 
     name: str
-    stage: Literal[1, 2]
+    stage: Literal[0, 1, 2]
     model: str
     loss: Loss = "info_nce"
     positives: Positives = "species"
@@ -73,6 +86,17 @@ class LossWeights(_Settings):
     names: NonNegativeFloat = 0.0
 
 
+class GateSettings(_Settings):
+    """When AIC and ITC are shut off to keep what ATC has learned; see `biovita.train.schedule.Gate`."""
+
+    alpha: float = Field(default=0.2, gt=0, le=1)
+    upper: PositiveFloat = 0.03
+    lower: PositiveFloat = 0.015
+    patience: PositiveInt = 20
+    batches: PositiveInt = 20
+    guard: NonNegativeFloat = 2.0
+
+
 class FrozenRecipe(Recipe):
     """How projections of frozen towers are trained.
 
@@ -81,7 +105,7 @@ class FrozenRecipe(Recipe):
     steps
         Optimiser steps.
     items_per_species
-        Pairs of each training species a step and term, drawn anew, from all that the species has.
+        Items of each training species a step, drawn anew in each modality from all that the species has there.
     names_batch
         Class names a step, each with the row of the classifier that answers to it.
     noise
@@ -89,10 +113,12 @@ class FrozenRecipe(Recipe):
     logit_scale, logit_bias
         Where the learned factor between cosine similarity and logit starts, kept at 100 or less, and what the
         sigmoid loss adds to the logits, learned too.
+    gate
+        When AIC and ITC are shut off in favour of ATC, as published; None never does.
     """
 
     model: str = "starter"
-    dim: PositiveInt = 256
+    dim: PositiveInt = 512
     steps: PositiveInt
     learning_rate: PositiveFloat
     weight_decay: NonNegativeFloat
@@ -103,6 +129,15 @@ class FrozenRecipe(Recipe):
     noise: NonNegativeFloat
     logit_scale: PositiveFloat = 20.0
     logit_bias: float = -10.0
+    gate: GateSettings | None = None
+
+    @field_validator("gate")
+    @classmethod
+    def _watches_atc(cls, gate: GateSettings | None, info: ValidationInfo) -> GateSettings | None:
+        weights = info.data.get("weights")
+        if gate is not None and weights is not None and not weights.atc:
+            raise ValueError("the gate watches the audio-text term, and weights.atc is 0")
+        return gate
 
 
 class Group(_Settings):
@@ -120,17 +155,6 @@ class Ramp(_Settings):
     steps: int = Field(default=0, ge=0)
 
 
-class GateSettings(_Settings):
-    """When AIC and ITC are shut off to keep what ATC has learned; see `biovita.train.schedule.Gate`."""
-
-    alpha: float = Field(default=0.2, gt=0, le=1)
-    upper: PositiveFloat = 0.03
-    lower: PositiveFloat = 0.015
-    patience: PositiveInt = 20
-    batches: PositiveInt = 20
-    guard: NonNegativeFloat = 2.0
-
-
 class Phase(_Settings):
     """A part of a run with one optimiser.
 
@@ -138,10 +162,10 @@ class Phase(_Settings):
     ----------
     batch_size
         Pairs a step and process.
-    audio, audio_top, adapter, text, text_ends, temperature
+    audio, audio_top, adapter, text, text_ends, image, temperature
         How these parts are trained; None leaves them frozen. ``audio`` is all of CLAP's audio tower, ``audio_top``
         what the published code calls its top layers, ``text_ends`` the text tower's positional embedding, final norm
-        and projection.
+        and projection. No published stage trains ``image``.
     atc, aic, itc
         Weights of the terms of the loss.
     decay_all
@@ -161,6 +185,7 @@ class Phase(_Settings):
     adapter: Group | None = None
     text: Group | None = None
     text_ends: Group | None = None
+    image: Group | None = None
     temperature: Group | None = None
     atc: Ramp = Ramp(to=1.0)
     aic: Ramp = Ramp(to=0.0)
@@ -181,7 +206,7 @@ class Pairs(_Settings):
     at_most
         Items, or pairs, of a species an epoch.
     at_least
-        A species with fewer clips is drawn up to so many, with replacement (stage 1).
+        A species with fewer clips is drawn up to so many, with replacement (stage 1; photographs in stage 0).
     first_images
         Photographs of a species that are used, the first by path (stage 2).
     distinct
@@ -228,12 +253,15 @@ class TowersRecipe(Recipe):
     start_logit_scale
         Where the factor between cosine similarity and logit starts; None goes on with that of the model.
     cached
-        Whether vectors of frozen towers come from the dataset's tables, or are computed at every step.
+        Whether vectors of frozen towers come from the dataset's tables, or are computed at every step, as they always
+        are where a phase trains the image tower.
     chunk
         Items that a trained tower takes at a time; None is the whole batch. The negatives are those of the whole batch
         either way (Gao et al. 2021, gradient caching).
     precision
         ``fp32``, ``bf16`` or ``fp16``.
+    compiled
+        Whether the towers run through ``torch.compile``, which needs a C compiler.
     undecodable
         Share of the training items that may fail to decode before the run ends.
     checkpoint_steps
@@ -253,9 +281,32 @@ class TowersRecipe(Recipe):
     cached: bool = True
     chunk: PositiveInt | None = None
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    compiled: bool = False
     undecodable: float = Field(default=0.01, ge=0, le=1)
     checkpoint_steps: PositiveInt = 500
     validate_epochs: int = Field(default=1, ge=0)
+
+    @model_validator(mode="after")
+    def _no_sound_in_stage_0(self) -> TowersRecipe:
+        deaf = [name for name, phase in self.phases.items() if phase.atc.to or phase.aic.to or phase.gate]
+        if self.stage == 0 and deaf:
+            raise ValueError(
+                f"stage 0 has no recordings: atc.to and aic.to are 0, and gate is none; not so in {', '.join(deaf)}"
+            )
+        return self
+
+
+def _starter_stage0() -> FrozenRecipe:
+    """Names without media: class vectors of BirdNET's and EfficientNet's classifiers aligned with their names."""
+    return FrozenRecipe(
+        name="starter/stage0",
+        stage=0,
+        steps=200,
+        learning_rate=2e-3,
+        weight_decay=0.05,
+        noise=2.0,
+        weights=LossWeights(atc=0.0, names=1.0),
+    )
 
 
 def _starter_stage1() -> FrozenRecipe:
@@ -264,7 +315,7 @@ def _starter_stage1() -> FrozenRecipe:
         name="starter/stage1",
         stage=1,
         steps=200,
-        learning_rate=1e-3,
+        learning_rate=2e-3,
         weight_decay=0.05,
         noise=2.0,
         weights=LossWeights(atc=1.0, names=1.0),
@@ -277,7 +328,7 @@ def _starter_stage2() -> FrozenRecipe:
         name="starter/stage2",
         stage=2,
         steps=200,
-        learning_rate=1e-3,
+        learning_rate=2e-3,
         weight_decay=0.05,
         noise=2.0,
         weights=LossWeights(atc=1.0, aic=1.0, itc=1.0, names=1.0),
@@ -324,11 +375,28 @@ def _paper_stage2() -> TowersRecipe:
     return TowersRecipe(name="paper/stage2", stage=2, phases={"warmup": warmup, "full": full})
 
 
+def _scratch_stage0() -> TowersRecipe:
+    """Photographs and names, image and text tower trained: for towers that begin with random weights."""
+    trained = Group(learning_rate=1e-3, weight_decay=0.05)
+    phase = Phase(
+        epochs=30,
+        batch_size=64,
+        image=trained,
+        text=trained,
+        temperature=trained,
+        atc=Ramp(to=0.0),
+        itc=Ramp(to=1.0),
+    )
+    return TowersRecipe(name="scratch/stage0", stage=0, phases={"itc": phase}, start_logit_scale=1 / 0.07)
+
+
 RECIPES: dict[str, Callable[[], Recipe]] = {
+    "starter/stage0": _starter_stage0,
     "starter/stage1": _starter_stage1,
     "starter/stage2": _starter_stage2,
     "paper/stage1": _paper_stage1,
     "paper/stage2": _paper_stage2,
+    "scratch/stage0": _scratch_stage0,
 }
 
 Kind = TypeVar("Kind", bound=Recipe)
@@ -341,7 +409,7 @@ def recipe(name: str, settings: Mapping[str, Any] | None = None, kind: type[Kind
     ----------
     settings
         By field, dotted for nested ones (``weights.aic``, ``phases.full.text.learning_rate``); text is converted to
-        the field's type.
+        the field's type, ``none`` is None, and ``{...}`` a group of settings in JSON (``gate={}``: as published).
     kind
         What the caller can train: another kind of recipe is an error.
 
@@ -373,6 +441,11 @@ def recipe(name: str, settings: Mapping[str, Any] | None = None, kind: type[Kind
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("{"):
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            return value
     return None if value == "none" else value
 
 

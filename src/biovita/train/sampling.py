@@ -9,7 +9,7 @@ import numpy as np
 
 from biovita.train.recipe import Pairs
 
-__all__ = ["Epoch", "Items", "batches", "stage1_epoch", "stage2_epoch"]
+__all__ = ["Epoch", "Items", "batches", "stage0_epoch", "stage1_epoch", "stage2_epoch"]
 
 _DRAW, _ORDER = 0, 1  # independent streams of one seed
 
@@ -28,7 +28,7 @@ class Items:
 
 @dataclass(frozen=True, eq=False)
 class Epoch:
-    """The pairs of an epoch in their order, all ``(pairs,)`` int64; ``image`` is -1 where there is none.
+    """The pairs of an epoch in their order, all ``(pairs,)`` int64; ``audio`` or ``image`` is -1 where there is none.
 
     Attributes
     ----------
@@ -55,20 +55,34 @@ def stage1_epoch(items: Items, pairs: Pairs, seed: int, epoch: int) -> Epoch:
     A species has at most ``pairs.at_most`` clips, drawn without replacement; one with fewer than ``pairs.at_least`` has
     all of its clips, and others of them again up to that number.
     """
+    species, audio, prompt = _drawn(items.audio, items.prompts, pairs, seed, epoch)
+    return Epoch(species, audio, np.full(len(species), -1), prompt)
+
+
+def stage0_epoch(items: Items, pairs: Pairs, seed: int, epoch: int) -> Epoch:
+    """Return the photographs of an epoch of stage 0, drawn as `stage1_epoch` draws clips."""
+    species, image, prompt = _drawn(items.images, items.prompts, pairs, seed, epoch)
+    return Epoch(species, np.full(len(species), -1), image, prompt)
+
+
+def _drawn(
+    items: Sequence[np.ndarray], prompts: Sequence[int], pairs: Pairs, seed: int, epoch: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return species, row and prompt of an epoch's items of one modality."""
     rng = np.random.default_rng([seed, _DRAW, epoch])
-    species, audio = [], []
-    for number, rows in enumerate(items.audio):
+    species, chosen = [], []
+    for number, rows in enumerate(items):
         if not len(rows):
             continue
         drawn = rng.permutation(rows)[: pairs.at_most]
         if len(drawn) < pairs.at_least:
             drawn = np.concatenate([drawn, rng.choice(rows, pairs.at_least - len(drawn))])
-        audio.append(drawn)
+        chosen.append(drawn)
         species.append(np.full(len(drawn), number))
-    made = _joined(species, audio)
-    prompt = (rng.random(len(made)) * np.array(items.prompts)[made.species]).astype(np.int64)
-    made = Epoch(made.species, made.audio, made.image, prompt)
-    return made[np.random.default_rng([seed, _ORDER, epoch]).permutation(len(made))]
+    owners = _flat(species)
+    prompt = (rng.random(len(owners)) * np.array(prompts)[owners]).astype(np.int64)
+    order = np.random.default_rng([seed, _ORDER, epoch]).permutation(len(owners))
+    return owners[order], _flat(chosen)[order], prompt[order]
 
 
 def stage2_epoch(items: Items, pairs: Pairs, seed: int, epoch: int) -> Epoch:
@@ -90,16 +104,12 @@ def stage2_epoch(items: Items, pairs: Pairs, seed: int, epoch: int) -> Epoch:
             drawn.append(rng.choice(rows, pairs.at_most, replace=len(rows) < pairs.at_most))
         species.append(np.full(pairs.at_most, number))
         prompt.append(np.full(pairs.at_most, rng.integers(items.prompts[number])))
-    made = _joined(species, audio, image, prompt)
+    made = Epoch(_flat(species), _flat(audio), _flat(image), _flat(prompt))
     return made[np.random.default_rng([seed, _ORDER, epoch]).permutation(len(made))]
 
 
-def _joined(species: Sequence[np.ndarray], *others: Sequence[np.ndarray]) -> Epoch:
-    first = np.concatenate([*species, np.empty(0, np.int64)]).astype(np.int64)
-    rest = [np.concatenate([*rows, np.empty(0, np.int64)]).astype(np.int64) for rows in others]
-    while len(rest) < 3:
-        rest.append(np.full(len(first), -1))
-    return Epoch(first, *rest)
+def _flat(parts: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([*parts, np.empty(0, np.int64)]).astype(np.int64)
 
 
 def batches(

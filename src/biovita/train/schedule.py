@@ -67,7 +67,7 @@ def phases_of(recipe: TowersRecipe) -> dict[str, Phase]:
     In warm-up it leaves the text tower's positional embedding, final norm and projection trainable, at the rate of all
     else, and in the full phase the temperature belongs to no optimiser group.
     """
-    if recipe.behaviour == "paper" or recipe.stage == 1:
+    if recipe.behaviour == "paper" or recipe.stage < 2:
         return recipe.phases
     return {
         name: phase.model_copy(update={"temperature": None} if phase.text else {"text_ends": phase.adapter})
@@ -109,6 +109,7 @@ def groups_of(phase: Phase, dims: Mapping[str, int]) -> tuple[TrainedGroup, ...]
         ("adapter", phase.adapter, {Part.ADAPTER}),
         ("text", phase.text, {Part.TEXT_BLOCKS, Part.TEXT_ENDS}),
         ("text_ends", phase.text_ends, {Part.TEXT_ENDS}),
+        ("image", phase.image, {Part.IMAGE}),
         ("temperature", phase.temperature, {Part.TEMPERATURE}),
     )
     groups = []
