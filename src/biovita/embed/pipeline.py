@@ -17,7 +17,7 @@ import numpy as np
 from biovita.embed.packed import read_ahead
 from biovita.errors import BiovitaError, MediaError
 
-__all__ = ["encode_ahead", "in_processes", "load_ahead"]
+__all__ = ["encode_ahead", "in_batches", "in_processes", "load_ahead"]
 
 Row = TypeVar("Row")
 Item = TypeVar("Item")
@@ -55,6 +55,25 @@ def load_ahead(
         for thread in threads:
             thread.join()
         source.close()
+
+
+def in_batches(
+    entries: Iterable[tuple[Row, np.ndarray | MediaError]], size: int
+) -> Iterator[list[tuple[Row, np.ndarray | MediaError]]]:
+    """Give what is loaded in lists of ``size``, and in shorter ones where 256 MB or more are together.
+
+    So some hours-long recordings, all of whose windows are read, do not have to be held at once.
+    """
+    batch: list[tuple[Row, np.ndarray | MediaError]] = []
+    held = 0
+    for entry in entries:
+        batch.append(entry)
+        held += _size(entry[1])
+        if len(batch) == size or held >= _MOST_BYTES:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
 
 
 @contextmanager

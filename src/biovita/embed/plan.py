@@ -21,6 +21,7 @@ from biovita.towers.base import Clip
 __all__ = ["Plan", "items_of", "plan", "rows_of", "up_to_date"]
 
 _MISSING_FILE = (-1, -1)
+_ROWS_AT_ONCE = 8192
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,15 +89,24 @@ def plan(dataset: Dataset, rows: pa.Table, stored: pa.Table) -> Plan:
     places, same = up_to_date(rows, stored)
     refresh = np.zeros(len(same), bool)
     if "sha256" in stored.column_names:
-        for at, row in zip(np.flatnonzero(same), rows.filter(pa.array(same)).to_pylist(), strict=True):
-            before = {
-                name: stored[name][places[at]].as_py() for name in ("taxon_id", "file_size", "file_mtime_ns")
-            }
+        for at, row, before in _pairs(rows, stored, np.flatnonzero(same), places):
             state = file_state(path := dataset.locate(row["path"]))
             touched = state not in {_MISSING_FILE, (before["file_size"], before["file_mtime_ns"])}
             same[at] = not touched or isinstance(path, PackedFile) or sha256_of(path) == row["sha256"]
             refresh[at] = same[at] and (touched or before["taxon_id"] != row["taxon_id"])
     return Plan(rows, np.flatnonzero(~same), np.flatnonzero(refresh), int(same.sum()))
+
+
+def _pairs(
+    rows: pa.Table, stored: pa.Table, at: np.ndarray, places: np.ndarray
+) -> Iterator[tuple[int, dict[str, Any], dict[str, Any]]]:
+    """Give a row's place, the row and what is stored of it; some thousands at a time, however many there are."""
+    now = rows.select(["sha256", "taxon_id", "path"])
+    before = stored.select(["taxon_id", "file_size", "file_mtime_ns"]).combine_chunks()
+    for start in range(0, len(at), _ROWS_AT_ONCE):
+        part = at[start : start + _ROWS_AT_ONCE]
+        taken = now.take(pa.array(part)).to_pylist(), before.take(pa.array(places[part])).to_pylist()
+        yield from zip(part.tolist(), *taken, strict=True)
 
 
 def file_state(path: MediaPath) -> tuple[int, int]:

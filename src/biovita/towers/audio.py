@@ -53,6 +53,16 @@ class AudioInput:
     padding: Literal["zeros", "repeat"] = "zeros"
 
     def __post_init__(self) -> None:
+        accepted = {
+            "resampling": ("sinc", "soxr"),
+            "window": ("onset", "start", "all"),
+            "padding": ("zeros", "repeat"),
+        }
+        for field, values in accepted.items():
+            if getattr(self, field) not in values:
+                raise ValueError(f"{field} is {getattr(self, field)!r}; accepted are {', '.join(values)}")
+        if self.sample_rate <= 0 or self.seconds <= 0:
+            raise ValueError(f"a window of {self.seconds} s at {self.sample_rate} Hz: both have to be positive")
         if not 0 <= self.overlap < 1:
             raise ValueError(f"overlap is a share of the window, from 0 up to 1; got {self.overlap}")
 
