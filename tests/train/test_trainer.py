@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -236,6 +237,44 @@ def test_undecodable_media_are_left_out_counted_and_end_the_run_above_the_share(
     assert sum(line["pairs"] for line in log) == 17
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("cached", [True, False])
+def test_an_undecodable_photograph_is_left_out_and_counted(towers: Path, tmp_path: Path, cached: bool) -> None:
+    dataset = write_tiny(tmp_path / "data")
+    (tmp_path / "data" / "media" / "t0-1.png").write_text("<html>not found</html>")
+    settings = {"cached": cached, "pairs.at_most": 8}
+    with pytest.raises(DatasetError, match="1 of 18 image training items cannot be decoded"):
+        _run(_recipe(2, towers, **settings), dataset, tmp_path / "strict", start=towers)
+    chosen = _recipe(2, towers, undecodable=0.1, **settings)
+    log = _run(chosen, dataset, tmp_path / "lenient", start=towers)
+    whole = 2 * 6 * 8  # two phases of eight pairs of each of six species
+    assert 0 < whole - sum(line["pairs"] for line in log) <= 2 * 8
+    state = json.loads(max((tmp_path / "lenient" / "checkpoints").glob("*/state.json")).read_text())["state"]
+    assert [failure[:2] for failure in state["failures"]] == [["image", "t0-1"]]
+
+
+@pytest.mark.slow
+def test_the_gate_shuts_and_opens_alike_on_cached_and_uncached_frozen_towers(
+    towers: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    gate = {"upper": 1e-6, "lower": 5e-7, "patience": 1, "alpha": 1.0}
+    settings = {f"phases.full.gate.{name}": value for name, value in gate.items()}
+    settings |= {"phases.full.epochs": 4, "phases.full.adapter.learning_rate": 0.3}
+    logs = [
+        _run(_recipe(2, towers, cached=cached, **settings), dataset, tmp_path / str(cached), start=towers)
+        for cached in (True, False)
+    ]
+    full = [[line for line in log if line["phase"] == "full"] for log in logs]
+    states = [[line["gate"]["open"] for line in lines] for lines in full]
+    assert states[0] == states[1]
+    assert set(states[0]) == {True, False}
+    for line in full[0]:
+        ramped = line["step"] / 300 * 0.1 if line["gate"]["open"] else 0.0
+        assert line["weights"]["itc"] == pytest.approx(ramped)
+        assert ("itc" in line) == (ramped > 0)
+    assert _losses(logs[0]) == pytest.approx(_losses(logs[1]), abs=1e-5)
+
+
 def _command(chosen: TowersRecipe, dataset: Dataset, towers: Path, out: Path, **changes: int) -> list[str]:
     chosen_settings = {**STAGE2, "model": towers, "checkpoint_steps": 2, **changes}
     settings = [f"{key}={value}" for key, value in chosen_settings.items()]
@@ -368,10 +407,31 @@ def test_half_precision_and_compiling_lead_to_nearly_the_same_losses(
     changed = _run(chosen, dataset, out, start=towers)
     assert changed[:2] == begun[:2], "the second run went on from the checkpoint after two steps"
     assert _losses(changed)[2] == _losses(begun)[2]
+    if "compiled" in changes:
+        assert _run(_recipe(2, towers, checkpoint_steps=2), dataset, out, start=towers) == changed, "the same run"
     tolerance = 1e-4 if "compiled" in changes else 0.03
     assert _losses(changed) == pytest.approx(_losses(plain), rel=tolerance)
     names = [set(torch_names(path / "last" / "model.safetensors")) for path in (tmp_path / "plain", out)]
     assert names[0] == names[1]
+
+
+@pytest.mark.slow
+def test_fp16_leaves_out_steps_whose_gradients_overflow_and_says_so(
+    towers: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    log = _run(_recipe(1, towers, precision="fp16", **{"phases.atc.epochs": 2}), dataset, out)
+    left_out = [line["gradient_norm"] is None for line in log]
+    assert left_out[0], "the scaler begins with more than half precision can hold"
+    assert not left_out[-1]
+    scales = [line["loss_scale"] for line in log]
+    assert scales == [2.0 ** (16 - sum(left_out[: place + 1])) for place in range(len(log))]
+    assert "Infinity" not in (out / "log.jsonl").read_text()
+    assert "NaN" not in (out / "log.jsonl").read_text()
+    page = (out / "report.html").read_text()
+    assert not re.search(r'="nan"|[ M]nan[ L]', page)
+    state = json.loads(max((out / "checkpoints").glob("*/state.json")).read_text())["state"]
+    assert state["scaler"]["scale"] == scales[-1]
 
 
 def torch_names(file: Path) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 __all__ = ["RunLog", "scalars"]
 
 _TERMS = ("loss", "atc", "aic", "itc", "guard")
+_OTHERS = ("temperature", "gradient_norm", "loss_scale", "seconds", "waited")
 
 
 class RunLog:
@@ -84,7 +85,7 @@ def scalars(line: dict[str, Any]) -> dict[str, float]:
         return {f"validation/{part}/{k}": found[k] for part, found in parts.items() for k in ("top1", "top5")}
     found = {f"loss/{name}": line[name] for name in _TERMS if name in line}
     found |= {f"weight/{name}": weight for name, weight in line["weights"].items()}
-    found |= {name: line[name] for name in ("temperature", "gradient_norm", "seconds", "waited")}
+    found |= {name: line[name] for name in _OTHERS if line.get(name) is not None}
     if line["gate"] is not None:
         found |= {"gate/open": float(line["gate"]["open"]), "gate/average": line["gate"]["average"]}
     return found

@@ -147,7 +147,12 @@ def _prepare(out: Path, identity: Mapping[str, Any], *, overwrite: bool) -> None
         shutil.rmtree(out)
     if file.is_file():
         before = json.loads(file.read_text(encoding="utf-8"))
-        different = [key for key in ("recipe", "dataset", "start") if before.get(key) != identity[key]]
+        now = {**identity, "recipe": {**identity["recipe"], "compiled": None}}
+        then = {
+            **before,
+            "recipe": {**before.get("recipe", {}), "compiled": None},
+        }  # the same run, faster or slower
+        different = [key for key in ("recipe", "dataset", "start") if then.get(key) != now[key]]
         if different:
             raise DatasetError(
                 f"{out} holds a run with another {' and '.join(different)}. Choose another place, or give --overwrite"
@@ -390,7 +395,9 @@ class _Run:
         trained = [p for p in networks.parameters() if p.requires_grad]
         average_gradients(trained)
         self.scaler.unscale_(run.optimiser)
-        norm = torch.nn.utils.clip_grad_norm_(trained, phase.clip or math.inf)
+        norm = float(torch.nn.utils.clip_grad_norm_(trained, phase.clip or math.inf))
+        if not math.isfinite(norm) and not self.scaler.is_enabled():
+            raise FloatingPointError(f"{self.recipe.name}: the gradient is not finite at step {step}")
         self.scaler.step(run.optimiser)
         self.scaler.update()
         if phase.clamp:
@@ -406,7 +413,8 @@ class _Run:
             "weights": asdict(terms),
             "temperature": float(1 / networks.logit_scale().detach()),
             "gate": None if gate is None else {"open": gate.open, "average": gate.average},
-            "gradient_norm": float(norm),
+            "gradient_norm": norm if math.isfinite(norm) else None,  # then fp16's scaler has left the step out
+            **({"loss_scale": self.scaler.get_scale()} if self.scaler.is_enabled() else {}),
             "pairs": len(batch.pairs),
             "seconds": time.perf_counter() - began,
             "waited": waited,
