@@ -31,6 +31,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from biovita.cores import cpu_count
 from biovita.taxonomy.backbone import Backbone, open_backbone
 from biovita.taxonomy.decisions import Rule
 from biovita.taxonomy.match import match_names
@@ -275,7 +276,7 @@ def main() -> None:
     decisions = match_names(names, full)
     matching = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    print(f"{len(cases):,} names, {len(full):,} in the backbone, {os.cpu_count()} cores")
+    print(f"{len(cases):,} names, {len(full):,} in the backbone, {cpu_count()} cores")
     print(f"opening {opened:.1f} s, matching {matching:.1f} s, peak {peak:.2f} GiB (limits: 60 s, 3 GB)\n")
 
     got = decisions["species_id"].to_pylist()

@@ -10,8 +10,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from biovita.cores import cpu_count
 from biovita.simulate import simulate
-from biovita.towers.device import cpu_count
 
 SPECIES = 60
 AIMS = {"clips of 5 s": 20.0, "pictures of 256 px": 60.0}

@@ -6,7 +6,9 @@ The published way is written out below: mel spectrograms clip by clip in NumPy (
 copied back from the device), the frozen image tower and the whole text tower run at every step, one text a pair. Ours
 takes the vectors of the frozen towers from a table and the spectrograms of the batch at once on the device; its loss is
 the same but for the dropout, which is drawn anew. Each runs in a process of its own, for the peak of its memory.
-Decoding is left out of both: waveforms and pixels are in memory. Times are the medians of the steps after the first.
+Decoding is left out of both: waveforms and pixels are in memory. Times are the medians of the steps after the first;
+"to data" is the part of a step until the towers' input is on the device, "cores idle" the share of the cores' time that
+the process does not use.
 """
 
 from __future__ import annotations
@@ -86,8 +88,11 @@ class Setting:
         self.pairs = Epoch(species, np.arange(batch), np.arange(batch), np.zeros(batch, np.int64))
 
 
-def published(setting: Setting) -> Callable[[], float]:
-    """Return a step as the released code makes it."""
+Way = tuple[Callable[[], float], Callable[[], torch.Tensor]]
+
+
+def published(setting: Setting) -> Way:
+    """Return a step as the released code makes it, and the part of it that makes the spectrograms."""
     networks, device = setting.networks, setting.networks.device
     extractor = ClapFeatureExtractor(truncation="rand_trunc", padding="pad", frequency_min=50)
     texts = [setting.texts[species][0] for species in setting.pairs.species]
@@ -103,13 +108,16 @@ def published(setting: Setting) -> Callable[[], float]:
         own = torch.arange(len(a), device=device)
         return 0.5 * (cross_entropy(logits, own) + cross_entropy(logits.T, own))
 
-    def step() -> float:
+    def data() -> torch.Tensor:
         waveforms = torch.from_numpy(setting.sounds).to(device)
         mels = [
             extractor(waveform, sampling_rate=RATE, return_tensors="pt")["input_features"]
             for waveform in waveforms.cpu().numpy()
         ]
-        features = torch.cat(mels).to(device)
+        return torch.cat(mels).to(device)
+
+    def step() -> float:
+        features = data()
         audio = normalize(
             networks.adapter(pooled(networks.clap.get_audio_features(input_features=features))), dim=1
         )
@@ -123,11 +131,11 @@ def published(setting: Setting) -> Callable[[], float]:
         optimiser.step()
         return float(loss.detach())
 
-    return step
+    return step, data
 
 
-def ours(setting: Setting) -> Callable[[], float]:
-    """Return a step of this package."""
+def ours(setting: Setting) -> Way:
+    """Return a step of this package, and the part of it that makes what the towers take."""
     networks, device = setting.networks, setting.networks.device
     used = [setting.texts[species][0] for species in dict.fromkeys(setting.pairs.species)]
     table = networks.text.encode([networks.text.load(text) for text in used])
@@ -139,6 +147,9 @@ def ours(setting: Setting) -> Callable[[], float]:
     )
     objective = Objective(setting.recipe, networks, items, frozen, None)
     batch, terms = Batch(setting.pairs, setting.sounds, None), loss_terms(setting.phase, 0)
+
+    def data() -> torch.Tensor:
+        return objective.inputs(batch, terms)[Modality.AUDIO].values
 
     def step() -> float:
         setting.optimiser.zero_grad(set_to_none=True)
@@ -152,7 +163,7 @@ def ours(setting: Setting) -> Callable[[], float]:
         setting.optimiser.step()
         return found.terms["loss"]
 
-    return step
+    return step, data
 
 
 WAYS = {"published": published, "ours": ours}
@@ -160,19 +171,29 @@ WAYS = {"published": published, "ours": ours}
 
 def measured(way: str, batch: int, steps: int, device: str) -> dict[str, float]:
     setting = Setting(batch, device)
-    step = WAYS[way](setting)
-    times, first = [], 0.0
-    for number in range(steps + 1):
-        began = time.perf_counter()
-        loss = step()
-        if setting.networks.device.type == "cuda":
+    step, data = WAYS[way](setting)
+    device = setting.networks.device
+
+    def timed(work: Callable[[], object]) -> tuple[float, float, object]:
+        began, used = time.perf_counter(), time.process_time()
+        found = work()
+        if device.type == "cuda":
             torch.cuda.synchronize()
-        times.append(time.perf_counter() - began)
-        first = loss if number == 0 else first
+        return time.perf_counter() - began, time.process_time() - used, found
+
+    taken = [timed(step) for _ in range(steps + 1)]
+    seconds = statistics.median(wall for wall, _, _ in taken[1:])
+    busy = sum(used for _, used, _ in taken[1:]) / sum(wall for wall, _, _ in taken[1:])
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    if setting.networks.device.type == "cuda":
+    if device.type == "cuda":
         memory = torch.cuda.max_memory_allocated() / 2**30
-    return {"seconds": statistics.median(times[1:]), "memory": memory, "loss": first}
+    return {
+        "seconds": seconds,
+        "data": statistics.median(timed(data)[0] for _ in range(3)),
+        "idle": max(0.0, 1 - busy / torch.get_num_threads()),
+        "memory": memory,
+        "loss": taken[0][2],
+    }
 
 
 def main() -> None:
@@ -193,10 +214,14 @@ def main() -> None:
         found[way] = json.loads(output.splitlines()[-1])
     base = found["published"]["seconds"]
     print(f"stage 2 warm-up, {arguments.batch} pairs, {arguments.device}, {torch.get_num_threads()} threads")
-    print(f"{'way':<12} {'s a step':>9} {'ratio':>6} {'peak GiB':>9} {'first loss':>11}")
+    print(
+        f"{'way':<12} {'s a step':>9} {'ratio':>6} {'s to data':>10} {'cores idle':>11} {'peak GiB':>9} "
+        f"{'first loss':>11}"
+    )
     for way, row in found.items():
         print(
-            f"{way:<12} {row['seconds']:9.2f} {base / row['seconds']:6.1f} {row['memory']:9.1f} {row['loss']:11.4f}"
+            f"{way:<12} {row['seconds']:9.2f} {base / row['seconds']:6.1f} {row['data']:10.2f} {row['idle']:11.0%} "
+            f"{row['memory']:9.1f} {row['loss']:11.4f}"
         )
 
 

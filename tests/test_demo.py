@@ -78,7 +78,7 @@ def test_the_same_seed_gives_the_same_results(runs: list[DemoResult], shared_dat
     again = demo(shared_data / "field-sample", runs[0].out, seed=0, progress=False)
     assert again.results.read_bytes() == runs[0].results.read_bytes()
     model = biovita.load_model(again.model, device="cpu")
-    assert model.embed_texts(["Pica pica"]).shape == (1, 256)
+    assert model.embed_texts(["Pica pica"]).shape == (1, 512)
     assert model.record["dataset"]["split"]["unseen_species"] == 40
 
 

@@ -41,9 +41,18 @@ def test_what_is_missing_is_named_with_what_mends_it(monkeypatch, capsys):
         main(["doctor"])
     assert stop.value.code == 1
     text = capsys.readouterr().out
-    assert "not installed: pip install soxr" in text
-    assert "lacks mteb: pip install 'biovita[mteb]'" in text
+    assert "not installed: pip install 'soxr>=" in text
+    assert "mteb not installed: pip install 'biovita[mteb]' (for running models under mteb" in text
     assert "something needed is missing" in text
+
+
+def test_a_version_outside_the_range_is_named(monkeypatch):
+    real = importlib.metadata.version
+    monkeypatch.setattr(doctor, "version", lambda name: "4.40.0" if name == "transformers" else real(name))
+    checkup = doctor.examine()
+    [found] = [check for check in checkup.packages if check.name == "transformers"]
+    assert not checkup.well
+    assert found.found.startswith("4.40.0, wanted >=4.57: pip install 'transformers>=4.57")
 
 
 def test_a_format_that_does_not_decode_is_named(monkeypatch):

@@ -197,7 +197,7 @@ def _train(
     dataset: Dataset, *, seed: int, device: str, progress: bool
 ) -> tuple[dict[int, Model], dict[str, list[float]]]:
     """Return the models of stages 0 (untrained), 1 and 2, and the losses of the two that were trained."""
-    from biovita.embed.progress import progress_bar
+    from biovita.progress import progress_bar
     from biovita.towers import load_towers
     from biovita.train import FrozenRecipe, recipe
     from biovita.train.frozen import model_of, training_set

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 import numpy as np
+from packaging.requirements import Requirement
 
 from biovita import __version__
 from biovita.errors import MediaError
@@ -18,6 +19,7 @@ from biovita.errors import MediaError
 __all__ = ["Check", "Checkup", "examine"]
 
 _RATE = 44_100
+_EXTRAS = {"mteb": "running models under mteb, and its BioVITA tasks", "test": "the tests of biovita itself"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,32 +73,35 @@ def examine() -> Checkup:
     )
 
 
-def _requirements() -> tuple[list[str], dict[str, list[str]]]:
+def _requirements() -> tuple[list[Requirement], dict[str, list[Requirement]]]:
     """Return the distributions that biovita requires, and those of each extra."""
-    needed: list[str] = []
-    extras: dict[str, list[str]] = {}
-    for line in requires("biovita") or ():
-        name = re.match(r"[\w.-]+", line)
-        extra = re.search(r"extra == ['\"]([\w-]+)['\"]", line)
-        if name and extra:
-            extras.setdefault(extra[1], []).append(name[0])
-        elif name:
-            needed.append(name[0])
+    needed: list[Requirement] = []
+    extras: dict[str, list[Requirement]] = {}
+    for requirement in map(Requirement, requires("biovita") or ()):
+        extra = re.search(r"extra == ['\"]([\w-]+)['\"]", str(requirement.marker))
+        (extras.setdefault(extra[1], []) if extra else needed).append(requirement)
     return needed, extras
 
 
-def _installed(name: str) -> Check:
+def _installed(wanted: Requirement) -> Check:
+    mend = f"pip install '{wanted.name}{wanted.specifier}'"
     try:
-        return Check(name, well=True, found=version(name))
+        found = version(wanted.name)
     except PackageNotFoundError:
-        return Check(name, well=False, found=f"not installed: pip install {name}")
+        return Check(wanted.name, well=False, found=f"not installed: {mend}")
+    if not wanted.specifier.contains(found, prereleases=True):
+        return Check(wanted.name, well=False, found=f"{found}, wanted {wanted.specifier}: {mend}")
+    return Check(wanted.name, well=True, found=found)
 
 
-def _extra(name: str, parts: list[str]) -> Check:
-    missing = [check.name for check in map(_installed, parts) if not check.well]
-    if missing:
-        return Check(name, well=False, found=f"lacks {', '.join(missing)}: pip install 'biovita[{name}]'")
-    return Check(name, well=True, found="installed")
+def _extra(name: str, parts: list[Requirement]) -> Check:
+    purpose = f" (for {_EXTRAS[name]})" if name in _EXTRAS else ""
+    lacking = [
+        f"{check.name} {check.found.partition(':')[0]}" for check in map(_installed, parts) if not check.well
+    ]
+    if lacking:
+        return Check(name, well=False, found=f"{', '.join(lacking)}: pip install 'biovita[{name}]'{purpose}")
+    return Check(name, well=True, found=f"installed{purpose}")
 
 
 def _device() -> str:

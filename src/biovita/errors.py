@@ -5,11 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["BiovitaError", "DatasetError", "MediaError", "MissingExtraError", "ModelError", "unknown_name"]
+__all__ = [
+    "BiovitaError",
+    "DatasetError",
+    "MediaError",
+    "MissingExtraError",
+    "ModelError",
+    "StoppedError",
+    "unknown_name",
+]
 
 
 class BiovitaError(ValueError):
-    """Base of the errors that a user can mend; the command line prints them without a traceback."""
+    """Base of the errors that a user can mend; the command line prints them without a traceback.
+
+    Attributes
+    ----------
+    exit_code
+        What the command line then ends with.
+    """
+
+    exit_code = 1
 
 
 class DatasetError(BiovitaError):
@@ -44,6 +60,14 @@ class MissingExtraError(BiovitaError):
     def __init__(self, extra: str, needed_for: str) -> None:
         super().__init__(f"{needed_for} needs the optional part {extra!r}: pip install 'biovita[{extra}]'")
         self.extra = extra
+
+
+class StoppedError(BiovitaError):
+    """A signal ended long work early, after what it had done was kept; the message says how to go on."""
+
+    def __init__(self, signal: int, message: str) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:

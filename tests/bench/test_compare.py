@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from bench_cases import class_vectors
 from biovita.bench import build_benchmark, score_benchmark
-from biovita.bench.compare import compare, exact_mcnemar, holm, ranks_table, read_ranks
+from biovita.bench.compare import compare, exact_mcnemar, holm, not_compared, ranks_table, read_ranks
 from biovita.errors import BiovitaError
 
 
@@ -44,8 +45,23 @@ def test_runs_of_different_benchmarks_are_refused(small, runs):
     other = ranks_table(benchmark, score_benchmark(benchmark, class_vectors(benchmark, small, 1.2)))
     with pytest.raises(BiovitaError, match="not of the same benchmark"):
         compare(runs[1.2], other)
+    hard = build_benchmark(small, candidates=3, draw="hard")
+    nearer = ranks_table(hard, score_benchmark(hard, class_vectors(hard, small, 1.2)))
+    with pytest.raises(BiovitaError, match="queries or candidates differ"):
+        compare(other, nearer)
     with pytest.raises(BiovitaError, match="no task in common"):
         compare(runs[1.2], other.slice(0, 0))
+
+
+def test_tasks_of_one_run_only_are_named(runs):
+    whole, part = runs[1.2], runs[2.5].filter(pc.not_equal(runs[2.5]["direction"], "A2I"))
+    left, none = not_compared(whole, part)
+    assert len(left) == 6
+    assert set(left) == {
+        f"{p}/A2I/{level}" for p in ("seen", "unseen") for level in ("species", "genus", "family")
+    }
+    assert (none, not_compared(part, whole)) == ([], ([], left))
+    assert "A2I" not in {row["direction"] for row in compare(whole, part)}
 
 
 def test_ranks_survive_the_file(runs, tmp_path):

@@ -126,3 +126,17 @@ def test_interval_covers_the_truth_about_as_often_as_it_says():
         low, high = bootstrap_interval(rng.random(200) < 0.3, seed, resamples=1000)
         covered += low <= 0.3 <= high
     assert 0.9 <= covered / 300 <= 0.98
+
+
+@pytest.mark.parametrize("count", [26, 400])
+def test_intervals_are_those_of_scipy_up_to_the_draw(count):
+    stats = pytest.importorskip("scipy.stats")
+    rng = np.random.default_rng(count)
+    hits, ranks = (rng.random(count) < 0.3).astype(float), 1 / rng.integers(1, 40, count)
+    for values in (hits, ranks):
+        other = stats.bootstrap((values,), np.mean, n_resamples=10_000, method="percentile", rng=1)
+        spread = other.standard_error
+        ours = bootstrap_interval(values, 0)
+        assert ours == pytest.approx(
+            other.confidence_interval, abs=max(0.15 * spread, 1.01 / count * (values is hits))
+        )

@@ -11,7 +11,7 @@ from bench_cases import class_vectors
 from biovita.bench import build_benchmark, score_benchmark
 from biovita.bench.layout import write_benchmark
 from biovita.bench.published import read_benchmark
-from biovita.bench.vectors import read_precomputed, write_vectors
+from biovita.bench.vectors import Unit, read_precomputed, write_vectors
 from biovita.dataset import Modality
 from biovita.errors import BiovitaError
 
@@ -196,3 +196,11 @@ def test_a_file_of_another_length_or_with_code_in_it_is_named(made, tmp_path):
 def test_nothing_there_says_what_is_looked_for(made, tmp_path):
     with pytest.raises(BiovitaError, match=r"no vectors.*\.lance"):
         read_precomputed(tmp_path / "nowhere", made[0])
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-12, 1.0, 1e12, 1e30])
+def test_vectors_of_any_length_are_normalised(scale):
+    vectors = (scale * np.random.default_rng(0).standard_normal((5, 768))).astype(np.float32)
+    expected = vectors.astype(np.float64) / np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    np.testing.assert_allclose(Unit(vectors)[np.array([3, 1])], expected[[3, 1]], rtol=1e-6)
+    np.testing.assert_allclose(Unit(vectors)[2], expected[2], rtol=1e-6)

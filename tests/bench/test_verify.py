@@ -15,6 +15,7 @@ from biovita.bench.media import resolve_media
 from biovita.bench.published import read_benchmark
 from biovita.bench.verify import verify_benchmark
 from biovita.dataset import Modality, split_dataset
+from biovita.errors import DatasetError
 
 
 @pytest.fixture
@@ -160,3 +161,56 @@ def test_files_that_differ_from_the_manifest_are_named(release):
     found = {(p.code, p.file) for p in verify_benchmark(path).problems}
     assert ("changed", "unseen/species/test_audio_to_image.csv") in found
     assert ("missing-file", "seen/species/test_image_to_text.csv") in found
+
+
+def _edit(file, change):
+    with file.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    for row in rows:
+        change(row)
+    with file.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_a_candidate_that_every_query_lacks_is_missed(release):
+    """Each query lost a wrong candidate, so that all have the same number: no query stands out."""
+
+    def cut(row):
+        taxa, ids = json.loads(row["candidates_taxa"]), json.loads(row["candidates_target_ids"])
+        at = next(n for n, taxon in enumerate(taxa) if taxon != row["correct_taxon"])
+        del taxa[at], ids[at]
+        row["candidates_taxa"], row["candidates_target_ids"] = json.dumps(taxa), json.dumps(ids)
+
+    _edit(release / "species" / "test_audio_to_image.csv", cut)
+    found = [(p.code, p.file) for p in verify_benchmark(release).problems]
+    assert found == [("candidate-count", "unseen/species/test_audio_to_image.csv")]
+
+
+def test_a_part_alone_is_held_against_the_manifest_above_it(release):
+    (release.parent / "kept.json").rename(release.parent / "manifest.json")
+    (release / "media").rename(release.parent / "media")
+    assert verify_benchmark(release).problems == ()
+    file = release / "species" / "test_audio_to_image.csv"
+    header, first, second, *others = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    file.write_text("".join([header, second, first, *others]), encoding="utf-8")
+    assert [(p.code, p.file) for p in verify_benchmark(release).problems] == [
+        ("changed", "unseen/species/test_audio_to_image.csv")
+    ]
+
+
+@pytest.mark.parametrize("start", ["abc", "-1", "2", "nan"])
+def test_a_span_that_is_none_is_said(release, start):
+    _edit(
+        release / "audio_index.csv", lambda row: row.update(start_s=start, end_s="1") if row["id"] == "1" else None
+    )
+    found = {(p.code, p.row) for p in verify_benchmark(release).problems}
+    assert ("bad-span", 3) in found
+
+
+def test_a_file_that_is_not_utf_8_is_named(release):
+    file = release / "species" / "test_audio_to_image.csv"
+    file.write_bytes(file.read_bytes() + b"\xe9\n")
+    with pytest.raises(DatasetError, match=r"test_audio_to_image.csv: is not a CSV file in UTF-8"):
+        verify_benchmark(release)

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,8 +24,10 @@ from servers import MediaServer, Resource, media_server
 from biovita import __version__
 from biovita.cli.app import main
 from biovita.collect.build import WORK, BuildReport, build
+from biovita.collect.pack import pack, state_packed, unpack
 from biovita.dataset import Dataset
 from biovita.dataset.check import check
+from biovita.dataset.omitted import count_omitted
 from biovita.errors import DatasetError
 
 
@@ -138,6 +141,26 @@ def test_running_again_fetches_nothing_and_changes_nothing(server: MediaServer, 
     assert check(dataset, hashes=True) == []
     run(plan, tmp_path / "anew")
     assert tree(tmp_path / "anew") == tree(out)
+
+
+def test_packed_media_are_unpacked_before_an_update(server: MediaServer, tmp_path: Path) -> None:
+    server.resources["/1.wav"] = Resource(sound(1))
+    server.resources["/2.jpg"] = Resource(picture(2))
+    plan = write_plan(
+        tmp_path,
+        [observation(1, server.url("/1.wav"), "audio"), observation(2, server.url("/2.jpg"), "image")],
+    )
+    assert run(plan, tmp_path / "out").fetched == 2
+    before = tree(tmp_path / "out")
+    packed = str(tmp_path / "media.lance")
+    pack(Dataset.open(tmp_path / "out"), packed)
+    state_packed(Dataset.open(tmp_path / "out"), packed)
+    shutil.rmtree(tmp_path / "out/media")
+    with pytest.raises(DatasetError, match=r"its media are packed.*biovita data unpack .*media\.lance --out"):
+        run(plan, tmp_path / "out")
+    assert unpack(packed, tmp_path / "out") == 2
+    assert run(plan, tmp_path / "out").fetched == 0
+    assert tree(tmp_path / "out") == before
 
 
 def test_items_that_were_not_reached_are_tried_again(server: MediaServer, tmp_path: Path) -> None:
@@ -308,7 +331,7 @@ build(Path(sys.argv[1]), Path(sys.argv[2]), backoff_s=0.01)
 
 @pytest.mark.slow
 def test_a_build_killed_ten_times_gives_the_very_same_dataset(tmp_path: Path) -> None:
-    """2,000 files, and a server that fails in every way."""
+    """2,000 files, a server that fails in every way, and places that go to the next candidates, or stay empty."""
     count = 2000
     random_ = random.Random(7)
     fails: list[tuple[int | str, ...]] = [(), (), (), (), (429,), (500, 503), ("cut",), ("hang-up",), (429, "cut")]
@@ -340,9 +363,12 @@ def test_a_build_killed_ten_times_gives_the_very_same_dataset(tmp_path: Path) ->
                 observations.append(observation(number, server.url(f"/{number}"), modality, species))
             return observations
 
-        plan = write_plan(tmp_path, serve())
+        plan = write_plan(tmp_path, serve(), "[limits]\naudio_per_species = 230\nimages_per_species = 215\n")
         undisturbed = tmp_path / "undisturbed"
-        run(plan, undisturbed)
+        report = run(plan, undisturbed)
+        assert report.refilled > 100
+        assert report.empty.get("no-candidate", 0) > 0
+        fetched = len(server.whole)
         server.asked.clear()
         server.whole.clear()
         out, environment = tmp_path / "killed", {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -354,7 +380,7 @@ def test_a_build_killed_ten_times_gives_the_very_same_dataset(tmp_path: Path) ->
                 _, said = process.communicate(timeout=300)
                 assert process.returncode == 0, said.decode()
                 break
-            target = (kills + random_.random()) / 11 * count
+            target = (kills + random_.random()) / 11 * fetched
             while process.poll() is None and len(server.whole) < target:
                 time.sleep(0.002)
             assert process.poll() is None, process.stderr.read().decode()  # type: ignore[union-attr]
@@ -363,7 +389,8 @@ def test_a_build_killed_ten_times_gives_the_very_same_dataset(tmp_path: Path) ->
             kills += 1
         assert tree(out) == tree(undisturbed)
         dataset = Dataset.open(out)
-        assert dataset.audio.num_rows + dataset.images.num_rows + dataset.rejected.num_rows == count
+        omitted = sum(count_omitted(dataset).values())
+        assert dataset.audio.num_rows + dataset.images.num_rows + dataset.rejected.num_rows + omitted == count
         assert set(dataset.rejected["reason"].to_pylist()) >= {
             "not-audio", "not-image", "truncated", "gone", "duplicate", "ambiguous",
         }  # fmt: skip

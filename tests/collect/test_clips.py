@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from media_files import picture
 from PIL import Image
 
-from biovita.collect.clips import FRAME_S, best_windows, frame_levels, sound_windows
+from biovita.collect.clips import FRAME_S, Levels, Listener, best_windows
 from biovita.collect.phash import NEAR, distance, perceptual_hash
+from biovita.media import probe_audio
 
 
 @settings(max_examples=60, deadline=None)
@@ -41,20 +42,24 @@ def test_steady_noise_gives_one_window() -> None:
 
 def test_levels_do_not_depend_on_how_the_sound_is_cut_into_blocks() -> None:
     samples = np.random.default_rng(0).normal(0, 0.1, (50_000, 2)).astype(np.float32)
-    whole = frame_levels([samples], 22_050)
-    pieces = frame_levels(np.array_split(samples, 37), 22_050)
-    np.testing.assert_allclose(whole, pieces, atol=1e-4)
+    levels = {}
+    for count in (1, 37):
+        pieces = Levels(22_050)
+        for block in np.array_split(samples, count):
+            pieces.add(block)
+        levels[count] = pieces.all()
+    whole = levels[1]
+    np.testing.assert_allclose(whole, levels[37], atol=1e-4)
     assert len(whole) == 50_000 // 2205
 
 
 def test_a_real_clip_that_is_short_is_one_window(shared_data: Path) -> None:
-    import soundfile
-
     path = min((shared_data / "field-sample/audio").glob("*.ogg"))
-    duration = soundfile.info(path).duration
-    assert sound_windows(path, duration, 10.0, 3) == [(0.0, duration)]
+    listener = Listener()
+    duration = probe_audio(path, listener.hear).duration_s
+    assert listener.windows(duration, 10.0, 3) == [(0.0, duration)]
     if duration > 2.5:
-        windows = sound_windows(path, duration, 1.0, 2)
+        windows = listener.windows(duration, 1.0, 2)
         assert len(windows) == 2
         assert windows[0][1] <= windows[1][0]
 

@@ -12,8 +12,9 @@ from media_files import picture, sound
 from biovita.cli.app import main
 from biovita.collect.build import build
 from biovita.collect.export import export_hub, export_release
-from biovita.collect.pack import PackedMedia, pack
+from biovita.collect.pack import pack
 from biovita.dataset import Dataset
+from biovita.dataset.packed import PackedMedia
 from biovita.errors import DatasetError
 from biovita.sources.folder_source import Folder
 from biovita.sources.release import Release

@@ -33,8 +33,13 @@ def write(folder: Path, recordings: list[dict[str, Any]], plan: str = "") -> Pat
     return folder / "plan.toml"
 
 
+def records_of(selection: Selection) -> list[dict[str, Any]]:
+    rows = [row for batch in selection.records() for row in batch.to_pylist()]
+    return sorted((row for row in rows if row["beyond"] is None), key=lambda row: row["source_id"])
+
+
 def chosen(selection: Selection) -> list[str]:
-    return [row for batch in selection.records() for row in batch.column("source_id").to_pylist()]
+    return [row["source_id"] for row in records_of(selection)]
 
 
 def left_out(selection: Selection) -> dict[str, int]:
@@ -103,7 +108,7 @@ last = 2020-12-31
 [places]
 boxes = [[50, 0, 70, 20]]
 """
-    with select(read_plan(write(tmp_path, recordings, plan))) as selection:
+    with select(read_plan(write(tmp_path, recordings, plan)), listing=True) as selection:
         assert chosen(selection) == ["XC1", "XC5"]
         assert left_out(selection) == {
             "license": 2, "quality": 1, "date": 1, "place": 2, "other-taxon": 1, "name-undetermined": 1,
@@ -121,16 +126,18 @@ def test_a_date_known_to_the_year_counts_where_the_whole_year_does(tmp_path: Pat
         recording(2, date="2020-05-00"),
         recording(3, date="2020-05-31"),
     ]
-    with select(read_plan(write(tmp_path, recordings, "[dates]\nlast = 2020-05-31\n"))) as selection:
+    with select(read_plan(write(tmp_path, recordings, "[dates]\nlast = 2020-05-31\n")), listing=True) as selection:
         assert chosen(selection) == ["XC2", "XC3"]
-    with select(read_plan(write(tmp_path, recordings, "[dates]\nfirst = 2020-05-01\n"))) as selection:
+    with select(
+        read_plan(write(tmp_path, recordings, "[dates]\nfirst = 2020-05-01\n")), listing=True
+    ) as selection:
         assert chosen(selection) == ["XC2", "XC3"]
 
 
 def test_a_box_over_the_180th_meridian_and_countries(tmp_path: Path) -> None:
     recordings = [recording(1, lon="179"), recording(2, lon="-179"), recording(3), recording(4, cnt="Fiji")]
     plan = '[places]\nboxes = [[-90, 170, 90, -170]]\ncountries = ["fiji"]\n'
-    with select(read_plan(write(tmp_path, recordings, plan))) as selection:
+    with select(read_plan(write(tmp_path, recordings, plan)), listing=True) as selection:
         assert chosen(selection) == ["XC1", "XC2", "XC4"]
 
 
@@ -139,26 +146,26 @@ def test_the_choice_goes_for_variety_and_follows_the_seed(tmp_path: Path) -> Non
     recordings = [recording(n, lat=str(n % 3), date=f"2020-{1 + n % 12:02}-01") for n in range(20)]
     recordings += [recording(100 + n, rec=f"Other {n}") for n in range(4)]
     plan = write(tmp_path, recordings, "[limits]\naudio_per_species = 8\n")
-    with select(read_plan(plan)) as selection:
+    with select(read_plan(plan), listing=True) as selection:
         first = chosen(selection)
         assert left_out(selection) == {"over-limit": 16}
-        records = [row for batch in selection.records() for row in batch.to_pylist()]
+        records = records_of(selection)
     assert Counter(row["observer"] for row in records)["Ann"] == 4
     assert {int(row["latitude"]) for row in records if row["observer"] == "Ann"} == {0, 1, 2}
-    with select(read_plan(plan)) as selection:
+    with select(read_plan(plan), listing=True) as selection:
         assert chosen(selection) == first
     plan.write_text("seed = 7\n" + plan.read_text())
-    with select(read_plan(plan)) as selection:
+    with select(read_plan(plan), listing=True) as selection:
         assert chosen(selection) != first
 
 
 def test_the_order_of_a_source_does_not_matter(tmp_path: Path) -> None:
     recordings = [recording(n, rec=f"R{n % 7}") for n in range(50)]
     plan = write(tmp_path, recordings, "[limits]\naudio_per_species = 10\n")
-    with select(read_plan(plan)) as selection:
+    with select(read_plan(plan), listing=True) as selection:
         first = chosen(selection)
     write(tmp_path, recordings[::-1], "[limits]\naudio_per_species = 10\n")
-    with select(read_plan(plan)) as selection:
+    with select(read_plan(plan), listing=True) as selection:
         assert chosen(selection) == first
     assert len(first) == 10
 
@@ -166,18 +173,18 @@ def test_the_order_of_a_source_does_not_matter(tmp_path: Path) -> None:
 def test_species_share_a_budget(tmp_path: Path) -> None:
     recordings = [recording(n) for n in range(30)]
     recordings += [recording(100 + n, gen="Parus", sp="major") for n in range(3)]
-    with select(read_plan(write(tmp_path, recordings, "[budget]\nitems = 8\n"))) as selection:
-        records = [row for batch in selection.records() for row in batch.to_pylist()]
+    with select(read_plan(write(tmp_path, recordings, "[budget]\nitems = 8\n")), listing=True) as selection:
+        records = records_of(selection)
         assert Counter(row["taxon_id"] for row in records) == {"pica_pica": 5, "parus_major": 3}
         assert left_out(selection) == {"over-budget": 25}
-    with select(read_plan(write(tmp_path, recordings, "[budget]\nbytes = 479_999\n"))) as selection:
+    with select(read_plan(write(tmp_path, recordings, "[budget]\nbytes = 479_999\n")), listing=True) as selection:
         assert len(chosen(selection)) == 2
 
 
 def test_the_same_record_from_two_sources_counts_once(tmp_path: Path) -> None:
     plan = write(tmp_path, [recording(1), recording(2)])
     plan.write_text(plan.read_text() + '[[sources]]\nkind = "xeno_canto"\npath = "xc.json"\n')
-    with select(read_plan(plan)) as selection:
+    with select(read_plan(plan), listing=True) as selection:
         assert chosen(selection) == ["XC1", "XC2"]
         assert left_out(selection) == {"twice": 2}
 
@@ -198,7 +205,7 @@ def test_names_are_matched_to_a_backbone_and_listed_names_that_nobody_has_are_to
         "2\t1\tParus caeruleus\tspecies\tsynonym\tAnimalia\tChordata\tAves\tPasseriformes\tParidae\tParus\n"
     )
     plan = '[taxa]\nspecies = ["Parus caeruleus", "Pica pica"]\nbackbone = "taxa"\n'
-    with select(read_plan(write(tmp_path, recordings, plan))) as selection:
+    with select(read_plan(write(tmp_path, recordings, plan)), listing=True) as selection:
         (taxon,) = selection.names.taxa
         assert (taxon.scientific_name, taxon.class_) == ("Cyanistes caeruleus", "Aves")
         assert chosen(selection) == ["XC1"]
@@ -210,10 +217,10 @@ def test_names_are_matched_to_a_backbone_and_listed_names_that_nobody_has_are_to
 
 def test_homonyms_without_a_backbone_are_refused_unless_a_clade_settles_them(tmp_path: Path) -> None:
     recordings = [recording(1), recording(2, grp="grasshoppers")]
-    with select(read_plan(write(tmp_path, recordings))) as selection:
+    with select(read_plan(write(tmp_path, recordings)), listing=True) as selection:
         assert chosen(selection) == []
         assert left_out(selection) == {"name-homonym": 2}
-    with select(read_plan(write(tmp_path, recordings, '[taxa]\nclades = ["Aves"]\n'))) as selection:
+    with select(read_plan(write(tmp_path, recordings, '[taxa]\nclades = ["Aves"]\n')), listing=True) as selection:
         assert chosen(selection) == ["XC1"]
 
 
@@ -287,13 +294,13 @@ def test_open_data_are_planned_and_read_for_a_build(tmp_path: Path) -> None:
         'name = "x"\n[[sources]]\nkind = "inaturalist"\npath = "."\n[taxa]\nclades = ["Aves"]\n'
         '[quality]\ninaturalist = ["research"]\n[limits]\nimages_per_species = 6\n'
     )
-    with select(read_plan(plan)) as selection:
+    with select(read_plan(plan), listing=True) as selection:
         assert left_out(selection) == {
             "license": 1, "no-observation": 1, "other-taxon": 10, "over-limit": 8, "unknown-taxon": 1,
         }  # fmt: skip
-        rows = [row for batch in selection.records() for row in batch.to_pylist()]
+        rows = records_of(selection)
         assert Counter(row["taxon_id"] for row in rows) == {"pica_pica": 6, "parus_major": 6}
-        assert rows == sorted(rows, key=lambda row: row["source_id"])
+        assert sorted(row["number"] for row in rows if row["taxon_id"] == "pica_pica") == [1, 2, 3, 4, 5, 6]
         assert all(row["row"] == int(row["source_id"]) + 2 for row in rows)
         rejected = [row for batch in selection.rejected() for row in batch.to_pylist()]
         assert [(row["row"], row["reason"]) for row in rejected] == [(32, "unknown-taxon"), (34, "no-observation")]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from biovita.embed import pipeline
-from biovita.embed.pipeline import encode_ahead, in_processes, load_ahead
+from biovita.embed.pipeline import encode_ahead, in_batches, in_processes, load_ahead
 from biovita.errors import BiovitaError, MediaError
 
 
@@ -42,6 +42,15 @@ def test_no_more_than_asked_for_is_loaded_ahead() -> None:
     assert len(loaded) == 6  # the one given, and five that wait
     stream.close()
     assert len(loaded) == 6
+
+
+def test_batches_end_where_they_grow_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "_MOST_BYTES", 5000)
+    sizes = [100, 6000, 2000, 2000, 2000, 100, 100, 100, 100]
+    entries = [(place, np.zeros(size, np.uint8)) for place, size in enumerate(sizes)]
+    entries[6] = (6, MediaError("truncated", "no bytes"))
+    batches = [[place for place, _ in batch] for batch in in_batches(iter(entries), 3)]
+    assert batches == [[0, 1], [2, 3, 4], [5, 6, 7], [8]]
 
 
 def test_large_items_are_not_all_loaded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,8 @@ from biovita import load_model
 from biovita.cli.app import main
 from biovita.dataset.schema import Modality
 from biovita.embed import embed, read_vectors
-from biovita.errors import DatasetError
+from biovita.errors import DatasetError, ModelError
+from biovita.model.published import listening, save_whole
 from biovita.towers.registry import model_row
 from plainmodel import Builder
 from published_layouts import make, write_published
@@ -48,6 +49,52 @@ def test_other_weights_at_the_same_place_make_a_table_of_their_own(dataset, tmp_
     second = embed(dataset, place, [Modality.IMAGE], device="cpu", progress=False)
     assert first.path != second.path
     assert second.parts[0].new == first.parts[0].new
+
+
+@pytest.mark.parametrize("prefix", ["", "local-dir:"])
+def test_a_directory_of_our_own_embeds_as_it_listens(dataset, tmp_path, prefix):
+    """What training writes, and what `models export --layout own` does."""
+    model = load_model(write_published(make(), tmp_path / "BioVITA"), device="cpu")
+    own = save_whole(listening(model, resampling="soxr", window="all", overlap=0.5), tmp_path / "best")
+    place = f"{prefix}{own}"
+    report = embed(dataset, place, device="cpu", progress=False)
+    assert report.path.name.startswith("best-")
+    assert [part.failed for part in report.parts] == [()] * 3
+    read = load_model(place, device="cpu")
+    paths = [dataset.locate(path) for path in dataset.audio["path"].to_pylist()]
+    vectors = read_vectors(dataset, place, Modality.AUDIO).vectors
+    assert np.abs(read.project(Modality.AUDIO, vectors) - read.embed_audio(paths)).max() < 1e-5
+    assert "soxr" in read.tower(Modality.AUDIO).info.preprocessing
+    save_whole(model, own, overwrite=True)  # the same weights, listening as published
+    with pytest.raises(DatasetError, match=r"made by something else .*all windows with 50% overlap"):
+        read_vectors(dataset, place, Modality.AUDIO)
+    again = {part.modality: part.new for part in embed(dataset, place, device="cpu", progress=False).parts}
+    assert again[Modality.AUDIO] == len(paths)
+    assert again[Modality.IMAGE] == again[Modality.TEXT] == 0
+
+
+def test_projections_alone_are_told_from_towers(dataset, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text('{"format": 1, "towers": {}}')
+    with pytest.raises(ModelError, match="holds projections, not towers"):
+        embed(dataset, str(tmp_path / "run"), progress=False)
+
+
+def test_a_way_to_listen_is_kept_or_refused(tmp_path, capsys):
+    place = str(write_published(make(), tmp_path / "BioVITA"))
+    for arguments, message in (
+        (["--resampling", "soxr"], "so --resampling would be lost: take --layout own"),
+        (["--layout", "own", "--overlap", "1"], "overlap is a share of the window"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(["models", "export", place, "--out", str(tmp_path / "out"), *arguments])
+        assert stop.value.code == 1
+        assert message in capsys.readouterr().err
+        assert not (tmp_path / "out").exists()
+    with pytest.raises(SystemExit) as stop:
+        main(["models", "export", place, "--out", str(tmp_path / "out"), "--layout", "own", "--window", "all"])
+    assert stop.value.code == 0
+    assert load_model(tmp_path / "out", device="cpu").tower(Modality.AUDIO).loader.window == "all"
 
 
 def test_the_command_line_embeds_exports_and_says_the_device(dataset, tmp_path, capsys):

@@ -62,6 +62,17 @@ def test_nothing_in_nothing_out(model: Model) -> None:
     assert model.embed_audio([]).shape == (0, 32)
 
 
+def test_one_item_is_not_a_list_of_items(model: Model) -> None:
+    for method, item in (
+        (model.embed_audio, "dawn.wav"),
+        (model.embed_audio, (np.zeros(9, np.float32), 48_000)),
+        (model.embed_images, Path("bird.jpg")),
+        (model.embed_images, Image.new("RGB", (8, 8))),
+    ):
+        with pytest.raises(ModelError, match=rf"{method.__name__} takes a list .*put it into a list"):
+            method(item)
+
+
 def test_one_string_is_not_a_list_of_strings(model: Model) -> None:
     with pytest.raises(ModelError, match="put it into a list"):
         model.embed_texts("Pica pica")

@@ -120,6 +120,14 @@ def test_what_cannot_be_decoded_is_an_error_not_silence(tmp_path):
         AudioInput()(Sound(np.zeros(0, np.float32), RATE))
 
 
+@pytest.mark.parametrize(
+    "field", [{"window": "al"}, {"resampling": "fast"}, {"padding": "x"}, {"overlap": 1}, {"seconds": -1}]
+)
+def test_what_is_not_accepted_is_told_at_once(field):
+    with pytest.raises(ValueError, match=next(iter(field)) if "seconds" not in field else "positive"):
+        AudioInput(**field)
+
+
 def test_it_says_what_it_does():
     assert AudioInput().describe() == (
         "mono mean, 48 kHz (windowed sinc), 10 s from 0.2 s before the first sample over 1 % of the peak, "

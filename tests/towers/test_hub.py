@@ -15,6 +15,7 @@ import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 from biovita.errors import ModelError
+from biovita.towers.hub import hub_file
 from biovita.towers.hub_models import HUB_MODELS
 from published_layouts import make, write_published
 
@@ -145,6 +146,24 @@ def test_a_hub_out_of_reach_is_told(monkeypatch):
         ModelError, match=r"the hub cannot be reached.*biovita models fetch clap.*into a directory"
     ):
         HUB_MODELS["clap"].fetch()
+
+
+def test_what_a_repository_is_known_to_lack_is_not_asked_for_again(monkeypatch, tmp_path):
+    """With the hub out of reach, a repository that was fetched whole is still read."""
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise LocalEntryNotFoundError("no connection")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", unreachable)
+    monkeypatch.setattr("huggingface_hub.file_download.HF_HUB_CACHE", str(tmp_path), raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    lacking = tmp_path / "models--some--body" / ".no_exist" / COMMIT / "tokenizer.json"
+    lacking.parent.mkdir(parents=True)
+    lacking.touch()
+    assert hub_file("some/body", "tokenizer.json", COMMIT, optional=True) is None
+    with pytest.raises(ModelError, match="the hub cannot be reached"):
+        hub_file("some/body", "tokenizer.model", COMMIT, optional=True)
 
 
 def test_any_repository_is_read_by_its_name(hub, tmp_path):

@@ -129,6 +129,21 @@ def test_siglip_reads_its_own_tokenizer_and_preprocessing(siglip, monkeypatch):
         load_model(directory, device="cpu")
 
 
+@pytest.mark.parametrize("offline", [True, False])
+def test_a_text_network_that_only_the_hub_describes_is_told(monkeypatch, offline):
+    """Without a network transformers raises an OSError, after half a minute; offline it is not even asked."""
+
+    def unreachable(*_: object, **__: object) -> None:
+        assert not offline
+        raise OSError("We couldn't connect")
+
+    monkeypatch.setattr("transformers.AutoConfig.from_pretrained", unreachable)
+    monkeypatch.setenv("HF_HUB_OFFLINE", str(int(offline)))
+    text = {"hf_model_name": "nobody/roberta", "hf_tokenizer_name": "nobody/roberta"}
+    with pytest.raises(ModelError, match=r"w\.pt: .*hf download nobody/roberta config\.json"):
+        build_clip({**SMALL_CLIP, "text_cfg": text}, None, "w.pt")
+
+
 def test_weights_of_older_versions_of_open_clip_fit(tmp_path):
     clip = make().clip
     state = clip.state_dict()

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import io
 import os
 import pickle
+import zipfile
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -28,8 +31,11 @@ def test_a_pickle_that_runs_code_is_refused_and_does_not_run(tmp_path, how):
         file.write_bytes(pickle.dumps(content))
     else:
         torch.save(content, file, _use_new_zipfile_serialization=how == "torch")
-    with pytest.raises(ModelError, match=r"evil\.pth is (refused|cut short)"):
+    with pytest.raises(ModelError, match=r"evil\.pth is (refused|cut short)") as refusal:
         read_checkpoint(file)
+    assert "weights_only" not in str(refusal.value), "nobody is told how to run it all the same"
+    if how == "torch":
+        assert f"It holds {os.mkdir.__module__}.mkdir, which was not run" in str(refusal.value)
     assert not marker.exists()
     torch.load(file, weights_only=False) if how != "pickle" else pickle.loads(file.read_bytes())
     assert marker.exists()  # so the file was one that could
@@ -47,6 +53,31 @@ def test_truncated_files_are_told(tmp_path, name, kept):
     file.write_bytes(file.read_bytes()[:kept])
     with pytest.raises(ModelError, match=rf"{name} is (cut short|empty|refused)"):
         read_checkpoint(file)
+
+
+def test_bytes_gone_wrong_anywhere_are_told_or_do_no_harm(tmp_path):
+    whole, file = io.BytesIO(), tmp_path / "worn.pth"
+    torch.save({"a": torch.zeros(3, 4), "b.c": torch.arange(5)}, whole)
+    rng = np.random.default_rng(0)
+    with zipfile.ZipFile(whole) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    [pickled] = [name for name in parts if name.endswith("data.pkl")]
+    refused = 0
+    for _ in range(300):
+        worn = bytearray(parts[pickled])
+        worn[rng.integers(len(worn))] = rng.integers(256)
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, content in parts.items():
+                archive.writestr(name, bytes(worn) if name == pickled else content)
+        try:
+            read_state(file)
+        except ModelError:
+            refused += 1
+    for content in (bytes(rng.integers(256, size=200, dtype=np.uint8)) for _ in range(200)):
+        file.write_bytes(content)
+        with pytest.raises(ModelError, match=r"worn\.pth"):
+            read_checkpoint(file)
+    assert refused > 100
 
 
 def test_a_missing_file_and_one_that_is_no_checkpoint(tmp_path):

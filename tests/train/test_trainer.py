@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.multiprocessing as mp
+from safetensors import safe_open
 
+from biovita.collect.pack import pack, state_packed
 from biovita.dataset import Dataset, Modality
 from biovita.errors import DatasetError, ModelError
 from biovita.model import load_model
@@ -149,6 +155,22 @@ def test_cached_and_uncached_frozen_towers_give_the_same_losses(
 
 
 @pytest.mark.slow
+def test_packed_media_give_the_losses_of_files(towers: Path, dataset: Dataset, tmp_path: Path) -> None:
+    shutil.copytree(dataset.path, tmp_path / "packed")
+    packed = Dataset.open(tmp_path / "packed")
+    pack(packed, str(tmp_path / "media.lance"))
+    state_packed(packed, str(tmp_path / "media.lance"))
+    shutil.rmtree(packed.path / "media")
+    chosen = _recipe(2, towers, cached=False)  # photographs are decoded in every step
+    one, other = (
+        _losses(_run(chosen, data, tmp_path / name, start=towers))
+        for name, data in (("a", dataset), ("b", packed))
+    )
+    assert len(one) == 8
+    assert one == other
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", [1, 2])
 def test_pieces_give_the_losses_of_the_whole_batch(
     stage: int, towers: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -215,8 +237,47 @@ def test_undecodable_media_are_left_out_counted_and_end_the_run_above_the_share(
     assert sum(line["pairs"] for line in log) == 17
 
 
-def _command(chosen: TowersRecipe, dataset: Dataset, towers: Path, out: Path) -> list[str]:
-    settings = [f"{key}={value}" for key, value in {**STAGE2, "model": towers, "checkpoint_steps": 2}.items()]
+@pytest.mark.slow
+@pytest.mark.parametrize("cached", [True, False])
+def test_an_undecodable_photograph_is_left_out_and_counted(towers: Path, tmp_path: Path, cached: bool) -> None:
+    dataset = write_tiny(tmp_path / "data")
+    (tmp_path / "data" / "media" / "t0-1.png").write_text("<html>not found</html>")
+    settings = {"cached": cached, "pairs.at_most": 8}
+    with pytest.raises(DatasetError, match="1 of 18 image training items cannot be decoded"):
+        _run(_recipe(2, towers, **settings), dataset, tmp_path / "strict", start=towers)
+    chosen = _recipe(2, towers, undecodable=0.1, **settings)
+    log = _run(chosen, dataset, tmp_path / "lenient", start=towers)
+    whole = 2 * 6 * 8  # two phases of eight pairs of each of six species
+    assert 0 < whole - sum(line["pairs"] for line in log) <= 2 * 8
+    state = json.loads(max((tmp_path / "lenient" / "checkpoints").glob("*/state.json")).read_text())["state"]
+    assert [failure[:2] for failure in state["failures"]] == [["image", "t0-1"]]
+
+
+@pytest.mark.slow
+def test_the_gate_shuts_and_opens_alike_on_cached_and_uncached_frozen_towers(
+    towers: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    gate = {"upper": 1e-6, "lower": 5e-7, "patience": 1, "alpha": 1.0}
+    settings = {f"phases.full.gate.{name}": value for name, value in gate.items()}
+    settings |= {"phases.full.epochs": 4, "phases.full.adapter.learning_rate": 0.3}
+    logs = [
+        _run(_recipe(2, towers, cached=cached, **settings), dataset, tmp_path / str(cached), start=towers)
+        for cached in (True, False)
+    ]
+    full = [[line for line in log if line["phase"] == "full"] for log in logs]
+    states = [[line["gate"]["open"] for line in lines] for lines in full]
+    assert states[0] == states[1]
+    assert set(states[0]) == {True, False}
+    for line in full[0]:
+        ramped = line["step"] / 300 * 0.1 if line["gate"]["open"] else 0.0
+        assert line["weights"]["itc"] == pytest.approx(ramped)
+        assert ("itc" in line) == (ramped > 0)
+    assert _losses(logs[0]) == pytest.approx(_losses(logs[1]), abs=1e-5)
+
+
+def _command(chosen: TowersRecipe, dataset: Dataset, towers: Path, out: Path, **changes: int) -> list[str]:
+    chosen_settings = {**STAGE2, "model": towers, "checkpoint_steps": 2, **changes}
+    settings = [f"{key}={value}" for key, value in chosen_settings.items()]
     command = [
         sys.executable,
         "-m",
@@ -258,7 +319,34 @@ def test_the_same_command_after_kill_9_ends_with_the_same_weights(
     assert _lines(out) == _lines(whole)
 
 
-def _without_chance() -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_leaves_a_checkpoint_and_the_same_command_goes_on(
+    towers: Path, dataset: Dataset, tmp_path: Path, number: int, code: int
+) -> None:
+    rare = {"checkpoint_steps": 1000}
+    whole, out = tmp_path / "whole", tmp_path / "stopped"
+    _run(_recipe(2, towers, **rare), dataset, whole, start=towers)
+    command = _command(_recipe(2, towers), dataset, towers, out, **rare)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    began = time.monotonic()
+    while _lines(out) < 3 and process.poll() is None and time.monotonic() - began < 120:
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == code, said.decode()
+    assert f"stopped by {number.name} after" in said.decode()
+    assert list((out / "checkpoints").iterdir())
+    assert not (out / "last").exists()
+    subprocess.run(command, check=True, capture_output=True)
+    files = [path / "last" / "model.safetensors" for path in (whole, out)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    steps = [line for line in (out / "log.jsonl").read_text().splitlines() if '"kind": "step"' in line]
+    assert len({json.loads(line)["total"] for line in steps}) == len(steps)
+    assert _lines(out) == _lines(whole)
+
+
+def _without_chance(put: Callable[[Any, str, Any], None] = setattr) -> None:
     """Train as in evaluation mode: dropout differs from process to process, and so do the statistics of batch norm."""
     from biovita.train.networks import Networks
 
@@ -268,7 +356,7 @@ def _without_chance() -> None:
         set_trainable(self, names)
         self.eval()
 
-    Networks.set_trainable = quiet  # type: ignore[method-assign]
+    put(Networks, "set_trainable", quiet)
 
 
 def _worker(rank: int, towers: str, data: str, out: str, port: int) -> None:
@@ -302,6 +390,53 @@ def test_two_processes_train_as_one(
     torch.testing.assert_close(
         first.towers["audio"].adapter.weight, second.towers["audio"].adapter.weight, rtol=1e-3, atol=2e-5
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changes", [{"precision": "fp16"}, {"precision": "bf16"}, {"compiled": True}])
+def test_half_precision_and_compiling_lead_to_nearly_the_same_losses(
+    towers: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    # Traced and differentiated as in earnest; the C++ compiler alone would take two minutes.
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    _without_chance(monkeypatch.setattr)
+    plain = _run(_recipe(2, towers), dataset, tmp_path / "plain", start=towers)
+    out = tmp_path / "changed"
+    chosen = _recipe(2, towers, checkpoint_steps=2, **changes)
+    begun = _run(chosen, dataset, out, start=towers, stop_after=3)
+    changed = _run(chosen, dataset, out, start=towers)
+    assert changed[:2] == begun[:2], "the second run went on from the checkpoint after two steps"
+    assert _losses(changed)[2] == _losses(begun)[2]
+    if "compiled" in changes:
+        assert _run(_recipe(2, towers, checkpoint_steps=2), dataset, out, start=towers) == changed, "the same run"
+    tolerance = 1e-4 if "compiled" in changes else 0.03
+    assert _losses(changed) == pytest.approx(_losses(plain), rel=tolerance)
+    names = [set(torch_names(path / "last" / "model.safetensors")) for path in (tmp_path / "plain", out)]
+    assert names[0] == names[1]
+
+
+@pytest.mark.slow
+def test_fp16_leaves_out_steps_whose_gradients_overflow_and_says_so(
+    towers: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    log = _run(_recipe(1, towers, precision="fp16", **{"phases.atc.epochs": 2}), dataset, out)
+    left_out = [line["gradient_norm"] is None for line in log]
+    assert left_out[0], "the scaler begins with more than half precision can hold"
+    assert not left_out[-1]
+    scales = [line["loss_scale"] for line in log]
+    assert scales == [2.0 ** (16 - sum(left_out[: place + 1])) for place in range(len(log))]
+    assert "Infinity" not in (out / "log.jsonl").read_text()
+    assert "NaN" not in (out / "log.jsonl").read_text()
+    page = (out / "report.html").read_text()
+    assert not re.search(r'="nan"|[ M]nan[ L]', page)
+    state = json.loads(max((out / "checkpoints").glob("*/state.json")).read_text())["state"]
+    assert state["scaler"]["scale"] == scales[-1]
+
+
+def torch_names(file: Path) -> list[str]:
+    with safe_open(file, "pt") as tensors:
+        return list(tensors.keys())
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
 from math import exp, lgamma, log
@@ -13,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from biovita.bench.scores import KS, RESAMPLES, Scores, bootstrap_interval
-from biovita.bench.task import LEVELS, Benchmark, modalities_of
+from biovita.bench.task import LEVELS, Benchmark, Task, modalities_of
 from biovita.errors import BiovitaError
 
-__all__ = ["RANKS", "compare", "exact_mcnemar", "holm", "ranks_table", "read_ranks"]
+__all__ = ["RANKS", "compare", "exact_mcnemar", "holm", "not_compared", "ranks_table", "read_ranks"]
 
 RANKS = pa.schema(
     [
@@ -28,6 +29,9 @@ RANKS = pa.schema(
         pa.field("retrieved", pa.string()),  # None for a query without a vector
         pa.field("rank", pa.int32(), nullable=False),  # from 1; 0 for a query without a vector
         pa.field("candidates", pa.int32(), nullable=False),
+        pa.field(
+            "offered", pa.string(), nullable=False
+        ),  # hash of the candidates in their order, and their samples
     ]
 )
 
@@ -49,9 +53,25 @@ def ranks_table(benchmark: Benchmark, scores: Scores) -> pa.Table:
             "retrieved": taxa[score.retrieved].tolist(),
             "rank": score.ranks.astype(np.int32),
             "candidates": task.candidate_counts.astype(np.int32),
+            "offered": _offered(benchmark, task),
         }
         tables.append(pa.table(columns, schema=RANKS))
     return pa.concat_tables(tables) if tables else RANKS.empty_table()
+
+
+def _offered(benchmark: Benchmark, task: Task) -> list[str]:
+    ids = benchmark.items[modalities_of(task.direction)[1]]["id"].to_pylist()
+    each = b"".join(
+        _digest("\0".join([name, *(ids[row] for row in task.samples[begin:end])]).encode())
+        for name, begin, end in zip(task.taxa, task.offsets, task.offsets[1:], strict=False)
+    )
+    taxa = np.frombuffer(each, np.uint64)
+    lists = zip(task.candidates, task.candidate_counts, strict=True)
+    return [_digest(taxa[row[:count]].tobytes()).hex() for row, count in lists]
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=8).digest()
 
 
 def read_ranks(path: str | Path) -> pa.Table:
@@ -87,7 +107,7 @@ def compare(first: pa.Table, second: pa.Table, *, ks: Sequence[int] = KS, seed: 
     BiovitaError
         Where the two are not of the same benchmark.
     """
-    shared = ("part", "direction", "level", "query", "correct", "candidates")
+    shared = ("part", "direction", "level", "query", "correct", "offered")
     ones, others = _tasks(first), _tasks(second)
     keys = [key for key in ones if key in others]
     if not keys:
@@ -99,7 +119,9 @@ def compare(first: pa.Table, second: pa.Table, *, ks: Sequence[int] = KS, seed: 
         for key in keys:
             one, other = ones[key], others[key]
             if not one.select(shared).equals(other.select(shared)):
-                raise BiovitaError(f"{'/'.join(key)}: the two runs are not of the same benchmark: queries differ")
+                raise BiovitaError(
+                    f"{'/'.join(key)}: the two runs are not of the same benchmark: queries or candidates differ"
+                )
             hit, also = (_hits(table, k) for table in (one, other))
             difference = also.astype(np.float64) - hit
             row_seed = [seed, zlib.crc32(f"{'/'.join(key)}/{k}/compare".encode())]
@@ -126,6 +148,13 @@ def compare(first: pa.Table, second: pa.Table, *, ks: Sequence[int] = KS, seed: 
         rows += found + [_mean(part, level, k, entries) for (part, level), entries in drawn.items()]
     levels = [level.value for level in LEVELS]
     return sorted(rows, key=lambda row: (row["k"], row["part"], levels.index(row["level"])))
+
+
+def not_compared(first: pa.Table, second: pa.Table) -> tuple[list[str], list[str]]:
+    """Return the tasks that only the first run has, and those that only the second has, as part/direction/level."""
+    ones, others = _tasks(first), _tasks(second)
+    only = [key for key in ones if key not in others], [key for key in others if key not in ones]
+    return ["/".join(key) for key in only[0]], ["/".join(key) for key in only[1]]
 
 
 def _tasks(table: pa.Table) -> dict[tuple[str, str, str], pa.Table]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,9 @@ from biovita.bench.vectors import Table, write_vectors
 from biovita.dataset.schema import Modality
 from biovita.embed.failures import Failure, write_failures
 from biovita.embed.pipeline import load_ahead
-from biovita.embed.progress import progress_bar
 from biovita.errors import MediaError
+from biovita.media.packed import MediaPath, PackedFile
+from biovita.progress import progress_bar
 
 __all__ = ["Embedded", "Item", "embed_benchmark", "embed_items", "media_item"]
 
@@ -133,13 +135,15 @@ def _items(benchmark: Benchmark, modality: Modality, able: Sequence[Modality]) -
             if modality == Modality.TEXT:
                 found[item["id"]] = Item(item["id"], item["id"], "")
             else:
-                path = (benchmark.root or Path()) / (item["path"] or "")
+                path = benchmark.locate(item["path"] or "")
                 found[item["id"]] = media_item(item["id"], path, (item["start_s"], item["end_s"]))
     return list(found.values())
 
 
-def media_item(key: str, path: Path, span: tuple[float | None, float | None] = (None, None)) -> Item:
+def media_item(key: str, path: MediaPath, span: tuple[float | None, float | None] = (None, None)) -> Item:
     """Return an item of a media file, with its present state."""
+    if isinstance(path, PackedFile):
+        return Item(key, (path, *span), f"{path.address} {path.row} {path.size} {span}")
     try:
         status = path.stat()
         state = f"{status.st_size} {status.st_mtime_ns} {span}"
@@ -289,7 +293,23 @@ def _how(model: Any, modality: Modality) -> tuple[Callable[[Any], Any], Callable
             raise MediaError("missing", f"{path}: there is no such file")
         return path if start is None else read_clip(path, start, end)
 
-    return load, embedder(model, modality)
+    given = embedder(model, modality)
+
+    def encode(batch: list[Any]) -> np.ndarray:
+        with tempfile.TemporaryDirectory(prefix="biovita-") as folder:  # what their methods take is a file
+            return given([_unpacked(e, Path(folder, str(n))) for n, e in enumerate(batch)])
+
+    return load, encode
+
+
+def _unpacked(content: Any, folder: Path) -> Any:
+    """Return a packed file as a file of its own name in a new folder, and anything else as it is."""
+    if not isinstance(content, PackedFile):
+        return content
+    folder.mkdir()
+    place = folder / (content.name if content.name not in {"", ".."} else "file")
+    place.write_bytes(content.read_bytes())
+    return place
 
 
 def _batches(source: Iterator[tuple[Item, Any]]) -> Iterator[list[tuple[Item, Any]]]:

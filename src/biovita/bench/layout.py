@@ -21,6 +21,7 @@ from biovita.bench.task import Benchmark, Task, modalities_of
 from biovita.dataset.schema import Modality
 from biovita.dataset.store import new_directory
 from biovita.errors import DatasetError
+from biovita.media.packed import on_disk
 
 __all__ = ["INDEX_COLUMNS", "MANIFEST", "TASK_COLUMNS", "index_file", "task_file", "write_benchmark"]
 
@@ -74,7 +75,8 @@ def write_benchmark(benchmark: Benchmark, out: Path, *, media: str = "keep", ove
     ----------
     media
         ``keep`` leaves recordings and photographs where they are: file paths start at the directory that the
-        manifest names. ``copy`` puts them into ``OUT/media``, spans of longer recordings cut out as WAV.
+        manifest names. ``copy`` puts them into ``OUT/media``, spans of longer recordings cut out as WAV of float32,
+        so that scores stay the same.
 
     Raises
     ------
@@ -199,13 +201,14 @@ def _copied(benchmark: Benchmark, scratch: Path) -> dict[tuple[Modality, int], s
         folder = scratch / "media" / modality.value
         folder.mkdir(parents=True)
         for row, item in enumerate(benchmark.items[modality].to_pylist()):
-            source = (benchmark.root or Path()) / item["path"]
+            source = benchmark.locate(item["path"])
             cut = item["start_s"] is not None
             name = f"{row:06d}{'.wav' if cut else source.suffix.lower()}"
             if cut:
                 samples, rate = read_clip(source, item["start_s"], item["end_s"])
-                soundfile.write(folder / name, samples, rate, subtype="PCM_16")
+                soundfile.write(folder / name, samples, rate, subtype="FLOAT")  # exact: rounding moves scores
             else:
-                shutil.copyfile(source, folder / name)
+                with on_disk(source) as file:
+                    shutil.copyfile(file, folder / name)
             found[modality, row] = f"media/{modality.value}/{name}"
     return found

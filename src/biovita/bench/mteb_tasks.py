@@ -134,7 +134,7 @@ def _contents(benchmark: Benchmark, modality: Modality, rows: Sequence[int]) -> 
         if modality == Modality.TEXT:
             yield row, item["id"]
             continue
-        path = (benchmark.root or Path()) / item["path"]
+        path = benchmark.locate(item["path"])
         try:
             if modality == Modality.IMAGE:
                 probe_image(path)

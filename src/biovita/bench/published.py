@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,7 +20,7 @@ from biovita.dataset.schema import Modality
 from biovita.errors import DatasetError
 from biovita.taxonomy import Rank
 
-__all__ = ["Problem", "read_benchmark", "read_manifest", "read_with_problems"]
+__all__ = ["Problem", "home_of", "read_benchmark", "read_manifest", "read_with_problems"]
 
 _NEEDED = TASK_COLUMNS[:-1]  # taxon_class is optional
 _INDEX_NEEDED = {m: tuple(c for c in INDEX_COLUMNS[m] if c not in {"common_name", "text"}) for m in Modality}
@@ -84,9 +85,7 @@ def read_with_problems(
     path = Path(path)
     if not path.is_dir():
         raise DatasetError(f"{path} is not a directory: a benchmark is one, with audio_index.csv and so on")
-    home = (
-        path.resolve().parent if (path.resolve().parent / MANIFEST).is_file() else path
-    )  # a part of a benchmark of ours
+    home = home_of(path)
     manifest = read_manifest(home)
     if any((path / index_file(m)).is_file() for m in Modality):
         parts = {path.resolve().name: path}
@@ -106,6 +105,12 @@ def read_with_problems(
     items = {m: pa.Table.from_pylist(rows, schema=ITEMS) for m, rows in reader.items.items()}
     made = {"benchmark": path.resolve().name, **(manifest["made"] if manifest else {"text": "name"})}
     return Benchmark(items, tuple(reader.tasks), (), made, Path(media_root or home)), reader.problems
+
+
+def home_of(path: Path) -> Path:
+    """Return where the manifest of a benchmark lies: above a part of one of ours, or else ``path`` itself."""
+    above = path.resolve().parent
+    return above if (above / MANIFEST).is_file() else path
 
 
 def read_manifest(path: Path) -> dict[str, Any] | None:
@@ -156,6 +161,10 @@ class _Reader:
                     continue
                 if modality != Modality.TEXT and self.foreign and _leads_out(line["file_path"]):
                     self._say("outside", file, number, f"{line['file_path']!r} leads out of the directory")
+                    continue
+                if modality == Modality.AUDIO and not _is_span(line.get("start_s", ""), line.get("end_s", "")):
+                    said = f"start_s {line['start_s']!r} and end_s {line.get('end_s', '')!r}"
+                    self._say("bad-span", file, number, f"{said}: seconds from 0, the first before the second")
                     continue
                 names[line["id"]] = line
         rows: dict[tuple[str, str], int] = {}
@@ -276,16 +285,29 @@ def _lines(file: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str,
     """Yield (row, fields) of a CSV file; rows count from 2, the header being 1."""
     csv.field_size_limit(sys.maxsize)
     with file.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream, restval="")
-        missing = [column for column in needed if column not in (reader.fieldnames or ())]
-        if missing:
-            raise DatasetError(f"{file}: lacks the column(s) {', '.join(missing)}")
-        yield from enumerate(reader, start=2)
+        try:
+            reader = csv.DictReader(stream, restval="")
+            missing = [column for column in needed if column not in (reader.fieldnames or ())]
+            if missing:
+                raise DatasetError(f"{file}: lacks the column(s) {', '.join(missing)}")
+            yield from enumerate(reader, start=2)
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise DatasetError(f"{file}: is not a CSV file in UTF-8: {error}") from error
 
 
 def _leads_out(path: str) -> bool:
     parts = PurePosixPath(path.replace("\\", "/"))
     return parts.is_absolute() or ".." in parts.parts or "\x00" in path
+
+
+def _is_span(start: str, end: str) -> bool:
+    """Return whether two fields are seconds of a span, or the first is empty: the whole file."""
+    if not start:
+        return True
+    try:
+        return 0 <= float(start) < float(end) < inf
+    except ValueError:
+        return False
 
 
 def _taxon(line: Mapping[str, str]) -> dict[str, str | None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -67,17 +66,16 @@ def measure(benchmark: Benchmark, rows: Sequence[int] | None = None) -> dict[int
     if benchmark.root is None:
         return {}
     items = benchmark.items[Modality.AUDIO].select(["path", "start_s", "end_s"]).to_pylist()
-    root = benchmark.root
     with ThreadPoolExecutor(_WORKERS) as pool:
-        found = list(pool.map(lambda row: _measured(root, **items[row]), rows))
+        found = list(pool.map(lambda row: _measured(benchmark, **items[row]), rows))
     return {row: got for row, got in zip(rows, found, strict=True) if got is not None}
 
 
-def _measured(root: Path, path: str, start_s: float | None, end_s: float | None) -> Recording | None:
+def _measured(benchmark: Benchmark, path: str, start_s: float | None, end_s: float | None) -> Recording | None:
     from biovita.media import read_clip
 
     try:
-        samples, rate = read_clip(root / path, start_s or 0.0, end_s)
+        samples, rate = read_clip(benchmark.locate(path), start_s or 0.0, end_s)
     except MediaError:
         return None
     return Recording(len(samples) / rate, contrast_db(samples, rate))

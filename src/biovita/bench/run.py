@@ -86,7 +86,6 @@ def run_benchmark(
     from biovita.report import Run, write_report
 
     benchmark, _ = resolve_media(benchmark)
-    out.mkdir(parents=True, exist_ok=True)
     name = name or (model if isinstance(model, str) else str(getattr(model, "name", type(model).__name__)))
     made: dict[str, Any] = {"model": name, "seed": seed}
     new = kept = 0
@@ -104,6 +103,7 @@ def run_benchmark(
             benchmark, opened, out / "vectors", name=identity(name, opened), progress=progress
         )
         vectors, new, kept, failed = embedded.vectors, embedded.new, embedded.kept, embedded.failed
+    out.mkdir(parents=True, exist_ok=True)
     scores = score_benchmark(benchmark, vectors, memory_mb=memory_mb, device=_torch_device(device))
     if not scores.tasks:
         have = ", ".join(modality.value for modality in vectors)

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from biovita.cores import cpu_count
 from biovita.errors import BiovitaError
+from biovita.towers.threads import PartsInThreads
 
 if TYPE_CHECKING:
     import torch
@@ -27,10 +29,13 @@ MEMORY_MB = 512
 _UNIT = 2.0**-24  # unit roundoff of float32
 _HUGE = 3e38  # near the largest float32
 _TINY = 1.2e-38  # a product may lose this much to underflow
-_GATHER = 200  # copying one query takes about as long as this many dot products
+# Durations on the CPU, in dot products of a large matrix product.
+_GATHER = 16  # copying one query
+_THIN = 2  # one dot product with one of few samples
 _BLOCK, _TILE = 4096, 1024  # samples and queries multiplied at a time
 _LONGEST = 8192  # samples of one taxon taken at a time
 _EXACT = 1024  # dot products computed again at a time
+_PARTS = 8  # of the taxa, a core: so many that none waits long for the last
 
 
 class NotFiniteError(BiovitaError):
@@ -125,10 +130,8 @@ def rank_candidates(
     dim = samples.vectors.shape[1]
     gamma = dim * _UNIT / (1 - dim * _UNIT)
     largest = taxa.largest_norm(budget // 4)
-    fits = len(taxa.rows) * dim * 4 + (_BLOCK + len(taxa.sizes)) * _TILE * 4 <= budget // 2
-    per_taxon = len(taxa.rows) / max(1, len(taxa.sizes)) + _GATHER
-    dense = fits and 0 < len(taxa.rows) <= candidates.shape[1] * per_taxon
-    resident = _Resident.of(taxa, device) if dense else None
+    whole = _all_meet_all(taxa, candidates.shape[1], budget // 2, device)
+    resident = _Resident.of(taxa, device) if whole else None
     size = max(1, budget // 4 // (candidates.shape[1] * 40 + dim * 4))
     for start in range(0, len(present), size):
         chosen = present[start : start + size]
@@ -143,6 +146,14 @@ def rank_candidates(
         exact = chunk.refined(scores, gamma * norms * largest + dim * _TINY)
         rank[chosen], top[chosen] = chunk.places(exact)
     return Ranking(rank, top)
+
+
+def _all_meet_all(taxa: _Taxa, width: int, budget: int, device: str) -> bool:
+    """Return whether all samples fit, and are multiplied with all queries sooner than with those that name them."""
+    samples, number = len(taxa.rows), len(taxa.sizes)
+    if not samples or samples * taxa.vectors.shape[1] * 4 + (_BLOCK + number) * _TILE * 4 > budget:
+        return False
+    return device != "cpu" or samples <= width * (_THIN * samples / number + _GATHER)
 
 
 def _full_products() -> None:
@@ -280,7 +291,7 @@ class _Chunk:
         """Return ``(n, width)`` float32 scores; -inf where a taxon has no samples, and beyond a list.
 
         Without ``resident``, each taxon's samples meet only the queries that name it, and are read as they are
-        needed.
+        needed; on the CPU each core works on other taxa.
         """
         import torch
 
@@ -288,23 +299,41 @@ class _Chunk:
         number = len(self.taxa.sizes)
         if resident is not None:
             return resident.scores(queries, self.lists, number)
-        width, dim = self.lists.shape[1], self.queries.shape[1]
         scores = np.full(self.lists.shape, -np.inf, np.float32)
-        flat = scores.reshape(-1)
-        most = max(64, min(_LONGEST, budget // 4 // (dim * 4)))
-        tile = max(16, budget // 2 // (most * 4 + dim * 4))
         places = np.argsort(self.lists, axis=None, kind="stable")  # in the flattened lists, by taxon
         ends = np.searchsorted(self.lists.reshape(-1)[places], np.arange(number + 1))
-        for taxon in np.flatnonzero(np.diff(ends)):
-            begin, end = self.taxa.starts[taxon : taxon + 2]
-            for first in range(begin, end, most):
-                samples = torch.from_numpy(self.taxa.take(np.arange(first, min(end, first + most)))).to(device)
-                for start in range(ends[taxon], ends[taxon + 1], tile):
-                    mine = places[start : min(start + tile, ends[taxon + 1])]
-                    asked = queries[torch.from_numpy(mine // width).to(device)]
-                    best = (samples @ asked.T).amax(dim=0)
-                    flat[mine] = np.maximum(flat[mine], best.cpu().numpy())
+        named = np.flatnonzero(np.diff(ends))
+
+        def fill(taxa: np.ndarray, budget: int) -> None:
+            for taxon in taxa:
+                self._meet(taxon, queries, places[ends[taxon] : ends[taxon + 1]], scores.reshape(-1), budget)
+
+        if device == "cpu":
+            cores = cpu_count()
+            parts = np.array_split(named, min(len(named), _PARTS * cores) or 1)
+            PartsInThreads().each(lambda taxa: fill(taxa, budget // cores), parts)
+        else:
+            fill(named, budget)
         return scores
+
+    def _meet(
+        self, taxon: int, queries: torch.Tensor, places: np.ndarray, scores: np.ndarray, budget: int
+    ) -> None:
+        """Write a taxon's scores to its ``places`` in the flattened ``scores``."""
+        import torch
+
+        width, dim = self.lists.shape[1], self.queries.shape[1]
+        most = max(64, min(_LONGEST, budget // 4 // (dim * 4)))
+        tile = max(16, min(_TILE, budget // 2 // (most * 4 + dim * 4)))
+        begin, end = self.taxa.starts[taxon : taxon + 2]
+        for first in range(begin, end, most):
+            samples = torch.from_numpy(self.taxa.take(np.arange(first, min(end, first + most))))
+            samples = samples.to(queries.device)
+            for start in range(0, len(places), tile):
+                mine = places[start : start + tile]
+                asked = queries.index_select(0, torch.from_numpy(mine // width).to(queries.device))
+                best = (asked @ samples.T).amax(dim=1)
+                scores[mine] = np.maximum(scores[mine], best.cpu().numpy())
 
     def refined(self, scores: np.ndarray, error: np.ndarray) -> np.ndarray:
         """Return the scores in float64, those that single precision cannot tell apart computed anew.

@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from biovita.dataset.schema import Modality, Split
+from biovita.dataset.store import Dataset
+from biovita.media.packed import MediaPath
 from biovita.taxonomy import Rank
 
 __all__ = ["DIRECTIONS", "ITEMS", "LEVELS", "PARTS", "Benchmark", "LeftOut", "Task", "modalities_of"]
@@ -134,6 +136,17 @@ class Benchmark:
     left_out: tuple[LeftOut, ...] = ()
     made: Mapping[str, Any] = field(default_factory=dict)
     root: Path | None = None
+
+    @cached_property
+    def _dataset(self) -> Dataset | None:
+        """The dataset at ``root``, where there is one."""
+        if self.root is None or not (self.root / "dataset.toml").is_file():
+            return None
+        return Dataset.open(self.root)
+
+    def locate(self, path: str) -> MediaPath:
+        """Return where a media path of an item lies, in the dataset's packed media where it has some."""
+        return self._dataset.locate(path) if self._dataset is not None else (self.root or Path()) / path
 
     def ids(self, modality: Modality) -> list[str]:
         """Return the ids of the items of one modality, row by row; those of text are the texts."""

@@ -18,6 +18,7 @@ from biovita.errors import BiovitaError
 
 __all__ = ["LanceVectors", "Table", "Unit", "read_precomputed", "write_vectors"]
 
+_SQUARES = 1e-20, 1e30  # sums of squares that single precision holds without underflow or overflow
 _IN_MEMORY = 2**30  # bytes; larger Lance tables are read as they are used
 
 
@@ -43,11 +44,12 @@ class Unit:
         return len(self.vectors)
 
     def __getitem__(self, rows: Any) -> np.ndarray:
-        taken = np.asarray(self.vectors[rows], np.float32)
-        length = np.sqrt(np.einsum("...d,...d->...", taken, taken, dtype=np.float64))[..., None]
+        taken = np.array(self.vectors[rows], np.float32)
+        squared = np.einsum("...d,...d->...", taken, taken)
+        if not ((squared > _SQUARES[0]) & (squared < _SQUARES[1])).all():
+            squared = np.einsum("...d,...d->...", taken, taken, dtype=np.float64)
         with np.errstate(invalid="ignore"):
-            scaled: np.ndarray = (taken / length).astype(np.float32)
-        return scaled
+            return np.divide(taken, np.sqrt(squared)[..., None], out=taken, casting="same_kind")
 
 
 class LanceVectors:

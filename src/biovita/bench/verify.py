@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,14 +14,16 @@ import numpy as np
 
 from biovita.bench.layout import index_file, task_file
 from biovita.bench.media import resolve_media
-from biovita.bench.published import Problem, read_manifest, read_with_problems
+from biovita.bench.published import Problem, home_of, read_manifest, read_with_problems
 from biovita.bench.task import Benchmark, Task, modalities_of
 from biovita.dataset.schema import Modality
 from biovita.errors import MediaError
+from biovita.media.packed import MediaPath
 
 __all__ = ["Verdict", "verify_benchmark"]
 
 _WORKERS = 4
+CANDIDATES = 100  # a query's, in the published benchmark
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def verify_benchmark(
         for r in renamed
     ]
     for task in benchmark.tasks:
-        problems += _counts(task)
+        problems += _counts(task, benchmark.made.get("candidates", CANDIDATES))
         problems += _labels(benchmark, task)
     problems += _hashes(path)
     found, files = _media(benchmark, on_file)
@@ -88,13 +89,13 @@ def _where(task: Task) -> str:
     return f"{task.part}/{task_file(task.direction, task.level.value)}"
 
 
-def _counts(task: Task) -> Iterable[Problem]:
-    """Find queries with another number of candidates than most of their task have."""
+def _counts(task: Task, most: int) -> Iterable[Problem]:
+    """Find queries with another number of candidates than ``most``, or all taxa of the task where it has fewer."""
     counts = task.candidate_counts
-    usual = Counter(counts.tolist()).most_common(1)[0][0]
-    odd = np.flatnonzero(counts != usual)
+    due = min(most, len(set(task.taxa)))
+    odd = np.flatnonzero(counts != due)
     if len(odd):
-        detail = f"{len(odd)} queries have not {usual} candidates as the others do, the first {counts[odd[0]]}"
+        detail = f"{len(odd)} queries have not {due} candidates, the first {counts[odd[0]]}"
         yield Problem("candidate-count", _where(task), 0, detail)
 
 
@@ -116,9 +117,13 @@ def _labels(benchmark: Benchmark, task: Task) -> Iterable[Problem]:
 
 
 def _hashes(path: Path) -> Iterable[Problem]:
-    manifest = read_manifest(path)
+    home = home_of(path)
+    manifest = read_manifest(home)
+    part = "" if home == path else f"{path.resolve().name}/"
     for name, digest in (manifest or {}).get("sha256", {}).items():
-        file = path / name
+        if not name.startswith(part):
+            continue
+        file = home / name
         if not file.is_file():
             yield Problem("missing-file", name, 0, "the manifest names it, and it is not there")
         elif hashlib.sha256(file.read_bytes()).hexdigest() != digest:
@@ -128,16 +133,15 @@ def _hashes(path: Path) -> Iterable[Problem]:
 def _media(benchmark: Benchmark, on_file: Callable[[int], None] | None) -> tuple[list[Problem], int]:
     from biovita.media import probe_audio, probe_image
 
-    root = benchmark.root or Path()
     problems: list[Problem] = []
     files = 0
-    probes: tuple[tuple[Modality, Callable[[Path], Any]], ...]
+    probes: tuple[tuple[Modality, Callable[[MediaPath], Any]], ...]
     probes = ((Modality.AUDIO, probe_audio), (Modality.IMAGE, probe_image))
     for modality, probe in probes:
         rows = benchmark.items[modality].to_pylist()
         used = _used(benchmark, modality)
 
-        paths = [root / rows[at]["path"] for at in used]
+        paths = [benchmark.locate(rows[at]["path"]) for at in used]
         with ThreadPoolExecutor(_WORKERS) as pool:
             for at, (code, detail) in zip(used, pool.map(partial(_read, probe), paths), strict=True):
                 files += 1
@@ -149,7 +153,7 @@ def _media(benchmark: Benchmark, on_file: Callable[[int], None] | None) -> tuple
     return problems, files
 
 
-def _read(probe: Callable[[Path], Any], file: Path) -> tuple[str, str]:
+def _read(probe: Callable[[MediaPath], Any], file: MediaPath) -> tuple[str, str]:
     """Return a code and what is the matter with a file, or two empty strings."""
     try:
         warnings = getattr(probe(file), "warnings", ())

@@ -49,7 +49,7 @@ def _register() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 a mendable error or a failed check, 2 wrong usage, 130 Ctrl-C."""
+    """Run the command line and exit: 0 done, 1 mendable error or failed check, 2 wrong usage, 128 + n by signal n."""
     from biovita.errors import BiovitaError
 
     _register()
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
         code = app(_online_or_not(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
     except BiovitaError as error:
-        _stop(str(error), 1)
+        _stop(str(error), error.exit_code)
     except KeyboardInterrupt:
         _stop("stopped; nothing was left half-written. The same command continues or starts again", 130)
     except BrokenPipeError:  # whoever read our output has gone, as `head` does

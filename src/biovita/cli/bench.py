@@ -107,7 +107,7 @@ def verify(
         Print everything that was found.
     """
     from biovita.bench.verify import verify_benchmark
-    from biovita.embed.progress import progress_bar
+    from biovita.progress import progress_bar
 
     total = _media_files(bench)
     with progress_bar("media", total, shown=not json_) as advance:
@@ -226,19 +226,22 @@ def compare(
         Print all rows.
     """
     from biovita.bench.compare import compare as paired
-    from biovita.bench.compare import read_ranks
+    from biovita.bench.compare import not_compared, read_ranks
 
     base = read_ranks(first)
     runs = (first, second, *others)
     short = len({path.resolve().name for path in runs}) == len(runs)
     names = {path: path.resolve().name if short else str(path) for path in runs}
-    found = {names[path]: paired(base, read_ranks(path), seed=seed) for path in (second, *others)}
+    ranks = {names[path]: read_ranks(path) for path in (second, *others)}
+    found = {name: paired(base, table, seed=seed) for name, table in ranks.items()}
+    apart = {name: not_compared(base, table) for name, table in ranks.items()}
     if out is not None:
         from biovita.report.comparison import write_comparison
 
-        write_comparison(out, names[first], found)
+        write_comparison(out, names[first], found, apart)
     if json_:
-        _print_json({"first": names[first], "compared": found})
+        only = {name: {"first": one, "other": other} for name, (one, other) in apart.items()}
+        _print_json({"first": names[first], "compared": found, "not_compared": only})
         return
     for name, rows in found.items():
         sys.stdout.write(f"{name} less {names[first]}, Top-1 in percent\n")
@@ -259,6 +262,9 @@ def compare(
                 for row in lines
             ],
         )
+        for run, tasks in zip((names[first], name), apart[name], strict=True):
+            if tasks:
+                sys.stdout.write(f"not compared, only in {run}: {', '.join(tasks)}\n")
 
 
 @app.command

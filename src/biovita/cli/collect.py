@@ -35,18 +35,26 @@ def plan(
 
     from biovita.collect.plan import read_plan
     from biovita.collect.select import select
+    from biovita.collect.traits import check_tables
 
     console = Console()
-    with console.status("reading the sources"), select(read_plan(plan_file)) as selection:
+    read = read_plan(plan_file)
+    traits = check_tables(read)
+    with console.status("reading the sources"), select(read) as selection:
         given, left_out = selection.summary(), selection.left_out()
         missing = list(selection.names.missing)
     if json_:
-        console.print_json(json.dumps({"given": given, "left_out": left_out, "missing": missing}))
+        console.print_json(
+            json.dumps({"given": given, "left_out": left_out, "missing": missing, "traits": traits})
+        )
         return
     _table(console, "What the plan gives", given, ("class", "source", "modality", "species", "items", "bytes"))
     items, size = (sum(row[column] for row in given) for column in ("items", "bytes"))
     console.print(f"{items:,} items, about {_readable(size)}", highlight=False, soft_wrap=True)
     _table(console, "What it leaves out", left_out, ("source", "reason", "rows"))
+    if traits:
+        said = ", ".join(f"{table} ({rows:,} rows)" for table, rows in traits.items())
+        console.print(f"Trait tables to import: {said}", highlight=False, soft_wrap=True)
     if missing:
         shown = ", ".join(missing[:20]) + (", ..." if len(missing) > 20 else "")
         console.print(f"{len(missing)} listed names are in no source: {shown}", highlight=False, soft_wrap=True)
@@ -114,7 +122,7 @@ def build(
 
 
 def pack(dataset: Path, /, *, out: str) -> None:
-    """Write a dataset's media into one Lance table, for training from one file or from object storage.
+    """Write a dataset's media into one Lance table, and read them from there: one file, or object storage.
 
     Parameters
     ----------
@@ -126,14 +134,23 @@ def pack(dataset: Path, /, *, out: str) -> None:
     from rich.console import Console
 
     from biovita.collect.pack import pack as pack_media
+    from biovita.collect.pack import state_packed
     from biovita.dataset import Dataset
 
-    count = pack_media(Dataset.open(dataset), out)
-    Console().print(f"{out}: {count} files", highlight=False, soft_wrap=True)
+    opened = Dataset.open(dataset)
+    count = pack_media(opened, out)
+    state_packed(opened, out)
+    lines = [
+        f"{out}: {count} files",
+        f"{dataset}/dataset.toml names it: media are read from there now, and the files are needed no more",
+        f"Back to files: biovita data unpack {out} --out {dataset}",
+    ]
+    for line in lines:
+        Console().print(line, highlight=False, soft_wrap=True)
 
 
 def unpack(packed: str, /, *, out: Path) -> None:
-    """Write packed media back to files, at the paths that the dataset's tables name.
+    """Write packed media back to files, at the paths that the dataset's tables name, and read those from then on.
 
     Parameters
     ----------
@@ -144,11 +161,9 @@ def unpack(packed: str, /, *, out: Path) -> None:
     """
     from rich.console import Console
 
-    from biovita.collect.pack import PackedMedia
+    from biovita.collect.pack import unpack as unpack_media
 
-    Console().print(
-        f"{out}: {PackedMedia.open(packed).unpack(out)} files written", highlight=False, soft_wrap=True
-    )
+    Console().print(f"{out}: {unpack_media(packed, out)} files written", highlight=False, soft_wrap=True)
 
 
 def card(dataset: Path, /) -> None:

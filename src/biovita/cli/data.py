@@ -197,10 +197,15 @@ def _print_summary(counts: Summary) -> None:
     for title, groups in (("licence", counts.licenses), ("source", counts.sources), ("split", counts.splits)):
         if title != "split" or any(set(values) - {UNKNOWN} for values in groups.values()):
             _print_groups(console, title, groups)
-    if counts.rejected:
-        console.print()
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.rejected.items())
-        console.print(f"{sum(counts.rejected.values()):,} rejected: {escape(reasons)}", soft_wrap=True)
+    for said, left_out in (
+        ("rejected", counts.rejected),
+        ("omitted by the plan", counts.omitted),
+        ("not asked for by the plan, and counted only", counts.not_listed),
+    ):
+        if left_out:
+            console.print()
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
+            console.print(f"{sum(left_out.values()):,} {said}: {escape(reasons)}", soft_wrap=True)
 
 
 def _print_groups(console: Console, title: str, groups: Mapping[str, Mapping[str, int]]) -> None:

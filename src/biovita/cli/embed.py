@@ -42,8 +42,8 @@ def embed(
     dataset
         Directory of the dataset; the vectors go to embeddings/MODEL in it.
     model
-        A name that `biovita models` lists, hf-hub:owner/repository, or a directory or training checkpoint in a
-        published layout.
+        A name that `biovita models` lists, hf-hub:owner/repository, a directory or training checkpoint in a
+        published layout, or a directory that `biovita train` or `biovita models export` wrote.
     modality
         audio, image or text; may be given more than once. All of them where none is given.
     device

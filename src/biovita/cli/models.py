@@ -52,7 +52,15 @@ def fetch(name: str, /) -> None:
 
 @app.command
 def export(
-    model: str, /, *, out: Path, layout: Literal["published", "own"] = "published", overwrite: bool = False
+    model: str,
+    /,
+    *,
+    out: Path,
+    layout: Literal["published", "own"] = "published",
+    resampling: Literal["sinc", "soxr"] | None = None,
+    window: Literal["onset", "start", "all"] | None = None,
+    overlap: float | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Write a model with all its weights, for other people's code or for this one.
 
@@ -64,14 +72,30 @@ def export(
         Directory to write.
     layout
         published: the files of the published repository. own: config.json and model.safetensors.
+    resampling
+        sinc: the published filter. soxr: faster at odd rates. Only the layout own has a place for this and the next.
+    window
+        What is heard of a long recording. onset: 10 s from the first call on. start: the first 10 s. all: all of it,
+        the mean over its windows.
+    overlap
+        Share of a window that the next one repeats, where all are heard; from 0 up to 1.
     overwrite
         Replace what is there.
     """
+    from biovita.errors import ModelError
     from biovita.model import load_model
-    from biovita.model.published import save_published, save_whole
+    from biovita.model.published import listening, save_published, save_whole
 
+    given = {"resampling": resampling, "window": window, "overlap": overlap}
+    changes = {name: value for name, value in given.items() if value is not None}
+    if changes and layout == "published":
+        raise ModelError(
+            f"the published layout does not say how sound is read, so --{', --'.join(changes)} would be lost: "
+            "take --layout own"
+        )
     write = save_published if layout == "published" else save_whole
-    sys.stdout.write(f"{write(load_model(model, device='cpu'), out, overwrite=overwrite)}\n")
+    opened = load_model(model, device="cpu")
+    sys.stdout.write(f"{write(listening(opened, **changes) if changes else opened, out, overwrite=overwrite)}\n")
 
 
 def _as_json() -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from biovita.errors import BiovitaError
+from biovita.errors import BiovitaError, StoppedError
 
 app = App(name="train", help="Train projections of frozen towers, or the towers themselves, on a split dataset.")
 
@@ -39,8 +39,8 @@ def train(
     data
         Dataset that has been split (biovita data split) and, for a starter recipe, embedded (biovita embed).
     out
-        Directory to write: the model, or for a paper recipe the run, with its models in last and best. The same
-        command continues a paper run that was stopped.
+        Directory to write: the model, or for a paper recipe the run, with its models in last and best. Such a run
+        keeps a checkpoint at SIGTERM and Ctrl-C, and the same command continues it.
     start
         Model to go on from; a stage 2 needs one.
     settings
@@ -73,8 +73,14 @@ def train(
         return 0
     if data is None or out is None:
         raise BiovitaError(f"biovita train {recipe} needs --data DATASET and --out MODEL")
-    report = run(chosen, Dataset.open(data), out, start=start, device=device, overwrite=overwrite)
-    if os.environ.get("RANK", "0") != "0":  # under torchrun one process speaks
+    speaks = os.environ.get("RANK", "0") == "0"  # under torchrun one process does
+    try:
+        report = run(chosen, Dataset.open(data), out, start=start, device=device, overwrite=overwrite)
+    except StoppedError as error:
+        if speaks:
+            raise
+        return error.exit_code
+    if not speaks:
         return 0
     if json_:
         result = {"model": str(report.model), "first_loss": report.first_loss, "last_loss": report.last_loss}

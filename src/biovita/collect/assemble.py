@@ -2,108 +2,108 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from biovita.collect.ledger import Entry, Ledger
-from biovita.collect.phash import NEAR
+from biovita.collect.ledger import Entry, Ledger, key_of
+from biovita.collect.omit import rank_detail
+from biovita.collect.places import Places
 from biovita.collect.plan import Plan
 from biovita.dataset import Dataset, Split
-from biovita.dataset.schema import AUDIO, IMAGES, REJECTED
+from biovita.dataset.schema import AUDIO, IMAGES, OMITTED, REJECTED
 from biovita.hashing import sha256_of
 
-__all__ = ["Assembled", "assemble", "keep_split", "key_of", "records_in"]
+__all__ = ["LIGHT", "Assembled", "assemble", "keep_split", "records_in"]
 
 _CHUNK = 20_000
 _TAIL = ("source", "source_id", "url", "license", "attribution", "recorded_at", "latitude", "longitude")
+LIGHT = ("modality", "source", "source_id", "taxon_id", "number", "places")
 Record = Mapping[str, Any]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Assembled:
     """The tables, and which files they use.
 
     Attributes
     ----------
+    not_needed
+        Candidates that were kept for the places of others and got none, as ``omitted.parquet`` has them.
     used
         Keys of the ledger whose files the tables name.
-    wanted_again
-        Keys whose files were dropped in an earlier run and are needed now.
+    tried
+        How many candidates beyond the plan's limit or budget were looked at.
     """
 
     audio: pa.Table
     images: pa.Table
     rejected: pa.Table
-    used: set[str] = field(default_factory=set)
-    wanted_again: set[str] = field(default_factory=set)
+    not_needed: pa.Table
+    used: set[str]
+    tried: Counter[str]
 
 
-def key_of(record: Record) -> str:
-    """Return the key of a record in the ledger, and the id of its item in the dataset."""
-    text = "\x1f".join([record["modality"], record["source"], record["source_id"]])
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
+def records_in(file: Path, wanted: Callable[[Record], bool] | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the candidates that were written to a Parquet file, in order; only the wanted ones where that is given.
 
-
-def records_in(file: Path) -> Iterator[dict[str, Any]]:
-    """Yield the chosen records that were written to a Parquet file, in order."""
+    ``wanted`` is given `LIGHT` columns.
+    """
     with pq.ParquetFile(file) as parquet:
         for batch in parquet.iter_batches(_CHUNK):
+            if wanted is not None:
+                batch = batch.filter(
+                    pa.array([wanted(row) for row in batch.select(LIGHT).to_pylist()], pa.bool_())
+                )
             yield from batch.to_pylist()
 
 
-def assemble(records: Path, rejected: Path, ledger: Ledger, plan: Plan, dataset: Path) -> Assembled:
-    """Return the tables of a dataset.
-
-    Of files with the same bytes, and of photographs of a species whose perceptual hashes differ in at most `NEAR`
-    bits, the first counts, in the order of sources and ids; the same bytes under two species count for neither.
+def assemble(work: Path, ledger: Ledger, plan: Plan, dataset: Path, places: Places) -> Assembled:
+    """Return the tables of a dataset, species by species in the order of choice.
 
     Parameters
     ----------
-    records, rejected
-        Parquet files: the chosen records, and what the sources and the plan's reading rejected.
+    work
+        Where ``chosen.parquet`` holds the candidates, and ``rejected.parquet`` what the sources rejected.
+    places
+        What was found out about the candidates.
     """
-    duplicates = _Duplicates(_ambiguous(records, ledger))
-    rows: dict[str, _Rows] = {"audio": _Rows(AUDIO), "image": _Rows(IMAGES), "rejected": _Rows(REJECTED)}
-    made = Assembled(AUDIO.empty_table(), IMAGES.empty_table(), REJECTED.empty_table())
-    for record in records_in(records):
+    unread = pq.read_table(work / "rejected.parquet", schema=REJECTED)
+    rows = {"audio": _Rows(AUDIO), "image": _Rows(IMAGES), "rejected": _Rows(REJECTED), "omitted": _Rows(OMITTED)}
+    used: set[str] = set()
+    tried: Counter[str] = Counter()
+    for record in records_in(work / "chosen.parquet"):
         key = key_of(record)
+        if not places.is_looked_at(record) or key in places.beyond:
+            rows["omitted"].add(_omission(record))
+            continue
+        if record["beyond"] is not None:
+            tried[record["beyond"]] += 1
         entry = ledger.get(key)
-        why = _not_fetched(entry) if entry is None or entry.sha256 is None else duplicates.check(record, entry)
+        why = _not_fetched(entry) if entry is None or entry.sha256 is None else places.refused.get(key)
         if why is not None:
             rows["rejected"].add(_rejection(record, *why))
             continue
         assert entry is not None
-        made.used.add(key)
-        if entry.state == "spare":
-            made.wanted_again.add(key)
-        elif record["modality"] == "image":
+        used.add(key)
+        if record["modality"] == "image":
             rows["image"].add(_image(record, entry, key, plan))
         else:
             for row in _clips(record, entry, key, plan, dataset):
                 rows["audio"].add(row)
-    made.audio, made.images = rows["audio"].table(), rows["image"].table()
-    made.rejected = pa.concat_tables([pq.read_table(rejected, schema=REJECTED), rows["rejected"].table()])
-    return made
-
-
-def _ambiguous(records: Path, ledger: Ledger) -> set[bytes]:
-    """Return the hashes of files that stand under more than one species."""
-    taxon_of: dict[bytes, str] = {}
-    ambiguous: set[bytes] = set()
-    for record in records_in(records):
-        entry = ledger.get(key_of(record))
-        if entry is not None and entry.sha256 is not None:
-            same = bytes.fromhex(entry.sha256)
-            if taxon_of.setdefault(same, record["taxon_id"]) != record["taxon_id"]:
-                ambiguous.add(same)
-    return ambiguous
+    return Assembled(
+        audio=rows["audio"].table(),
+        images=rows["image"].table(),
+        rejected=pa.concat_tables([unread, rows["rejected"].table()]),
+        not_needed=rows["omitted"].table(),
+        used=used,
+        tried=tried,
+    )
 
 
 class _Rows:
@@ -126,43 +126,6 @@ class _Rows:
         return pa.Table.from_batches(self.batches, self.schema)
 
 
-class _Duplicates:
-    """What was seen so far, by bytes and by looks."""
-
-    def __init__(self, ambiguous: set[bytes]) -> None:
-        self.ambiguous = ambiguous
-        self.by_bytes: dict[bytes, str] = {}
-        self.by_looks: dict[str, tuple[np.ndarray, list[str]]] = {}
-
-    def check(self, record: Record, entry: Entry) -> tuple[str, str] | None:
-        """Return why a file does not count: reason and detail; None where it does."""
-        assert entry.sha256 is not None
-        assert entry.info is not None
-        same, name = bytes.fromhex(entry.sha256), f"{record['source']} {record['source_id']}"
-        if same in self.ambiguous:
-            return "ambiguous", "the same bytes stand under another species too"
-        if (first := self.by_bytes.setdefault(same, name)) != name:
-            return "duplicate", f"the same bytes as {first}"
-        if record["modality"] == "image":
-            near = self._near(record["taxon_id"], int(entry.info["phash"], 16), name)
-            if near is not None:
-                return "near-duplicate", f"looks like {near}"
-        return None
-
-    def _near(self, taxon_id: str, hashed: int, name: str) -> str | None:
-        """Return the photograph of the species that one looks like; where there is none, remember it."""
-        hashes, names = self.by_looks.get(taxon_id, (np.empty(8, np.uint64), []))
-        near = np.flatnonzero(np.bitwise_count(hashes[: len(names)] ^ np.uint64(hashed)) <= NEAR)
-        if len(near):
-            return names[near[0]]
-        if len(names) == len(hashes):
-            hashes = np.concatenate([hashes, np.empty_like(hashes)])
-        hashes[len(names)] = hashed
-        names.append(name)
-        self.by_looks[taxon_id] = (hashes, names)
-        return None
-
-
 def _not_fetched(entry: Entry | None) -> tuple[str, str]:
     if entry is None or entry.reason is None:
         return "not-fetched", "the download was not finished"
@@ -179,6 +142,12 @@ def _rejection(record: Record, reason: str, detail: str) -> dict[str, Any]:
         "reason": reason,
         "detail": detail,
     }
+
+
+def _omission(record: Record) -> dict[str, Any]:
+    detail = rank_detail(record["number"], record["places"])
+    columns = {name: record[name] for name in ("source", "modality", "source_id", "name", "taxon_id")}
+    return {**columns, "reason": record["beyond"], "detail": detail}
 
 
 def _shared(record: Record, plan: Plan) -> dict[str, Any]:

@@ -9,14 +9,16 @@ from typing import Any
 from biovita.collect.attribution import license_summary, write_attribution
 from biovita.collect.croissant import write_croissant
 from biovita.dataset import Dataset, Modality
+from biovita.dataset.omitted import count_omitted
 
 __all__ = ["write_papers"]
 
 _TABLES = (
     "The tables are Parquet: `taxa`, `traits`, `audio`, `images`, and `rejected`, which lists every record that could "
-    "not be used, with the reason. `path` starts at this directory; of a recording, the span from `start_s` to `end_s` "
-    "is meant."
+    "not be used, with the reason{omitted}. `path` starts at this directory; of a recording, the span from `start_s` "
+    "to `end_s` is meant."
 )
+_OMITTED = "; `omitted` lists every record that the plan left out, with the reason"
 _INK, _AUDIO, _IMAGES = "#333333", "#3b6ea5", "#c9822b"
 
 
@@ -63,8 +65,8 @@ def _card(dataset: Dataset, licenses: Any, anonymous: int, plots: list[tuple[str
         "configs:",
         *(
             f"- config_name: {name}\n  data_files: {name}.parquet"
-            for name in ("audio", "images", "taxa", "traits", "rejected")
-            if dataset.table(name).num_rows
+            for name in ("audio", "images", "taxa", "traits", "rejected", "omitted")
+            if dataset.info["counts"].get(name)
         ),
         "---",
     ]
@@ -82,7 +84,7 @@ def _card(dataset: Dataset, licenses: Any, anonymous: int, plots: list[tuple[str
         *(f"| {name} | {a:,} | {b:,} | {c:,} |" for name, a, b, c in _classes(dataset)),
         "",
         *(line for file, about in plots for line in (f"![{about}](card/{file})", "")),
-        _TABLES,
+        _TABLES.format(omitted=_OMITTED if (dataset.path / "omitted.parquet").is_file() else ""),
         "",
         "## Licences",
         "",
@@ -123,12 +125,20 @@ def _terms(licenses: Any) -> list[str]:
 
 
 def _left_out(dataset: Dataset, made: dict[str, Any]) -> list[str]:
-    rejected = Counter(dataset.rejected["reason"].to_pylist())
+    rejected, omitted = Counter(dataset.rejected["reason"].to_pylist()), count_omitted(dataset)
     lines = []
-    if left_out := made.get("left_out"):
-        lines += ["By the plan or while reading the sources: " + _counts(left_out) + ".", ""]
+    if omitted:
+        lines += ["By the plan, one by one in `omitted`: " + _counts(omitted) + ".", ""]
+    if not_listed := made.get("not_listed"):
+        lines += ["Not asked for by the plan, and counted only: " + _counts(not_listed) + ".", ""]
+    if missing := made.get("missing"):
+        lines += ["Listed in the plan, and in no source: " + ", ".join(missing) + ".", ""]
     if rejected:
-        lines += ["In `rejected`: " + _counts(rejected) + ".", ""]
+        lines += ["Unusable, one by one in `rejected`: " + _counts(rejected) + ".", ""]
+    if refilled := made.get("refilled"):
+        lines += [f"{refilled:,} places of unusable files went to the next candidates of the species.", ""]
+    if empty := made.get("empty"):
+        lines += ["Places that stay empty: " + _counts(empty) + ".", ""]
     return lines or ["Nothing.", ""]
 
 

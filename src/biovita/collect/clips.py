@@ -1,40 +1,45 @@
-"""The windows of a long recording that hold most sound above its background."""
+"""Listening to a recording: its fingerprint, and the windows that hold most sound above its background."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
-
 import numpy as np
 
-__all__ = ["FRAME_S", "best_windows", "frame_levels", "sound_windows"]
+from biovita.collect.fingerprint import Fingerprinter
+
+__all__ = ["FRAME_S", "Levels", "Listener", "best_windows"]
 
 FRAME_S = 0.1
 _QUIET = 20  # percentile of the frames' levels that counts as the background
 _FLOOR_DB = -100.0
 
 
-def frame_levels(blocks: Iterable[np.ndarray], sample_rate: int) -> np.ndarray:
-    """Return the level in dB of each frame of `FRAME_S`, of the differenced signal.
+class Levels:
+    """The levels of a recording's frames of `FRAME_S`, block by block.
 
-    Differencing takes away 6 dB an octave: wind and traffic lie low, and calls mostly do not.
-
-    Parameters
-    ----------
-    blocks
-        Float arrays ``(samples, channels)``, one after the other.
+    They are those of the differenced signal. Differencing takes away 6 dB an octave: wind and traffic lie low, and
+    calls mostly do not.
     """
-    size = _frame_size(sample_rate)
-    rest = np.empty(0, np.float32)
-    levels = []
-    for block in blocks:
-        rest = np.concatenate([rest, block.mean(axis=1, dtype=np.float32)])
-        whole = len(rest) // size
-        if whole:
-            frames, rest = rest[: whole * size].reshape(whole, size), rest[whole * size :]
-            power = np.mean(np.square(np.diff(frames, axis=1)), axis=1, dtype=np.float64)
-            levels.append(10 * np.log10(np.maximum(power, 10 ** (_FLOOR_DB / 10))))
-    return np.concatenate(levels) if levels else np.empty(0)
+
+    def __init__(self, sample_rate: int) -> None:
+        self._size = _frame_size(sample_rate)
+        self._rest = np.empty(0, np.float32)
+        self._levels: list[np.ndarray] = []
+        self.frame_s = self._size / sample_rate
+
+    def add(self, block: np.ndarray) -> None:
+        """Take the next samples, ``(samples, channels)``."""
+        samples = np.concatenate([self._rest, block.mean(axis=1, dtype=np.float32)])
+        whole = len(samples) // self._size
+        frames, self._rest = (
+            samples[: whole * self._size].reshape(whole, self._size),
+            samples[whole * self._size :],
+        )
+        power = np.mean(np.square(np.diff(frames, axis=1)), axis=1, dtype=np.float64)
+        self._levels.append(10 * np.log10(np.maximum(power, 10 ** (_FLOOR_DB / 10))))
+
+    def all(self) -> np.ndarray:
+        """Return the levels of all whole frames, in dB."""
+        return np.concatenate([np.empty(0), *self._levels])
 
 
 def _frame_size(sample_rate: int) -> int:
@@ -81,14 +86,27 @@ def _centred(worth: np.ndarray, first: int) -> int:
     return (first + last) // 2
 
 
-def sound_windows(path: Path, duration_s: float, seconds: float, count: int) -> list[tuple[float, float]]:
-    """Return the windows of a recording; one that is not longer than a window is one clip, whole."""
-    from biovita.media.decode import open_sound
+class Listener:
+    """Hears a recording once, for its windows and its fingerprint."""
 
-    if duration_s <= seconds:
-        return [(0.0, duration_s)]
-    with open_sound(path) as reader:
-        rate = reader.sample_rate
-        levels = frame_levels(reader.blocks(), rate)
-    found = best_windows(levels, seconds, count, _frame_size(rate) / rate)
-    return [(start, min(end, duration_s)) for start, end in found]
+    def __init__(self) -> None:
+        self._levels: Levels | None = None
+        self._fingerprinter: Fingerprinter | None = None
+
+    def hear(self, block: np.ndarray, sample_rate: int) -> None:
+        """Take the next samples, ``(samples, channels)``."""
+        if self._levels is None or self._fingerprinter is None:
+            self._levels, self._fingerprinter = Levels(sample_rate), Fingerprinter(sample_rate)
+        self._levels.add(block)
+        self._fingerprinter.add(block)
+
+    def windows(self, duration_s: float, seconds: float, count: int) -> list[tuple[float, float]]:
+        """Return the windows of a recording; one that is not longer than a window is one clip, whole."""
+        if duration_s <= seconds or self._levels is None:
+            return [(0.0, duration_s)]
+        found = best_windows(self._levels.all(), seconds, count, self._levels.frame_s)
+        return [(start, min(end, duration_s)) for start, end in found]
+
+    def fingerprint(self) -> np.ndarray:
+        """Return the recording's fingerprint, when all was heard."""
+        return np.empty(0, np.uint16) if self._fingerprinter is None else self._fingerprinter.words()

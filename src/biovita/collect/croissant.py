@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from biovita.dataset import Dataset
-from biovita.dataset.schema import TABLES
+from biovita.dataset.schema import LARGE_TABLES, TABLES
 from biovita.hashing import sha256_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ _ABOUT = {
     "traits": "One row for each known trait label of a taxon.",
     "audio": "One row a recording, or a span of one.",
     "images": "One row a photograph.",
-    "rejected": "One row for each record that was left out, and why.",
+    "rejected": "One row for each record that could not be used, and why.",
+    "omitted": "One row for each record that the plan left out, and why.",
 }
 
 
@@ -34,7 +35,8 @@ def write_croissant(dataset: Dataset, directory: Path, description: str, license
 
     logging.getLogger("absl").setLevel(logging.ERROR)
     distribution, record_sets = [], []
-    for name, schema in TABLES.items():
+    large = {name: schema for name, schema in LARGE_TABLES.items() if (directory / f"{name}.parquet").is_file()}
+    for name, schema in {**TABLES, **large}.items():
         file = f"{name}.parquet"
         digest = sha256_of(directory / file)
         distribution.append(

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from biovita.dataset import Dataset, Modality, Split, new_directory
 from biovita.dataset.schema import AUDIO, IMAGES
 from biovita.errors import DatasetError
+from biovita.media.packed import MediaPath, PackedFile
 from biovita.taxonomy import Taxon, taxon_id_of
 
 __all__ = ["export_hub", "export_release"]
@@ -61,6 +62,8 @@ def export_release(dataset: Dataset, out: Path, *, copy: bool = False) -> dict[s
                     place = (
                         folder / taxon_id_of(taxon.scientific_name) / f"{row['id'].split('-')[0]}{source.suffix}"
                     )
+                    if place.exists():  # ids that differ after the dash are not always clips of one recording
+                        place = place.with_name(f"{row['id']}{source.suffix}")
                     _place(source, place, copy=copy)
                     base = train if modality == Modality.AUDIO else directory
                     writer.writerow(_columns(row, taxon, place.relative_to(base).as_posix()))
@@ -97,9 +100,12 @@ def _columns(row: dict[str, Any], taxon: Taxon, file: str) -> dict[str, Any]:
     }
 
 
-def _place(source: Path, place: Path, *, copy: bool) -> None:
+def _place(source: MediaPath, place: Path, *, copy: bool) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
+        if isinstance(source, PackedFile):
+            place.write_bytes(source.read_bytes())
+            return
         if copy:
             shutil.copyfile(source, place)
             return

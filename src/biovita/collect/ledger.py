@@ -7,6 +7,7 @@ the two, `Ledger.settle` renames. So no file is lost or fetched twice, and a fil
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -16,7 +17,7 @@ from typing import Any
 
 from biovita.errors import DatasetError
 
-__all__ = ["Entry", "Ledger"]
+__all__ = ["Entry", "Ledger", "key_of"]
 
 _SCHEMA = """
 create table if not exists items (
@@ -39,7 +40,7 @@ class Entry:
     path
         Relative to the dataset; of an item that was at hand already, absolute.
     info
-        What verifying found: duration, sample rate, windows; width, height, perceptual hash.
+        What verifying found: duration, sample rate, windows, fingerprint; width, height, perceptual hash.
     """
 
     key: str
@@ -56,6 +57,12 @@ class Entry:
 
 
 _FIELDS = ("key", "url", "state", "total", "validator", "path", "sha256", "bytes", "info", "reason", "detail")
+
+
+def key_of(record: Mapping[str, Any]) -> str:
+    """Return the key of a record in the ledger, and the id of its item in the dataset."""
+    text = "\x1f".join([record["modality"], record["source"], record["source_id"]])
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
 class Ledger:

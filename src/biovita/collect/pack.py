@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from biovita.dataset import Dataset, Modality
-from biovita.errors import DatasetError
+from biovita.dataset.packed import PACKED, PackedMedia
+from biovita.dataset.store import replace_tables
+from biovita.errors import DatasetError, MediaError
+from biovita.storage import for_lance, is_address
 
-if TYPE_CHECKING:
-    import lance
+__all__ = ["pack", "state_packed", "unpack"]
 
-__all__ = ["PACKED", "PackedMedia", "pack"]
-
-PACKED = pa.schema(
-    [
-        pa.field("path", pa.string(), nullable=False),  # as the dataset's tables name it
-        pa.field("modality", pa.string(), nullable=False),
-        pa.field("sha256", pa.string(), nullable=False),
-        pa.field("content", pa.large_binary(), nullable=False),  # the file's bytes
-    ]
-)
 _BATCH_BYTES = 32 << 20
 
 
 def pack(dataset: Dataset, out: str) -> int:
     """Write every file that a dataset's tables name into a Lance table, and return how many there are.
 
-    Each file's bytes are compared with the hash that the tables give. The table appears when all is written.
+    Each file's bytes are compared with the hash that the tables give. The table appears when all is written. The
+    dataset reads its media from it once `state_packed` has said so.
 
     Parameters
     ----------
@@ -43,12 +35,16 @@ def pack(dataset: Dataset, out: str) -> int:
     Raises
     ------
     DatasetError
-        Where ``out`` exists, or a file is missing or has changed.
+        Where ``out`` exists, lies among the dataset's files or cannot be written, or a file is missing or has
+        changed.
     """
     import lance
 
-    if "://" not in out and Path(out).exists():
-        raise DatasetError(f"{out} already exists. Choose another place")
+    if not is_address(out):
+        if Path(out).exists():
+            raise DatasetError(f"{out} already exists. Choose another place")
+        if Path(out).resolve().is_relative_to((dataset.path / "media").resolve()):
+            raise DatasetError(f"{out} lies among the dataset's files, which an update may delete. Choose another")
     files = _files(dataset)
     faults: list[DatasetError] = []
 
@@ -59,17 +55,53 @@ def pack(dataset: Dataset, out: str) -> int:
             faults.append(error)
             raise
 
+    place, options = for_lance(out)
+    reader = pa.RecordBatchReader.from_batches(PACKED, batches())
     try:
-        lance.write_dataset(
-            pa.RecordBatchReader.from_batches(PACKED, batches()), out, schema=PACKED, mode="create"
-        )
-    except OSError:
-        if "://" not in out:
+        lance.write_dataset(reader, place, schema=PACKED, mode="create", storage_options=options)
+    except (OSError, ValueError) as error:
+        if not is_address(out):
             shutil.rmtree(out, ignore_errors=True)
         if faults:
             raise faults[0] from None
-        raise
+        raise DatasetError(f"{out} cannot be written: {str(error).splitlines()[0]}") from None
     return len(files)
+
+
+def state_packed(dataset: Dataset, place: str | None) -> None:
+    """Write into ``dataset.toml`` that the media are read from a packed table; None: from their files again.
+
+    A path is written relative to the dataset, so that both can be moved together.
+    """
+    if place is not None and not is_address(place):
+        place = Path(os.path.relpath(Path(place).resolve(), dataset.path.resolve())).as_posix()
+    replace_tables(dataset, {}, {"packed": place})
+
+
+def unpack(packed: str, directory: Path) -> int:
+    """Write packed media back to files, those that are not there yet, and return how many were written.
+
+    Files that the tables name by an absolute path, outside the dataset, are never written; where they lie still, they
+    are left alone.
+    A dataset in ``directory`` that reads its media from this table reads the files from then on.
+
+    Raises
+    ------
+    DatasetError
+        Where there are no packed media, or a path in them leads out of the directory.
+    """
+    media = PackedMedia.open(packed)
+    elsewhere = {path for path in media.rows if Path(path).is_absolute() and Path(path).is_file()}
+    written = media.unpack(directory, [path for path in media.rows if path not in elsewhere])
+    if (directory / "dataset.toml").is_file():
+        dataset = Dataset.open(directory)
+        stated = dataset.packed_address
+        same = stated == packed or (
+            stated is not None and not is_address(stated) and Path(stated).resolve() == Path(packed).resolve()
+        )
+        if same:
+            state_packed(dataset, None)
+    return written
 
 
 def _files(dataset: Dataset) -> list[tuple[str, str, str]]:
@@ -83,18 +115,20 @@ def _files(dataset: Dataset) -> list[tuple[str, str, str]]:
 
 
 def _batches(dataset: Dataset, files: Sequence[tuple[str, str, str]]) -> Iterator[pa.RecordBatch]:
-    waiting: list[tuple[str, str, str, bytes]] = []
+    waiting: list[tuple[str, str, str, int, bytes]] = []
     size = 0
     for path, modality, digest in files:
         try:
             content = dataset.locate(path).read_bytes()
         except OSError as error:
             raise DatasetError(f"{dataset.path}: {path} cannot be read: {error.strerror}") from None
+        except MediaError as error:
+            raise DatasetError(str(error)) from None
         if hashlib.sha256(content).hexdigest() != digest:
             raise DatasetError(
                 f"{dataset.path}: {path} is not the file that the tables describe: its bytes changed"
             )
-        waiting.append((path, modality, digest, content))
+        waiting.append((path, modality, digest, len(content), content))
         size += len(content)
         if size >= _BATCH_BYTES:
             yield _batch(waiting)
@@ -103,68 +137,8 @@ def _batches(dataset: Dataset, files: Sequence[tuple[str, str, str]]) -> Iterato
         yield _batch(waiting)
 
 
-def _batch(rows: Sequence[tuple[str, str, str, bytes]]) -> pa.RecordBatch:
+def _batch(rows: Sequence[tuple[str, str, str, int, bytes]]) -> pa.RecordBatch:
     columns = zip(*rows, strict=True)
     return pa.RecordBatch.from_arrays(
         [pa.array(column, field.type) for column, field in zip(columns, PACKED, strict=True)], schema=PACKED
     )
-
-
-@dataclass(frozen=True)
-class PackedMedia:
-    """A packed table, open for reading."""
-
-    table: lance.LanceDataset
-    rows: dict[str, int]
-
-    @classmethod
-    def open(cls, address: str) -> PackedMedia:
-        """Return the packed media at a path or an address of object storage.
-
-        Raises
-        ------
-        DatasetError
-            Where there is none.
-        """
-        import lance
-
-        try:
-            table = lance.dataset(address)
-            paths = table.to_table(columns=["path"])["path"].to_pylist()
-        except (ValueError, OSError) as error:
-            raise DatasetError(f"{address} is not packed media: {str(error).splitlines()[0]}") from None
-        return cls(table, {path: row for row, path in enumerate(paths)})
-
-    def read(self, paths: Sequence[str]) -> list[bytes]:
-        """Return the bytes of files, in the order asked for."""
-        missing = [path for path in paths if path not in self.rows]
-        if missing:
-            raise DatasetError(f"{missing[0]} is not in {self.table.uri}")
-        taken = self.table.take([self.rows[path] for path in paths], columns=["path", "content"]).to_pylist()
-        found = {row["path"]: row["content"] for row in taken}
-        return [found[path] for path in paths]
-
-    def unpack(self, directory: Path, paths: Sequence[str] | None = None) -> int:
-        """Write files into a directory at their paths, those that are not there yet; return how many were written.
-
-        Raises
-        ------
-        DatasetError
-            Where a path is absolute or leads out of the directory.
-        """
-        root = directory.resolve()
-        wanted = list(self.rows) if paths is None else list(paths)
-        for path in wanted:
-            if Path(path).is_absolute() or not (root / path).resolve().is_relative_to(root):
-                raise DatasetError(f"{path} in {self.table.uri} leads out of {directory}")
-        written = 0
-        for start in range(0, len(wanted), 64):
-            some = [path for path in wanted[start : start + 64] if not (root / path).is_file()]
-            for path, content in zip(some, self.read(some) if some else (), strict=True):
-                place = root / path
-                place.parent.mkdir(parents=True, exist_ok=True)
-                scratch = place.with_name(f".{place.name}.part")
-                scratch.write_bytes(content)
-                scratch.replace(place)
-                written += 1
-        return written

@@ -26,6 +26,7 @@ __all__ = [
     "Plan",
     "Quality",
     "Taxa",
+    "Traits",
     "read_plan",
 ]
 
@@ -139,6 +140,31 @@ class Clips(_Part):
     cut: bool = False
 
 
+class Traits(_Part):
+    """Trait tables to import, each by its file.
+
+    Parameters
+    ----------
+    avonet, eltontraits_birds, eltontraits_mammals, amphibio, pantheria, anage
+        Published tables, as published.
+    csv
+        A table of your own: name, label, value, and where they help source, kingdom, class, order, family.
+    """
+
+    avonet: Path | None = None
+    eltontraits_birds: Path | None = None
+    eltontraits_mammals: Path | None = None
+    amphibio: Path | None = None
+    pantheria: Path | None = None
+    anage: Path | None = None
+    csv: Path | None = None
+
+    def files(self) -> dict[str, Path]:
+        """Return the files that are given, by the id of their table."""
+        given = ((name.replace("_", "-"), getattr(self, name)) for name in type(self).model_fields)
+        return {table: file for table, file in given if file is not None}
+
+
 class Division(_Part):
     """How the dataset is split.
 
@@ -211,6 +237,7 @@ class Plan(_Part):
     limits: Limits = Limits()
     budget: Budget = Budget()
     clips: Clips = Clips()
+    traits: Traits = Traits()
     split: Division = Division()
     fetching: Fetching = Fetching()
 
@@ -248,7 +275,7 @@ def read_plan(path: str | Path) -> Plan:
 
 def _anchored(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Return the plan with its relative paths starting at its folder."""
-    sources, taxa = content.get("sources"), content.get("taxa")
+    sources, taxa, traits = content.get("sources"), content.get("taxa"), content.get("traits")
     anchored = dict(content)
     if isinstance(sources, list):
         anchored["sources"] = [
@@ -256,6 +283,8 @@ def _anchored(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         ]
     if isinstance(taxa, dict):
         anchored["taxa"] = _with_paths(taxa, ("checklist", "backbone", "overrides"), folder)
+    if isinstance(traits, dict):
+        anchored["traits"] = _with_paths(traits, tuple(traits), folder)
     return anchored
 
 

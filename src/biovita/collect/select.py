@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from biovita.collect.names import NameChoice, choose_names
+from biovita.collect.omit import DETAIL, omitted_query
 from biovita.collect.plan import Plan
 from biovita.errors import DatasetError
 from biovita.sources.base import NAME_COLUMNS, RECORDS, SourceViews, identifier, sql_text
@@ -21,7 +22,7 @@ from biovita.sources.base import NAME_COLUMNS, RECORDS, SourceViews, identifier,
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["MEMORY", "Selection", "select"]
+__all__ = ["CANDIDATES", "MEMORY", "NOT_LISTED", "SPARES", "Selection", "select"]
 
 MEMORY = "1200MB"  # of DuckDB; with Python and what DuckDB does not count, planning stays under 2 GB
 # Estimates where a source states no size: JPEG at 0.25 bytes a pixel, photographs of 1024 x 768, MP3 at 128 kbit/s,
@@ -33,6 +34,20 @@ _BYTES = """coalesce(bytes, case when modality = 'image'
 _SPECIES_RANKS = (
     *("species", "subspecies", "variety", "form", "forma", "infraspecific_name", "infraspecificname", "race"),
     *("hybrid", "infrahybrid", "unranked"),
+)
+SPARES = 20  # candidates kept beyond the places of a species, for unusable files: as many again, and not fewer
+NOT_LISTED = ("other-taxon", "other-modality")  # what a plan never asks for is counted, and not listed
+CANDIDATES = pa.schema(
+    [
+        *RECORDS,
+        pa.field("taxon_id", pa.string(), nullable=False),
+        pa.field("number", pa.int64(), nullable=False),  # in the order of choice, within species and modality
+        pa.field("places", pa.int64(), nullable=False),  # how many of them the plan takes
+        pa.field("found", pa.int64(), nullable=False),  # how many there are
+        pa.field("limited", pa.bool_(), nullable=False),  # whether the plan sets a limit or budget at all
+        pa.field("about_bytes", pa.int64(), nullable=False),  # stated or estimated
+        pa.field("beyond", pa.string()),  # why a spare is none that the plan takes
+    ]
 )
 _POOL = 20  # candidates a chosen item that variety is looked for among, and not fewer than
 _POOL_LEAST = 2000
@@ -75,27 +90,35 @@ class Selection:
         )
 
     def records(self) -> Iterator[pa.RecordBatch]:
-        """Yield the chosen records in the `RECORDS` schema with ``taxon_id``, ordered by source, modality and id."""
-        schema = pa.schema([*RECORDS, pa.field("taxon_id", pa.string(), nullable=False)])
-        for number, views in enumerate(self.views):
-            query = f"""select r.*, t.taxon_id from {views.records} r
-                join chosen c on c.source = {number} and c.modality = r.modality and c.source_id = r.source_id
-                join plan_taxa t on t.taxon = c.taxon order by r.modality, r.source_id"""
-            for batch in self.connection.sql(query).to_arrow_reader(10_000):
-                yield pa.RecordBatch.from_arrays(
-                    [batch.column(field.name).cast(field.type) for field in schema], schema=schema
-                )
+        """Yield the chosen records and the spare ones, as `CANDIDATES`: by species, modality and order of choice."""
+        columns = ", ".join(f"r.{identifier(name)}" for name in RECORDS.names)
+        sources = " union all ".join(
+            f"""select {columns}, t.taxon_id, c.number, c.places, c.found, c.limited, c.bytes as about_bytes,
+                c.beyond, c.taxon from {views.records} r
+                join kept c on c.source = {number} and c.modality = r.modality and c.source_id = r.source_id
+                join plan_taxa t on t.taxon = c.taxon"""
+            for number, views in enumerate(self.views)
+        )
+        return self._batches(f"select * from ({sources}) order by taxon, modality, number", CANDIDATES)
+
+    def omitted(self) -> Iterator[pa.RecordBatch]:
+        """Yield the records that the plan leaves out, but for those of taxa or modalities that it does not ask for."""
+        from biovita.dataset.schema import OMITTED
+
+        return self._batches(omitted_query(self.views, _limit(self.plan)), OMITTED)
 
     def rejected(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows that the sources rejected, in the schema of ``rejected.parquet``."""
         from biovita.dataset.schema import REJECTED
 
         for views in self.views:
-            query = f"from {views.rejected} order by file, row, path, reason"
-            for batch in self.connection.sql(query).to_arrow_reader(10_000):
-                yield pa.RecordBatch.from_arrays(
-                    [batch.column(field.name).cast(field.type) for field in REJECTED], schema=REJECTED
-                )
+            yield from self._batches(f"from {views.rejected} order by file, row, path, reason", REJECTED)
+
+    def _batches(self, query: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        for batch in self.connection.sql(query).to_arrow_reader(10_000):
+            yield pa.RecordBatch.from_arrays(
+                [batch.column(field.name).cast(field.type) for field in schema], schema=schema
+            )
 
     def _rows(self, query: str) -> list[dict[str, Any]]:
         return list(self.connection.sql(query).to_arrow_table().to_pylist())
@@ -103,7 +126,12 @@ class Selection:
 
 @contextmanager
 def select(
-    plan: Plan, *, memory: str = MEMORY, threads: int | None = None, scratch_in: Path | None = None
+    plan: Plan,
+    *,
+    memory: str = MEMORY,
+    threads: int | None = None,
+    scratch_in: Path | None = None,
+    listing: bool = False,
 ) -> Iterator[Selection]:
     """Read the sources and choose; the selection can be asked while the block lasts.
 
@@ -113,6 +141,8 @@ def select(
         That DuckDB may use; what is more goes to a temporary directory.
     scratch_in
         Where that is made; the system's place where it is not given.
+    listing
+        Keep what `Selection.records` and `Selection.omitted` tell; without it there are only counts.
 
     Raises
     ------
@@ -134,8 +164,10 @@ def select(
             names = choose_names([_names(connection, each, plan) for each in views], plan.taxa)
             labels = tuple(source.label for source in plan.sources)
             _register(connection, names, labels)
-            _gather(connection, plan, views)
+            _gather(connection, plan, views, listing=listing)
             _choose(connection, plan)
+            if listing:
+                _keep(connection, plan)
             yield Selection(plan, names, connection, views, labels)
 
 
@@ -187,29 +219,38 @@ def _register(connection: duckdb.DuckDBPyConnection, names: NameChoice, labels: 
     connection.execute("create table labels as from sources")
 
 
-def _gather(connection: duckdb.DuckDBPyConnection, plan: Plan, views: tuple[SourceViews, ...]) -> None:
+def _gather(
+    connection: duckdb.DuckDBPyConnection, plan: Plan, views: tuple[SourceViews, ...], *, listing: bool
+) -> None:
     """Read each source once: what the choice needs of a candidate, or why a record is none."""
     connection.execute(
         """create table candidates (source tinyint, reason varchar, modality varchar, source_id varchar, taxon integer,
         draw ubigint, item_group ubigint, observer ubigint, place integer, season tinyint, bytes bigint)"""
     )
+    if listing:
+        connection.execute(
+            "alter table candidates add column name_key bigint; alter table candidates add column detail varchar"
+        )
+    told = f"reason is null or (problem is null and reason not in {NOT_LISTED})" if listing else "reason is null"
     for number, (source, each) in enumerate(zip(plan.sources, views, strict=True)):
         seed = sql_text(f"{plan.seed}:{source.label}:")
         connection.execute(
             f"""insert into candidates
-            select {number}, reason, case when reason is null then modality end,
-                case when reason is null then source_id end, case when reason is null then taxon end,
+            select {number}, reason, case when {told} then modality end,
+                case when {told} then source_id end, case when {told} then taxon end,
                 case when reason is null then md5_number_lower({seed} || modality || source_id) end,
                 case when reason is null then hash("group") end, case when reason is null then hash(observer) end,
                 case when reason is null then coalesce((floor(latitude) + 90) * 360 + floor(longitude) + 180, -1) end,
                 case when reason is null then coalesce(try_cast(substr(recorded_at, 6, 2) as tinyint) // 3 % 4, -1) end,
                 case when reason is null then {_BYTES} end
+                {f", case when {told} then name_key end, {DETAIL}" if listing else ""}
             from (select r.*, w.taxon, {_reason(plan, source.kind)} as reason from {each.records} r
                 left join (select * from wanted where source = {number}) w on w.name_key = r.name_key)"""
         )
     if len({source.label for source in plan.sources}) < len(plan.sources):
         connection.execute(
-            """update candidates set reason = 'twice' where rowid in (
+            f"""update candidates set reason = 'twice'{", detail = 'another source has it too'" if listing else ""}
+            where rowid in (
             select rowid from (select c.rowid, row_number() over
                 (partition by l.label, modality, source_id order by c.source, c.rowid) as number
                 from candidates c join labels l using (source) where reason is null) where number > 1)"""
@@ -311,8 +352,10 @@ def _choose(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
                 f"as {name} from {inner})"
             )
         order = "g, o, p, s, draw, source, source_id"
-    else:
+    elif plan.budget.items is not None or plan.budget.bytes is not None:
         order = "draw, source, source_id"
+    else:
+        order = "source, source_id"
     connection.execute(
         f"""create table ranked as select source, modality, source_id, taxon, bytes, draw,
         row_number() over (partition by taxon, modality order by {order}) as number from {inner}"""
@@ -329,4 +372,27 @@ def _choose(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             from ranked where number <= ({limit})
             window turn as (order by number, draw, source, modality, source_id))
         where {" and ".join(affordable)}"""
+    )
+
+
+def _keep(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+    """Keep what is chosen, and of the candidates that come next as many again, at least `SPARES`.
+
+    Those chosen of a species are always the first ones in the order of choice: limits cut that order, and a budget
+    takes first ones of all species before second ones.
+    """
+    budgeted = plan.budget.items is not None or plan.budget.bytes is not None
+    limited = [each for each in ("audio", "image") if budgeted or plan.limits.of(each) is not None]
+    connection.execute(
+        """create table shares as select taxon, modality, count(*) as found, count(c.source_id) as places
+        from ranked left join chosen c using (source, modality, source_id, taxon) group by all"""
+    )
+    connection.execute(
+        f"""create table kept as select r.source, r.modality, r.source_id, r.taxon, r.bytes, r.number,
+            s.places, s.found,
+            {f"modality in {_in(limited)}" if limited else "false"} as limited,
+            case when r.number > s.places then
+                case when {_over_limit("r", plan)} then 'over-limit' else 'over-budget' end end as beyond
+        from ranked r join shares s using (taxon, modality)
+        where s.places > 0 and r.number <= s.places + greatest(s.places, {SPARES})"""
     )

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from biovita.collect.clips import sound_windows
+from biovita.collect.clips import Listener
+from biovita.collect.fingerprint import FORMAT, encoded
 from biovita.collect.phash import perceptual_hash
 from biovita.collect.plan import Clips
 from biovita.errors import MediaError
 from biovita.hashing import sha256_of
 
-__all__ = ["Verified", "verify"]
+__all__ = ["Verified", "how_listened", "verify"]
 
 _EXTENSIONS = {  # of formats that are not called like their files' endings
     "vorbis": "ogg",
@@ -34,7 +35,8 @@ class Verified:
     extension
         By what it holds, not by its address.
     info
-        ``duration_s``, ``sample_rate`` and ``windows``; or ``width``, ``height`` and ``phash``.
+        Of a recording ``duration_s``, ``sample_rate``, ``windows``, ``fingerprint`` and ``listened``; of a picture
+        ``width``, ``height`` and ``phash``.
     """
 
     sha256: str
@@ -68,11 +70,23 @@ def verify(path: Path, modality: str, stated_s: float | None, clips: Clips) -> V
 def _sound(path: Path, stated_s: float | None, clips: Clips) -> tuple[dict[str, Any], str]:
     from biovita.media import probe_audio
 
-    probe = probe_audio(path)
+    listener = Listener()
+    probe = probe_audio(path, listener.hear)
     if stated_s is not None and probe.duration_s < stated_s * (1 - _SHORTER_SHARE) - _SHORTER_S:
         raise MediaError("truncated", f"{probe.duration_s:.1f} s, and its source states {stated_s:.1f} s")
-    windows = sound_windows(path, probe.duration_s, clips.seconds, clips.per_recording)
-    return {"duration_s": probe.duration_s, "sample_rate": probe.sample_rate, "windows": windows}, probe.format
+    info = {
+        "duration_s": probe.duration_s,
+        "sample_rate": probe.sample_rate,
+        "windows": listener.windows(probe.duration_s, clips.seconds, clips.per_recording),
+        "fingerprint": encoded(listener.fingerprint()),
+        "listened": how_listened(clips),
+    }
+    return info, probe.format
+
+
+def how_listened(clips: Clips) -> list[float]:
+    """Return what windows and fingerprint go by; where it has changed, a recording is listened to again."""
+    return [clips.seconds, clips.per_recording, FORMAT]
 
 
 def _picture(path: Path) -> tuple[dict[str, Any], str]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from biovita.dataset.schema import TABLES, Modality, Split
+from biovita.dataset.omitted import count_omitted
+from biovita.dataset.schema import LARGE_TABLES, TABLES, Modality, Split
 from biovita.dataset.store import Dataset
-from biovita.errors import DatasetError
+from biovita.errors import DatasetError, MediaError
 from biovita.hashing import sha256_of
+from biovita.media.packed import MediaPath, PackedFile
 from biovita.taxonomy import Rank
 
 __all__ = ["Problem", "check"]
@@ -32,7 +34,7 @@ class Problem:
     code
         Short and stable: ``schema``, ``counts``, ``missing-value``, ``duplicate-id``, ``unknown-taxon``,
         ``bad-value``, ``span``, ``coordinates``, ``missing-file``, ``changed-file``, ``leaking-group``,
-        ``leaking-file``, ``leaking-species``.
+        ``leaking-file``, ``leaking-species``, ``packed`` (the packed media that ``dataset.toml`` names cannot be read).
     table, item
         Where: a table, and the id of an item or taxon; empty where it concerns more than one.
     """
@@ -43,7 +45,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        place = f"{self.table}.parquet" if self.table in TABLES else self.table
+        place = f"{self.table}.parquet" if self.table in {*TABLES, *LARGE_TABLES} else self.table
         return f"{place}{f' {self.item}' if self.item else ''}: {self.message} [{self.code}]"
 
 
@@ -67,6 +69,7 @@ def check(dataset: Dataset, *, hashes: bool = False) -> list[Problem]:
         problems.extend(_absent_values(name, tables[name]))
     broken = {problem.table for problem in problems if problem.code == "schema"}
     problems.extend(_counts(dataset, tables, broken))
+    problems.extend(_omitted(dataset))
     rows = {name: table.to_pylist() for name, table in tables.items() if name != "rejected"}
     known = {row["taxon_id"] for row in rows["taxa"]}
     problems.extend(_taxa(rows["taxa"]))
@@ -98,6 +101,18 @@ def _counts(dataset: Dataset, tables: Mapping[str, pa.Table], broken: set[str]) 
             yield Problem(
                 "counts", "dataset.toml", "", f"states {stated[name]} {name}, and {table.num_rows} are there"
             )
+
+
+def _omitted(dataset: Dataset) -> Iterator[Problem]:
+    try:
+        found = sum(count_omitted(dataset).values())
+    except DatasetError as error:
+        yield Problem("schema", "omitted", "", str(error))
+        return
+    counts = dataset.info.get("counts")
+    stated = counts.get("omitted", 0) if isinstance(counts, dict) else 0
+    if stated != found:
+        yield Problem("counts", "dataset.toml", "", f"states {stated} omitted, and {found} are there")
 
 
 def _taxa(rows: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
@@ -165,7 +180,12 @@ def _media_row(name: str, row: Mapping[str, Any], known: set[str]) -> Iterator[P
 
 def _files(dataset: Dataset, rows: Mapping[str, list[dict[str, Any]]], *, hashes: bool) -> Iterator[Problem]:
     """Look at each file once, however many spans of it are used."""
-    users: dict[Path, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+    try:
+        _ = dataset.packed
+    except DatasetError as error:
+        yield Problem("packed", "dataset.toml", "", str(error))
+        return
+    users: dict[MediaPath, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
     for name in _MEDIA:
         for row in rows[name]:
             if row["path"] is not None:
@@ -184,21 +204,25 @@ def _files(dataset: Dataset, rows: Mapping[str, list[dict[str, Any]]], *, hashes
             raise
 
 
-def _is_there(path: Path) -> tuple[str | None, str]:
+def _is_there(path: MediaPath) -> tuple[str | None, str]:
     try:
         return (None if path.is_file() else "there is no such file"), ""
     except OSError as error:
         return str(error.strerror), ""
 
 
-def _hash(path: Path) -> tuple[str | None, str]:
+def _hash(path: MediaPath) -> tuple[str | None, str]:
     state, _ = _is_there(path)
     if state is not None:
         return state, ""
     try:
+        if isinstance(path, PackedFile):
+            return None, hashlib.sha256(path.read_bytes()).hexdigest()
         return None, sha256_of(path)
     except OSError as error:
         return str(error.strerror), ""
+    except MediaError as error:
+        return error.reason, ""
 
 
 def _leaks(rows: Mapping[str, list[dict[str, Any]]]) -> Iterator[Problem]:

@@ -12,6 +12,8 @@ from biovita.taxonomy import Rank, Taxon, Taxonomy
 __all__ = [
     "AUDIO",
     "IMAGES",
+    "LARGE_TABLES",
+    "OMITTED",
     "REJECTED",
     "TABLES",
     "TAXA",
@@ -109,6 +111,17 @@ REJECTED = pa.schema(
         pa.field("detail", pa.string(), nullable=False),
     ]
 )
+OMITTED = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("modality", pa.string(), nullable=False),
+        pa.field("source_id", pa.string(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),  # as the source gives it
+        pa.field("taxon_id", pa.string()),  # what the name stands for; none where that is the reason
+        pa.field("reason", pa.string(), nullable=False),  # short, stable code
+        pa.field("detail", pa.string(), nullable=False),
+    ]
+)
 
 TABLES: dict[str, pa.Schema] = {
     "taxa": TAXA,
@@ -117,6 +130,8 @@ TABLES: dict[str, pa.Schema] = {
     "images": IMAGES,
     "rejected": REJECTED,
 }
+# Tables that only some datasets have, and that may be too large for memory.
+LARGE_TABLES: dict[str, pa.Schema] = {"omitted": OMITTED}
 
 
 def taxa_table(taxa: Iterable[Taxon]) -> pa.Table:

@@ -16,8 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import tomli_w
 
-from biovita.dataset.schema import TABLES, Modality, taxonomy_of
+from biovita.dataset.packed import PackedMedia
+from biovita.dataset.schema import LARGE_TABLES, TABLES, Modality, taxonomy_of
 from biovita.errors import DatasetError
+from biovita.media.packed import MediaPath
+from biovita.storage import is_address
 from biovita.taxonomy import Taxonomy
 
 __all__ = ["FORMAT", "Dataset", "new_directory", "replace_tables", "write_dataset", "write_table"]
@@ -130,9 +133,38 @@ class Dataset:
         """Return the audio or the images table."""
         return {Modality.AUDIO: self.audio, Modality.IMAGE: self.images}[modality]
 
-    def locate(self, path: str) -> Path:
-        """Return where a media path of this dataset lies: relative ones start at its directory."""
-        return self.path / path
+    @property
+    def packed_address(self) -> str | None:
+        """Where ``dataset.toml`` says that the media are packed: a path or an address; None where it does not."""
+        stated = self.info.get("packed")
+        return stated if stated is None or is_address(stated) else str(self.path / stated)
+
+    @cached_property
+    def packed(self) -> PackedMedia | None:
+        """The packed media, where ``dataset.toml`` names some.
+
+        Raises
+        ------
+        DatasetError
+            Where they cannot be read.
+        """
+        address = self.packed_address
+        if address is None:
+            return None
+        named = [table.select(["path", "sha256"]) for table in (self.audio, self.images)]
+        try:
+            return PackedMedia.open(address, pa.concat_tables(named))
+        except DatasetError as error:
+            raise DatasetError(f"{self.path}/dataset.toml says that the media are packed, but {error}") from None
+
+    def locate(self, path: str) -> MediaPath:
+        """Return where a media path of this dataset lies.
+
+        In the packed media, where there are some and they hold it as the tables describe it; otherwise it is a file,
+        and a relative path starts at the dataset's directory.
+        """
+        found = self.packed.find(path) if self.packed is not None else None
+        return found or self.path / path
 
 
 @contextmanager
@@ -218,11 +250,12 @@ def replace_tables(dataset: Dataset, tables: Mapping[str, pa.Table], info: Mappi
     tables
         By the names of `TABLES`; each is cast to its schema.
     info
-        Added to ``dataset.toml``, in place of what it had under the same keys.
+        Added to ``dataset.toml``, in place of what it had under the same keys; None takes a key out.
     """
     cast = {name: table.select(TABLES[name].names).cast(TABLES[name]) for name, table in tables.items()}
     counts = {**dataset.info.get("counts", {}), **{name: table.num_rows for name, table in cast.items()}}
-    toml = tomli_w.dumps({**dataset.info, **info, "counts": counts})
+    stated = {**dataset.info, **info, "counts": counts}
+    toml = tomli_w.dumps({key: value for key, value in stated.items() if value is not None})
     files = [*(f"{name}.parquet" for name in cast), "dataset.toml"]
     parts = {dataset.path / f".{file}.part": dataset.path / file for file in files}
     try:
@@ -234,7 +267,7 @@ def replace_tables(dataset: Dataset, tables: Mapping[str, pa.Table], info: Mappi
     finally:
         for part in parts:
             part.unlink(missing_ok=True)
-    for cached in ("info", "taxonomy", *tables):
+    for cached in ("info", "taxonomy", "packed", *tables):
         dataset.__dict__.pop(cached, None)
 
 
@@ -247,12 +280,13 @@ def write_dataset(
     ----------
     tables
         By the names of `TABLES`; what is absent is written empty. Each is cast to its schema. One that does not fit
-        into memory comes as a reader, which already has the schema.
+        into memory comes as a reader, which already has the schema. Those of `LARGE_TABLES` may be there too.
     info
         ``name``, ``version`` and ``made`` (how it was made); format and counts are added here.
     """
     counts = {}
-    for name, schema in TABLES.items():
+    large = {name: schema for name, schema in LARGE_TABLES.items() if name in tables}
+    for name, schema in {**TABLES, **large}.items():
         table = tables.get(name, schema.empty_table())
         if isinstance(table, pa.RecordBatchReader):
             assert table.schema.equals(schema), name

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from biovita.dataset.omitted import count_omitted
 from biovita.dataset.store import Dataset
 
 __all__ = ["UNKNOWN", "ClassCounts", "Summary", "summary"]
@@ -39,7 +40,10 @@ class Summary:
     licenses, sources, splits
         Items by value, most first, ``audio`` and ``images`` apart.
     rejected
-        Records left out, by reason.
+        Records that could not be used, by reason.
+    omitted, not_listed
+        Records that the plan of a build left out, by reason: those that ``omitted.parquet`` lists, and those that are
+        only counted, since the plan does not ask for their taxa or modality.
     """
 
     name: str
@@ -55,6 +59,8 @@ class Summary:
     sources: Mapping[str, Mapping[str, int]]
     splits: Mapping[str, Mapping[str, int]]
     rejected: Mapping[str, int]
+    omitted: Mapping[str, int]
+    not_listed: Mapping[str, int]
 
 
 def summary(dataset: Dataset) -> Summary:
@@ -95,6 +101,8 @@ def summary(dataset: Dataset) -> Summary:
         sources={name: _tally(rows, "source") for name, rows in by.items()},
         splits={name: _tally(rows, "split") for name, rows in by.items()},
         rejected=dict(sorted(Counter(dataset.rejected.column("reason").to_pylist()).items())),
+        omitted=count_omitted(dataset),
+        not_listed=dataset.info.get("made", {}).get("not_listed", {}),
     )
 
 

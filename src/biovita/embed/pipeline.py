@@ -14,9 +14,10 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from biovita.embed.packed import read_ahead
 from biovita.errors import BiovitaError, MediaError
 
-__all__ = ["encode_ahead", "in_processes", "load_ahead"]
+__all__ = ["encode_ahead", "in_batches", "in_processes", "load_ahead"]
 
 Row = TypeVar("Row")
 Item = TypeVar("Item")
@@ -31,6 +32,8 @@ def load_ahead(
 ) -> Generator[tuple[Row, np.ndarray | MediaError]]:
     """Give each item loaded, or why it cannot be, in the order of ``items`` whatever the number of workers.
 
+    Packed files among the items are read together, ahead of the workers.
+
     Parameters
     ----------
     load
@@ -39,7 +42,8 @@ def load_ahead(
         How many items at most are loaded before they are asked for. Fewer where they are large: no further one
         is begun while those that wait hold 256 MB.
     """
-    line = _Line(items, load, ahead)
+    source = read_ahead(items)
+    line = _Line(source, load, ahead)
     threads = [threading.Thread(target=line.work, name=f"decode-{n}", daemon=True) for n in range(workers)]
     for thread in threads:
         thread.start()
@@ -50,6 +54,26 @@ def load_ahead(
         line.stop()
         for thread in threads:
             thread.join()
+        source.close()
+
+
+def in_batches(
+    entries: Iterable[tuple[Row, np.ndarray | MediaError]], size: int
+) -> Iterator[list[tuple[Row, np.ndarray | MediaError]]]:
+    """Give what is loaded in lists of ``size``, and in shorter ones where 256 MB or more are together.
+
+    So some hours-long recordings, all of whose windows are read, do not have to be held at once.
+    """
+    batch: list[tuple[Row, np.ndarray | MediaError]] = []
+    held = 0
+    for entry in entries:
+        batch.append(entry)
+        held += _size(entry[1])
+        if len(batch) == size or held >= _MOST_BYTES:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +15,13 @@ from biovita.dataset.store import Dataset
 from biovita.embed.texts import texts_of
 from biovita.errors import DatasetError
 from biovita.hashing import sha256_of
+from biovita.media.packed import MediaPath, PackedFile
 from biovita.towers.base import Clip
 
 __all__ = ["Plan", "items_of", "plan", "rows_of", "up_to_date"]
 
 _MISSING_FILE = (-1, -1)
+_ROWS_AT_ONCE = 8192
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,19 +89,33 @@ def plan(dataset: Dataset, rows: pa.Table, stored: pa.Table) -> Plan:
     places, same = up_to_date(rows, stored)
     refresh = np.zeros(len(same), bool)
     if "sha256" in stored.column_names:
-        for at, row in zip(np.flatnonzero(same), rows.filter(pa.array(same)).to_pylist(), strict=True):
-            before = {
-                name: stored[name][places[at]].as_py() for name in ("taxon_id", "file_size", "file_mtime_ns")
-            }
+        for at, row, before in _pairs(rows, stored, np.flatnonzero(same), places):
             state = file_state(path := dataset.locate(row["path"]))
             touched = state not in {_MISSING_FILE, (before["file_size"], before["file_mtime_ns"])}
-            same[at] = not touched or sha256_of(path) == row["sha256"]
+            same[at] = not touched or isinstance(path, PackedFile) or sha256_of(path) == row["sha256"]
             refresh[at] = same[at] and (touched or before["taxon_id"] != row["taxon_id"])
     return Plan(rows, np.flatnonzero(~same), np.flatnonzero(refresh), int(same.sum()))
 
 
-def file_state(path: Path) -> tuple[int, int]:
-    """Return a file's size in bytes and its time of change in nanoseconds; of a missing one (-1, -1)."""
+def _pairs(
+    rows: pa.Table, stored: pa.Table, at: np.ndarray, places: np.ndarray
+) -> Iterator[tuple[int, dict[str, Any], dict[str, Any]]]:
+    """Give a row's place, the row and what is stored of it; some thousands at a time, however many there are."""
+    now = rows.select(["sha256", "taxon_id", "path"])
+    before = stored.select(["taxon_id", "file_size", "file_mtime_ns"]).combine_chunks()
+    for start in range(0, len(at), _ROWS_AT_ONCE):
+        part = at[start : start + _ROWS_AT_ONCE]
+        taken = now.take(pa.array(part)).to_pylist(), before.take(pa.array(places[part])).to_pylist()
+        yield from zip(part.tolist(), *taken, strict=True)
+
+
+def file_state(path: MediaPath) -> tuple[int, int]:
+    """Return a file's size in bytes and its time of change in nanoseconds; of a missing or packed one (-1, -1).
+
+    A packed file has the bytes that the dataset's tables state, or it is not taken from the packed media.
+    """
+    if isinstance(path, PackedFile):
+        return _MISSING_FILE
     try:
         status = path.stat()
     except OSError:
@@ -110,7 +125,7 @@ def file_state(path: Path) -> tuple[int, int]:
 
 def items_of(
     dataset: Dataset, modality: Modality, rows: pa.Table, places: np.ndarray
-) -> Iterator[tuple[dict[str, Any], Clip | Path | str]]:
+) -> Iterator[tuple[dict[str, Any], Clip | MediaPath | str]]:
     """Give the table row and what the tower is to load, of the items at ``places``, in that order."""
     for batch in rows.take(pa.array(places)).to_batches(max_chunksize=1024):
         for row in batch.to_pylist():

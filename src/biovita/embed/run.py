@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
+from biovita.cores import cpu_count
 from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
 from biovita.embed.failures import Failure, read_failures, write_failures
-from biovita.embed.pipeline import encode_ahead, in_processes, load_ahead
+from biovita.embed.pipeline import encode_ahead, in_batches, in_processes, load_ahead
 from biovita.embed.plan import Plan, items_of, plan, rows_of
-from biovita.embed.progress import progress_bar
 from biovita.embed.table import Made, VectorTable, columns_of, embeddings_directory
 from biovita.errors import BiovitaError, DatasetError, MediaError, ModelError
+from biovita.progress import progress_bar
 from biovita.towers import Tower, TowerInfo, load_tower, model_row, towers_of
-from biovita.towers.device import cpu_count
 
 __all__ = ["EmbedReport", "ModalityReport", "embed"]
 
 logger = logging.getLogger(__name__)
 
-Entry = TypeVar("Entry")
 LoadedBatch: TypeAlias = list[tuple[dict[str, Any], np.ndarray | MediaError]]
 
 _COMMIT_ROWS = 4096
@@ -225,7 +223,7 @@ class _Run:
                 in_processes(loader, workers) if loader else nullcontext(tower.load) as load,
                 closing(load_ahead(items, load, workers=workers, ahead=max(2 * size, workers))) as loaded,
                 closing(
-                    encode_ahead(_batches(loaded, size), partial(_encoded, tower), depth=2 if on_device else 1)
+                    encode_ahead(in_batches(loaded, size), partial(_encoded, tower), depth=2 if on_device else 1)
                 ) as encoded,
             ):
                 for batch, vectors in encoded:
@@ -295,9 +293,3 @@ class _Writer:
 def _encoded(tower: Tower, batch: LoadedBatch) -> np.ndarray:
     arrays = [result for _, result in batch if not isinstance(result, MediaError)]
     return tower.encode(arrays) if arrays else np.empty((0, tower.info.dim), np.float32)
-
-
-def _batches(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
-    iterator = iter(entries)
-    while batch := list(islice(iterator, size)):
-        yield batch

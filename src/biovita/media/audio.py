@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from biovita.errors import MediaError
 from biovita.media.containers import TRUNCATION_TOLERANCE_S, truncated
 from biovita.media.decode import open_sound
+from biovita.media.packed import MediaPath, as_media_path
 
 __all__ = ["SILENCE", "AudioProbe", "probe_audio", "read_clip", "resample", "windows"]
 
@@ -39,8 +40,13 @@ class AudioProbe:
     warnings: tuple[str, ...] = ()
 
 
-def probe_audio(path: str | Path) -> AudioProbe:
+def probe_audio(path: str | MediaPath, hear: Callable[[np.ndarray, int], None] | None = None) -> AudioProbe:
     """Decode a sound file block by block and return what it holds.
+
+    Parameters
+    ----------
+    hear
+        Called with each block, float32 ``(samples, channels)``, and the sample rate.
 
     Raises
     ------
@@ -49,12 +55,14 @@ def probe_audio(path: str | Path) -> AudioProbe:
         or something unknown; ``no-samples``, a header without sound; ``silent``, no sample reaches `SILENCE`;
         ``truncated``, more than 0.1 s less than the container states; ``undecodable``, known as sound but damaged.
     """
-    path = Path(path)
+    path = as_media_path(path)
     samples, peak = 0, 0.0
     with open_sound(path) as reader:
         for block in reader.blocks():
             samples += len(block)
             peak = max(peak, _peak(path, block))
+            if hear is not None:
+                hear(block, reader.sample_rate)
         rate, channels, name, warnings = reader.sample_rate, reader.channels, reader.format, reader.warnings
         expected, states_length = reader.frames, reader.states_length
     missing = expected - samples
@@ -69,7 +77,7 @@ def probe_audio(path: str | Path) -> AudioProbe:
     return AudioProbe(samples / rate, rate, channels, name, warnings)
 
 
-def _peak(path: Path, block: np.ndarray) -> float:
+def _peak(path: MediaPath, block: np.ndarray) -> float:
     peak = float(max(block.max(initial=0.0), -block.min(initial=0.0)))  # both keep NaN
     if not np.isfinite(peak):
         raise MediaError("undecodable", f"{path}: holds samples that are not finite numbers")
@@ -77,7 +85,7 @@ def _peak(path: Path, block: np.ndarray) -> float:
 
 
 def read_clip(
-    path: str | Path,
+    path: str | MediaPath,
     start_s: float = 0.0,
     end_s: float | None = None,
     *,
@@ -108,7 +116,7 @@ def read_clip(
     MediaError
         ``span-outside`` where the span is empty or not within the file, else as `probe_audio`, without ``silent``.
     """
-    path = Path(path)
+    path = as_media_path(path)
     with open_sound(path) as reader:
         rate = reader.sample_rate
         start, stop = round(start_s * rate), reader.frames if end_s is None else round(end_s * rate)

@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 
 from biovita.errors import MediaError
+from biovita.media.packed import MediaPath
 
 __all__ = ["TRUNCATION_TOLERANCE_S", "check_complete", "truncated"]
 
@@ -18,7 +19,7 @@ _OGG_TAIL = 1 << 17  # two pages of the largest size
 _OGG_LAST = 4  # flag
 
 
-def truncated(path: Path, detail: str) -> MediaError:
+def truncated(path: MediaPath, detail: str) -> MediaError:
     """Return the error for a file that lacks a part of its sound."""
     return MediaError("truncated", f"{path}: the file is cut short: {detail}")
 

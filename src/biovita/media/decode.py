@@ -14,6 +14,7 @@ import numpy as np
 from biovita.errors import MediaError
 from biovita.media import mp3
 from biovita.media.containers import TRUNCATION_TOLERANCE_S, check_complete, truncated
+from biovita.media.packed import MediaPath, on_disk
 from biovita.media.sniff import Kind, kind_of, read_head
 
 __all__ = ["ACCEPTED", "SAMPLE_RATES", "Reader", "open_sound"]
@@ -47,7 +48,7 @@ class Reader(Protocol):
 
 
 @contextmanager
-def open_sound(path: Path) -> Iterator[Reader]:
+def open_sound(path: MediaPath) -> Iterator[Reader]:
     """Open a sound file, whatever its name says.
 
     Raises
@@ -55,6 +56,12 @@ def open_sound(path: Path) -> Iterator[Reader]:
     MediaError
         With the reasons of `biovita.media.probe_audio`, as far as they show without decoding.
     """
+    with on_disk(path) as file, _opened(file) as reader:
+        yield reader
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Reader]:
     head = read_head(path)
     kind = kind_of(head)
     if kind.family in {"image", "other"}:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from biovita.errors import MediaError
+from biovita.media.packed import MediaPath, as_media_path, on_disk
 from biovita.media.sniff import kind_of, read_head
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class ImageProbe:
     format: str
 
 
-def probe_image(path: str | Path) -> ImageProbe:
+def probe_image(path: str | MediaPath) -> ImageProbe:
     """Decode a picture and return what it holds.
 
     Raises
@@ -42,13 +43,13 @@ def probe_image(path: str | Path) -> ImageProbe:
         something unknown; ``too-large``, more than `MAX_PIXELS`, said by the header before anything is decoded;
         ``truncated``, the file ends within the picture; ``undecodable``, known as a picture but damaged.
     """
-    with _opened(Path(path)) as image:
+    with on_disk(as_media_path(path)) as file, _opened(file) as image:
         name = (image.format or "").lower()
         picture = _rgb(_upright(image))
         return ImageProbe(picture.width, picture.height, name)
 
 
-def read_image(path: str | Path) -> Image.Image:
+def read_image(path: str | MediaPath) -> Image.Image:
     """Return a picture as RGB: turned as its EXIF data says, on white where it is transparent.
 
     Grey of 16 bits is scaled to 8; of an animation it is the first frame.
@@ -58,7 +59,7 @@ def read_image(path: str | Path) -> Image.Image:
     MediaError
         As `probe_image`.
     """
-    with _opened(Path(path)) as image:
+    with on_disk(as_media_path(path)) as file, _opened(file) as image:
         return _rgb(_upright(image))
 
 

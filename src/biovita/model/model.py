@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from biovita.cores import cpu_count
 from biovita.dataset.schema import Modality
-from biovita.embed.pipeline import load_ahead
+from biovita.embed.pipeline import in_batches, load_ahead
 from biovita.errors import MediaError, ModelError
 from biovita.towers import Sound, Tower
-from biovita.towers.device import cpu_count
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -81,17 +80,18 @@ class Model:
         MediaError
             Where one cannot be used; the message says which.
         """
+        _check_is_list(items, "embed_audio", "paths or sounds")
         sounds = [Sound(*item) if isinstance(item, tuple) else item for item in items]
         return self._embed(Modality.AUDIO, sounds)
 
     def embed_images(self, items: Sequence[str | Path | Image.Image]) -> np.ndarray:
         """Return the embeddings of photographs (paths or PIL images): ``(len(items), dim)``, as `embed_audio`."""
+        _check_is_list(items, "embed_images", "paths or images")
         return self._embed(Modality.IMAGE, items)
 
     def embed_texts(self, items: Sequence[str]) -> np.ndarray:
         """Return the embeddings of names or phrases: ``(len(items), dim)``, as `embed_audio`."""
-        if isinstance(items, str):
-            raise ModelError("embed_texts takes a list of strings; this is one string: put it into a list")
+        _check_is_list(items, "embed_texts", "strings")
         return self._embed(Modality.TEXT, items)
 
     def embed_windows(
@@ -150,17 +150,20 @@ class Model:
             return np.zeros((0, self.dim(modality)), np.float32)
         size = getattr(tower, "batch_size", _BATCH)
         with closing(load_ahead(enumerate(items), tower.load, workers=cpu_count(), ahead=2 * size)) as loaded:
-            vectors = [tower.encode([_usable(*entry) for entry in batch]) for batch in _batches(loaded, size)]
+            vectors = [tower.encode([_usable(*entry) for entry in batch]) for batch in in_batches(loaded, size)]
         return self.project(modality, np.concatenate(vectors))
+
+
+def _check_is_list(items: Any, method: str, what: str) -> None:
+    """Refuse one item where a list is meant: of a string each letter would be taken for an item."""
+    one = isinstance(items, str | Path) or not hasattr(items, "__len__")
+    if one or (isinstance(items, tuple) and len(items) == 2 and isinstance(items[0], np.ndarray)):
+        raise ModelError(
+            f"{method} takes a list of {what}; this is one {type(items).__name__}: put it into a list"
+        )
 
 
 def _usable(place: int, loaded: np.ndarray | MediaError) -> np.ndarray:
     if isinstance(loaded, MediaError):
         raise MediaError(loaded.reason, f"item {place}: {loaded}") from loaded
     return loaded
-
-
-def _batches(items: Iterable[Any], size: int) -> Iterable[list[Any]]:
-    items = iter(items)
-    while batch := list(islice(items, size)):
-        yield batch

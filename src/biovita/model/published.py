@@ -4,35 +4,39 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from biovita.dataset.schema import Modality
 from biovita.dataset.store import new_directory
 from biovita.errors import ModelError
 from biovita.hashing import sha256_of
 from biovita.model.model import Model
-from biovita.towers.audio import AudioInput
 from biovita.towers.base import Tower, TowerInfo
-from biovita.towers.clap import BUFFERS, ClapAudio, clap_network
+from biovita.towers.clap import BUFFERS, ClapAudio
 from biovita.towers.device import choose_device
-from biovita.towers.mel import MelConfig
-from biovita.towers.open_clip import CONFIG_FILE, OpenClipImage, OpenClipText, build_clip
+from biovita.towers.open_clip import CONFIG_FILE, OpenClipImage, OpenClipText
 from biovita.towers.published import CLAP_CONFIG_FILE, CLAP_FILE
-from biovita.towers.state import read_state
+from biovita.towers.whole import (
+    ADAPTER,
+    CLAP,
+    CLIP,
+    CONFIG,
+    WEIGHTS,
+    WholeConfig,
+    read_whole_audio,
+    read_whole_clip,
+    read_whole_config,
+    read_whole_state,
+)
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["is_whole", "load_whole", "save_published", "save_whole"]
+__all__ = ["listening", "load_whole", "save_published", "save_whole"]
 
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
 _CLIP_WEIGHTS = "open_clip_pytorch_model.bin"
-_CLIP, _CLAP, _ADAPTER = "open_clip.", "clap_audio.", "audio_adapter.weight"
 _TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -43,22 +47,22 @@ _TOKENIZER_FILES = (
 )
 
 
-class WholeConfig(BaseModel):
-    """What ``config.json`` of a directory with all weights holds."""
+def listening(model: Model, **changes: Any) -> Model:
+    """Return a model that reads sound in another way: fields of `AudioInput`. The weights are shared.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    format: Literal[1] = 1
-    kind: Literal["whole"] = "whole"
-    name: str
-    dim: int
-    logit_scale: float
-    model_cfg: dict[str, Any]
-    preprocess_cfg: dict[str, Any]
-    clap_config: dict[str, Any]
-    listen: AudioInput
-    mel: MelConfig
-    record: dict[str, Any]
+    Raises
+    ------
+    ModelError
+        Where its audio tower has one way only, or a field's value is not accepted.
+    """
+    audio: Any = model.tower(Modality.AUDIO)
+    if not hasattr(audio, "listening"):
+        raise ModelError(f"the audio tower {audio.info.name} reads sound in one way only")
+    try:
+        changed = audio.listening(**changes)
+    except ValueError as error:
+        raise ModelError(str(error)) from error
+    return replace(model, towers={**model.towers, Modality.AUDIO: changed})
 
 
 def save_published(model: Model, out: Path, *, overwrite: bool = False) -> Path:
@@ -109,24 +113,15 @@ def save_whole(model: Model, out: Path, *, overwrite: bool = False) -> Path:
         record=dict(model.record),
     )
     tensors = {
-        **{_CLIP + key: value for key, value in _on_cpu(image.clip.network).items()},
-        **{_CLAP + key: value for key, value in _on_cpu(audio.network).items() if key not in BUFFERS},
-        _ADAPTER: _on_cpu(audio.adapter)["weight"],
+        **{CLIP + key: value for key, value in _on_cpu(image.clip.network).items()},
+        **{CLAP + key: value for key, value in _on_cpu(audio.network).items() if key not in BUFFERS},
+        ADAPTER: _on_cpu(audio.adapter)["weight"],
     }
     with new_directory(out, replace=overwrite) as scratch:
         save_file(tensors, scratch / WEIGHTS)
         (scratch / CONFIG).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
         _copy_tokenizer(image, scratch)
     return out
-
-
-def is_whole(directory: Path) -> bool:
-    """Return whether `save_whole` wrote a directory."""
-    try:
-        content = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(content, dict) and content.get("kind") == "whole"
 
 
 def load_whole(directory: Path, device: str = "auto") -> Model:
@@ -137,22 +132,10 @@ def load_whole(directory: Path, device: str = "auto") -> Model:
     ModelError
         Where a file is missing or damaged, or the weights do not fit the configuration.
     """
-    file = directory / CONFIG
-    try:
-        config = WholeConfig.model_validate_json(file.read_text(encoding="utf-8"))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ModelError(f"{file}: {where}: {first['msg']}") from error
+    config, state = read_whole_config(directory), read_whole_state(directory)
     weights = directory / WEIGHTS
-    state = read_state(weights)
-    if _ADAPTER not in state:
-        raise ModelError(f"{weights} has no {_ADAPTER}")
-    strange = [key for key in state if not key.startswith((_CLIP, _CLAP)) and key != _ADAPTER]
-    if strange:
-        raise ModelError(f"{weights} has weights that belong to nothing: {', '.join(strange[:5])}")
-    clip = build_clip(config.model_cfg, _under(state, _CLIP), str(weights), config.preprocess_cfg, directory)
-    clap = clap_network(_under(state, _CLAP), str(weights), config.clap_config)
+    clip = read_whole_clip(directory, config, state)
+    clap, adapter = read_whole_audio(directory, config, state)
     revision = f"sha256:{sha256_of(weights)}"
     infos = {
         modality: TowerInfo(
@@ -167,9 +150,7 @@ def load_whole(directory: Path, device: str = "auto") -> Model:
         for modality in Modality
     }
     chosen = choose_device(device)
-    audio = ClapAudio(
-        infos[Modality.AUDIO], clap, chosen, listen=config.listen, mel=config.mel, adapter=state[_ADAPTER]
-    )
+    audio = ClapAudio(infos[Modality.AUDIO], clap, chosen, listen=config.listen, mel=config.mel, adapter=adapter)
     towers: dict[Modality, Tower] = {
         Modality.AUDIO: audio,
         Modality.IMAGE: OpenClipImage(infos[Modality.IMAGE], clip, chosen),
@@ -202,10 +183,6 @@ def _parts(model: Model) -> tuple[ClapAudio, OpenClipImage]:
 
 def _on_cpu(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
-
-
-def _under(state: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
 
 
 def _preprocess_cfg(image: OpenClipImage) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from biovita.dataset.store import new_directory
 from biovita.errors import ModelError, unknown_name
 from biovita.model.model import Model
 from biovita.towers import MODELS, load_tower, load_towers
+from biovita.towers.hub_models import Layout
 from biovita.towers.registry import model_row, tower_row
-from biovita.towers.sources import is_source
+from biovita.towers.sources import DIRECTORY_PREFIX, is_source, layout_of
 
 if TYPE_CHECKING:
     from biovita.model.projection import Projection
@@ -85,8 +86,8 @@ def load_model(name_or_path: str | Path, device: str = "auto") -> Model:
     ----------
     name_or_path
         A name that ``biovita models`` lists (``starter``, ``biovita``, ``bioclip-2``); a directory that `save_model`
-        or `save_whole` wrote, or in the published repository's, open_clip's or CLAP's layout; a training checkpoint
-        (``epoch030.pth``); ``hf-hub:owner/repository``.
+        or `save_whole` wrote, or in the published repository's, open_clip's or CLAP's layout, plain or as
+        ``local-dir:PATH``; a training checkpoint (``epoch030.pth``); ``hf-hub:owner/repository``.
     device
         ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
 
@@ -101,14 +102,17 @@ def load_model(name_or_path: str | Path, device: str = "auto") -> Model:
     >>> model = load_model("demo-run/model")                             # doctest: +SKIP
     >>> model.embed_audio(["dawn.wav"]) @ model.embed_texts(["Eurasian Wren"]).T   # doctest: +SKIP
     """
-    from biovita.model.published import is_whole, load_whole
+    from biovita.model.published import load_whole
 
     path = Path(name_or_path)
     name = str(name_or_path)
+    place = Path(name.removeprefix(DIRECTORY_PREFIX))
+    if place.is_dir() and layout_of(place) == Layout.OWN:
+        return load_whole(place, device)
     if path.is_dir() and not is_source(name):
-        return load_whole(path, device) if is_whole(path) else _load_directory(path, device)
+        return _load_directory(path, device)
     if name not in MODELS and not is_source(name):
-        raise ModelError(f"{unknown_name('model', name, MODELS)}. There is no directory {path} either")
+        raise ModelError(f"{unknown_name('model', name, MODELS)}. There is no file or directory {path} either")
     towers = load_towers(name, device)
     scale = getattr(towers.get(Modality.TEXT), "logit_scale", 1.0)
     return Model(name=model_row(name).name, towers=towers, logit_scale=scale)
@@ -140,7 +144,9 @@ def read_config(path: Path) -> Config:
     try:
         return Config.model_validate_json(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ModelError(f"{path} is not a model directory: it has no {CONFIG}") from None
+        raise ModelError(
+            f"{path} is not a model directory: it has no {CONFIG}, nor the open_clip_config.json of a published model"
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"

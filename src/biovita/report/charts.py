@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import cos, pi, sin
 from typing import Any
 
-__all__ = ["axis_top", "loss_chart", "radar_chart"]
+__all__ = ["axis_top", "line_chart", "loss_chart", "radar_chart"]
 
 _WIDTH, _HEIGHT = 360.0, 150.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 38.0, 8.0, 10.0, 22.0
@@ -48,6 +48,66 @@ def loss_chart(name: str, values: Sequence[float], index: int) -> dict[str, Any]
         "path": "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in points) if points else "",
         "ticks": [(_TOP + inner_height, f"{low:.2f}"), (_TOP, f"{high:.2f}")],
     }
+
+
+_POINTS = 240  # of a line: more would lie closer together than pixels
+
+
+def line_chart(
+    name: str,
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    marks: Sequence[float] = (),
+    zero: bool = False,
+) -> dict[str, Any] | None:
+    """Return the drawing of lines over a common axis, in the coordinates of a 360 by 150 view; None without points.
+
+    Parameters
+    ----------
+    series
+        By name, points ``(x, y)``, ascending in x. Of long ones the means of neighbours are drawn.
+    marks
+        Where on the x axis vertical lines stand.
+    zero
+        Whether the y axis begins at 0.
+    """
+    drawn = {label: _thinned(points) for label, points in series.items() if len(points)}
+    if not drawn:
+        return None
+    xs = [x for points in series.values() for x, _ in points]
+    ys = [y for points in drawn.values() for _, y in points]
+    left, right = min(xs), max(xs)
+    low, high = (0.0 if zero else min(ys)), max(ys)
+    width, height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return (
+            _LEFT + width * (x - left) / ((right - left) or 1.0),
+            _TOP + height * (1 - (y - low) / ((high - low) or 1.0)),
+        )
+
+    lines = []
+    for label, points in drawn.items():
+        placed = [place(x, y) for x, y in points]
+        path = "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in placed)
+        lines.append({"name": label, "path": path, "end": placed[-1], "last": series[label][-1][1]})
+    middle = (low + high) / 2
+    return {
+        "name": name,
+        "lines": lines,
+        "y": [
+            (place(left, value)[1], f"{value:.{3 if abs(value) >= 1 else 2}g}")
+            for value in ((low, middle, high) if high > low else (low,))
+        ],
+        "x": [(place(value, low)[0], f"{value:,.0f}") for value in dict.fromkeys((left, right))],
+        "marks": [place(value, low)[0] for value in marks if left < value < right],
+    }
+
+
+def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    step = -(-len(points) // _POINTS)
+    groups = [points[start : start + step] for start in range(0, len(points), step)] if step else []
+    return [(sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group)) for group in groups]
 
 
 _RADIUS, _MIDDLE = 84.0, (150.0, 118.0)

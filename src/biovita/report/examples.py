@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -139,7 +138,7 @@ class _Deck:
             return {}
         if self.run.benchmark.root is None or item["path"] is None:
             return {"fault": "no media here"}
-        path = Path(self.run.benchmark.root) / item["path"]
+        path = self.run.benchmark.locate(item["path"])
         try:
             if modality == Modality.IMAGE:
                 return {"photograph": thumbnail(path)}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+
+from biovita.media.packed import MediaPath
 
 __all__ = ["SoundView", "sound_view", "thumbnail"]
 
@@ -36,7 +37,7 @@ class SoundView:
     seconds: float
 
 
-def thumbnail(path: Path) -> str:
+def thumbnail(path: MediaPath) -> str:
     """Return a photograph as the data URI of a small JPEG.
 
     Raises
@@ -55,7 +56,7 @@ def thumbnail(path: Path) -> str:
     return _uri("image/jpeg", out.getvalue())
 
 
-def sound_view(path: Path, start_s: float | None, end_s: float | None) -> SoundView:
+def sound_view(path: MediaPath, start_s: float | None, end_s: float | None) -> SoundView:
     """Return the loudest seconds of a clip, to hear and to see.
 
     Raises

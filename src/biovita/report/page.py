@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from biovita.bench.compare import ranks_table
 from biovita.bench.scores import KS, headline
 from biovita.bench.task import DIRECTIONS, LEVELS
 from biovita.dataset import Dataset
@@ -32,6 +33,7 @@ STAGES = {
     2: ("stage 2", "Photographs joined in: recordings, photographs and names."),
 }
 PRETRAINED = ("BirdNET", "EfficientNet")  # encoders whose training data held many of the species people score on
+_RANKS = 20_000  # of queries, that the page holds as a table; of more, biovita bench run writes ranks.parquet
 _LISTED = 200  # rejected records that the page lists
 
 
@@ -91,13 +93,21 @@ def render(run: Run, numbers: Mapping[str, Any], text: str) -> str:
             credits=_credits(shown),
             left_out=_left_out(numbers["left_out"]),
             rejected=_rejected(run),
-            downloads={
-                "results.json": _data("application/json", text),
-                "scores.csv": _data("text/csv", _csv(numbers["scores"])),
-            },
+            downloads=_downloads(run, numbers, text),
             final=[row for row in numbers["scores"] if row["stage"] == run.last],
         )
     )
+
+
+def _downloads(run: Run, numbers: Mapping[str, Any], text: str) -> dict[str, str]:
+    """Return what the page offers, by file name: data URIs."""
+    found = {
+        "results.json": _data("application/json", text),
+        "scores.csv": _data("text/csv", _csv(numbers["scores"])),
+    }
+    if sum(len(score.ranks) for score in run.final.tasks) <= _RANKS:
+        found["ranks.csv"] = _data("text/csv", _csv(ranks_table(run.benchmark, run.final).to_pylist()))
+    return found
 
 
 def environment() -> Any:

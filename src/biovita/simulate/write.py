@@ -15,14 +15,14 @@ from typing import Any
 import pyarrow as pa
 
 from biovita import __version__
+from biovita.cores import cpu_count
 from biovita.dataset import Dataset, new_directory, write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, TRAITS, taxa_table
-from biovita.embed.progress import progress_bar
 from biovita.errors import DatasetError
+from biovita.progress import progress_bar
 from biovita.simulate.fauna import Fauna
 from biovita.simulate.items import Job, make_items
 from biovita.simulate.seeds import stream
-from biovita.towers.device import cpu_count
 
 __all__ = ["SOURCE", "simulate", "traits_table"]
 

@@ -21,6 +21,7 @@ from biovita.errors import DatasetError
 from biovita.sources.base import BATCH_ROWS, RECORDS, Batch, SourceViews, identifier, sql_text
 from biovita.sources.licenses import normalise_license
 from biovita.sources.remote import copied
+from biovita.storage import is_address
 
 if TYPE_CHECKING:
     import duckdb
@@ -63,8 +64,8 @@ class Inaturalist(BaseModel):
     ----------
     path
         Directory with ``photos.csv``, ``observations.csv``, ``taxa.csv`` and ``observers.csv``, each possibly with
-        ``.gz``; or an address of object storage such as ``s3://inaturalist-open-data``, whose tables are copied to
-        ``cache`` first.
+        ``.gz``; or an address of object storage such as ``s3://anonymous@inaturalist-open-data``, whose tables are
+        copied to ``cache`` first.
     cache
         Directory for the copies.
     size
@@ -117,7 +118,7 @@ class Inaturalist(BaseModel):
         return SourceViews(f"{prefix}_records", f"{prefix}_names", f"{prefix}_rejected", f"{prefix}_unread")
 
     def _directory(self) -> Path:
-        if "://" not in self.path:
+        if not is_address(self.path):
             return Path(self.path)
         if self.cache is None:
             raise DatasetError(f"{self.path}: give cache, a directory that its tables are copied to")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from biovita.cores import cpu_count
 from biovita.dataset.schema import Modality
 from biovita.errors import MediaError
 from biovita.hashing import sha256_of
 from biovita.media import AudioProbe, ImageProbe, probe_audio, probe_image
+from biovita.progress import progress_bar
 
 __all__ = ["Inspected", "default_workers", "inspect_files", "map_threads"]
 
@@ -30,8 +31,7 @@ class Inspected:
 
 def default_workers() -> int:
     """Return the number of threads to decode with: the processors this process may use, at most 16."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return min(16, len(affinity(0)) if affinity else os.cpu_count() or 1)
+    return min(16, cpu_count())
 
 
 def _hash(path: Path) -> str:
@@ -73,22 +73,16 @@ def map_threads(
 
     An exception, Ctrl-C included, drops the items that wait; those at work are finished first.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    console = Console(stderr=True)
     with (
-        Progress(*columns, console=console, disable=not (progress and console.is_terminal), transient=True) as bar,
+        progress_bar(label, len(items), shown=progress) as advance,
         ThreadPoolExecutor(workers or default_workers()) as pool,
     ):
-        task = bar.add_task(label, total=len(items))
         futures = [pool.submit(function, item) for item in items]
         results = []
         try:
             for future in futures:
                 results.append(future.result())
-                bar.advance(task)
+                advance(1)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -1,25 +1,23 @@
 """The published BioVITA release: ``train/metadata.csv``, ``train/image_urls.csv`` and the benchmark folder.
 
-Known defects of its file names are resolved: within a species the k-th row of the benchmark's audio index is the
-k-th row of its metadata, so a recording that does not lie where the index says is looked for under the name that
-its metadata give, as ``asa_<id>.mp3`` and as ``XC<id>.mp3``, all in the folder that the index names.
+Recordings that do not lie where the index says are found as `biovita.sources.misnamed` tells.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal
 
 from biovita.errors import DatasetError
 from biovita.sources.base import Rejected, StreamedSource
 from biovita.sources.csv_rows import read_table
 from biovita.sources.licenses import normalise_license
+from biovita.sources.misnamed import find_metadata, inside, locate_recordings
 from biovita.sources.values import text, web_address
 from biovita.taxonomy import taxon_id_of
 
-__all__ = ["Release", "locate_benchmark_audio"]
+__all__ = ["Release"]
 
 _RANKS = ("class", "order", "family", "genus")
 _URL_COLUMNS = ("url", "image_url", "photo_url", "download_url")
@@ -111,7 +109,7 @@ def _recording(folder: Path, line: int, values: Values) -> Mapping[str, Any] | R
     if name is None or file is None:
         missing = "scientific_name" if name is None else "file_name"
         return Rejected("audio", "metadata.csv", line, "no-name", f"{missing} is empty", name, file)
-    at_hand = _inside(folder, file)
+    at_hand = inside(folder, file)
     address = web_address(values["download_url"])
     if at_hand is None and address is None:
         return Rejected("audio", "metadata.csv", line, "no-address", "no file and no download_url", name, file)
@@ -145,19 +143,21 @@ def _photographs(table: Path) -> Iterator[Mapping[str, Any] | Rejected]:
 
 
 def _benchmark(folder: Path) -> Iterator[Mapping[str, Any] | Rejected]:
-    audio = folder / "audio_index.csv"
-    located = locate_benchmark_audio(folder) if audio.is_file() else {}
     for modality in ("audio", "image"):
         table = folder / f"{modality}_index.csv"
         if not table.is_file():
             continue
-        for row in read_table(table, ("id", "file_path", "species")):
+        rows = list(read_table(table, ("id", "file_path", "species")))
+        given = [row[1] for row in rows if not isinstance(row, Rejected)]
+        paths = [(values["file_path"], values["species"].strip()) for values in given]
+        located = iter(locate_recordings(folder, paths, find_metadata(folder) if modality == "audio" else None))
+        for row in rows:
             if isinstance(row, Rejected):
                 yield row
                 continue
             line, values = row
-            name = text(values["species"])
-            file = located.get(values["id"]) if modality == "audio" else _inside(folder, values["file_path"])
+            name, path = text(values["species"]), next(located)
+            file = None if path is None else inside(folder, path)
             if name is None or file is None:
                 why = ("no-name", "species is empty") if name is None else ("missing", "the file is not there")
                 yield Rejected(modality, table.name, line, *why, name, values["file_path"])
@@ -165,45 +165,3 @@ def _benchmark(folder: Path) -> Iterator[Mapping[str, Any] | Rejected]:
             place = {"file": table.name, "row": line, "source_id": values["id"]}
             place |= {"path": str(file), "bytes": file.stat().st_size}
             yield {**_shared(values, name, place), "modality": modality}
-
-
-def locate_benchmark_audio(folder: Path) -> dict[str, Path]:
-    """Return the file of each row of ``audio_index.csv`` by its id; rows without one are left out."""
-    metadata: dict[str, list[Values]] = defaultdict(list)
-    if (folder / "metadata.csv").is_file():
-        for row in read_table(folder / "metadata.csv", ("file_name", "scientific_name")):
-            if not isinstance(row, Rejected):
-                metadata[text(row[1]["scientific_name"]) or ""].append(row[1])
-    counts: dict[str, int] = defaultdict(int)
-    located = {}
-    for row in read_table(folder / "audio_index.csv", ("id", "file_path", "species")):
-        if isinstance(row, Rejected):
-            continue
-        values = row[1]
-        species = text(values["species"]) or ""
-        number, counts[species] = counts[species], counts[species] + 1
-        described = metadata[species][number] if number < len(metadata[species]) else {}
-        for name in _possible_names(values["file_path"], described):
-            if (file := _inside(folder, name)) is not None:
-                located[values["id"]] = file
-                break
-    return located
-
-
-def _possible_names(indexed: str, described: Values) -> Iterator[str]:
-    yield indexed
-    beside = PurePosixPath(indexed).parent
-    if file := described.get("file_name"):
-        yield file
-        yield str(beside / PurePosixPath(file).name)
-    if number := described.get("recording_id"):
-        for stem in (f"asa_{number}", number, f"XC{number}"):
-            yield str(beside / f"{stem}.mp3")
-
-
-def _inside(folder: Path, name: str) -> Path | None:
-    """Return a file of the folder; None where it is not there or would lie outside."""
-    if "\x00" in name:
-        return None
-    file = (folder / name).resolve()
-    return file if file.is_relative_to(folder.resolve()) and file.is_file() else None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from biovita.errors import DatasetError
+from biovita.storage import file_system
 
 __all__ = ["copied"]
 
@@ -18,18 +19,18 @@ def copied(address: str, names: Sequence[str], cache: Path) -> Path:
     Parameters
     ----------
     address
-        Of a directory, as pyarrow's file systems take it: ``s3://bucket/folder``, ``gs://...``, ``file:///...``;
-        ``s3://anonymous@bucket`` reads a public bucket without credentials.
+        Of a directory, as `biovita.storage.file_system` takes it: ``s3://bucket/folder``, ``gs://...``,
+        ``file:///...``; ``s3://anonymous@bucket`` reads a public bucket without credentials.
 
     Raises
     ------
     DatasetError
-        Where the address cannot be read or lacks one of the files.
+        Where the address cannot be read, lacks one of the files, or gives less of it than it states.
     """
     from pyarrow import ArrowInvalid, fs
 
     try:
-        store, root = fs.FileSystem.from_uri(address)
+        store, root = file_system(address)
         cache.mkdir(parents=True, exist_ok=True)
         for name in names:
             found = store.get_file_info(f"{root}/{name}")
@@ -42,6 +43,8 @@ def copied(address: str, names: Sequence[str], cache: Path) -> Path:
             with store.open_input_stream(f"{root}/{name}", compression=None) as source, scratch.open("wb") as copy:
                 while chunk := source.read(_CHUNK):
                     copy.write(chunk)
+            if scratch.stat().st_size != found.size:
+                raise DatasetError(f"{address}: {name} came with {scratch.stat().st_size} bytes of {found.size}")
             scratch.replace(target)
     except (OSError, ArrowInvalid) as error:
         raise DatasetError(f"{address} cannot be read: {error}") from None

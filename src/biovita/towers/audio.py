@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from biovita.media.packed import PackedFile, as_media_path
 from biovita.towers.base import AudioItem, Clip
 from biovita.towers.items import native_mono
 
@@ -52,6 +53,16 @@ class AudioInput:
     padding: Literal["zeros", "repeat"] = "zeros"
 
     def __post_init__(self) -> None:
+        accepted = {
+            "resampling": ("sinc", "soxr"),
+            "window": ("onset", "start", "all"),
+            "padding": ("zeros", "repeat"),
+        }
+        for field, values in accepted.items():
+            if getattr(self, field) not in values:
+                raise ValueError(f"{field} is {getattr(self, field)!r}; accepted are {', '.join(values)}")
+        if self.sample_rate <= 0 or self.seconds <= 0:
+            raise ValueError(f"a window of {self.seconds} s at {self.sample_rate} Hz: both have to be positive")
         if not 0 <= self.overlap < 1:
             raise ValueError(f"overlap is a share of the window, from 0 up to 1; got {self.overlap}")
 
@@ -100,8 +111,8 @@ class AudioInput:
 
         Of a file, only the window is decoded.
         """
-        if isinstance(item, str | Path):
-            item = Clip(Path(item))
+        if isinstance(item, str | Path | PackedFile):
+            item = Clip(as_media_path(item))
         if isinstance(item, Clip):
             item = _random_span(item, self.seconds, rng)
             return self._fill(self._resampled(*native_mono(item))[: self.samples])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
 from biovita.dataset.schema import Modality
+from biovita.media.packed import MediaPath
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -21,7 +21,7 @@ __all__ = ["AudioItem", "Clip", "ImageItem", "Sound", "Tower", "TowerInfo"]
 class Clip:
     """A span of a sound file; ``end_s`` None means up to its end."""
 
-    path: Path
+    path: MediaPath
     start_s: float = 0.0
     end_s: float | None = None
 
@@ -34,8 +34,8 @@ class Sound:
     sample_rate: int
 
 
-AudioItem: TypeAlias = "Clip | Sound | Path | str"
-ImageItem: TypeAlias = "Path | str | Image.Image"
+AudioItem: TypeAlias = "Clip | Sound | MediaPath | str"
+ImageItem: TypeAlias = "MediaPath | str | Image.Image"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from biovita.cores import cpu_count
 from biovita.dataset.schema import Modality
 from biovita.towers.base import AudioItem, TowerInfo
-from biovita.towers.device import cpu_count
 from biovita.towers.items import mono_samples
 from biovita.towers.weights import package_file, verified_file
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from biovita.cores import cpu_count
 from biovita.errors import ModelError
 from biovita.towers.audio import AudioInput
 from biovita.towers.base import AudioItem, TowerInfo
-from biovita.towers.device import Device, batch_size_for, cpu_count
+from biovita.towers.device import Device, batch_size_for
 from biovita.towers.mel import MelConfig, MelSpectrogram
 from biovita.towers.state import load_strictly, read_json, read_state
 from biovita.towers.transfer import encode_in_batches

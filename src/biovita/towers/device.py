@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
+from biovita.cores import cpu_count
 from biovita.errors import ModelError
 
-__all__ = ["Device", "batch_size_for", "choose_device", "cpu_count", "select_device"]
+__all__ = ["Device", "batch_size_for", "choose_device", "select_device"]
 
 _ACCEPTED = "auto, cpu, cuda, cuda:N, mps"
 
@@ -122,10 +122,3 @@ def batch_size_for(device: Device, item_bytes: int, *, on_cpu: int, most: int = 
         return on_cpu
     fitting = device.memory_bytes // 2 // (item_bytes // 2 if device.half else item_bytes)
     return max(1, min(most, 1 << max(0, int(fitting).bit_length() - 1)))
-
-
-def cpu_count() -> int:
-    """Return how many processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -60,7 +60,7 @@ def hub_file(
     try:
         return Path(hf_hub_download(repository, file, revision=revision, local_files_only=offline))
     except LocalEntryNotFoundError as error:
-        if optional and offline:
+        if optional and (offline or _known_absent(repository, file, revision)):
             return None
         reason = (
             f"it is not on this machine and {OFFLINE_VARIABLE} or --offline forbids the network"
@@ -83,3 +83,10 @@ def hub_file(
     except (HfHubHTTPError, OSError) as error:
         reason = str(error).split("\n", maxsplit=1)[0]
         raise ModelError(f"{file} of {at} cannot be fetched: {reason}. {how}".strip()) from error
+
+
+def _known_absent(repository: str, file: str, revision: str | None) -> bool:
+    """Return whether the hub said earlier that the repository has no such file."""
+    from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
+
+    return try_to_load_from_cache(repository, file, revision=revision) is _CACHED_NO_EXIST

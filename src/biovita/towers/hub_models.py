@@ -20,6 +20,7 @@ class Layout(StrEnum):
     CHECKPOINT = "checkpoint"  # one epochNNN.pth of the published training
     OPEN_CLIP = "open_clip"
     CLAP = "clap"  # as transformers writes it
+    OWN = "own"  # all weights, as training and `biovita models export --layout own` write them
 
 
 @dataclass(frozen=True, slots=True)

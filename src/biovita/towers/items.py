@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from biovita.errors import MediaError
+from biovita.media.packed import PackedFile, as_media_path
 from biovita.towers.base import AudioItem, Clip, ImageItem, Sound
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ def native_mono(item: AudioItem) -> tuple[np.ndarray, int]:
     """
     from biovita.media import read_clip
 
-    if isinstance(item, str | Path):
-        item = Clip(Path(item))
+    if isinstance(item, str | Path | PackedFile):
+        item = Clip(as_media_path(item))
     if isinstance(item, Clip):
         return read_clip(item.path, item.start_s, item.end_s, mono=True)
     samples = _checked(item)
@@ -75,6 +76,6 @@ def rgb_image(item: ImageItem) -> Image.Image:
     """
     from biovita.media import read_image
 
-    if isinstance(item, str | Path):
-        return read_image(Path(item))
+    if isinstance(item, str | Path | PackedFile):
+        return read_image(item)
     return item if item.mode == "RGB" else item.convert("RGB")

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from biovita.cores import cpu_count
 from biovita.errors import ModelError, unknown_name
 from biovita.towers.base import ImageItem, TowerInfo
 from biovita.towers.clip_images import ImageInput, image_input
-from biovita.towers.device import Device, batch_size_for, cpu_count
+from biovita.towers.device import Device, batch_size_for
 from biovita.towers.hub import is_offline
 from biovita.towers.state import load_strictly, read_json, read_state
 from biovita.towers.transfer import encode_in_batches
@@ -270,19 +271,30 @@ def _build(model_cfg: dict[str, Any], where: str) -> Any:
         config["vision_cfg"]["timm_model_pretrained"] = False
     if "hf_model_name" in text:
         text["hf_model_pretrained"] = False
+    described = text.get("hf_model_name")
+    mend = f"its text network's configuration is not here. With network: hf download {described} config.json"
+    if described and is_offline() and not _is_here(described, "config.json"):
+        raise ModelError(f"{where}: the network is not to be tried, and {mend}")
     kind = CLIP
     if custom:
         kind = CoCa if "multimodal_cfg" in config else CustomTextCLIP
     try:
         return kind(**config)
+    except OSError as error:
+        raise ModelError(f"{where}: {mend}. {str(error).splitlines()[0]}") from error
     except (TypeError, KeyError, ValueError, RuntimeError, AssertionError) as error:
         raise ModelError(f"{where}: open_clip cannot build the architecture in model_cfg: {error}") from error
+
+
+def _is_here(repository: str, file: str) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+
+    return Path(repository).is_dir() or isinstance(try_to_load_from_cache(repository, file), str)
 
 
 def _tokenizer(model_cfg: dict[str, Any], directory: Path | None, name: str) -> Any:
     """Return the tokenizer, from the model's own directory where that has its files."""
     import open_clip
-    from huggingface_hub import try_to_load_from_cache
     from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer, SimpleTokenizer
 
     text = model_cfg.get("text_cfg", {})
@@ -294,7 +306,7 @@ def _tokenizer(model_cfg: dict[str, Any], directory: Path | None, name: str) -> 
     mend = f"Put its files (tokenizer.json, tokenizer_config.json) beside {CONFIG_FILE}"
     if directory is not None and any((directory / file).is_file() for file in ("tokenizer.json", "vocab.json")):
         source = str(directory)
-    elif is_offline() and not isinstance(try_to_load_from_cache(source, "tokenizer_config.json"), str):
+    elif is_offline() and not _is_here(source, "tokenizer_config.json"):
         raise ModelError(
             f"the tokenizer {source} is not on this machine, and the network is not to be tried. {mend}"
         )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from biovita.errors import ModelError
 from biovita.towers.clap import clap_network
 from biovita.towers.open_clip import ClipNetwork, architecture, build_clip
-from biovita.towers.state import read_checkpoint, read_json, read_state, tensors_of, without_wrappers
+from biovita.towers.state import read_checkpoint, read_json, read_state, tensors_of, under, without_wrappers
 
 if TYPE_CHECKING:
     import torch
@@ -68,8 +68,8 @@ def read_checkpoint_audio(file: Path) -> tuple[ClapModel, torch.Tensor]:
         As `read_published_audio`.
     """
     state = _training_state(file)
-    clap = clap_network(_under(state, _CLAP), f"{file} (clap_audio)")
-    return clap, _adapter(_under(state, _ADAPTER), f"{file} (audio_adapter)")
+    clap = clap_network(under(state, _CLAP), f"{file} (clap_audio)")
+    return clap, _adapter(under(state, _ADAPTER), f"{file} (audio_adapter)")
 
 
 def read_checkpoint_clip(file: Path, clip_architecture: str = ARCHITECTURE) -> ClipNetwork:
@@ -88,7 +88,7 @@ def read_checkpoint_clip(file: Path, clip_architecture: str = ARCHITECTURE) -> C
     state = _training_state(file)
     where = f"{file} (oc_model, read as {clip_architecture})"
     clip = build_clip(
-        architecture(clip_architecture), _under(state, _CLIP), where, tokenizer_name=clip_architecture
+        architecture(clip_architecture), under(state, _CLIP), where, tokenizer_name=clip_architecture
     )
     return replace(clip, logit_scale=float(state[_SCALE].float().exp())) if _SCALE in state else clip
 
@@ -101,22 +101,18 @@ def checkpoint_dim(file: Path) -> int:
     ModelError
         As `read_published_audio`.
     """
-    return int(_adapter(_under(_training_state(file), _ADAPTER), f"{file} (audio_adapter)").shape[0])
+    return int(_adapter(under(_training_state(file), _ADAPTER), f"{file} (audio_adapter)").shape[0])
 
 
 def _training_state(file: Path) -> dict[str, torch.Tensor]:
     state = read_state(file)
     prefixes = (_CLIP, _CLAP, _ADAPTER)
-    problems = [f"nothing under {prefix}" for prefix in prefixes if not _under(state, prefix)]
+    problems = [f"nothing under {prefix}" for prefix in prefixes if not under(state, prefix)]
     if strange := [name for name in state if name != _SCALE and not name.startswith(prefixes)]:
         problems.append(f"{len(strange)} of other names, as {strange[0]}")
     if problems:
         raise ModelError(f"{file} is no training checkpoint of the published code: {'; '.join(problems)}")
     return state
-
-
-def _under(state: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
 def _adapter(content: Mapping[str, Any], where: str) -> torch.Tensor:

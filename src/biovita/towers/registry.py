@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from biovita.dataset.schema import Modality
 from biovita.errors import ModelError, unknown_name
@@ -109,9 +110,9 @@ def model_row(name: str) -> ModelRow:
     """
     if name in MODELS:
         return MODELS[name]
-    if is_source(name):
+    if is_source(name) or Path(name).is_dir():
         return _register(find_source(name))
-    raise ModelError(unknown_name("model", name, MODELS))
+    raise ModelError(f"{unknown_name('model', name, MODELS)}. There is no file or directory {name} either")
 
 
 def towers_of(model: str) -> dict[Modality, TowerInfo]:

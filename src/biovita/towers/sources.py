@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from biovita.dataset.schema import Modality
@@ -24,7 +24,7 @@ from biovita.towers.state import read_json
 if TYPE_CHECKING:
     from biovita.towers.open_clip import ClipNetwork
 
-__all__ = ["Source", "find_source", "is_source", "layout_of"]
+__all__ = ["DIRECTORY_PREFIX", "Source", "find_source", "is_source", "layout_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -71,29 +71,40 @@ _clips: WeakValueDictionary[tuple[str, str, str], ClipNetwork] = WeakValueDictio
 def _clip(layout: Layout, path: Path, device: str, revision: str) -> ClipNetwork:
     from biovita.towers.open_clip import read_clip_directory
     from biovita.towers.published import read_checkpoint_clip
+    from biovita.towers.whole import read_whole_clip
 
     key = (str(path.resolve()), revision, device)
     clip = _clips.get(key)
     if clip is None:
-        clip = read_checkpoint_clip(path) if layout == Layout.CHECKPOINT else read_clip_directory(path)
-        _clips[key] = clip
+        readers: dict[Layout, Callable[[Path], ClipNetwork]] = {
+            Layout.CHECKPOINT: read_checkpoint_clip,
+            Layout.OWN: read_whole_clip,
+        }
+        _clips[key] = clip = readers.get(layout, read_clip_directory)(path)
     return clip
 
 
 def _open_audio(layout: Layout, path: Path, info: TowerInfo, device: Device) -> Tower:
     from biovita.towers.clap import ClapAudio, read_clap, read_clap_input
     from biovita.towers.published import read_checkpoint_audio, read_published_audio
+    from biovita.towers.whole import read_whole_audio, read_whole_config
 
     if layout == Layout.CLAP:
         listen, mel = read_clap_input(path)
         return ClapAudio(info, read_clap(path), device, listen=listen, mel=mel)
-    read = read_checkpoint_audio if layout == Layout.CHECKPOINT else read_published_audio
-    network, adapter = read(path)
+    own = read_whole_config(path) if layout == Layout.OWN else None
+    if own is not None:
+        network, adapter = read_whole_audio(path, own)
+    else:
+        network, adapter = (read_checkpoint_audio if layout == Layout.CHECKPOINT else read_published_audio)(path)
     if adapter.shape[0] != info.dim:
         raise ModelError(
             f"{path}: the audio adapter makes {adapter.shape[0]} numbers, and the image and text towers {info.dim}"
         )
-    return ClapAudio(info, network, device, listen=AudioInput(), adapter=adapter)
+    listen = own.listen if own is not None else AudioInput()
+    return ClapAudio(
+        info, network, device, listen=listen, mel=own.mel if own is not None else None, adapter=adapter
+    )
 
 
 def is_source(name: str) -> bool:
@@ -110,8 +121,12 @@ def layout_of(directory: Path) -> Layout | None:
     if (directory / _CLIP_CONFIG).is_file():
         return Layout.PUBLISHED if (directory / _CLAP_WEIGHTS).is_file() else Layout.OPEN_CLIP
     config = directory / "config.json"
-    if config.is_file() and read_json(config).get("model_type") == "clap":
-        return Layout.CLAP
+    if config.is_file():
+        content = read_json(config)
+        if content.get("model_type") == "clap":
+            return Layout.CLAP
+        if content.get("kind") == "whole":
+            return Layout.OWN
     return None
 
 
@@ -137,12 +152,17 @@ def find_source(name: str) -> Source:
     if path.is_file():
         return _local(path, Layout.CHECKPOINT)
     if not path.is_dir():
-        raise ModelError(f"{unknown_name('model', name, HUB_MODELS)}. There is no directory {path} either")
+        raise ModelError(f"{unknown_name('model', name, HUB_MODELS)}. There is no file or directory {path} either")
     layout = layout_of(path)
+    if layout is None and (path / "config.json").is_file() and "towers" in read_json(path / "config.json"):
+        raise ModelError(
+            f"{path} holds projections, not towers: give the model that they were trained on, as the towers in its "
+            "config.json name it"
+        )
     if layout is None:
         raise ModelError(
             f"{path} holds no model: wanted {_CLIP_CONFIG} with its weights (and {_CLAP_WEIGHTS} for sound), or the "
-            "config.json of a CLAP model"
+            "config.json and weights of a CLAP model, or of one that biovita wrote with all its weights"
         )
     return _local(path, layout)
 
@@ -179,7 +199,10 @@ def _on_hub(text: str) -> Source:
     repository, _, revision = text.partition("@")
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repository):
         raise ModelError(f"{HUB_PREFIX}{text}: wanted {HUB_PREFIX}owner/repository, with @revision or without")
-    how = f"Or copy the repository {repository} into a directory, and give its path as the model"
+    how = (
+        f"Get it on a machine with network: biovita models fetch {HUB_PREFIX}{text}. Or copy the repository "
+        f"{repository} into a directory, and give its path as the model"
+    )
     clip = hub_file(repository, _CLIP_CONFIG, revision or None, how=how, optional=True)
     if clip is not None:
         for names in (("open_clip_model.safetensors", "open_clip_pytorch_model.bin"), (_CLAP_WEIGHTS,)):
@@ -222,8 +245,9 @@ def _local(path: Path, layout: Layout, title: str | None = None) -> Source:
 def _weight_files(directory: Path, layout: Layout) -> list[Path]:
     from biovita.towers.clap import WEIGHT_FILES as CLAP_FILES
     from biovita.towers.open_clip import WEIGHT_FILES as CLIP_FILES
+    from biovita.towers.whole import WEIGHTS
 
-    names = CLAP_FILES if layout == Layout.CLAP else CLIP_FILES
+    names = {Layout.CLAP: CLAP_FILES, Layout.OWN: (WEIGHTS,)}.get(layout, CLIP_FILES)
     found = [directory / name for name in names if (directory / name).is_file()][:1]
     if not found:
         raise ModelError(f"{directory} has no weights: {' or '.join(names)}")
@@ -240,12 +264,19 @@ def _described(path: Path, layout: Layout) -> list[tuple[Modality, int, str]]:
     from biovita.towers.clap import read_clap_input
     from biovita.towers.clip_images import image_input
     from biovita.towers.published import checkpoint_dim
+    from biovita.towers.whole import read_whole_config
 
+    listen = AudioInput()
     if layout == Layout.CLAP:
         config = read_json(path / "config.json")
         return [(Modality.AUDIO, int(config.get("projection_dim", 512)), read_clap_input(path)[0].describe())]
     if layout == Layout.CHECKPOINT:
         dim, images, texts = checkpoint_dim(path), CLIP_IMAGES, CLIP_TEXTS
+    elif layout == Layout.OWN:
+        own = read_whole_config(path)
+        dim, listen = own.dim, own.listen
+        images = image_input(own.model_cfg, own.preprocess_cfg).describe()
+        texts = _texts(own.model_cfg)
     else:
         config = read_json(path / _CLIP_CONFIG)
         model = config.get("model_cfg")
@@ -253,6 +284,10 @@ def _described(path: Path, layout: Layout) -> list[tuple[Modality, int, str]]:
             raise ModelError(f"{path / _CLIP_CONFIG} has no model_cfg with embed_dim")
         dim = int(model["embed_dim"])
         images = image_input(model, config.get("preprocess_cfg")).describe()
-        texts = f"{model.get('text_cfg', {}).get('context_length') or 77} tokens, cut or filled up"
+        texts = _texts(model)
     towers = [(Modality.IMAGE, dim, images), (Modality.TEXT, dim, texts)]
-    return towers if layout == Layout.OPEN_CLIP else [(Modality.AUDIO, dim, AudioInput().describe()), *towers]
+    return towers if layout == Layout.OPEN_CLIP else [(Modality.AUDIO, dim, listen.describe()), *towers]
+
+
+def _texts(model_cfg: dict[str, Any]) -> str:
+    return f"{model_cfg.get('text_cfg', {}).get('context_length') or 77} tokens, cut or filled up"

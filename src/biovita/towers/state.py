@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
+import struct
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -22,10 +24,25 @@ __all__ = [
     "read_json",
     "read_state",
     "tensors_of",
+    "under",
     "without_wrappers",
 ]
 
 _SHOWN = 5
+_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")  # in torch's message, beside advice to run it
+# What torch raises for bytes that are not as they were written, by where in the file they are.
+_DAMAGED = (
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    struct.error,
+    zipfile.BadZipFile,
+)
 
 
 def read_checkpoint(path: str | Path) -> Any:
@@ -53,15 +70,16 @@ def read_checkpoint(path: str | Path) -> Any:
         # Mapped into memory: a checkpoint of gigabytes is not held twice. The format before torch 1.6 cannot be.
         return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
-        reason = str(error).split("\n", maxsplit=1)[0]
+        if (found := _GLOBAL.search(str(error))) is None:
+            raise ModelError(f"{path} is refused: it is damaged, or no checkpoint of tensors alone") from error
         raise ModelError(
-            f"{path} is refused: it is not made of tensors alone, and what else it holds was not run ({reason}). "
+            f"{path} is refused: it is not made of tensors alone. It holds {found[1]}, which was not run. "
             "Ask whoever made it for safetensors, or for a checkpoint of a plain state dict"
         ) from error
     except SafetensorError as error:
         raise ModelError(f"{path} is cut short or is no safetensors file: {error}") from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        reason = str(error).split("\n", maxsplit=1)[0]
+    except _DAMAGED as error:
+        reason = re.split(r"\n|\. ", str(error), maxsplit=1)[0] or type(error).__name__
         raise ModelError(f"{path} is cut short or is no checkpoint: {reason}") from error
 
 
@@ -119,6 +137,11 @@ def tensors_of(content: Any, where: str) -> dict[str, torch.Tensor]:
 def without_wrappers(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Return a state dict without the ``module.`` that parallel training leaves in its names."""
     return {".".join(part for part in name.split(".") if part != "module"): value for name, value in state.items()}
+
+
+def under(state: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """Return what a state dict has under a prefix, without the prefix."""
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
 def load_strictly(

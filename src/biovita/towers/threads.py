@@ -8,11 +8,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from biovita.towers.device import cpu_count
+from biovita.cores import cpu_count
 
 __all__ = ["PartsInThreads"]
 
 Part = TypeVar("Part")
+Result = TypeVar("Result")
 
 
 class PartsInThreads:
@@ -32,11 +33,15 @@ class PartsInThreads:
 
     def map(self, run: Callable[[Part], np.ndarray], parts: Sequence[Part]) -> np.ndarray:
         """Return ``run`` of each part, one after the other along the first axis."""
+        return np.concatenate(self.each(run, parts))
+
+    def each(self, run: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
+        """Return ``run`` of each part, in order."""
         import torch
 
         before = torch.get_num_threads()
         torch.set_num_threads(1)  # MKL keeps one number for all threads
         try:
-            return np.concatenate(list(self._pool.map(run, parts)))
+            return list(self._pool.map(run, parts))
         finally:
             torch.set_num_threads(before)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from biovita.dataset import Dataset, Modality, Split
 from biovita.embed import Vectors, embed, read_vectors
 from biovita.embed.pipeline import load_ahead
 from biovita.errors import DatasetError, MediaError
+from biovita.media.packed import MediaPath
 from biovita.taxonomy import Taxon, prompts
 from biovita.towers import Clip
 from biovita.train.sampling import Epoch, Items
@@ -39,7 +39,7 @@ class TrainingItems:
     prompts: tuple[tuple[str, ...], ...]
     clips: tuple[Clip, ...]
     clip_ids: tuple[str, ...]
-    photographs: tuple[Path, ...]
+    photographs: tuple[MediaPath, ...]
     photograph_ids: tuple[str, ...]
     items: Items
 
@@ -211,20 +211,25 @@ def load_batches(
     heard = bool((epoch.audio >= 0).all())
     size = listen.samples if heard else 0
 
-    def load(place: int) -> np.ndarray:
+    def pair(place: int) -> tuple[int, Clip | None, MediaPath | None]:
+        clip = items.clips[epoch.audio[place]] if heard else None
+        return place, clip, items.photographs[epoch.image[place]] if pixels else None
+
+    def load(found: tuple[int, Clip | None, MediaPath | None]) -> np.ndarray:
         """Decode one pair into one array: samples, then pixels."""
+        place, clip, photograph = found
         sound = np.empty(0, np.float32)
-        if heard:
-            sound = listen.random_window(items.clips[epoch.audio[place]], np.random.default_rng([*seed, place]))
+        if clip is not None:
+            sound = listen.random_window(clip, np.random.default_rng([*seed, place]))
         if not pixels:
             return sound
         try:
-            picture = look(items.photographs[epoch.image[place]])
+            picture = look(photograph)
         except MediaError as error:
             raise MediaError(f"image:{error.reason}", str(error)) from error
         return np.concatenate([sound, picture.ravel().astype(np.float32)])
 
-    ordered = [(int(place), int(place)) for batch in places for place in batch]
+    ordered = ((int(place), pair(int(place))) for batch in places for place in batch)
     loaded = load_ahead(ordered, load, workers=workers, ahead=2 * max((len(b) for b in places), default=1))
     for batch in places:
         kept, arrays = [], []

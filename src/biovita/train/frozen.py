@@ -11,10 +11,10 @@ import torch
 import biovita
 from biovita.dataset import Dataset, Modality, Split
 from biovita.embed import Vectors, read_vectors
-from biovita.embed.progress import progress_bar
 from biovita.embed.table import embeddings_directory
 from biovita.errors import DatasetError
 from biovita.model import Model
+from biovita.progress import progress_bar
 from biovita.taxonomy import Taxon, prompts
 from biovita.towers import Tower
 from biovita.train.items import Pool
@@ -22,7 +22,7 @@ from biovita.train.loop import Aligned, TrainingSet
 from biovita.train.recipe import FrozenRecipe
 from biovita.train.vocabulary import NamedClasses, kept_classes, named_classes
 
-__all__ = ["model_of", "training_set", "unseen_taxa"]
+__all__ = ["model_of", "name_vectors", "training_set", "unseen_taxa"]
 
 _AT_ONCE = 512  # texts
 
@@ -67,7 +67,7 @@ def training_set(
             if found is None:
                 continue
             chosen = kept_classes(found, unseen)
-            texts_of_class = _name_vectors(dataset, model, found, towers[Modality.TEXT], progress=progress)
+            texts_of_class = name_vectors(dataset, model, found, towers[Modality.TEXT], progress=progress)
             owners_of_text = [number for number in range(len(chosen)) for _ in range(texts_of_class.shape[1])]
             flat = texts_of_class[chosen].reshape(len(owners_of_text), -1)
             class_names[modality] = Pool.of(torch.from_numpy(flat), owners_of_text, len(chosen))
@@ -109,7 +109,7 @@ def unseen_taxa(dataset: Dataset) -> list[Taxon]:
     return [dataset.taxonomy[taxon_id] for taxon_id in sorted(hidden)]
 
 
-def _name_vectors(
+def name_vectors(
     dataset: Dataset, model: str, classes: NamedClasses, tower: Tower, *, progress: bool
 ) -> np.ndarray:
     """Return the vectors of the texts of all classes, ``(classes, texts, dim)``.

@@ -14,7 +14,7 @@ import torch.distributed as dist
 
 from biovita.train.losses import Loss, Positives, one_way, targets
 
-__all__ = ["gather", "gathered_loss", "mean_over_processes", "processes"]
+__all__ = ["gather", "gathered_loss", "largest", "mean_over_processes", "processes"]
 
 
 def processes() -> int:
@@ -118,3 +118,12 @@ def mean_over_processes(value: torch.Tensor) -> torch.Tensor:
         dist.all_reduce(value)
         value /= processes()
     return value
+
+
+def largest(number: int, device: torch.device) -> int:
+    """Return the largest of a number over all processes."""
+    if processes() == 1:
+        return number
+    found = torch.tensor([number], device=device)
+    dist.all_reduce(found, op=dist.ReduceOp.MAX)
+    return int(found)

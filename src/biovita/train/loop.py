@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -15,12 +15,14 @@ from biovita.taxonomy import Taxon
 from biovita.train.items import Pool
 from biovita.train.losses import contrastive, kinship_of, targets
 from biovita.train.recipe import FrozenRecipe
+from biovita.train.schedule import Gate, guard
 
 __all__ = ["Aligned", "TrainingSet", "align", "untrained"]
 
 _MOST_LOGIT_SCALE = 100.0  # CLIP's bound (Radford et al. 2021)
 
 AUDIO, IMAGE, TEXT = Modality.AUDIO, Modality.IMAGE, Modality.TEXT
+_PAIRS = {"atc": (AUDIO, TEXT), "aic": (AUDIO, IMAGE), "itc": (IMAGE, TEXT)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +74,7 @@ def align(
 ) -> Aligned:
     """Return the projections of ``start`` trained further by ``recipe``; ``start`` is left as it is.
 
-    Each step draws ``items_per_species`` pairs of every training species for each term of the loss, and
+    Each step draws ``items_per_species`` items of every training species in each modality that it has, and
     ``names_batch`` classes of each classifier. AdamW on a cosine schedule. The same seed gives the same result on
     one machine; one thread does the work, for batches this small gain nothing from more and the sums then do not
     depend on the number of cores. ``on_step`` is called with 1 after each step.
@@ -86,6 +88,7 @@ def _align(
 ) -> Aligned:
     generator = torch.Generator().manual_seed(recipe.seed * 2 + recipe.stage)
     projections = {modality: _copy(projection) for modality, projection in start.projections.items()}
+    data = _standardised(data, projections)
     log_scale = torch.tensor(math.log(start.logit_scale), requires_grad=True)
     first_bias = recipe.logit_bias if start.logit_bias is None else start.logit_bias
     bias = torch.tensor(first_bias, requires_grad=recipe.loss == "sigmoid")
@@ -94,20 +97,33 @@ def _align(
     optimiser = torch.optim.AdamW(
         [{"params": trained, "weight_decay": recipe.weight_decay}, {"params": factors, "weight_decay": 0.0}],
         lr=recipe.learning_rate,
+        fused=True,
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _cosine(step, recipe))
     kinship = kinship_of(data.taxa, recipe.kinship) if recipe.positives == "taxonomy" else None
+    gate = None
+    if recipe.gate is not None:
+        first = _Head(log_scale.detach().exp(), bias.detach(), kinship)
+        gate = Gate.at(_mean_atc(data, recipe, projections, first, recipe.gate.batches))
     history = []
     for step in range(recipe.steps):
         scale = log_scale.exp().clamp(max=_MOST_LOGIT_SCALE)
-        terms = _terms(data, recipe, projections, _Head(scale, bias, kinship), generator)
-        loss = torch.stack([getattr(recipe.weights, name) * value for name, value in terms.items()]).sum()
+        now = recipe if gate is None or gate.open else _with_weights(recipe, aic=0.0, itc=0.0)
+        terms = _terms(data, now, projections, _Head(scale, bias, kinship), generator)
+        loss = torch.stack([getattr(now.weights, name) * value for name, value in terms.items()]).sum()
+        watched = {}
+        if gate is not None and recipe.gate is not None:
+            atc = float(terms["atc"].detach())
+            excess, slope = guard(atc, gate, recipe.gate)
+            loss = loss + excess + slope * (terms["atc"] - atc)
+            watched = {"guard": excess, "atc_base": gate.base}
+            gate = gate.after(atc, recipe.gate)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
         schedule.step()
         values = {"loss": loss, **terms, "logit_scale": scale}
-        history.append({name: float(value.detach()) for name, value in values.items()})
+        history.append({name: float(value.detach()) for name, value in values.items()} | watched)
         if not math.isfinite(history[-1]["loss"]):
             raise FloatingPointError(f"{recipe.name}: the loss is {history[-1]['loss']} at step {step}")
         if on_step:
@@ -127,6 +143,25 @@ class _Head:
     kinship: torch.Tensor | None
 
 
+@torch.no_grad()
+def _mean_atc(
+    data: TrainingSet,
+    recipe: FrozenRecipe,
+    projections: Mapping[Modality, Projection],
+    head: _Head,
+    batches: int,
+) -> float:
+    """Return ATC before a stage, the mean over some batches, with the noise that training adds."""
+    alone = _with_weights(recipe, aic=0.0, itc=0.0, names=0.0)
+    generator = torch.Generator().manual_seed(recipe.seed * 2 + recipe.stage)
+    found = [_terms(data, alone, projections, head, generator)["atc"] for _ in range(batches)]
+    return float(torch.stack(found).mean())
+
+
+def _with_weights(recipe: FrozenRecipe, **weights: float) -> FrozenRecipe:
+    return recipe.model_copy(update={"weights": recipe.weights.model_copy(update=weights)})
+
+
 def _terms(
     data: TrainingSet,
     recipe: FrozenRecipe,
@@ -134,23 +169,13 @@ def _terms(
     head: _Head,
     generator: torch.Generator,
 ) -> dict[str, torch.Tensor]:
-    """Return the terms of the loss, not yet weighted, by the name of their weight."""
+    """Return the terms of the loss, not yet weighted, by the name of their weight; ``data`` is standardised."""
 
-    def embed(modality: Modality, vectors: torch.Tensor, *, standard: bool = False) -> torch.Tensor:
+    def embed(modality: Modality, x: torch.Tensor) -> torch.Tensor:
         """Project, with noise, standardised vectors of a tower."""
-        projection = projections[modality]
-        x = vectors if standard else projection.standardise(vectors)
         if recipe.noise and modality != TEXT:
-            x = x + recipe.noise * torch.randn(x.shape, generator=generator)
-        return torch.nn.functional.normalize(projection.linear(x), dim=1)
-
-    def pair(first: Modality, second: Modality) -> torch.Tensor:
-        ours, theirs = data.items[first], data.items[second]
-        species = ours.present[torch.isin(ours.present, theirs.present)].repeat(recipe.items_per_species)
-        a = embed(first, ours.draw(species, generator))
-        b = embed(second, theirs.draw(species, generator))
-        wanted = targets(recipe.positives, species, species, kinship=head.kinship)
-        return contrastive(recipe.loss, a, b, head.scale, wanted, bias=head.bias)
+            x = torch.add(x, torch.randn(x.shape, generator=generator), alpha=recipe.noise)
+        return torch.nn.functional.normalize(projections[modality].linear(x), dim=1)
 
     def names(modality: Modality) -> torch.Tensor:
         rows, texts = data.classes[modality], data.class_names[modality]
@@ -160,17 +185,34 @@ def _terms(
         return contrastive(recipe.loss, a, b, head.scale, torch.eye(len(drawn)), bias=head.bias)
 
     weights = recipe.weights
+    wanted = {term: pair for term, pair in _PAIRS.items() if getattr(weights, term)}
+    species = torch.arange(len(data.taxa)).repeat(recipe.items_per_species)
+    there, vectors = {}, {}
+    for modality in dict.fromkeys(modality for pair in wanted.values() for modality in pair):
+        pool = data.items[modality]
+        there[modality] = pool.count[species] > 0
+        vectors[modality] = embed(modality, pool.draw(species[there[modality]], generator))
     terms = {}
-    if weights.atc:
-        terms["atc"] = pair(AUDIO, TEXT)
-    if weights.aic:
-        terms["aic"] = pair(AUDIO, IMAGE)
-    if weights.itc:
-        terms["itc"] = pair(IMAGE, TEXT)
-    named = [modality for modality in data.classes if recipe.stage == 2 or modality == AUDIO]
+    for term, (first, second) in wanted.items():
+        both = there[first] & there[second]
+        a, b = (vectors[modality][both[there[modality]]] for modality in (first, second))
+        positives = targets(recipe.positives, species[both], species[both], kinship=head.kinship)
+        terms[term] = contrastive(recipe.loss, a, b, head.scale, positives, bias=head.bias)
+    named = [modality for modality in data.classes if recipe.stage != 1 or modality == AUDIO]
     if weights.names and named:
         terms["names"] = torch.stack([names(modality) for modality in named]).sum()
     return terms
+
+
+def _standardised(data: TrainingSet, projections: Mapping[Modality, Projection]) -> TrainingSet:
+    """Return the same set with standardised vectors; the rows of the classifiers are so already."""
+
+    def pool(modality: Modality, plain: Pool) -> Pool:
+        return replace(plain, vectors=projections[modality].standardise(plain.vectors))
+
+    items = {modality: pool(modality, plain) for modality, plain in data.items.items()}
+    names = {modality: pool(TEXT, plain) for modality, plain in data.class_names.items()}
+    return replace(data, items=items, class_names=names)
 
 
 @contextmanager

@@ -64,8 +64,8 @@ def one_way(logits_bc: torch.Tensor, targets_bc: torch.Tensor) -> torch.Tensor:
     """Return the cross entropy of each row that has a positive, ``(rows,)``; its positives share by their weights."""
     total = targets_bc.sum(dim=1, keepdim=True)
     has_positive = total[:, 0] > 0
-    share = targets_bc[has_positive] / total[has_positive]
-    return -(share * logits_bc[has_positive].log_softmax(dim=1)).sum(dim=1)
+    share = targets_bc / total.where(has_positive[:, None], 1.0)
+    return -(share * logits_bc.log_softmax(dim=1)).sum(dim=1)[has_positive]
 
 
 def sigmoid(

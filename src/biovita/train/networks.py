@@ -23,7 +23,7 @@ from biovita.train.recipe import TowersRecipe
 from biovita.train.schedule import Part, part_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 __all__ = ["Networks", "has_towers_of", "starting_model"]
 
@@ -36,13 +36,25 @@ class Networks(nn.Module):
 
     The modules are those of the towers of ``model``: training changes it.
 
+    Parameters
+    ----------
+    compiled
+        Whether the towers run through ``torch.compile``; parameters and their names are the same.
+
     Raises
     ------
     ModelError
         Where the towers are others.
     """
 
-    def __init__(self, model: Model, *, logit_scale: float | None = None, bias: float | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        *,
+        logit_scale: float | None = None,
+        bias: float | None = None,
+        compiled: bool = False,
+    ) -> None:
         super().__init__()
         audio, image, text = (model.towers.get(modality) for modality in Modality)
         if (
@@ -61,6 +73,13 @@ class Networks(nn.Module):
         self.clip, self.clap, self.adapter = image.clip.network, audio.network, audio.adapter
         device = next(self.adapter.parameters()).device
         scale = model.logit_scale if logit_scale is None else logit_scale
+        self._forward: dict[Modality, Callable[[torch.Tensor], torch.Tensor]] = {
+            Modality.AUDIO: audio.forward_mel,
+            Modality.IMAGE: image.forward,
+            Modality.TEXT: text.forward,
+        }
+        if compiled:
+            self._forward = {modality: torch.compile(run) for modality, run in self._forward.items()}
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale), device=device))
         if bias is not None:
             self.bias = nn.Parameter(torch.tensor(bias, device=device))
@@ -101,11 +120,7 @@ class Networks(nn.Module):
 
     def embed(self, modality: Modality, inputs: torch.Tensor) -> torch.Tensor:
         """Return the unit vectors ``(B, dim)``, float32: of mel spectrograms, pixels or tokens."""
-        if modality == Modality.AUDIO:
-            vectors = self.audio.forward_mel(inputs)
-        else:
-            vectors = (self.image if modality == Modality.IMAGE else self.text).forward(inputs)
-        return nn.functional.normalize(vectors.float(), dim=1)
+        return nn.functional.normalize(self._forward[modality](inputs).float(), dim=1)
 
     def logit_scale(self) -> torch.Tensor:
         """Return the factor between cosine similarity and logit, a scalar."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar
 
@@ -13,6 +14,8 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -44,7 +47,8 @@ class Recipe(_Settings):
     Attributes
     ----------
     stage
-        0 aligns photographs with text; 1 aligns audio with text; 2 goes on from a stage 1 and adds the photographs.
+        1 aligns audio with text; 2 goes on from a stage 1 and adds the photographs; 0 comes before both: names
+        without media for frozen towers, photographs with text for towers without weights.
     model
         The towers: a name that ``biovita models`` lists, or where they lie.
     loss
@@ -82,6 +86,17 @@ class LossWeights(_Settings):
     names: NonNegativeFloat = 0.0
 
 
+class GateSettings(_Settings):
+    """When AIC and ITC are shut off to keep what ATC has learned; see `biovita.train.schedule.Gate`."""
+
+    alpha: float = Field(default=0.2, gt=0, le=1)
+    upper: PositiveFloat = 0.03
+    lower: PositiveFloat = 0.015
+    patience: PositiveInt = 20
+    batches: PositiveInt = 20
+    guard: NonNegativeFloat = 2.0
+
+
 class FrozenRecipe(Recipe):
     """How projections of frozen towers are trained.
 
@@ -90,7 +105,7 @@ class FrozenRecipe(Recipe):
     steps
         Optimiser steps.
     items_per_species
-        Pairs of each training species a step and term, drawn anew, from all that the species has.
+        Items of each training species a step, drawn anew in each modality from all that the species has there.
     names_batch
         Class names a step, each with the row of the classifier that answers to it.
     noise
@@ -98,10 +113,12 @@ class FrozenRecipe(Recipe):
     logit_scale, logit_bias
         Where the learned factor between cosine similarity and logit starts, kept at 100 or less, and what the
         sigmoid loss adds to the logits, learned too.
+    gate
+        When AIC and ITC are shut off in favour of ATC, as published; None never does.
     """
 
     model: str = "starter"
-    dim: PositiveInt = 256
+    dim: PositiveInt = 512
     steps: PositiveInt
     learning_rate: PositiveFloat
     weight_decay: NonNegativeFloat
@@ -112,6 +129,15 @@ class FrozenRecipe(Recipe):
     noise: NonNegativeFloat
     logit_scale: PositiveFloat = 20.0
     logit_bias: float = -10.0
+    gate: GateSettings | None = None
+
+    @field_validator("gate")
+    @classmethod
+    def _watches_atc(cls, gate: GateSettings | None, info: ValidationInfo) -> GateSettings | None:
+        weights = info.data.get("weights")
+        if gate is not None and weights is not None and not weights.atc:
+            raise ValueError("the gate watches the audio-text term, and weights.atc is 0")
+        return gate
 
 
 class Group(_Settings):
@@ -127,17 +153,6 @@ class Ramp(_Settings):
 
     to: NonNegativeFloat
     steps: int = Field(default=0, ge=0)
-
-
-class GateSettings(_Settings):
-    """When AIC and ITC are shut off to keep what ATC has learned; see `biovita.train.schedule.Gate`."""
-
-    alpha: float = Field(default=0.2, gt=0, le=1)
-    upper: PositiveFloat = 0.03
-    lower: PositiveFloat = 0.015
-    patience: PositiveInt = 20
-    batches: PositiveInt = 20
-    guard: NonNegativeFloat = 2.0
 
 
 class Phase(_Settings):
@@ -245,6 +260,8 @@ class TowersRecipe(Recipe):
         either way (Gao et al. 2021, gradient caching).
     precision
         ``fp32``, ``bf16`` or ``fp16``.
+    compiled
+        Whether the towers run through ``torch.compile``, which needs a C compiler.
     undecodable
         Share of the training items that may fail to decode before the run ends.
     checkpoint_steps
@@ -264,6 +281,7 @@ class TowersRecipe(Recipe):
     cached: bool = True
     chunk: PositiveInt | None = None
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    compiled: bool = False
     undecodable: float = Field(default=0.01, ge=0, le=1)
     checkpoint_steps: PositiveInt = 500
     validate_epochs: int = Field(default=1, ge=0)
@@ -278,13 +296,26 @@ class TowersRecipe(Recipe):
         return self
 
 
+def _starter_stage0() -> FrozenRecipe:
+    """Names without media: class vectors of BirdNET's and EfficientNet's classifiers aligned with their names."""
+    return FrozenRecipe(
+        name="starter/stage0",
+        stage=0,
+        steps=200,
+        learning_rate=2e-3,
+        weight_decay=0.05,
+        noise=2.0,
+        weights=LossWeights(atc=0.0, names=1.0),
+    )
+
+
 def _starter_stage1() -> FrozenRecipe:
     """Audio and names: the clips of the dataset, and the 6,522 names that BirdNET's classifier knows."""
     return FrozenRecipe(
         name="starter/stage1",
         stage=1,
         steps=200,
-        learning_rate=1e-3,
+        learning_rate=2e-3,
         weight_decay=0.05,
         noise=2.0,
         weights=LossWeights(atc=1.0, names=1.0),
@@ -297,7 +328,7 @@ def _starter_stage2() -> FrozenRecipe:
         name="starter/stage2",
         stage=2,
         steps=200,
-        learning_rate=1e-3,
+        learning_rate=2e-3,
         weight_decay=0.05,
         noise=2.0,
         weights=LossWeights(atc=1.0, aic=1.0, itc=1.0, names=1.0),
@@ -360,6 +391,7 @@ def _scratch_stage0() -> TowersRecipe:
 
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
+    "starter/stage0": _starter_stage0,
     "starter/stage1": _starter_stage1,
     "starter/stage2": _starter_stage2,
     "paper/stage1": _paper_stage1,
@@ -377,7 +409,7 @@ def recipe(name: str, settings: Mapping[str, Any] | None = None, kind: type[Kind
     ----------
     settings
         By field, dotted for nested ones (``weights.aic``, ``phases.full.text.learning_rate``); text is converted to
-        the field's type.
+        the field's type, ``none`` is None, and ``{...}`` a group of settings in JSON (``gate={}``: as published).
     kind
         What the caller can train: another kind of recipe is an error.
 
@@ -409,6 +441,11 @@ def recipe(name: str, settings: Mapping[str, Any] | None = None, kind: type[Kind
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("{"):
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            return value
     return None if value == "none" else value
 
 

@@ -82,7 +82,7 @@ def _train_projections(
     overwrite: bool,
     progress: bool,
 ) -> TrainReport:
-    from biovita.embed.progress import progress_bar
+    from biovita.progress import progress_bar
     from biovita.towers import load_towers
     from biovita.train.frozen import model_of, training_set
     from biovita.train.loop import Aligned, align, untrained

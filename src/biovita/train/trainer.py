@@ -6,22 +6,25 @@ import json
 import logging
 import math
 import shutil
+import signal
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
 
+from biovita.cores import cpu_count
 from biovita.dataset import Dataset, Modality
 from biovita.embed import Vectors, read_vectors
-from biovita.errors import DatasetError, ModelError
+from biovita.errors import DatasetError, ModelError, StoppedError
 from biovita.model import load_model
 from biovita.model.published import save_whole
-from biovita.towers.device import cpu_count, select_device
+from biovita.towers.device import select_device
 from biovita.train.batches import (
     Batch,
     Failures,
@@ -31,6 +34,8 @@ from biovita.train.batches import (
     training_items,
 )
 from biovita.train.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
+from biovita.train.gathered import largest
+from biovita.train.log import RunLog
 from biovita.train.losses import kinship_of
 from biovita.train.networks import Networks, has_towers_of, starting_model
 from biovita.train.objective import Objective
@@ -47,6 +52,7 @@ from biovita.train.schedule import (
     trainable,
 )
 from biovita.train.step import average_gradients, backward
+from biovita.train.stopping import Interrupted, StopRequest
 from biovita.train.validate import criterion, validate
 
 __all__ = ["train_towers"]
@@ -120,6 +126,9 @@ def train_towers(
         Where the dataset does not serve, ``out`` holds another run, or more media fail than the recipe allows.
     ModelError
         Where the model cannot be trained, or ``start`` has other frozen towers than ``recipe.model``.
+    StoppedError
+        After SIGTERM or Ctrl-C: the step at hand was finished and a checkpoint written. Under ``torchrun`` a signal to
+        any of the processes stops all at the same step.
     """
     from accelerate import PartialState
 
@@ -138,7 +147,12 @@ def _prepare(out: Path, identity: Mapping[str, Any], *, overwrite: bool) -> None
         shutil.rmtree(out)
     if file.is_file():
         before = json.loads(file.read_text(encoding="utf-8"))
-        different = [key for key in ("recipe", "dataset", "start") if before.get(key) != identity[key]]
+        now = {**identity, "recipe": {**identity["recipe"], "compiled": None}}
+        then = {
+            **before,
+            "recipe": {**before.get("recipe", {}), "compiled": None},
+        }  # the same run, faster or slower
+        different = [key for key in ("recipe", "dataset", "start") if then.get(key) != now[key]]
         if different:
             raise DatasetError(
                 f"{out} holds a run with another {' and '.join(different)}. Choose another place, or give --overwrite"
@@ -170,7 +184,7 @@ class _Run:
         name = str(place.device) if place.num_processes > 1 else select_device(device)
         model = starting_model(recipe, start, name)
         bias = _BIAS if recipe.loss == "sigmoid" else None
-        self.networks = Networks(model, logit_scale=recipe.start_logit_scale, bias=bias)
+        self.networks = Networks(model, logit_scale=recipe.start_logit_scale, bias=bias, compiled=recipe.compiled)
         self.phases = phases_of(recipe)
         cached = recipe.cached and not any(phase.image for phase in self.phases.values())
         if start is not None and cached and not has_towers_of(self.networks, load_model(recipe.model, "cpu")):
@@ -195,7 +209,8 @@ class _Run:
         )
         self.scaler = torch.amp.GradScaler(self.networks.device.type, enabled=recipe.precision == "fp16")
         self.state = _Progress()
-        self.log: list[dict[str, Any]] = []
+        self.stop = StopRequest()
+        self.log = RunLog(out, writes=place.is_main_process)
 
     def _frozen(self) -> Frozen:
         make = partial(
@@ -218,43 +233,35 @@ class _Run:
     def run(self, stop_after: int | None) -> list[dict[str, Any]]:
         optimiser = self._restore()
         names = list(self.phases)
-        while self.state.phase < len(names):
-            run = self._begin(names[self.state.phase], optimiser)
-            optimiser = None
-            while self.state.epoch < run.phase.epochs:
-                if self._epoch(run, stop_after):
-                    return self.log
-            self.state.phase, self.state.epoch, self.state.step, self.state.gate = self.state.phase + 1, 0, 0, None
+        with self.stop.listening():
+            while self.state.phase < len(names):
+                run = self._begin(names[self.state.phase], optimiser)
+                optimiser = None
+                while self.state.epoch < run.phase.epochs:
+                    if self._epoch(run, stop_after):
+                        return self.log.lines
+                self.state.phase += 1
+                self.state.epoch, self.state.step, self.state.gate = 0, 0, None
         if not self.state.done:
             self.state.done = True
             self._keep("last")
             self._save(None)
-        return self.log
+        return self.log.lines
 
     def _restore(self) -> Mapping[str, Any] | None:
         """Take up the last whole checkpoint; return its optimiser's state."""
         found = latest_checkpoint(self.out / "checkpoints")
-        log = self.out / "log.jsonl"
-        if found is None:
-            if self.place.is_main_process:
-                log.unlink(missing_ok=True)
-            self.place.wait_for_everyone()
-            return None
-        self.state = _Progress(**found.state)
-        self.networks.load_state_dict({**self.networks.state_dict(), **found.tensors})
-        self.scaler.load_state_dict(self.state.scaler)
-        for modality, item, why in self.state.failures:
-            self.failures.add(Modality(modality), item, why)
-        lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
-        self.log = [line for line in lines if line["total"] < self.state.total or line["kind"] == "validation"]
-        self.log = [line for line in self.log if line["total"] <= self.state.total]
+        if found is not None:
+            self.state = _Progress(**found.state)
+            self.networks.load_state_dict({**self.networks.state_dict(), **found.tensors})
+            self.scaler.load_state_dict(self.state.scaler)
+            for modality, item, why in self.state.failures:
+                self.failures.add(Modality(modality), item, why)
+            logger.info("continuing %s after %d steps", self.out, self.state.total)
+        self.log.begin(self.state.total)
         self.place.wait_for_everyone()
-        if self.place.is_main_process:
-            scratch = log.with_name(".log.jsonl.part")
-            scratch.write_text("".join(json.dumps(line) + "\n" for line in self.log), encoding="utf-8")
-            scratch.replace(log)
-        logger.info("continuing %s after %d steps", self.out, self.state.total)
-        return found.optimiser
+        self.log.rewrite()
+        return None if found is None else found.optimiser
 
     def _begin(self, name: str, optimiser_state: Mapping[str, Any] | None) -> _PhaseRun:
         """Set a phase up, at its first step or where it was left."""
@@ -325,7 +332,7 @@ class _Run:
 
     def _epoch(self, run: _PhaseRun, stop_after: int | None) -> bool:
         """Make the rest of an epoch; return whether the run is to stop."""
-        from biovita.embed.progress import progress_bar
+        from biovita.progress import progress_bar
 
         epoch, places = self._plan(run, self.state.epoch)
         label = f"{self.recipe.name} {run.name} {self.state.epoch + 1}/{run.phase.epochs}"
@@ -338,16 +345,29 @@ class _Run:
                 advance(1)
                 if self.state.total == stop_after:
                     return True
+                if asked := self.stop.agreed(self.networks.device):
+                    self._save(run)
+                    self._stopped(asked)
                 if self.state.total % self.recipe.checkpoint_steps == 0 and self.state.batch < len(places):
                     self._save(run)
                 began = time.perf_counter()
-        self.state.epoch, self.state.batch = self.state.epoch + 1, 0
-        every = self.recipe.validate_epochs
-        if every and (self.state.epoch % every == 0 or self.state.epoch == run.phase.epochs):
-            self._validate(run)
+        every, number = self.recipe.validate_epochs, self.state.epoch + 1
+        if every and (number % every == 0 or number == run.phase.epochs) and not self._validate(run):
+            self._save(run)  # the epoch is not over: the run goes on with its validation
+            self._stopped(self.stop.agreed(self.networks.device) or signal.SIGTERM)
+        self.state.epoch, self.state.batch = number, 0
         if self.state.epoch < run.phase.epochs or self.state.phase + 1 < len(self.phases):
             self._save(run)
+            if asked := self.stop.agreed(self.networks.device):
+                self._stopped(asked)
         return False
+
+    def _stopped(self, number: int) -> NoReturn:
+        raise StoppedError(
+            number,
+            f"stopped by {signal.Signals(number).name} after {self.state.total:,} steps; a checkpoint is in "
+            f"{self.out / 'checkpoints'}. The same command continues",
+        )
 
     # -- a step
 
@@ -375,7 +395,9 @@ class _Run:
         trained = [p for p in networks.parameters() if p.requires_grad]
         average_gradients(trained)
         self.scaler.unscale_(run.optimiser)
-        norm = torch.nn.utils.clip_grad_norm_(trained, phase.clip or math.inf)
+        norm = float(torch.nn.utils.clip_grad_norm_(trained, phase.clip or math.inf))
+        if not math.isfinite(norm) and not self.scaler.is_enabled():
+            raise FloatingPointError(f"{self.recipe.name}: the gradient is not finite at step {step}")
         self.scaler.step(run.optimiser)
         self.scaler.update()
         if phase.clamp:
@@ -391,7 +413,8 @@ class _Run:
             "weights": asdict(terms),
             "temperature": float(1 / networks.logit_scale().detach()),
             "gate": None if gate is None else {"open": gate.open, "average": gate.average},
-            "gradient_norm": float(norm),
+            "gradient_norm": norm if math.isfinite(norm) else None,  # then fp16's scaler has left the step out
+            **({"loss_scale": self.scaler.get_scale()} if self.scaler.is_enabled() else {}),
             "pairs": len(batch.pairs),
             "seconds": time.perf_counter() - began,
             "waited": waited,
@@ -399,30 +422,27 @@ class _Run:
         if gate is not None and phase.gate is not None:
             self.state.gate = asdict(gate.after(found.terms["atc"], phase.gate))
         self.state.step, self.state.total, self.state.batch = step + 1, self.state.total + 1, self.state.batch + 1
-        self._write(line)
+        self.log.write(line)
 
     # -- what is written
 
-    def _write(self, line: dict[str, Any]) -> None:
-        self.log.append(line)
+    def _validate(self, run: _PhaseRun) -> bool:
+        """Score the model as it is; keep it where it is the best so far. Return whether no signal cut that off."""
+        found = None
         if self.place.is_main_process:
-            with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-
-    def _validate(self, run: _PhaseRun) -> None:
-        """Score the model as it is; keep it where it is the best so far."""
-        if self.place.is_main_process:
-            with self.networks.evaluating():
+            with suppress(Interrupted), self.stop.at_once(), self.networks.evaluating():
                 images = self._held_out_images()
                 model = self.networks.as_model(self.recipe.name, self.identity)
                 found = validate(model, self.dataset, seed=self.recipe.seed, images=images)
-            line = {"kind": "validation", "phase": run.name, "epoch": self.state.epoch, "total": self.state.total}
-            self._write({**line, **found})
+        if found is not None:
+            place = {"phase": run.name, "epoch": self.state.epoch + 1, "total": self.state.total}
+            self.log.write({"kind": "validation", **place, **found})
             reached = criterion(found)
             if self.state.best is None or reached > self.state.best:
                 self.state.best = reached
                 self._keep("best")
-        self.place.wait_for_everyone()
+        cut = self.place.is_main_process and found is None
+        return not largest(int(cut), self.networks.device)
 
     def _held_out_images(self) -> Vectors | None:
         return (
@@ -459,4 +479,5 @@ class _Run:
                 state = replace(state, phase=state.phase + 1, epoch=0, step=0, gate=None)
             optimiser = {} if ended or run is None else run.optimiser.state_dict()
             save_checkpoint(self.out / "checkpoints", state.total, Checkpoint(asdict(state), tensors, optimiser))
+            self.log.publish()
         self.place.wait_for_everyone()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -84,7 +83,7 @@ def _embedded(
     tower = model.tower(modality)
     kept, loaded, parts = [], [], []
     for row in rows:
-        path: Path = dataset.locate(row["path"])
+        path = dataset.locate(row["path"])
         item = Clip(path, row["start_s"], row["end_s"]) if modality == Modality.AUDIO else path
         try:
             loaded.append(tower.load(item))

@@ -1,0 +1,119 @@
+"""The page of a training run: how losses, weights, temperature and validation went, and what made them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from biovita.report.charts import line_chart
+from biovita.report.page import environment
+
+__all__ = ["write_training_page"]
+
+Line = Mapping[str, Any]
+
+TERMS = {"loss": "weighted sum", "atc": "sounds and names", "aic": "sounds and photos", "itc": "photos and names"}
+
+
+def write_training_page(run: Path, lines: Sequence[Line]) -> Path:
+    """Write ``report.html`` into the directory of a run, and return its path.
+
+    Parameters
+    ----------
+    lines
+        Those of the run's ``log.jsonl``.
+    """
+    steps = [line for line in lines if line["kind"] == "step"]
+    checks = [line for line in lines if line["kind"] == "validation"]
+    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    page = (
+        environment()
+        .get_template("training.html")
+        .render(
+            record=record,
+            steps=len(steps),
+            phases=_phases(steps),
+            charts=_charts(steps, checks),
+            checks=[line for line in checks if "seen" in line or "unseen" in line],
+            settings=json.dumps(record["recipe"], indent=2),
+        )
+    )
+    part = run / ".report.html.part"
+    part.write_text(page, encoding="utf-8")
+    part.replace(run / "report.html")
+    return run / "report.html"
+
+
+def _phases(steps: Sequence[Line]) -> list[dict[str, Any]]:
+    """Return a row a phase: its steps, the seconds of one, and the share of them that went into waiting for data."""
+    rows = []
+    for name in dict.fromkeys(line["phase"] for line in steps):
+        mine = [line for line in steps if line["phase"] == name]
+        waited, worked = (sum(line[key] for line in mine) for key in ("waited", "seconds"))
+        rows.append(
+            {
+                "name": name,
+                "first": mine[0]["total"],
+                "steps": len(mine),
+                "epochs": mine[-1]["epoch"] + 1,
+                "pairs": sum(line["pairs"] for line in mine),
+                "seconds": median(line["seconds"] for line in mine),
+                "waiting": waited / ((waited + worked) or 1.0),
+            }
+        )
+    return rows
+
+
+def _charts(steps: Sequence[Line], checks: Sequence[Line]) -> list[dict[str, Any]]:
+    marks = [row["first"] for row in _phases(steps)[1:]]
+
+    def over_steps(get: Callable[[Line], float | None]) -> list[tuple[float, float]]:
+        found = [(line["total"], get(line)) for line in steps]
+        return [(total, value) for total, value in found if value is not None]
+
+    losses = {label: over_steps(_value(key)) for key, label in TERMS.items()}
+    terms = {key: label for key, label in TERMS.items() if key != "loss"}
+    weights = {label: over_steps(_weight(key)) for key, label in terms.items()}
+    gates = [line for line in steps if line["gate"] is not None]
+    validation = {
+        f"{part} species": [
+            (line["total"], line[part]["top1"] / line[part]["chance"]) for line in checks if part in line
+        ]
+        for part in ("unseen", "seen")
+    }
+    drawn = [
+        line_chart("Loss", losses, marks=marks),
+        line_chart("Validation, Top-1 as times chance", validation, marks=marks, zero=True),
+        line_chart("Weights of the terms", weights, marks=marks, zero=True),
+        line_chart("Temperature", {"temperature": over_steps(lambda line: line["temperature"])}, marks=marks),
+        line_chart(
+            "Gate of the photographs",
+            {
+                "running mean of sounds and names": [(line["total"], line["gate"]["average"]) for line in gates],
+                "open": [(line["total"], float(line["gate"]["open"])) for line in gates],
+            },
+            zero=True,
+        ),
+        line_chart("Norm of the gradient", {"norm": over_steps(lambda line: line["gradient_norm"])}, marks=marks),
+        line_chart(
+            "Seconds a step",
+            {
+                "computing": over_steps(lambda line: line["seconds"]),
+                "waiting for data": over_steps(lambda line: line["waited"]),
+            },
+            marks=marks,
+            zero=True,
+        ),
+    ]
+    return [chart for chart in drawn if chart is not None]
+
+
+def _value(key: str) -> Callable[[Line], float | None]:
+    return lambda line: line.get(key)
+
+
+def _weight(key: str) -> Callable[[Line], float | None]:
+    return lambda line: line["weights"].get(key)

@@ -1,0 +1,113 @@
+"""A directory of our own that holds all of a model's weights: ``config.json`` and ``model.safetensors``, read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from biovita.errors import ModelError
+from biovita.towers.audio import AudioInput
+from biovita.towers.clap import clap_network
+from biovita.towers.mel import MelConfig
+from biovita.towers.open_clip import ClipNetwork, build_clip
+from biovita.towers.state import read_state, under
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import ClapModel
+
+__all__ = [
+    "ADAPTER",
+    "CLAP",
+    "CLIP",
+    "CONFIG",
+    "WEIGHTS",
+    "WholeConfig",
+    "read_whole_audio",
+    "read_whole_clip",
+    "read_whole_config",
+    "read_whole_state",
+]
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+CLIP, CLAP, ADAPTER = "open_clip.", "clap_audio.", "audio_adapter.weight"
+
+
+class WholeConfig(BaseModel):
+    """What ``config.json`` of a directory with all weights holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1] = 1
+    kind: Literal["whole"] = "whole"
+    name: str
+    dim: int
+    logit_scale: float
+    model_cfg: dict[str, Any]
+    preprocess_cfg: dict[str, Any]
+    clap_config: dict[str, Any]
+    listen: AudioInput
+    mel: MelConfig
+    record: dict[str, Any]
+
+
+def read_whole_config(directory: Path) -> WholeConfig:
+    """Return what ``config.json`` says.
+
+    Raises
+    ------
+    ModelError
+        Where a field is not as it has to be; the message names it.
+    """
+    file = directory / CONFIG
+    try:
+        return WholeConfig.model_validate_json(file.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ModelError(f"{file}: {where}: {first['msg']}") from error
+
+
+def read_whole_state(directory: Path) -> dict[str, torch.Tensor]:
+    """Return the weights, each of which belongs to a part.
+
+    Raises
+    ------
+    ModelError
+        Where the file is missing or damaged, lacks the adapter or has more than it should.
+    """
+    file = directory / WEIGHTS
+    state = read_state(file)
+    if ADAPTER not in state:
+        raise ModelError(f"{file} has no {ADAPTER}")
+    strange = [key for key in state if not key.startswith((CLIP, CLAP)) and key != ADAPTER]
+    if strange:
+        raise ModelError(f"{file} has weights that belong to nothing: {', '.join(strange[:5])}")
+    return state
+
+
+def read_whole_clip(
+    directory: Path, config: WholeConfig | None = None, state: dict[str, torch.Tensor] | None = None
+) -> ClipNetwork:
+    """Return the open_clip model; what was read already need not be read again.
+
+    Raises
+    ------
+    ModelError
+        As `read_whole_config` and `read_whole_state`, and where the weights do not fit.
+    """
+    config = config or read_whole_config(directory)
+    state = state or read_whole_state(directory)
+    where = str(directory / WEIGHTS)
+    return build_clip(config.model_cfg, under(state, CLIP), where, config.preprocess_cfg, directory)
+
+
+def read_whole_audio(
+    directory: Path, config: WholeConfig | None = None, state: dict[str, torch.Tensor] | None = None
+) -> tuple[ClapModel, torch.Tensor]:
+    """Return the CLAP model and the adapter ``(dim, projection_dim)``; as `read_whole_clip`."""
+    config = config or read_whole_config(directory)
+    state = state or read_whole_state(directory)
+    return clap_network(under(state, CLAP), str(directory / WEIGHTS), config.clap_config), state[ADAPTER]

@@ -1,0 +1,91 @@
+"""What a run writes down while it trains: ``log.jsonl``, the same for TensorBoard, and its page."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+__all__ = ["RunLog", "scalars"]
+
+_TERMS = ("loss", "atc", "aic", "itc", "guard")
+_OTHERS = ("temperature", "gradient_norm", "loss_scale", "seconds", "waited")
+
+
+class RunLog:
+    """The lines of a run, one a step and one a validation, each written as it comes.
+
+    Where the package ``tensorboard`` is installed, ``tensorboard/`` gets the same numbers.
+
+    Parameters
+    ----------
+    writes
+        False in all processes of a run but one: those keep the lines and write nothing.
+    """
+
+    def __init__(self, out: Path, *, writes: bool) -> None:
+        self.out = out
+        self.lines: list[dict[str, Any]] = []
+        self._writes = writes
+        self._file = out / "log.jsonl"
+        self._board: Any = None
+
+    def begin(self, total: int) -> None:
+        """Take up the lines of the first ``total`` steps; later ones, of a run that went further, are dropped."""
+        if self._file.is_file():
+            written = self._file.read_text(encoding="utf-8").splitlines()
+            found = [json.loads(line) for line in written if line.endswith("}")]
+            self.lines = [line for line in found if line["total"] + (line["kind"] == "step") <= total and total]
+
+    def rewrite(self) -> None:
+        """Write the lines that were taken up in place of what was there."""
+        if not self._writes:
+            return
+        scratch = self._file.with_name(".log.jsonl.part")
+        scratch.write_text("".join(json.dumps(line) + "\n" for line in self.lines), encoding="utf-8")
+        scratch.replace(self._file)
+        if find_spec("tensorboard") is not None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            place = self.out / "tensorboard"
+            shutil.rmtree(place, ignore_errors=True)
+            self._board = SummaryWriter(str(place))
+            for line in self.lines:
+                self._show(line)
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Add a line."""
+        self.lines.append(line)
+        if self._writes:
+            with self._file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+            self._show(line)
+
+    def publish(self) -> None:
+        """Write the page, ``report.html``, as far as the run has come."""
+        if self._writes:
+            from biovita.report.training import write_training_page
+
+            if self._board is not None:
+                self._board.flush()
+            write_training_page(self.out, self.lines)
+
+    def _show(self, line: dict[str, Any]) -> None:
+        if self._board is not None:
+            for name, value in scalars(line).items():
+                self._board.add_scalar(name, value, line["total"])
+
+
+def scalars(line: dict[str, Any]) -> dict[str, float]:
+    """Return the numbers of a line by name: ``loss/atc``, ``weight/aic``, ``validation/unseen/top1`` and so on."""
+    if line["kind"] == "validation":
+        parts = {part: line[part] for part in ("seen", "unseen") if part in line}
+        return {f"validation/{part}/{k}": found[k] for part, found in parts.items() for k in ("top1", "top5")}
+    found = {f"loss/{name}": line[name] for name in _TERMS if name in line}
+    found |= {f"weight/{name}": weight for name, weight in line["weights"].items()}
+    found |= {name: line[name] for name in _OTHERS if line.get(name) is not None}
+    if line["gate"] is not None:
+        found |= {"gate/open": float(line["gate"]["open"]), "gate/average": line["gate"]["average"]}
+    return found
