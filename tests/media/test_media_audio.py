@@ -422,6 +422,17 @@ def test_broken_files_end_in_a_reason(
     assert len(samples) == round(probe.duration_s * rate)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_files_cut_in_their_first_header_end_in_a_reason(
+    kind: str, sounds: dict[str, Path], tmp_path: Path
+) -> None:
+    path = tmp_path / sounds[kind].name
+    for length in range(64):
+        path.write_bytes(sounds[kind].read_bytes()[:length])
+        with pytest.raises(MediaError):
+            probe_audio(path)
+
+
 # --- arrays
 
 

@@ -127,7 +127,7 @@ def _walk_ogg(path: Path, file: io.BufferedReader, size: int, serial: bytes) -> 
                 "undecodable", f"{path}: holds more than one Ogg stream. Write it anew as a single one"
             )
         at += _page_length(page)
-        if page[5] & _OGG_LAST:
+        if len(page) > 5 and page[5] & _OGG_LAST:
             return at
     raise truncated(path, "its last Ogg page, the one flagged as the end, is not there")
 
