@@ -29,9 +29,7 @@ RANKS = pa.schema(
         pa.field("retrieved", pa.string()),  # None for a query without a vector
         pa.field("rank", pa.int32(), nullable=False),  # from 1; 0 for a query without a vector
         pa.field("candidates", pa.int32(), nullable=False),
-        pa.field(
-            "offered", pa.string(), nullable=False
-        ),  # hash of the candidates in their order, and their samples
+        pa.field("offered", pa.string(), nullable=False),  # hash of the candidates in order, and of their samples
     ]
 )
 

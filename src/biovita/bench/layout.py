@@ -8,7 +8,6 @@ more columns than the published files, after theirs, and ``manifest.json`` besid
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import os
 import shutil
@@ -21,6 +20,7 @@ from biovita.bench.task import Benchmark, Task, modalities_of
 from biovita.dataset.schema import Modality
 from biovita.dataset.store import new_directory
 from biovita.errors import DatasetError
+from biovita.hashing import sha256_of
 from biovita.media.packed import on_disk
 
 __all__ = ["INDEX_COLUMNS", "MANIFEST", "TASK_COLUMNS", "index_file", "task_file", "write_benchmark"]
@@ -183,7 +183,7 @@ def _manifest(benchmark: Benchmark, scratch: Path, parts: Sequence[str], root: s
         },
         "left_out": [asdict(entry) for entry in benchmark.left_out],
         "sha256": {
-            str(file.relative_to(scratch)): hashlib.sha256(file.read_bytes()).hexdigest()
+            str(file.relative_to(scratch)): sha256_of(file)
             for part in parts
             for file in sorted((scratch / part).rglob("*.csv"))
         },

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from biovita.bench.published import Problem, home_of, read_manifest, read_with_p
 from biovita.bench.task import Benchmark, Task, modalities_of
 from biovita.dataset.schema import Modality
 from biovita.errors import MediaError
+from biovita.hashing import sha256_of
 from biovita.media.packed import MediaPath
 
 __all__ = ["Verdict", "verify_benchmark"]
@@ -126,7 +126,7 @@ def _hashes(path: Path) -> Iterable[Problem]:
         file = home / name
         if not file.is_file():
             yield Problem("missing-file", name, 0, "the manifest names it, and it is not there")
-        elif hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+        elif sha256_of(file) != digest:
             yield Problem("changed", name, 0, "is not what the manifest says it was")
 
 

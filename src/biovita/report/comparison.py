@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from biovita.files import write_whole
 from biovita.report.page import environment
 
 __all__ = ["write_comparison"]
@@ -40,5 +41,5 @@ def write_comparison(
     writer.writeheader()
     writer.writerows({"run": name, **row} for name, rows in found.items() for row in rows)
     for name, content in (("compare.html", page), ("compare.csv", table.getvalue())):
-        (out / name).write_text(content, encoding="utf-8")
+        write_whole(out / name, content)
     return out / "compare.html", out / "compare.csv"

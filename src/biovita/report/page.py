@@ -16,6 +16,7 @@ from biovita.bench.scores import KS, headline
 from biovita.bench.task import DIRECTIONS, LEVELS
 from biovita.dataset import Dataset
 from biovita.dataset.schema import Split
+from biovita.files import write_whole
 from biovita.report.analysis import family_rows, group_tables, radars, trait_rows
 from biovita.report.charts import axis_top, loss_chart
 from biovita.report.examples import Card, examples
@@ -49,12 +50,7 @@ def write_report(out: str | Path, run: Run) -> tuple[Path, Path]:
     text = json.dumps(numbers, indent=1, sort_keys=True, allow_nan=False) + "\n"
     page = render(run, numbers, text)
     for name, content in (("results.json", text), ("report.html", page)):
-        part = out / f".{name}.part"
-        try:
-            part.write_text(content, encoding="utf-8")
-            part.replace(out / name)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(out / name, content)
     return out / "report.html", out / "results.json"
 
 

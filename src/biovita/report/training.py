@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from biovita.files import write_whole
 from biovita.report.charts import line_chart
 from biovita.report.page import environment
 
@@ -28,6 +29,7 @@ def write_training_page(run: Path, lines: Sequence[Line]) -> Path:
     """
     steps = [line for line in lines if line["kind"] == "step"]
     checks = [line for line in lines if line["kind"] == "validation"]
+    phases = _phases(steps)
     record = json.loads((run / "run.json").read_text(encoding="utf-8"))
     page = (
         environment()
@@ -35,15 +37,13 @@ def write_training_page(run: Path, lines: Sequence[Line]) -> Path:
         .render(
             record=record,
             steps=len(steps),
-            phases=_phases(steps),
-            charts=_charts(steps, checks),
+            phases=phases,
+            charts=_charts(steps, checks, marks=[row["first"] for row in phases[1:]]),
             checks=[line for line in checks if "seen" in line or "unseen" in line],
             settings=json.dumps(record["recipe"], indent=2),
         )
     )
-    part = run / ".report.html.part"
-    part.write_text(page, encoding="utf-8")
-    part.replace(run / "report.html")
+    write_whole(run / "report.html", page)
     return run / "report.html"
 
 
@@ -67,9 +67,7 @@ def _phases(steps: Sequence[Line]) -> list[dict[str, Any]]:
     return rows
 
 
-def _charts(steps: Sequence[Line], checks: Sequence[Line]) -> list[dict[str, Any]]:
-    marks = [row["first"] for row in _phases(steps)[1:]]
-
+def _charts(steps: Sequence[Line], checks: Sequence[Line], *, marks: Sequence[float]) -> list[dict[str, Any]]:
     def over_steps(get: Callable[[Line], float | None]) -> list[tuple[float, float]]:
         found = [(line["total"], get(line)) for line in steps]
         return [(total, value) for total, value in found if value is not None]

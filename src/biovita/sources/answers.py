@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from biovita.errors import DatasetError
+from biovita.files import write_whole
 from biovita.sources.web import MAX_WAIT_S, backoff, hide_keys, redacted, retry_after, user_agent
 
 __all__ = ["Answer", "ask", "saved_answers"]
@@ -81,9 +82,7 @@ def ask(
                 _, page = next(saved_answers(file))
             else:
                 page = _page(client, address, {**parameters, **more}, secret or {})
-                scratch = file.with_suffix(".part")
-                scratch.write_text(json.dumps(page, ensure_ascii=False), encoding="utf-8")
-                scratch.replace(file)
+                write_whole(file, json.dumps(page, ensure_ascii=False))
                 time.sleep(PAUSE_S)
             more = following(page)
             number += 1

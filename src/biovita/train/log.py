@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from biovita.files import write_whole
+
 __all__ = ["RunLog", "scalars"]
 
 _TERMS = ("loss", "atc", "aic", "itc", "guard")
@@ -43,9 +45,7 @@ class RunLog:
         """Write the lines that were taken up in place of what was there."""
         if not self._writes:
             return
-        scratch = self._file.with_name(".log.jsonl.part")
-        scratch.write_text("".join(json.dumps(line) + "\n" for line in self.lines), encoding="utf-8")
-        scratch.replace(self._file)
+        write_whole(self._file, "".join(json.dumps(line) + "\n" for line in self.lines))
         if find_spec("tensorboard") is not None:
             from torch.utils.tensorboard import SummaryWriter
 

@@ -296,43 +296,31 @@ class TowersRecipe(Recipe):
         return self
 
 
-def _starter_stage0() -> FrozenRecipe:
-    """Names without media: class vectors of BirdNET's and EfficientNet's classifiers aligned with their names."""
+def _starter(stage: Literal[0, 1, 2], weights: LossWeights) -> FrozenRecipe:
     return FrozenRecipe(
-        name="starter/stage0",
-        stage=0,
+        name=f"starter/stage{stage}",
+        stage=stage,
         steps=200,
         learning_rate=2e-3,
         weight_decay=0.05,
         noise=2.0,
-        weights=LossWeights(atc=0.0, names=1.0),
+        weights=weights,
     )
+
+
+def _starter_stage0() -> FrozenRecipe:
+    """Names without media: class vectors of BirdNET's and EfficientNet's classifiers aligned with their names."""
+    return _starter(0, LossWeights(atc=0.0, names=1.0))
 
 
 def _starter_stage1() -> FrozenRecipe:
     """Audio and names: the clips of the dataset, and the 6,522 names that BirdNET's classifier knows."""
-    return FrozenRecipe(
-        name="starter/stage1",
-        stage=1,
-        steps=200,
-        learning_rate=2e-3,
-        weight_decay=0.05,
-        noise=2.0,
-        weights=LossWeights(atc=1.0, names=1.0),
-    )
+    return _starter(1, LossWeights(atc=1.0, names=1.0))
 
 
 def _starter_stage2() -> FrozenRecipe:
     """All three modalities, from stage 1 on."""
-    return FrozenRecipe(
-        name="starter/stage2",
-        stage=2,
-        steps=200,
-        learning_rate=2e-3,
-        weight_decay=0.05,
-        noise=2.0,
-        weights=LossWeights(atc=1.0, aic=1.0, itc=1.0, names=1.0),
-    )
+    return _starter(2, LossWeights(atc=1.0, aic=1.0, itc=1.0, names=1.0))
 
 
 _PUBLISHED = Group(learning_rate=1e-4, weight_decay=0.05)

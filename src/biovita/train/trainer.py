@@ -22,6 +22,7 @@ from biovita.cores import cpu_count
 from biovita.dataset import Dataset, Modality
 from biovita.embed import Vectors, read_vectors
 from biovita.errors import DatasetError, ModelError, StoppedError
+from biovita.files import write_whole
 from biovita.model import load_model
 from biovita.model.published import save_whole
 from biovita.towers.device import select_device
@@ -147,12 +148,11 @@ def _prepare(out: Path, identity: Mapping[str, Any], *, overwrite: bool) -> None
         shutil.rmtree(out)
     if file.is_file():
         before = json.loads(file.read_text(encoding="utf-8"))
-        now = {**identity, "recipe": {**identity["recipe"], "compiled": None}}
-        then = {
-            **before,
-            "recipe": {**before.get("recipe", {}), "compiled": None},
-        }  # the same run, faster or slower
-        different = [key for key in ("recipe", "dataset", "start") if then.get(key) != now[key]]
+        before, now = (
+            {**record, "recipe": {**record.get("recipe", {}), "compiled": None}}  # the same run, faster or slower
+            for record in (before, identity)
+        )
+        different = [key for key in ("recipe", "dataset", "start") if before.get(key) != now[key]]
         if different:
             raise DatasetError(
                 f"{out} holds a run with another {' and '.join(different)}. Choose another place, or give --overwrite"
@@ -161,9 +161,7 @@ def _prepare(out: Path, identity: Mapping[str, Any], *, overwrite: bool) -> None
     if out.exists() and any(out.iterdir()):
         raise DatasetError(f"{out} already exists and holds no run. Choose another place")
     out.mkdir(parents=True, exist_ok=True)
-    scratch = out / ".run.json.part"
-    scratch.write_text(json.dumps(identity, indent=2) + "\n", encoding="utf-8")
-    scratch.replace(file)
+    write_whole(file, json.dumps(identity, indent=2) + "\n")
 
 
 class _Run:
