@@ -133,8 +133,7 @@ def rank_candidates(
     whole = _all_meet_all(taxa, candidates.shape[1], budget // 2, device)
     resident = _Resident.of(taxa, device) if whole else None
     size = max(1, budget // 4 // (candidates.shape[1] * 40 + dim * 4))
-    for start in range(0, len(present), size):
-        chosen = present[start : start + size]
+    for chosen in np.array_split(present, -(-len(present) // size)) if len(present) else ():
         rows = queries.rows[chosen]
         vectors = np.asarray(queries.vectors[rows], np.float32)
         norms = _norms(vectors, rows, "query")
@@ -299,41 +298,38 @@ class _Chunk:
         number = len(self.taxa.sizes)
         if resident is not None:
             return resident.scores(queries, self.lists, number)
-        scores = np.full(self.lists.shape, -np.inf, np.float32)
-        places = np.argsort(self.lists, axis=None, kind="stable")  # in the flattened lists, by taxon
-        ends = np.searchsorted(self.lists.reshape(-1)[places], np.arange(number + 1))
-        named = np.flatnonzero(np.diff(ends))
+        width, dim = self.lists.shape[1], self.queries.shape[1]
+        flat = self.lists.reshape(-1)
+        order = np.argsort(flat.astype(np.int16) if number < 2**15 else flat, kind="stable")  # int16: radix sort
+        ends = np.searchsorted(flat[order], np.arange(number + 1))
+        asking = torch.from_numpy(order // width).to(device)  # which query each entry of the lists is of, by taxon
+        found = torch.full((len(flat),), -torch.inf, device=device)
 
         def fill(taxa: np.ndarray, budget: int) -> None:
+            most = max(64, min(_LONGEST, budget // 4 // (dim * 4)))
+            tile = max(16, min(_TILE, budget // 2 // (most * 4 + dim * 4)))
+            room = queries.new_empty(tile, dim)
             for taxon in taxa:
-                self._meet(taxon, queries, places[ends[taxon] : ends[taxon + 1]], scores.reshape(-1), budget)
+                begin, end = self.taxa.starts[taxon : taxon + 2]
+                for first in range(begin, end, most):
+                    samples = torch.from_numpy(self.taxa.take(np.arange(first, min(end, first + most)))).to(device)
+                    for start in range(ends[taxon], ends[taxon + 1], tile):
+                        stop = min(start + tile, ends[taxon + 1])
+                        asked = room[: stop - start]
+                        torch.index_select(queries, 0, asking[start:stop], out=asked)
+                        best = (asked @ samples.T).amax(dim=1)
+                        torch.maximum(found[start:stop], best, out=found[start:stop])
 
+        named = np.flatnonzero(np.diff(ends))
         if device == "cpu":
             cores = cpu_count()
             parts = np.array_split(named, min(len(named), _PARTS * cores) or 1)
             PartsInThreads().each(lambda taxa: fill(taxa, budget // cores), parts)
         else:
             fill(named, budget)
+        scores = np.empty(self.lists.shape, np.float32)
+        scores.reshape(-1)[order] = found.cpu().numpy()
         return scores
-
-    def _meet(
-        self, taxon: int, queries: torch.Tensor, places: np.ndarray, scores: np.ndarray, budget: int
-    ) -> None:
-        """Write a taxon's scores to its ``places`` in the flattened ``scores``."""
-        import torch
-
-        width, dim = self.lists.shape[1], self.queries.shape[1]
-        most = max(64, min(_LONGEST, budget // 4 // (dim * 4)))
-        tile = max(16, min(_TILE, budget // 2 // (most * 4 + dim * 4)))
-        begin, end = self.taxa.starts[taxon : taxon + 2]
-        for first in range(begin, end, most):
-            samples = torch.from_numpy(self.taxa.take(np.arange(first, min(end, first + most))))
-            samples = samples.to(queries.device)
-            for start in range(0, len(places), tile):
-                mine = places[start : start + tile]
-                asked = queries.index_select(0, torch.from_numpy(mine // width).to(queries.device))
-                best = (asked @ samples.T).amax(dim=1)
-                scores[mine] = np.maximum(scores[mine], best.cpu().numpy())
 
     def refined(self, scores: np.ndarray, error: np.ndarray) -> np.ndarray:
         """Return the scores in float64, those that single precision cannot tell apart computed anew.
