@@ -20,10 +20,11 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from biovita.collect.pack import pack, state_packed
 from biovita.dataset import Dataset, Modality
-from biovita.errors import DatasetError, ModelError
+from biovita.errors import BiovitaError, DatasetError, ModelError
 from biovita.model import load_model
 from biovita.train import TowersRecipe, recipe
 from biovita.train.trainer import train_towers
@@ -359,15 +360,32 @@ def _without_chance(put: Callable[[Any, str, Any], None] = setattr) -> None:
     put(Networks, "set_trainable", quiet)
 
 
-def _worker(rank: int, towers: str, data: str, out: str, port: int) -> None:
+def _join(rank: int, port: int) -> None:
     torch.set_num_threads(1)
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     _without_chance()
-    halves = {"phases.warmup.batch_size": 3, "phases.full.batch_size": 3}
-    _run(_recipe(2, Path(towers), **halves), Dataset.open(Path(data)), Path(out), start=Path(towers))
+
+
+def _leave() -> None:
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()
+
+
+def _in_two_processes(worker: Callable[..., None], *arguments: str) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    mp.start_processes(worker, args=(port, *arguments), nprocs=2, start_method="spawn")
+
+
+HALVES = {"phases.warmup.batch_size": 3, "phases.full.batch_size": 3}
+
+
+def _worker(rank: int, port: int, towers: str, data: str, out: str) -> None:
+    _join(rank, port)
+    _run(_recipe(2, Path(towers), **HALVES), Dataset.open(Path(data)), Path(out), start=Path(towers))
+    _leave()
 
 
 @pytest.mark.slow
@@ -379,17 +397,68 @@ def test_two_processes_train_as_one(
     monkeypatch.setattr(Networks, "set_trainable", Networks.set_trainable)  # put back at the end
     _without_chance()
     alone = _run(_recipe(2, towers), dataset, tmp_path / "alone", start=towers)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    arguments = (str(towers), str(dataset.path), str(tmp_path / "two"), port)
-    mp.start_processes(_worker, args=arguments, nprocs=2, start_method="spawn")
+    _in_two_processes(_worker, str(towers), str(dataset.path), str(tmp_path / "two"))
     together = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text().splitlines()]
     assert _losses(together) == pytest.approx(_losses(alone), abs=2e-5)
     first, second = (load_model(tmp_path / name / "last", "cpu") for name in ("alone", "two"))
     torch.testing.assert_close(
         first.towers["audio"].adapter.weight, second.towers["audio"].adapter.weight, rtol=1e-3, atol=2e-5
     )
+
+
+def _sharding_worker(rank: int, port: int, towers: str, data: str, out: str) -> None:
+    _join(rank, port)
+    dataset = Dataset.open(Path(data))
+    for chunk in (None, 1):
+        settings = {**HALVES, "validate_epochs": 1, "checkpoint_steps": 2, "chunk": chunk}
+        chosen, sharded = (_recipe(2, Path(towers), **settings, sharded=shared) for shared in (False, True))
+        place = Path(out) / str(chunk)
+        _run(chosen, dataset, place / "plain", start=Path(towers))
+        _run(sharded, dataset, place / "sharded", start=Path(towers), stop_after=3)
+        _run(sharded, dataset, place / "sharded", start=Path(towers))
+        for first, then in ((sharded, chosen), (chosen, sharded)):
+            _run(first, dataset, place / f"{first.sharded} first", start=Path(towers), stop_after=7)
+            _run(then, dataset, place / f"{first.sharded} first", start=Path(towers))
+    _leave()
+
+
+@pytest.mark.slow
+def test_sharded_towers_train_as_whole_ones(towers: Path, tmp_path: Path) -> None:
+    dataset = write_tiny(tmp_path / "data", unseen=2)
+    _in_two_processes(_sharding_worker, str(towers), str(dataset.path), str(tmp_path))
+    for chunk in ("None", "1"):
+        plain = [json.loads(line) for line in (tmp_path / chunk / "plain" / "log.jsonl").read_text().splitlines()]
+        weights = load_file(tmp_path / chunk / "plain" / "last" / "model.safetensors")
+        assert {line["kind"] for line in plain} == {"step", "validation"}
+        for name in ("sharded", "True first", "False first"):
+            run = tmp_path / chunk / name
+            log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+            for value in ("loss", "gradient_norm"):
+                mine, theirs = _losses(log, value), _losses(plain, value)
+                assert mine[:2] == pytest.approx(theirs[:2], rel=1e-6)
+                assert mine == pytest.approx(theirs, rel=1e-5), "what AdamW makes of rounding"
+            assert [line["unseen"] for line in log if line["kind"] == "validation"] == [
+                line["unseen"] for line in plain if line["kind"] == "validation"
+            ]
+            for kept in ("last", "best"):
+                assert set(load_file(run / kept / "model.safetensors")) == set(weights)
+            last = load_file(run / "last" / "model.safetensors")
+            # Softmax does not depend on the keys' biases: their gradients are rounding, which AdamW scales up.
+            held = [name for name in weights if not name.endswith("key.bias") and "in_proj_bias" not in name]
+            torch.testing.assert_close(
+                {name: last[name] for name in held}, {name: weights[name] for name in held}, rtol=1e-5, atol=1e-5
+            )
+
+
+def test_sharding_wants_several_processes_and_what_it_can_share(
+    towers: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match="start several with torchrun"):
+        _run(_recipe(1, towers, sharded=True), dataset, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    for other in ({"compiled": True}, {"precision": "fp16"}):
+        with pytest.raises(BiovitaError, match=r"sharded = True: .*in fp32 or bf16, and not compiled"):
+            _recipe(1, towers, sharded=True, **other)
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from biovita.train.gathered import gathered_loss, mean_over_processes
 from biovita.train.networks import Networks
 from biovita.train.recipe import Phase, TowersRecipe
 from biovita.train.schedule import Gate, LossTerms, guard
-from biovita.train.step import Input, Losses
+from biovita.train.step import Input, Losses, pieces
 
 __all__ = ["Objective"]
 
@@ -50,8 +50,15 @@ class Objective:
         """Return ATC of a batch over all processes, in evaluation mode."""
         with self.networks.evaluating(), torch.no_grad():
             inputs = self.inputs(batch, LossTerms(1.0, 0.0, 0.0))
-            vectors = {modality: _vectors(entry, self.recipe.chunk) for modality, entry in inputs.items()}
+            vectors = {modality: self._vectors(entry) for modality, entry in inputs.items()}
             return float(mean_over_processes(self._term("atc", vectors, self._species(batch))))
+
+    def _vectors(self, entry: Input) -> torch.Tensor:
+        """Return the vectors of the pairs without a graph."""
+        if entry.embed is None:
+            return entry.of_pairs(entry.values)
+        taken = pieces(entry, self.recipe.chunk, together=self.recipe.sharded)
+        return entry.of_pairs(torch.cat([entry.embed(piece) for piece in taken])[: len(entry.values)])
 
     def _species(self, batch: Batch) -> torch.Tensor:
         return torch.from_numpy(batch.pairs.species).to(self.networks.device)
@@ -143,12 +150,3 @@ class Objective:
                 return self.networks.embed(modality, values)
 
         return embed
-
-
-def _vectors(entry: Input, chunk: int | None) -> torch.Tensor:
-    """Return the vectors of the pairs without a graph."""
-    if entry.embed is None:
-        return entry.of_pairs(entry.values)
-    return entry.of_pairs(
-        torch.cat([entry.embed(piece) for piece in torch.split(entry.values, chunk or len(entry.values))])
-    )

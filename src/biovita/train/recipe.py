@@ -262,6 +262,9 @@ class TowersRecipe(Recipe):
         ``fp32``, ``bf16`` or ``fp16``.
     compiled
         Whether the towers run through ``torch.compile``, which needs a C compiler.
+    sharded
+        Whether several processes share the towers' weights, gradients and moments out (FSDP2), rather than each
+        keeping all; in ``fp32`` or ``bf16``, and not ``compiled``.
     undecodable
         Share of the training items that may fail to decode before the run ends.
     checkpoint_steps
@@ -282,9 +285,17 @@ class TowersRecipe(Recipe):
     chunk: PositiveInt | None = None
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     compiled: bool = False
+    sharded: bool = False
     undecodable: float = Field(default=0.01, ge=0, le=1)
     checkpoint_steps: PositiveInt = 500
     validate_epochs: int = Field(default=1, ge=0)
+
+    @field_validator("sharded")
+    @classmethod
+    def _shares_out(cls, sharded: bool, info: ValidationInfo) -> bool:
+        if sharded and (info.data.get("compiled") or info.data.get("precision") == "fp16"):
+            raise ValueError("towers are shared out in fp32 or bf16, and not compiled")
+        return sharded
 
     @model_validator(mode="after")
     def _no_sound_in_stage_0(self) -> TowersRecipe:

@@ -13,11 +13,12 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 from biovita.dataset.schema import Modality
-from biovita.train.gathered import processes
+from biovita.train.gathered import largest, processes
 
-__all__ = ["Input", "Losses", "average_gradients", "backward"]
+__all__ = ["Input", "Losses", "average_gradients", "backward", "pieces"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,7 @@ def backward(
     *,
     chunk: int | None,
     seed: int,
+    together: bool = False,
     scaled: Callable[[torch.Tensor], torch.Tensor] = lambda loss: loss,
 ) -> Losses:
     """Compute a step's loss and add its gradients to the parameters.
@@ -75,11 +77,13 @@ def backward(
         Items that a tower takes at a time; None is all.
     seed
         Of the dropout, which is the same in both passes.
+    together
+        Whether every process takes as many pieces as the one with the most, as networks that are shared out need.
     scaled
         Multiplies the loss, where half precision wants that.
     """
-    pieces = {m: _pieces(entry, chunk) for m, entry in inputs.items()}
-    again = {m for m, entry in inputs.items() if entry.trained and len(pieces[m]) > 1}
+    taken = {m: pieces(entry, chunk, together=together) for m, entry in inputs.items()}
+    again = [m for m, entry in inputs.items() if entry.trained and len(taken[m]) > 1]  # the same order everywhere
     vectors: dict[Modality, torch.Tensor] = {}
     for modality, entry in inputs.items():
         if entry.embed is None:
@@ -89,10 +93,10 @@ def backward(
         with torch.set_grad_enabled(graph):
             if modality in again:
                 with networks.without_running_statistics():
-                    made = [_embedded(entry, piece, seed, n) for n, piece in enumerate(pieces[modality])]
+                    made = [_embedded(entry, piece, seed, n) for n, piece in enumerate(taken[modality])]
             else:
-                made = [_embedded(entry, piece, seed, n) for n, piece in enumerate(pieces[modality])]
-        vectors[modality] = torch.cat(made) if len(made) > 1 else made[0]
+                made = [_embedded(entry, piece, seed, n) for n, piece in enumerate(taken[modality])]
+        vectors[modality] = torch.cat(made)[: len(entry.values)] if len(made) > 1 else made[0]
         if modality in again:
             vectors[modality] = vectors[modality].detach().requires_grad_()
     found = losses({m: entry.of_pairs(vectors[m]) for m, entry in inputs.items()})
@@ -101,14 +105,21 @@ def backward(
         gradient = vectors[modality].grad
         if gradient is None:  # a shut gate leaves a modality without a term
             continue
-        parts = torch.split(gradient, [len(piece) for piece in pieces[modality]])
-        for number, (piece, part) in enumerate(zip(pieces[modality], parts, strict=True)):
+        sizes = [len(piece) for piece in taken[modality]]
+        more = gradient.new_zeros(sum(sizes) - len(gradient), gradient.shape[1])
+        parts = torch.split(torch.cat([gradient, more]), sizes)
+        for number, (piece, part) in enumerate(zip(taken[modality], parts, strict=True)):
             torch.autograd.backward(_embedded(inputs[modality], piece, seed, number), part)
     return found
 
 
-def _pieces(entry: Input, chunk: int | None) -> tuple[torch.Tensor, ...]:
-    return torch.split(entry.values, chunk) if chunk and entry.embed is not None else (entry.values,)
+def pieces(entry: Input, chunk: int | None, *, together: bool) -> tuple[torch.Tensor, ...]:
+    """Return the pieces of a tower's input; after the last, to have as many as others, its first item again."""
+    if not chunk or entry.embed is None:
+        return (entry.values,)
+    own = torch.split(entry.values, chunk)
+    more = largest(len(own), entry.values.device) - len(own) if together else 0
+    return own + (entry.values[:1],) * more
 
 
 def _embedded(entry: Input, piece: torch.Tensor, seed: int, number: int) -> torch.Tensor:
@@ -120,11 +131,14 @@ def _embedded(entry: Input, piece: torch.Tensor, seed: int, number: int) -> torc
 def average_gradients(parameters: list[nn.Parameter]) -> None:
     """Replace each gradient by its mean over all processes; a process without one counts as zero.
 
+    Those of parameters that are shared out are means already.
+
     One reduction a step, after the last piece. Torch's data-parallel wrapper would reduce while it computes, but has
     to be built anew whenever the schedule unfreezes something, and wants one forward call for all towers.
     """
     if processes() == 1:
         return
+    parameters = [p for p in parameters if not isinstance(p, DTensor)]
     gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
     flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
     torch.distributed.all_reduce(flat)

@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -52,6 +53,7 @@ from biovita.train.schedule import (
     phases_of,
     trainable,
 )
+from biovita.train.sharded import clip_gradients, copy_whole, shard, shared_out, whole_state
 from biovita.train.step import average_gradients, backward
 from biovita.train.stopping import Interrupted, StopRequest
 from biovita.train.validate import criterion, validate
@@ -126,7 +128,8 @@ def train_towers(
     DatasetError
         Where the dataset does not serve, ``out`` holds another run, or more media fail than the recipe allows.
     ModelError
-        Where the model cannot be trained, or ``start`` has other frozen towers than ``recipe.model``.
+        Where the model cannot be trained, ``start`` has other frozen towers than ``recipe.model``, or one process alone
+        is to share them out.
     StoppedError
         After SIGTERM or Ctrl-C: the step at hand was finished and a checkpoint written. Under ``torchrun`` a signal to
         any of the processes stops all at the same step.
@@ -134,6 +137,10 @@ def train_towers(
     from accelerate import PartialState
 
     place = PartialState(cpu=select_device(device) == "cpu")
+    if recipe.sharded and place.num_processes == 1:
+        raise ModelError(
+            f"{recipe.name}: sharded=true shares towers out over processes; start several with torchrun"
+        )
     runs = _Run(recipe, dataset, out, start=start, place=place, device=device, progress=progress)
     if place.is_main_process:
         _prepare(out, runs.identity, overwrite=overwrite)
@@ -149,7 +156,7 @@ def _prepare(out: Path, identity: Mapping[str, Any], *, overwrite: bool) -> None
     if file.is_file():
         before = json.loads(file.read_text(encoding="utf-8"))
         before, now = (
-            {**record, "recipe": {**record.get("recipe", {}), "compiled": None}}  # the same run, faster or slower
+            {**record, "recipe": {**record.get("recipe", {}), "compiled": None, "sharded": None}}  # the same run
             for record in (before, identity)
         )
         different = [key for key in ("recipe", "dataset", "start") if before.get(key) != now[key]]
@@ -206,6 +213,7 @@ class _Run:
             else rows.isnan().any(dim=1).cpu().numpy()
         )
         self.scaler = torch.amp.GradScaler(self.networks.device.type, enabled=recipe.precision == "fp16")
+        self.copy: Networks | None = None
         self.state = _Progress()
         self.stop = StopRequest()
         self.log = RunLog(out, writes=place.is_main_process)
@@ -230,6 +238,9 @@ class _Run:
 
     def run(self, stop_after: int | None) -> list[dict[str, Any]]:
         optimiser = self._restore()
+        if self.recipe.sharded:
+            self.copy = deepcopy(self.networks) if self.place.is_main_process else None
+            shard(self.networks)
         names = list(self.phases)
         with self.stop.listening():
             while self.state.phase < len(names):
@@ -242,7 +253,7 @@ class _Run:
                 self.state.epoch, self.state.step, self.state.gate = 0, 0, None
         if not self.state.done:
             self.state.done = True
-            self._keep("last")
+            self._keep("last", self._whole())
             self._save(None)
         return self.log.lines
 
@@ -276,9 +287,11 @@ class _Run:
                 for group in groups
             ],
             betas=phase.betas,
+            foreach=False if self.recipe.sharded else None,  # a group holds tensors of both kinds
         )
         if optimiser_state:
-            optimiser.load_state_dict(dict(optimiser_state))
+            order = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+            optimiser.load_state_dict(shared_out(optimiser_state, order))
         run = _PhaseRun(name, phase, groups, optimiser)
         if self.state.step == 0 and phase.reset_temperature is not None:
             with torch.no_grad():
@@ -386,6 +399,7 @@ class _Run:
             networks,
             chunk=self.recipe.chunk,
             seed=seed,
+            together=self.recipe.sharded,
             scaled=self.scaler.scale,
         )
         if not math.isfinite(found.terms["loss"]):
@@ -393,7 +407,7 @@ class _Run:
         trained = [p for p in networks.parameters() if p.requires_grad]
         average_gradients(trained)
         self.scaler.unscale_(run.optimiser)
-        norm = float(torch.nn.utils.clip_grad_norm_(trained, phase.clip or math.inf))
+        norm = clip_gradients(trained, phase.clip or math.inf)
         if not math.isfinite(norm) and not self.scaler.is_enabled():
             raise FloatingPointError(f"{self.recipe.name}: the gradient is not finite at step {step}")
         self.scaler.step(run.optimiser)
@@ -427,10 +441,11 @@ class _Run:
     def _validate(self, run: _PhaseRun) -> bool:
         """Score the model as it is; keep it where it is the best so far. Return whether no signal cut that off."""
         found = None
+        networks = self._whole()
         if self.place.is_main_process:
-            with suppress(Interrupted), self.stop.at_once(), self.networks.evaluating():
+            with suppress(Interrupted), self.stop.at_once(), networks.evaluating():
                 images = self._held_out_images()
-                model = self.networks.as_model(self.recipe.name, self.identity)
+                model = networks.as_model(self.recipe.name, self.identity)
                 found = validate(model, self.dataset, seed=self.recipe.seed, images=images)
         if found is not None:
             place = {"phase": run.name, "epoch": self.state.epoch + 1, "total": self.state.total}
@@ -438,7 +453,7 @@ class _Run:
             reached = criterion(found)
             if self.state.best is None or reached > self.state.best:
                 self.state.best = reached
-                self._keep("best")
+                self._keep("best", networks)
         cut = self.place.is_main_process and found is None
         return not largest(int(cut), self.networks.device)
 
@@ -449,12 +464,17 @@ class _Run:
             else None
         )
 
-    def _keep(self, name: str) -> None:
+    def _whole(self) -> Networks:
+        """Return the networks with whole weights, on the main process; every process has to call this."""
+        if not self.recipe.sharded:
+            return self.networks
+        copy_whole(self.networks, self.copy)
+        return self.copy or self.networks
+
+    def _keep(self, name: str, networks: Networks) -> None:
         if self.place.is_main_process:
-            with self.networks.evaluating():
-                save_whole(
-                    self.networks.as_model(self.recipe.name, self.identity), self.out / name, overwrite=True
-                )
+            with networks.evaluating():
+                save_whole(networks.as_model(self.recipe.name, self.identity), self.out / name, overwrite=True)
 
     def _save(self, run: _PhaseRun | None) -> None:
         """Write a checkpoint: what any phase trains, and the running statistics."""
@@ -463,19 +483,20 @@ class _Run:
             from accelerate.utils import gather_object
 
             failures = [tuple(each) for each in dict.fromkeys(map(tuple, gather_object(failures)))]
+        networks = self._whole()
+        ended = run is None or self.state.epoch == run.phase.epochs
+        optimiser = {} if ended or run is None else whole_state(run.optimiser.state_dict())
         if self.place.is_main_process:
-            dims = self.networks.dims
+            dims = networks.dims
             names = {n for p in self.phases.values() for g in groups_of(p, dims) for n in g.names}
             tensors = {
                 name: value.detach().cpu()
-                for name, value in self.networks.state_dict().items()
+                for name, value in networks.state_dict().items()
                 if name in names or "batch_norm" in name
             }
             state = replace(self.state, failures=failures, scaler=self.scaler.state_dict())
-            ended = run is None or self.state.epoch == run.phase.epochs
             if ended and run is not None:  # the next phase begins with an optimiser of its own
                 state = replace(state, phase=state.phase + 1, epoch=0, step=0, gate=None)
-            optimiser = {} if ended or run is None else run.optimiser.state_dict()
             save_checkpoint(self.out / "checkpoints", state.total, Checkpoint(asdict(state), tensors, optimiser))
             self.log.publish()
         self.place.wait_for_everyone()
