@@ -7,7 +7,7 @@
 A small HTS-AT, ViT and text tower begin with random weights. scratch/stage0 aligns photographs with names, in the place
 of BioCLIP 2's pretraining; then come paper/stage1 and paper/stage2 with their phases, losses, gate and sampling. For
 towers and data this small, what they state otherwise is: rates ten times as high, ramps and unfreezing after a tenth of
-the steps, fewer epochs, batches of 64, at most 8 items a species.
+the steps, fewer epochs, batches of 64, and before stage 2 at most 8 items a species.
 
 Prints Top-1 on unseen species as times chance, in each direction and their mean, with 95 % intervals from drawing the
 unseen species anew (a species' queries stand or fall together), and what stage 2 adds to stage 1 between sounds and
@@ -128,7 +128,7 @@ def train(dataset: Dataset, out: Path, seed: int, device: str) -> dict[str, Path
         stage = name.removeprefix("scratch/").removeprefix("paper/")
         # The towers of stage 0 have no table of vectors in the dataset: they run at every step.
         shared = {"model": str(towers), "audio_model": None, "cached": False, "seed": seed}
-        shared |= {"pairs.at_most": 8, "validate_epochs": 0}
+        shared |= {"validate_epochs": 0} if stage == "stage2" else {"validate_epochs": 0, "pairs.at_most": 8}
         train_towers(small(name, shared), dataset, out / stage, start=start, device=device)
         start = models[stage] = out / stage / "last"
     return models

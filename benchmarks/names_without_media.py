@@ -3,7 +3,7 @@
     python benchmarks/names_without_media.py DATASET [--seeds 0 1 2] [--unseen 40]
 
 DATASET is imported and embedded already (`biovita demo` leaves one), with real species. Each recording whose species
-BirdNET has a class for is a query against the names of all 6,522 classes; a name counts by the best of its texts. The
+BirdNET has a class for is a query against the names of all 6,522 classes; a name counts by the mean of its texts. The
 clips of the species held out as unseen, whose names stage 0 was not given either, are counted apart. Beside it: the
 projections before any training, the stages that go on to recordings, with stage 0 before them and without, and the
 classifier that the rows were taken from, which has heard these species. Means over the seeds, in percent.
@@ -88,7 +88,7 @@ def _trained(dataset: Dataset, towers: Mapping[Modality, Tower], seed: int) -> I
 
 
 def _similarity(aligned: Aligned, sounds: Vectors, texts: np.ndarray) -> np.ndarray:
-    """Return ``(recordings, names)``: the similarity of the best text of each name."""
+    """Return ``(recordings, names)``: the mean similarity of the texts of each name."""
     import torch
 
     def embed(modality: Modality, vectors: np.ndarray) -> np.ndarray:
@@ -98,7 +98,7 @@ def _similarity(aligned: Aligned, sounds: Vectors, texts: np.ndarray) -> np.ndar
 
     named, forms, dim = texts.shape
     similarity = embed(AUDIO, sounds.vectors) @ embed(TEXT, texts.reshape(-1, dim)).T
-    return similarity.reshape(-1, named, forms).max(axis=2)
+    return similarity.reshape(-1, named, forms).mean(axis=2)
 
 
 def _hits(scores: np.ndarray, wanted: np.ndarray, unseen: np.ndarray) -> list[float]:

@@ -21,6 +21,7 @@ from biovita.towers import Tower
 from biovita.train import FrozenRecipe, recipe
 from biovita.train.frozen import training_set
 from biovita.train.loop import untrained
+from biovita.train.run import train
 
 FOUR = ("A2I", "I2A", "I2T", "T2I")
 
@@ -79,6 +80,24 @@ def test_untrained_projections_are_at_chance(
     first, fifth = np.mean(found, axis=0)
     assert 0.6 < first < 1.6
     assert 0.8 < fifth < 1.25
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_starter_recipe_leaves_a_page_and_what_made_the_model(runs: list[DemoResult], tmp_path: Path) -> None:
+    dataset = Dataset.open(runs[-1].out / "dataset")
+    first, second = tmp_path / "first", tmp_path / "second"
+    train(recipe("starter/stage0", {"steps": 30}, FrozenRecipe), dataset, first, device="cpu", progress=False)
+    report = train(recipe("starter/stage1", {"steps": 30}), dataset, second, start=first, progress=False)
+    assert report.last_loss < report.first_loss
+    record = json.loads((second / "config.json").read_text())["record"]
+    assert record["start"] == str(first)
+    assert record["recipe"]["steps"] == 30
+    assert "git" in record
+    page = (second / "report.html").read_text()
+    assert all(f"<strong>{title}" in page for title in ("Loss", "Temperature"))
+    assert "losses.jsonl beside this page" in page
+    assert len((second / "losses.jsonl").read_text().splitlines()) == 30
 
 
 @pytest.mark.slow

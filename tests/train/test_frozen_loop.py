@@ -10,7 +10,7 @@ from biovita.errors import BiovitaError
 from biovita.taxonomy import Taxon
 from biovita.train import FrozenRecipe, recipe
 from biovita.train.items import Pool
-from biovita.train.loop import Aligned, TrainingSet, align, untrained
+from biovita.train.loop import Aligned, TrainingSet, _mixed, align, untrained
 from biovita.train.recipe import GateSettings
 from biovita.train.schedule import Gate, guard
 
@@ -41,7 +41,7 @@ def _data(seed: int = 0) -> TrainingSet:
 
 
 def _recipe(stage: int, **settings: object) -> FrozenRecipe:
-    small = {"steps": 60, "dim": 16, "noise": 0.5, "learning_rate": 1e-2, **settings}
+    small = {"steps": 60, "dim": 16, "noise": 0.5, "names_noise": 0, "learning_rate": 1e-2, **settings}
     return recipe(f"starter/stage{stage}", small, FrozenRecipe)
 
 
@@ -121,3 +121,15 @@ def test_the_gate_needs_the_term_it_watches() -> None:
     chosen = recipe("starter/stage2", {"gate": "{}"}, FrozenRecipe)
     assert chosen.gate == GateSettings()
     assert recipe("starter/stage2", {"gate": "none"}, FrozenRecipe).gate is None
+
+
+def test_rows_of_other_classes_are_mixed_in_as_strongly_as_asked() -> None:
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(400, 30, generator=generator) @ torch.randn(30, 30, generator=generator)
+    drawn = torch.arange(50)
+    plain, mixed = _recipe(0, names_noise=0), _recipe(0, names_noise=1.5)
+    assert torch.equal(_mixed(rows, drawn, plain, generator), rows[drawn])
+    added = torch.cat([_mixed(rows, drawn, mixed, generator) - rows[drawn] for _ in range(400)])
+    second = rows.T @ rows / len(rows)
+    assert torch.dist(added.T @ added / len(added), 1.5**2 * second) < 0.03 * torch.linalg.norm(1.5**2 * second)
+    assert added.mean(dim=0).abs().max() < 0.03 * added.std()

@@ -18,6 +18,7 @@ def _step(total: int) -> dict[str, object]:
         "loss": 2.0 - total / 10,
         "atc": 1.5,
         "weights": {"atc": 1.0, "aic": 0.1, "itc": 0.0},
+        "learning_rates": {"adapter": 1e-4} | ({"audio_top": 1e-5} if total > 2 else {}),
         "temperature": 0.07,
         "gate": {"open": total > 2, "average": 1.0} if total else None,
         "gradient_norm": 3.0,
@@ -72,6 +73,7 @@ def test_a_run_taken_up_again_has_each_line_once_in_the_file_and_in_tensorboard(
     points = _points(run)
     assert points["loss/loss"] == [(total, pytest.approx(2 - total / 10)) for total in range(6)]
     assert points["validation/unseen/top1"] == [(6, 0.25)]
+    assert points["learning_rate/audio_top"] == [(total, pytest.approx(1e-5)) for total in (3, 4, 5)]
     assert points["gate/open"] == [(1, 0), (2, 0), (3, 1), (4, 1), (5, 1)]
     assert set(points) == set().union(*map(scalars, expected))
 
@@ -92,9 +94,19 @@ def test_the_page_shows_every_chart_and_what_made_the_run(run: Path) -> None:
     log.write(_validation(6))
     log.publish()
     page = (run / "report.html").read_text()
-    for title in ("Loss", "Validation", "Weights of the terms", "Temperature", "Gate", "Norm", "Seconds a step"):
+    for title in (
+        "Loss",
+        "Validation",
+        "Weights of the terms",
+        "Temperature",
+        "Gate",
+        "Learning rates",
+        "Norm",
+        "Seconds",
+    ):
         assert f"<strong>{title}" in page
     assert "paper/stage2 on fens &amp; &lt;woods&gt;" in page
+    assert "audio_top 1e-05" in page
     assert "25.0" in page  # Top-1 in percent
     assert "16.7 %" in page  # 0.1 s of 0.6 s waited
     assert "http" not in page

@@ -16,21 +16,30 @@ __all__ = ["write_training_page"]
 
 Line = Mapping[str, Any]
 
-TERMS = {"loss": "weighted sum", "atc": "sounds and names", "aic": "sounds and photos", "itc": "photos and names"}
+TERMS = {
+    "loss": "weighted sum",
+    "atc": "sounds and names",
+    "aic": "sounds and photos",
+    "itc": "photos and names",
+    "names": "classes and names",
+}
 
 
-def write_training_page(run: Path, lines: Sequence[Line]) -> Path:
+def write_training_page(run: Path, lines: Sequence[Line], record: Line, *, files: tuple[str, str]) -> Path:
     """Write ``report.html`` into the directory of a run, and return its path.
 
     Parameters
     ----------
     lines
-        Those of the run's ``log.jsonl``.
+        Those of the run's log: of ``kind`` step with ``phase``, ``total`` and losses, and of ``kind`` validation.
+    record
+        What made the run, as `biovita.train.record.record_of` has it.
+    files
+        Names of the log and of the file that holds the record.
     """
     steps = [line for line in lines if line["kind"] == "step"]
     checks = [line for line in lines if line["kind"] == "validation"]
     phases = _phases(steps)
-    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
     page = (
         environment()
         .get_template("training.html")
@@ -41,6 +50,7 @@ def write_training_page(run: Path, lines: Sequence[Line]) -> Path:
             charts=_charts(steps, checks, marks=[row["first"] for row in phases[1:]]),
             checks=[line for line in checks if "seen" in line or "unseen" in line],
             settings=json.dumps(record["recipe"], indent=2),
+            files=files,
         )
     )
     write_whole(run / "report.html", page)
@@ -48,9 +58,12 @@ def write_training_page(run: Path, lines: Sequence[Line]) -> Path:
 
 
 def _phases(steps: Sequence[Line]) -> list[dict[str, Any]]:
-    """Return a row a phase: its steps, the seconds of one, and the share of them that went into waiting for data."""
+    """Return a row a phase: its steps, the seconds of one, and the share of them that went into waiting for data.
+
+    Runs without a clock, those of projections, have no rows.
+    """
     rows = []
-    for name in dict.fromkeys(line["phase"] for line in steps):
+    for name in dict.fromkeys(line["phase"] for line in steps if "seconds" in line):
         mine = [line for line in steps if line["phase"] == name]
         waited, worked = (sum(line[key] for line in mine) for key in ("waited", "seconds"))
         rows.append(
@@ -75,7 +88,8 @@ def _charts(steps: Sequence[Line], checks: Sequence[Line], *, marks: Sequence[fl
     losses = {label: over_steps(_value(key)) for key, label in TERMS.items()}
     terms = {key: label for key, label in TERMS.items() if key != "loss"}
     weights = {label: over_steps(_weight(key)) for key, label in terms.items()}
-    gates = [line for line in steps if line["gate"] is not None]
+    gates = [line for line in steps if line.get("gate") is not None]
+    rates = {part: over_steps(_rate(part)) for part in _parts(steps)}
     validation = {
         f"{part} species": [
             (line["total"], line[part]["top1"] / line[part]["chance"]) for line in checks if part in line
@@ -86,7 +100,7 @@ def _charts(steps: Sequence[Line], checks: Sequence[Line], *, marks: Sequence[fl
         line_chart("Loss", losses, marks=marks),
         line_chart("Validation, Top-1 as times chance", validation, marks=marks, zero=True),
         line_chart("Weights of the terms", weights, marks=marks, zero=True),
-        line_chart("Temperature", {"temperature": over_steps(lambda line: line["temperature"])}, marks=marks),
+        line_chart("Temperature", {"temperature": over_steps(_value("temperature"))}, marks=marks),
         line_chart(
             "Gate of the photographs",
             {
@@ -95,12 +109,13 @@ def _charts(steps: Sequence[Line], checks: Sequence[Line], *, marks: Sequence[fl
             },
             zero=True,
         ),
-        line_chart("Norm of the gradient", {"norm": over_steps(lambda line: line["gradient_norm"])}, marks=marks),
+        line_chart("Learning rates", rates, marks=marks, zero=True),
+        line_chart("Norm of the gradient", {"norm": over_steps(_value("gradient_norm"))}, marks=marks),
         line_chart(
             "Seconds a step",
             {
-                "computing": over_steps(lambda line: line["seconds"]),
-                "waiting for data": over_steps(lambda line: line["waited"]),
+                "computing": over_steps(_value("seconds")),
+                "waiting for data": over_steps(_value("waited")),
             },
             marks=marks,
             zero=True,
@@ -114,4 +129,12 @@ def _value(key: str) -> Callable[[Line], float | None]:
 
 
 def _weight(key: str) -> Callable[[Line], float | None]:
-    return lambda line: line["weights"].get(key)
+    return lambda line: line.get("weights", {}).get(key)
+
+
+def _parts(steps: Sequence[Line]) -> list[str]:
+    return list(dict.fromkeys(part for line in steps for part in line.get("learning_rates", ())))
+
+
+def _rate(part: str) -> Callable[[Line], float | None]:
+    return lambda line: line.get("learning_rates", {}).get(part)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
 
-import biovita
 from biovita.dataset import Dataset, Modality, Split
 from biovita.embed import Vectors, read_vectors
 from biovita.embed.table import embeddings_directory
@@ -20,6 +20,7 @@ from biovita.towers import Tower
 from biovita.train.items import Pool
 from biovita.train.loop import Aligned, TrainingSet
 from biovita.train.recipe import FrozenRecipe
+from biovita.train.record import record_of
 from biovita.train.vocabulary import NamedClasses, kept_classes, named_classes
 
 __all__ = ["model_of", "name_vectors", "training_set", "unseen_taxa"]
@@ -76,13 +77,16 @@ def training_set(
     return TrainingSet(items, classes, class_names, taxa)
 
 
-def model_of(aligned: Aligned, recipe: FrozenRecipe, towers: Mapping[Modality, Tower], dataset: Dataset) -> Model:
+def model_of(
+    aligned: Aligned,
+    recipe: FrozenRecipe,
+    towers: Mapping[Modality, Tower],
+    dataset: Dataset,
+    *,
+    start: Path | None = None,
+) -> Model:
     """Return the model of trained projections, with the record of what made it."""
-    record = {
-        "recipe": recipe.model_dump(mode="json"),
-        "dataset": {key: dataset.info.get(key) for key in ("name", "version", "counts", "split")},
-        "versions": {"biovita": biovita.__version__, "torch": torch.__version__, "numpy": np.__version__},
-    }
+    record = record_of(recipe, dataset, start=start)
     return Model(recipe.name, towers, aligned.projections, aligned.logit_scale, record)
 
 

@@ -70,7 +70,8 @@ class RunLog:
 
             if self._board is not None:
                 self._board.flush()
-            write_training_page(self.out, self.lines)
+            record = json.loads((self.out / "run.json").read_text(encoding="utf-8"))
+            write_training_page(self.out, self.lines, record, files=(self._file.name, "run.json"))
 
     def _show(self, line: dict[str, Any]) -> None:
         if self._board is not None:
@@ -85,6 +86,7 @@ def scalars(line: dict[str, Any]) -> dict[str, float]:
         return {f"validation/{part}/{k}": found[k] for part, found in parts.items() for k in ("top1", "top5")}
     found = {f"loss/{name}": line[name] for name in _TERMS if name in line}
     found |= {f"weight/{name}": weight for name, weight in line["weights"].items()}
+    found |= {f"learning_rate/{part}": rate for part, rate in line.get("learning_rates", {}).items()}
     found |= {name: line[name] for name in _OTHERS if line.get(name) is not None}
     if line["gate"] is not None:
         found |= {"gate/open": float(line["gate"]["open"]), "gate/average": line["gate"]["average"]}

@@ -20,6 +20,7 @@ from biovita.train.schedule import Gate, guard
 __all__ = ["Aligned", "TrainingSet", "align", "untrained"]
 
 _MOST_LOGIT_SCALE = 100.0  # CLIP's bound (Radford et al. 2021)
+_MIXED = 256  # classes whose rows are mixed at random into others
 
 AUDIO, IMAGE, TEXT = Modality.AUDIO, Modality.IMAGE, Modality.TEXT
 _PAIRS = {"atc": (AUDIO, TEXT), "aic": (AUDIO, IMAGE), "itc": (IMAGE, TEXT)}
@@ -180,7 +181,9 @@ def _terms(
     def names(modality: Modality) -> torch.Tensor:
         rows, texts = data.classes[modality], data.class_names[modality]
         drawn = torch.randperm(len(rows), generator=generator)[: recipe.names_batch]
-        a = torch.nn.functional.normalize(projections[modality].linear(rows[drawn]), dim=1)
+        a = torch.nn.functional.normalize(
+            projections[modality].linear(_mixed(rows, drawn, recipe, generator)), dim=1
+        )
         b = embed(TEXT, texts.draw(drawn, generator))
         return contrastive(recipe.loss, a, b, head.scale, torch.eye(len(drawn)), bias=head.bias)
 
@@ -202,6 +205,17 @@ def _terms(
     if weights.names and named:
         terms["names"] = torch.stack([names(modality) for modality in named]).sum()
     return terms
+
+
+def _mixed(
+    rows: torch.Tensor, drawn: torch.Tensor, recipe: FrozenRecipe, generator: torch.Generator
+) -> torch.Tensor:
+    """Return rows of a classifier with others mixed in: a recording lies in the direction of more than one class."""
+    if not recipe.names_noise:
+        return rows[drawn]
+    others = rows[torch.randperm(len(rows), generator=generator)[:_MIXED]]
+    weights = torch.randn((len(drawn), len(others)), generator=generator) / math.sqrt(len(others))
+    return torch.addmm(rows[drawn], weights, others, alpha=recipe.names_noise)
 
 
 def _standardised(data: TrainingSet, projections: Mapping[Modality, Projection]) -> TrainingSet:

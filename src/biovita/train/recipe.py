@@ -108,6 +108,8 @@ class FrozenRecipe(Recipe):
         Items of each training species a step, drawn anew in each modality from all that the species has there.
     names_batch
         Class names a step, each with the row of the classifier that answers to it.
+    names_noise
+        How much of other classes' rows is mixed into each row: standard deviation of each feature.
     noise
         Standard deviation of the Gaussian noise added to standardised tower vectors.
     logit_scale, logit_bias
@@ -125,6 +127,7 @@ class FrozenRecipe(Recipe):
     warmup_steps: int = Field(default=20, ge=0)
     weights: LossWeights
     names_batch: PositiveInt = 512
+    names_noise: NonNegativeFloat = 0.0
     items_per_species: PositiveInt = 2
     noise: NonNegativeFloat
     logit_scale: PositiveFloat = 20.0
@@ -321,7 +324,8 @@ def _starter(stage: Literal[0, 1, 2], weights: LossWeights) -> FrozenRecipe:
 
 def _starter_stage0() -> FrozenRecipe:
     """Names without media: class vectors of BirdNET's and EfficientNet's classifiers aligned with their names."""
-    return _starter(0, LossWeights(atc=0.0, names=1.0))
+    stage = _starter(0, LossWeights(atc=0.0, names=1.0))
+    return stage.model_copy(update={"steps": 600, "names_noise": 2.0})
 
 
 def _starter_stage1() -> FrozenRecipe:

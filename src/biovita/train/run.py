@@ -41,8 +41,8 @@ def train(
     """Train by a recipe on a split dataset, and write the model to ``out``.
 
     Projections of frozen towers need the dataset's embeddings; ``out`` is then the model, and beside ``config.json``
-    and ``model.safetensors`` lies ``losses.jsonl``, one line a step. A recipe that trains towers leaves the directory
-    that `biovita.train.trainer.train_towers` describes, and goes on where it was stopped.
+    and ``model.safetensors`` lie ``losses.jsonl``, one line a step, and ``report.html``. A recipe that trains towers
+    leaves the directory that `biovita.train.trainer.train_towers` describes, and goes on where it was stopped.
 
     Parameters
     ----------
@@ -83,6 +83,7 @@ def _train_projections(
     progress: bool,
 ) -> TrainReport:
     from biovita.progress import progress_bar
+    from biovita.report.training import write_training_page
     from biovita.towers import load_towers
     from biovita.train.frozen import model_of, training_set
     from biovita.train.loop import Aligned, align, untrained
@@ -95,9 +96,15 @@ def _train_projections(
         begin = Aligned(before.projections, before.logit_scale, ())
     with progress_bar(recipe.name, recipe.steps, shown=progress) as advance:
         aligned = align(data, recipe, begin, on_step=advance)
-    save_model(model_of(aligned, recipe, towers, dataset), out, overwrite=overwrite)
+    model = model_of(aligned, recipe, towers, dataset, start=start)
+    save_model(model, out, overwrite=overwrite)
     lines = [json.dumps({"step": step, **values}) for step, values in enumerate(aligned.history)]
     (out / "losses.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    drawn = [
+        {"kind": "step", "phase": recipe.name, "total": step, "temperature": 1 / values["logit_scale"], **values}
+        for step, values in enumerate(aligned.history)
+    ]
+    write_training_page(out, drawn, model.record, files=("losses.jsonl", "config.json"))
     return TrainReport(out, recipe, recipe.steps, aligned.history[0]["loss"], aligned.history[-1]["loss"])
 
 

@@ -423,6 +423,7 @@ class _Run:
             "total": self.state.total,
             **found.terms,
             "weights": asdict(terms),
+            "learning_rates": {group.part: group.learning_rate for group in run.groups if step >= group.from_step},
             "temperature": float(1 / networks.logit_scale().detach()),
             "gate": None if gate is None else {"open": gate.open, "average": gate.average},
             "gradient_norm": norm if math.isfinite(norm) else None,  # then fp16's scaler has left the step out
