@@ -318,6 +318,7 @@ def _starter(stage: Literal[0, 1, 2], weights: LossWeights) -> FrozenRecipe:
         learning_rate=2e-3,
         weight_decay=0.05,
         noise=2.0,
+        positives="taxonomy",
         weights=weights,
     )
 
