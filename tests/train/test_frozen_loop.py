@@ -41,7 +41,8 @@ def _data(seed: int = 0) -> TrainingSet:
 
 
 def _recipe(stage: int, **settings: object) -> FrozenRecipe:
-    small = {"steps": 60, "dim": 16, "noise": 0.5, "names_noise": 0, "learning_rate": 1e-2, **settings}
+    small = {"steps": 60, "dim": 16, "noise": 0.5, "names_noise": 0, "positives": "species", "learning_rate": 1e-2}
+    small |= settings
     return recipe(f"starter/stage{stage}", small, FrozenRecipe)
 
 
