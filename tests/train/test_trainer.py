@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -461,13 +462,25 @@ def test_sharding_wants_several_processes_and_what_it_can_share(
             _recipe(1, towers, sharded=True, **other)
 
 
+def test_compiling_without_a_compiler_is_refused_at_once(
+    towers: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler --fast")
+    with pytest.raises(
+        ModelError, match=r"'no-such-compiler --fast' is not there: install one, name it in .* CXX"
+    ):
+        _run(_recipe(1, towers, compiled=True), dataset, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"precision": "fp16"}, {"precision": "bf16"}, {"compiled": True}])
 def test_half_precision_and_compiling_lead_to_nearly_the_same_losses(
     towers: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
-    # Traced and differentiated as in earnest; the C++ compiler alone would take two minutes.
+    # Traced and differentiated as in earnest; the C++ compiler alone would take two minutes, and is not called.
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    monkeypatch.setenv("CXX", shlex.quote(sys.executable))
     _without_chance(monkeypatch.setattr)
     plain = _run(_recipe(2, towers), dataset, tmp_path / "plain", start=towers)
     out = tmp_path / "changed"

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import shlex
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -44,7 +48,7 @@ class Networks(nn.Module):
     Raises
     ------
     ModelError
-        Where the towers are others.
+        Where the towers are others, or there is no compiler.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Networks(nn.Module):
             Modality.TEXT: text.forward,
         }
         if compiled:
+            _require_compiler()
             self._forward = {modality: torch.compile(run) for modality, run in self._forward.items()}
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale), device=device))
         if bias is not None:
@@ -152,6 +157,17 @@ class Networks(nn.Module):
         finally:
             for norm, momentum in norms.items():
                 norm.momentum = momentum
+
+
+def _require_compiler() -> None:
+    """Refuse ``torch.compile`` where the C++ compiler that it calls is not there: it would fail in the first step."""
+    usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
+    command = shlex.split(os.environ.get("CXX", usual), posix=os.name == "posix")
+    if not command or shutil.which(command[0]) is None:
+        raise ModelError(
+            f"compiled=true needs a C++ compiler, and {' '.join(command) or 'CXX'!r} is not there: install one, name "
+            "it in the environment variable CXX, or train with compiled=false"
+        )
 
 
 def starting_model(recipe: TowersRecipe, start: str | Path | None, device: str) -> Model:
