@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,29 @@ def test_a_new_directory_is_there_at_the_end(tmp_path: Path) -> None:
     assert listing(tmp_path / "x" / "y") == {"z": "", "z/a": "3", "z/kept": ""}
     (tmp_path / "empty").mkdir()
     write(tmp_path / "empty", "4")
+
+
+def test_only_what_is_of_its_kind_is_replaced(tmp_path: Path) -> None:
+    write(tmp_path / "mine", "my notes")
+    (tmp_path / "file").write_text("my file")
+    before = listing(tmp_path)
+    with pytest.raises(DatasetError, match=r"mine is not replaced: it has no config\.json"):
+        write(tmp_path / "mine", "2", replace=True, marker="config.json")
+    with pytest.raises(DatasetError, match="is a file, and is not replaced by a directory"):
+        write(tmp_path / "file", "2", replace=True, marker="config.json")
+    assert listing(tmp_path) == before
+    write(tmp_path / "mine", "2", replace=True, marker="a")
+    assert listing(tmp_path / "mine") == {"a": "2"}
+
+
+def test_others_may_read_what_the_umask_lets_them(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        with new_directory(tmp_path / "x") as directory:
+            (directory / "weights").touch(0o600)
+        assert (tmp_path / "x" / "weights").stat().st_mode & 0o777 == 0o640
+    finally:
+        os.umask(before)
 
 
 @pytest.mark.parametrize("error", [ValueError(), KeyboardInterrupt(), OSError(28, "No space left on device")])

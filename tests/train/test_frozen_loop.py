@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
-from biovita.dataset import Modality
-from biovita.errors import BiovitaError
+from biovita.cli.app import main
+from biovita.dataset import Dataset, Modality
+from biovita.embed import embed
+from biovita.errors import BiovitaError, DatasetError, ModelError
+from biovita.model.store import read_config
 from biovita.taxonomy import Taxon
+from biovita.towers import MODELS, TOWERS, ModelRow, TowerInfo, TowerRow, load_towers
 from biovita.train import FrozenRecipe, recipe
+from biovita.train.frozen import training_set
 from biovita.train.items import Pool
 from biovita.train.loop import Aligned, TrainingSet, _mixed, align, untrained
 from biovita.train.recipe import GateSettings
+from biovita.train.run import train
 from biovita.train.schedule import Gate, guard
+from biovita.train.vocabulary import NamedClasses
+from plainmodel import Plain
+from tiny_training import write_tiny
 
 AUDIO, IMAGE, TEXT = Modality.AUDIO, Modality.IMAGE, Modality.TEXT
 DIM = {AUDIO: 24, IMAGE: 20, TEXT: 16}
@@ -117,7 +135,7 @@ def test_the_gate_shuts_off_the_terms_with_photographs_as_the_schedule_says() ->
 
 
 def test_the_gate_needs_the_term_it_watches() -> None:
-    with pytest.raises(BiovitaError, match=r"gate = .*weights\.atc is 0"):
+    with pytest.raises(BiovitaError, match=r"gate.*weights\.atc is 0"):
         recipe("starter/stage2", {"gate": "{}", "weights.atc": 0})
     chosen = recipe("starter/stage2", {"gate": "{}"}, FrozenRecipe)
     assert chosen.gate == GateSettings()
@@ -134,3 +152,152 @@ def test_rows_of_other_classes_are_mixed_in_as_strongly_as_asked() -> None:
     second = rows.T @ rows / len(rows)
     assert torch.dist(added.T @ added / len(added), 1.5**2 * second) < 0.03 * torch.linalg.norm(1.5**2 * second)
     assert added.mean(dim=0).abs().max() < 0.03 * added.std()
+
+
+def test_without_a_classifier_stage_0_is_refused_and_other_stages_say_what_they_leave_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bare = replace(_data(), classes={}, class_names={})
+    with pytest.raises(ModelError, match=r"starter/stage0: weights\.names is 1, .*'starter'.*starter; go without"):
+        align(bare, _recipe(0), untrained(bare, _recipe(0)))
+    assert not caplog.records
+    for stage, which in ((1, "no audio tower"), (2, "no audio or image tower")):
+        caplog.clear()
+        history = align(bare, _recipe(stage, steps=2), untrained(bare, _recipe(stage))).history
+        assert "names" not in history[0]
+        assert [record.levelno for record in caplog.records] == [logging.WARNING]
+        assert f"starter/stage{stage}: weights.names is 1, and {which}" in caplog.text
+        assert "left out" in caplog.text
+    caplog.clear()
+    align(bare, _recipe(2, steps=1, **{"weights.names": 0}), untrained(bare, _recipe(2)))
+    assert not caplog.records
+
+
+def test_a_classifier_of_photographs_is_none_for_stage_1(caplog: pytest.LogCaptureFixture) -> None:
+    data = _data()
+    pictures = replace(data, classes={IMAGE: data.classes[IMAGE]}, class_names={IMAGE: data.class_names[IMAGE]})
+    align(pictures, _recipe(1, steps=1), untrained(pictures, _recipe(1)))
+    assert "no audio tower" in caplog.text
+
+
+@pytest.fixture
+def birds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
+    """Return six species, the last held out, embedded by the model ``plain``, which has no classifier."""
+    towers = [
+        Plain(TowerInfo(f"plain-{modality}", modality, 3, "this file", "1", "Apache-2.0")) for modality in Modality
+    ]
+    for tower in towers:
+        monkeypatch.setitem(TOWERS, tower.info.name, TowerRow(tower.info, tower))
+    monkeypatch.setitem(MODELS, "plain", ModelRow("plain", "", tuple(tower.info.name for tower in towers)))
+    dataset = write_tiny(tmp_path / "birds", unseen=1)
+    embed(dataset, "plain", progress=False)
+    return dataset
+
+
+Train = Callable[..., Path]
+
+
+@pytest.fixture
+def trained(birds: Dataset, tmp_path: Path) -> Train:
+    """Return a function that trains a stage of three steps and returns where its model is."""
+
+    def run(stage: int, out: str, start: Path | None = None, **settings: object) -> Path:
+        chosen = _recipe(stage, model="plain", steps=3, dim=4, **settings)
+        return train(chosen, birds, tmp_path / out, start=start, device="cpu", progress=False).model
+
+    return run
+
+
+def test_a_class_under_a_synonym_of_an_unseen_species_is_not_trained_on(
+    birds: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("Altus quintus", "Genus2 species5", "Altus primus")
+    classes = NamedClasses(
+        AUDIO, tuple((n,) for n in names), tuple((n,) for n in names), np.eye(3, dtype=np.float32)
+    )
+    monkeypatch.setattr(
+        "biovita.train.frozen.named_classes", lambda tower: classes if tower.info.modality == AUDIO else None
+    )
+    towers = load_towers("plain", "cpu")
+    assert len(training_set(birds, "plain", towers).classes[AUDIO]) == 2
+    decisions = {"name": ["Altus quintus"], "parsed": ["Altus quintus"], "species_id": ["t5"]}
+    pq.write_table(pa.table(decisions), birds.path / "taxonomy_decisions.parquet")
+    data = training_set(birds, "plain", towers)
+    assert len(data.classes[AUDIO]) == 1
+    assert int(data.class_names[AUDIO].count.sum()) == 1
+
+
+def test_a_directory_that_exists_is_refused_before_any_work(
+    birds: Dataset, trained: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = trained(1, "there")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["birds", "there"]
+    files = sorted(path.name for path in there.iterdir())
+    assert files == ["config.json", "losses.jsonl", "model.safetensors", "report.html"]
+
+    def worked(*_: object) -> None:
+        raise AssertionError("the towers were opened")
+
+    monkeypatch.setattr("biovita.towers.load_towers", worked)
+    with pytest.raises(DatasetError, match=r"there already exists\. .*--overwrite"):
+        trained(1, "there")
+    assert sorted(path.name for path in there.iterdir()) == files
+    with pytest.raises(DatasetError, match=r"birds is not replaced: it has no config\.json"):
+        train(_recipe(1, model="plain"), birds, birds.path, device="cpu", overwrite=True, progress=False)
+
+
+def test_overwrite_replaces_the_model_that_is_gone_on_from(birds: Dataset, trained: Train) -> None:
+    out = trained(1, "model")
+    before = (out / "model.safetensors").read_bytes()
+    chosen = _recipe(2, model="plain", steps=3, dim=4)
+    report = train(chosen, birds, out, start=out, device="cpu", overwrite=True, progress=False)
+    assert (out / "model.safetensors").read_bytes() != before
+    assert read_config(report.model).name == "starter/stage2"
+
+
+def test_a_stage_goes_on_from_the_learned_scale_and_refuses_another(trained: Train) -> None:
+    first = trained(1, "first", logit_scale=30)
+    learned = read_config(first).logit_scale
+    second = trained(2, "second", first)
+    history = [json.loads(line) for line in (second / "losses.jsonl").read_text().splitlines()]
+    assert history[0]["logit_scale"] == pytest.approx(learned)
+    with pytest.raises(ModelError, match=r"logit_scale = 25 would change nothing: .*first has learned .*Leave"):
+        trained(2, "third", first, logit_scale=25)
+
+
+def test_the_cli_refuses_a_scale_that_was_asked_for_though_it_is_the_default(
+    birds: Dataset, trained: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start, out = trained(1, "first"), tmp_path / "out"
+    command = ["train", "starter/stage2", "--data", str(birds.path), "--out", str(out), "--start", str(start)]
+    command += ["--device", "cpu", "--set", "model=plain", "dim=4", "steps=2"]
+    with pytest.raises(SystemExit) as stopped:
+        main([*command, "logit_scale=20"])
+    assert stopped.value.code == 1
+    assert "logit_scale = 20 would change nothing" in capsys.readouterr().err
+    assert not out.exists()
+    with pytest.raises(SystemExit) as stopped:
+        main(command)
+    assert stopped.value.code == 0
+    assert read_config(out).name == "starter/stage2"
+
+
+def test_the_learned_bias_of_the_sigmoid_loss_is_kept_and_gone_on_from(
+    trained: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, first = trained(1, "plain"), trained(1, "first", loss="sigmoid", logit_bias=-4)
+    assert "logit_bias" not in read_config(plain).record
+    learned = read_config(first).record["logit_bias"]
+    assert learned != -4
+    begun = []
+
+    def spied(data: TrainingSet, chosen: FrozenRecipe, start: Aligned, **options: object) -> Aligned:
+        begun.append(start.logit_bias)
+        return align(data, chosen, start, **options)  # type: ignore[arg-type]  # on_step
+
+    monkeypatch.setattr("biovita.train.loop.align", spied)
+    trained(2, "second", first, loss="sigmoid")
+    trained(2, "third", plain, loss="sigmoid", logit_bias=-4)
+    assert begun == [learned, None]
+    with pytest.raises(ModelError, match="logit_bias = -4 would change nothing"):
+        trained(2, "fourth", first, loss="sigmoid", logit_bias=-4)

@@ -61,13 +61,14 @@ def _worker(rank: int, folder: str) -> None:
     found: dict[str, Any] = {}
     x, y = _inputs()
     own = slice(CUTS[rank], CUTS[rank + 1])
-    for loss, positives in KINDS:
+    for (loss, positives), gradients in itertools.product(KINDS, (True, False)):
         model = nn.parallel.DistributedDataParallel(Both(loss))
         a, b, scale, bias = model(x[own], y[own])
-        value = gathered_loss(loss, a, b, scale, SPECIES[own], positives=positives, kinship=_kinship(), bias=bias)
+        kept = {"positives": positives, "kinship": _kinship(), "bias": bias, "gradients": gradients}
+        value = gathered_loss(loss, a, b, scale, SPECIES[own], **kept)
         value.backward()
         grads = {name: p.grad for name, p in model.module.named_parameters() if p.grad is not None}
-        found[f"{loss} {positives}"] = {"value": mean_over_processes(value), **grads}
+        found[f"{loss} {positives} {gradients}"] = {"value": mean_over_processes(value), **grads}
     if rank == 0:
         torch.save(found, f"{folder}/found.pt")
     del model, a, b, scale, bias, value, grads
@@ -92,7 +93,11 @@ def test_two_processes_give_the_gradients_of_one(tmp_path: Path) -> None:
     for loss, positives in KINDS:
         expected = _one_process(loss, positives)
         for name, value in expected.items():
-            torch.testing.assert_close(found[f"{loss} {positives}"][name], value, rtol=1e-6, atol=1e-12)
+            mine = found[f"{loss} {positives} True"][name]
+            torch.testing.assert_close(mine, value, rtol=1e-6, atol=1e-12)
+            released = found[f"{loss} {positives} False"][name]  # each of two processes has half of a tower's
+            part = 0.5 if name.startswith(("a.", "b.")) else 1.0
+            torch.testing.assert_close(released, part * value, rtol=1e-6, atol=1e-12)
         used = {"a.weight", "b.weight", "log_scale"} | ({"bias"} if loss == "sigmoid" else set())
         assert used <= expected.keys()
 

@@ -78,8 +78,12 @@ def test_a_run_taken_up_again_has_each_line_once_in_the_file_and_in_tensorboard(
     assert set(points) == set().union(*map(scalars, expected))
 
 
-def test_a_line_cut_in_the_middle_is_left_out(run: Path) -> None:
-    (run / "log.jsonl").write_text(json.dumps(_step(0)) + "\n" + json.dumps(_step(1))[:40])
+@pytest.mark.parametrize("after", ["weights", "gate"])
+def test_a_line_cut_in_the_middle_is_left_out(run: Path, after: str) -> None:
+    line = json.dumps(_step(1))
+    cut = line[: line.index("}", line.index(after)) + 1]
+    assert cut != line
+    (run / "log.jsonl").write_text(json.dumps(_step(0)) + "\n" + cut)
     log = RunLog(run, writes=False)
     log.begin(2)
     assert log.lines == [_step(0)]

@@ -5,12 +5,17 @@ from __future__ import annotations
 import pytest
 
 from biovita.errors import BiovitaError
-from biovita.train import RECIPES, recipe
+from biovita.train import RECIPES, TowersRecipe, recipe
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_every_recipe_bears_its_name(name: str) -> None:
     assert recipe(name).name == name
+
+
+def test_lists_are_given_in_json() -> None:
+    changed = recipe("paper/stage2", {"phases.full.betas": "[0.8, 0.9]"}, TowersRecipe)
+    assert changed.phases["full"].betas == (0.8, 0.9)
 
 
 def test_settings_are_converted_and_may_be_nested() -> None:
@@ -29,6 +34,33 @@ def test_settings_are_converted_and_may_be_nested() -> None:
         ("starter/stage1", {"weights.aic": -1}, "weights.aic = -1"),
         ("starter/stage1", {"weights": 3}, "weights = 3"),
         ("scratch/stage0", {"phases.itc.aic.to": 0.1}, "stage 0 has no recordings.*not so in itc"),
+        ("paper/stage1", {"phases.atc.aic.to": 0.5}, "stage 1 has no photographs.*not so in atc"),
+        (
+            "paper/stage2",
+            {"phases.full.text_ends": '{"learning_rate": 1, "weight_decay": 0}'},
+            "part of text: one",
+        ),
+        ("paper/stage1", {"phases.atc.atc.to": 0}, "phases.atc: .*all 0: there is nothing to train by"),
+        (
+            "paper/stage1",
+            {"phases.atc.audio": "none", "phases.atc.adapter": "none"},
+            "no part of the towers is",
+        ),
+        (
+            "paper/stage1",
+            {"phases.atc.adapter.from_step": 3, "phases.atc.audio": "none"},
+            "from the first step on",
+        ),
+        ("paper/stage1", {"augment.noise_db": "nan"}, "augment.noise_db = 'nan': .*finite"),
+        ("paper/stage1", {"phases": "{}"}, "phases.*at least 1 item"),
+        ("paper/stage1", {"stage": 2}, "stage belongs to the recipe"),
+        ("starter/stage0", {"weights.names": 0}, "weights: all weights are 0"),
+        ("starter/stage1", {"seed": 10**23}, "seed = .*less than"),
+        (
+            "paper/stage2",
+            {"phases.warmup.text.learning_rate": 1},
+            r"as phases\.warmup\.text is none.*warmup\.text=\{",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(name: str, settings: dict[str, object], message: str) -> None:

@@ -61,6 +61,23 @@ def test_stage2_pairs_are_drawn_once_and_reshuffled() -> None:
     assert all(len(set(first.prompt[first.species == number].tolist())) == 1 for number in (0, 1, 4))
 
 
+def test_all_phases_of_stage2_have_the_same_pairs_in_orders_of_their_own() -> None:
+    warmup, full = (stage2_epoch(ITEMS, Pairs(), seed=3, epoch=0, phase=phase) for phase in (0, 1))
+    rows = [sorted(zip(e.species, e.audio, e.image, e.prompt, strict=True)) for e in (warmup, full)]
+    assert rows[0] == rows[1]
+    assert not np.array_equal(warmup.species, full.species)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_distinct_batches_use_an_epoch_up_where_species_are_fewer_than_places(processes: int) -> None:
+    species = np.repeat(np.arange(5), 20)[np.random.default_rng(0).permutation(100)]
+    parts = [batches(species, 8, rank=r, processes=processes, distinct=True) for r in range(processes)]
+    joined = [np.concatenate(batch) for batch in zip(*parts, strict=True)]
+    size = 5 // processes * processes
+    assert all(len(batch) == len(set(species[batch])) == size for batch in joined)
+    assert sum(map(len, joined)) >= 90
+
+
 @pytest.mark.parametrize("distinct", [False, True])
 def test_the_joined_batch_does_not_depend_on_the_number_of_processes(distinct: bool) -> None:
     species = np.repeat(np.arange(10), 6)[np.random.default_rng(0).permutation(60)]

@@ -27,7 +27,10 @@ from biovita.collect.pack import pack, state_packed
 from biovita.dataset import Dataset, Modality
 from biovita.errors import BiovitaError, DatasetError, ModelError
 from biovita.model import load_model
+from biovita.model.published import save_whole
+from biovita.towers.open_clip import OpenClipImage
 from biovita.train import TowersRecipe, recipe
+from biovita.train.networks import starting_model
 from biovita.train.trainer import train_towers
 from published_layouts import make, write_open_clip
 from tiny_training import write_tiny, write_towers
@@ -65,6 +68,22 @@ def _losses(log: list[dict[str, Any]], name: str = "loss") -> list[float]:
 
 def _run(chosen: TowersRecipe, dataset: Dataset, out: Path, **options: Any) -> list[dict[str, Any]]:
     return train_towers(chosen, dataset, out, device="cpu", progress=False, **options)
+
+
+def test_the_audio_model_is_the_one_that_is_named(towers: Path, tmp_path: Path) -> None:
+    changed = load_model(towers, "cpu")
+    with torch.no_grad():
+        changed.towers["audio"].network.audio_projection.linear1.weight.mul_(2)
+    other = save_whole(changed, tmp_path / "other")
+    own, named = (
+        starting_model(_recipe(1, towers, audio_model=audio), None, "cpu").towers for audio in ("none", str(other))
+    )
+    theirs = load_model(other, "cpu").towers["audio"].network.state_dict()
+    weight = "audio_projection.linear1.weight"
+    assert torch.equal(named["audio"].network.state_dict()[weight], theirs[weight])
+    assert not torch.equal(own["audio"].network.state_dict()[weight], theirs[weight])
+    assert not torch.equal(own["audio"].adapter.weight, named["audio"].adapter.weight), "a new adapter"
+    assert torch.equal(*(each["image"].clip.network.visual.proj for each in (own, named)))
 
 
 @pytest.mark.slow
@@ -219,15 +238,66 @@ def test_a_damaged_checkpoint_is_passed_over_and_named(
 
 
 @pytest.mark.slow
-def test_another_recipe_does_not_continue_a_run(towers: Path, dataset: Dataset, tmp_path: Path) -> None:
+def test_a_changed_state_is_a_damaged_checkpoint_and_does_not_stay(
+    towers: Path, dataset: Dataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    chosen = _recipe(1, towers, checkpoint_steps=1, **{"phases.atc.epochs": 2})
+    checkpoints = tmp_path / "run" / "checkpoints"
+    _run(
+        chosen, dataset, tmp_path / "run", stop_after=5
+    )  # the checkpoint of step 5 comes after the step that ends it
+    names = sorted(path.name for path in checkpoints.iterdir())
+    assert names == ["step-00000003", "step-00000004"]
+    (checkpoints / ".step-00000005.0a").mkdir()
+    state = checkpoints / names[1] / "state.json"
+    state.write_text(state.read_text().replace('"step": 4', '"step": 5'))
+    _run(chosen, dataset, tmp_path / "run", stop_after=4)
+    assert (
+        f"{checkpoints / names[1]} is damaged and is not used: state.json is not as it was written" in caplog.text
+    )
+    _run(chosen, dataset, tmp_path / "run", stop_after=5)
+    assert sorted(path.name for path in checkpoints.iterdir()) == names, "written anew, and nothing else is left"
+    assert json.loads(state.read_text())["state"]["step"] == 4
+
+
+@pytest.mark.slow
+def test_another_recipe_or_number_of_processes_does_not_continue_a_run(
+    towers: Path, dataset: Dataset, tmp_path: Path
+) -> None:
     _run(_recipe(1, towers), dataset, tmp_path / "run", stop_after=1)
     with pytest.raises(DatasetError, match="holds a run with another recipe"):
         _run(_recipe(1, towers, seed=5), dataset, tmp_path / "run")
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["processes"] == 1
+    (tmp_path / "run" / "run.json").write_text(json.dumps({**record, "processes": 4}))
+    with pytest.raises(DatasetError, match=r"a run of 4 processes.* torchrun --nproc-per-node 4"):
+        _run(_recipe(1, towers), dataset, tmp_path / "run")
+
+
+def test_validation_without_held_out_items_is_refused_at_once(
+    towers: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    with pytest.raises(DatasetError, match=r"no held-out items to validate on.*--set validate_epochs=0"):
+        _run(_recipe(1, towers, validate_epochs=1), dataset, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_frozen_photographs_are_embedded_once_for_all_validations(
+    towers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = write_tiny(tmp_path / "data", unseen=2)
+    seen: list[int] = []
+    encode = OpenClipImage.encode
+    monkeypatch.setattr(OpenClipImage, "encode", lambda self, x: (seen.append(len(x)), encode(self, x))[1])
+    log = _run(_recipe(1, towers, validate_epochs=1, **{"phases.atc.epochs": 3}), dataset, tmp_path / "run")
+    assert sum(line["kind"] == "validation" for line in log) == 3
+    assert sum(seen) == 2 * 3, "two held-out species with three photographs each"
 
 
 @pytest.mark.slow
 def test_undecodable_media_are_left_out_counted_and_end_the_run_above_the_share(
-    towers: Path, tmp_path: Path
+    towers: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     dataset = write_tiny(tmp_path / "data")
     (tmp_path / "data" / "media" / "t0-1.wav").write_text("<html>not found</html>")
@@ -237,6 +307,12 @@ def test_undecodable_media_are_left_out_counted_and_end_the_run_above_the_share(
         _run(_recipe(1, towers), dataset, tmp_path / "strict")
     log = _run(_recipe(1, towers, undecodable=0.1), dataset, tmp_path / "lenient")
     assert sum(line["pairs"] for line in log) == 17
+    left_out = [json.loads(line) for line in (tmp_path / "lenient" / "left-out.jsonl").read_text().splitlines()]
+    assert [(each["modality"], each["id"]) for each in left_out] == [("audio", "t0-1")]
+    assert "t0-1.wav" in left_out[0]["why"]
+    assert "1 training items could not be decoded and were left out" in caplog.text
+    with pytest.raises(DatasetError, match=r"none of the 1 items of a batch can be decoded: .*t0-1\.wav"):
+        _run(_recipe(1, towers, undecodable=0.1, **{"phases.atc.batch_size": 1}), dataset, tmp_path / "single")
 
 
 @pytest.mark.slow
@@ -361,11 +437,12 @@ def _without_chance(put: Callable[[Any, str, Any], None] = setattr) -> None:
     put(Networks, "set_trainable", quiet)
 
 
-def _join(rank: int, port: int) -> None:
+def _join(rank: int, port: int, *, chance: bool = False) -> None:
     torch.set_num_threads(1)
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    _without_chance()
+    if not chance:
+        _without_chance()
 
 
 def _leave() -> None:
@@ -405,6 +482,35 @@ def test_two_processes_train_as_one(
     torch.testing.assert_close(
         first.towers["audio"].adapter.weight, second.towers["audio"].adapter.weight, rtol=1e-3, atol=2e-5
     )
+
+
+def _stopping_worker(rank: int, port: int, towers: str, data: str, bad: str, out: str) -> None:
+    _join(rank, port, chance=True)
+    place, start = Path(out), Path(towers)
+    chosen = _recipe(2, start, checkpoint_steps=2, **HALVES)
+    _run(chosen, Dataset.open(Path(data)), place / "whole", start=start)
+    for stop in (2, 7, None):
+        _run(chosen, Dataset.open(Path(data)), place / "parts", start=start, stop_after=stop)
+    many = {"undecodable": 0.1, "phases.atc.batch_size": 3}
+    with pytest.raises(DatasetError, match="2 of 18 audio training items cannot be decoded"):
+        _run(_recipe(1, start, **many), Dataset.open(Path(bad)), place / "failing")
+    (place / f"heard-{rank}").touch()
+    _leave()
+
+
+@pytest.mark.slow
+def test_two_processes_go_on_as_if_never_stopped_and_count_failures_together(
+    towers: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    bad = write_tiny(tmp_path / "bad")
+    for name in ("t0-0", "t0-1"):  # each process is given one of them
+        (bad.path / "media" / f"{name}.wav").write_text("<html>not found</html>")
+    _in_two_processes(_stopping_worker, str(towers), str(dataset.path), str(bad.path), str(tmp_path))
+    logs = [(tmp_path / name / "log.jsonl").read_text().splitlines() for name in ("whole", "parts")]
+    assert _losses(list(map(json.loads, logs[0]))) == _losses(list(map(json.loads, logs[1])))
+    files = [tmp_path / name / "last" / "model.safetensors" for name in ("whole", "parts")]
+    assert files[0].read_bytes() == files[1].read_bytes(), "with dropout and batch norms in training mode"
+    assert sorted(path.name for path in tmp_path.glob("heard-*")) == ["heard-0", "heard-1"]
 
 
 def _sharding_worker(rank: int, port: int, towers: str, data: str, out: str) -> None:

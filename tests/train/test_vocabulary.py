@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
 
-from biovita.dataset import Modality
-from biovita.taxonomy import Taxon
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from biovita.dataset import Dataset, Modality
+from biovita.errors import DatasetError
+from biovita.taxonomy import Taxon, Taxonomy
+from biovita.taxonomy.backbone import Backbone
+from biovita.taxonomy.match import match_names
 from biovita.towers import Tower
-from biovita.train.vocabulary import kept_classes, named_classes
+from biovita.train.frozen import other_names
+from biovita.train.vocabulary import NamedClasses, kept_classes, named_classes
+from tiny_training import write_tiny
 
 AUDIO, IMAGE, TEXT = Modality.AUDIO, Modality.IMAGE, Modality.TEXT
 
@@ -47,3 +57,52 @@ def test_an_unseen_species_is_held_out_of_the_classes_too(starter_towers: dict[M
     gone_pictures = {name for names in pictures.names for name in names} - kept_pictures
     assert "junco" in gone_pictures
     assert kept_classes(sounds, []) == list(range(6522))
+
+
+def _classes(*names: str) -> NamedClasses:
+    return NamedClasses(
+        AUDIO, tuple((name,) for name in names), tuple((name,) for name in names), np.eye(len(names))
+    )
+
+
+def test_a_class_under_a_synonym_of_an_unseen_species_is_held_out() -> None:
+    classes = _classes("Poecile montanus", "Parus montanus", "Parus palustris", "Parus")
+    unseen = [Taxon("1", "Poecile montanus", "Willow Tit", genus="Poecile")]
+    assert kept_classes(classes, unseen) == [1, 2, 3]
+    assert kept_classes(classes, unseen, ["PARUS  montanus"]) == [2, 3]
+
+
+def _decided(dataset: Dataset, *names: str) -> None:
+    """Leave the decisions of a build from a backbone that knows species 5 by two other names."""
+    synonyms = {"Altus quintus": "t5", "Altus primus": "t1"}
+    backbone = Backbone.of_taxonomy(dataset.taxonomy, "test", synonyms)
+    table = match_names(pa.table({"name": pa.array(names, pa.string())}), backbone)
+    pq.write_table(table, dataset.path / "taxonomy_decisions.parquet")
+
+
+def test_names_that_a_dataset_was_made_from_are_names_of_its_taxa(tmp_path: Path) -> None:
+    dataset = write_tiny(tmp_path / "tiny", each=1)
+    held_out = [dataset.taxonomy["t5"]]
+    assert other_names(dataset, held_out) == set()
+    _decided(dataset, "Altus quintus Brehm, 1831", "Altus primus", "Nullus nullus")
+    assert other_names(dataset, held_out) == {"Altus quintus Brehm, 1831", "Altus quintus"}
+    assert other_names(dataset, []) == set()
+
+
+def test_synonyms_of_the_taxonomy_are_names_of_its_taxa(tmp_path: Path) -> None:
+    dataset = write_tiny(tmp_path / "tiny", each=1)
+    dataset.__dict__["taxonomy"] = Taxonomy.of(
+        dataset.taxonomy.taxa, {"Altus quintus": "t5", "Altus primus": "t1"}
+    )
+    assert other_names(dataset, [dataset.taxonomy["t5"]]) == {"Altus quintus"}
+
+
+def test_decisions_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    dataset = write_tiny(tmp_path / "tiny", each=1)
+    file = dataset.path / "taxonomy_decisions.parquet"
+    pq.write_table(pa.table({"name": ["Altus quintus"], "species_id": ["t5"]}), file)
+    with pytest.raises(DatasetError, match=r"taxonomy_decisions\.parquet cannot be read.*parsed"):
+        other_names(dataset, [dataset.taxonomy["t5"]])
+    file.write_bytes(b"no parquet")
+    with pytest.raises(DatasetError, match=r"taxonomy_decisions\.parquet cannot be read"):
+        other_names(dataset, [dataset.taxonomy["t5"]])

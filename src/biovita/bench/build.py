@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ def build_benchmark(
     text: str = "name",
     draw: str = "uniform",
     new_groups: bool = False,
+    only: Collection[str] | None = None,
 ) -> Benchmark:
     """Return the benchmark that a dataset's split describes.
 
@@ -58,6 +59,8 @@ def build_benchmark(
         ``uniform``, or ``hard``: the nearest relatives of the correct taxon come before others.
     new_groups
         Leave out of the unseen part, at genus and family level, what has members that were trained on.
+    only
+        Ids of the held-out recordings and photographs that are used; None is all.
 
     Raises
     ------
@@ -70,7 +73,7 @@ def build_benchmark(
         raise DatasetError(unknown_name("draw", draw, DRAWS))
     if candidates < 2:
         raise DatasetError(f"candidates is {candidates}: a query needs at least 2")
-    maker = _Maker.of(dataset, text, new_groups=new_groups)
+    maker = _Maker.of(dataset, text, new_groups=new_groups, only=only)
     tasks: list[Task] = []
     left_out = list(maker.left_out)
     for part in PARTS:
@@ -110,7 +113,7 @@ class _Maker:
     left_out: tuple[LeftOut, ...]
 
     @classmethod
-    def of(cls, dataset: Dataset, text: str, *, new_groups: bool) -> _Maker:
+    def of(cls, dataset: Dataset, text: str, *, new_groups: bool, only: Collection[str] | None) -> _Maker:
         rows: dict[tuple[Split, Modality, Rank], Rows] = defaultdict(lambda: defaultdict(list))
         nameless: Counter[tuple[Split, Modality, Rank]] = Counter()
         known: Counter[tuple[Split, Modality, Rank]] = Counter()
@@ -119,7 +122,7 @@ class _Maker:
         taxonomy = dataset.taxonomy
         members: dict[tuple[Split, Rank, str], Taxon] = {}
         for modality in (Modality.AUDIO, Modality.IMAGE):
-            records = _held_out(dataset, modality)
+            records = (row for row in _held_out(dataset, modality) if only is None or row["id"] in only)
             made = []
             for row, record in enumerate(records):
                 taxon, part = taxonomy[record["taxon_id"]], Split(record["split"])

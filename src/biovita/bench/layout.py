@@ -88,7 +88,7 @@ def write_benchmark(benchmark: Benchmark, out: Path, *, media: str = "keep", ove
     if media not in {"keep", "copy"}:
         raise DatasetError(f"media is {media!r}: it is 'keep' or 'copy'")
     out = Path(out)
-    with new_directory(out, replace=overwrite) as scratch:
+    with new_directory(out, replace=overwrite, marker=MANIFEST) as scratch:
         paths = _copied(benchmark, scratch) if media == "copy" else {}
         keep = benchmark.root if media == "keep" else None
         root = None if keep is None else os.path.relpath(keep, out)

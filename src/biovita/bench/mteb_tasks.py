@@ -48,7 +48,7 @@ def export_mteb(benchmark: Benchmark, out: Path, *, overwrite: bool = False) -> 
         Where ``out`` exists and ``overwrite`` was not asked for.
     """
     _mteb()
-    with new_directory(out, replace=overwrite) as scratch:
+    with new_directory(out, replace=overwrite, marker="BioVITA*Retrieval") as scratch:
         for direction in DIRECTIONS:
             tasks = [task for task in benchmark.tasks if task.direction == direction]
             if not tasks:

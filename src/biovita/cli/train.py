@@ -67,7 +67,8 @@ def train(
         return 0
     if recipe is None:
         raise BiovitaError(f"name a recipe: {', '.join(RECIPES)}")
-    chosen: Recipe = find(recipe, dict(_setting(text) for text in settings))
+    given = dict(_setting(text) for text in settings)
+    chosen: Recipe = find(recipe, given)
     if shown:
         sys.stdout.write(chosen.model_dump_json(indent=2) + "\n")
         return 0
@@ -75,7 +76,7 @@ def train(
         raise BiovitaError(f"biovita train {recipe} needs --data DATASET and --out MODEL")
     speaks = os.environ.get("RANK", "0") == "0"  # under torchrun one process does
     try:
-        report = run(chosen, Dataset.open(data), out, start=start, device=device, overwrite=overwrite)
+        report = run(chosen, Dataset.open(data), out, start=start, given=given, device=device, overwrite=overwrite)
     except StoppedError as error:
         if speaks:
             raise
@@ -86,8 +87,11 @@ def train(
         result = {"model": str(report.model), "first_loss": report.first_loss, "last_loss": report.last_loss}
         sys.stdout.write(json.dumps(result) + "\n")
     else:
+        pages = [report.model / "report.html", report.model.parent / "report.html"]
+        page = next(path for path in pages if path.is_file())
         sys.stdout.write(
-            f"{recipe}: {report.steps} steps, loss {report.first_loss:.3f} to {report.last_loss:.3f}; {report.model}\n"
+            f"{recipe}: {report.steps} steps, loss {report.first_loss:.3f} to {report.last_loss:.3f}\n"
+            f"model: {report.model}\nreport: {page}\n"
         )
     return 0
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -31,6 +30,7 @@ from biovita.dataset.schema import OMITTED, REJECTED, taxa_table
 from biovita.dataset.split import split_dataset
 from biovita.dataset.store import Dataset, write_dataset
 from biovita.errors import DatasetError
+from biovita.files import locked
 from biovita.taxonomy import Rank, Taxon
 from biovita.taxonomy.files import write_decisions
 
@@ -105,7 +105,7 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
             f"biovita data unpack {packed} --out {out}"
         )
     work.mkdir(parents=True, exist_ok=True)
-    with _locked(work / "lock"):
+    with locked(work / "lock", f"{work.parent}: another build is at work there"):
         ledger = Ledger(work / "ledger.sqlite")
         try:
             ledger.settle(out, work / "parts")
@@ -138,17 +138,6 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
         unfinished=unfinished,
         traits=traits,
     )
-
-
-@contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    """Keep a second build out of the same dataset; a killed process holds no lock."""
-    with file.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DatasetError(f"{file.parent.parent}: another build is at work there") from None
-        yield
 
 
 @dataclass(frozen=True, slots=True)

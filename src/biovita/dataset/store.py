@@ -19,6 +19,7 @@ import tomli_w
 from biovita.dataset.packed import PackedMedia
 from biovita.dataset.schema import LARGE_TABLES, TABLES, Modality, taxonomy_of
 from biovita.errors import DatasetError
+from biovita.files import share
 from biovita.media.packed import MediaPath
 from biovita.storage import is_address
 from biovita.taxonomy import Taxonomy
@@ -168,19 +169,34 @@ class Dataset:
 
 
 @contextmanager
-def new_directory(path: Path, *, replace: bool = False, keep: Sequence[str] = ()) -> Iterator[Path]:
+def new_directory(
+    path: Path, *, replace: bool = False, marker: str = "*", keep: Sequence[str] = ()
+) -> Iterator[Path]:
     """Give a temporary directory beside ``path`` that becomes ``path`` when the block ends without an error.
 
     Whatever stops the block, an exception or Ctrl-C, nothing is left behind and ``path`` is as it was. What ``keep``
-    names is carried over from the directory that is replaced.
+    names is carried over from the directory that is replaced. Files can be read by whom the umask lets read them.
+
+    Parameters
+    ----------
+    replace
+        Whether ``path`` may be there, as a directory that is empty or holds ``marker``.
+    marker
+        What shows that a directory is of the kind that is written: a file's name or pattern.
 
     Raises
     ------
     DatasetError
-        Where ``path`` exists and ``replace`` was not asked for.
+        Where ``path`` exists and ``replace`` was not asked for, or it is something else.
     """
     if path.exists() and not replace and (not path.is_dir() or any(path.iterdir())):
         raise DatasetError(f"{path} already exists. Choose another place, or give --overwrite to replace it")
+    if path.exists() and not path.is_dir():
+        raise DatasetError(f"{path} is a file, and is not replaced by a directory. Choose another place")
+    if path.exists() and any(path.iterdir()) and not any(path.glob(marker)):
+        raise DatasetError(
+            f"{path} is not replaced: it has no {marker}, so it is something else. Choose another place"
+        )
     absent = [parent for parent in path.parents if not parent.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -193,6 +209,9 @@ def new_directory(path: Path, *, replace: bool = False, keep: Sequence[str] = ()
     try:
         scratch.mkdir()
         yield scratch
+        for file in scratch.iterdir():
+            if file.is_file():
+                share(file)
         if path.exists():
             aside = path.with_name(f".{path.name}.old.{mark}")
             aside.mkdir()

@@ -78,7 +78,7 @@ def save_published(model: Model, out: Path, *, overwrite: bool = False) -> Path:
     import torch
 
     audio, image = _parts(model)
-    with new_directory(out, replace=overwrite) as scratch:
+    with new_directory(out, replace=overwrite, marker=CLAP_FILE) as scratch:
         _write_clip_config(image, scratch)
         torch.save(_on_cpu(image.clip.network), scratch / _CLIP_WEIGHTS)
         assert audio.adapter is not None
@@ -117,7 +117,7 @@ def save_whole(model: Model, out: Path, *, overwrite: bool = False) -> Path:
         **{CLAP + key: value for key, value in _on_cpu(audio.network).items() if key not in BUFFERS},
         ADAPTER: _on_cpu(audio.adapter)["weight"],
     }
-    with new_directory(out, replace=overwrite) as scratch:
+    with new_directory(out, replace=overwrite, marker=CONFIG) as scratch:
         save_file(tensors, scratch / WEIGHTS)
         (scratch / CONFIG).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
         _copy_tokenizer(image, scratch)

@@ -73,7 +73,7 @@ def save_model(model: Model, out: Path, *, overwrite: bool = False) -> Path:
         for modality, projection in model.projections.items()
         for key, value in projection.state_dict().items()
     }
-    with new_directory(out, replace=overwrite) as scratch:
+    with new_directory(out, replace=overwrite, marker=CONFIG) as scratch:
         save_file(tensors, scratch / WEIGHTS)
         (scratch / CONFIG).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return out
@@ -144,6 +144,10 @@ def read_config(path: Path) -> Config:
     try:
         return Config.model_validate_json(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        if (path / "run.json").is_file():
+            raise ModelError(
+                f"{path} is a training run: its models are {path / 'last'} and {path / 'best'}"
+            ) from None
         raise ModelError(
             f"{path} is not a model directory: it has no {CONFIG}, nor the open_clip_config.json of a published model"
         ) from None

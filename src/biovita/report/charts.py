@@ -91,17 +91,27 @@ def line_chart(
         placed = [place(x, y) for x, y in points]
         path = "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in placed)
         lines.append({"name": label, "path": path, "end": placed[-1], "last": series[label][-1][1]})
-    middle = (low + high) / 2
+    ticks = (low, (low + high) / 2, high) if high > low else (low,)
     return {
         "name": name,
         "lines": lines,
-        "y": [
-            (place(left, value)[1], f"{value:.{3 if abs(value) >= 1 else 2}g}")
-            for value in ((low, middle, high) if high > low else (low,))
-        ],
+        "y": [(place(left, value)[1], label) for value, label in zip(ticks, _labels(ticks), strict=True)],
         "x": [(place(value, low)[0], f"{value:,.0f}") for value in dict.fromkeys((left, right))],
         "marks": [place(value, low)[0] for value in marks if left < value < right],
     }
+
+
+def _labels(ticks: Sequence[float]) -> list[str]:
+    """Return short labels that differ where the ticks do, as far as four digits can tell them apart."""
+    labels: list[str] = []
+    for digits in (2, 3, 4):
+        labels = [
+            f"{tick:.{digits - 1}e}".replace("e-0", "e-") if 0 < abs(tick) < 1e-3 else f"{tick:.{digits}g}"
+            for tick in ticks
+        ]
+        if len(set(labels)) == len(ticks):
+            break
+    return labels
 
 
 def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

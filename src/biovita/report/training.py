@@ -25,7 +25,9 @@ TERMS = {
 }
 
 
-def write_training_page(run: Path, lines: Sequence[Line], record: Line, *, files: tuple[str, str]) -> Path:
+def write_training_page(
+    run: Path, lines: Sequence[Line], record: Line, *, files: tuple[str, str], left_out: int = 0
+) -> Path:
     """Write ``report.html`` into the directory of a run, and return its path.
 
     Parameters
@@ -36,6 +38,8 @@ def write_training_page(run: Path, lines: Sequence[Line], record: Line, *, files
         What made the run, as `biovita.train.record.record_of` has it.
     files
         Names of the log and of the file that holds the record.
+    left_out
+        How many training items could not be decoded.
     """
     steps = [line for line in lines if line["kind"] == "step"]
     checks = [line for line in lines if line["kind"] == "validation"]
@@ -51,6 +55,7 @@ def write_training_page(run: Path, lines: Sequence[Line], record: Line, *, files
             checks=[line for line in checks if "seen" in line or "unseen" in line],
             settings=json.dumps(record["recipe"], indent=2),
             files=files,
+            left_out=left_out,
         )
     )
     write_whole(run / "report.html", page)

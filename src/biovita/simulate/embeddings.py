@@ -76,7 +76,7 @@ def simulate_embeddings(
     space = _Space(fauna, dim)
     counts = {Modality.AUDIO: _counts(fauna, audio, "audio"), Modality.IMAGE: _counts(fauna, images, "images")}
     out = Path(out)
-    with new_directory(out, replace=overwrite) as directory:
+    with new_directory(out, replace=overwrite, marker="dataset.toml") as directory:
         tables = directory / "embeddings" / MODEL
         tables.mkdir(parents=True)
         with progress_bar("Simulating vectors", audio + images, shown=progress) as advance:

@@ -77,7 +77,7 @@ def simulate(
     fauna = Fauna.grow(species, seed)
     callers = _permutation(len(fauna.species), seed) if permute_calls else range(len(fauna.species))
     out = Path(out)
-    with new_directory(out, replace=overwrite) as directory:
+    with new_directory(out, replace=overwrite, marker="dataset.toml") as directory:
         jobs = [
             Job(truth, fauna.species[caller], seed, recordings, photographs, directory)
             for truth, caller in zip(fauna.species, callers, strict=True)

@@ -129,7 +129,7 @@ def import_folder(
     tables = _read_tables(src, columns)
     _check_place(src, out, overwrite=overwrite)
     intake = _Intake()
-    with new_directory(out, replace=overwrite, keep=["embeddings"]) as directory:
+    with new_directory(out, replace=overwrite, marker="dataset.toml", keep=["embeddings"]) as directory:
         records = [
             record
             for modality, table in tables.items()

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 
 from biovita.dataset import Dataset, Modality, Split
-from biovita.embed import Vectors, embed, read_vectors
+from biovita.embed import Vectors, embed, read_failures, read_vectors
 from biovita.embed.pipeline import load_ahead
+from biovita.embed.table import embeddings_directory
 from biovita.errors import DatasetError, MediaError
 from biovita.media.packed import MediaPath
 from biovita.taxonomy import Taxon, prompts
-from biovita.towers import Clip
+from biovita.towers import Clip, model_row
 from biovita.train.sampling import Epoch, Items
 
 __all__ = ["Batch", "Failures", "Frozen", "TrainingItems", "frozen_vectors", "load_batches", "training_items"]
@@ -44,13 +45,13 @@ class TrainingItems:
     items: Items
 
 
-def training_items(dataset: Dataset) -> TrainingItems:
+def training_items(dataset: Dataset, *, sounds: bool = True) -> TrainingItems:
     """Return what the ``train`` split of a dataset holds.
 
     Raises
     ------
     DatasetError
-        Where the dataset has not been split, or there is no recording to train on.
+        Where the dataset has not been split, or there is no recording to train on and ``sounds`` are wanted.
     """
     rows: dict[Modality, list[dict[str, Any]]] = {}
     for modality in (Modality.AUDIO, Modality.IMAGE):
@@ -60,7 +61,7 @@ def training_items(dataset: Dataset) -> TrainingItems:
             raise DatasetError(f"{dataset.path} has not been split. Run: biovita data split {dataset.path}")
         kept = [row for row in table if row["split"] == Split.TRAIN]
         rows[modality] = sorted(kept, key=lambda row: row["path"]) if modality == Modality.IMAGE else kept
-    if not rows[Modality.AUDIO]:
+    if sounds and not rows[Modality.AUDIO]:
         raise DatasetError(f"{dataset.path} has no recordings in its train split")
     species = sorted({row["taxon_id"] for table in rows.values() for row in table})
     taxa = tuple(dataset.taxonomy[taxon_id] for taxon_id in species)
@@ -113,8 +114,7 @@ class Failures:
             first = "; ".join(list(self.found.values())[:3])
             raise DatasetError(
                 f"{count} of {self.total[modality]} {modality} training items cannot be decoded, more than the "
-                f"{self.share:.2%} that the recipe allows (undecodable). The first: {first}. "
-                "Find them with: biovita data check"
+                f"{self.share:.2%} that the recipe allows (undecodable). The first: {first}"
             )
 
 
@@ -140,26 +140,30 @@ def frozen_vectors(
     images: bool,
     device: torch.device,
     progress: bool = False,
+    made: bool = False,
 ) -> Frozen:
     """Return the vectors of photographs, where asked, and texts from the dataset's tables; what is missing is made.
 
-    A photograph that cannot be decoded is counted in ``failures``; its row is NaN.
+    A photograph that cannot be decoded is counted in ``failures``; its row is NaN. ``made``: another
+    process has made the tables just now.
     """
     wanted = [Modality.IMAGE, Modality.TEXT] if images else [Modality.TEXT]
-    report = embed(dataset, model, wanted, device=str(device), progress=progress)
+    if made:
+        failed = read_failures(embeddings_directory(dataset, model_row(model).name))
+    else:
+        failed = embed(dataset, model, wanted, device=str(device), progress=progress).failed
     texts = read_vectors(dataset, model, Modality.TEXT)
     if not images:
         return Frozen(None, texts)
     training = set(items.photograph_ids)
-    for failure in report.failed:
+    for failure in failed:
         if failure.modality == Modality.IMAGE and failure.id in training:
             failures.add(Modality.IMAGE, failure.id, failure.detail)
     table = read_vectors(dataset, model, Modality.IMAGE)
     vectors = np.full((len(items.photograph_ids), table.dim), np.nan, np.float32)
     there = [place for place, item in enumerate(items.photograph_ids) if item in table]
     vectors[there] = table.subset([items.photograph_ids[place] for place in there]).vectors
-    made = torch.nn.functional.normalize(torch.from_numpy(vectors), dim=1)
-    return Frozen(made.to(device), texts)
+    return Frozen(torch.nn.functional.normalize(torch.from_numpy(vectors), dim=1).to(device), texts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,10 +236,11 @@ def load_batches(
     ordered = ((int(place), pair(int(place))) for batch in places for place in batch)
     loaded = load_ahead(ordered, load, workers=workers, ahead=2 * max((len(b) for b in places), default=1))
     for batch in places:
-        kept, arrays = [], []
+        kept, arrays, failed = [], [], []
         for _ in batch:
             place, result = next(loaded)
             if isinstance(result, MediaError):
+                failed.append(str(result))
                 if result.reason.startswith("image:"):
                     failures.add(Modality.IMAGE, items.photograph_ids[epoch.image[place]], str(result))
                 else:
@@ -244,7 +249,10 @@ def load_batches(
                 kept.append(place)
                 arrays.append(result)
         if not kept:
-            raise DatasetError("none of the items of a batch can be decoded. Find them with: biovita data check")
+            raise DatasetError(
+                f"none of the {len(batch)} items of a batch can be decoded: {'; '.join(failed[:3])}. Train with "
+                "larger batches, or make the dataset without them"
+            )
         stacked = np.stack(arrays)
         shape = (len(kept), 3, *look.size)
         pictures = stacked[:, size:].astype(np.uint8).reshape(shape) if pixels else None

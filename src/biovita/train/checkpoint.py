@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import shutil
@@ -35,7 +36,10 @@ class Checkpoint:
 
 
 def save_checkpoint(directory: Path, step: int, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint under a temporary name and rename it; all but the newest two are removed."""
+    """Write a checkpoint under a temporary name and rename it; all but the newest two are removed.
+
+    Later ones than it are of a run that went back to an earlier one, because they are damaged, and are removed, too.
+    """
     from safetensors.torch import save_file
 
     directory.mkdir(parents=True, exist_ok=True)
@@ -44,10 +48,13 @@ def save_checkpoint(directory: Path, step: int, checkpoint: Checkpoint) -> Path:
         save_file({name: value.contiguous() for name, value in checkpoint.tensors.items()}, scratch / _WEIGHTS)
         torch.save(dict(checkpoint.optimiser), scratch / _OPTIMISER)
         hashes = {name: sha256_of(scratch / name) for name in (_WEIGHTS, _OPTIMISER)}
-        text = json.dumps({"files": hashes, "state": dict(checkpoint.state)}, indent=2)
+        state = dict(checkpoint.state)
+        text = json.dumps({"files": hashes, "state": state, "state_sha256": _hash_of(state)}, indent=2)
         (scratch / _STATE).write_text(text + "\n", encoding="utf-8")
-    for old in _all(directory)[:-_KEPT]:
-        shutil.rmtree(old)
+    kept = [path for path in _all(directory) if path.name <= out.name][-_KEPT:]
+    for path in (*_all(directory), *directory.glob(".step-*")):  # the latter: cut off while it was written
+        if path not in kept:
+            shutil.rmtree(path)
     return out
 
 
@@ -72,6 +79,10 @@ def latest_checkpoint(directory: Path) -> Checkpoint | None:
     return None
 
 
+def _hash_of(state: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
+
+
 def _all(directory: Path) -> list[Path]:
     return sorted(directory.glob("step-*")) if directory.is_dir() else []
 
@@ -79,9 +90,11 @@ def _all(directory: Path) -> list[Path]:
 def _read(path: Path) -> Checkpoint:
     try:
         content = json.loads((path / _STATE).read_text(encoding="utf-8"))
-        hashes, state = content["files"], content["state"]
+        hashes, state, hashed = content["files"], content["state"], content["state_sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{_STATE} cannot be read ({type(error).__name__})") from error
+    if _hash_of(state) != hashed:
+        raise ModelError(f"{_STATE} is not as it was written")
     for name in (_WEIGHTS, _OPTIMISER):
         if not (path / name).is_file():
             raise ModelError(f"{name} is missing")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import torch
 
 from biovita.dataset import Dataset, Modality, Split
@@ -23,7 +26,7 @@ from biovita.train.recipe import FrozenRecipe
 from biovita.train.record import record_of
 from biovita.train.vocabulary import NamedClasses, kept_classes, named_classes
 
-__all__ = ["model_of", "name_vectors", "training_set", "unseen_taxa"]
+__all__ = ["model_of", "name_vectors", "other_names", "training_set", "unseen_taxa"]
 
 _AT_ONCE = 512  # texts
 
@@ -40,7 +43,8 @@ def training_set(
     towers
         The same towers, open: their classifiers are read, and the text tower embeds the names of their classes.
     names
-        Whether to use the classifiers' rows and names. Classes that name an unseen species are held out.
+        Whether to use the classifiers' rows and names. Classes that name an unseen species, under whatever name the
+        dataset knows it by, are held out.
 
     Raises
     ------
@@ -63,11 +67,12 @@ def training_set(
     classes, class_names = {}, {}
     if names:
         unseen = unseen_taxa(dataset)
+        synonyms = other_names(dataset, unseen)
         for modality in (Modality.AUDIO, Modality.IMAGE):
             found = named_classes(towers[modality])
             if found is None:
                 continue
-            chosen = kept_classes(found, unseen)
+            chosen = kept_classes(found, unseen, synonyms)
             texts_of_class = name_vectors(dataset, model, found, towers[Modality.TEXT], progress=progress)
             owners_of_text = [number for number in range(len(chosen)) for _ in range(texts_of_class.shape[1])]
             flat = texts_of_class[chosen].reshape(len(owners_of_text), -1)
@@ -85,8 +90,10 @@ def model_of(
     *,
     start: Path | None = None,
 ) -> Model:
-    """Return the model of trained projections, with the record of what made it."""
+    """Return the model of trained projections, with the record of what made it and the bias it learned, if any."""
     record = record_of(recipe, dataset, start=start)
+    if aligned.logit_bias is not None:
+        record["logit_bias"] = aligned.logit_bias
     return Model(recipe.name, towers, aligned.projections, aligned.logit_scale, record)
 
 
@@ -111,6 +118,30 @@ def unseen_taxa(dataset: Dataset) -> list[Taxon]:
         if split == Split.UNSEEN
     }
     return [dataset.taxonomy[taxon_id] for taxon_id in sorted(hidden)]
+
+
+def other_names(dataset: Dataset, taxa: Iterable[Taxon]) -> set[str]:
+    """Return the names beside their own that a dataset has for these taxa.
+
+    They are the synonyms of its taxonomy, and the names it was made from, which ``taxonomy_decisions.parquet`` holds
+    where there was a backbone: as given, and without authorship.
+
+    Raises
+    ------
+    DatasetError
+        Where that file cannot be read.
+    """
+    ids = {taxon.id for taxon in taxa}
+    names = {name for name, taxon_id in dataset.taxonomy.synonyms.items() if taxon_id in ids}
+    file = dataset.path / "taxonomy_decisions.parquet"
+    if not file.is_file():
+        return names
+    meant = pc.field("species_id").isin(pa.array(sorted(ids), pa.string()))
+    try:
+        table = pq.read_table(file, columns=["name", "parsed"], filters=meant)
+        return names.union(*(table[column].drop_null().to_pylist() for column in ("name", "parsed")))
+    except (pa.ArrowInvalid, KeyError) as error:
+        raise DatasetError(f"{file} cannot be read: {error}") from error
 
 
 def name_vectors(

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from biovita.train.losses import Loss, Positives, one_way, targets
+from biovita.train.losses import Loss, Positives, contrastive, one_way, targets
 
 __all__ = ["gather", "gathered_loss", "largest", "mean_over_processes", "processes"]
 
@@ -30,8 +30,8 @@ def gather(local: torch.Tensor, *, gradients: bool = True) -> tuple[torch.Tensor
     Parameters
     ----------
     gradients
-        Whether the gradient with respect to another process's rows goes back to it. Without, as in the released code,
-        only that of a process's own rows does.
+        Whether the gradient with respect to another process's rows goes back to it. Without, only that of a process's
+        own rows does.
     """
     if processes() == 1:
         return local, 0
@@ -95,17 +95,22 @@ def gathered_loss(
     bias
         Of the sigmoid loss.
     gradients
-        As in `gather`.
+        As in `gather`. Without, as in the released code, each process computes the loss of all pairs, through its own
+        rows alone: over processes, the mean of the gradients is that of the joined batch divided by their number.
     """
     species, start = gather(species_b)
+    if not gradients:
+        every_a, every_b = (gather(rows, gradients=False)[0] for rows in (a_bd, b_bd))
+        wanted = targets(positives, species, species, kinship=kinship).to(a_bd.dtype)
+        return contrastive(loss, every_a, every_b, logit_scale, wanted, bias=bias)
     wanted = targets(positives, species_b, species, offset=start, kinship=kinship).to(a_bd.dtype)
-    all_b, _ = gather(b_bd, gradients=gradients)
+    all_b, _ = gather(b_bd)
     count = processes()
     logits = logit_scale * a_bd @ all_b.T
     if loss == "sigmoid":
         pairs = torch.nn.functional.binary_cross_entropy_with_logits(logits + bias, wanted, reduction="sum")
         return pairs * (count / len(species))
-    all_a, _ = gather(a_bd, gradients=gradients)
+    all_a, _ = gather(a_bd)
     # Every pair is a positive of itself, so each row counts; the three kinds of targets are symmetric.
     rows = one_way(logits, wanted).sum() + one_way(logit_scale * b_bd @ all_a.T, wanted).sum()
     return 0.5 * rows * (count / len(species))

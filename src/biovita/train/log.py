@@ -37,8 +37,7 @@ class RunLog:
     def begin(self, total: int) -> None:
         """Take up the lines of the first ``total`` steps; later ones, of a run that went further, are dropped."""
         if self._file.is_file():
-            written = self._file.read_text(encoding="utf-8").splitlines()
-            found = [json.loads(line) for line in written if line.endswith("}")]
+            found = [line for text in self._file.read_bytes().split(b"\n") if (line := _whole(text)) is not None]
             self.lines = [line for line in found if line["total"] + (line["kind"] == "step") <= total and total]
 
     def rewrite(self) -> None:
@@ -63,20 +62,30 @@ class RunLog:
                 file.write(json.dumps(line) + "\n")
             self._show(line)
 
-    def publish(self) -> None:
-        """Write the page, ``report.html``, as far as the run has come."""
+    def publish(self, *, left_out: int = 0) -> None:
+        """Write the page, ``report.html``, as far as the run has come; ``left_out`` items could not be decoded."""
         if self._writes:
             from biovita.report.training import write_training_page
 
             if self._board is not None:
                 self._board.flush()
             record = json.loads((self.out / "run.json").read_text(encoding="utf-8"))
-            write_training_page(self.out, self.lines, record, files=(self._file.name, "run.json"))
+            files = (self._file.name, "run.json")
+            write_training_page(self.out, self.lines, record, files=files, left_out=left_out)
 
     def _show(self, line: dict[str, Any]) -> None:
         if self._board is not None:
             for name, value in scalars(line).items():
                 self._board.add_scalar(name, value, line["total"])
+
+
+def _whole(text: bytes) -> dict[str, Any] | None:
+    """Return a line, None where the run was killed while it wrote it."""
+    try:
+        line: dict[str, Any] = json.loads(text)
+    except ValueError:
+        return None
+    return line
 
 
 def scalars(line: dict[str, Any]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from biovita.dataset.schema import Modality
+from biovita.errors import ModelError
 from biovita.model.projection import Projection
 from biovita.taxonomy import Taxon
 from biovita.train.items import Pool
@@ -18,6 +20,8 @@ from biovita.train.recipe import FrozenRecipe
 from biovita.train.schedule import Gate, guard
 
 __all__ = ["Aligned", "TrainingSet", "align", "untrained"]
+
+logger = logging.getLogger(__name__)
 
 _MOST_LOGIT_SCALE = 100.0  # CLIP's bound (Radford et al. 2021)
 _MIXED = 256  # classes whose rows are mixed at random into others
@@ -79,9 +83,39 @@ def align(
     ``names_batch`` classes of each classifier. AdamW on a cosine schedule. The same seed gives the same result on
     one machine; one thread does the work, for batches this small gain nothing from more and the sums then do not
     depend on the number of cores. ``on_step`` is called with 1 after each step.
+
+    Raises
+    ------
+    ModelError
+        Where only ``weights.names`` is set and no tower has a classifier (beside other terms it is left out, and a
+        warning says so), and where the loss is no longer finite.
     """
+    _check_names(data, recipe)
     with _one_thread():
         return _align(data, recipe, start, on_step)
+
+
+def _named(data: TrainingSet, recipe: FrozenRecipe) -> list[Modality]:
+    """Return the modalities whose classifiers a stage learns from: stage 1 leaves the photographs' alone."""
+    return [modality for modality in data.classes if recipe.stage != 1 or modality == AUDIO]
+
+
+def _check_names(data: TrainingSet, recipe: FrozenRecipe) -> None:
+    """Say that the names are left out where no classifier has any, or refuse where nothing else is trained."""
+    weights = recipe.weights
+    if not weights.names or _named(data, recipe):
+        return
+    which = "audio" if recipe.stage == 1 else "audio or image"
+    lacking = (
+        f"{recipe.name}: weights.names is {weights.names:g}, and no {which} tower of {recipe.model!r} has a "
+        "classifier whose classes are known by name"
+    )
+    if not any(getattr(weights, term) for term in _PAIRS):
+        raise ModelError(
+            f"{lacking}, so there is nothing to train on. Choose a model that has one, such as starter; go without "
+            "this stage; or set another weight, such as weights.atc"
+        )
+    logger.warning("%s: this term is left out", lacking)
 
 
 def _align(
@@ -125,8 +159,11 @@ def _align(
         schedule.step()
         values = {"loss": loss, **terms, "logit_scale": scale}
         history.append({name: float(value.detach()) for name, value in values.items()} | watched)
-        if not math.isfinite(history[-1]["loss"]):
-            raise FloatingPointError(f"{recipe.name}: the loss is {history[-1]['loss']} at step {step}")
+        if not math.isfinite(history[-1]["loss"]) or not history[-1]["logit_scale"]:
+            raise ModelError(
+                f"{recipe.name}: loss {history[-1]['loss']}, logit_scale {history[-1]['logit_scale']} at step "
+                f"{step}. Try a lower learning_rate than {recipe.learning_rate:g}"
+            )
         if on_step:
             on_step(1)
     for projection in projections.values():
@@ -201,7 +238,7 @@ def _terms(
         a, b = (vectors[modality][both[there[modality]]] for modality in (first, second))
         positives = targets(recipe.positives, species[both], species[both], kinship=head.kinship)
         terms[term] = contrastive(recipe.loss, a, b, head.scale, positives, bias=head.bias)
-    named = [modality for modality in data.classes if recipe.stage != 1 or modality == AUDIO]
+    named = _named(data, recipe)
     if weights.names and named:
         terms["names"] = torch.stack([names(modality) for modality in named]).sum()
     return terms

@@ -162,11 +162,11 @@ class Networks(nn.Module):
 def _require_compiler() -> None:
     """Refuse ``torch.compile`` where the C++ compiler that it calls is not there: it would fail in the first step."""
     usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
-    command = shlex.split(os.environ.get("CXX", usual), posix=os.name == "posix")
-    if not command or shutil.which(command[0]) is None:
+    command = shlex.split(os.environ.get("CXX") or usual, posix=os.name == "posix")
+    if shutil.which(command[0]) is None:
         raise ModelError(
-            f"compiled=true needs a C++ compiler, and {' '.join(command) or 'CXX'!r} is not there: install one, name "
-            "it in the environment variable CXX, or train with compiled=false"
+            f"compiled=true needs a C++ compiler, and {' '.join(command)!r} is not there: install one, name it in the "
+            "environment variable CXX, or train with compiled=false"
         )
 
 
@@ -194,7 +194,7 @@ def starting_model(recipe: TowersRecipe, start: str | Path | None, device: str) 
     listening = ClapAudio(
         info, tower.network, tower.device, listen=AudioInput(), mel=tower.mel.config, adapter=adapter
     )
-    return _with_own_clip(replace(model, towers={Modality.AUDIO: listening, **model.towers}))
+    return _with_own_clip(replace(model, towers={**model.towers, Modality.AUDIO: listening}))
 
 
 def _with_own_clip(model: Model) -> Model:

@@ -113,8 +113,8 @@ class Objective:
             if augment is None:
                 mel = networks.audio.mel(sounds)
             else:
-                sounds = vary_sounds(sounds, self.recipe.augment, augment)
-                mel = mask_mel(networks.audio.mel(sounds), self.recipe.augment, augment)
+                sounds = vary_sounds(sounds, self.recipe.augment, 2 * augment)
+                mel = mask_mel(networks.audio.mel(sounds), self.recipe.augment, 2 * augment + 1)
             inputs[Modality.AUDIO] = Input(mel, self._embed(Modality.AUDIO), networks.trained(Modality.AUDIO))
         texts = [self.items.prompts[s][p] for s, p in zip(batch.pairs.species, batch.pairs.prompt, strict=True)]
         distinct = list(dict.fromkeys(texts))

@@ -38,7 +38,7 @@ __all__ = [
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Recipe(_Settings):
@@ -66,7 +66,7 @@ class Recipe(_Settings):
     loss: Loss = "info_nce"
     positives: Positives = "species"
     kinship: float = Field(default=0.1, ge=0, le=1)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
 
 
 class LossWeights(_Settings):
@@ -84,6 +84,12 @@ class LossWeights(_Settings):
     aic: NonNegativeFloat = 0.0
     itc: NonNegativeFloat = 0.0
     names: NonNegativeFloat = 0.0
+
+    @model_validator(mode="after")
+    def _has_a_term(self) -> LossWeights:
+        if not (self.atc or self.aic or self.itc or self.names):
+            raise ValueError("all weights are 0: there is nothing to train by")
+        return self
 
 
 class GateSettings(_Settings):
@@ -200,6 +206,18 @@ class Phase(_Settings):
     clamp: bool = True
     gate: GateSettings | None = None
 
+    @model_validator(mode="after")
+    def _trains_each_part_once(self) -> Phase:
+        for whole, part in (("audio", "audio_top"), ("text", "text_ends")):
+            if getattr(self, whole) and getattr(self, part):
+                raise ValueError(f"{part} is a part of {whole}: one of them is none")
+        if not (self.atc.to or self.aic.to or self.itc.to):
+            raise ValueError("atc.to, aic.to and itc.to are all 0: there is nothing to train by")
+        parts = (self.audio, self.audio_top, self.adapter, self.text, self.text_ends, self.image)
+        if all(group is None or group.from_step for group in parts):
+            raise ValueError("no part of the towers is trained from the first step on")
+        return self
+
 
 class Pairs(_Settings):
     """Which pairs an epoch is made of.
@@ -274,13 +292,16 @@ class TowersRecipe(Recipe):
         Steps between checkpoints; there is one at the end of each epoch as well.
     validate_epochs
         Epochs between validations; 0 leaves them out.
+    validate_species
+        Most species of each part, seen and unseen, that validation asks for, with 5 recordings and 5 photographs each;
+        None is all held-out items.
     """
 
     model: str = "bioclip-2"
     audio_model: str | None = "clap"
     positives: Positives = "item"
     behaviour: Literal["paper", "released"] = "paper"
-    phases: dict[str, Phase]
+    phases: dict[str, Phase] = Field(min_length=1)
     pairs: Pairs = Pairs()
     augment: Augment = Augment()
     start_logit_scale: PositiveFloat | None = None
@@ -292,6 +313,7 @@ class TowersRecipe(Recipe):
     undecodable: float = Field(default=0.01, ge=0, le=1)
     checkpoint_steps: PositiveInt = 500
     validate_epochs: int = Field(default=1, ge=0)
+    validate_species: PositiveInt | None = 200
 
     @field_validator("sharded")
     @classmethod
@@ -301,11 +323,16 @@ class TowersRecipe(Recipe):
         return sharded
 
     @model_validator(mode="after")
-    def _no_sound_in_stage_0(self) -> TowersRecipe:
+    def _has_what_its_terms_need(self) -> TowersRecipe:
         deaf = [name for name, phase in self.phases.items() if phase.atc.to or phase.aic.to or phase.gate]
         if self.stage == 0 and deaf:
             raise ValueError(
                 f"stage 0 has no recordings: atc.to and aic.to are 0, and gate is none; not so in {', '.join(deaf)}"
+            )
+        blind = [name for name, phase in self.phases.items() if phase.aic.to or phase.itc.to or phase.image]
+        if self.stage == 1 and blind:
+            raise ValueError(
+                f"stage 1 has no photographs: aic.to and itc.to are 0, and image is none; not so in {', '.join(blind)}"
             )
         return self
 
@@ -403,6 +430,8 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "scratch/stage0": _scratch_stage0,
 }
 
+_FIXED = {"name", "stage"}
+
 Kind = TypeVar("Kind", bound=Recipe)
 
 
@@ -431,8 +460,19 @@ def recipe(name: str, settings: Mapping[str, Any] | None = None, kind: type[Kind
     for field, value in (settings or {}).items():
         *groups, last = field.split(".")
         place: Any = values
-        for part in groups:
-            place = place.get(part) if isinstance(place, dict) else None
+        for depth, part in enumerate(groups, start=1):
+            known = isinstance(place, dict) and part in place
+            place = place[part] if known else None
+            if known and place is None:
+                group = ".".join(groups[:depth])
+                raise BiovitaError(
+                    f"recipe {name!r}: {field} cannot be set, as {group} is none. Give the whole group in "
+                    f"JSON: {group}={{...}}"
+                )
+        if field in _FIXED:
+            raise BiovitaError(
+                f"recipe {name!r}: {field} belongs to the recipe and cannot be set; choose another recipe"
+            )
         if not isinstance(place, dict) or last not in place:
             raise BiovitaError(f"recipe {name!r}: {unknown_name('setting', field, _names(values))}")
         place[last] = _plain(value)
@@ -441,11 +481,15 @@ def recipe(name: str, settings: Mapping[str, Any] | None = None, kind: type[Kind
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise BiovitaError(f"recipe {name!r}: {where} = {first['input']!r}: {first['msg']}") from error
+        value = (
+            "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
+        )  # a group: the message says what
+        said = first["msg"].removeprefix("Value error, ")
+        raise BiovitaError(f"recipe {name!r}: {f'{where}{value}: ' if where else ''}{said}") from error
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith("{"):
+    if isinstance(value, str) and value.startswith(("{", "[")):
         try:
             return json.loads(value)
         except json.JSONDecodeError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,16 @@ from biovita.train.recipe import Recipe
 
 __all__ = ["record_of"]
 
+_PACKAGES = ("torch", "numpy", "transformers", "open_clip_torch", "accelerate")
+
 
 def record_of(recipe: Recipe, dataset: Dataset, *, start: Path | None = None) -> dict[str, Any]:
     """Return recipe, dataset, versions, and the state of the source tree where it is a git checkout."""
-    import numpy as np
-    import torch
-
     return {
         "recipe": recipe.model_dump(mode="json"),
         "start": None if start is None else str(start),
         "dataset": {key: dataset.info.get(key) for key in ("name", "version", "counts", "split")},
-        "versions": {"biovita": biovita.__version__, "torch": str(torch.__version__), "numpy": np.__version__},
+        "versions": {"biovita": biovita.__version__} | {name: version(name) for name in _PACKAGES},
         "git": _git(),
     }
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from biovita.dataset import Dataset, Modality
+from biovita.dataset import Dataset
+from biovita.dataset.store import new_directory
 from biovita.errors import ModelError
-from biovita.model import Model, save_model
-from biovita.model.store import read_config, with_towers
-from biovita.towers import Tower
+from biovita.model import save_model
+from biovita.model.store import CONFIG, read_config, with_towers
 from biovita.train.recipe import FrozenRecipe, Recipe, TowersRecipe
 
 __all__ = ["TrainReport", "train"]
@@ -34,6 +35,7 @@ def train(
     out: Path,
     *,
     start: Path | None = None,
+    given: Collection[str] = (),
     device: str = "auto",
     overwrite: bool = False,
     progress: bool = True,
@@ -47,14 +49,18 @@ def train(
     Parameters
     ----------
     start
-        A model directory to go on from: that of a stage 1, for a stage 2. None starts untrained.
+        A model directory to go on from: that of a stage 1, for a stage 2. None starts untrained. What it has learned
+        for projections of frozen towers is gone on from: they, ``logit_scale``, and ``logit_bias`` where it has one.
+    given
+        Names of the settings that were asked for; one that differs from its default need not be named.
 
     Raises
     ------
     DatasetError
         Where the dataset has not been split or embedded, or ``out`` exists.
     ModelError
-        Where ``start`` does not fit the recipe.
+        Where ``start`` does not fit the recipe, a setting asked for is one that ``start`` has learned, or there is
+        nothing to train on.
     """
     if recipe.stage == 2 and start is None:
         raise ModelError(f"{recipe.name} goes on from a stage 1: give its model with --start MODEL")
@@ -67,9 +73,13 @@ def train(
         losses = [line["loss"] for line in log if line["kind"] == "step"]
         return TrainReport(out / "last", recipe, len(losses), losses[0], losses[-1])
     assert isinstance(recipe, FrozenRecipe)
-    return _train_projections(
-        recipe, dataset, out, start=start, device=device, overwrite=overwrite, progress=progress
-    )
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ModelError(f"{recipe.name} trains in one process, in seconds: start it without torchrun")
+    if start is not None:
+        _check_start(start, recipe, given)
+    with new_directory(out, replace=overwrite, marker=CONFIG) as scratch:
+        losses = _train_projections(recipe, dataset, scratch, start=start, device=device, progress=progress)
+    return TrainReport(out, recipe, recipe.steps, losses[0], losses[-1])
 
 
 def _train_projections(
@@ -79,9 +89,9 @@ def _train_projections(
     *,
     start: Path | None,
     device: str,
-    overwrite: bool,
     progress: bool,
-) -> TrainReport:
+) -> list[float]:
+    """Write the model, its losses and its page into ``out``, which is empty; return the losses."""
     from biovita.progress import progress_bar
     from biovita.report.training import write_training_page
     from biovita.towers import load_towers
@@ -92,12 +102,12 @@ def _train_projections(
     data = training_set(dataset, recipe.model, towers, names=recipe.weights.names > 0, progress=progress)
     begin = untrained(data, recipe)
     if start is not None:
-        before = _opened(start, towers, recipe)
-        begin = Aligned(before.projections, before.logit_scale, ())
+        before = with_towers(start, read_config(start), towers)
+        begin = Aligned(before.projections, before.logit_scale, (), before.record.get("logit_bias"))
     with progress_bar(recipe.name, recipe.steps, shown=progress) as advance:
         aligned = align(data, recipe, begin, on_step=advance)
     model = model_of(aligned, recipe, towers, dataset, start=start)
-    save_model(model, out, overwrite=overwrite)
+    save_model(model, out)
     lines = [json.dumps({"step": step, **values}) for step, values in enumerate(aligned.history)]
     (out / "losses.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     drawn = [
@@ -105,11 +115,18 @@ def _train_projections(
         for step, values in enumerate(aligned.history)
     ]
     write_training_page(out, drawn, model.record, files=("losses.jsonl", "config.json"))
-    return TrainReport(out, recipe, recipe.steps, aligned.history[0]["loss"], aligned.history[-1]["loss"])
+    return [values["loss"] for values in aligned.history]
 
 
-def _opened(path: Path, towers: Mapping[Modality, Tower], recipe: FrozenRecipe) -> Model:
+def _check_start(path: Path, recipe: FrozenRecipe, given: Collection[str]) -> None:
     config = read_config(path)
     if config.dim != recipe.dim:
         raise ModelError(f"{path} has {config.dim} dimensions, and the recipe asks for {recipe.dim}")
-    return with_towers(path, config, towers)
+    brought = {"logit_scale": config.logit_scale, "logit_bias": config.record.get("logit_bias")}
+    for name, learned in brought.items():
+        asked = getattr(recipe, name)
+        if learned is not None and (name in given or asked != FrozenRecipe.model_fields[name].default):
+            raise ModelError(
+                f"{name} = {asked:g} would change nothing: {path} has learned {learned:.4g}, and training goes on "
+                f"from there. Leave {name} out here; it is set for the run without a start"
+            )

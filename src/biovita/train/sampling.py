@@ -85,8 +85,8 @@ def _drawn(
     return owners[order], _flat(chosen)[order], prompt[order]
 
 
-def stage2_epoch(items: Items, pairs: Pairs, seed: int, epoch: int) -> Epoch:
-    """Return the (audio, image) pairs of an epoch of stage 2: drawn once, in another order each epoch.
+def stage2_epoch(items: Items, pairs: Pairs, seed: int, epoch: int, *, phase: int = 0) -> Epoch:
+    """Return the (audio, image) pairs of an epoch of stage 2: drawn once for all phases, in another order each epoch.
 
     A species with both modalities has ``pairs.at_most`` pairs, with replacement where it has fewer items, of its
     first ``pairs.first_images`` photographs, and keeps one prompt throughout.
@@ -105,7 +105,7 @@ def stage2_epoch(items: Items, pairs: Pairs, seed: int, epoch: int) -> Epoch:
         species.append(np.full(pairs.at_most, number))
         prompt.append(np.full(pairs.at_most, rng.integers(items.prompts[number])))
     made = Epoch(_flat(species), _flat(audio), _flat(image), _flat(prompt))
-    return made[np.random.default_rng([seed, _ORDER, epoch]).permutation(len(made))]
+    return made[np.random.default_rng([seed, _ORDER, phase, epoch]).permutation(len(made))]
 
 
 def _flat(parts: Sequence[np.ndarray]) -> np.ndarray:
@@ -128,9 +128,11 @@ def batches(
         Pairs a process.
     distinct
         Whether no joined batch holds a species twice: a pair goes into the first batch that has room and not yet its
-        species.
+        species. Where there are fewer species than places in a joined batch, a batch has as many pairs as species.
     """
     whole = size * processes
+    if distinct:
+        whole = min(whole, max(processes, len(np.unique(species)) // processes * processes))
     joined = _distinct(species, whole) if distinct else _cut(len(species), whole)
     full = [batch for batch in joined if len(batch) == whole]
     if not full:

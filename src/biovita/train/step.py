@@ -18,7 +18,7 @@ from torch.distributed.tensor import DTensor
 from biovita.dataset.schema import Modality
 from biovita.train.gathered import largest, processes
 
-__all__ = ["Input", "Losses", "average_gradients", "backward", "pieces"]
+__all__ = ["Input", "Losses", "average_gradients", "average_statistics", "backward", "pieces"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,8 @@ class Input:
 
     def of_pairs(self, vectors: torch.Tensor) -> torch.Tensor:
         """Return the vector of each pair ``(B, dim)`` from those of ``values``."""
-        return vectors if self.rows is None else vectors[self.rows]
+        # Indexing would add gradients up in no fixed order.
+        return vectors if self.rows is None else vectors.index_select(0, self.rows)
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,22 @@ def _embedded(entry: Input, piece: torch.Tensor, seed: int, number: int) -> torc
     torch.manual_seed((seed * 1009 + number) % 2**63)
     assert entry.embed is not None
     return entry.embed(piece)
+
+
+def average_statistics(networks: nn.Module) -> None:
+    """Replace the running statistics of batch norms in training mode by their mean over all processes.
+
+    Each process takes note of its own items; one set of statistics is what models and checkpoints hold.
+    """
+    norms = [m for m in networks.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training]
+    kept = [s for norm in norms for s in (norm.running_mean, norm.running_var) if s is not None]
+    if processes() == 1 or not kept:
+        return
+    flat = torch.cat(kept)
+    torch.distributed.all_reduce(flat)
+    flat /= processes()
+    for statistic, part in zip(kept, torch.split(flat, [len(s) for s in kept]), strict=True):
+        statistic.copy_(part)
 
 
 def average_gradients(parameters: list[nn.Parameter]) -> None:

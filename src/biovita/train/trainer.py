@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import math
-import shutil
 import signal
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,7 +24,7 @@ from biovita.dataset import Dataset, Modality
 from biovita.embed import Vectors, read_vectors
 from biovita.errors import DatasetError, ModelError, StoppedError
 from biovita.files import write_whole
-from biovita.model import load_model
+from biovita.model import Model, load_model
 from biovita.model.published import save_whole
 from biovita.towers.device import select_device
 from biovita.train.batches import (
@@ -36,6 +36,7 @@ from biovita.train.batches import (
     training_items,
 )
 from biovita.train.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
+from biovita.train.directory import alone, begin, hash_of_weights, is_fresh
 from biovita.train.gathered import largest
 from biovita.train.log import RunLog
 from biovita.train.losses import kinship_of
@@ -54,15 +55,16 @@ from biovita.train.schedule import (
     trainable,
 )
 from biovita.train.sharded import clip_gradients, copy_whole, shard, shared_out, whole_state
-from biovita.train.step import average_gradients, backward
+from biovita.train.step import average_gradients, average_statistics, backward
 from biovita.train.stopping import Interrupted, StopRequest
-from biovita.train.validate import criterion, validate
+from biovita.train.validate import Rows, criterion, tower_vectors, validate, validation_items
 
 __all__ = ["train_towers"]
 
 logger = logging.getLogger(__name__)
 
 _BIAS = -10.0  # where SigLIP's bias starts
+_LEFT_OUT = "left-out.jsonl"
 
 
 @dataclass
@@ -136,39 +138,25 @@ def train_towers(
     """
     from accelerate import PartialState
 
-    place = PartialState(cpu=select_device(device) == "cpu")
+    # The others wait while the first makes a dataset's vectors and validates, which may take hours.
+    place = PartialState(cpu=select_device(device) == "cpu", timeout=timedelta(days=7))
     if recipe.sharded and place.num_processes == 1:
         raise ModelError(
             f"{recipe.name}: sharded=true shares towers out over processes; start several with torchrun"
         )
-    runs = _Run(recipe, dataset, out, start=start, place=place, device=device, progress=progress)
-    if place.is_main_process:
-        _prepare(out, runs.identity, overwrite=overwrite)
+    identity = {
+        **record_of(recipe, dataset, start=start),
+        "start_sha256": None if start is None else hash_of_weights(start),
+        "processes": place.num_processes,
+    }
+    fresh = is_fresh(out, identity, needed=(dataset.path, start), overwrite=overwrite)
     place.wait_for_everyone()
-    return runs.run(stop_after)
-
-
-def _prepare(out: Path, identity: Mapping[str, Any], *, overwrite: bool) -> None:
-    """Make the directory of a run, or find that it holds the same one."""
-    file = out / "run.json"
-    if overwrite and file.is_file():
-        shutil.rmtree(out)
-    if file.is_file():
-        before = json.loads(file.read_text(encoding="utf-8"))
-        before, now = (
-            {**record, "recipe": {**record.get("recipe", {}), "compiled": None, "sharded": None}}  # the same run
-            for record in (before, identity)
-        )
-        different = [key for key in ("recipe", "dataset", "start") if before.get(key) != now[key]]
-        if different:
-            raise DatasetError(
-                f"{out} holds a run with another {' and '.join(different)}. Choose another place, or give --overwrite"
-            )
-        return
-    if out.exists() and any(out.iterdir()):
-        raise DatasetError(f"{out} already exists and holds no run. Choose another place")
-    out.mkdir(parents=True, exist_ok=True)
-    write_whole(file, json.dumps(identity, indent=2) + "\n")
+    runs = _Run(recipe, dataset, out, identity, start=start, place=place, device=device, progress=progress)
+    with alone(out) if place.is_main_process else nullcontext():
+        if place.is_main_process and fresh:
+            begin(out, identity)
+        place.wait_for_everyone()
+        return runs.run(stop_after)
 
 
 class _Run:
@@ -177,6 +165,7 @@ class _Run:
         recipe: TowersRecipe,
         dataset: Dataset,
         out: Path,
+        identity: dict[str, Any],
         *,
         start: Path | None,
         place: Any,
@@ -185,7 +174,16 @@ class _Run:
     ) -> None:
         self.recipe, self.dataset, self.out, self.place = recipe, dataset, out, place
         self.progress = progress and place.is_main_process
-        self.identity = record_of(recipe, dataset, start=start)
+        self.identity = identity
+        self.validation: Rows = {}
+        if recipe.validate_epochs:
+            self.validation = validation_items(dataset, species=recipe.validate_species, seed=recipe.seed)
+            if not any(self.validation.values()):
+                raise DatasetError(
+                    f"{dataset.path} has no held-out items to validate on. Divide it with biovita data split "
+                    f"{dataset.path} --unseen N, or train with --set validate_epochs=0"
+                )
+        self.held_out_images: Vectors | None = None
         name = str(place.device) if place.num_processes > 1 else select_device(device)
         model = starting_model(recipe, start, name)
         bias = _BIAS if recipe.loss == "sigmoid" else None
@@ -197,7 +195,7 @@ class _Run:
                 f"{start} has other image or text towers than {recipe.model!r}, whose vectors the dataset holds: "
                 "name the model it was trained from with --set model=..., or train with --set cached=false"
             )
-        self.items = training_items(dataset)
+        self.items = training_items(dataset, sounds=recipe.stage > 0)
         total = {Modality.AUDIO: len(self.items.clips), Modality.IMAGE: len(self.items.photographs)}
         self.failures = Failures(recipe.undecodable, total)
         self.images = any(p.aic.to or p.itc.to for p in self.phases.values())
@@ -232,7 +230,7 @@ class _Run:
         if self.place.is_main_process:
             made = make()
         self.place.wait_for_everyone()
-        return made if self.place.is_main_process else make()
+        return made if self.place.is_main_process else make(made=True)
 
     # -- the run
 
@@ -255,6 +253,12 @@ class _Run:
             self.state.done = True
             self._keep("last", self._whole())
             self._save(None)
+        if self.failures.found and self.place.is_main_process:
+            logger.warning(
+                "%d training items could not be decoded and were left out: %s",
+                len(self.failures.found),
+                self.out / _LEFT_OUT,
+            )
         return self.log.lines
 
     def _restore(self) -> Mapping[str, Any] | None:
@@ -296,6 +300,9 @@ class _Run:
         if self.state.step == 0 and phase.reset_temperature is not None:
             with torch.no_grad():
                 self.networks.log_scale.fill_(-math.log(phase.reset_temperature))
+        if phase.clamp:
+            self._clamp()
+        self.networks.zero_grad(set_to_none=True)  # of the phase before
         self.networks.set_trainable(trainable(groups, self.state.step))
         if phase.gate is not None and self.state.gate is None:
             self.state.gate = asdict(Gate.at(self._base(run, phase.gate.batches)))
@@ -310,8 +317,12 @@ class _Run:
     # -- an epoch
 
     def _plan(self, run: _PhaseRun, number: int) -> tuple[Epoch, list[np.ndarray]]:
-        make = (stage0_epoch, stage1_epoch, stage2_epoch)[self.recipe.stage]
-        epoch = make(self.items.items, self.recipe.pairs, self._phase_seed(), number)
+        items, pairs = self.items.items, self.recipe.pairs
+        if self.recipe.stage == 2:
+            epoch = stage2_epoch(items, pairs, self.recipe.seed, number, phase=self.state.phase)
+        else:
+            make = stage0_epoch if self.recipe.stage == 0 else stage1_epoch
+            epoch = make(items, pairs, self._phase_seed(), number)
         places = batches(
             epoch.species,
             run.phase.batch_size,
@@ -363,9 +374,10 @@ class _Run:
                     self._save(run)
                 began = time.perf_counter()
         every, number = self.recipe.validate_epochs, self.state.epoch + 1
-        if every and (number % every == 0 or number == run.phase.epochs) and not self._validate(run):
-            self._save(run)  # the epoch is not over: the run goes on with its validation
-            self._stopped(self.stop.agreed(self.networks.device) or signal.SIGTERM)
+        if every and (number % every == 0 or number == run.phase.epochs):
+            self._save(run)  # the epoch is not over: a run that is stopped goes on with its validation
+            if not self._validate(run):
+                self._stopped(self.stop.agreed(self.networks.device) or signal.SIGTERM)
         self.state.epoch, self.state.batch = number, 0
         if self.state.epoch < run.phase.epochs or self.state.phase + 1 < len(self.phases):
             self._save(run)
@@ -377,7 +389,7 @@ class _Run:
         raise StoppedError(
             number,
             f"stopped by {signal.Signals(number).name} after {self.state.total:,} steps; a checkpoint is in "
-            f"{self.out / 'checkpoints'}. The same command continues",
+            f"{self.out / 'checkpoints'}. The same command continues, without --overwrite",
         )
 
     # -- a step
@@ -403,18 +415,18 @@ class _Run:
             scaled=self.scaler.scale,
         )
         if not math.isfinite(found.terms["loss"]):
-            raise FloatingPointError(f"{self.recipe.name}: the loss is {found.terms['loss']} at step {step}")
+            raise self._not_finite(run, f"loss is {found.terms['loss']}")
         trained = [p for p in networks.parameters() if p.requires_grad]
         average_gradients(trained)
+        average_statistics(networks)
         self.scaler.unscale_(run.optimiser)
         norm = clip_gradients(trained, phase.clip or math.inf)
         if not math.isfinite(norm) and not self.scaler.is_enabled():
-            raise FloatingPointError(f"{self.recipe.name}: the gradient is not finite at step {step}")
+            raise self._not_finite(run, "gradient is not finite")
         self.scaler.step(run.optimiser)
         self.scaler.update()
         if phase.clamp:
-            with torch.no_grad():
-                networks.log_scale.clamp_(-MOST_LOG_SCALE, MOST_LOG_SCALE)
+            self._clamp()
         line = {
             "kind": "step",
             "phase": run.name,
@@ -437,6 +449,16 @@ class _Run:
         self.state.step, self.state.total, self.state.batch = step + 1, self.state.total + 1, self.state.batch + 1
         self.log.write(line)
 
+    def _not_finite(self, run: _PhaseRun, what: str) -> ModelError:
+        return ModelError(
+            f"{self.recipe.name}: the {what} at step {self.state.step} of phase {run.name}. Try lower learning rates "
+            f"(phases.{run.name}.*.learning_rate), or precision=fp32 where it is another"
+        )
+
+    def _clamp(self) -> None:
+        with torch.no_grad():
+            self.networks.log_scale.clamp_(-MOST_LOG_SCALE, MOST_LOG_SCALE)
+
     # -- what is written
 
     def _validate(self, run: _PhaseRun) -> bool:
@@ -445,9 +467,9 @@ class _Run:
         networks = self._whole()
         if self.place.is_main_process:
             with suppress(Interrupted), self.stop.at_once(), networks.evaluating():
-                images = self._held_out_images()
                 model = networks.as_model(self.recipe.name, self.identity)
-                found = validate(model, self.dataset, seed=self.recipe.seed, images=images)
+                images = self._held_out_images(model)
+                found = validate(model, self.dataset, self.validation, seed=self.recipe.seed, images=images)
         if found is not None:
             place = {"phase": run.name, "epoch": self.state.epoch + 1, "total": self.state.total}
             self.log.write({"kind": "validation", **place, **found})
@@ -458,12 +480,17 @@ class _Run:
         cut = self.place.is_main_process and found is None
         return not largest(int(cut), self.networks.device)
 
-    def _held_out_images(self) -> Vectors | None:
-        return (
-            read_vectors(self.dataset, self.recipe.model, Modality.IMAGE)
-            if self.frozen.images is not None
-            else None
-        )
+    def _held_out_images(self, model: Model) -> Vectors | None:
+        """Return the vectors of the held-out photographs, once, unless their tower is trained."""
+        if any(phase.image for phase in self.phases.values()):
+            return None
+        if self.held_out_images is None:
+            if self.frozen.images is not None:
+                self.held_out_images = read_vectors(self.dataset, self.recipe.model, Modality.IMAGE)
+            else:
+                rows = self.validation[Modality.IMAGE]
+                self.held_out_images = tower_vectors(model, self.dataset, Modality.IMAGE, rows)
+        return self.held_out_images
 
     def _whole(self) -> Networks:
         """Return the networks with whole weights, on the main process; every process has to call this."""
@@ -479,25 +506,37 @@ class _Run:
 
     def _save(self, run: _PhaseRun | None) -> None:
         """Write a checkpoint: what any phase trains, and the running statistics."""
-        failures = [(modality.value, item, why) for (modality, item), why in self.failures.found.items()]
-        if self.place.num_processes > 1:
-            from accelerate.utils import gather_object
-
-            failures = [tuple(each) for each in dict.fromkeys(map(tuple, gather_object(failures)))]
+        failures = self._all_failures()
         networks = self._whole()
         ended = run is None or self.state.epoch == run.phase.epochs
         optimiser = {} if ended or run is None else whole_state(run.optimiser.state_dict())
         if self.place.is_main_process:
             dims = networks.dims
             names = {n for p in self.phases.values() for g in groups_of(p, dims) for n in g.names}
+            statistics = {name for name, _ in networks.named_buffers()}
             tensors = {
                 name: value.detach().cpu()
                 for name, value in networks.state_dict().items()
-                if name in names or "batch_norm" in name
+                if name in names or name in statistics
             }
             state = replace(self.state, failures=failures, scaler=self.scaler.state_dict())
             if ended and run is not None:  # the next phase begins with an optimiser of its own
                 state = replace(state, phase=state.phase + 1, epoch=0, step=0, gate=None)
             save_checkpoint(self.out / "checkpoints", state.total, Checkpoint(asdict(state), tensors, optimiser))
-            self.log.publish()
+            if failures:
+                keys = ("modality", "id", "why")
+                lines = [json.dumps(dict(zip(keys, each, strict=True))) for each in failures]
+                write_whole(self.out / _LEFT_OUT, "".join(line + "\n" for line in lines))
+            self.log.publish(left_out=len(failures))
         self.place.wait_for_everyone()
+
+    def _all_failures(self) -> list[tuple[str, str, str]]:
+        """Return what no process could decode; every process then knows of all, and ends where they are too many."""
+        found = [(modality.value, item, why) for (modality, item), why in self.failures.found.items()]
+        if self.place.num_processes > 1:
+            from accelerate.utils import gather_object
+
+            found = [tuple(each) for each in dict.fromkeys(map(tuple, gather_object(found)))]
+            for modality, item, why in found:
+                self.failures.add(Modality(modality), item, why)
+        return found

@@ -1,68 +1,125 @@
-"""Validation during training, in the benchmark's own terms."""
+"""Validation during training, in the benchmark's own terms, on a part of the held-out items that stays the same."""
 
 from __future__ import annotations
 
+import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from biovita.bench import Scores, build_benchmark, headline, score_benchmark
+from biovita.cores import cpu_count
 from biovita.dataset import Dataset, Modality, Split
 from biovita.embed import Vectors
+from biovita.embed.pipeline import load_ahead
 from biovita.errors import MediaError
+from biovita.media.packed import MediaPath
 from biovita.model import Model
 from biovita.towers import Clip
 
-__all__ = ["criterion", "scores_of", "validate"]
+__all__ = ["criterion", "held_out", "scores_of", "tower_vectors", "validate", "validation_items"]
+
+logger = logging.getLogger(__name__)
 
 _TEXTS_AT_ONCE = 512
+_ITEMS = 5  # of a species in each modality
+
+Rows = dict[Modality, list[dict[str, Any]]]
+
+
+def held_out(dataset: Dataset) -> Rows:
+    """Return the rows of the held-out recordings and photographs."""
+    parts = {Split.SEEN.value, Split.UNSEEN.value}
+    return {
+        modality: [row for row in dataset.media(modality).to_pylist() if row["split"] in parts]
+        for modality in (Modality.AUDIO, Modality.IMAGE)
+    }
+
+
+def validation_items(dataset: Dataset, *, species: int | None, seed: int) -> Rows:
+    """Return the held-out rows that a run validates on: the same at each time, fixed by the seed.
+
+    Parameters
+    ----------
+    species
+        Most species of each part, those with both modalities before others; of each, at most 5 recordings and 5
+        photographs are drawn. None is all held-out items.
+    """
+    rows = held_out(dataset)
+    if species is None:
+        return rows
+    has: dict[tuple[str, str], set[Modality]] = defaultdict(set)
+    for modality, table in rows.items():
+        for row in table:
+            has[row["split"], row["taxon_id"]].add(modality)
+    rng = np.random.default_rng(seed)
+    order = [list(has)[place] for place in rng.permutation(len(has))]
+    order.sort(key=lambda key: -len(has[key]))
+    chosen = {key for part in Split for key in [each for each in order if each[0] == part.value][:species]}
+    kept: Rows = {}
+    for modality, table in rows.items():
+        count: dict[tuple[str, str], int] = defaultdict(int)
+        drawn = []
+        for place in rng.permutation(len(table)):
+            key = table[place]["split"], table[place]["taxon_id"]
+            count[key] += 1
+            if key in chosen and count[key] <= _ITEMS:
+                drawn.append(place)
+        kept[modality] = [table[place] for place in sorted(drawn)]
+    return kept
 
 
 def validate(
-    model: Model, dataset: Dataset, *, seed: int, images: Vectors | None = None
+    model: Model, dataset: Dataset, rows: Rows, *, seed: int, images: Vectors | None = None
 ) -> dict[str, dict[str, float]]:
     """Return by part (``seen``, ``unseen``) the mean of the six directions at species level.
 
     Each has ``top1``, ``top5`` and ``chance`` (of Top-1). A part without tasks is not there. Texts are bare names, as
     published; the rest is as `scores_of` has it.
     """
-    rows = scores_of(model, dataset, seed=seed, images=images).rows()
+    scored = scores_of(model, dataset, rows, seed=seed, images=images).rows()
     result = {}
     for part in ("seen", "unseen"):
-        first, fifth = (headline(rows, stage=None, part=part, k=k) for k in (1, 5))
+        first, fifth = (headline(scored, stage=None, part=part, k=k) for k in (1, 5))
         if first is not None and fifth is not None:
             result[part] = {"top1": first.accuracy, "top5": fifth.accuracy, "chance": first.chance}
     return result
 
 
 def scores_of(
-    model: Model, dataset: Dataset, *, seed: int, images: Vectors | None = None, text: str = "name"
+    model: Model,
+    dataset: Dataset,
+    rows: Rows | None = None,
+    *,
+    seed: int,
+    images: Vectors | None = None,
+    text: str = "name",
 ) -> Scores:
     """Return what a model gets on the benchmark of a dataset's split.
 
-    What does not decode counts as the benchmark has it: a query missed, a sample that does not exist.
+    What does not decode is said and counts as the benchmark has it: a query missed, a sample that does not exist.
 
     Parameters
     ----------
+    rows
+        The held-out rows that are asked for and answer; None is all.
     images
-        Vectors of the photographs' frozen tower; None computes them.
+        Vectors of the photographs' tower; None computes them.
     text
         As `biovita.bench.build_benchmark` has it.
     """
-    benchmark = build_benchmark(dataset, seed=seed, text=text)
-    held_out = {Split.SEEN.value, Split.UNSEEN.value}
+    chosen = held_out(dataset) if rows is None else rows
+    only = None if rows is None else {row["id"] for table in rows.values() for row in table}
+    benchmark = build_benchmark(dataset, seed=seed, text=text, only=only)
     found: dict[Modality, Vectors] = {}
-    for modality in (Modality.AUDIO, Modality.IMAGE):
-        rows = [row for row in dataset.media(modality).to_pylist() if row["split"] in held_out]
+    for modality, table in chosen.items():
         if modality == Modality.IMAGE and images is not None:
-            kept = [row for row in rows if row["id"] in images]
-            vectors = model.project(modality, images.subset([row["id"] for row in kept]).vectors)
+            there = images.subset([row["id"] for row in table if row["id"] in images])
         else:
-            kept, vectors = _embedded(model, dataset, modality, rows)
-        found[modality] = Vectors(
-            tuple(row["id"] for row in kept), tuple(row["taxon_id"] for row in kept), vectors
-        )
+            there = tower_vectors(model, dataset, modality, table)
+        found[modality] = Vectors(there.ids, there.taxon_ids, model.project(modality, there.vectors))
     texts = list(dict.fromkeys(benchmark.ids(Modality.TEXT)))
     parts = [
         model.embed_texts(texts[start : start + _TEXTS_AT_ONCE]) for start in range(0, len(texts), _TEXTS_AT_ONCE)
@@ -71,29 +128,40 @@ def scores_of(
     return score_benchmark(benchmark, found)
 
 
-def criterion(validation: dict[str, dict[str, float]]) -> float:
-    """Return what the best model is chosen by: Top-1 on unseen species, where there are none on seen ones."""
-    part = validation.get("unseen") or validation.get("seen")
-    return part["top1"] if part else 0.0
-
-
-def _embedded(
-    model: Model, dataset: Dataset, modality: Modality, rows: Sequence[dict[str, Any]]
-) -> tuple[list[dict[str, Any]], np.ndarray]:
+def tower_vectors(model: Model, dataset: Dataset, modality: Modality, rows: Sequence[dict[str, Any]]) -> Vectors:
+    """Return what the tower of a modality makes of these rows; those that do not decode are left out and said."""
     tower = model.tower(modality)
-    kept, loaded, parts = [], [], []
-    for row in rows:
+
+    def item(row: dict[str, Any]) -> Clip | MediaPath:
         path = dataset.locate(row["path"])
-        item = Clip(path, row["start_s"], row["end_s"]) if modality == Modality.AUDIO else path
-        try:
-            loaded.append(tower.load(item))
-        except MediaError:
+        return Clip(path, row["start_s"], row["end_s"]) if modality == Modality.AUDIO else path
+
+    ahead = 2 * tower.batch_size
+    kept, loaded, parts, failed = [], [], [], []
+    for row, made in load_ahead(((row, item(row)) for row in rows), tower.load, workers=cpu_count(), ahead=ahead):
+        if isinstance(made, MediaError):
+            failed.append(str(made))
             continue
         kept.append(row)
+        loaded.append(made)
         if len(loaded) == tower.batch_size:
             parts.append(tower.encode(loaded))
             loaded = []
     if loaded:
         parts.append(tower.encode(loaded))
-    empty = np.zeros((0, model.dim(modality)), np.float32)
-    return kept, model.project(modality, np.concatenate(parts)) if parts else empty
+    if failed:
+        logger.warning(
+            "%d of %d held-out %s items cannot be decoded and count as missed. The first: %s",
+            len(failed),
+            len(rows),
+            modality,
+            failed[0],
+        )
+    vectors = np.concatenate(parts) if parts else np.zeros((0, tower.info.dim), np.float32)
+    return Vectors(tuple(row["id"] for row in kept), tuple(row["taxon_id"] for row in kept), vectors)
+
+
+def criterion(validation: dict[str, dict[str, float]]) -> float:
+    """Return what the best model is chosen by: Top-1 on unseen species, where there are none on seen ones."""
+    part = validation.get("unseen") or validation.get("seen")
+    return part["top1"] if part else 0.0

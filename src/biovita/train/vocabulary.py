@@ -15,6 +15,7 @@ import numpy as np
 
 from biovita.dataset.schema import Modality
 from biovita.taxonomy import Taxon
+from biovita.taxonomy.parse import fold
 
 __all__ = ["NamedClasses", "kept_classes", "named_classes"]
 
@@ -58,13 +59,18 @@ def named_classes(tower: object) -> NamedClasses | None:
     return None
 
 
-def kept_classes(classes: NamedClasses, unseen: Iterable[Taxon]) -> list[int]:
+def kept_classes(classes: NamedClasses, unseen: Iterable[Taxon], synonyms: Iterable[str] = ()) -> list[int]:
     """Return the classes that name none of the unseen taxa, so that a species held out is held out here too.
 
     A class goes where one of its names is the scientific name, the genus or the common name of an unseen taxon, or
     the end of that common name (the class *junco* goes with the Dark-eyed Junco). It errs to holding out too much.
+
+    Parameters
+    ----------
+    synonyms
+        Further names of the unseen taxa, by which a classifier may know them; a class with one of them goes as well.
     """
-    hidden: set[str] = set()
+    hidden = {" ".join(_words(fold(name))) for name in synonyms}
     for taxon in unseen:
         words = _words(taxon.common_name or "")
         hidden.add(" ".join(_words(taxon.scientific_name)))
