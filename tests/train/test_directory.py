@@ -39,7 +39,7 @@ def test_a_run_begins_where_there_is_nothing_and_goes_on_where_it_is(tmp_path: P
     assert not (tmp_path / "new").exists()
     assert not is_fresh(out, RUN, needed=(), overwrite=False)
     assert json.loads((out / "run.json").read_text()) == RUN
-    free = _changed(recipe={**RUN["recipe"], "compiled": True})
+    free = _changed(recipe={**RUN["recipe"], "compiled": True, "undecodable": 0.5})
     assert not is_fresh(out, free, needed=(), overwrite=False), "compiled or not, it is the same run"
     assert is_fresh(out, _changed(processes=2), needed=(), overwrite=True)
 
@@ -96,8 +96,10 @@ def test_a_second_process_is_kept_out_and_a_killed_one_is_not_in_the_way(out: Pa
         pass
     other.kill()
     other.wait()
+    (out / ".best.1a2b").mkdir()
+    (out / "best").mkdir()
     with alone(out):
-        begin(out, RUN)
+        assert [path.name for path in out.iterdir() if path.is_dir()] == ["best"], "what was cut off is removed"
 
 
 def test_the_hash_is_of_all_weights_of_a_model(tmp_path: Path) -> None:

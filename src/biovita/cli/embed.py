@@ -43,7 +43,7 @@ def embed(
         Directory of the dataset; the vectors go to embeddings/MODEL in it.
     model
         A name that `biovita models` lists, hf-hub:owner/repository, a directory or training checkpoint in a
-        published layout, or a directory that `biovita train` or `biovita models export` wrote.
+        published layout, or a directory that `biovita models export` or `biovita train` with trained towers wrote.
     modality
         audio, image or text; may be given more than once. All of them where none is given.
     device

@@ -152,6 +152,10 @@ def read_config(path: Path) -> Config:
             f"{path} is not a model directory: it has no {CONFIG}, nor the open_clip_config.json of a published model"
         ) from None
     except ValidationError as error:
+        if layout_of(path) == Layout.OWN:
+            raise ModelError(
+                f"{path} is a model of trained towers, and wanted are projections of frozen ones"
+            ) from None
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise ModelError(f"{file}: {where}: {first['msg']}") from error

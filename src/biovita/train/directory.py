@@ -18,14 +18,20 @@ __all__ = ["alone", "begin", "hash_of_weights", "is_fresh"]
 
 _LOCK, _RECORD = ".lock", "run.json"
 _WEIGHTS = {".safetensors", ".bin", ".pt", ".pth"}
-_FREE = {"compiled", "sharded"}  # settings that may be others when a run goes on
+_FREE = {"compiled", "sharded", "undecodable", "checkpoint_steps"}  # may be others when a run goes on
 
 
 @contextmanager
 def alone(out: Path) -> Iterator[None]:
-    """Make the directory of a run, and keep another process from training in it."""
+    """Make the directory of a run, and keep another process from training in it.
+
+    What a killed process left of a model that it was writing is removed.
+    """
     out.mkdir(parents=True, exist_ok=True)
     with locked(out / _LOCK, f"{out}: another process is training there"):
+        for model in ("last", "best"):
+            for left in out.glob(f".{model}.*"):
+                shutil.rmtree(left)
         yield
 
 

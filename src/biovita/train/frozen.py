@@ -100,7 +100,7 @@ def model_of(
 def _training_rows(dataset: Dataset, model: str, modality: Modality) -> Vectors:
     table = dataset.media(modality)
     splits = dict(zip(table["id"].to_pylist(), table["split"].to_pylist(), strict=True))
-    if all(split is None for split in splits.values()):
+    if splits and all(split is None for split in splits.values()):
         raise DatasetError(f"{dataset.path} has not been split. Run: biovita data split {dataset.path}")
     vectors = read_vectors(dataset, model, modality)
     kept = [item for item in vectors.ids if splits[item] == Split.TRAIN]
