@@ -28,7 +28,7 @@ from biovita.dataset import Dataset, Modality
 from biovita.errors import BiovitaError, DatasetError, ModelError
 from biovita.model import load_model
 from biovita.model.published import save_whole
-from biovita.towers.open_clip import OpenClipImage
+from biovita.towers.open_clip import OpenClipImage, OpenClipText
 from biovita.train import TowersRecipe, recipe
 from biovita.train.networks import starting_model
 from biovita.train.trainer import train_towers
@@ -207,6 +207,20 @@ def test_pieces_give_the_losses_of_the_whole_batch(
     ]
     assert curves[0] == pytest.approx(curves[1], abs=2e-5)
     assert curves[0][0] != curves[0][-1]
+
+
+@pytest.mark.slow
+def test_a_text_that_comes_twice_in_a_batch_is_encoded_once(
+    towers: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[torch.Tensor] = []
+    forward = OpenClipText.forward
+    monkeypatch.setattr(OpenClipText, "forward", lambda self, x: (encoded.append(x), forward(self, x))[1])
+    chosen = _recipe(1, towers, cached=False, **{"phases.atc.batch_size": 18})
+    log = _run(chosen, dataset, tmp_path / "run")
+    assert [line["pairs"] for line in log] == [18]
+    (tokens,) = encoded
+    assert len(tokens) == len(tokens.unique(dim=0)) < 18
 
 
 @pytest.mark.slow
