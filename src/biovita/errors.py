@@ -70,9 +70,13 @@ class StoppedError(BiovitaError):
         self.exit_code = 128 + signal
 
 
+_MANY = 30  # names: more would hide the nearest
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
-    """Return the message for a name that is not among ``known``, with the nearest match where there is one."""
+    """Return the message for a name that is not among ``known``: the nearest match, and all of them unless many."""
     known = sorted(known)
     near = get_close_matches(name, known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"unknown {kind} {name!r}.{hint} Known: {', '.join(known)}"
+    listed = f" Known: {', '.join(known)}" if len(known) <= _MANY or not near else ""
+    return f"unknown {kind} {name!r}.{hint}{listed}"

@@ -16,6 +16,7 @@ import pytest
 import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+import biovita.train.trainer as trainer
 from biovita.dataset import Dataset
 from biovita.train import TowersRecipe, recipe
 from biovita.train.networks import Networks
@@ -62,15 +63,17 @@ WEIGHTS += [(1.0, 0.0, 0.0), (1.0, 0.025, 0.05), (1.0, 0.05, 0.1), (1.0, 0.075, 
 WEIGHTS += [(1.0, 0.1, 0.1)] * 4
 
 
-def _table(dims: dict[str, int], phase: str, step: int) -> dict[str, Rate]:
+def _table(
+    dims: dict[str, int], phase: str, step: int, *, top: int = TOP_FROM, temperature: int = TEMPERATURE_FROM
+) -> dict[str, Rate]:
     """Return how the paper trains each parameter at a step; one that is frozen is not in it."""
     audio = [name for name in dims if name.startswith(AUDIO)]
     if phase == "warmup":
         return dict.fromkeys([*audio, ADAPTER, SCALE], (1e-4, 0.05, (0.9, 0.999)))
     parts = [([ADAPTER], 1e-4, 0.05), ([name for name in dims if name.startswith(TEXT)], 5e-6, 0.01)]
-    if step >= TOP_FROM:
+    if step >= top:
         parts.append(([name for name in audio if any(mark in name for mark in TOP)], 1e-5, 0.02))
-    if step >= TEMPERATURE_FROM:
+    if step >= temperature:
         parts.append(([SCALE], 1e-4, 0.0))
     return {
         name: (rate, decay if dims[name] >= 2 else 0.0, (0.9, 0.98))  # norms and biases do not decay
@@ -218,6 +221,59 @@ def test_a_step_trains_what_the_paper_trains_at_its_rates_and_nothing_else(steps
     assert step.rates == wanted
     assert step.trainable == set(wanted)
     assert step.changed == set(wanted), "by value: a frozen weight stays, and each of the others moves"
+
+
+#            step: weights of aic and itc
+PUBLISHED = {
+    0: (0.0, 0.0),
+    1: (0.1 / 600, 0.1 / 300),
+    299: (29.9 / 600, 29.9 / 300),
+    300: (0.05, 0.1),
+    599: (59.9 / 600, 0.1),
+    600: (0.1, 0.1),
+}
+
+
+@pytest.fixture(scope="module")
+def published(train: Train) -> list[Step]:
+    """Return these steps of the full phase with the published numbers; those between them are leapt over."""
+    make, left = trainer._Run._step, list(PUBLISHED)
+
+    def leap(run: Any, phase: Any, batch: Any, waited: float) -> None:
+        if phase.name == "full":
+            run.state.step = left.pop(0)
+        make(run, phase, batch, waited)
+
+    numbers = {"audio_top.from_step": 300, "temperature.from_step": 600, "aic.steps": 600, "itc.steps": 300}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer._Run, "_step", leap)
+        made = train({f"phases.full.{k}": v for k, v in numbers.items()}, stop_after=WARMUP + len(PUBLISHED))
+    return _of(made, "full")
+
+
+@pytest.mark.parametrize("place", range(len(PUBLISHED)), ids=list(map(str, PUBLISHED)))
+def test_the_full_phase_at_the_published_steps(published: list[Step], place: int) -> None:
+    step, (number, (aic, itc)) = published[place], list(PUBLISHED.items())[place]
+    dims = {name: value.ndim for name, value in step.before.items()}
+    assert step.line["step"] == number
+    assert step.rates == _table(dims, "full", number, top=300, temperature=600)
+    assert step.trainable == set(step.rates)
+    if not step.line["gate"]["open"]:
+        aic = itc = 0.0
+    assert step.line["weights"] == pytest.approx({"atc": 1.0, "aic": aic, "itc": itc}, rel=1e-12)
+    assert float(step.before[SCALE]) == pytest.approx(math.log(5), abs=1e-6), "a temperature of 0.2"
+    moved = abs(float(step.after[SCALE] - step.before[SCALE]))
+    assert moved == pytest.approx(1e-4 if number == 600 else 0.0, rel=1e-2)
+
+
+def test_the_gate_at_the_published_steps(published: list[Step]) -> None:
+    base = published[0].line["gate"]["average"]
+    average, is_open, calm = base, True, 0
+    for step in published:
+        assert step.line["gate"] == pytest.approx({"open": is_open, "average": average}, rel=1e-9)
+        average = 0.2 * step.line["atc"] + 0.8 * average
+        calm = calm + 1 if average < 1.015 * base and not is_open else 0
+        is_open = average <= 1.03 * base if is_open else calm >= 20
 
 
 def test_a_tower_is_in_training_mode_while_anything_of_it_is_trained(steps: list[Step]) -> None:
