@@ -23,6 +23,8 @@ from biovita.train.networks import Networks
 from biovita.train.objective import Objective
 from biovita.train.step import Losses
 from biovita.train.trainer import train_towers
+from published_schedule import ADAPTER, AUDIO, ENDS, SCALE, TEXT, TOP
+from published_schedule import WEIGHTS as PUBLISHED
 from tiny_training import write_tiny, write_towers
 
 pytestmark = pytest.mark.slow
@@ -49,12 +51,6 @@ Rate = tuple[float, float, tuple[float, float]]  # learning rate, weight decay, 
 
 
 # -- the tables
-
-ADAPTER, SCALE = "adapter.weight", "log_scale"
-AUDIO = ("clap.audio_model.", "clap.audio_projection.")
-TOP = ("proj", "final_layer", "layers.11")
-ENDS = ("clip.positional_embedding", "clip.ln_final.", "clip.text_projection")
-TEXT = ("clip.transformer.", "clip.token_embedding.", *ENDS)
 
 STEPS = [("warmup", step) for step in range(WARMUP)] + [("full", step) for step in range(FULL)]
 #                         atc  aic    itc
@@ -221,17 +217,6 @@ def test_a_step_trains_what_the_paper_trains_at_its_rates_and_nothing_else(steps
     assert step.rates == wanted
     assert step.trainable == set(wanted)
     assert step.changed == set(wanted), "by value: a frozen weight stays, and each of the others moves"
-
-
-#            step: weights of aic and itc
-PUBLISHED = {
-    0: (0.0, 0.0),
-    1: (0.1 / 600, 0.1 / 300),
-    299: (29.9 / 600, 29.9 / 300),
-    300: (0.05, 0.1),
-    599: (59.9 / 600, 0.1),
-    600: (0.1, 0.1),
-}
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from biovita.train.networks import Networks
 from biovita.train.recipe import GateSettings
 from biovita.train.schedule import Gate, groups_of, guard, loss_terms, phases_of, trainable
 from published_layouts import PREPROCESS, SMALL_CLIP, make
+from published_schedule import ADAPTER, AUDIO, ENDS, SCALE, TEXT, TOP, WEIGHTS
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +45,6 @@ def _names(networks: Networks, *, starts: tuple[str, ...], has: tuple[str, ...] 
         for name, _ in networks.named_parameters()
         if name.startswith(starts) and any(mark in name for mark in has)
     }
-
-
-AUDIO = ("clap.audio_model.", "clap.audio_projection.")
-TOP = ("proj", "final_layer", "layers.11")
-TEXT = (
-    "clip.transformer.",
-    "clip.token_embedding.",
-    *(ENDS := ("clip.positional_embedding", "clip.ln_final.", "clip.text_projection")),
-)
-ADAPTER, SCALE = "adapter.weight", "log_scale"
 
 
 def _of(networks: Networks, stage: int, name: str, step: int, **settings: Any) -> dict[str, tuple[float, float]]:
@@ -103,17 +94,6 @@ def _full(networks: Networks, step: int) -> dict[str, tuple[float, float]]:
     if step >= 600:
         wanted |= {SCALE: (1e-4, 0.0)}
     return wanted
-
-
-#        step   l_av           l_vt
-WEIGHTS = {
-    0: (0.0, 0.0),
-    1: (0.1 / 600, 0.1 / 300),
-    299: (29.9 / 600, 29.9 / 300),
-    300: (0.05, 0.1),
-    599: (59.9 / 600, 0.1),
-    600: (0.1, 0.1),
-}
 
 
 @pytest.mark.parametrize("step", WEIGHTS)

@@ -17,7 +17,7 @@ from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError, unknown_name
 from biovita.taxonomy import PROMPT_KINDS, RANKS, Rank, Taxon, prompts
 
-__all__ = ["DRAWS", "TEXTS", "build_benchmark", "draw_candidates"]
+__all__ = ["DRAWS", "TEXTS", "build_benchmark", "draw_candidates", "held_out"]
 
 TEXTS: tuple[str, ...] = ("name", "common", *(kind for kind in PROMPT_KINDS if kind not in {"com", "sci"}))
 DRAWS: tuple[str, ...] = ("uniform", "hard")
@@ -122,7 +122,7 @@ class _Maker:
         taxonomy = dataset.taxonomy
         members: dict[tuple[Split, Rank, str], Taxon] = {}
         for modality in (Modality.AUDIO, Modality.IMAGE):
-            records = (row for row in _held_out(dataset, modality) if only is None or row["id"] in only)
+            records = (row for row in held_out(dataset, modality) if only is None or row["id"] in only)
             made = []
             for row, record in enumerate(records):
                 taxon, part = taxonomy[record["taxon_id"]], Split(record["split"])
@@ -174,7 +174,8 @@ def _place(item: tuple[tuple[Split, Rank, str], Taxon]) -> tuple[int, int, str]:
     return PARTS.index(part), LEVELS.index(level), name
 
 
-def _held_out(dataset: Dataset, modality: Modality) -> Iterator[dict[str, Any]]:
+def held_out(dataset: Dataset, modality: Modality) -> Iterator[dict[str, Any]]:
+    """Give the rows of a dataset's held-out recordings or photographs."""
     spans = ["start_s", "end_s"] if modality == Modality.AUDIO else []
     table = dataset.media(modality).select(["id", "taxon_id", "path", "split", "license", "attribution", *spans])
     parts = {part.value for part in PARTS}

@@ -87,11 +87,9 @@ def train(
         result = {"model": str(report.model), "first_loss": report.first_loss, "last_loss": report.last_loss}
         sys.stdout.write(json.dumps(result) + "\n")
     else:
-        pages = [report.model / "report.html", report.model.parent / "report.html"]
-        page = next(path for path in pages if path.is_file())
         sys.stdout.write(
             f"{recipe}: {report.steps} steps, loss {report.first_loss:.3f} to {report.last_loss:.3f}\n"
-            f"model: {report.model}\nreport: {page}\n"
+            f"model: {report.model}\nreport: {report.page}\n"
         )
     return 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,10 @@ from biovita.errors import DatasetError, MediaError
 from biovita.media.packed import MediaPath
 from biovita.taxonomy import Taxon, prompts
 from biovita.towers import Clip, model_row
+from biovita.train.failures import Failures
 from biovita.train.sampling import Epoch, Items
 
-__all__ = ["Batch", "Failures", "Frozen", "TrainingItems", "frozen_vectors", "load_batches", "training_items"]
+__all__ = ["Batch", "Frozen", "TrainingItems", "frozen_vectors", "load_batches", "training_items"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,40 +83,6 @@ def training_items(dataset: Dataset, *, sounds: bool = True) -> TrainingItems:
         tuple(row["id"] for row in images),
         Items(grouped(Modality.AUDIO), grouped(Modality.IMAGE), tuple(len(each) for each in texts)),
     )
-
-
-@dataclass(eq=False)
-class Failures:
-    """The training items that could not be decoded, each counted once, and how many are too many.
-
-    Attributes
-    ----------
-    share
-        Of the items of a modality; the run ends above it.
-    total
-        Items of each modality.
-    """
-
-    share: float
-    total: dict[Modality, int]
-    found: dict[tuple[Modality, str], str] = field(default_factory=dict)
-
-    def add(self, modality: Modality, item: str, why: str) -> None:
-        """Take note of an item.
-
-        Raises
-        ------
-        DatasetError
-            Where too many have failed by now.
-        """
-        self.found.setdefault((modality, item), why)
-        count = sum(kind == modality for kind, _ in self.found)
-        if count > self.share * self.total[modality]:
-            first = "; ".join(list(self.found.values())[:3])
-            raise DatasetError(
-                f"{count} of {self.total[modality]} {modality} training items cannot be decoded, more than the "
-                f"{self.share:.2%} that the recipe allows (undecodable). The first: {first}"
-            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,36 @@ from biovita.errors import ModelError
 from biovita.hashing import sha256_of
 from biovita.towers.state import read_checkpoint
 
-__all__ = ["Checkpoint", "latest_checkpoint", "save_checkpoint"]
+__all__ = ["Checkpoint", "Progress", "latest_checkpoint", "save_checkpoint"]
 
 logger = logging.getLogger(__name__)
 
 _WEIGHTS, _OPTIMISER, _STATE = "weights.safetensors", "optimiser.pt", "state.json"
 _KEPT = 2
+
+
+@dataclass
+class Progress:
+    """Where a run is: what a checkpoint's ``state.json`` holds.
+
+    Attributes
+    ----------
+    phase, epoch, batch
+        Which comes next, each from 0; ``batch`` within the epoch.
+    step, total
+        Steps made in the phase, and in the run.
+    """
+
+    phase: int = 0
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    total: int = 0
+    gate: dict[str, Any] | None = None
+    best: float | None = None
+    failures: list[tuple[str, str, str]] = field(default_factory=list)
+    scaler: dict[str, Any] = field(default_factory=dict)
+    done: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from typing import Any
 from biovita.errors import DatasetError
 from biovita.files import locked, write_whole
 from biovita.hashing import sha256_of
+from biovita.train.recipe import flat
 
 __all__ = ["alone", "begin", "hash_of_weights", "is_fresh"]
 
@@ -69,10 +70,10 @@ def _require_same_run(out: Path, identity: Mapping[str, Any]) -> None:
     """Raise a DatasetError where a directory holds another run."""
     try:
         before = json.loads((out / _RECORD).read_text(encoding="utf-8"))
-        was = _flat(before["recipe"])
+        was = flat(before["recipe"])
     except (ValueError, LookupError, TypeError, AttributeError):
         raise DatasetError(f"{out / _RECORD} is damaged. Choose another place, or give --overwrite") from None
-    now = _flat(identity["recipe"])
+    now = flat(identity["recipe"])
     different = [key for key in ("dataset", "start") if before.get(key) != identity[key]]
     if before.get("start_sha256") != identity["start_sha256"] and "start" not in different:
         different.append("start, whose weights have changed since")
@@ -93,13 +94,6 @@ def _require_same_run(out: Path, identity: Mapping[str, Any]) -> None:
             f"{out} holds a run of {many} processes, each with batches of its own, and there are {now_many} now. "
             f"Continue it with torchrun --nproc-per-node {many}, choose another place, or give --overwrite"
         )
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in settings.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return flat
 
 
 def begin(out: Path, identity: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from biovita.dataset import Dataset, Modality, Split
 from biovita.embed import Vectors, read_vectors
 from biovita.embed.table import embeddings_directory
 from biovita.errors import DatasetError
+from biovita.files import share
 from biovita.model import Model
 from biovita.progress import progress_bar
 from biovita.taxonomy import Taxon, prompts
@@ -167,6 +168,7 @@ def name_vectors(
     vectors = np.concatenate(parts).reshape(len(classes.texts), -1, tower.info.dim)
     scratch = file.with_name(f".{file.name}.part")
     save_file({"vectors": vectors}, scratch)
+    share(scratch)
     scratch.replace(file)
     return vectors
 

@@ -20,9 +20,10 @@ __all__ = ["TrainReport", "train"]
 
 @dataclass(frozen=True)
 class TrainReport:
-    """Where the model is, how many steps made it, and its loss at the first and the last of them."""
+    """Where the model and the page are, how many steps made it, and its loss at the first and the last of them."""
 
     model: Path
+    page: Path
     recipe: Recipe
     steps: int
     first_loss: float
@@ -71,7 +72,7 @@ def train(
             recipe, dataset, out, start=start, device=device, overwrite=overwrite, progress=progress
         )
         losses = [line["loss"] for line in log if line["kind"] == "step"]
-        return TrainReport(out / "last", recipe, len(losses), losses[0], losses[-1])
+        return TrainReport(out / "last", out / "report.html", recipe, len(losses), losses[0], losses[-1])
     assert isinstance(recipe, FrozenRecipe)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ModelError(f"{recipe.name} trains in one process, in seconds: start it without torchrun")
@@ -79,7 +80,7 @@ def train(
         _check_start(start, recipe, given)
     with new_directory(out, replace=overwrite, marker=CONFIG) as scratch:
         losses = _train_projections(recipe, dataset, scratch, start=start, device=device, progress=progress)
-    return TrainReport(out, recipe, recipe.steps, losses[0], losses[-1])
+    return TrainReport(out, out / "report.html", recipe, recipe.steps, losses[0], losses[-1])
 
 
 def _train_projections(

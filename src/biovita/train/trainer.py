@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import signal
@@ -10,7 +9,7 @@ import time
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -23,20 +22,19 @@ from biovita.cores import cpu_count
 from biovita.dataset import Dataset, Modality
 from biovita.embed import Vectors, read_vectors
 from biovita.errors import DatasetError, ModelError, StoppedError
-from biovita.files import write_whole
 from biovita.model import Model, load_model
 from biovita.model.published import save_whole
 from biovita.towers.device import select_device
 from biovita.train.batches import (
     Batch,
-    Failures,
     Frozen,
     frozen_vectors,
     load_batches,
     training_items,
 )
-from biovita.train.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
+from biovita.train.checkpoint import Checkpoint, Progress, latest_checkpoint, save_checkpoint
 from biovita.train.directory import alone, begin, hash_of_weights, is_fresh
+from biovita.train.failures import Failures
 from biovita.train.gathered import largest
 from biovita.train.log import RunLog
 from biovita.train.losses import kinship_of
@@ -65,30 +63,6 @@ logger = logging.getLogger(__name__)
 
 _BIAS = -10.0  # where SigLIP's bias starts
 _LEFT_OUT = "left-out.jsonl"
-
-
-@dataclass
-class _Progress:
-    """Where a run is: what a checkpoint's ``state.json`` holds.
-
-    Attributes
-    ----------
-    phase, epoch, batch
-        Which comes next, each from 0; ``batch`` within the epoch.
-    step, total
-        Steps made in the phase, and in the run.
-    """
-
-    phase: int = 0
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    total: int = 0
-    gate: dict[str, Any] | None = None
-    best: float | None = None
-    failures: list[tuple[str, str, str]] = field(default_factory=list)
-    scaler: dict[str, Any] = field(default_factory=dict)
-    done: bool = False
 
 
 @dataclass(frozen=True)
@@ -178,11 +152,6 @@ class _Run:
         self.validation: Rows = {}
         if recipe.validate_epochs:
             self.validation = validation_items(dataset, species=recipe.validate_species, seed=recipe.seed)
-            if not any(self.validation.values()):
-                raise DatasetError(
-                    f"{dataset.path} has no held-out items to validate on. Divide it with biovita data split "
-                    f"{dataset.path} --unseen N, or train with --set validate_epochs=0"
-                )
         self.held_out_images: Vectors | None = None
         name = str(place.device) if place.num_processes > 1 else select_device(device)
         model = starting_model(recipe, start, name)
@@ -212,7 +181,7 @@ class _Run:
         )
         self.scaler = torch.amp.GradScaler(self.networks.device.type, enabled=recipe.precision == "fp16")
         self.copy: Networks | None = None
-        self.state = _Progress()
+        self.state = Progress()
         self.stop = StopRequest()
         self.log = RunLog(out, writes=place.is_main_process)
 
@@ -265,7 +234,7 @@ class _Run:
         """Take up the last whole checkpoint; return its optimiser's state."""
         found = latest_checkpoint(self.out / "checkpoints")
         if found is not None:
-            self.state = _Progress(**found.state)
+            self.state = Progress(**found.state)
             self.networks.load_state_dict({**self.networks.state_dict(), **found.tensors})
             self.scaler.load_state_dict(self.state.scaler)
             for modality, item, why in self.state.failures:
@@ -374,10 +343,9 @@ class _Run:
                     self._save(run)
                 began = time.perf_counter()
         every, number = self.recipe.validate_epochs, self.state.epoch + 1
-        if every and (number % every == 0 or number == run.phase.epochs):
-            self._save(run)  # the epoch is not over: a run that is stopped goes on with its validation
-            if not self._validate(run):
-                self._stopped(self.stop.agreed(self.networks.device) or signal.SIGTERM)
+        if every and (number % every == 0 or number == run.phase.epochs) and not self._validate(run):
+            self._save(run)  # the epoch is not over: the run goes on with its validation
+            self._stopped(self.stop.agreed(self.networks.device) or signal.SIGTERM)
         self.state.epoch, self.state.batch = number, 0
         if self.state.epoch < run.phase.epochs or self.state.phase + 1 < len(self.phases):
             self._save(run)
@@ -506,7 +474,7 @@ class _Run:
 
     def _save(self, run: _PhaseRun | None) -> None:
         """Write a checkpoint: what any phase trains, and the running statistics."""
-        failures = self._all_failures()
+        failures = self.failures.gather()
         networks = self._whole()
         ended = run is None or self.state.epoch == run.phase.epochs
         optimiser = {} if ended or run is None else whole_state(run.optimiser.state_dict())
@@ -523,20 +491,6 @@ class _Run:
             if ended and run is not None:  # the next phase begins with an optimiser of its own
                 state = replace(state, phase=state.phase + 1, epoch=0, step=0, gate=None)
             save_checkpoint(self.out / "checkpoints", state.total, Checkpoint(asdict(state), tensors, optimiser))
-            if failures:
-                keys = ("modality", "id", "why")
-                lines = [json.dumps(dict(zip(keys, each, strict=True))) for each in failures]
-                write_whole(self.out / _LEFT_OUT, "".join(line + "\n" for line in lines))
+            self.failures.write(self.out / _LEFT_OUT)
             self.log.publish(left_out=len(failures))
         self.place.wait_for_everyone()
-
-    def _all_failures(self) -> list[tuple[str, str, str]]:
-        """Return what no process could decode; every process then knows of all, and ends where they are too many."""
-        found = [(modality.value, item, why) for (modality, item), why in self.failures.found.items()]
-        if self.place.num_processes > 1:
-            from accelerate.utils import gather_object
-
-            found = [tuple(each) for each in dict.fromkeys(map(tuple, gather_object(found)))]
-            for modality, item, why in found:
-                self.failures.add(Modality(modality), item, why)
-        return found

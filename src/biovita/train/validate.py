@@ -10,16 +10,17 @@ from typing import Any
 import numpy as np
 
 from biovita.bench import Scores, build_benchmark, headline, score_benchmark
+from biovita.bench.build import held_out
 from biovita.cores import cpu_count
 from biovita.dataset import Dataset, Modality, Split
 from biovita.embed import Vectors
 from biovita.embed.pipeline import load_ahead
-from biovita.errors import MediaError
+from biovita.errors import DatasetError, MediaError
 from biovita.media.packed import MediaPath
 from biovita.model import Model
 from biovita.towers import Clip
 
-__all__ = ["criterion", "held_out", "scores_of", "tower_vectors", "validate", "validation_items"]
+__all__ = ["criterion", "scores_of", "tower_vectors", "validate", "validation_items"]
 
 logger = logging.getLogger(__name__)
 
@@ -29,13 +30,8 @@ _ITEMS = 5  # of a species in each modality
 Rows = dict[Modality, list[dict[str, Any]]]
 
 
-def held_out(dataset: Dataset) -> Rows:
-    """Return the rows of the held-out recordings and photographs."""
-    parts = {Split.SEEN.value, Split.UNSEEN.value}
-    return {
-        modality: [row for row in dataset.media(modality).to_pylist() if row["split"] in parts]
-        for modality in (Modality.AUDIO, Modality.IMAGE)
-    }
+def _held_out(dataset: Dataset) -> Rows:
+    return {modality: list(held_out(dataset, modality)) for modality in (Modality.AUDIO, Modality.IMAGE)}
 
 
 def validation_items(dataset: Dataset, *, species: int | None, seed: int) -> Rows:
@@ -46,8 +42,18 @@ def validation_items(dataset: Dataset, *, species: int | None, seed: int) -> Row
     species
         Most species of each part, those with both modalities before others; of each, at most 5 recordings and 5
         photographs are drawn. None is all held-out items.
+
+    Raises
+    ------
+    DatasetError
+        Where nothing is held out.
     """
-    rows = held_out(dataset)
+    rows = _held_out(dataset)
+    if not any(rows.values()):
+        raise DatasetError(
+            f"{dataset.path} has no held-out items to validate on. Divide it with biovita data split "
+            f"{dataset.path} --unseen N, or train with --set validate_epochs=0"
+        )
     if species is None:
         return rows
     has: dict[tuple[str, str], set[Modality]] = defaultdict(set)
@@ -110,7 +116,7 @@ def scores_of(
     text
         As `biovita.bench.build_benchmark` has it.
     """
-    chosen = held_out(dataset) if rows is None else rows
+    chosen = _held_out(dataset) if rows is None else rows
     only = None if rows is None else {row["id"] for table in rows.values() for row in table}
     benchmark = build_benchmark(dataset, seed=seed, text=text, only=only)
     found: dict[Modality, Vectors] = {}
