@@ -18,7 +18,9 @@ app = cyclopts.App(
     name="biovita",
     help="""Recordings, photographs and names of animals in one vector space.
 
-    With --offline, before or after any command, models are read from this machine and the network is not tried.""",
+    Before or after any command: --offline reads models from this machine and does not try the network; --memory MIB
+    (1024) is what all workers together may take for data; --limit NAME=VALUE sets one of the limits in
+    docs/security.md, which keep foreign files from taking this machine down.""",
     version=__version__,
     result_action="return_value",
     suppress_keyboard_interrupt=False,
@@ -54,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     _register()
     try:
-        code = app(_online_or_not(sys.argv[1:] if arguments is None else arguments))
+        code = app(_settled(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
     except BiovitaError as error:
         _stop(str(error), error.exit_code)
@@ -71,14 +73,34 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _online_or_not(arguments: list[str]) -> list[str]:
-    """Return the arguments without ``--offline``, and take heed of it."""
-    if "--offline" not in arguments:
-        return arguments
-    from biovita.towers.hub import go_offline
+def _settled(arguments: list[str]) -> list[str]:
+    """Return the arguments without those that all commands share, and take heed of these."""
+    from biovita.limits import set_limit, set_memory
 
-    go_offline()
-    return [argument for argument in arguments if argument != "--offline"]
+    rest: list[str] = []
+    waiting = iter(arguments)
+    for argument in waiting:
+        name, equals, value = argument.partition("=")
+        if argument == "--":
+            return [*rest, argument, *waiting]
+        if argument == "--offline":
+            from biovita.towers.hub import go_offline
+
+            go_offline()
+        elif name in {"--memory", "--limit"}:
+            given = value if equals else next(waiting, "")
+            if name == "--memory":
+                set_memory(given)
+            else:
+                set_limit(*_pair(given))
+        else:
+            rest.append(argument)
+    return rest
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name.strip(), value.strip()
 
 
 def _stop(message: str, code: int) -> None:

@@ -144,7 +144,6 @@ def run(
     name: str | None = None,
     media_root: Path | None = None,
     device: str = "auto",
-    memory: int = 512,
     seed: int = 0,
     json_: Json = False,
 ) -> None:
@@ -165,14 +164,14 @@ def run(
         Where file paths start. Default: what the manifest says, or the directory itself.
     device
         auto, cpu, cuda, cuda:1 or mps.
-    memory
-        Most working memory of the scoring, in MiB.
     seed
         For the intervals and the examples.
     json_
         Print results.json.
     """
     from biovita.bench.run import run_benchmark, safe_name
+    from biovita.bench.score import MEMORY_MB
+    from biovita.limits import memory_mib
 
     benchmark, dataset = _open(bench, media_root)
     place = out or bench / "runs" / safe_name(name or model)
@@ -183,7 +182,7 @@ def run(
         name=name,
         dataset=dataset,
         device=device,
-        memory_mb=memory,
+        memory_mb=memory_mib(MEMORY_MB),
         seed=seed,
         progress=not json_,
     )

@@ -17,14 +17,16 @@ from biovita.collect.names import NameChoice, choose_names
 from biovita.collect.omit import DETAIL, omitted_query
 from biovita.collect.plan import Plan
 from biovita.errors import DatasetError
+from biovita.limits import memory_mib
 from biovita.sources.base import NAME_COLUMNS, RECORDS, SourceViews, identifier, sql_text
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["CANDIDATES", "MEMORY", "NOT_LISTED", "SPARES", "Selection", "select"]
+__all__ = ["CANDIDATES", "MEMORY_MIB", "NOT_LISTED", "SPARES", "Selection", "select"]
 
-MEMORY = "1200MB"  # of DuckDB; with Python and what DuckDB does not count, planning stays under 2 GB
+# Of DuckDB, unless --memory says otherwise; with Python and what DuckDB does not count, planning stays under 2 GB.
+MEMORY_MIB = 1144
 # Estimates where a source states no size: JPEG at 0.25 bytes a pixel, photographs of 1024 x 768, MP3 at 128 kbit/s,
 # recordings of a minute.
 _BYTES = """coalesce(bytes, case when modality = 'image'
@@ -128,17 +130,16 @@ class Selection:
 def select(
     plan: Plan,
     *,
-    memory: str = MEMORY,
     threads: int | None = None,
     scratch_in: Path | None = None,
     listing: bool = False,
 ) -> Iterator[Selection]:
     """Read the sources and choose; the selection can be asked while the block lasts.
 
+    What DuckDB cannot hold in the memory that is set goes to a temporary directory.
+
     Parameters
     ----------
-    memory
-        That DuckDB may use; what is more goes to a temporary directory.
     scratch_in
         Where that is made; the system's place where it is not given.
     listing
@@ -155,7 +156,8 @@ def select(
         scratch = Path(folder)
         with duckdb.connect(str(scratch / "plan.duckdb")) as connection:
             connection.execute(
-                f"set memory_limit = {sql_text(memory)}; set temp_directory = {sql_text(scratch / 'spill')}; "
+                f"set memory_limit = '{memory_mib(MEMORY_MIB)}MiB'; "
+                f"set temp_directory = {sql_text(scratch / 'spill')}; "
                 "set enable_progress_bar = false"
             )
             if threads is not None:

@@ -1,0 +1,113 @@
+"""A command in a child process that is watched: ended when it takes too long or too much resident memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a watched command did; ``peak_mib`` is the most resident memory of it and its children together."""
+
+    code: int
+    out: str
+    err: str
+    peak_mib: float
+    seconds: float
+
+    @property
+    def said(self) -> str:
+        return self.out + self.err
+
+    def failed_plainly(self) -> Outcome:
+        """Assert that it ended with a message of ours, and return itself."""
+        assert self.code == 1, self.said
+        assert "Traceback" not in self.said, self.said
+        assert self.err.count("biovita: ") >= 1, self.said
+        return self
+
+    def succeeded(self) -> Outcome:
+        """Assert that it ended well, and return itself."""
+        assert self.code == 0, self.said
+        assert "Traceback" not in self.said, self.said
+        return self
+
+
+def biovita(
+    *arguments: object,
+    seconds: float = 60,
+    mib: float = 1500,
+    cwd: Path | None = None,
+    env: Mapping[str, str] = {},
+) -> Outcome:
+    """Run ``biovita`` with arguments in a watched child process."""
+    return watched(
+        [sys.executable, "-m", "biovita", *map(str, arguments)], seconds=seconds, mib=mib, cwd=cwd, env=env
+    )
+
+
+def python(
+    code: str, *arguments: object, seconds: float = 60, mib: float = 1500, env: Mapping[str, str] = {}
+) -> Outcome:
+    """Run a piece of Python in a watched child process."""
+    return watched([sys.executable, "-c", code, *map(str, arguments)], seconds=seconds, mib=mib, env=env)
+
+
+def watched(
+    command: Sequence[str], *, seconds: float, mib: float, cwd: Path | None = None, env: Mapping[str, str] = {}
+) -> Outcome:
+    """Run a command; fail where it takes longer than ``seconds`` or, children included, more than ``mib``."""
+    began, peak = time.monotonic(), 0.0
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = subprocess.Popen(
+            command, stdout=out, stderr=err, stdin=subprocess.DEVNULL, cwd=cwd, env={**os.environ, **env}
+        )
+        process = psutil.Process(child.pid)
+        why = ""
+        while child.poll() is None:
+            peak = max(peak, _resident(process) / MIB)
+            if peak > mib:
+                why = f"took {peak:.0f} MiB, and {mib:.0f} are allowed"
+            elif time.monotonic() - began > seconds:
+                why = f"took more than {seconds:g} s"
+            if why:
+                _end(process)
+                child.wait()
+                break
+            time.sleep(0.01)
+        texts = []
+        for stream in (out, err):
+            stream.seek(0)
+            texts.append(stream.read().decode("utf-8", errors="surrogateescape"))
+    outcome = Outcome(child.returncode, *texts, peak, time.monotonic() - began)
+    assert not why, f"{' '.join(command)} {why}\n{outcome.said[-3000:]}"
+    return outcome
+
+
+def _resident(process: psutil.Process) -> int:
+    total = 0
+    try:
+        for each in (process, *process.children(recursive=True)):
+            total += each.memory_info().rss
+    except psutil.Error:
+        pass  # it has just ended
+    return total
+
+
+def _end(process: psutil.Process) -> None:
+    try:
+        for each in (*process.children(recursive=True), process):
+            each.kill()
+    except psutil.Error:
+        pass
