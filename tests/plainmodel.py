@@ -15,9 +15,10 @@ from PIL import Image
 
 from biovita.dataset import Dataset, Modality, write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
+from biovita.media import resample
 from biovita.taxonomy import Taxon
 from biovita.towers import TowerInfo
-from biovita.towers.items import mono_samples, rgb_image
+from biovita.towers.items import native_mono, rgb_image
 
 TAXA = (
     Taxon(
@@ -51,7 +52,7 @@ class Plain:
     def load(self, item: Any) -> np.ndarray:
         self.loaded.append(str(getattr(item, "path", item)))
         if self.info.modality == Modality.AUDIO:
-            return mono_samples(item, 8000)
+            return resample(*native_mono(item), 8000)
         if self.info.modality == Modality.IMAGE:
             return np.asarray(rgb_image(item), np.float32)
         return np.array([ord(letter) for letter in item], np.float32)

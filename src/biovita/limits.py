@@ -25,6 +25,7 @@ __all__ = [
     "over",
     "set_limit",
     "set_memory",
+    "share_memory",
 ]
 
 MEMORY_MIB = 1024
@@ -112,6 +113,11 @@ def set_memory(value: str) -> None:
         Where it is no whole number from 64 on.
     """
     _set(_MEMORY, value, f"--memory {value}", _LEAST_MIB)
+
+
+def share_memory(mib: int) -> None:
+    """Let this process, one of several at the same work, work with so many MiB."""
+    os.environ[_MEMORY] = str(mib)
 
 
 def _set(variable: str, value: str, given: str, least: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -34,7 +33,7 @@ from biovita.media import read_clip, read_image
 from biovita.media.packed import PackedFile, on_disk
 from biovita.report.media import sound_view, thumbnail
 from biovita.towers import Clip
-from biovita.towers.items import mono_samples
+from biovita.towers.items import native_mono
 from tiny_training import write_tiny
 
 AUDIO, IMAGE = Modality.AUDIO, Modality.IMAGE
@@ -163,9 +162,9 @@ def test_the_starter_towers_give_the_same_vectors(files: Dataset, packed: Datase
 
 def test_a_spawned_process_opens_the_table_itself(packed: Dataset, files: Dataset) -> None:
     path = packed.audio["path"][3].as_py()
-    with in_processes(functools.partial(mono_samples, sample_rate=8000), 1) as load:
-        found = load(Clip(packed.locate(path), 0.1, 0.6))
-    np.testing.assert_array_equal(found, mono_samples(Clip(files.locate(path), 0.1, 0.6), 8000))
+    with in_processes(native_mono, 1) as load:
+        found, _ = load(Clip(packed.locate(path), 0.1, 0.6))
+    np.testing.assert_array_equal(found, native_mono(Clip(files.locate(path), 0.1, 0.6))[0])
 
 
 def test_reading_ahead_keeps_order_and_bounds(packed: Dataset, files: Dataset) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from biovita.embed.packed import read_ahead
 from biovita.errors import BiovitaError, MediaError
+from biovita.limits import memory_mib, share_memory
 
 __all__ = ["encode_ahead", "in_batches", "in_processes", "load_ahead"]
 
@@ -24,12 +25,12 @@ Item = TypeVar("Item")
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
 
-_MOST_BYTES = 256 << 20  # decoded and waiting, beyond what the workers are at
+_MOST_BYTES = 256 << 20  # decoded and waiting, beyond what the workers are at; less where --memory is little
 
 
 def load_ahead(
-    items: Iterable[tuple[Row, Item]], load: Callable[[Item], np.ndarray], *, workers: int, ahead: int
-) -> Generator[tuple[Row, np.ndarray | MediaError]]:
+    items: Iterable[tuple[Row, Item]], load: Callable[[Item], Result], *, workers: int, ahead: int
+) -> Generator[tuple[Row, Result | MediaError]]:
     """Give each item loaded, or why it cannot be, in the order of ``items`` whatever the number of workers.
 
     Packed files among the items are read together, ahead of the workers.
@@ -57,19 +58,17 @@ def load_ahead(
         source.close()
 
 
-def in_batches(
-    entries: Iterable[tuple[Row, np.ndarray | MediaError]], size: int
-) -> Iterator[list[tuple[Row, np.ndarray | MediaError]]]:
+def in_batches(entries: Iterable[tuple[Row, Item]], size: int) -> Iterator[list[tuple[Row, Item]]]:
     """Give what is loaded in lists of ``size``, and in shorter ones where 256 MB or more are together.
 
     So some hours-long recordings, all of whose windows are read, do not have to be held at once.
     """
-    batch: list[tuple[Row, np.ndarray | MediaError]] = []
+    batch: list[tuple[Row, Item]] = []
     held = 0
     for entry in entries:
         batch.append(entry)
         held += _size(entry[1])
-        if len(batch) == size or held >= _MOST_BYTES:
+        if len(batch) == size or held >= _most_bytes():
             yield batch
             batch, held = [], 0
     if batch:
@@ -77,15 +76,18 @@ def in_batches(
 
 
 @contextmanager
-def in_processes(load: Callable[[Item], np.ndarray], workers: int) -> Iterator[Callable[[Item], np.ndarray]]:
+def in_processes(load: Callable[[Item], Result], workers: int) -> Iterator[Callable[[Item], Result]]:
     """Give a function that does what ``load`` does in one of ``workers`` processes, and waits for it.
 
     Processes do not share the interpreter's lock with what feeds a GPU. ``load`` is sent to them with each item, and
-    so has to be small.
+    so has to be small. The processes share the memory that is set.
     """
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin_worker)
+    share = max(1, memory_mib() // workers)
+    pool = ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_begin_worker, initargs=(share,)
+    )
 
-    def load_there(item: Item) -> np.ndarray:
+    def load_there(item: Item) -> Result:
         try:
             return pool.submit(load, item).result()
         except BrokenProcessPool as error:
@@ -100,10 +102,11 @@ def in_processes(load: Callable[[Item], np.ndarray], workers: int) -> Iterator[C
         pool.shutdown(cancel_futures=True)
 
 
-def _begin_worker() -> None:
-    """Leave Ctrl-C to the main process, and the other cores to the other workers."""
+def _begin_worker(mib: int) -> None:
+    """Leave Ctrl-C to the main process, and the other cores and the other memory to the other workers."""
     import torch
 
+    share_memory(mib)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
 
@@ -134,15 +137,15 @@ def encode_ahead(
         pool.shutdown(cancel_futures=True)
 
 
-class _Line(Generic[Row, Item]):
+class _Line(Generic[Row, Item, Result]):
     """Items between the workers that load them and the one who takes them, in order."""
 
-    def __init__(self, items: Iterable[tuple[Row, Item]], load: Callable[[Item], np.ndarray], ahead: int) -> None:
+    def __init__(self, items: Iterable[tuple[Row, Item]], load: Callable[[Item], Result], ahead: int) -> None:
         self._source = iter(items)
         self._load = load
         self._ahead = ahead
         self._changed = threading.Condition()
-        self._loaded: dict[int, tuple[Row, np.ndarray | MediaError]] = {}
+        self._loaded: dict[int, tuple[Row, Result | MediaError]] = {}
         self._bytes = 0
         self._begun = self._taken = 0
         self._over = False  # no further item will be begun
@@ -154,7 +157,7 @@ class _Line(Generic[Row, Item]):
             while (begun := self._begin()) is not None:
                 place, row, item = begun
                 try:
-                    result: np.ndarray | MediaError = self._load(item)
+                    result: Result | MediaError = self._load(item)
                 except MediaError as error:
                     result = error
                 with self._changed:
@@ -179,9 +182,9 @@ class _Line(Generic[Row, Item]):
 
     def _has_room(self) -> bool:
         waiting = self._begun - self._taken
-        return waiting == 0 or (waiting < self._ahead and self._bytes < _MOST_BYTES)
+        return waiting == 0 or (waiting < self._ahead and self._bytes < _most_bytes())
 
-    def take(self) -> tuple[Row, np.ndarray | MediaError] | None:
+    def take(self) -> tuple[Row, Result | MediaError] | None:
         """Return the next item in order, once it is loaded; None after the last."""
         with self._changed:
             self._changed.wait_for(
@@ -204,5 +207,9 @@ class _Line(Generic[Row, Item]):
             self._changed.notify_all()
 
 
-def _size(result: np.ndarray | MediaError) -> int:
+def _most_bytes() -> int:
+    return min(_MOST_BYTES, memory_mib() << 18)
+
+
+def _size(result: object) -> int:
     return result.nbytes if isinstance(result, np.ndarray) else 0

@@ -24,12 +24,13 @@ from biovita.embed.table import Made, VectorTable, columns_of, embeddings_direct
 from biovita.errors import BiovitaError, DatasetError, MediaError, ModelError
 from biovita.progress import progress_bar
 from biovita.towers import Tower, TowerInfo, load_tower, model_row, towers_of
+from biovita.towers.base import Loaded
 
 __all__ = ["EmbedReport", "ModalityReport", "embed"]
 
 logger = logging.getLogger(__name__)
 
-LoadedBatch: TypeAlias = list[tuple[dict[str, Any], np.ndarray | MediaError]]
+LoadedBatch: TypeAlias = "list[tuple[dict[str, Any], Loaded | MediaError]]"
 
 _COMMIT_ROWS = 4096
 _COMMIT_SECONDS = 5.0
@@ -291,5 +292,18 @@ class _Writer:
 
 
 def _encoded(tower: Tower, batch: LoadedBatch) -> np.ndarray:
+    """Return the vectors of what was loaded; in the batch, what shows to be bad only now becomes its error."""
     arrays = [result for _, result in batch if not isinstance(result, MediaError)]
-    return tower.encode(arrays) if arrays else np.empty((0, tower.info.dim), np.float32)
+    if not arrays:
+        return np.empty((0, tower.info.dim), np.float32)
+    try:
+        return tower.encode(arrays)
+    except MediaError:  # of a long recording, which is read while it is encoded
+        found = []
+        for place, (row, result) in enumerate(batch):
+            if not isinstance(result, MediaError):
+                try:
+                    found.append(tower.encode([result]))
+                except MediaError as error:
+                    batch[place] = row, error
+        return np.concatenate(found) if found else np.empty((0, tower.info.dim), np.float32)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from biovita.errors import MediaError
+from biovita.limits import gate, memory_mib
 from biovita.media.containers import TRUNCATION_TOLERANCE_S, truncated
-from biovita.media.decode import open_sound
+from biovita.media.decode import Reader, open_sound
 from biovita.media.packed import MediaPath, as_media_path
 
-__all__ = ["SILENCE", "AudioProbe", "probe_audio", "read_clip", "resample", "windows"]
+__all__ = ["SILENCE", "AudioProbe", "LongSound", "probe_audio", "read_clip", "read_mono", "resample", "windows"]
 
 SILENCE = 5e-5  # peak, full scale 1: a step and a half of 16-bit sound, -86 dB
+_BYTES = 4  # of a sample
+_LONG_BYTES = 64 << 20  # of one channel: 5 min 50 s at 48 kHz
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,31 +117,113 @@ def read_clip(
     Raises
     ------
     MediaError
-        ``span-outside`` where the span is empty or not within the file, else as `probe_audio`, without ``silent``.
+        ``span-outside`` where the span is empty or not within the file; ``too-large`` where it does not fit into
+        `biovita.limits.memory_mib`; else as `probe_audio`, without ``silent``.
     """
     path = as_media_path(path)
     with open_sound(path) as reader:
+        start, stop = _edges(path, reader, start_s, end_s)
         rate = reader.sample_rate
-        start, stop = round(start_s * rate), reader.frames if end_s is None else round(end_s * rate)
-        if not 0 <= start < stop <= reader.frames:
-            until = "the end" if end_s is None else f"{end_s:g} s"
-            raise MediaError(
-                "span-outside",
-                f"{path}: {start_s:g} s to {until} is not a span of this file, which lasts "
-                f"{reader.frames / rate:.3f} s",
-            )
-        blocks = [block.mean(axis=1, dtype=np.float32) if mono else block for block in reader.blocks(start, stop)]
-    samples = np.concatenate(blocks) if blocks else np.empty(0, np.float32)
-    missing = (stop - start - len(samples)) / rate
-    tolerance = TRUNCATION_TOLERANCE_S if reader.states_length or end_s is not None else float("inf")
-    if not len(samples) or missing > tolerance:
-        raise truncated(
-            path, f"{missing:.2f} s of the span {start / rate:.2f} to {stop / rate:.2f} s do not decode"
-        )
-    _peak(path, samples)
+        samples = _held(path, reader, (start, stop), mono=mono, is_exact=end_s is not None)
     if sample_rate is None or sample_rate == rate:
         return samples, rate
     return resample(samples, rate, sample_rate), sample_rate
+
+
+@dataclass(frozen=True, slots=True)
+class LongSound:
+    """A span of a recording that is too long to be held: it is decoded anew each time its blocks are asked for.
+
+    Attributes
+    ----------
+    sample_rate
+        Of the file, in hertz.
+    """
+
+    path: MediaPath
+    start_s: float
+    end_s: float | None
+    sample_rate: int
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Yield the mean of the channels, float32 ``(samples,)``, block by block.
+
+        Raises
+        ------
+        MediaError
+            As `read_clip`, without ``too-large``; what is wrong with the end shows at the end.
+        """
+        with open_sound(self.path) as reader:
+            edges = _edges(self.path, reader, self.start_s, self.end_s)
+            yield from _blocks(self.path, reader, edges, mono=True, is_exact=self.end_s is not None)
+
+
+def read_mono(
+    path: str | MediaPath, start_s: float = 0.0, end_s: float | None = None
+) -> tuple[np.ndarray, int] | LongSound:
+    """Return a span as `read_clip` does; one of more than 64 MiB is a `LongSound`, of which nothing is read yet.
+
+    Raises
+    ------
+    MediaError
+        As `read_clip`.
+    """
+    path = as_media_path(path)
+    with open_sound(path) as reader:
+        start, stop = _edges(path, reader, start_s, end_s)
+        rate = reader.sample_rate
+        if (stop - start) * _BYTES > _LONG_BYTES:
+            return LongSound(path, start_s, end_s, rate)
+        return _held(path, reader, (start, stop), mono=True, is_exact=end_s is not None), rate
+
+
+def _edges(path: MediaPath, reader: Reader, start_s: float, end_s: float | None) -> tuple[int, int]:
+    rate = reader.sample_rate
+    start, stop = round(start_s * rate), reader.frames if end_s is None else round(end_s * rate)
+    if not 0 <= start < stop <= reader.frames:
+        until = "the end" if end_s is None else f"{end_s:g} s"
+        raise MediaError(
+            "span-outside",
+            f"{path}: {start_s:g} s to {until} is not a span of this file, which lasts {reader.frames / rate:.3f} s",
+        )
+    return start, stop
+
+
+def _held(path: MediaPath, reader: Reader, edges: tuple[int, int], *, mono: bool, is_exact: bool) -> np.ndarray:
+    """Return the samples of a span, where they fit into the memory that is set."""
+    length = edges[1] - edges[0]
+    size = length * _BYTES * (1 if mono else reader.channels)
+    if size > memory_mib() << 20:
+        raise MediaError(
+            "too-large",
+            f"{path}: {length / reader.sample_rate:.0f} s of sound take {size >> 20:,} MiB at once, and --memory is "
+            f"{memory_mib():,}",
+        )
+    with gate.holding(size):
+        samples = np.empty(length if mono else (length, reader.channels), np.float32)
+        done = 0
+        for block in _blocks(path, reader, edges, mono=mono, is_exact=is_exact):
+            samples[done : done + len(block)] = block
+            done += len(block)
+        return samples[:done] if done == length else samples[:done].copy()
+
+
+def _blocks(
+    path: MediaPath, reader: Reader, edges: tuple[int, int], *, mono: bool, is_exact: bool
+) -> Iterator[np.ndarray]:
+    """Yield the blocks of a span, and raise where less of it decodes than its length says."""
+    start, stop = edges
+    rate, done = reader.sample_rate, 0
+    for block in reader.blocks(start, stop):
+        _peak(path, block)
+        done += len(block)
+        yield block.mean(axis=1, dtype=np.float32) if mono else block
+    missing = (stop - start - done) / rate
+    tolerance = TRUNCATION_TOLERANCE_S if reader.states_length or is_exact else float("inf")
+    if not done or missing > tolerance:
+        raise truncated(
+            path, f"{missing:.2f} s of the span {start / rate:.2f} to {stop / rate:.2f} s do not decode"
+        )
 
 
 def resample(samples: np.ndarray, from_rate: float, to_rate: float) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from biovita.errors import MediaError
 from biovita.media.packed import MediaPath
+from biovita.media.patience import Patience
 
 __all__ = ["TRUNCATION_TOLERANCE_S", "check_complete", "truncated"]
 
@@ -55,7 +56,9 @@ def _size(file: io.BufferedReader) -> int:
 
 def _riff(path: Path, file: io.BufferedReader, order: str) -> tuple[str, ...]:
     size, at, wide, byte_rate = _size(file), 12, 0, 0
+    patience = Patience(path)
     while at + 8 <= size:
+        patience.check()
         file.seek(at)
         name, length = struct.unpack(f"{order}4sI", file.read(8))
         if name == b"ds64":  # RF64 and BW64 keep the 64-bit size here
@@ -72,7 +75,9 @@ def _riff(path: Path, file: io.BufferedReader, order: str) -> tuple[str, ...]:
 
 def _aiff(path: Path, file: io.BufferedReader) -> tuple[str, ...]:
     size, at = _size(file), 12
+    patience = Patience(path)
     while at + 8 <= size:
+        patience.check()
         file.seek(at)
         name, length = struct.unpack(">4sI", file.read(8))
         if name == b"SSND":
@@ -116,8 +121,9 @@ def _page_length(page: bytes) -> int:
 
 def _walk_ogg(path: Path, file: io.BufferedReader, size: int, serial: bytes) -> int:
     """Return where the page flagged as the last ends."""
-    at = 0
+    at, patience = 0, Patience(path)
     while at < size:
+        patience.check()
         file.seek(at)
         page = file.read(27 + 255)
         if page[:4] != b"OggS":
@@ -136,7 +142,9 @@ def _mp4(path: Path, file: io.BufferedReader) -> tuple[str, ...]:
     """Walk the top-level boxes (ISO/IEC 14496-12, 4.2)."""
     size, at = _size(file), 0
     seen: set[bytes] = set()
+    patience = Patience(path)
     while at + 8 <= size:
+        patience.check()
         file.seek(at)
         length, name = struct.unpack(">I4s", file.read(8))
         if not all(32 <= byte < 127 or byte == 0xA9 for byte in name):

@@ -15,6 +15,7 @@ from biovita.errors import MediaError
 from biovita.media import mp3
 from biovita.media.containers import TRUNCATION_TOLERANCE_S, check_complete, truncated
 from biovita.media.packed import MediaPath, on_disk
+from biovita.media.patience import Patience
 from biovita.media.sniff import Kind, kind_of, read_head
 
 __all__ = ["ACCEPTED", "SAMPLE_RATES", "Reader", "open_sound"]
@@ -92,6 +93,9 @@ class _SoundfileReader:
         self.states_length = True
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
+        return Patience(self.path).over(self._decoded(start, stop))
+
+    def _decoded(self, start: int, stop: int | None) -> Iterator[np.ndarray]:
         import soundfile
 
         stop = self.frames if stop is None else min(stop, self.frames)
@@ -214,6 +218,9 @@ class _AvReader:
         return round(time * self.stream.time_base * self.sample_rate)
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
+        return Patience(self.path).over(self._decoded(start, stop))
+
+    def _decoded(self, start: int, stop: int | None) -> Iterator[np.ndarray]:
         import av
 
         stop = self.frames if stop is None else min(stop, self.frames)
@@ -272,7 +279,8 @@ def _end_of_packets(path: Path) -> int:
 @lru_cache(maxsize=64)
 def _end_of_unchanged(path: Path, _size: int, _mtime_ns: int) -> int:
     with _av_container(path) as container:  # an own one: going back would skip the first frame of MP4
-        packets = (packet for packet in _packets(container, container.streams.audio[0]) if packet.pts is not None)
+        timely = Patience(path).over(_packets(container, container.streams.audio[0]))
+        packets = (packet for packet in timely if packet.pts is not None)
         return max((packet.pts + (packet.duration or 0) for packet in packets), default=0)
 
 

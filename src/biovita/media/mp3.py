@@ -17,12 +17,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from biovita.media.patience import Patience
+
 __all__ = ["FrameWindow", "Mp3Layout", "scan"]
 
 _CHAIN = 3  # headers in a row that make a frame believable
 _RESYNC_BYTES = 1024  # what mpg123 skips between frames before it gives up
 _START_SEARCH_BYTES = 1 << 16
 _TAGS_BYTES = 128  # an ID3v1 tag at the end
+_TRIED_AT_ONCE = 1 << 16  # places of a header between two looks at the clock
 
 _BITRATES = {  # (MPEG-1, layer): kbit/s by index 1 to 14
     (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -118,12 +121,12 @@ def _scan(path: Path, size: int, _mtime_ns: int) -> Mp3Layout | None:
     if size == 0:
         return None
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return _walk(data)
+        return _walk(data, Patience(path))
 
 
-def _walk(data: mmap.mmap | bytes) -> Mp3Layout | None:
+def _walk(data: mmap.mmap | bytes, patience: Patience) -> Mp3Layout | None:
     begin = _after_id3v2(data, 0)
-    run = _next_run(data, begin, begin + _START_SEARCH_BYTES, None)
+    run = _next_run(data, begin, begin + _START_SEARCH_BYTES, None, patience)
     if run is None:
         return None
     first, head = run
@@ -135,7 +138,7 @@ def _walk(data: mmap.mmap | bytes) -> Mp3Layout | None:
     while position < len(data):
         frame = _frame_at(data, position)
         if frame is None or frame.stream != head.stream:
-            resume = _next_run(data, position, len(data), head.stream)
+            resume = _next_run(data, position, len(data), head.stream, patience)
             if resume is None:
                 break
             if resume[0] - position > _RESYNC_BYTES and damage is None:
@@ -148,6 +151,8 @@ def _walk(data: mmap.mmap | bytes) -> Mp3Layout | None:
         frames += 1
         position += frame.size
         end = position
+        if frames % _TRIED_AT_ONCE == 0:
+            patience.check()
     start = first + head.size if is_header else first
     return Mp3Layout(
         header_start=first,
@@ -199,15 +204,23 @@ def _sized(second: int, third: int) -> _Frame:
 
 
 def _next_run(
-    data: mmap.mmap | bytes, begin: int, stop: int, stream: tuple[int, int, int] | None
+    data: mmap.mmap | bytes,
+    begin: int,
+    stop: int,
+    stream: tuple[int, int, int] | None,
+    patience: Patience,
 ) -> tuple[int, _Frame] | None:
     """Return the place and first frame of a run of `_CHAIN` frames, or of fewer that end with the data."""
     position = data.find(b"\xff", begin, stop)
+    tried = 0
     while position >= 0:
         frame = _frame_at(data, position)
         if frame is not None and (stream is None or frame.stream == stream) and _is_run(data, position, frame):
             return position, frame
         position = data.find(b"\xff", position + 1, stop)
+        tried += 1
+        if tried % _TRIED_AT_ONCE == 0:
+            patience.check()
     return None
 
 

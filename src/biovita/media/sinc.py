@@ -18,7 +18,7 @@ _CROSSINGS = 6
 _ROLLOFF = 0.99
 _LARGEST_BANK = 2**22  # weights; past that each output sample computes its own
 _FEWEST_PHASES = 32  # outputs a span: a product with fewer columns is slower than one with needless zeros
-_OUTPUTS = 2**16  # of those, at a time
+_OUTPUTS, _WEIGHTS = 2**16, 2**22  # of those, at a time, and the weights of all of them at most
 
 
 def sinc_resample(waveforms: torch.Tensor, rate: int, wanted: int) -> torch.Tensor:
@@ -94,9 +94,10 @@ def _by_gathering(waves: torch.Tensor, rate: int, wanted: int, length: int) -> t
     padded = torch.nn.functional.pad(waves, (reach, reach + 1))
     offsets = torch.arange(-reach, reach + 2)
     out = waves.new_empty(len(waves), length)
-    for start in range(0, length, _OUTPUTS):
+    at_once = min(_OUTPUTS, max(1, _WEIGHTS // len(offsets)))
+    for start in range(0, length, at_once):
         # Whole numbers up to length * rate, which float64 would round for long recordings.
-        scaled = torch.arange(start, min(length, start + _OUTPUTS)) * rate
+        scaled = torch.arange(start, min(length, start + at_once)) * rate
         nearest, fraction = scaled // wanted, (scaled % wanted).double() / wanted
         weights = _kernel((offsets - fraction[:, None]) / rate, rate, wanted).to(
             device=waves.device, dtype=waves.dtype

@@ -15,6 +15,8 @@ from biovita.dataset.schema import Modality
 from biovita.embed.pipeline import in_batches, load_ahead
 from biovita.errors import MediaError, ModelError
 from biovita.towers import Sound, Tower
+from biovita.towers.base import Loaded
+from biovita.towers.long import window_parts
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -118,9 +120,9 @@ class Model:
         if not hasattr(tower, "listening"):
             raise ModelError(f"the audio tower {tower.info.name} gives one vector a recording, not one a window")
         tower = tower.listening(window="all", overlap=overlap)
-        windows = tower.load(item)
-        starts = np.arange(len(windows)) * (tower.loader.hop / tower.loader.sample_rate)
-        return starts, self.project(Modality.AUDIO, tower.encode_windows(windows))
+        vectors = np.concatenate([tower.encode_windows(some) for some in window_parts(tower.load(item))])
+        starts = np.arange(len(vectors)) * (tower.loader.hop / tower.loader.sample_rate)
+        return starts, self.project(Modality.AUDIO, vectors)
 
     def project(self, modality: Modality, vectors: np.ndarray) -> np.ndarray:
         """Return a tower's vectors ``(N, tower dim)`` in the shared space: ``(N, dim)``, float32, L2-normalised.
@@ -163,7 +165,7 @@ def _check_is_list(items: Any, method: str, what: str) -> None:
         )
 
 
-def _usable(place: int, loaded: np.ndarray | MediaError) -> np.ndarray:
+def _usable(place: int, loaded: Loaded | MediaError) -> Loaded:
     if isinstance(loaded, MediaError):
         raise MediaError(loaded.reason, f"item {place}: {loaded}") from loaded
     return loaded

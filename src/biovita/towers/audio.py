@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from biovita.media.audio import LongSound
 from biovita.media.packed import PackedFile, as_media_path
 from biovita.towers.base import AudioItem, Clip
-from biovita.towers.items import native_mono
+from biovita.towers.items import mono_sound, native_mono
+from biovita.towers.long import LongWindows
 
 __all__ = ["AudioInput", "fill", "first_call"]
 
 _THRESHOLD = 0.01  # of the peak
 _PREROLL_S = 0.2
-_BLOCK_S = 60  # of a long recording that is resampled at a time
+_BLOCK_S, _BLOCK_SAMPLES = 60, 8_000_000  # of a long recording that is resampled at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +92,18 @@ class AudioInput:
             f"shorter ones {fill_up}"
         )
 
-    def __call__(self, item: AudioItem) -> np.ndarray:
-        """Return the windows of an item, ``(windows, samples)``, float32.
+    def __call__(self, item: AudioItem) -> np.ndarray | LongWindows:
+        """Return the windows of an item, ``(windows, samples)``, float32; those of a long recording as they are read.
 
         Raises
         ------
         MediaError
             Where the item cannot be decoded or is empty.
         """
-        waveform, rate = native_mono(item)
+        sound = mono_sound(item)
+        if isinstance(sound, LongSound):
+            return self._of_long(sound)
+        waveform, rate = sound
         if self.window == "onset":
             return self._fill(self._from_onset(waveform, rate))[None]
         if self.window == "start":
@@ -126,21 +131,31 @@ class AudioInput:
             whole = self._resampled(waveform, rate)
             start = first_call(whole, self.sample_rate)
             return whole[start : start + self.samples]
-        # Of a long recording no more than a block is held at the tower's rate.
-        peak = max(float(np.abs(block).max(initial=0)) for block in self._blocks(waveform, rate))
+        return self._from_onset_of(lambda: [waveform], rate)
+
+    def _from_onset_of(self, parts: Callable[[], Iterable[np.ndarray]], rate: int) -> np.ndarray:
+        """Return the window of a long recording; no more than a block of it is held at the tower's rate."""
+        peak = max(float(np.abs(block).max(initial=0)) for block in self._blocks(parts(), rate))
         position = 0
-        for block in self._blocks(waveform, rate):
+        for block in self._blocks(parts(), rate):
             loud = np.flatnonzero(np.abs(block) > np.float32(peak * _THRESHOLD))
             if len(loud):
                 begin = max(0, position + int(loud[0]) - _before_call(self.sample_rate))
-                return self._span(waveform, rate, begin)
+                return self._span(self._blocks(parts(), rate), begin)
             position += len(block)
-        return self._span(waveform, rate, 0)
+        return self._span(self._blocks(parts(), rate), 0)
 
-    def _span(self, waveform: np.ndarray, rate: int, begin: int) -> np.ndarray:
+    def _of_long(self, sound: LongSound) -> np.ndarray | LongWindows:
+        if self.window == "all":
+            return LongWindows(sound, self._blocks, self.samples, self.hop)
+        if self.window == "onset":
+            return self._fill(self._from_onset_of(sound.blocks, sound.sample_rate))[None]
+        return self._fill(self._span(self._blocks(sound.blocks(), sound.sample_rate), 0))[None]
+
+    def _span(self, blocks: Iterable[np.ndarray], begin: int) -> np.ndarray:
         """Return a window at the tower's rate that begins at one of its samples."""
         parts, position = [], 0
-        for block in self._blocks(waveform, rate):
+        for block in blocks:
             if position + len(block) > begin:
                 parts.append(block[max(0, begin - position) :])
             position += len(block)
@@ -148,18 +163,16 @@ class AudioInput:
                 break
         return np.concatenate(parts)[: self.samples]
 
-    def _blocks(self, waveform: np.ndarray, rate: int) -> Iterator[np.ndarray]:
+    def _blocks(self, parts: Iterable[np.ndarray], rate: int) -> Iterator[np.ndarray]:
         """Give a recording at the tower's rate block by block; joined they are what one call would give."""
         unit = rate // math.gcd(rate, self.sample_rate)  # input samples between which outputs fall the same way
-        size = unit * math.ceil(_BLOCK_S * rate / unit)
+        size = unit * math.ceil(min(_BLOCK_S * rate, _BLOCK_SAMPLES) / unit)
         margin = unit * math.ceil(rate / 4 / unit)  # a quarter of a second: far longer than the filter
         per_unit = self.sample_rate * unit // rate
-        for start in range(0, len(waveform), size):
-            first = max(0, start - margin)
-            part = self._resampled(waveform[first : start + size + margin], rate)
-            skip = (start - first) // unit * per_unit
-            last = start + size >= len(waveform)
-            yield part[skip:] if last else part[skip : skip + size // unit * per_unit]
+        for part, before, is_last in _overlapping(parts, size, margin):
+            block = self._resampled(part, rate)
+            skip = before // unit * per_unit
+            yield block[skip:] if is_last else block[skip : skip + size // unit * per_unit]
 
     def _resampled(self, waveform: np.ndarray, rate: int) -> np.ndarray:
         if rate == self.sample_rate:
@@ -207,6 +220,28 @@ def fill(waveform: np.ndarray, samples: int, padding: Literal["zeros", "repeat"]
     filled = np.zeros(samples, np.float32)
     filled[: len(waveform)] = waveform
     return filled
+
+
+def _overlapping(parts: Iterable[np.ndarray], size: int, margin: int) -> Iterator[tuple[np.ndarray, int, bool]]:
+    """Yield ``size`` samples after ``size`` samples, with ``margin`` more on both sides where there are as many.
+
+    With them comes how many samples lie before the ``size`` ones, and whether these are the last.
+    """
+    waiting = iter(parts)
+    held = np.empty(0, np.float32)
+    before = 0
+    while True:
+        gathered, length = [held] if len(held) else [], len(held)
+        while length < before + size + margin and (part := next(waiting, None)) is not None:
+            gathered.append(part)
+            length += len(part)
+        held = gathered[0] if len(gathered) == 1 else np.concatenate([held[:0], *gathered])
+        is_last = len(held) <= before + size
+        yield held[: before + size + margin], before, is_last
+        if is_last:
+            return
+        first = max(0, before + size - margin)
+        before, held = before + size - first, held[first:]
 
 
 def _random_span(clip: Clip, seconds: float, rng: np.random.Generator) -> Clip:

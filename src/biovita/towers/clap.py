@@ -14,6 +14,7 @@ from biovita.errors import ModelError
 from biovita.towers.audio import AudioInput
 from biovita.towers.base import AudioItem, TowerInfo
 from biovita.towers.device import Device, batch_size_for
+from biovita.towers.long import LongWindows, mean_over_windows
 from biovita.towers.mel import MelConfig, MelSpectrogram
 from biovita.towers.state import load_strictly, read_json, read_state
 from biovita.towers.transfer import encode_in_batches
@@ -87,17 +88,15 @@ class ClapAudio:
         other.info = replace(self.info, preprocessing=other.loader.describe())
         return other
 
-    def load(self, item: AudioItem) -> np.ndarray:
-        """Return the windows of a recording, ``(windows, samples)``, float32."""
+    def load(self, item: AudioItem) -> np.ndarray | LongWindows:
+        """Return the windows of a recording, ``(windows, samples)``, float32; of a long one as they are read."""
         return self.loader(item)
 
-    def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
+    def encode(self, batch: Sequence[np.ndarray | LongWindows]) -> np.ndarray:
         """Return one vector a recording, ``(len(batch), dim)``: the mean over its windows."""
         if not batch:
             return np.empty((0, self.dim), np.float32)
-        vectors = self.encode_windows([window for windows in batch for window in windows])
-        ends = np.cumsum([len(windows) for windows in batch])
-        return np.stack([part.mean(axis=0) for part in np.split(vectors, ends[:-1])])
+        return mean_over_windows(batch, self.encode_windows)
 
     def encode_windows(self, windows: Sequence[np.ndarray]) -> np.ndarray:
         """Return one vector a window, ``(len(windows), dim)``, of windows of ``(samples,)``."""

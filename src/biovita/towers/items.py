@@ -14,21 +14,9 @@ from biovita.towers.base import AudioItem, Clip, ImageItem, Sound
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["mono_samples", "native_mono", "rgb_image"]
+    from biovita.media import LongSound
 
-
-def mono_samples(item: AudioItem, sample_rate: int) -> np.ndarray:
-    """Return the mean of an item's channels at ``sample_rate``: ``(samples,)``, float32.
-
-    Raises
-    ------
-    MediaError
-        Where the item cannot be decoded, is empty, or holds numbers that are not finite.
-    """
-    from biovita.media import resample
-
-    samples, rate = native_mono(item)
-    return resample(samples, rate, sample_rate)
+__all__ = ["mono_sound", "native_mono", "rgb_image"]
 
 
 def native_mono(item: AudioItem) -> tuple[np.ndarray, int]:
@@ -48,6 +36,21 @@ def native_mono(item: AudioItem) -> tuple[np.ndarray, int]:
     samples = _checked(item)
     mono = samples if samples.ndim == 1 else samples.mean(axis=1)
     return np.ascontiguousarray(mono, dtype=np.float32), item.sample_rate
+
+
+def mono_sound(item: AudioItem) -> tuple[np.ndarray, int] | LongSound:
+    """Return what `native_mono` does; of a file or span that is too long to be held, a `LongSound`.
+
+    Raises
+    ------
+    MediaError
+        As `native_mono`; of a `LongSound`, when its blocks are read.
+    """
+    from biovita.media import read_mono
+
+    if isinstance(item, str | Path | PackedFile):
+        item = Clip(as_media_path(item))
+    return read_mono(item.path, item.start_s, item.end_s) if isinstance(item, Clip) else native_mono(item)
 
 
 def _checked(sound: Sound) -> np.ndarray:
