@@ -50,7 +50,7 @@ def make_folder(root: Path, per_species: int = 2) -> Path:
     tables: Mapping[str, list[list[str]]] = {"audio": [], "images": []}
     for s, (name, lineage) in enumerate(SPECIES.items()):
         for k in range(per_species):
-            seed = 10 * s + k
+            seed = max(10, per_species) * s + k
             stem = f"{name.replace(' ', '_')}_{k}"
             write_sound(root / "audio" / f"{stem}.wav", song(1.0, 8000, seed=seed), 8000)
             write_image(root / "images" / f"{stem}.png", seed)

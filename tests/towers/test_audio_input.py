@@ -5,10 +5,12 @@ import pytest
 import soundfile
 
 from biovita.errors import MediaError
+from biovita.media import windows
 from biovita.media.sinc import sinc_resample
 from biovita.towers import audio
 from biovita.towers.audio import AudioInput, fill, first_call
 from biovita.towers.base import Clip, Sound
+from biovita.towers.long import cut_windows, window_parts
 
 RATE = 48_000
 
@@ -133,3 +135,41 @@ def test_it_says_what_it_does():
         "mono mean, 48 kHz (windowed sinc), 10 s from 0.2 s before the first sample over 1 % of the peak, "
         "shorter ones zero-padded"
     )
+
+
+@pytest.fixture
+def read_by_blocks(monkeypatch):
+    """Have recordings of more than a quarter of a MiB read as those of hours are."""
+    monkeypatch.setattr("biovita.media.audio._LONG_BYTES", 1 << 18)
+
+
+@pytest.mark.parametrize("rate", [11_025, 48_000])
+@pytest.mark.parametrize("how", [{}, {"window": "start"}, {"window": "all"}, {"window": "all", "overlap": 0.7}])
+@pytest.mark.parametrize("span", [(0.0, None), (1.5, 140.2)])
+def test_a_recording_read_by_blocks_gives_what_a_held_one_does(tmp_path, monkeypatch, rate, how, span):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, recording(151, rate, 61.0), rate)
+    listen = AudioInput(**how)
+    held = listen(Clip(path, *span))
+    monkeypatch.setattr("biovita.media.audio._LONG_BYTES", 1 << 18)
+    read = np.concatenate(list(window_parts(listen(Clip(path, *span)))))
+    assert read.shape == held.shape
+    assert np.abs(read - held).max() < 1e-6
+
+
+@pytest.mark.parametrize("length", [1, 9, 10, 11, 13, 14, 15, 99, 100, 101])
+@pytest.mark.parametrize("hop", [1, 4, 10])
+@pytest.mark.parametrize("block", [1, 7, 64])
+def test_windows_of_blocks_are_those_of_the_whole(length, hop, block):
+    samples = np.arange(1, length + 1, dtype=np.float32)
+    blocks = [samples[start : start + block] for start in range(0, length, block)]
+    assert np.array_equal(np.concatenate(list(cut_windows(blocks, 10, hop))), windows(samples, 10, hop))
+
+
+def test_a_recording_read_by_blocks_that_is_cut_says_so(tmp_path, read_by_blocks):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, recording(60, 22_050, 1.0), 22_050)
+    path.write_bytes(path.read_bytes()[:-100_000])
+    with pytest.raises(MediaError) as said:
+        AudioInput()(path)
+    assert said.value.reason == "truncated"

@@ -9,6 +9,7 @@ from biovita.errors import MediaError
 from biovita.towers import Clip, Sound, load_tower
 from biovita.towers.birdnet import _MODEL, SAMPLE_RATE, WINDOW, BirdNET
 from biovita.towers.weights import package_file
+from mediafiles import song, write_sound
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +116,16 @@ def test_channels_are_averaged_and_spans_read(tower: BirdNET, clips: list[tuple[
 def test_arrays_that_are_no_sound_are_refused(tower: BirdNET, sound: Sound, message: str) -> None:
     with pytest.raises(MediaError, match=message):
         tower.load(sound)
+
+
+@pytest.mark.parametrize("seconds", [31.0, 31.6, 33.0])
+@pytest.mark.parametrize("rate", [22_050, 48_000])
+def test_a_recording_read_by_blocks_has_the_vector_of_a_held_one(tmp_path, monkeypatch, tower, rate, seconds):
+    path = write_sound(tmp_path / "a.flac", song(seconds, rate), rate)
+    held = tower.load(path)
+    monkeypatch.setattr("biovita.media.audio._LONG_BYTES", 1 << 18)
+    read = tower.load(path)
+    assert np.abs(np.concatenate(list(read)) - held).max() < 1e-5
+    both = tower.encode([held, read, held[:2]])
+    assert np.abs(both[0] - both[1]).max() < 1e-4
+    assert np.array_equal(both[2], tower.encode([held[:2]])[0])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +13,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from biovita.errors import MediaError
+from biovita.limits import gate
+from biovita.media.bombs import (
+    TimedFile,
+    bytes_while_read,
+    check_header,
+    check_memory,
+    check_opened,
+    no_limit_of_pillow,
+)
 from biovita.media.packed import MediaPath, as_media_path, on_disk
+from biovita.media.patience import Patience
 from biovita.media.sniff import kind_of, read_head
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["MAX_PIXELS", "ImageProbe", "probe_image", "read_image"]
+__all__ = ["ImageProbe", "probe_image", "read_image"]
 
-MAX_PIXELS = 100_000_000  # 300 MB once decoded
 ACCEPTED = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
+_STRIP_PIXELS = 1 << 22  # that are converted at a time
+_TURNED, _SIDEWAYS = range(2, 9), range(5, 9)  # orientations by EXIF
+_DAMAGED_EXIF = (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error, ZeroDivisionError)
+# What Pillow raises for a file that is not as it should be; RecursionError for directories within directories.
+_PILLOW = (
+    *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError),
+    *(EOFError, MemoryError, OverflowError, ZeroDivisionError, RecursionError, struct.error),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +58,15 @@ def probe_image(path: str | MediaPath) -> ImageProbe:
     ------
     MediaError
         With one of these reasons: ``missing``; ``empty``, no bytes; ``not-image``, an HTML page, a text, sound or
-        something unknown; ``too-large``, more than `MAX_PIXELS`, said by the header before anything is decoded;
-        ``truncated``, the file ends within the picture; ``undecodable``, known as a picture but damaged.
+        something unknown; ``too-large``, more than the limit of pixels or than fits into the memory that is set, said
+        by the header before anything is decoded; ``truncated``, the file ends within the picture; ``undecodable``,
+        known as a picture but damaged; ``too-slow``, the file keeps the decoder for longer than the limit.
     """
     with on_disk(as_media_path(path)) as file, _opened(file) as image:
-        name = (image.format or "").lower()
-        picture = _rgb(_upright(image))
-        return ImageProbe(picture.width, picture.height, name)
+        turned = _orientation(image)
+        with _decoded(file, image, bytes_while_read(image, rotated=False, converted=False)):
+            sides = (image.height, image.width) if turned in _SIDEWAYS else image.size
+            return ImageProbe(*sides, (image.format or "").lower())
 
 
 def read_image(path: str | MediaPath) -> Image.Image:
@@ -60,43 +80,58 @@ def read_image(path: str | MediaPath) -> Image.Image:
         As `probe_image`.
     """
     with on_disk(as_media_path(path)) as file, _opened(file) as image:
-        return _rgb(_upright(image))
+        turned = _orientation(image) in _TURNED
+        needed = bytes_while_read(image, rotated=turned, converted=image.mode != "RGB" or _is_transparent(image))
+        with _decoded(file, image, needed):
+            return _rgb(_upright(image) if turned else image)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    """Give the decoded picture, with Pillow's errors told apart."""
+    """Give the picture, of which only the header is read yet, with Pillow's errors told apart."""
     from PIL import Image, UnidentifiedImageError
 
     head = read_head(path)
     kind = kind_of(head)
     if kind.family in {"audio", "other"}:
         raise MediaError("not-image", f"{path}: is {kind.description}, not a picture. Accepted are {_accepted()}")
-    try:
-        image = Image.open(path, formats=ACCEPTED)
-    except UnidentifiedImageError:
-        if kind.family != "image":
-            raise MediaError("not-image", f"{path}: is in no known format. Accepted are {_accepted()}") from None
-        if len(head) < 512 or _is_cut_webp(path, head):
-            raise MediaError("truncated", f"{path}: the file is cut short: it ends within its header") from None
-        raise MediaError(
-            "undecodable", f"{path}: is {kind.description} that no decoder reads. Accepted are {_accepted()}"
-        ) from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise MediaError("too-large", f"{path}: {error}. At most {MAX_PIXELS:,} pixels are accepted") from None
-    except (OSError, SyntaxError, ValueError, struct.error) as error:
-        raise _decoding_error(path, error, cut=_is_cut_webp(path, head)) from None
-    with image:
-        if image.width * image.height > MAX_PIXELS:
-            raise MediaError(
-                "too-large",
-                f"{path}: {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} pixels are accepted",
-            )
+    check_header(path, head)
+    patience = Patience(path)
+    with io.BufferedReader(TimedFile(path, patience)) as file, no_limit_of_pillow():
         try:
-            image.load()
-            yield image
-        except (OSError, SyntaxError, ValueError, struct.error, EOFError, MemoryError) as error:
+            image = Image.open(file, formats=ACCEPTED)
+        except UnidentifiedImageError:
+            if kind.family != "image":
+                raise MediaError(
+                    "not-image", f"{path}: is in no known format. Accepted are {_accepted()}"
+                ) from None
+            if len(head) < 512 or _is_cut_webp(path, head):
+                raise MediaError(
+                    "truncated", f"{path}: the file is cut short: it ends within its header"
+                ) from None
+            raise MediaError(
+                "undecodable", f"{path}: is {kind.description} that no decoder reads. Accepted are {_accepted()}"
+            ) from None
+        except _PILLOW as error:
             raise _decoding_error(path, error, cut=_is_cut_webp(path, head)) from None
+        check_opened(path, image)
+        patience.pause()
+        with image:
+            try:
+                yield image
+            except MediaError:
+                raise
+            except _PILLOW as error:
+                raise _decoding_error(path, error, cut=_is_cut_webp(path, head)) from None
+
+
+@contextmanager
+def _decoded(path: Path, image: Image.Image, needed: int) -> Iterator[None]:
+    """Decode the picture, once the memory that it needs in all is free, and hold that memory for the block."""
+    check_memory(path, image.size, needed)
+    with gate.holding(needed):
+        image.load()
+        yield
 
 
 def _accepted() -> str:
@@ -115,37 +150,85 @@ def _decoding_error(path: Path, error: BaseException, *, cut: bool = False) -> M
     return MediaError("undecodable", f"{path}: the picture cannot be decoded: {text}")
 
 
+def _orientation(image: Image.Image) -> int:
+    """Return what the EXIF data say of how the picture lies, 1 to 8; 1 is upright, and what damaged ones count as."""
+    from PIL import ExifTags
+
+    try:
+        stated = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except _DAMAGED_EXIF:
+        return 1
+    return stated if stated in _TURNED else 1
+
+
 def _upright(image: Image.Image) -> Image.Image:
     from PIL import ImageOps
 
     try:
-        return ImageOps.exif_transpose(image)
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error, ZeroDivisionError):
-        return image.copy()  # the EXIF block is damaged: the picture itself decodes, and states no rotation
+        turned = ImageOps.exif_transpose(image)
+    except _DAMAGED_EXIF:
+        return image  # the picture itself decodes, and states no rotation
+    image.close()  # which frees its pixels
+    return turned
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    return image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    from PIL import Image
-
     if image.mode.startswith(("I", "F")):
-        return _from_deep_grey(image)
-    if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
+        return _in_strips(image, _grey_of_8_bits(image))
+    if _is_transparent(image):
+        return _in_strips(image, _on_white)
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _from_deep_grey(image: Image.Image) -> Image.Image:
-    """Scale grey to 8 bits from 16, or from the range of the picture where that is wider; `convert` would clip."""
+def _in_strips(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """Return what ``convert`` makes of a picture, from one strip of it after the other."""
     from PIL import Image
 
-    values = np.asarray(image).astype(np.float64)
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    made = Image.new("RGB", image.size)
+    for strip, top in _strips(image):
+        made.paste(convert(strip), (0, top))
+    return made
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[Image.Image, int]]:
+    """Yield a picture from top to bottom in parts, and where each begins."""
+    rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        yield image.crop((0, top, image.width, min(image.height, top + rows))), top
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    from PIL import Image
+
+    layer = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+
+
+def _grey_of_8_bits(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """Return how grey becomes 8 bits: from 16, or from the range of the picture where that is wider.
+
+    Pillow's own conversion would clip.
+    """
+    from PIL import Image
+
+    edges = [(values.min(), values.max()) for values in (_finite(strip) for strip, _ in _strips(image))]
+    least, most = float(min(low for low, _ in edges)), float(max(high for _, high in edges))
     low, high = 0.0, 65535.0
-    if image.mode == "F" or values.min() < 0 or values.max() > high:
-        low, high = float(values.min()), float(values.max())
+    if image.mode == "F" or least < 0 or most > high:
+        low, high = least, most
         if image.mode == "F" and low >= 0 and high <= 1:
             low, high = 0.0, 1.0
-    scaled = (values - low) * (255 / max(high - low, 1e-12))
-    return Image.fromarray(np.rint(scaled).astype(np.uint8), "L").convert("RGB")
+
+    def convert(strip: Image.Image) -> Image.Image:
+        scaled = (_finite(strip) - low) * (255 / max(high - low, 1e-12))
+        return Image.fromarray(np.rint(scaled).astype(np.uint8), "L").convert("RGB")
+
+    return convert
+
+
+def _finite(image: Image.Image) -> np.ndarray:
+    return np.nan_to_num(np.asarray(image).astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
