@@ -30,16 +30,16 @@ def webp(width: int, height: int) -> bytes:
     return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
 
 
-def png(width: int, height: int, colour: int = 2, depth: int = 8) -> bytes:
-    """A whole PNG of zeros, a thousandth of what it decodes to."""
+def png(width: int, height: int, colour: int = 2, stated: tuple[int, int] | None = None) -> bytes:
+    """A whole PNG of zeros, a thousandth of what it decodes to; or one that states other sides than it has."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
-    row = 1 + width * {0: 1, 2: 3, 6: 4}[colour] * depth // 8
+    row = 1 + width * {0: 1, 2: 3}[colour]
     packer = zlib.compressobj(1)
     rows = b"".join(packer.compress(bytes(row * 64)) for _ in range(height // 64)) + packer.flush()
-    header = struct.pack(">IIBBBBB", width, height - height % 64, depth, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", *(stated or (width, height - height % 64)), 8, colour, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
@@ -80,12 +80,11 @@ def endless_mp3(path: Path, size: int) -> Path:
     return path
 
 
-SIDES = struct.pack(">II", 64, 64)
 PICTURES: dict[str, tuple[Callable[[], bytes], str]] = {
     "canvas.webp": (lambda: webp(16_383, 16_383), "too-large"),
     "memory.webp": (lambda: webp(12_000, 12_000), "too-large"),
     "pixels.png": (lambda: png(15_000, 14_016, colour=0), "too-large"),
-    "sides.png": (lambda: png(64, 64).replace(SIDES, struct.pack(">II", 2**31 - 1, 2**31 - 1)), "too-large"),
+    "sides.png": (lambda: png(64, 64, stated=(2**31 - 1, 2**31 - 1)), "too-large"),
     "tile.tif": (lambda: tiff(60_000), "too-large"),
     "scans.jpg": (lambda: jpeg_of_scans(3000), "undecodable"),
 }  # fmt: skip
