@@ -1,21 +1,57 @@
-"""Writing files that readers see whole, or not at all, and keeping a second writer out."""
+"""Writing files that readers see whole, or not at all, keeping a second writer out, and opening nothing but files."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from biovita.errors import DatasetError
 
-__all__ = ["locked", "share", "write_whole"]
+__all__ = ["cleared", "locked", "open_regular", "share", "write_whole"]
+
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading.
+
+    Raises
+    ------
+    DatasetError
+        Where it is something else: a device, a pipe, a socket or a directory is refused before it is opened.
+    OSError
+        Where it is not there, or may not be read.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DatasetError(f"{path}: is not a regular file, and is not opened")
+        descriptor = os.open(path, os.O_RDONLY | _NO_WAIT)
+    except ValueError as error:
+        if isinstance(error, DatasetError):
+            raise
+        raise DatasetError(f"{str(path)!r} cannot be the path of a file: {error}") from None
+    file = os.fdopen(descriptor, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # it was changed meanwhile
+        file.close()
+        raise DatasetError(f"{path}: is not a regular file, and is not read")
+    return file
+
+
+def cleared(scratch: Path) -> Path:
+    """Return a place for a temporary file, with nothing there: a link would lead what is written to another place."""
+    scratch.unlink(missing_ok=True)
+    return scratch
 
 
 def write_whole(file: Path, text: str) -> None:
     """Write a text file in UTF-8 through a temporary one beside it."""
-    scratch = file.with_name(f".{file.name}.part")
+    scratch = cleared(file.with_name(f".{file.name}.part"))
     try:
         scratch.write_text(text, encoding="utf-8")
         scratch.replace(file)
@@ -33,7 +69,13 @@ def share(file: Path) -> None:
 @contextmanager
 def locked(file: Path, busy: str) -> Iterator[None]:
     """Hold a lock, or raise a DatasetError that says ``busy`` where another process does; a killed one holds none."""
-    with file.open("w") as lock:
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | _NO_LINK | _NO_WAIT, 0o666)
+    except OSError as error:
+        if not file.is_symlink():
+            raise
+        raise DatasetError(f"{file} is a link, and a lock is a file of its own: {error.strerror}. Remove it") from None
+    with os.fdopen(descriptor, "r+b", buffering=0) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
