@@ -6,11 +6,11 @@ import hashlib
 import unicodedata
 from collections.abc import Iterator
 from itertools import chain, count
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from biovita.errors import DatasetError
 
-__all__ = ["FileNames", "contained", "file_name", "safe_suffix"]
+__all__ = ["FileNames", "contained", "file_name", "is_path", "safe_suffix"]
 
 _MOST_BYTES = 120  # of a name; file systems take 255, and endings and marks of temporary files come on top
 _MOST_SUFFIX = 16  # characters
@@ -19,7 +19,10 @@ _RESERVED = frozenset(  # by Windows, whatever follows after a dot
     {"con", "prn", "aux", "nul", "conin$", "conout$"}
     | {f"{port}{number}" for port in ("com", "lpt") for number in (*"0123456789", "\xb9", "\xb2", "\xb3")}
 )
+_LONGEST = 255  # bytes of a component that file systems take
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _PUNCTUATION = frozenset('/\\<>:"|?*')
+_NO_PATH = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # control, bidi and other unseen characters, surrogates
 
 
@@ -28,7 +31,7 @@ def file_name(text: str, *, most: int = _MOST_BYTES) -> str:
 
     A text that is one already comes out as it is. From another one separators, control and bidi characters, leading
     and trailing dots and spaces and names that Windows reserves are taken, what is longer than ``most`` bytes is cut,
-    and a hash of the text is added, so that two texts do not give one name.
+    and a hash of the text is added before its ending, so that two texts do not give one name.
 
     Examples
     --------
@@ -56,7 +59,28 @@ def safe_suffix(name: str) -> str:
     ('.FLAC', '', '')
     """
     stem, dot, ending = name.rpartition(".")
-    return f".{ending}" if stem and dot and ending.isascii() and ending.isalnum() and len(ending) <= _MOST_SUFFIX else ""
+    return (
+        f".{ending}"
+        if stem and dot and ending.isascii() and ending.isalnum() and len(ending) <= _MOST_SUFFIX
+        else ""
+    )
+
+
+def is_path(path: str) -> bool:
+    r"""Return whether a text can be the path of a file, and shows as what it is: without control and bidi characters.
+
+    Examples
+    --------
+    >>> [is_path(path) for path in ("media/a b.wav", "", ".", "a/..", "a\0.wav")]
+    [True, False, False, False, False]
+    """
+    parts = PurePosixPath(path).parts
+    return (
+        bool(parts)
+        and parts[-1] not in {"/", "//", ".."}
+        and not any(character in _BIDI or unicodedata.category(character) in _NO_PATH for character in path)
+        and all(len(part.encode()) <= _LONGEST for part in parts)
+    )
 
 
 class FileNames:
@@ -112,8 +136,9 @@ def _is_unsafe(character: str) -> bool:
 
 def _marked(name: str, text: str, most: int) -> str:
     mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH]
-    kept = name.encode()[: most - _HASH - 1].decode(errors="ignore").rstrip(". ")
-    return f"{kept}-{mark}"
+    suffix = safe_suffix(name)
+    stem = name.removesuffix(suffix).encode()[: most - len(suffix) - _HASH - 1].decode(errors="ignore")
+    return f"{stem.rstrip('. ')}-{mark}{suffix}"
 
 
 def _folded(name: str) -> str:

@@ -7,8 +7,8 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from biovita.errors import DatasetError
 
@@ -18,7 +18,7 @@ _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(o
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a regular file for reading.
 
     Raises
@@ -74,7 +74,9 @@ def locked(file: Path, busy: str) -> Iterator[None]:
     except OSError as error:
         if not file.is_symlink():
             raise
-        raise DatasetError(f"{file} is a link, and a lock is a file of its own: {error.strerror}. Remove it") from None
+        raise DatasetError(
+            f"{file} is a link, and a lock is a file of its own: {error.strerror}. Remove it"
+        ) from None
     with os.fdopen(descriptor, "r+b", buffering=0) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

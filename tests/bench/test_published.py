@@ -155,7 +155,7 @@ def test_media_can_be_copied_and_spans_cut(tmp_path):
     for row in dataset.images.to_pylist():
         Image.new("RGB", (4, 4)).save(tmp_path / "d" / row["path"])
     split_dataset(dataset, unseen=2, seed=0)
-    path = write_benchmark(build_benchmark(dataset), tmp_path / "bench", media="copy")
+    path = write_benchmark(build_benchmark(dataset), tmp_path / "bench", media="copy", allow_outside=True)
     benchmark = read_benchmark(path)
     assert benchmark.root == path
     item = benchmark.items[Modality.AUDIO].to_pylist()[0]

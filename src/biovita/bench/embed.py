@@ -19,6 +19,7 @@ from biovita.dataset.schema import Modality
 from biovita.embed.failures import Failure, write_failures
 from biovita.embed.pipeline import load_ahead
 from biovita.errors import MediaError
+from biovita.filenames import file_name
 from biovita.media.packed import MediaPath, PackedFile
 from biovita.progress import progress_bar
 
@@ -307,7 +308,7 @@ def _unpacked(content: Any, folder: Path) -> Any:
     if not isinstance(content, PackedFile):
         return content
     folder.mkdir()
-    place = folder / (content.name if content.name not in {"", ".."} else "file")
+    place = folder / file_name(content.name)
     place.write_bytes(content.read_bytes())
     return place
 

@@ -25,6 +25,7 @@ from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
 from biovita.embed.failures import Failure
 from biovita.errors import BiovitaError
+from biovita.filenames import file_name
 
 __all__ = ["RunResult", "run_benchmark", "safe_name"]
 
@@ -137,7 +138,7 @@ def safe_name(name: str) -> str:
     >>> safe_name("mteb:risashinoda/BioVITA")
     'mteb-risashinoda-BioVITA'
     """
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
+    return file_name(re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model")
 
 
 def _torch_device(device: str) -> str:

@@ -15,7 +15,14 @@ __all__ = ["read_info"]
 _INTEGERS = range(-(1 << 63), 1 << 63)  # what TOML allows
 _DEEPEST = 32
 _TOO_DEEP = "its values lie too deep within each other"
-_KINDS = {str: "a text", int: "a whole number", float: "a number", list: "a list", dict: "a table", bool: "true or false"}
+_KINDS = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "a table",
+    bool: "true or false",
+}
 
 
 def _is_number(value: Any) -> bool:

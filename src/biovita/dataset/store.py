@@ -176,7 +176,9 @@ def target_of(out: Path) -> Path:
     if not out.is_symlink():
         return out
     if not out.exists():
-        raise DatasetError(f"{out} is a link to {out.readlink()}, which does not exist. Make that, or remove the link")
+        raise DatasetError(
+            f"{out} is a link to {out.readlink()}, which does not exist. Make that, or remove the link"
+        )
     return out.resolve()
 
 
