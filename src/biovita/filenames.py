@@ -9,8 +9,9 @@ from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
 from biovita.errors import DatasetError
+from biovita.files import refuse_links
 
-__all__ = ["FileNames", "contained", "file_name", "is_path", "safe_suffix"]
+__all__ = ["FileNames", "contained", "file_name", "is_path", "own_place", "safe_suffix"]
 
 _MOST_BYTES = 120  # of a name; file systems take 255, and endings and marks of temporary files come on top
 _MOST_SUFFIX = 16  # characters
@@ -119,6 +120,19 @@ def contained(root: Path, place: Path) -> Path:
         raise DatasetError(f"{str(place)!r} cannot be a place in {root}: {error}") from None
     if not inside:
         raise DatasetError(f"{place} lies outside {root}, or leads out of it by a link: nothing is written there")
+    return place
+
+
+def own_place(root: Path, *parts: str) -> Path:
+    """Return a place below a directory that may come from elsewhere, for writing there.
+
+    Raises
+    ------
+    DatasetError
+        Where it lies outside by a link, or links are in it.
+    """
+    place = contained(root, root.joinpath(*parts))
+    refuse_links(place)
     return place
 
 

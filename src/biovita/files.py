@@ -12,7 +12,7 @@ from pathlib import Path
 
 from biovita.errors import DatasetError
 
-__all__ = ["cleared", "locked", "open_regular", "share", "write_whole"]
+__all__ = ["cleared", "locked", "open_regular", "refuse_links", "share", "write_whole"]
 
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
@@ -64,6 +64,22 @@ def share(file: Path) -> None:
     umask = os.umask(0)
     os.umask(umask)
     file.chmod(0o666 & ~umask)
+
+
+def refuse_links(*places: Path) -> None:
+    """Raise a DatasetError where a place, or anything below it, is a link: what is written would go to another place."""
+    for place in places:
+        for found in (place, *_below(place)):
+            if found.is_symlink():
+                raise DatasetError(
+                    f"{found} is a link to {found.readlink()}, and files are written there. Remove it, or work at the "
+                    "place that it leads to"
+                )
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder):
+        yield from (Path(parent, name) for name in (*folders, *files))
 
 
 @contextmanager

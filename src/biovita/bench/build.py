@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from biovita.bench.task import DIRECTIONS, ITEMS, LEVELS, PARTS, Benchmark, LeftOut, Task, modalities_of
+from biovita.dataset.outgoing import taxon_of
 from biovita.dataset.schema import Modality, Split
 from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError, unknown_name
@@ -125,7 +126,7 @@ class _Maker:
             records = (row for row in held_out(dataset, modality) if only is None or row["id"] in only)
             made = []
             for row, record in enumerate(records):
-                taxon, part = taxonomy[record["taxon_id"]], Split(record["split"])
+                taxon, part = taxon_of(dataset, record), Split(record["split"])
                 made.append({**_labels(taxon), **record, "part": part.value})
                 for level in LEVELS:
                     name = taxon.name_at(level)
@@ -164,7 +165,7 @@ def _trained(dataset: Dataset) -> set[tuple[Rank, str]]:
         table = dataset.media(modality).select(["taxon_id", "split"]).group_by(["taxon_id", "split"]).aggregate([])
         for row in table.to_pylist():
             if row["split"] != Split.UNSEEN.value:
-                taxon = dataset.taxonomy[row["taxon_id"]]
+                taxon = taxon_of(dataset, row)
                 found |= {(rank, name) for rank in LEVELS[1:] if (name := taxon.name_at(rank))}
     return found
 

@@ -71,11 +71,11 @@ def build(
     from biovita.bench import build_benchmark
     from biovita.bench.layout import MANIFEST, media_outside, write_benchmark
     from biovita.dataset import Dataset
-    from biovita.filenames import contained
+    from biovita.filenames import own_place
 
     opened = Dataset.open(dataset)
     made = build_benchmark(opened, candidates=candidates, seed=seed, text=text, draw=draw, new_groups=new_groups)
-    place = out or contained(dataset, dataset / "bench" / "standard")
+    place = out or own_place(dataset, "bench", "standard")
     path = write_benchmark(made, place, media=media, overwrite=overwrite, allow_outside=allow_outside)
     if json_:
         sys.stdout.write((path / MANIFEST).read_text(encoding="utf-8"))
@@ -178,11 +178,11 @@ def run(
     """
     from biovita.bench.run import run_benchmark, safe_name
     from biovita.bench.score import MEMORY_MB
-    from biovita.filenames import contained
+    from biovita.filenames import own_place
     from biovita.limits import memory_mib
 
     benchmark, dataset = _open(bench, media_root)
-    place = out or contained(bench, bench / "runs" / safe_name(name or model))
+    place = out or own_place(bench, "runs", safe_name(name or model))
     result = run_benchmark(
         benchmark,
         model,
@@ -302,10 +302,10 @@ def traits(
     from biovita.bench.run import safe_name
     from biovita.bench.trait_run import predict_traits
     from biovita.dataset import Dataset
-    from biovita.filenames import contained
+    from biovita.filenames import own_place
 
     opened = Dataset.open(dataset)
-    place = out or contained(dataset, dataset / "embeddings" / f"traits-{safe_name(model)}")
+    place = out or own_place(dataset, "embeddings", f"traits-{safe_name(model)}")
     rows = predict_traits(opened, model, place, device=device, progress=not json_)
     if json_:
         _print_json(rows)

@@ -153,7 +153,7 @@ def select(
     import duckdb
 
     with _told(duckdb), tempfile.TemporaryDirectory(prefix="biovita-plan-", dir=scratch_in) as folder:
-        scratch = Path(folder)
+        scratch = Path(folder).absolute()
         with duckdb.connect(str(scratch / "plan.duckdb")) as connection:
             connection.execute(
                 f"set memory_limit = '{memory_mib(MEMORY_MIB)}MiB'; "
