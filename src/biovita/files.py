@@ -67,13 +67,13 @@ def share(file: Path) -> None:
 
 
 def refuse_links(*places: Path) -> None:
-    """Raise a DatasetError where a place, or anything below it, is a link: what is written would go to another place."""
+    """Raise a DatasetError where a place or anything below it is a link: what is written would go somewhere else."""
     for place in places:
         for found in (place, *_below(place)):
             if found.is_symlink():
                 raise DatasetError(
-                    f"{found} is a link to {found.readlink()}, and files are written there. Remove it, or work at the "
-                    "place that it leads to"
+                    f"{found} is a link to {found.readlink()}, and files are written there. Remove it, "
+                    "or work at the place that it leads to"
                 )
 
 

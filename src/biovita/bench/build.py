@@ -120,7 +120,6 @@ class _Maker:
         known: Counter[tuple[Split, Modality, Rank]] = Counter()
         trained = _trained(dataset) if new_groups else set()
         items: dict[Modality, pa.Table] = {}
-        taxonomy = dataset.taxonomy
         members: dict[tuple[Split, Rank, str], Taxon] = {}
         for modality in (Modality.AUDIO, Modality.IMAGE):
             records = (row for row in held_out(dataset, modality) if only is None or row["id"] in only)
@@ -178,7 +177,8 @@ def _place(item: tuple[tuple[Split, Rank, str], Taxon]) -> tuple[int, int, str]:
 def held_out(dataset: Dataset, modality: Modality) -> Iterator[dict[str, Any]]:
     """Give the rows of a dataset's held-out recordings or photographs."""
     spans = ["start_s", "end_s"] if modality == Modality.AUDIO else []
-    table = dataset.media(modality).select(["id", "taxon_id", "path", "split", "license", "attribution", *spans])
+    columns = ("id", "taxon_id", "path", "sha256", "split", "license", "attribution", *spans)
+    table = dataset.media(modality).select(columns)
     parts = {part.value for part in PARTS}
     return (row for batch in table.to_batches() for row in batch.to_pylist() if row["split"] in parts)
 

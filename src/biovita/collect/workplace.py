@@ -50,8 +50,8 @@ def _refuse_links(out: Path) -> None:
         for place in (out / folder, *_folders_in(out / folder)):
             if place.is_symlink():
                 raise DatasetError(
-                    f"{place} is a link to {place.readlink()}: a build writes and deletes files there. Remove the link, "
-                    "or build at the place that it leads to"
+                    f"{place} is a link to {place.readlink()}: a build writes and deletes files there. "
+                    "Remove the link, or build at the place that it leads to"
                 )
     for place in (out / WORK, *_all_in(out / WORK)):
         if place.is_symlink() or not (place.is_file() or place.is_dir() or not place.exists()):

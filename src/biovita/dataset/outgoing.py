@@ -71,7 +71,7 @@ def taxon_of(dataset: Dataset, row: dict[str, str]) -> Taxon:
     taxon = dataset.taxonomy.get(row["taxon_id"])
     if taxon is None:
         raise DatasetError(
-            f"{dataset.path}: {row['id']} is of the taxon {row['taxon_id']!r}, which taxa.parquet lacks"
+            f"{dataset.path}: {row.get('id', 'an item')} is of the taxon {row['taxon_id']!r}, which taxa.parquet lacks"
         )
     return taxon
 
