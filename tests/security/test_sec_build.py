@@ -8,13 +8,10 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from media_files import observation, picture, sound, write_plan
 from servers import Resource, media_server
 
 from biovita.collect.build import build
-from biovita.collect.ledger import Entry, Ledger, own_path
-from biovita.errors import DatasetError
 from hostile_data import commands, digest
 
 _PRECIOUS = "years of work\n"
@@ -144,30 +141,3 @@ def digest_of(content: bytes) -> str:
     import hashlib
 
     return hashlib.sha256(content).hexdigest()
-
-
-@pytest.mark.parametrize(
-    ("path", "holds"),
-    [
-        (f"media/image/01/{_KEY}.jpg", True),
-        (f".collect/originals/01/{_KEY}.wav", True),
-        (f"media/image/02/{_KEY}.jpg", False),
-        (f"media/image/01/{_KEY[::-1]}.jpg", False),
-        (f"media/image/01/../01/{_KEY}.jpg", False),
-        (f"media/image/01/{_KEY}", False),
-        (f"media/image/01/{_KEY}.jp/g", False),
-        (f"/media/image/01/{_KEY}.jpg", False),
-        ("dataset.toml", False),
-    ],
-)
-def test_each_entry_has_a_place_of_its_own(path: str, holds: bool, tmp_path: Path) -> None:
-    assert own_path(Entry(_KEY, "u", "ready", path=path)) is holds
-    ledger = Ledger(tmp_path / "ledger.sqlite")
-    info = json.loads(_INFO)
-    ledger.put(Entry(_KEY, "u", "ready", path=path, sha256="0" * 64, bytes=1, info=info))
-    if holds or path.startswith("/"):  # an absolute one was at hand, and is never written or removed
-        ledger.require_own()
-    else:
-        with pytest.raises(DatasetError, match="none that a build writes"):
-            ledger.require_own()
-    ledger.close()
