@@ -12,7 +12,7 @@ from pathlib import Path
 
 from biovita.errors import DatasetError
 
-__all__ = ["cleared", "locked", "open_regular", "refuse_links", "share", "write_whole"]
+__all__ = ["cleared", "locked", "make_directory", "open_regular", "refuse_links", "share", "write_whole"]
 
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
@@ -64,6 +64,16 @@ def share(file: Path) -> None:
     umask = os.umask(0)
     os.umask(umask)
     file.chmod(0o666 & ~umask)
+
+
+def make_directory(place: Path) -> None:
+    """Make a directory where there is none, or raise a DatasetError where something else is in the way."""
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise DatasetError(
+            f"{place} cannot be made: {error.filename} is a file, or a link to what is not there. Choose another place"
+        ) from None
 
 
 def refuse_links(*places: Path) -> None:

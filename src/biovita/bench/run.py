@@ -26,6 +26,7 @@ from biovita.dataset.store import Dataset
 from biovita.embed.failures import Failure
 from biovita.errors import BiovitaError
 from biovita.filenames import file_name
+from biovita.files import make_directory
 
 __all__ = ["RunResult", "run_benchmark", "safe_name"]
 
@@ -104,7 +105,7 @@ def run_benchmark(
             benchmark, opened, out / "vectors", name=identity(name, opened), progress=progress
         )
         vectors, new, kept, failed = embedded.vectors, embedded.new, embedded.kept, embedded.failed
-    out.mkdir(parents=True, exist_ok=True)
+    make_directory(out)
     scores = score_benchmark(benchmark, vectors, memory_mb=memory_mb, device=_torch_device(device))
     if not scores.tasks:
         have = ", ".join(modality.value for modality in vectors)
