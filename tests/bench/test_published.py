@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from bench_cases import class_vectors, write_small
+from bench_cases import class_vectors, restated, write_small
 from biovita.bench import build_benchmark, score_benchmark
 from biovita.bench.layout import write_benchmark
 from biovita.bench.published import read_benchmark, read_with_problems
@@ -154,7 +154,7 @@ def test_media_can_be_copied_and_spans_cut(tmp_path):
         soundfile.write(tmp_path / "d" / row["path"], np.linspace(-1, 1, 8000), 8000)
     for row in dataset.images.to_pylist():
         Image.new("RGB", (4, 4)).save(tmp_path / "d" / row["path"])
-    split_dataset(dataset, unseen=2, seed=0)
+    split_dataset(restated(dataset), unseen=2, seed=0)
     path = write_benchmark(build_benchmark(dataset), tmp_path / "bench", media="copy")
     benchmark = read_benchmark(path)
     assert benchmark.root == path

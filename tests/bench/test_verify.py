@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from bench_cases import write_small
+from bench_cases import restated, write_small
 from biovita.bench import build_benchmark
 from biovita.bench.layout import write_benchmark
 from biovita.bench.media import resolve_media
@@ -27,7 +27,7 @@ def release(tmp_path):
         soundfile.write(tmp_path / "d" / row["path"], 0.3 * rng.normal(size=8000), 8000)
     for row in dataset.images.to_pylist():
         Image.fromarray(rng.integers(0, 255, (8, 8, 3), np.uint8)).save(tmp_path / "d" / row["path"])
-    split_dataset(dataset, unseen=5, seed=1)
+    split_dataset(restated(dataset), unseen=5, seed=1)
     path = write_benchmark(build_benchmark(dataset), tmp_path / "bench", media="copy")
     part = path / "unseen"
     (path / "media").rename(part / "media")

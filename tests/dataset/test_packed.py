@@ -249,7 +249,9 @@ def test_files_outside_the_dataset_are_left_where_they_are(files: Dataset, tmp_p
         tables[name] = table.set_column(table.schema.get_field_index("path"), "path", pa.array(paths))
     replace_tables(files, tables, {})
     out = str(tmp_path / "m.lance")
-    pack(files, out)
+    with pytest.raises(DatasetError, match="36 of the 36 files lie outside"):
+        pack(files, out)
+    pack(files, out, allow_outside=True)
     state_packed(files, out)
     assert isinstance(files.locate(str(outside / "t0-0.wav")), PackedFile)
     assert unpack(out, files.path) == 0

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from biovita.bench.task import DIRECTIONS, ITEMS, LEVELS, PARTS, Benchmark, LeftOut, Task, modalities_of
+from biovita.dataset.outgoing import taxon_of
 from biovita.dataset.schema import Modality, Split
 from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError, unknown_name
@@ -119,13 +120,12 @@ class _Maker:
         known: Counter[tuple[Split, Modality, Rank]] = Counter()
         trained = _trained(dataset) if new_groups else set()
         items: dict[Modality, pa.Table] = {}
-        taxonomy = dataset.taxonomy
         members: dict[tuple[Split, Rank, str], Taxon] = {}
         for modality in (Modality.AUDIO, Modality.IMAGE):
             records = (row for row in held_out(dataset, modality) if only is None or row["id"] in only)
             made = []
             for row, record in enumerate(records):
-                taxon, part = taxonomy[record["taxon_id"]], Split(record["split"])
+                taxon, part = taxon_of(dataset, record), Split(record["split"])
                 made.append({**_labels(taxon), **record, "part": part.value})
                 for level in LEVELS:
                     name = taxon.name_at(level)
@@ -164,7 +164,7 @@ def _trained(dataset: Dataset) -> set[tuple[Rank, str]]:
         table = dataset.media(modality).select(["taxon_id", "split"]).group_by(["taxon_id", "split"]).aggregate([])
         for row in table.to_pylist():
             if row["split"] != Split.UNSEEN.value:
-                taxon = dataset.taxonomy[row["taxon_id"]]
+                taxon = taxon_of(dataset, row)
                 found |= {(rank, name) for rank in LEVELS[1:] if (name := taxon.name_at(rank))}
     return found
 
@@ -177,7 +177,8 @@ def _place(item: tuple[tuple[Split, Rank, str], Taxon]) -> tuple[int, int, str]:
 def held_out(dataset: Dataset, modality: Modality) -> Iterator[dict[str, Any]]:
     """Give the rows of a dataset's held-out recordings or photographs."""
     spans = ["start_s", "end_s"] if modality == Modality.AUDIO else []
-    table = dataset.media(modality).select(["id", "taxon_id", "path", "split", "license", "attribution", *spans])
+    columns = ("id", "taxon_id", "path", "sha256", "split", "license", "attribution", *spans)
+    table = dataset.media(modality).select(columns)
     parts = {part.value for part in PARTS}
     return (row for batch in table.to_batches() for row in batch.to_pylist() if row["split"] in parts)
 

@@ -19,6 +19,8 @@ from biovita.dataset.schema import Modality
 from biovita.embed.failures import Failure, write_failures
 from biovita.embed.pipeline import load_ahead
 from biovita.errors import MediaError
+from biovita.filenames import file_name
+from biovita.files import make_directory
 from biovita.media.packed import MediaPath, PackedFile
 from biovita.progress import progress_bar
 
@@ -96,7 +98,7 @@ def embed_items(
     Vectors end as ``<modality>.npy`` with ``<modality>.ids.json``. An item whose file cannot be read, or whose vector
     is not finite or zero, has none, and is listed in ``failed.parquet``.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    make_directory(directory)
     owner = directory / "model.json"
     if not owner.is_file() or json.loads(owner.read_text(encoding="utf-8")) != {"name": name}:
         for modality in Modality:
@@ -307,7 +309,7 @@ def _unpacked(content: Any, folder: Path) -> Any:
     if not isinstance(content, PackedFile):
         return content
     folder.mkdir()
-    place = folder / (content.name if content.name not in {"", ".."} else "file")
+    place = folder / file_name(content.name)
     place.write_bytes(content.read_bytes())
     return place
 

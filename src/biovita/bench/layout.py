@@ -10,20 +10,28 @@ from __future__ import annotations
 import csv
 import json
 import os
-import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from biovita.bench.task import Benchmark, Task, modalities_of
+from biovita.dataset.outgoing import Outgoing, allowed_outside, copied, unchanged
 from biovita.dataset.schema import Modality
 from biovita.dataset.store import new_directory
 from biovita.errors import DatasetError
+from biovita.filenames import safe_suffix
 from biovita.hashing import sha256_of
-from biovita.media.packed import on_disk
 
-__all__ = ["INDEX_COLUMNS", "MANIFEST", "TASK_COLUMNS", "index_file", "task_file", "write_benchmark"]
+__all__ = [
+    "INDEX_COLUMNS",
+    "MANIFEST",
+    "TASK_COLUMNS",
+    "index_file",
+    "media_outside",
+    "task_file",
+    "write_benchmark",
+]
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -35,8 +43,8 @@ INDEX_COLUMNS: dict[Modality, tuple[str, ...]] = {  # what the published files h
     Modality.TEXT: ("id", *_TAXON, "common_name", "text"),
 }
 _MORE: dict[Modality, tuple[str, ...]] = {
-    Modality.AUDIO: ("key", "common_name", "start_s", "end_s", "license", "attribution"),
-    Modality.IMAGE: ("key", "common_name", "license", "attribution"),
+    Modality.AUDIO: ("key", "common_name", "start_s", "end_s", "license", "attribution", "sha256"),
+    Modality.IMAGE: ("key", "common_name", "license", "attribution", "sha256"),
     Modality.TEXT: ("level",),
 }
 TASK_COLUMNS = (
@@ -68,7 +76,9 @@ def task_file(direction: str, level: str) -> str:
     return f"{level}/test_{asked.value}_to_{answered.value}.csv"
 
 
-def write_benchmark(benchmark: Benchmark, out: Path, *, media: str = "keep", overwrite: bool = False) -> Path:
+def write_benchmark(
+    benchmark: Benchmark, out: Path, *, media: str = "keep", overwrite: bool = False, allow_outside: bool = False
+) -> Path:
     """Write a benchmark in the published layout, with a manifest of counts, seed and hashes.
 
     Parameters
@@ -77,11 +87,14 @@ def write_benchmark(benchmark: Benchmark, out: Path, *, media: str = "keep", ove
         ``keep`` leaves recordings and photographs where they are: file paths start at the directory that the
         manifest names. ``copy`` puts them into ``OUT/media``, spans of longer recordings cut out as WAV of float32,
         so that scores stay the same.
+    allow_outside
+        Copy media that lie outside `Benchmark.root`, too.
 
     Raises
     ------
     DatasetError
-        Where ``out`` exists and ``overwrite`` was not asked for.
+        Where ``out`` exists and ``overwrite`` was not asked for; with ``copy``, where media lie outside the root and
+        that is not allowed, or one is not what the tables state.
     MediaError
         With ``copy``, where a recording cannot be read.
     """
@@ -89,7 +102,7 @@ def write_benchmark(benchmark: Benchmark, out: Path, *, media: str = "keep", ove
         raise DatasetError(f"media is {media!r}: it is 'keep' or 'copy'")
     out = Path(out)
     with new_directory(out, replace=overwrite, marker=MANIFEST) as scratch:
-        paths = _copied(benchmark, scratch) if media == "copy" else {}
+        paths = _copied(benchmark, scratch, allow_outside=allow_outside) if media == "copy" else {}
         keep = benchmark.root if media == "keep" else None
         root = None if keep is None else os.path.relpath(keep, out)
         parts = sorted({task.part for task in benchmark.tasks})
@@ -101,7 +114,7 @@ def write_benchmark(benchmark: Benchmark, out: Path, *, media: str = "keep", ove
 
 
 def _write_part(
-    benchmark: Benchmark, part: str, directory: Path, paths: Mapping[tuple[Modality, int], str]
+    benchmark: Benchmark, part: str, directory: Path, paths: Mapping[tuple[Modality, int], tuple[str, str]]
 ) -> None:
     directory.mkdir()
     ids: dict[Modality, dict[int, int]] = {}
@@ -118,9 +131,10 @@ def _write_part(
             _write_csv(file, TASK_COLUMNS, _task_lines(benchmark, task, ids))
 
 
-def _index_line(number: int, item: Mapping[str, Any], path: str | None) -> dict[str, Any]:
-    line = {**item, "id": number, "key": item["id"], "text": item["id"], "file_path": path or item["path"]}
-    if path:  # cut out
+def _index_line(number: int, item: Mapping[str, Any], copy: tuple[str, str] | None) -> dict[str, Any]:
+    line = {**item, "id": number, "key": item["id"], "text": item["id"], "file_path": item["path"]}
+    if copy is not None:  # cut out
+        line["file_path"], line["sha256"] = copy
         line["start_s"] = line["end_s"] = None
     return line
 
@@ -190,25 +204,40 @@ def _manifest(benchmark: Benchmark, scratch: Path, parts: Sequence[str], root: s
     }
 
 
-def _copied(benchmark: Benchmark, scratch: Path) -> dict[tuple[Modality, int], str]:
-    """Copy the media into ``scratch/media``, and return where each item's file lies, from ``scratch``."""
+def media_outside(benchmark: Benchmark, *, allow: bool = True) -> int:
+    """Return how many of a benchmark's media lie outside its root; raise a DatasetError where none are allowed to."""
+    root = benchmark.root or Path()
+    return allowed_outside(root, (file for _, _, _, file in _outgoing(benchmark)), allow=allow)
+
+
+def _outgoing(benchmark: Benchmark) -> Iterator[tuple[Modality, int, dict[str, Any], Outgoing]]:
+    """Yield modality, row and item of each recording and photograph of a benchmark, and its file."""
+    for modality in (Modality.AUDIO, Modality.IMAGE):
+        for row, item in enumerate(benchmark.items[modality].to_pylist()):
+            yield modality, row, item, Outgoing(benchmark.locate(item["path"]), modality, item["sha256"])
+
+
+def _copied(
+    benchmark: Benchmark, scratch: Path, *, allow_outside: bool
+) -> dict[tuple[Modality, int], tuple[str, str]]:
+    """Copy the media into ``scratch/media``; return where each item's file lies, from ``scratch``, and its hash."""
     import soundfile
 
     from biovita.media import read_clip
 
-    found: dict[tuple[Modality, int], str] = {}
-    for modality in (Modality.AUDIO, Modality.IMAGE):
+    media_outside(benchmark, allow=allow_outside)
+    found: dict[tuple[Modality, int], tuple[str, str]] = {}
+    known: set[Any] = set()
+    for modality, row, item, file in _outgoing(benchmark):
         folder = scratch / "media" / modality.value
-        folder.mkdir(parents=True)
-        for row, item in enumerate(benchmark.items[modality].to_pylist()):
-            source = benchmark.locate(item["path"])
-            cut = item["start_s"] is not None
-            name = f"{row:06d}{'.wav' if cut else source.suffix.lower()}"
-            if cut:
+        folder.mkdir(parents=True, exist_ok=True)
+        cut = item["start_s"] is not None
+        place = folder / f"{row:06d}{'.wav' if cut else safe_suffix(item['path']).lower()}"
+        if cut:
+            with unchanged(file, known) as source:
                 samples, rate = read_clip(source, item["start_s"], item["end_s"])
-                soundfile.write(folder / name, samples, rate, subtype="FLOAT")  # exact: rounding moves scores
-            else:
-                with on_disk(source) as file:
-                    shutil.copyfile(file, folder / name)
-            found[modality, row] = f"media/{modality.value}/{name}"
+            soundfile.write(place, samples, rate, subtype="FLOAT")  # exact: rounding moves scores
+        else:
+            copied(file, place)
+        found[modality, row] = f"media/{modality.value}/{place.name}", sha256_of(place)
     return found

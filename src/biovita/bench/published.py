@@ -100,11 +100,12 @@ def read_with_problems(
     reader = _Reader(path, text, foreign=manifest is None)
     for name, directory in parts.items():
         reader.part(name, directory)
+    chosen = Path(media_root or home)
     if media_root is None and manifest is not None and manifest.get("media_root"):
-        media_root = home / manifest["media_root"]
+        media_root = home / str(manifest["media_root"])
     items = {m: pa.Table.from_pylist(rows, schema=ITEMS) for m, rows in reader.items.items()}
     made = {"benchmark": path.resolve().name, **(manifest["made"] if manifest else {"text": "name"})}
-    return Benchmark(items, tuple(reader.tasks), (), made, Path(media_root or home)), reader.problems
+    return Benchmark(items, tuple(reader.tasks), (), made, Path(media_root or home), chosen), reader.problems
 
 
 def home_of(path: Path) -> Path:
@@ -318,7 +319,7 @@ def _media_item(part: str, line: Mapping[str, str], modality: Modality) -> dict[
     span = {}
     if modality == Modality.AUDIO and line.get("start_s"):
         span = {"start_s": float(line["start_s"]), "end_s": float(line["end_s"])}
-    more = {name: line.get(name) or None for name in ("license", "attribution")}
+    more = {name: line.get(name) or None for name in ("license", "attribution", "sha256")}
     key = line.get("key") or line["id"]
     return (
         {"id": key, "index_id": line["id"], "path": line["file_path"], "part": part} | _taxon(line) | span | more

@@ -25,6 +25,8 @@ from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
 from biovita.embed.failures import Failure
 from biovita.errors import BiovitaError
+from biovita.filenames import file_name
+from biovita.files import make_directory
 
 __all__ = ["RunResult", "run_benchmark", "safe_name"]
 
@@ -103,7 +105,7 @@ def run_benchmark(
             benchmark, opened, out / "vectors", name=identity(name, opened), progress=progress
         )
         vectors, new, kept, failed = embedded.vectors, embedded.new, embedded.kept, embedded.failed
-    out.mkdir(parents=True, exist_ok=True)
+    make_directory(out)
     scores = score_benchmark(benchmark, vectors, memory_mb=memory_mb, device=_torch_device(device))
     if not scores.tasks:
         have = ", ".join(modality.value for modality in vectors)
@@ -137,7 +139,7 @@ def safe_name(name: str) -> str:
     >>> safe_name("mteb:risashinoda/BioVITA")
     'mteb-risashinoda-BioVITA'
     """
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
+    return file_name(re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model")
 
 
 def _torch_device(device: str) -> str:

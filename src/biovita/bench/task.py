@@ -39,6 +39,7 @@ ITEMS = pa.schema(
         pa.field("part", pa.string()),
         pa.field("license", pa.string()),
         pa.field("attribution", pa.string()),
+        pa.field("sha256", pa.string()),  # of the whole file, where it is stated
         pa.field("index_id", pa.string()),  # in a published index, unique within its part and modality
     ]
 )
@@ -129,6 +130,9 @@ class Benchmark:
         How it was made: dataset, seed and parameters.
     root
         The directory that relative media paths start from; None where there are no media.
+    home
+        What whoever reads the benchmark chose: its own directory, or where they said that media lie. A file outside
+        is shown to others only where its bytes are those that are stated. None is ``root``.
     """
 
     items: Mapping[Modality, pa.Table]
@@ -136,6 +140,7 @@ class Benchmark:
     left_out: tuple[LeftOut, ...] = ()
     made: Mapping[str, Any] = field(default_factory=dict)
     root: Path | None = None
+    home: Path | None = None
 
     @cached_property
     def _dataset(self) -> Dataset | None:

@@ -36,6 +36,7 @@ def build(
     text: Literal["name", "common", "tax", "sci_com", "tax_com"] = "name",
     new_groups: Flag = False,
     media: Literal["keep", "copy"] = "keep",
+    allow_outside: Flag = False,
     seed: int = 0,
     overwrite: Flag = False,
     json_: Json = False,
@@ -58,6 +59,8 @@ def build(
         Leave genera and families with members that were trained on out of the unseen part.
     media
         keep them where they are, or copy them beside the tables, spans cut out.
+    allow_outside
+        Copy media that lie outside the dataset, too.
     seed
         For the draw of candidates and their order.
     overwrite
@@ -66,12 +69,14 @@ def build(
         Print the manifest.
     """
     from biovita.bench import build_benchmark
-    from biovita.bench.layout import MANIFEST, write_benchmark
+    from biovita.bench.layout import MANIFEST, media_outside, write_benchmark
     from biovita.dataset import Dataset
+    from biovita.filenames import own_place
 
     opened = Dataset.open(dataset)
     made = build_benchmark(opened, candidates=candidates, seed=seed, text=text, draw=draw, new_groups=new_groups)
-    path = write_benchmark(made, out or dataset / "bench" / "standard", media=media, overwrite=overwrite)
+    place = out or own_place(dataset, "bench", "standard")
+    path = write_benchmark(made, place, media=media, overwrite=overwrite, allow_outside=allow_outside)
     if json_:
         sys.stdout.write((path / MANIFEST).read_text(encoding="utf-8"))
         return
@@ -81,6 +86,8 @@ def build(
         sys.stdout.write(f"{part}: {len(mine)} tasks, {queries:,} queries\n")
     if made.left_out:
         sys.stdout.write(f"left out: {len(made.left_out)} kinds of things, listed in {path / MANIFEST}\n")
+    if media == "copy" and (outside := media_outside(made)):
+        sys.stdout.write(f"{outside} of the media were copied from outside the dataset\n")
     sys.stdout.write(f"{path}\n")
 
 
@@ -171,10 +178,11 @@ def run(
     """
     from biovita.bench.run import run_benchmark, safe_name
     from biovita.bench.score import MEMORY_MB
+    from biovita.filenames import own_place
     from biovita.limits import memory_mib
 
     benchmark, dataset = _open(bench, media_root)
-    place = out or bench / "runs" / safe_name(name or model)
+    place = out or own_place(bench, "runs", safe_name(name or model))
     result = run_benchmark(
         benchmark,
         model,
@@ -294,9 +302,10 @@ def traits(
     from biovita.bench.run import safe_name
     from biovita.bench.trait_run import predict_traits
     from biovita.dataset import Dataset
+    from biovita.filenames import own_place
 
     opened = Dataset.open(dataset)
-    place = out or dataset / "embeddings" / f"traits-{safe_name(model)}"
+    place = out or own_place(dataset, "embeddings", f"traits-{safe_name(model)}")
     rows = predict_traits(opened, model, place, device=device, progress=not json_)
     if json_:
         _print_json(rows)

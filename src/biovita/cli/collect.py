@@ -11,6 +11,8 @@ from cyclopts import App, Parameter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from biovita.dataset import Dataset
+
 __all__ = ["build", "card", "export_app", "pack", "plan", "unpack"]
 
 
@@ -121,7 +123,7 @@ def build(
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def pack(dataset: Path, /, *, out: str) -> None:
+def pack(dataset: Path, /, *, out: str, allow_outside: Annotated[bool, Parameter(negative=())] = False) -> None:
     """Write a dataset's media into one Lance table, and read them from there: one file, or object storage.
 
     Parameters
@@ -130,6 +132,8 @@ def pack(dataset: Path, /, *, out: str) -> None:
         Its directory.
     out
         The table to make: a path, or an address such as s3://bucket/birds.lance.
+    allow_outside
+        Pack files that lie outside the dataset, too.
     """
     from rich.console import Console
 
@@ -138,10 +142,11 @@ def pack(dataset: Path, /, *, out: str) -> None:
     from biovita.dataset import Dataset
 
     opened = Dataset.open(dataset)
-    count = pack_media(opened, out)
+    count = pack_media(opened, out, allow_outside=allow_outside)
+    outside = _number_outside(opened)
     state_packed(opened, out)
     lines = [
-        f"{out}: {count} files",
+        f"{out}: {count} files{outside}",
         f"{dataset}/dataset.toml names it: media are read from there now, and the files are needed no more",
         f"Back to files: biovita data unpack {out} --out {dataset}",
     ]
@@ -187,7 +192,14 @@ export_app = App(name="export", help="Write a dataset in others' layouts.")
 
 
 @export_app.command
-def release(dataset: Path, /, *, out: Path, copy: Annotated[bool, Parameter(negative=())] = False) -> None:
+def release(
+    dataset: Path,
+    /,
+    *,
+    out: Path,
+    copy: Annotated[bool, Parameter(negative=())] = False,
+    allow_outside: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
     """Export as the published release is laid out: train/metadata.csv, train/image_urls.csv and the files.
 
     Parameters
@@ -198,12 +210,14 @@ def release(dataset: Path, /, *, out: Path, copy: Annotated[bool, Parameter(nega
         The directory to make.
     copy
         Copy the files instead of linking them.
+    allow_outside
+        Export files that lie outside the dataset, too.
     """
-    _exported(out, "export_release", dataset, copy=copy)
+    _exported(out, "export_release", dataset, copy=copy, allow_outside=allow_outside)
 
 
 @export_app.command
-def hub(dataset: Path, /, *, out: Path) -> None:
+def hub(dataset: Path, /, *, out: Path, allow_outside: Annotated[bool, Parameter(negative=())] = False) -> None:
     """Export as Parquet with the media in it, which Hugging Face's datasets reads as it is.
 
     Parameters
@@ -212,8 +226,10 @@ def hub(dataset: Path, /, *, out: Path) -> None:
         Its directory.
     out
         The directory to make.
+    allow_outside
+        Export files that lie outside the dataset, too.
     """
-    _exported(out, "export_hub", dataset)
+    _exported(out, "export_hub", dataset, allow_outside=allow_outside)
 
 
 def _exported(out: Path, how: str, dataset: Path, **options: bool) -> None:
@@ -222,6 +238,18 @@ def _exported(out: Path, how: str, dataset: Path, **options: bool) -> None:
     from biovita.collect import export
     from biovita.dataset import Dataset
 
-    counts = getattr(export, how)(Dataset.open(dataset), out, **options)
+    opened = Dataset.open(dataset)
+    counts = getattr(export, how)(opened, out, **options)
     said = ", ".join(f"{number} in {name}" for name, number in counts.items())
-    Console().print(f"{out}: {said}", highlight=False, soft_wrap=True)
+    Console().print(f"{out}: {said}{_number_outside(opened)}", highlight=False, soft_wrap=True)
+
+
+def _number_outside(dataset: Dataset) -> str:
+    """Return what is said of the files that came from outside a dataset: nothing where there are none."""
+    from biovita.dataset import Modality
+    from biovita.dataset.outgoing import allowed_outside, stated_files
+
+    media = (Modality.AUDIO, Modality.IMAGE)
+    files = (file for modality in media for _, file in stated_files(dataset, modality))
+    number = allowed_outside(dataset.path, files, allow=True)
+    return f"; {number} files of the dataset lie outside it" if number else ""

@@ -17,6 +17,7 @@ from biovita.collect.places import Places
 from biovita.collect.plan import Plan
 from biovita.dataset import Dataset, Split
 from biovita.dataset.schema import AUDIO, IMAGES, OMITTED, REJECTED
+from biovita.files import cleared
 from biovita.hashing import sha256_of
 
 __all__ = ["LIGHT", "Assembled", "assemble", "keep_split", "records_in"]
@@ -190,10 +191,10 @@ def _cut(row: Mapping[str, Any], dataset: Path) -> dict[str, Any]:
 
     path = f"media/audio/{row['id'][:2]}/{row['id']}.flac"
     place = dataset / path
-    if not place.is_file():
+    if not place.is_file() or place.is_symlink():
         samples, rate = read_clip(dataset / row["path"], row["start_s"], row["end_s"], mono=False)
         place.parent.mkdir(parents=True, exist_ok=True)
-        scratch = place.with_suffix(".part")
+        scratch = cleared(place.with_suffix(".part"))
         soundfile.write(scratch, samples, rate, format="FLAC", subtype="PCM_16")
         scratch.replace(place)
     digest = sha256_of(place)

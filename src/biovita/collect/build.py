@@ -7,8 +7,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from biovita.collect.places import Places
 from biovita.collect.plan import Plan, read_plan
 from biovita.collect.select import CANDIDATES, NOT_LISTED, select
 from biovita.collect.traits import check_tables, import_tables
+from biovita.collect.workplace import WORK, begin, put_in_place, tidy
 from biovita.dataset.schema import OMITTED, REJECTED, taxa_table
 from biovita.dataset.split import split_dataset
 from biovita.dataset.store import Dataset, write_dataset
@@ -36,7 +36,7 @@ from biovita.taxonomy.files import write_decisions
 
 __all__ = ["WORK", "BuildReport", "build", "report_lines"]
 
-WORK = ".collect"  # within the dataset: ledger, parts of downloads, what was chosen; not part of the dataset
+_NAMED = 5  # files that a report names
 _PART_ROWS = 1 << 17  # of the omitted records
 _CONTACT = re.compile(
     r"^contact\s*=.*\n", re.MULTILINE
@@ -63,6 +63,8 @@ class BuildReport:
         By trait table, what its import gave: rows, those that found a taxon, taxa, labels, and why rows did not.
     unfinished
         Items that another run may get: servers did not answer. They keep their places.
+    others
+        Files in ``media`` that are of no fetch of this dataset's: they were left alone.
     """
 
     dataset: Path
@@ -76,6 +78,7 @@ class BuildReport:
     empty: dict[str, int]
     unfinished: int
     traits: dict[str, dict[str, Any]]
+    others: tuple[str, ...] = ()
 
 
 def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backoff_s: float = 1.0) -> BuildReport:
@@ -95,19 +98,18 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
     """
     plan = read_plan(plan_file)
     check_tables(plan)
+    asked, out = out, begin(out)
     work = out / WORK
-    if out.exists() and not work.is_dir() and (not out.is_dir() or any(out.iterdir())):
-        raise DatasetError(f"{out} exists and was not made by a build. Choose another place")
     packed = Dataset.open(out).packed_address if (out / "dataset.toml").is_file() else None
     if packed is not None:
         raise DatasetError(
             f"{out}: its media are packed, and an update would fetch them all again. Bring the files back first: "
             f"biovita data unpack {packed} --out {out}"
         )
-    work.mkdir(parents=True, exist_ok=True)
     with locked(work / "lock", f"{work.parent}: another build is at work there"):
         ledger = Ledger(work / "ledger.sqlite")
         try:
+            ledger.require_own()
             ledger.settle(out, work / "parts")
             chosen = _select(plan, work)
             run = Run(plan, ledger, out, work, progress, backoff_s)
@@ -121,12 +123,12 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
             text = _CONTACT.sub("", plan_file.read_text(encoding="utf-8"))
             how = _made(plan, text, chosen, left_out, places)
             traits = _write(plan, out, made, chosen.taxa, decisions=chosen.decisions, how=how)
-            _tidy(ledger, out, made)
+            others = tidy(ledger, out, made)
             unfinished = sum(1 for _ in ledger.entries("failed"))
         finally:
             ledger.close()
     return BuildReport(
-        dataset=out,
+        dataset=asked,
         species=len({*made.audio["taxon_id"].to_pylist(), *made.images["taxon_id"].to_pylist()}),
         audio=made.audio.num_rows,
         images=made.images.num_rows,
@@ -137,6 +139,7 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
         empty=places.empty(),
         unfinished=unfinished,
         traits=traits,
+        others=others,
     )
 
 
@@ -234,11 +237,7 @@ def _write(
             by=Rank(division.by),
         )
     write_papers(Dataset.open(stage), stage)
-    for file in sorted(stage.rglob("*"), key=lambda each: (each.name == "dataset.toml", str(each))):
-        if file.is_file():
-            place = out / file.relative_to(stage)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            file.replace(place)
+    put_in_place(stage, out)
     shutil.rmtree(stage)
     return imported
 
@@ -265,26 +264,6 @@ def _omitted(listed: Path, not_needed: pa.Table) -> pa.RecordBatchReader:
     return pa.RecordBatchReader.from_batches(OMITTED, parts())
 
 
-def _tidy(ledger: Ledger, out: Path, made: Assembled) -> None:
-    """Delete the files that no table names, and note that what they held is known."""
-    named = {*made.audio["path"].to_pylist(), *made.images["path"].to_pylist()}
-    for entry in list(ledger.entries("ready")):
-        assert entry.path is not None
-        if entry.key in made.used or Path(entry.path).is_absolute():
-            continue
-        ledger.put(replace(entry, state="spare"))
-        with suppress(FileNotFoundError):
-            (out / entry.path).unlink()
-    for file in (out / "media").rglob("*"):
-        if file.is_file() and file.relative_to(out).as_posix() not in named:
-            file.unlink()
-    parts = out / WORK / "parts"
-    for file in parts.iterdir() if parts.is_dir() else ():
-        known = ledger.get(file.name)
-        if known is None or known.state not in {"started", "failed"}:
-            file.unlink()
-
-
 def report_lines(report: BuildReport) -> list[str]:
     """Return a report as lines of text."""
     counts = f"{report.species} species, {report.audio} clips, {report.images} photographs"
@@ -305,6 +284,9 @@ def report_lines(report: BuildReport) -> list[str]:
         f"({found['matched']:,} of {found['rows']:,} rows)"
         for table, found in report.traits.items()
     ]
+    if report.others:
+        named = ", ".join(report.others[:_NAMED]) + (", ..." if len(report.others) > _NAMED else "")
+        lines.append(f"{len(report.others)} files in media/ are of no fetch and were left alone: {named}")
     if report.unfinished:
         lines.append(f"{report.unfinished} items were not reached; run the same command again to get them")
     return lines

@@ -10,6 +10,7 @@ from biovita.collect.attribution import license_summary, write_attribution
 from biovita.collect.croissant import write_croissant
 from biovita.dataset import Dataset, Modality
 from biovita.dataset.omitted import count_omitted
+from biovita.files import refuse_links
 
 __all__ = ["write_papers"]
 
@@ -27,6 +28,7 @@ def write_papers(dataset: Dataset, directory: Path) -> None:
 
     The directory holds the dataset's tables, which `croissant.json` describes with their hashes.
     """
+    refuse_links(*(directory / name for name in ("README.md", "ATTRIBUTION.csv", "croissant.json", "card")))
     anonymous = write_attribution(dataset, directory / "ATTRIBUTION.csv")
     licenses = license_summary(dataset)
     plots = _plots(dataset, directory / "card")

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from biovita.dataset import Dataset, Modality, Split, new_directory
+from biovita.dataset.outgoing import (
+    Outgoing,
+    allowed_outside,
+    bytes_of,
+    copied,
+    is_outside,
+    own_file,
+    stated_files,
+    taxon_of,
+    unchanged,
+)
 from biovita.dataset.schema import AUDIO, IMAGES
 from biovita.errors import DatasetError
-from biovita.media.packed import MediaPath, PackedFile
+from biovita.filenames import FileNames, contained, file_name, safe_suffix
 from biovita.taxonomy import Taxon, taxon_id_of
 
 __all__ = ["export_hub", "export_release"]
@@ -29,10 +40,13 @@ IMAGE_URLS = (
     *("file_name", "scientific_name", "class", "order", "family", "genus", "com", "source", "source_id", "url"),
     *("license", "attribution"),
 )
+_MEDIA = (Modality.AUDIO, Modality.IMAGE)
 _SHARD_BYTES = 400 << 20
 
 
-def export_release(dataset: Dataset, out: Path, *, copy: bool = False) -> dict[str, int]:
+def export_release(
+    dataset: Dataset, out: Path, *, copy: bool = False, allow_outside: bool = False
+) -> dict[str, int]:
     """Write the training part of a dataset as the published release lays it out; return the files by table.
 
     ``train/metadata.csv`` has a row a recording, whole, ``train/image_urls.csv`` a row a photograph;
@@ -42,8 +56,21 @@ def export_release(dataset: Dataset, out: Path, *, copy: bool = False) -> dict[s
     Parameters
     ----------
     copy
-        Copy the files; otherwise they are hard links where the file system allows it.
+        Copy the files; otherwise they are hard links where the file system allows it. Files from outside the dataset
+        are always copied.
+    allow_outside
+        Publish files that lie outside the dataset, too.
+
+    Raises
+    ------
+    DatasetError
+        Where files lie outside the dataset and that is not allowed, or one is not what the tables state.
     """
+    allowed_outside(
+        dataset.path,
+        (file for modality in _MEDIA for _, _, file in _training_files(dataset, modality)),
+        allow=allow_outside,
+    )
     with new_directory(out) as directory:
         train = directory / "train"
         train.mkdir()
@@ -52,32 +79,42 @@ def export_release(dataset: Dataset, out: Path, *, copy: bool = False) -> dict[s
             (Modality.AUDIO, "metadata.csv", METADATA),
             (Modality.IMAGE, "image_urls.csv", IMAGE_URLS),
         ):
-            folder = train / "audio" if modality == Modality.AUDIO else directory / "images"
+            places = _Places(train / "audio" if modality == Modality.AUDIO else directory / "images")
+            base = train if modality == Modality.AUDIO else directory
             counts[name] = 0
             with (train / name).open("w", encoding="utf-8", newline="") as stream:
                 writer = csv.DictWriter(stream, columns, lineterminator="\n", extrasaction="ignore")
                 writer.writeheader()
-                for row, taxon in _training_files(dataset, modality):
-                    source = dataset.locate(row["path"])
-                    place = (
-                        folder / taxon_id_of(taxon.scientific_name) / f"{row['id'].split('-')[0]}{source.suffix}"
-                    )
-                    if place.exists():  # ids that differ after the dash are not always clips of one recording
-                        place = place.with_name(f"{row['id']}{source.suffix}")
-                    _place(source, place, copy=copy)
-                    base = train if modality == Modality.AUDIO else directory
+                for row, taxon, file in _training_files(dataset, modality):
+                    place = contained(directory, places.of(row, taxon))
+                    copied(file, place, link=not copy and not is_outside(dataset.path, file.source))
                     writer.writerow(_columns(row, taxon, place.relative_to(base).as_posix()))
                     counts[name] += 1
     return counts
 
 
-def _training_files(dataset: Dataset, modality: Modality) -> Iterator[tuple[dict[str, Any], Taxon]]:
+class _Places:
+    """Where files go: a folder a species, and in it a name an item, whatever its id."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._species = FileNames()
+        self._items: dict[str, FileNames] = defaultdict(FileNames)
+
+    def of(self, row: dict[str, Any], taxon: Taxon) -> Path:
+        species = self._species.of(taxon_id_of(taxon.scientific_name))
+        # clips share the id before the dash, but ids that differ after it are not always clips of one recording
+        ids = row["id"].split("-")[0], row["id"]
+        return self._folder / species / self._items[species].new(*ids, suffix=safe_suffix(row["path"]))
+
+
+def _training_files(dataset: Dataset, modality: Modality) -> Iterator[tuple[dict[str, Any], Taxon, Outgoing]]:
     seen: set[str] = set()
     for batch in dataset.media(modality).to_batches():
         for row in batch.to_pylist():
             if row["split"] in {None, Split.TRAIN.value} and row["path"] not in seen:
                 seen.add(row["path"])
-                yield row, dataset.taxonomy[row["taxon_id"]]
+                yield row, taxon_of(dataset, row), Outgoing(dataset.locate(row["path"]), modality, row["sha256"])
 
 
 def _columns(row: dict[str, Any], taxon: Taxon, file: str) -> dict[str, Any]:
@@ -100,31 +137,26 @@ def _columns(row: dict[str, Any], taxon: Taxon, file: str) -> dict[str, Any]:
     }
 
 
-def _place(source: MediaPath, place: Path, *, copy: bool) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        if isinstance(source, PackedFile):
-            place.write_bytes(source.read_bytes())
-            return
-        if copy:
-            shutil.copyfile(source, place)
-            return
-        try:
-            os.link(source.resolve(), place)
-        except OSError:  # another file system, or one without links
-            shutil.copyfile(source, place)
-    except FileNotFoundError:
-        raise DatasetError(f"{source}: the dataset names this file, and it is not there") from None
-
-
-def export_hub(dataset: Dataset, out: Path) -> dict[str, int]:
+def export_hub(dataset: Dataset, out: Path, *, allow_outside: bool = False) -> dict[str, int]:
     """Write Parquet shards with the media in them, which ``datasets.load_dataset(out, "audio")`` reads as they are.
+
+    Parameters
+    ----------
+    allow_outside
+        Publish files that lie outside the dataset, too.
 
     Returns
     -------
     dict[str, int]
         Items by configuration: ``audio`` and ``images``.
+
+    Raises
+    ------
+    DatasetError
+        Where files lie outside the dataset and that is not allowed, or one is not what the tables state.
     """
+    files = (file for modality in _MEDIA for _, file in stated_files(dataset, modality))
+    allowed_outside(dataset.path, files, allow=allow_outside)
     counts = {}
     with new_directory(out) as directory:
         for modality, name, column, schema in (
@@ -139,14 +171,22 @@ def export_hub(dataset: Dataset, out: Path) -> dict[str, int]:
         configs = [
             f"- config_name: {name}\n  data_files: {name}/*.parquet" for name, number in counts.items() if number
         ]
-        card = dataset.path / "README.md"
-        text = card.read_text(encoding="utf-8").partition("\n---\n")[2] if card.is_file() else "\n"
+        card = own_file(dataset.path, "README.md")
+        text = _text(card).partition("\n---\n")[2] if card is not None else "\n"
         (directory / "README.md").write_text(
             "\n".join(["---", "configs:", *configs, "---"]) + "\n" + text, "utf-8"
         )
-        if (dataset.path / "ATTRIBUTION.csv").is_file():
-            shutil.copyfile(dataset.path / "ATTRIBUTION.csv", directory / "ATTRIBUTION.csv")
+        credits_ = own_file(dataset.path, "ATTRIBUTION.csv")
+        if credits_ is not None:
+            shutil.copyfile(credits_, directory / "ATTRIBUTION.csv")
     return counts
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{file} is not text in UTF-8: {error}") from None
 
 
 def _hub_schema(schema: pa.Schema, column: str) -> pa.Schema:
@@ -163,13 +203,17 @@ def _hub_schema(schema: pa.Schema, column: str) -> pa.Schema:
 
 def _shards(dataset: Dataset, table: pa.Table, directory: Path, schema: pa.Schema, column: str) -> None:
     number, size = 0, 0
+    known: set[Any] = set()
     writer: pq.ParquetWriter | None = None
     for batch in table.to_batches(max_chunksize=64):
         rows = batch.to_pylist()
         for row in rows:
-            taxon = dataset.taxonomy[row["taxon_id"]]
+            taxon = taxon_of(dataset, row)
             row |= {"scientific_name": taxon.scientific_name, "common_name": taxon.common_name}
-            row[column] = {"bytes": _bytes(dataset, row), "path": Path(row["path"]).name}
+            row[column] = {
+                "bytes": _bytes(dataset, row, known),
+                "path": file_name(PurePosixPath(row["path"]).name),
+            }
             size += len(row[column]["bytes"])
         if writer is None:
             writer = pq.ParquetWriter(directory / f"{number:05}.parquet", schema, compression="none")
@@ -181,18 +225,20 @@ def _shards(dataset: Dataset, table: pa.Table, directory: Path, schema: pa.Schem
         writer.close()
 
 
-def _bytes(dataset: Dataset, row: dict[str, Any]) -> bytes:
+def _bytes(dataset: Dataset, row: dict[str, Any], known: set[Any]) -> bytes:
     """Return the file; of a recording that is a span of one, the span, as FLAC."""
-    place = dataset.locate(row["path"])
-    if "start_s" not in row or (row["start_s"] <= 0 and row["end_s"] >= row["duration_s"]):
-        return place.read_bytes()
+    modality = Modality.AUDIO if "start_s" in row else Modality.IMAGE
+    file = Outgoing(dataset.locate(row["path"]), modality, row["sha256"])
+    if modality == Modality.IMAGE or (row["start_s"] <= 0 and row["end_s"] >= row["duration_s"]):
+        return bytes_of(file)
     import io
 
     import soundfile
 
     from biovita.media import read_clip
 
-    samples, rate = read_clip(place, row["start_s"], row["end_s"], mono=False)
+    with unchanged(file, known) as place:
+        samples, rate = read_clip(place, row["start_s"], row["end_s"], mono=False)
     stream = io.BytesIO()
     soundfile.write(stream, samples, rate, format="FLAC", subtype="PCM_16")
     return stream.getvalue()

@@ -69,6 +69,9 @@ def _collect(run: Run, wanted: Callable[[Mapping[str, Any]], bool], total: int) 
         for record in records_in(run.work / "chosen.parquet", wanted):
             key = key_of(record)
             entry = ledger.get(key)
+            if entry is not None and not _is_of(entry, record):
+                ledger.drop(key)
+                entry = None
             if entry is not None and entry.state in {"ready", "spare"} | _for_good(entry, record):
                 _renew(entry, record, plan, ledger, out)
                 done()
@@ -124,6 +127,14 @@ def _collect(run: Run, wanted: Callable[[Mapping[str, Any]], bool], total: int) 
     return tally["fetched"]
 
 
+def _is_of(entry: Entry, record: dict[str, Any]) -> bool:
+    """Say whether an entry's file is the record's: the one that is at hand, or one that a build fetched."""
+    if entry.path is None:
+        return True
+    at_hand = Path(entry.path).is_absolute()
+    return entry.path == str(Path(record["path"]).absolute()) if record["path"] is not None else not at_hand
+
+
 def _for_good(entry: Entry, record: dict[str, Any]) -> set[str]:
     """Return the state of a refusal, where the address has not changed since."""
     return {"rejected"} if entry.url == (record["url"] or "") else set()
@@ -141,7 +152,7 @@ def _renew(entry: Entry, record: dict[str, Any], plan: Plan, ledger: Ledger, out
 
 def _at_hand(key: str, record: dict[str, Any], plan: Plan) -> Entry:
     """Verify a file that is on this machine already; it stays where it is."""
-    path, url = Path(record["path"]), record["url"] or ""
+    path, url = Path(record["path"]).absolute(), record["url"] or ""
     try:
         found = verify(path, record["modality"], record["duration_s"], plan.clips)
     except MediaError as error:

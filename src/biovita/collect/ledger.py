@@ -7,17 +7,29 @@ the two, `Ledger.settle` renames. So no file is lost or fetched twice, and a fil
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from biovita.errors import DatasetError
+from biovita.filenames import is_path
 
-__all__ = ["Entry", "Ledger", "key_of"]
+__all__ = ["CLIP", "STATES", "Entry", "Ledger", "key_of", "own_path"]
+
+STATES = frozenset({"started", "ready", "spare", "rejected", "failed"})
+CLIP = re.compile(r"([0-9a-f]{20})(-\d{1,6})?")  # the name of a fetched file, or of a clip cut from it
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_FOLDERS = ("media/audio", "media/image", ".collect/originals")
+_EXTENSION = re.compile(r"[a-z0-9]{1,8}")
+_PHASH = re.compile(r"[0-9a-f]{16}")
+_LARGEST = 1e9  # seconds, hertz, pixels
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 _SCHEMA = """
 create table if not exists items (
@@ -34,7 +46,8 @@ class Entry:
     Attributes
     ----------
     state
-        ``started``, ``ready``, ``rejected`` (for good) or ``failed`` (tried again in the next run).
+        ``started``, ``ready``, ``spare`` (its file was deleted, for it is not needed), ``rejected`` (for good) or
+        ``failed`` (tried again in the next run).
     total, validator
         Size that the server states, and its ETag or date, to go on with a part.
     path
@@ -65,8 +78,21 @@ def key_of(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
+def own_path(entry: Entry) -> bool:
+    """Say whether a build puts the file of this entry where the entry says: under its own key, and nowhere else."""
+    path = entry.path or ""
+    extension = path.rpartition(".")[2]
+    return _EXTENSION.fullmatch(extension) is not None and path in {
+        f"{folder}/{entry.key[:2]}/{entry.key}.{extension}" for folder in _FOLDERS
+    }
+
+
 class Ledger:
-    """The ledger of a dataset; one process at a time."""
+    """The ledger of a dataset; one process at a time.
+
+    A ledger may come from elsewhere with its dataset. So each entry is checked when it is read: its key is a name, its
+    path leads nowhere else.
+    """
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -83,14 +109,14 @@ class Ledger:
 
     def get(self, key: str) -> Entry | None:
         """Return an item, or None where nothing is known of it."""
-        row = self._database.execute(f"select {', '.join(_FIELDS)} from items where key = ?", (key,)).fetchone()  # noqa: S608 - our own names
-        return None if row is None else _entry(row)
+        rows = self._all(f"select {', '.join(_FIELDS)} from items where key = ?", (key,))  # noqa: S608 - our own names
+        return self._entry(rows[0]) if rows else None
 
     def entries(self, state: str) -> Iterable[Entry]:
         """Yield the items in a state, by key."""
         query = f"select {', '.join(_FIELDS)} from items where state = ? order by key"  # noqa: S608 - our own names
-        for row in self._database.execute(query, (state,)).fetchall():
-            yield _entry(row)
+        for row in self._all(query, (state,)):
+            yield self._entry(row)
 
     def put(self, entry: Entry) -> None:
         """Write an item down, at once."""
@@ -103,15 +129,35 @@ class Ledger:
         """Forget an item."""
         self._database.execute("delete from items where key = ?", (key,))
 
+    def require_own(self) -> None:
+        """Raise a DatasetError for an entry that no build has written: each file lies under its key, or was at hand."""
+        for (state,) in self._all("select distinct state from items", ()):
+            if state not in STATES:
+                raise self._strange("", f"state is {state!r}")
+        for state in sorted(STATES):
+            for entry in self.entries(state):
+                if CLIP.fullmatch(entry.key) is None or "-" in entry.key:
+                    raise self._strange(entry.key, "that is no key")
+                if entry.path is not None and not Path(entry.path).is_absolute() and not own_path(entry):
+                    raise self._strange(entry.key, f"path is {entry.path!r}")
+                if entry.sha256 is not None and _HASH.fullmatch(entry.sha256) is None:
+                    raise self._strange(entry.key, f"sha256 is {entry.sha256!r}")
+                if state in {"ready", "spare"} and None in (entry.path, entry.sha256, entry.bytes, entry.info):
+                    raise self._strange(entry.key, "path, sha256, bytes or info is missing")
+                if entry.info is not None and not _is_info(entry.info):
+                    raise self._strange(entry.key, "info is not what verifying finds")
+
     def settle(self, dataset: Path, parts: Path) -> None:
         """Rename what a kill left between its row and its place, and forget what is in neither."""
         for entry in self.entries("ready"):
             assert entry.path is not None
             place = dataset / entry.path
-            if place.is_file():
+            if place.is_file() and (Path(entry.path).is_absolute() or not place.is_symlink()):
                 continue
             part = parts / entry.key
-            if part.is_file() and part.stat().st_size == entry.bytes:
+            if Path(entry.path).is_absolute():  # was at hand, and is there no more
+                self.drop(entry.key)
+            elif part.is_file() and part.stat().st_size == entry.bytes:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 part.replace(place)
             else:
@@ -121,8 +167,64 @@ class Ledger:
         """Close the file."""
         self._database.close()
 
+    def _all(self, query: str, values: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        try:
+            return self._database.execute(query, values).fetchall()
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            raise DatasetError(f"{self.file}: is damaged: {error}") from None
 
-def _entry(row: tuple[Any, ...]) -> Entry:
-    values = dict(zip(_FIELDS, row, strict=True))
-    values["info"] = None if values["info"] is None else json.loads(values["info"])
-    return Entry(**values)
+    def _entry(self, row: tuple[Any, ...]) -> Entry:
+        values = dict(zip(_FIELDS, row, strict=True))
+        for field in _FIELDS:
+            value, accepted = values[field], int if field in {"total", "bytes"} else str
+            if not isinstance(value, accepted) and (value is not None or field in {"key", "url", "state"}):
+                raise self._strange(values["key"], f"{field} is {value!r:.60}")
+        if _KEY.fullmatch(values["key"]) is None:
+            raise self._strange(values["key"], "that is no key")
+        path = values["path"]
+        if path is not None and not Path(path).is_absolute() and not _is_within(path):
+            raise self._strange(values["key"], f"path is {path!r}")
+        try:
+            values["info"] = None if values["info"] is None else json.loads(values["info"])
+        except (ValueError, RecursionError):
+            raise self._strange(values["key"], "info is not JSON") from None
+        return Entry(**values)
+
+    def _strange(self, key: Any, said: str) -> DatasetError:
+        return DatasetError(
+            f"{self.file}: the entry {key!r:.60} is none that a build writes: {said}. Someone has changed the file. "
+            "Remove it, and a build fetches again what it needs"
+        )
+
+
+def _is_within(path: str) -> bool:
+    return is_path(path) and ".." not in PurePosixPath(path.replace("\\", "/")).parts
+
+
+def _is_info(info: Any) -> bool:
+    """Say whether an entry's info has the types that `biovita.collect.verify.verify` gives."""
+    if not isinstance(info, dict):
+        return False
+    if "phash" in info:
+        return _PHASH.fullmatch(str(info["phash"])) is not None and all(
+            _is_number(info.get(side)) for side in ("width", "height")
+        )
+    windows = info.get("windows")
+    return (
+        _is_fingerprint(info.get("fingerprint", ""))
+        and _is_number(info.get("duration_s"))
+        and _is_number(info.get("sample_rate"))
+        and isinstance(windows, list)
+        and all(isinstance(each, list) and len(each) == 2 and all(map(_is_number, each)) for each in windows)
+    )
+
+
+def _is_fingerprint(text: Any) -> bool:
+    try:
+        return isinstance(text, str) and len(base64.b64decode(text, validate=True)) % 2 == 0
+    except ValueError:
+        return False
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST

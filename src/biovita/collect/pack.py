@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from biovita.dataset import Dataset, Modality
+from biovita.dataset.outgoing import Outgoing, allowed_outside, bytes_of, stated_files
 from biovita.dataset.packed import PACKED, PackedMedia
-from biovita.dataset.store import replace_tables
-from biovita.errors import DatasetError, MediaError
+from biovita.dataset.store import replace_tables, target_of
+from biovita.errors import DatasetError
+from biovita.filenames import is_path
 from biovita.storage import for_lance, is_address
 
 __all__ = ["pack", "state_packed", "unpack"]
 
+_MEDIA = (Modality.AUDIO, Modality.IMAGE)
 _BATCH_BYTES = 32 << 20
 
 
-def pack(dataset: Dataset, out: str) -> int:
+def pack(dataset: Dataset, out: str, *, allow_outside: bool = False) -> int:
     """Write every file that a dataset's tables name into a Lance table, and return how many there are.
 
     Each file's bytes are compared with the hash that the tables give. The table appears when all is written. The
@@ -31,26 +33,29 @@ def pack(dataset: Dataset, out: str) -> int:
     ----------
     out
         A path, or an address of object storage as Lance takes it (``s3://...``, ``gs://...``).
+    allow_outside
+        Pack files that lie outside the dataset, too.
 
     Raises
     ------
     DatasetError
-        Where ``out`` exists, lies among the dataset's files or cannot be written, or a file is missing or has
-        changed.
+        Where ``out`` exists, lies among the dataset's files or cannot be written, files lie outside the dataset and
+        that is not allowed, or one is missing or not what the tables state.
     """
     import lance
 
     if not is_address(out):
-        if Path(out).exists():
+        if target_of(Path(out)).exists():
             raise DatasetError(f"{out} already exists. Choose another place")
         if Path(out).resolve().is_relative_to((dataset.path / "media").resolve()):
             raise DatasetError(f"{out} lies among the dataset's files, which an update may delete. Choose another")
-    files = _files(dataset)
+    files = {path: file for modality in _MEDIA for path, file in stated_files(dataset, modality)}
+    allowed_outside(dataset.path, files.values(), allow=allow_outside)
     faults: list[DatasetError] = []
 
     def batches() -> Iterator[pa.RecordBatch]:
         try:
-            yield from _batches(dataset, files)
+            yield from _batches(files)
         except DatasetError as error:  # Lance would make it an OSError with a traceback in it
             faults.append(error)
             raise
@@ -91,7 +96,12 @@ def unpack(packed: str, directory: Path) -> int:
         Where there are no packed media, or a path in them leads out of the directory.
     """
     media = PackedMedia.open(packed)
-    elsewhere = {path for path in media.rows if Path(path).is_absolute() and Path(path).is_file()}
+    directory = target_of(directory)
+    if directory.exists() and not directory.is_dir():
+        raise DatasetError(f"{directory} is a file, and no directory to write files into")
+    elsewhere = {
+        path for path in media.rows if is_path(path) and Path(path).is_absolute() and Path(path).is_file()
+    }
     written = media.unpack(directory, [path for path in media.rows if path not in elsewhere])
     if (directory / "dataset.toml").is_file():
         dataset = Dataset.open(directory)
@@ -104,31 +114,13 @@ def unpack(packed: str, directory: Path) -> int:
     return written
 
 
-def _files(dataset: Dataset) -> list[tuple[str, str, str]]:
-    """Return (path, modality, sha256) of each file, in the order of the tables."""
-    found: dict[str, tuple[str, str, str]] = {}
-    for modality in (Modality.AUDIO, Modality.IMAGE):
-        table = dataset.media(modality)
-        for path, digest in zip(table["path"].to_pylist(), table["sha256"].to_pylist(), strict=True):
-            found.setdefault(path, (path, modality.value, digest))
-    return list(found.values())
-
-
-def _batches(dataset: Dataset, files: Sequence[tuple[str, str, str]]) -> Iterator[pa.RecordBatch]:
+def _batches(files: Mapping[str, Outgoing]) -> Iterator[pa.RecordBatch]:
     waiting: list[tuple[str, str, str, int, bytes]] = []
     size = 0
-    for path, modality, digest in files:
-        try:
-            content = dataset.locate(path).read_bytes()
-        except OSError as error:
-            raise DatasetError(f"{dataset.path}: {path} cannot be read: {error.strerror}") from None
-        except MediaError as error:
-            raise DatasetError(str(error)) from None
-        if hashlib.sha256(content).hexdigest() != digest:
-            raise DatasetError(
-                f"{dataset.path}: {path} is not the file that the tables describe: its bytes changed"
-            )
-        waiting.append((path, modality, digest, len(content), content))
+    for path, file in files.items():
+        content = bytes_of(file)
+        assert file.sha256 is not None
+        waiting.append((path, file.modality.value, file.sha256, len(content), content))
         size += len(content)
         if size >= _BATCH_BYTES:
             yield _batch(waiting)

@@ -152,8 +152,10 @@ def select(
     """
     import duckdb
 
+    if scratch_in is not None and "?" in str(scratch_in.absolute()):
+        scratch_in = None  # DuckDB does not find its log where a path has a question mark
     with _told(duckdb), tempfile.TemporaryDirectory(prefix="biovita-plan-", dir=scratch_in) as folder:
-        scratch = Path(folder)
+        scratch = Path(folder).absolute()
         with duckdb.connect(str(scratch / "plan.duckdb")) as connection:
             connection.execute(
                 f"set memory_limit = '{memory_mib(MEMORY_MIB)}MiB'; "

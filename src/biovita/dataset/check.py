@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import math
+import stat
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -16,12 +18,15 @@ from biovita.dataset.omitted import count_omitted
 from biovita.dataset.schema import LARGE_TABLES, TABLES, Modality, Split
 from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError, MediaError
-from biovita.hashing import sha256_of
+from biovita.filenames import is_path
+from biovita.files import open_regular
 from biovita.media.packed import MediaPath, PackedFile
+from biovita.media.sniff import HEAD_BYTES, Kind, kind_of
 from biovita.taxonomy import Rank
 
 __all__ = ["Problem", "check"]
 
+_NO_KIND = Kind("unknown", "not read")
 _MEDIA: Mapping[str, Modality] = {"audio": Modality.AUDIO, "images": Modality.IMAGE}
 
 
@@ -34,7 +39,10 @@ class Problem:
     code
         Short and stable: ``schema``, ``counts``, ``missing-value``, ``duplicate-id``, ``unknown-taxon``,
         ``bad-value``, ``span``, ``coordinates``, ``missing-file``, ``changed-file``, ``leaking-group``,
-        ``leaking-file``, ``leaking-species``, ``packed`` (the packed media that ``dataset.toml`` names cannot be read).
+        ``leaking-file``, ``leaking-species``, ``packed`` (the packed media that ``dataset.toml`` names cannot be read),
+        ``unsafe-name`` (an id that could lead out of a folder, or cannot be a name), ``unsafe-path`` (a path that leads
+        out of the dataset by ``..``, or cannot be a path), ``not-media`` (with ``hashes``: a file that begins as
+        something else than a recording or a photograph).
     table, item
         Where: a table, and the id of an item or taxon; empty where it concerns more than one.
     """
@@ -73,6 +81,7 @@ def check(dataset: Dataset, *, hashes: bool = False) -> list[Problem]:
     rows = {name: table.to_pylist() for name, table in tables.items() if name != "rejected"}
     known = {row["taxon_id"] for row in rows["taxa"]}
     problems.extend(_taxa(rows["taxa"]))
+    problems.extend(_unsafe(rows))
     problems.extend(_traits(rows["traits"], known))
     problems.extend(_ids(rows))
     for name in _MEDIA:
@@ -126,6 +135,36 @@ def _taxa(rows: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
             yield Problem(
                 "bad-value", "taxa", taxon_id, f"rank is {row['rank']!r}; accepted are {', '.join(Rank)}"
             )
+
+
+def _unsafe(rows: Mapping[str, list[dict[str, Any]]]) -> Iterator[Problem]:
+    """Find ids that could lead elsewhere, or cannot be names, where others make files of them, and such paths."""
+    for name in ("taxa", *_MEDIA):
+        for row in rows[name]:
+            item = row["taxon_id" if name == "taxa" else "id"]
+            if item is not None and not _is_name(item):
+                yield Problem("unsafe-name", name, repr(item)[1:-1], "this id cannot be the name of a file")
+            species = row.get("scientific_name")
+            if species is not None and not _is_name(species):
+                yield Problem(
+                    "unsafe-name",
+                    name,
+                    repr(item)[1:-1],
+                    f"scientific_name {species!r} cannot be the name of a file",
+                )
+            path = row.get("path")
+            if path is None:
+                continue
+            if not is_path(path):
+                yield Problem("unsafe-path", name, repr(item)[1:-1], f"{path!r} cannot be the path of a file")
+            elif ".." in PurePosixPath(path.replace("\\", "/")).parts:
+                yield Problem("unsafe-path", name, repr(item)[1:-1], f"{path!r} leads out by '..'")
+
+
+def _is_name(text: str) -> bool:
+    """Say whether a text can be a name; a slash may stand in it, as between two species, but lead nowhere else."""
+    parts = text.replace("\\", "/").split("/")
+    return is_path(text) and not any(part.strip(" ") in {"", ".", ".."} for part in parts)
 
 
 def _traits(rows: Iterable[Mapping[str, Any]], known: set[str]) -> Iterator[Problem]:
@@ -192,37 +231,63 @@ def _files(dataset: Dataset, rows: Mapping[str, list[dict[str, Any]]], *, hashes
                 users[dataset.locate(row["path"])].append((name, row))
     with ThreadPoolExecutor(4) as pool:
         try:
-            found = zip(users.items(), pool.map(_hash if hashes else _is_there, users), strict=True)
-            for (path, items), (state, sha256) in found:
+            found = zip(users.items(), pool.map(_read if hashes else _look, users), strict=True)
+            for (path, items), seen in found:
                 for name, row in items:
-                    if state is not None:
-                        yield Problem("missing-file", name, str(row["id"]), f"{path}: {state}")
-                    elif hashes and sha256 != row["sha256"]:
+                    if seen.state is not None:
+                        yield Problem("missing-file", name, str(row["id"]), f"{path}: {seen.state}")
+                    elif hashes and seen.sha256 != row["sha256"]:
                         yield Problem("changed-file", name, str(row["id"]), f"{path}: its bytes have changed")
+                    elif hashes and seen.kind.family not in {_MEDIA[name].value, "unknown"}:
+                        yield Problem("not-media", name, str(row["id"]), f"{path}: is {seen.kind.description}")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _is_there(path: MediaPath) -> tuple[str | None, str]:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was seen of a file; ``state`` is why it cannot be used."""
+
+    state: str | None
+    sha256: str = ""
+    kind: Kind = _NO_KIND
+
+
+def _look(path: MediaPath) -> _Seen:
+    """Look whether a file is there, without opening it: a device or a pipe would have no end."""
+    if isinstance(path, PackedFile):
+        return _Seen(None)
     try:
-        return (None if path.is_file() else "there is no such file"), ""
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return _Seen("there is no such file")
     except OSError as error:
-        return str(error.strerror), ""
+        return _Seen(str(error.strerror))
+    except ValueError as error:
+        return _Seen(str(error))
+    return _Seen(None if stat.S_ISREG(mode) else "is not a regular file")
 
 
-def _hash(path: MediaPath) -> tuple[str | None, str]:
-    state, _ = _is_there(path)
-    if state is not None:
-        return state, ""
+def _read(path: MediaPath) -> _Seen:
+    """Read a file that is there, for its hash and its kind."""
+    seen = _look(path)
+    if seen.state is not None:
+        return seen
     try:
         if isinstance(path, PackedFile):
-            return None, hashlib.sha256(path.read_bytes()).hexdigest()
-        return None, sha256_of(path)
+            content = path.read_bytes()
+            return _Seen(None, hashlib.sha256(content).hexdigest(), kind_of(content[:HEAD_BYTES]))
+        with open_regular(path) as file:
+            kind = kind_of(file.read(HEAD_BYTES))
+            file.seek(0)
+            return _Seen(None, hashlib.file_digest(file, "sha256").hexdigest(), kind)
     except OSError as error:
-        return str(error.strerror), ""
+        return _Seen(str(error.strerror))
     except MediaError as error:
-        return error.reason, ""
+        return _Seen(error.reason)
+    except DatasetError as error:  # another file lies there meanwhile
+        return _Seen(str(error))
 
 
 def _leaks(rows: Mapping[str, list[dict[str, Any]]]) -> Iterator[Problem]:

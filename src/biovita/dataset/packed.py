@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.errors import DatasetError, MediaError
+from biovita.filenames import is_path
+from biovita.files import cleared
 from biovita.media.packed import PackedFile, contents, packed_table
 
 if TYPE_CHECKING:
@@ -99,24 +101,39 @@ class PackedMedia:
         Raises
         ------
         DatasetError
-            Where a path is absolute or leads out of the directory.
+            Where a path is absolute or leads out of the directory, is no path of a file, or is that of a folder which
+            another path needs. Nothing is written then.
         """
         root = directory.resolve()
         wanted = list(self.rows) if paths is None else list(paths)
-        for path in wanted:
-            if Path(path).is_absolute() or not (root / path).resolve().is_relative_to(root):
-                raise DatasetError(f"{path} in {self.address} leads out of {directory}")
+        self._check_places(root, wanted)
         written = 0
         for start in range(0, len(wanted), _AT_ONCE):
             some = [path for path in wanted[start : start + _AT_ONCE] if not (root / path).is_file()]
             for path, content in zip(some, self.read(some), strict=True):
                 place = root / path
                 place.parent.mkdir(parents=True, exist_ok=True)
-                scratch = place.with_name(f".{place.name}.part")
+                scratch = cleared(place.with_name(f".{place.name}.part"))
                 scratch.write_bytes(content)
                 scratch.replace(place)
                 written += 1
         return written
+
+    def _check_places(self, root: Path, paths: Sequence[str]) -> None:
+        named = {PurePosixPath(path) for path in paths}
+        for path in paths:
+            place = PurePosixPath(path)
+            if not is_path(path):
+                raise DatasetError(f"{path!r} in {self.address} is no path of a file")
+            if place.is_absolute() or ".." in place.parts or not (root / path).resolve().is_relative_to(root):
+                raise DatasetError(f"{path} in {self.address} leads out of {root}")
+            folder = next(
+                (parent for parent in place.parents if parent in named or (root / parent).is_file()), None
+            )
+            if folder is not None:
+                raise DatasetError(f"{path} in {self.address} needs a folder {folder}, and that is a file")
+            if (root / path).is_dir():
+                raise DatasetError(f"{path} in {self.address} is the path of a folder in {root}")
 
 
 def _is_known(held: pa.Table, known: pa.Table) -> np.ndarray:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import pyarrow as pa
 
+from biovita.errors import DatasetError
 from biovita.taxonomy import Rank, Taxon, Taxonomy
 
 __all__ = [
@@ -150,7 +151,18 @@ def taxa_table(taxa: Iterable[Taxon]) -> pa.Table:
 
 
 def taxonomy_of(table: pa.Table) -> Taxonomy:
-    """Return the taxonomy that a `TAXA` table holds, in its order."""
+    """Return the taxonomy that a `TAXA` table holds, in its order.
+
+    Raises
+    ------
+    DatasetError
+        Where an id is there twice, or a rank is none of `Rank`.
+    """
+    for taxon_id, rank in zip(table["taxon_id"].to_pylist(), table["rank"].to_pylist(), strict=True):
+        if rank not in set(Rank):
+            raise DatasetError(
+                f"taxa.parquet: the rank of {taxon_id!r} is {rank!r}; accepted are {', '.join(Rank)}"
+            )
     return Taxonomy.of(
         Taxon(
             id=row["taxon_id"],

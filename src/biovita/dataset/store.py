@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,15 +15,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import tomli_w
 
+from biovita.dataset.info import read_info
 from biovita.dataset.packed import PackedMedia
 from biovita.dataset.schema import LARGE_TABLES, TABLES, Modality, taxonomy_of
 from biovita.errors import DatasetError
-from biovita.files import share
+from biovita.files import cleared, share
 from biovita.media.packed import MediaPath
 from biovita.storage import is_address
 from biovita.taxonomy import Taxonomy
 
-__all__ = ["FORMAT", "Dataset", "new_directory", "replace_tables", "write_dataset", "write_table"]
+__all__ = ["FORMAT", "Dataset", "new_directory", "replace_tables", "target_of", "write_dataset", "write_table"]
 
 FORMAT = 1  # of the directory; raised when older code could misread it
 
@@ -69,10 +69,7 @@ class Dataset:
     @cached_property
     def info(self) -> dict[str, Any]:
         """What ``dataset.toml`` says: name, version, how it was made, counts."""
-        try:
-            return tomllib.loads((self.path / "dataset.toml").read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as error:
-            raise DatasetError(f"{self.path}/dataset.toml cannot be read: {error}") from error
+        return read_info(self.path / "dataset.toml")
 
     def table(self, name: str) -> pa.Table:
         """Return one of the tables in `TABLES`, as its schema says; an absent one is empty.
@@ -168,6 +165,23 @@ class Dataset:
         return found or self.path / path
 
 
+def target_of(out: Path) -> Path:
+    """Return where a directory is to be made: ``out``, or where the link that it is leads.
+
+    Raises
+    ------
+    DatasetError
+        Where the link leads to nothing.
+    """
+    if not out.is_symlink():
+        return out
+    if not out.exists():
+        raise DatasetError(
+            f"{out} is a link to {out.readlink()}, which does not exist. Make that, or remove the link"
+        )
+    return out.resolve()
+
+
 @contextmanager
 def new_directory(
     path: Path, *, replace: bool = False, marker: str = "*", keep: Sequence[str] = ()
@@ -189,6 +203,7 @@ def new_directory(
     DatasetError
         Where ``path`` exists and ``replace`` was not asked for, or it is something else.
     """
+    path = target_of(path)
     if path.exists() and not replace and (not path.is_dir() or any(path.iterdir())):
         raise DatasetError(f"{path} already exists. Choose another place, or give --overwrite to replace it")
     if path.exists() and not path.is_dir():
@@ -241,7 +256,7 @@ def write_table(table: pa.Table | pa.RecordBatchReader, file: Path) -> int:
 
     A reader is written batch by batch, a row group each. Returns the number of rows.
     """
-    scratch = file.with_name(f".{file.name}.part")
+    scratch = cleared(file.with_name(f".{file.name}.part"))
     rows = 0
     try:
         if isinstance(table, pa.Table):
@@ -279,8 +294,8 @@ def replace_tables(dataset: Dataset, tables: Mapping[str, pa.Table], info: Mappi
     parts = {dataset.path / f".{file}.part": dataset.path / file for file in files}
     try:
         for part, table in zip(parts, cast.values(), strict=False):
-            pq.write_table(table, part, compression="zstd")
-        (dataset.path / ".dataset.toml.part").write_text(toml, encoding="utf-8")
+            pq.write_table(table, cleared(part), compression="zstd")
+        cleared(dataset.path / ".dataset.toml.part").write_text(toml, encoding="utf-8")
         for part, file in parts.items():
             part.replace(file)
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -110,7 +111,7 @@ def _pairs(
 
 
 def file_state(path: MediaPath) -> tuple[int, int]:
-    """Return a file's size in bytes and its time of change in nanoseconds; of a missing or packed one (-1, -1).
+    """Return a file's size in bytes and its time of change in nanoseconds; of no file or a packed one (-1, -1).
 
     A packed file has the bytes that the dataset's tables state, or it is not taken from the packed media.
     """
@@ -118,9 +119,9 @@ def file_state(path: MediaPath) -> tuple[int, int]:
         return _MISSING_FILE
     try:
         status = path.stat()
-    except OSError:
+    except (OSError, ValueError):
         return _MISSING_FILE
-    return status.st_size, status.st_mtime_ns
+    return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else _MISSING_FILE
 
 
 def items_of(

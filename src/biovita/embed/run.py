@@ -22,6 +22,7 @@ from biovita.embed.pipeline import encode_ahead, in_batches, in_processes, load_
 from biovita.embed.plan import Plan, items_of, plan, rows_of
 from biovita.embed.table import Made, VectorTable, columns_of, embeddings_directory
 from biovita.errors import BiovitaError, DatasetError, MediaError, ModelError
+from biovita.filenames import own_place
 from biovita.progress import progress_bar
 from biovita.towers import Tower, TowerInfo, load_tower, model_row, towers_of
 from biovita.towers.base import Loaded
@@ -132,6 +133,7 @@ def embed(
             raise BiovitaError(f"{name} is {value}; it has to be at least 1")
     settings = _Settings(device, batch_size, workers or cpu_count(), progress)
     directory = embeddings_directory(dataset, model_row(model).name)
+    own_place(dataset.path, *directory.relative_to(dataset.path).parts)
     chosen = _chosen(dataset, model, modalities)
     parts = tuple(_Run(dataset, directory, info, rows, settings).run() for info, rows in chosen)
     return EmbedReport(model, directory, parts)

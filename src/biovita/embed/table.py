@@ -18,6 +18,7 @@ from biovita import __version__
 from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError
+from biovita.filenames import file_name
 from biovita.towers.base import TowerInfo
 
 __all__ = ["Made", "VectorTable", "columns_of", "embeddings_directory"]
@@ -43,7 +44,7 @@ def columns_of(modality: Modality) -> pa.Schema:
 
 def embeddings_directory(dataset: Dataset, model: str) -> Path:
     """Return where a model's tables and its list of failures lie."""
-    return dataset.path / "embeddings" / model
+    return dataset.path / "embeddings" / file_name(model)
 
 
 @dataclass(frozen=True, slots=True)

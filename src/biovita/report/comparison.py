@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from biovita.files import write_whole
+from biovita.files import make_directory, write_whole
 from biovita.report.page import environment
 
 __all__ = ["write_comparison"]
@@ -29,7 +29,7 @@ def write_comparison(
     apart
         Likewise the tasks that only the first run has, and those that only the other has.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    make_directory(out)
     pairs = []
     for name, rows in found.items():
         reach = max((abs(row[edge]) for row in rows for edge in ("low", "high")), default=0.0) or 0.01

@@ -10,8 +10,9 @@ import numpy as np
 
 from biovita.bench.nearest import Neighbour, nearest
 from biovita.bench.task import DIRECTIONS, Task, modalities_of
+from biovita.dataset.outgoing import Outgoing, is_outside, require_same
 from biovita.dataset.schema import Modality
-from biovita.errors import MediaError
+from biovita.errors import DatasetError, MediaError
 from biovita.report.media import SoundView, sound_view, thumbnail
 from biovita.report.run import Run
 from biovita.taxonomy import Rank
@@ -138,10 +139,18 @@ class _Deck:
             return {}
         if self.run.benchmark.root is None or item["path"] is None:
             return {"fault": "no media here"}
-        path = self.run.benchmark.locate(item["path"])
+        benchmark = self.run.benchmark
+        path = benchmark.locate(item["path"])
+        home = benchmark.home or benchmark.root
         try:
+            if home is not None and is_outside(home, path):
+                if item["sha256"] is None:
+                    return {"fault": "outside the benchmark, which states no hash of it; see --media-root"}
+                require_same(Outgoing(path, modality, item["sha256"]))
             if modality == Modality.IMAGE:
                 return {"photograph": thumbnail(path)}
             return {"sound": sound_view(path, item["start_s"], item["end_s"])}
         except MediaError as error:
             return {"fault": error.reason}
+        except DatasetError:  # the page tells what is wrong with an item in short
+            return {"fault": "missing, or not the file that the tables describe"}

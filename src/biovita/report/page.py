@@ -16,7 +16,7 @@ from biovita.bench.scores import KS, headline
 from biovita.bench.task import DIRECTIONS, LEVELS
 from biovita.dataset import Dataset
 from biovita.dataset.schema import Split
-from biovita.files import write_whole
+from biovita.files import make_directory, write_whole
 from biovita.report.analysis import family_rows, group_tables, radars, trait_rows
 from biovita.report.charts import axis_top, loss_chart
 from biovita.report.examples import Card, examples
@@ -45,7 +45,7 @@ def write_report(out: str | Path, run: Run) -> tuple[Path, Path]:
     with the reason. It holds small copies of the dataset's media: their licences, shown beside them, hold for it.
     """
     out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
+    make_directory(out)
     numbers = results(run)
     text = json.dumps(numbers, indent=1, sort_keys=True, allow_nan=False) + "\n"
     page = render(run, numbers, text)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,10 +32,13 @@ __all__ = [
     "batches_of",
     "identifier",
     "name_key_of",
+    "parquet",
+    "sql_file",
     "sql_text",
 ]
 
 BATCH_ROWS = 10_000  # a batch is some 5 MB
+_PATTERN = re.compile(r"[*?[]")
 
 RECORDS = pa.schema(
     [
@@ -173,9 +178,9 @@ class StreamedSource(BaseModel):
                 bad.write_batch(batch.rejected)
         views = SourceViews(f"records_{number}", f"names_{number}", f"rejected_{number}", f"rejected_{number}")
         connection.execute(
-            f"create view {views.records} as select *, null::varchar as problem from read_parquet({sql_text(records)})"  # noqa: S608 - quoted
+            f"create view {views.records} as select *, null::varchar as problem from {parquet(records)}"  # noqa: S608 - quoted
         )
-        connection.execute(f"create view {views.rejected} as from read_parquet({sql_text(rejected)})")
+        connection.execute(f"create view {views.rejected} as from {parquet(rejected)}")
         columns = ", ".join(f'any_value("{column}") as "{column}"' for column in NAME_COLUMNS)
         connection.execute(
             f"create view {views.names} as select name_key, {columns} from {views.records} group by name_key"  # noqa: S608 - our own names
@@ -219,6 +224,16 @@ def name_key_of(name: str, *lineage: str | None) -> int:
 def sql_text(value: str | Path) -> str:
     """Return a string literal of SQL."""
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def sql_file(file: Path) -> str:
+    """Return a string literal of SQL that names one file to DuckDB, which takes ``*``, ``?`` and ``[`` as patterns."""
+    return sql_text(_PATTERN.sub(r"[\g<0>]", os.path.abspath(file)))  # noqa: PTH100 - links are not followed
+
+
+def parquet(file: Path) -> str:
+    """Return the table of a Parquet file in SQL: its columns alone, whatever the folders above are called."""
+    return f"read_parquet({sql_file(file)}, hive_partitioning = false)"
 
 
 def identifier(name: str) -> str:

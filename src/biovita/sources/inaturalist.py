@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from biovita.dataset.schema import REJECTED
 from biovita.errors import DatasetError
-from biovita.sources.base import BATCH_ROWS, RECORDS, Batch, SourceViews, identifier, sql_text
+from biovita.sources.base import BATCH_ROWS, RECORDS, Batch, SourceViews, identifier, sql_file, sql_text
 from biovita.sources.licenses import normalise_license
 from biovita.sources.remote import copied
 from biovita.storage import is_address
@@ -192,7 +192,8 @@ def _table_view(connection: duckdb.DuckDBPyConnection, view: str, file: Path, wa
             kept += f", coalesce({last}, try_cast(_beyond as {wanted[last]})) as {last}"
         connection.execute(
             f"create view {view} as select {kept}, 1 + row_number() over () as line "
-            f"from read_csv({sql_text(file)}, delim = '\t', quote = '', escape = '', header = true, "
+            f"from read_csv({sql_file(file)}, hive_partitioning = false, "
+            f"delim = '\t', quote = '', escape = '', header = true, "
             f"auto_detect = false, columns = {{{columns}, '_beyond': 'VARCHAR'}}, null_padding = true, "
             f"store_rejects = true, rejects_limit = 0, rejects_table = '{view}_bad', "
             f"rejects_scan = '{view}_scan')"
@@ -216,7 +217,8 @@ def _names_table(connection: duckdb.DuckDBPyConnection, prefix: str, vernaculars
         names = (
             "select id, min_by(vernacular, place) as vernacular from (select id::integer as id, "
             "vernacularName as vernacular, row_number() over () as place "
-            f"from read_csv({sql_text(vernaculars)}, header = true, all_varchar = true)) group by id"
+            f"from read_csv({sql_file(vernaculars)}, hive_partitioning = false, "
+            f"header = true, all_varchar = true)) group by id"
         )
     connection.execute(
         f"""create table {prefix}_names as

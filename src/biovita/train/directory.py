@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from biovita.errors import DatasetError
-from biovita.files import locked, write_whole
+from biovita.files import locked, make_directory, write_whole
 from biovita.hashing import sha256_of
 from biovita.train.recipe import flat
 
@@ -28,7 +28,7 @@ def alone(out: Path) -> Iterator[None]:
 
     What a killed process left of a model that it was writing is removed.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    make_directory(out)
     with locked(out / _LOCK, f"{out}: another process is training there"):
         for model in ("last", "best"):
             for left in out.glob(f".{model}.*"):
