@@ -11,13 +11,14 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from biovita.errors import DatasetError
+from biovita.redact import redacted
 
-__all__ = ["Entry", "Ledger", "key_of"]
+__all__ = ["Entry", "Ledger", "key_of", "stated_address"]
 
 _SCHEMA = """
 create table if not exists items (
@@ -33,6 +34,8 @@ class Entry:
 
     Attributes
     ----------
+    url
+        As `stated_address` gives it.
     state
         ``started``, ``ready``, ``rejected`` (for good) or ``failed`` (tried again in the next run).
     total, validator
@@ -65,6 +68,15 @@ def key_of(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
+def stated_address(url: str) -> str:
+    """Return an address as it is written down: without a secret in it, and with a hash that tells it from others.
+
+    An address without a secret, or one that was written down already, comes back as it is.
+    """
+    shown = redacted(url)
+    return shown if shown == url else f"{shown}#sha256-{hashlib.sha256(url.encode()).hexdigest()[:16]}"
+
+
 class Ledger:
     """The ledger of a dataset; one process at a time."""
 
@@ -93,7 +105,9 @@ class Ledger:
             yield _entry(row)
 
     def put(self, entry: Entry) -> None:
-        """Write an item down, at once."""
+        """Write an item down, at once; no secret of its address is written."""
+        detail = None if entry.detail is None else redacted(entry.detail)
+        entry = replace(entry, url=stated_address(entry.url), detail=detail)
         values = [getattr(entry, field) for field in _FIELDS]
         values[_FIELDS.index("info")] = None if entry.info is None else json.dumps(entry.info, sort_keys=True)
         marks = ", ".join("?" * len(_FIELDS))
