@@ -66,7 +66,9 @@ def answer_of(body: bytes, *headers: str | bytes, status: str = "200 OK", length
     return b"\r\n".join([*lines, b"Connection: close", b"", body])
 
 
-def dripping(start: bytes, drop: bytes, seconds: float = 120, pause: float = 0.1) -> Callable[[socket.socket], None]:
+def dripping(
+    start: bytes, drop: bytes, seconds: float = 120, pause: float = 0.1
+) -> Callable[[socket.socket], None]:
     """Return an answer that begins, and then goes on drop by drop."""
 
     def answer(connection: socket.socket) -> None:
