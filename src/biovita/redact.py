@@ -32,9 +32,7 @@ _SECRET_KEY = re.compile(
     r"(?:^|access|account|api|app|auth|client|consumer|pair|private|secret|service|shared|sign|signing|subscription"
     r"|user)key(?:id)?$"
 )  # and not the taxonKey of GBIF
-_SIGNED = frozenset(
-    ("se", "expires", "policy", "googleaccessid")
-)  # of signed addresses, what else makes them valid
+_SIGNED = {"se", "expires", "policy", "googleaccessid", "keypairid"}  # what else makes a signed address valid
 _VALUES = re.compile(
     r"\b(?:eyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w-]{35}|hf_[A-Za-z0-9]{20,}"
     r"|gh[opsru]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|sk-[\w-]{20,}|xox[a-z]-[\w-]{10,})"
