@@ -20,7 +20,7 @@ from biovita.redact import redacted
 if TYPE_CHECKING:
     from pyarrow import fs
 
-__all__ = ["check_address", "file_system", "for_lance", "is_address"]
+__all__ = ["file_system", "for_lance", "is_address", "storage_address"]
 
 _ANONYMOUS = "s3://anonymous@"
 _BUCKET = re.compile(r"(?:s3|gs)://(?:anonymous@)?[A-Za-z0-9][A-Za-z0-9._-]*(?:/.*)?")
@@ -33,7 +33,7 @@ def is_address(place: str) -> bool:
     return "://" in place
 
 
-def check_address(address: str) -> str:
+def storage_address(address: str) -> str:
     """Return an address that names a bucket and a path, and nothing that would lead elsewhere.
 
     Raises
@@ -56,13 +56,13 @@ def file_system(address: str) -> tuple[fs.FileSystem, str]:
     Raises
     ------
     DatasetError
-        Where the address holds more than a bucket and a path; see `check_address`.
+        Where the address holds more than a bucket and a path; see `storage_address`.
     OSError, ValueError
         Of pyarrow, where the address cannot be used.
     """
     from pyarrow import fs
 
-    if not check_address(address).startswith(_ANONYMOUS):
+    if not storage_address(address).startswith(_ANONYMOUS):
         return fs.FileSystem.from_uri(address)
     path = address.removeprefix(_ANONYMOUS).rstrip("/")
     endpoint = urlsplit(_endpoint())
@@ -84,11 +84,11 @@ def for_lance(address: str) -> tuple[str, dict[str, str] | None]:
     Raises
     ------
     DatasetError
-        Where an address holds more than a bucket and a path; see `check_address`.
+        Where an address holds more than a bucket and a path; see `storage_address`.
     """
     if not is_address(address):
         return str(Path(address).absolute()), None  # Lance takes the relative path s3:bucket for an address
-    if not check_address(address).startswith("s3://"):
+    if not storage_address(address).startswith("s3://"):
         return address, None
     options = {"allow_http": "true"} if _endpoint().startswith("http://") else {}
     if address.startswith(_ANONYMOUS):

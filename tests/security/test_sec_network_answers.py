@@ -99,7 +99,7 @@ def test_no_answer_ends_a_build(tmp_path: Path) -> None:
     # An ETag that cannot be sent back does not stop a second try.
     answers["/twice"] = lambda connection: connection.sendall(next(tries))
     with odd_server(answers) as server:
-        plan = plan_of(tmp_path, server, list(answers), "tries = 2\ntimeout_s = 5.0\n")
+        plan = plan_of(tmp_path, server, list(answers), "tries = 2\ntimeout_s = 20.0\n")
         done = biovita("data", "build", plan, "--out", tmp_path / "out", "--json", seconds=40).succeeded()
     report = json.loads(done.out)
     assert report["audio"] == len(FINE) + 1
@@ -127,13 +127,13 @@ HELD: dict[str, Answer] = {
 
 def test_no_server_holds_workers_without_end(tmp_path: Path) -> None:
     with odd_server({**HELD, "/good": answer_of(picture(1))}) as server:
-        plan = plan_of(tmp_path, server, list(HELD), "tries = 1\ntimeout_s = 1.0\n")
+        plan = plan_of(tmp_path, server, list(HELD), "tries = 1\ntimeout_s = 2.0\n")
         content = json.loads((tmp_path / "answers.json").read_text())
         content["results"].append(observation(99, server.url("/good"), "image"))
         (tmp_path / "answers.json").write_text(json.dumps(content))
         plan.write_text(plan.read_text().replace("at_once = 16", f"at_once = {len(HELD)}"))
         done = biovita(
-            "--limit", "request=2", "data", "build", plan, "--out", tmp_path / "out", "--json", seconds=25
+            "--limit", "request=4", "data", "build", plan, "--out", tmp_path / "out", "--json", seconds=40
         ).succeeded()
     report = json.loads(done.out)
     assert (report["images"], report["unfinished"]) == (1, len(HELD))

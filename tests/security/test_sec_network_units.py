@@ -17,7 +17,7 @@ from biovita.errors import DatasetError, MediaError
 from biovita.redact import redacted, redacted_column
 from biovita.sources.json_files import parse_answer
 from biovita.sources.web import number_in, retry_after
-from biovita.storage import check_address, for_lance
+from biovita.storage import for_lance, storage_address
 
 MANY = "9" * 5000
 
@@ -48,7 +48,8 @@ PRIVATE = (
     "3fff::1", "100::1", "::ffff:127.0.0.1", "::ffff:0:127.0.0.1", "::127.0.0.1",
     "::8.8.8.8", "64:ff9b::127.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b:1::8.8.8.8",
     "64:ff9b:1:0:7f:0:100:0", "2002:7f00:1::", "2002:a00:1::1",
-    "2002:a9fe:a9fe::", "2001:0:7f00:1::1", "2001:0:808:808:0:0:80ff:fffe", "2600::5efe:127.0.0.1", "2600::200:5efe:10.0.0.1",
+    "2002:a9fe:a9fe::", "2001:0:7f00:1::1", "2001:0:808:808:0:0:80ff:fffe", "2600::5efe:127.0.0.1",
+    "2600::200:5efe:10.0.0.1",
 )  # fmt: skip
 PUBLIC = (
     "8.8.8.8", "93.184.216.34", "2606:4700:4700::1111", "2a00:1450:4001::200e",
@@ -70,7 +71,7 @@ def test_numbers_that_are_public(number: str) -> None:
 
 def test_addresses_of_object_storage() -> None:
     for address in ("s3://b", "s3://b.c-d_e/x y/\u00fc.lance", "s3://anonymous@b/x", "gs://b/x", "file:///x"):
-        assert check_address(address) == address
+        assert storage_address(address) == address
     for address in (
         *(
             "s3://",
@@ -95,7 +96,7 @@ def test_addresses_of_object_storage() -> None:
         *("s3+ddb://b/x?ddbTableName=a", "s3://-b", "s3://[::1]/x", "s3://b\\@c/x"),
     ):
         with pytest.raises(DatasetError, match="accepted are s3://bucket/path"):
-            check_address(address)
+            storage_address(address)
     assert Path(for_lance("s3:bucket/x")[0]).is_absolute()
 
 

@@ -21,7 +21,7 @@ from biovita.errors import DatasetError
 from biovita.sources.base import BATCH_ROWS, RECORDS, Batch, SourceViews, identifier, sql_text
 from biovita.sources.licenses import normalise_license
 from biovita.sources.remote import copied
-from biovita.storage import check_address, is_address
+from biovita.storage import is_address, storage_address
 
 if TYPE_CHECKING:
     import duckdb
@@ -85,7 +85,7 @@ class Inaturalist(BaseModel):
     @field_validator("path")
     @classmethod
     def _plain_address(cls, path: str) -> str:
-        return check_address(path) if is_address(path) else path
+        return storage_address(path) if is_address(path) else path
 
     @property
     def label(self) -> str:
