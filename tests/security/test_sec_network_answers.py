@@ -100,6 +100,7 @@ def test_no_answer_ends_a_build(tmp_path: Path) -> None:
     answers["/twice"] = lambda connection: connection.sendall(next(tries))
     with odd_server(answers) as server:
         plan = plan_of(tmp_path, server, list(answers), "tries = 2\ntimeout_s = 20.0\n")
+        plan.write_text('contact = "Jos\u00e9 \\u0007"\n' + plan.read_text(), encoding="utf-8")
         done = biovita("data", "build", plan, "--out", tmp_path / "out", "--json", seconds=40).succeeded()
     report = json.loads(done.out)
     assert report["audio"] == len(FINE) + 1

@@ -157,7 +157,10 @@ async def _all_pages(
             file = directory / f"page-{number:05}.json"
             is_new = not file.is_file()
             page = await _page(client, server, {**parameters, **more}) if is_new else read_answer(file)
-            more = following(page)
+            try:
+                more = following(page)
+            except DatasetError as error:
+                raise DatasetError(str(error) if is_new else f"{file}: delete it to ask again: {error}") from None
             text = json.dumps(page, ensure_ascii=False)
             content, next_ = hashlib.sha256(text.encode()).digest(), json.dumps(more, sort_keys=True)
             if next_ in asked or (content in came and more is not None):

@@ -20,7 +20,10 @@ _DIGITS = 18  # of a number in a header; more is no size and no time
 
 def user_agent(contact: str | None = None) -> str:
     """Return what we call ourselves; servers ask for a way to reach whoever runs a collection."""
-    return f"biovita/{__version__}" + (f" (contact: {contact})" if contact else "")
+    name = f"biovita/{__version__}" + (f" (contact: {contact})" if contact else "")
+    return "".join(
+        each if each.isascii() and each.isprintable() else "?" for each in name
+    )  # as a header has to be
 
 
 class _HideKeys(logging.Filter):
