@@ -115,7 +115,7 @@ def test_no_answer_ends_a_build(tmp_path: Path) -> None:
 
 HELD: dict[str, Answer] = {
     "/continue": dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-    "/flood": dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 4000, pause=0.0),
+    "/flood": dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 4000, pause=0.02),
     "/header": dripping(b"HTTP/1.1 200 OK\r\nX: ", b"y"),
     "/headers": dripping(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
     "/silence": dripping(b"", b""),

@@ -124,7 +124,7 @@ def test_size_and_number_of_answers_are_limited(tmp_path: Path) -> None:
     def endless(connection: Any) -> None:
         connection.sendall(answer_of(page(next(count), 10**9)))
 
-    zeros = bomb(300)
+    zeros = bomb(200)
     flood = answer_of(b'{"a": "', length=False) + b"x" * (4 << 20)
     answers: dict[str, Answer] = {
         "/gzip": answer_of(zeros, "Content-Encoding: gzip"),
@@ -136,7 +136,7 @@ def test_size_and_number_of_answers_are_limited(tmp_path: Path) -> None:
     with odd_server(answers) as server:
         files = plans(tmp_path, [name[1:] for name in answers])
         outcome = asked(
-            server, files, limits="--limit pages=5 --limit answer=33000000 --memory 256", seconds=60, mib=480
+            server, files, limits="--limit pages=5 --limit answer=33000000 --memory 256", seconds=60, mib=440
         )
     assert codes(outcome) == {name[1:]: 1 for name in answers}, outcome.said
     assert outcome.err.count("--limit answer=N") == 2, outcome.err
