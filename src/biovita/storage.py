@@ -1,22 +1,31 @@
 """Addresses of object storage, as pyarrow and Lance open them.
 
-Credentials, region and endpoint are those of the standard variables and files (``AWS_ACCESS_KEY_ID``, ``AWS_PROFILE``,
-``AWS_REGION``, ``AWS_ENDPOINT_URL``, ...). ``s3://anonymous@bucket/folder`` asks without credentials, as public
-buckets allow.
+An address names a bucket and a path in it, and nothing else: ``s3://bucket/folder``, ``gs://bucket/folder``, or
+``file:///folder`` of this machine. It may come from a stranger. So credentials, region and endpoint are those of the
+standard variables and files alone (``AWS_ACCESS_KEY_ID``, ``AWS_PROFILE``, ``AWS_REGION``, ``AWS_ENDPOINT_URL``, ...).
+``s3://anonymous@bucket/folder`` asks without credentials, as public buckets allow.
 """
 
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from biovita.errors import DatasetError
+from biovita.redact import redacted
 
 if TYPE_CHECKING:
     from pyarrow import fs
 
-__all__ = ["file_system", "for_lance", "is_address"]
+__all__ = ["file_system", "for_lance", "is_address", "storage_address"]
 
 _ANONYMOUS = "s3://anonymous@"
+_BUCKET = re.compile(r"(?:s3|gs)://(?:anonymous@)?[A-Za-z0-9][A-Za-z0-9._-]*(?:/.*)?")
+_FILE = re.compile(r"file:///.*")
+_OPTIONS = re.compile(r"[?#]|[^ -\U0010ffff]")  # what begins options, and control characters
 
 
 def is_address(place: str) -> bool:
@@ -24,17 +33,36 @@ def is_address(place: str) -> bool:
     return "://" in place
 
 
+def storage_address(address: str) -> str:
+    """Return an address that names a bucket and a path, and nothing that would lead elsewhere.
+
+    Raises
+    ------
+    DatasetError
+        Where its scheme is another one, or it holds options (``?endpoint_override=...``), credentials or a port.
+    """
+    if _OPTIONS.search(address) or not (_BUCKET.fullmatch(address) or _FILE.fullmatch(address)):
+        raise DatasetError(
+            f"{redacted(address)!r}: accepted are s3://bucket/path, s3://anonymous@bucket/path, gs://bucket/path and "
+            "file:///path, without options and credentials. Those come from the environment (AWS_ENDPOINT_URL, "
+            "AWS_ACCESS_KEY_ID, ...)"
+        )
+    return address
+
+
 def file_system(address: str) -> tuple[fs.FileSystem, str]:
     """Return pyarrow's file system of an address, and the path in it.
 
     Raises
     ------
+    DatasetError
+        Where the address holds more than a bucket and a path; see `storage_address`.
     OSError, ValueError
         Of pyarrow, where the address cannot be used.
     """
     from pyarrow import fs
 
-    if not address.startswith(_ANONYMOUS):
+    if not storage_address(address).startswith(_ANONYMOUS):
         return fs.FileSystem.from_uri(address)
     path = address.removeprefix(_ANONYMOUS).rstrip("/")
     endpoint = urlsplit(_endpoint())
@@ -51,8 +79,16 @@ def file_system(address: str) -> tuple[fs.FileSystem, str]:
 
 
 def for_lance(address: str) -> tuple[str, dict[str, str] | None]:
-    """Return an address as Lance takes it, and its storage options."""
-    if not address.startswith("s3://"):
+    """Return a path or an address as Lance takes it, and its storage options.
+
+    Raises
+    ------
+    DatasetError
+        Where an address holds more than a bucket and a path; see `storage_address`.
+    """
+    if not is_address(address):
+        return str(Path(address).absolute()), None  # Lance takes the relative path s3:bucket for an address
+    if not storage_address(address).startswith("s3://"):
         return address, None
     options = {"allow_http": "true"} if _endpoint().startswith("http://") else {}
     if address.startswith(_ANONYMOUS):

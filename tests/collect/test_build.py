@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -286,7 +287,8 @@ def test_what_goes_out_with_it(server: MediaServer, tmp_path: Path, capsys: pyte
     loaded = datasets.load_dataset("parquet", data_files=str(out / "audio.parquet"), split="train")
     assert sorted(loaded["source_id"]) == ["1", "5"]
     made = dataset.info["made"]
-    assert made["plan"] == text
+    assert tomllib.loads(made["plan"]) == tomllib.loads(text)
+    assert made["plan_sha256"] == hashlib.sha256(made["plan"].encode()).hexdigest()
     assert server.agents == {f"biovita/{__version__} (contact: private@x.org)"}
     assert all(b"private@x.org" not in file.read_bytes() for file in out.rglob("*") if file.is_file())
     assert made["left_out"] == {"license": 1}

@@ -104,5 +104,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _stop(message: str, code: int) -> None:
-    sys.stderr.write(f"biovita: {message}\n")
+    from biovita.redact import redacted
+
+    sys.stderr.write(f"biovita: {redacted(message)}\n")
     sys.exit(code)

@@ -19,6 +19,7 @@ from biovita.dataset import Dataset, Split
 from biovita.dataset.schema import AUDIO, IMAGES, OMITTED, REJECTED
 from biovita.files import cleared
 from biovita.hashing import sha256_of
+from biovita.redact import redacted
 
 __all__ = ["LIGHT", "Assembled", "assemble", "keep_split", "records_in"]
 
@@ -134,14 +135,15 @@ def _not_fetched(entry: Entry | None) -> tuple[str, str]:
 
 
 def _rejection(record: Record, reason: str, detail: str) -> dict[str, Any]:
+    place = record["url"] or record["path"]
     return {
         "modality": record["modality"],
         "file": record["file"],
         "row": record["row"],
-        "path": record["url"] or record["path"],
+        "path": None if place is None else redacted(place),
         "name": record["name"],
         "reason": reason,
-        "detail": detail,
+        "detail": redacted(detail),
     }
 
 
@@ -156,7 +158,8 @@ def _shared(record: Record, plan: Plan) -> dict[str, Any]:
     if plan.split.group_by == "observer" and record["observer"]:
         group = f"observer:{record['observer']}"
     values = {name: record[name] for name in ("taxon_id", *_TAIL)}
-    return {**values, "group_id": f"{record['source']}:{group}", "split": None}
+    shown = {name: redacted(value) for name, value in values.items() if isinstance(value, str)}
+    return {**values, **shown, "group_id": redacted(f"{record['source']}:{group}"), "split": None}
 
 
 def _image(record: Record, entry: Entry, key: str, plan: Plan) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from biovita.dataset import Dataset, Modality
+from biovita.redact import redacted
 
 __all__ = ["COLUMNS", "attribution_rows", "license_summary", "write_attribution"]
 
 COLUMNS = ("path", "modality", "scientific_name", "license", "attribution", "source", "source_id", "url")
+_ADDRESSES = ("attribution", "source_id", "url")  # may be one, or hold one
 _TABLES = {Modality.AUDIO: "audio", Modality.IMAGE: "images"}
 
 
@@ -28,6 +30,7 @@ def attribution_rows(dataset: Dataset) -> Iterator[dict[str, Any]]:
                 seen.add(row["path"])
                 yield {
                     **{column: row[column] for column in COLUMNS if column in row},
+                    **{column: redacted(row[column]) for column in _ADDRESSES if row[column]},
                     "modality": modality.value,
                     "scientific_name": names[row["taxon_id"]],
                 }

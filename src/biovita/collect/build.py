@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from biovita.collect.card import write_papers
 from biovita.collect.fill import Progress, Run, fill
 from biovita.collect.ledger import Ledger
 from biovita.collect.places import Places
-from biovita.collect.plan import Plan, read_plan
+from biovita.collect.plan import Plan, as_understood, read_plan
 from biovita.collect.select import CANDIDATES, NOT_LISTED, select
 from biovita.collect.traits import check_tables, import_tables
 from biovita.collect.workplace import WORK, begin, put_in_place, tidy
@@ -31,6 +30,7 @@ from biovita.dataset.split import split_dataset
 from biovita.dataset.store import Dataset, write_dataset
 from biovita.errors import DatasetError
 from biovita.files import locked
+from biovita.redact import redacted_column
 from biovita.taxonomy import Rank, Taxon
 from biovita.taxonomy.files import write_decisions
 
@@ -38,9 +38,6 @@ __all__ = ["WORK", "BuildReport", "build", "report_lines"]
 
 _NAMED = 5  # files that a report names
 _PART_ROWS = 1 << 17  # of the omitted records
-_CONTACT = re.compile(
-    r"^contact\s*=.*\n", re.MULTILINE
-)  # is for servers' operators, not for whoever gets the dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +117,18 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
                 for reason, number in chosen.left_out.items()
                 if number > made.tried[reason]
             }
-            text = _CONTACT.sub("", plan_file.read_text(encoding="utf-8"))
-            how = _made(plan, text, chosen, left_out, places)
+            how = _made(plan, as_understood(plan, plan_file.parent), chosen, left_out, places)
             traits = _write(plan, out, made, chosen.taxa, decisions=chosen.decisions, how=how)
             others = tidy(ledger, out, made)
             unfinished = sum(1 for _ in ledger.entries("failed"))
         finally:
             ledger.close()
+            for name in (
+                "chosen",
+                "rejected",
+                "omitted",
+            ):  # they hold addresses as servers take them, keys and all
+                (work / f"{name}.parquet").unlink(missing_ok=True)
     return BuildReport(
         dataset=asked,
         species=len({*made.audio["taxon_id"].to_pylist(), *made.images["taxon_id"].to_pylist()}),
@@ -250,7 +252,7 @@ def _omitted(listed: Path, not_needed: pa.Table) -> pa.RecordBatchReader:
         rows = 0
         with pq.ParquetFile(listed) as file:
             for batch in chain(file.iter_batches(_PART_ROWS), not_needed.to_batches()):
-                rest = batch
+                rest = _redacted(batch)
                 while rows + rest.num_rows >= _PART_ROWS:
                     waiting.append(rest.slice(0, _PART_ROWS - rows))
                     rest, rows = rest.slice(_PART_ROWS - rows), 0
@@ -262,6 +264,15 @@ def _omitted(listed: Path, not_needed: pa.Table) -> pa.RecordBatchReader:
             yield pa.concat_batches(waiting)
 
     return pa.RecordBatchReader.from_batches(OMITTED, parts())
+
+
+def _redacted(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return rows without secrets in their text: the id of a record may be its address."""
+    columns = [
+        redacted_column(column) if field.name in {"source_id", "detail"} else column
+        for field, column in zip(batch.schema, batch.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 
 def report_lines(report: BuildReport) -> list[str]:

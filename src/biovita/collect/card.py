@@ -8,6 +8,7 @@ from typing import Any
 
 from biovita.collect.attribution import license_summary, write_attribution
 from biovita.collect.croissant import write_croissant
+from biovita.collect.plan import shown_plan
 from biovita.dataset import Dataset, Modality
 from biovita.dataset.omitted import count_omitted
 from biovita.files import refuse_links
@@ -104,7 +105,7 @@ def _card(dataset: Dataset, licenses: Any, anonymous: int, plots: list[tuple[str
     ]
     if split := info.get("split"):
         lines += ["## Split", "", f"Seed {split['seed']}, {split['unseen_species']} species held out whole.", ""]
-    if plan := made.get("plan"):
+    if plan := shown_plan(str(made.get("plan", ""))):
         lines += ["## How it was made", "", f"`{made['by']}` (biovita {made['biovita']}) with this plan:", ""]
         lines += ["```toml", plan.strip(), "```", ""]
     return "\n".join(lines).rstrip() + "\n"

@@ -14,15 +14,18 @@ from urllib.parse import urljoin
 import httpx
 
 from biovita.collect.hosts import Pace, check_address, guarded_transport
-from biovita.collect.ledger import Entry, Ledger
+from biovita.collect.ledger import Entry, Ledger, stated_address
 from biovita.collect.plan import Fetching
 from biovita.errors import MediaError
-from biovita.sources.web import MAX_WAIT_S, backoff, hide_keys, redacted, retry_after, user_agent
+from biovita.limits import limit
+from biovita.redact import redacted
+from biovita.sources.web import MAX_WAIT_S, backoff, hide_keys, number_in, retry_after, user_agent
 
 __all__ = ["Wanted", "fetch_all"]
 
 _HOPS = 5
-_RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+)$")
+_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
+_LONGEST = 1000  # characters of what says that a file is still the same
 _SLOWEST = 1000  # bytes a second, over more than the timeout
 _PERMANENT = {404: "gone", 410: "gone"}
 
@@ -35,6 +38,15 @@ class Wanted:
     url: str
     modality: str = "audio"
     stated_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A file of which there is a part: what the ledger knows of it, how many bytes are there, and where."""
+
+    known: Entry
+    have: int
+    part: Path
 
 
 class _TransientError(Exception):
@@ -128,39 +140,56 @@ class _Fetcher:
     async def _go_on(self, item: Wanted, part: Path) -> None:
         known = self.ledger.get(item.key)
         have = part.stat().st_size if part.is_file() else 0
-        if known is None or known.state not in {"started", "failed"} or known.url != item.url:
+        if known is None or known.state not in {"started", "failed"} or known.url != stated_address(item.url):
             known, have = Entry(item.key, item.url, "started"), 0
         if known.total is not None and have == known.total:
             return
-        if known.validator is None:
+        if known.validator is None or not _can_be_sent(known.validator):
             have = 0  # nothing says that the rest would belong to the same file
         address = item.url
         for _ in range(_HOPS + 1):
-            target = await self._request(address, known, have, part)
+            target = await self._request(address, _Begun(known, have, part))
             if target is None:
                 return
-            address = urljoin(address, target)
+            try:
+                address = urljoin(address, target)
+            except ValueError as error:
+                raise MediaError("bad-address", f"the server redirects to {redacted(target)!r}: {error}") from None
         raise MediaError("too-many-redirects", f"more than {_HOPS} redirects")
 
-    async def _request(self, address: str, known: Entry, have: int, part: Path) -> str | None:
+    async def _request(self, address: str, begun: _Begun) -> str | None:
         """Ask for the rest of a file; return where the server points to instead."""
         host = check_address(address)
         pace = self.paces.setdefault(host, Pace(self.how.at_once_per_host, self.how.per_second))
-        headers = {"range": f"bytes={have}-", "if-range": known.validator or ""} if have else {}
         async with pace.turns:
             if left := await pace.wait():
                 raise _TransientError("unreachable", f"{host} asks to be left alone", left)
             try:
-                async with self.client.stream("GET", address, headers=headers) as response:
-                    status = response.status_code
-                    if status in {301, 302, 303, 307, 308}:
-                        return self._target(response)
-                    self._check_status(response, pace)
-                    await self._receive(response, known, have, part)
+                return await self._answer(address, pace, begun)
+            except TimeoutError:
+                raise _TransientError("unreachable", "the server takes too long") from None
             except (httpx.TransportError, httpx.DecodingError) as error:
                 raise _TransientError("unreachable", f"{type(error).__name__}") from None
             except (httpx.InvalidURL, UnicodeError) as error:
-                raise MediaError("bad-address", f"{address!r}: {error}") from None
+                raise MediaError("bad-address", f"{redacted(address)!r}: {error}") from None
+
+    async def _answer(self, address: str, pace: Pace, begun: _Begun) -> str | None:
+        """Ask; all of it ends at the limit for a request, and every wait for a header or a chunk at the plan's."""
+        rest = {"range": f"bytes={begun.have}-", "if-range": begun.known.validator or ""} if begun.have else {}
+        loop = asyncio.get_running_loop()
+        end = loop.time() + limit("request")
+
+        def next_wait() -> float:
+            return min(end, loop.time() + self.how.timeout_s)
+
+        async with (
+            asyncio.timeout_at(next_wait()) as alarm,
+            self.client.stream("GET", address, headers=rest) as response,
+        ):
+            if response.status_code in {301, 302, 303, 307, 308}:
+                return self._target(response)
+            self._check_status(response, pace)
+            await self._receive(response, begun, lambda: alarm.reschedule(next_wait()))
         return None
 
     def _target(self, response: httpx.Response) -> str:
@@ -182,25 +211,27 @@ class _Fetcher:
             raise _TransientError("unreachable", f"the server answers {status}", wait)
         raise MediaError(_PERMANENT.get(status, "refused"), f"the server answers {status}")
 
-    async def _receive(self, response: httpx.Response, known: Entry, have: int, part: Path) -> None:
+    async def _receive(self, response: httpx.Response, begun: _Begun, came: Callable[[], None]) -> None:
         total, start = _extent(response)
+        have = begun.have
         if start != have:
             have = 0  # the file has changed, or the server does not go on: from the start
             if start:
                 raise _TransientError("unreachable", "the server sends another range than was asked for")
         if total is not None and total > self.how.max_bytes:
             raise MediaError("too-large", f"{total} bytes, and {self.how.max_bytes} are accepted")
-        strong = response.headers.get("etag", "")
-        validator = strong if strong and not strong.startswith("W/") else response.headers.get("last-modified")
+        validator = _validator(response.headers)
         self.ledger.put(
-            replace(known, state="started", total=total, validator=validator, reason=None, detail=None)
+            replace(begun.known, state="started", total=total, validator=validator, reason=None, detail=None)
         )
         size, clock = have, asyncio.get_running_loop()
         began = clock.time()
-        with part.open("r+b" if have else "wb") as file:
+        with begun.part.open("r+b" if have else "wb") as file:
             file.seek(have)
             file.truncate()
+            came()
             async for chunk in response.aiter_raw():
+                came()
                 size += len(chunk)
                 if size > self.how.max_bytes:
                     raise MediaError("too-large", f"more than {self.how.max_bytes} bytes")
@@ -212,12 +243,21 @@ class _Fetcher:
             raise _TransientError("unreachable", f"{size} of {total} bytes arrived")
 
 
+def _validator(headers: httpx.Headers) -> str | None:
+    """Return what says later whether the file is still the same: a strong ETag, or a date; None where neither is."""
+    given = (headers.get("etag", ""), headers.get("last-modified", ""))
+    return next((each for each in given if _can_be_sent(each) and not each.startswith("W/")), None)
+
+
+def _can_be_sent(value: str) -> bool:
+    return value.isascii() and value.isprintable() and 0 < len(value) <= _LONGEST
+
+
 def _extent(response: httpx.Response) -> tuple[int | None, int]:
     """Return the size of the whole file, where it is stated, and the byte that the answer starts with."""
     if response.status_code == 206:
-        match = _RANGE.match(response.headers.get("content-range", ""))
-        if match is None:
+        match = _RANGE.fullmatch(response.headers.get("content-range", ""))
+        if match is None or not int(match[1]) <= int(match[2]) < int(match[3]):
             raise _TransientError("unreachable", "the server sends a part and does not say which")
         return int(match[3]), int(match[1])
-    length = response.headers.get("content-length", "")
-    return (int(length) if length.isdigit() else None), 0
+    return number_in(response.headers.get("content-length", "")), 0

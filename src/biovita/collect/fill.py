@@ -13,7 +13,7 @@ from typing import Any
 
 from biovita.collect.assemble import records_in
 from biovita.collect.fetch import Wanted, fetch_all
-from biovita.collect.ledger import Entry, Ledger, key_of
+from biovita.collect.ledger import Entry, Ledger, key_of, stated_address
 from biovita.collect.places import Places
 from biovita.collect.plan import Plan
 from biovita.collect.verify import how_listened, verify
@@ -137,7 +137,7 @@ def _is_of(entry: Entry, record: dict[str, Any]) -> bool:
 
 def _for_good(entry: Entry, record: dict[str, Any]) -> set[str]:
     """Return the state of a refusal, where the address has not changed since."""
-    return {"rejected"} if entry.url == (record["url"] or "") else set()
+    return {"rejected"} if entry.url == stated_address(record["url"] or "") else set()
 
 
 def _renew(entry: Entry, record: dict[str, Any], plan: Plan, ledger: Ledger, out: Path) -> None:

@@ -14,9 +14,18 @@ import httpcore
 import httpx
 
 from biovita.errors import MediaError
+from biovita.redact import redacted
 from biovita.sources.web import MAX_WAIT_S
 
 __all__ = ["Pace", "check_address", "guarded_transport"]
+
+_LAST_32 = 0xFFFFFFFF
+_UNICAST = ipaddress.IPv6Network(
+    "2000::/3"
+)  # all that is given out; the rest is local, embeds IPv4 or is reserved
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052; 64:ff9b:1::/48 of RFC 8215 is for local use
+_RESERVED = tuple(map(ipaddress.IPv6Network, ("2001:db8::/32", "3fff::/20")))  # for documentation
+_ISATAP, _ISATAP_MASK = 0x5EFE, 0xFDFFFFFF  # RFC 5214: 0000:5efe or 0200:5efe before the IPv4 address
 
 
 def check_address(address: str) -> str:
@@ -31,9 +40,9 @@ def check_address(address: str) -> str:
         parts = urlsplit(address)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise MediaError("bad-address", f"{address!r}: {error}") from None
+        raise MediaError("bad-address", f"{redacted(address)!r}: {error}") from None
     if parts.scheme.lower() not in {"http", "https"} or not host:
-        raise MediaError("bad-address", f"{address!r}: accepted are http and https addresses")
+        raise MediaError("bad-address", f"{redacted(address)!r}: accepted are http and https addresses")
     if parts.username is not None or parts.password is not None:
         raise MediaError("bad-address", "the address holds a user name or password")
     return host.lower()
@@ -48,10 +57,35 @@ def check_ip(text: str, host: str) -> None:
         ``private-address``.
     """
     found = ipaddress.ip_address(text.partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    if not found.is_global or found.is_multicast:
+    if not _is_public(found):
         raise MediaError("private-address", f"{host} is {found}, which is private, loopback or reserved")
+
+
+def _is_public(found: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Say whether an address, and the IPv4 address in it where it leads to one, is a public one."""
+    if isinstance(found, ipaddress.IPv4Address):
+        return found.is_global and not found.is_multicast
+    if found.ipv4_mapped is not None or found in _NAT64:
+        return _is_public(ipaddress.IPv4Address(int(found) & _LAST_32))
+    return (
+        found in _UNICAST
+        and found.is_global
+        and not any(found in each for each in _RESERVED)
+        and all(map(_is_public, _embedded(found)))
+    )
+
+
+def _embedded(found: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """Return the IPv4 addresses to which routers would send what is for a public IPv6 address."""
+    number = int(found)
+    numbers = []
+    if found.sixtofour is not None:
+        numbers.append(int(found.sixtofour))
+    if found.teredo is not None:
+        numbers += map(int, found.teredo)
+    if number >> 32 & _ISATAP_MASK == _ISATAP:
+        numbers.append(number & _LAST_32)
+    return [ipaddress.IPv4Address(each) for each in numbers]
 
 
 class _GuardedBackend(httpcore.AsyncNetworkBackend):

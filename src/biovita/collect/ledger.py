@@ -13,14 +13,15 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from biovita.errors import DatasetError
 from biovita.filenames import is_path
+from biovita.redact import redacted
 
-__all__ = ["CLIP", "STATES", "Entry", "Ledger", "key_of", "own_path"]
+__all__ = ["CLIP", "STATES", "Entry", "Ledger", "key_of", "own_path", "stated_address"]
 
 STATES = frozenset({"started", "ready", "spare", "rejected", "failed"})
 CLIP = re.compile(r"([0-9a-f]{20})(-\d{1,6})?")  # the name of a fetched file, or of a clip cut from it
@@ -45,6 +46,8 @@ class Entry:
 
     Attributes
     ----------
+    url
+        As `stated_address` gives it.
     state
         ``started``, ``ready``, ``spare`` (its file was deleted, for it is not needed), ``rejected`` (for good) or
         ``failed`` (tried again in the next run).
@@ -87,6 +90,15 @@ def own_path(entry: Entry) -> bool:
     }
 
 
+def stated_address(url: str) -> str:
+    """Return an address as it is written down: without a secret in it, and with a hash that tells it from others.
+
+    An address without a secret, or one that was written down already, comes back as it is.
+    """
+    shown = redacted(url)
+    return shown if shown == url else f"{shown}#sha256-{hashlib.sha256(url.encode()).hexdigest()[:16]}"
+
+
 class Ledger:
     """The ledger of a dataset; one process at a time.
 
@@ -119,7 +131,9 @@ class Ledger:
             yield self._entry(row)
 
     def put(self, entry: Entry) -> None:
-        """Write an item down, at once."""
+        """Write an item down, at once; no secret of its address is written."""
+        detail = None if entry.detail is None else redacted(entry.detail)
+        entry = replace(entry, url=stated_address(entry.url), detail=detail)
         values = [getattr(entry, field) for field in _FIELDS]
         values[_FIELDS.index("info")] = None if entry.info is None else json.dumps(entry.info, sort_keys=True)
         marks = ", ".join("?" * len(_FIELDS))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from biovita.errors import DatasetError, unknown_name
+from biovita.redact import HIDDEN, is_secret_name, redacted
 from biovita.sources.licenses import normalise_license
 from biovita.sources.registry import SOURCES, AnySource
 
@@ -27,10 +30,13 @@ __all__ = [
     "Quality",
     "Taxa",
     "Traits",
+    "as_understood",
     "read_plan",
+    "shown_plan",
 ]
 
 _PATHS = ("path", "cache", "images", "vernaculars")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # as a path shows one: with a single slash
 OPEN_LICENSES = ("CC0-1.0", "PDM-1.0", "CC-BY", "CC-BY-SA", "CC-BY-NC", "CC-BY-NC-SA")
 
 
@@ -266,33 +272,102 @@ def read_plan(path: str | Path) -> Plan:
         raise DatasetError(f"{path}: there is no such plan") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: is not TOML: {error}") from None
-    try:
-        return Plan.model_validate(_anchored(content, path.parent))
-    except ValidationError as error:
-        faults = [_fault(dict(each), content) for each in error.errors(include_url=False)]
-        raise DatasetError(f"{path}: " + "; ".join(faults)) from None
+    except RecursionError:
+        raise DatasetError(f"{path}: is not a plan: it holds lists within each other, too deep") from None
+    folder = path.parent
 
-
-def _anchored(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Return the plan with its relative paths starting at its folder."""
-    sources, taxa, traits = content.get("sources"), content.get("taxa"), content.get("traits")
-    anchored = dict(content)
-    if isinstance(sources, list):
-        anchored["sources"] = [
-            _with_paths(each, _PATHS, folder) if isinstance(each, dict) else each for each in sources
-        ]
-    if isinstance(taxa, dict):
-        anchored["taxa"] = _with_paths(taxa, ("checklist", "backbone", "overrides"), folder)
-    if isinstance(traits, dict):
-        anchored["traits"] = _with_paths(traits, tuple(traits), folder)
-    return anchored
-
-
-def _with_paths(part: Mapping[str, Any], names: tuple[str, ...], folder: Path) -> dict[str, Any]:
-    def anchor(value: Any) -> Any:
+    def anchored(value: Any) -> Any:
         return str(folder / value) if isinstance(value, str) and "://" not in value else value
 
-    return {name: anchor(value) if name in names else value for name, value in part.items()}
+    try:
+        plan = Plan.model_validate(_with_paths(content, anchored))
+    except ValidationError as error:
+        faults = [_fault(dict(each), content) for each in error.errors(include_url=False)]
+        raise DatasetError(redacted(f"{path}: " + "; ".join(faults))) from None
+    for name, value in _paths_of(plan):
+        if _ADDRESS.match(str(value)):
+            raise DatasetError(f"{path}: {name}: {redacted(str(value))!r} is an address, and accepted is a path")
+    return plan
+
+
+def _paths_of(part: BaseModel) -> Iterator[tuple[str, Path]]:
+    """Yield the paths of a part of a plan, each with the name of its field."""
+    for name in type(part).model_fields:
+        value = getattr(part, name)
+        if isinstance(value, Path):
+            yield name, value
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, BaseModel):
+                for within, path in _paths_of(each):
+                    yield f"{name}.{within}", path
+
+
+def as_understood(plan: Plan, folder: Path) -> str:
+    """Return a plan as TOML: what it says and nothing else of its file, with paths that start at ``folder`` again.
+
+    It goes out with the dataset. So there are no comments, no secrets, and no ``contact``, which is for servers'
+    operators.
+    """
+    root = folder.absolute()
+
+    def loose(value: Any) -> Any:
+        if not isinstance(value, str) or "://" in value:
+            return value
+        path = Path(value).absolute()
+        return path.relative_to(root).as_posix() if path.is_relative_to(root) else value
+
+    given = _plain(plan.model_dump(exclude_unset=True, exclude_none=True))
+    return tomli_w.dumps(_shown(_with_paths(given, loose)))
+
+
+def shown_plan(text: str) -> str | None:
+    """Return the text of a plan, as an older biovita wrote it down, without what `as_understood` leaves out.
+
+    None where it is no TOML.
+    """
+    try:
+        return tomli_w.dumps(_shown(tomllib.loads(text)))
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return None
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of a plan with paths as text, which TOML can hold."""
+    if isinstance(value, Path):
+        return value.as_posix()
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _shown(value: Any) -> Any:
+    """Return a value of a plan as others may see it."""
+    if isinstance(value, dict):
+        return {
+            redacted(name): HIDDEN if is_secret_name(name) else _shown(each)
+            for name, each in value.items()
+            if name != "contact"
+        }
+    if isinstance(value, list | tuple):
+        return [_shown(each) for each in value]
+    return redacted(value) if isinstance(value, str) else value
+
+
+def _with_paths(content: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return what a plan says, with each of its paths as ``change`` gives it."""
+
+    def within(part: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+        return {name: change(value) if name in names else value for name, value in part.items()}
+
+    sources, taxa, traits = content.get("sources"), content.get("taxa"), content.get("traits")
+    changed = dict(content)
+    if isinstance(sources, list):
+        changed["sources"] = [within(each, _PATHS) if isinstance(each, dict) else each for each in sources]
+    if isinstance(taxa, dict):
+        changed["taxa"] = within(taxa, ("checklist", "backbone", "overrides"))
+    if isinstance(traits, dict):
+        changed["traits"] = within(traits, traits)
+    return changed
 
 
 def _fault(error: Mapping[str, Any], content: Mapping[str, Any]) -> str:
@@ -307,7 +382,7 @@ def _fault(error: Mapping[str, Any], content: Mapping[str, Any]) -> str:
     if error["type"] == "missing":
         return f"{field}: is missing"
     message = error["msg"].removeprefix("Value error, ")
-    return f"{field}: {message}; given is {error['input']!r}" if field else message
+    return f"{field}: {message}; given is {_shown(error['input'])!r}" if field else message
 
 
 def _without_tag(location: tuple[int | str, ...]) -> list[int | str]:

@@ -15,6 +15,7 @@ from biovita.errors import DatasetError, MediaError
 from biovita.filenames import is_path
 from biovita.files import cleared
 from biovita.media.packed import PackedFile, contents, packed_table
+from biovita.redact import redacted
 
 if TYPE_CHECKING:
     import lance
@@ -72,7 +73,7 @@ class PackedMedia:
                 raise ValueError(f"it lacks the column(s) {', '.join(lacking)}")
             held = table.to_table(columns=["path", "sha256", "bytes"])
         except (ValueError, OSError) as error:
-            raise DatasetError(f"{address} is not packed media: {str(error).splitlines()[0]}") from None
+            raise DatasetError(redacted(f"{address} is not packed media: {str(error).splitlines()[0]}")) from None
         counts = np.ones(held.num_rows, bool) if known is None else _is_known(held, known)
         paths = held["path"].filter(pa.array(counts)).to_pylist()
         rows = dict(zip(paths, np.flatnonzero(counts).tolist(), strict=True))

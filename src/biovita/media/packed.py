@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias
 
 from biovita.errors import MediaError
+from biovita.redact import redacted
 from biovita.storage import for_lance
 
 if TYPE_CHECKING:
@@ -91,13 +92,17 @@ def packed_table(address: str, *, anew: bool = False) -> lance.LanceDataset:
     Raises
     ------
     OSError, ValueError
-        Of Lance, where there is none.
+        Of Lance, where there is none; also where its files lie elsewhere, for a table may name any address, and where
+        ``address`` holds more than a bucket and a path.
     """
     import lance
 
     if anew or address not in _TABLES:
         place, options = for_lance(address)
-        _TABLES[address] = lance.dataset(place, storage_options=options)
+        table = lance.dataset(place, storage_options=options)
+        if elsewhere := [each.path for each in table.base_paths().values()]:
+            raise ValueError(f"it leads to other places: {', '.join(elsewhere)}")
+        _TABLES[address] = table
     return _TABLES[address]
 
 
@@ -115,7 +120,8 @@ def contents(files: Collection[PackedFile]) -> dict[PackedFile, bytes]:
         try:
             table = packed_table(address).take([file.row for file in here], columns=["path", "content"])
         except (OSError, ValueError) as error:
-            raise MediaError("unreadable", f"{here[0]}: cannot be read: {str(error).splitlines()[0]}") from None
+            why = redacted(f"{here[0]}: cannot be read: {str(error).splitlines()[0]}")
+            raise MediaError("unreadable", why) from None
         for file, row in zip(here, table.to_pylist(), strict=True):
             if row["path"] != file.path:
                 raise MediaError("unreadable", f"{file}: the packed media were made anew meanwhile")

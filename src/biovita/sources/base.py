@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from biovita.dataset.schema import REJECTED
+from biovita.redact import redacted
 
 if TYPE_CHECKING:
     import duckdb
@@ -197,7 +198,8 @@ def batches_of(items: Iterable[Mapping[str, Any] | Rejected], source: str) -> It
     rejected: list[dict[str, Any]] = []
     for item in items:
         if isinstance(item, Rejected):
-            rejected.append({field: getattr(item, field) for field in REJECTED.names})
+            row = {field: getattr(item, field) for field in REJECTED.names}
+            rejected.append({**row, **{name: redacted(row[name]) for name in ("path", "detail") if row[name]}})
         else:
             key = name_key_of(item["name"], *(item.get(rank) for rank in _LINEAGE))
             records.append({"group": item["source_id"], **item, "source": source, "name_key": key})

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from biovita.dataset.schema import REJECTED
 from biovita.errors import DatasetError
 from biovita.sources.base import BATCH_ROWS, RECORDS, Batch, SourceViews, identifier, sql_file, sql_text
 from biovita.sources.licenses import normalise_license
 from biovita.sources.remote import copied
-from biovita.storage import is_address
+from biovita.storage import is_address, storage_address
 
 if TYPE_CHECKING:
     import duckdb
@@ -81,6 +81,11 @@ class Inaturalist(BaseModel):
     cache: Path | None = None
     size: Literal["original", "large", "medium", "small"] = "large"
     vernaculars: Path | None = None
+
+    @field_validator("path")
+    @classmethod
+    def _plain_address(cls, path: str) -> str:
+        return storage_address(path) if is_address(path) else path
 
     @property
     def label(self) -> str:

@@ -95,7 +95,17 @@ class InaturalistApi(StreamedSource):
 
 def _following(page: Answer) -> Mapping[str, str] | None:
     results = page.get("results") or []
-    return {"id_above": str(results[-1]["id"])} if len(results) == PER_PAGE else None
+    if not isinstance(results, list):
+        raise DatasetError(f"{API}: the answer's results are no list")
+    if len(results) != PER_PAGE:
+        return None
+    ids = [whole(each.get("id")) for each in results if isinstance(each, dict)]
+    last = max((each for each in ids if each is not None), default=None)
+    if last is None:
+        raise DatasetError(
+            f"{API}: no observation of the answer has an id, so that the next page cannot be asked for"
+        )
+    return {"id_above": str(last)}
 
 
 def _of_observation(

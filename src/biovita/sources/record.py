@@ -12,6 +12,7 @@ from typing import Any
 
 from biovita.dataset.schema import Modality
 from biovita.errors import MediaError
+from biovita.redact import redacted
 from biovita.sources.lineage import LINEAGE_FIELDS, NamedRow
 from biovita.taxonomy import taxon_id_of
 
@@ -85,13 +86,14 @@ class Record:
         edges = ("" if edge is None else repr(edge) for edge in self.span)
         key = "\0".join([self.modality.value, self.file, *edges])
         source_id = self.values.get("source_id")
+        group = f"{self.values.get('source') or ''}:{source_id}" if source_id else f"file:{self.file}"
         return {
             "id": hashlib.sha256(key.encode()).hexdigest()[:20],
             "taxon_id": self.taxon_id,
-            **{name: self.values.get(name) for name in _TEXTS},
+            **{name: redacted(self.values.get(name) or "") or None for name in _TEXTS},
             "latitude": self.numbers.get("latitude"),
             "longitude": self.numbers.get("longitude"),
-            "group_id": f"{self.values.get('source') or ''}:{source_id}" if source_id else f"file:{self.file}",
+            "group_id": redacted(group),
             "split": None,
         }
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from biovita.errors import DatasetError
+from biovita.redact import redacted
 from biovita.storage import file_system
 
 __all__ = ["copied"]
@@ -25,7 +26,8 @@ def copied(address: str, names: Sequence[str], cache: Path) -> Path:
     Raises
     ------
     DatasetError
-        Where the address cannot be read, lacks one of the files, or gives less of it than it states.
+        Where the address holds more than a bucket and a path, cannot be read, lacks one of the files, or gives less of
+        it than it states.
     """
     from pyarrow import ArrowInvalid, fs
 
@@ -47,5 +49,5 @@ def copied(address: str, names: Sequence[str], cache: Path) -> Path:
                 raise DatasetError(f"{address}: {name} came with {scratch.stat().st_size} bytes of {found.size}")
             scratch.replace(target)
     except (OSError, ArrowInvalid) as error:
-        raise DatasetError(f"{address} cannot be read: {error}") from None
+        raise DatasetError(redacted(f"{address} cannot be read: {error}")) from None
     return cache

@@ -5,60 +5,81 @@ from __future__ import annotations
 import email.utils
 import logging
 import random
-import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from biovita import __version__
+from biovita.redact import redacted
 
-__all__ = ["MAX_WAIT_S", "backoff", "hide_keys", "redacted", "retry_after", "user_agent"]
+__all__ = ["MAX_WAIT_S", "backoff", "hide_keys", "number_in", "retry_after", "user_agent"]
 
 MAX_WAIT_S = 120.0
-_KEY = re.compile(r"(?i)\b(key|token|api_key|apikey|access_token|signature|password)=[^&\s'\"#]+")
+_MONTH_S = 30 * 24 * 3600.0
+_DIGITS = 18  # of a number in a header; more is no size and no time
 
 
 def user_agent(contact: str | None = None) -> str:
     """Return what we call ourselves; servers ask for a way to reach whoever runs a collection."""
-    return f"biovita/{__version__}" + (f" (contact: {contact})" if contact else "")
-
-
-def redacted(text: str) -> str:
-    """Return text without the values of keys in addresses.
-
-    Examples
-    --------
-    >>> redacted("https://x.org/a?query=b&key=c0ffee&page=2")
-    'https://x.org/a?query=b&key=***&page=2'
-    """
-    return _KEY.sub(r"\1=***", text)
+    name = f"biovita/{__version__}" + (f" (contact: {contact})" if contact else "")
+    return "".join(
+        each if each.isascii() and each.isprintable() else "?" for each in name
+    )  # as a header has to be
 
 
 class _HideKeys(logging.Filter):
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidings: list[Callable[[str], str]] = []
+
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = redacted(record.getMessage()), None
+        text = record.getMessage()
+        for hidden in self.hidings:
+            text = hidden(text)
+        record.msg, record.args = redacted(text), None
         return True
 
 
-def hide_keys() -> None:
-    """Keep keys out of what the HTTP libraries log: they write whole addresses."""
+_HIDE = _HideKeys()
+
+
+def hide_keys(hidden: Callable[[str], str] | None = None) -> None:
+    """Keep keys out of what the HTTP libraries log: they write whole addresses, and what servers answer.
+
+    ``hidden`` takes out of a text what is known to be secret.
+    """
+    if hidden is not None:
+        _HIDE.hidings.append(hidden)
     for name in ("httpx", "httpcore", "httpcore.http11", "httpcore.connection", "httpcore.proxy"):
-        logger = logging.getLogger(name)
-        if not any(isinstance(each, _HideKeys) for each in logger.filters):
-            logger.addFilter(_HideKeys())
+        logging.getLogger(name).addFilter(_HIDE)
+
+
+def number_in(text: str) -> int | None:
+    """Return a number that a header states in ASCII digits; None for anything else, and for too many digits."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for, as a number or a date; None where it is not there."""
+    """Return the seconds that ``Retry-After`` asks for, as a number or a date, 30 days at most.
+
+    None where it is not there, or is neither.
+    """
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
-        return float(value)
+        seconds = number_in(value)
+        return _MONTH_S if seconds is None else min(float(seconds), _MONTH_S)
     if not value:
         return None
     try:
-        moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+        left = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+    except (
+        ValueError,
+        TypeError,
+        OverflowError,
+        IndexError,
+        OSError,
+    ):  # all of these come, by what is odd in a date
         return None
-    return max(0.0, moment.timestamp() - time.time())
+    return min(max(0.0, left), _MONTH_S)
 
 
 def backoff(attempt: int, random_: random.Random, base_s: float = 1.0) -> float:

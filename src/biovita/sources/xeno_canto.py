@@ -14,7 +14,7 @@ from biovita.sources.answers import Answer, ask, saved_answers
 from biovita.sources.base import Rejected, StreamedSource
 from biovita.sources.csv_rows import read_table
 from biovita.sources.licenses import normalise_license
-from biovita.sources.values import coordinates, iso_date, seconds, text, web_address
+from biovita.sources.values import coordinates, iso_date, seconds, text, web_address, whole
 
 __all__ = ["KEY_VARIABLE", "XenoCanto"]
 
@@ -119,7 +119,10 @@ class XenoCanto(StreamedSource):
 
 
 def _following(page: Answer) -> Mapping[str, str] | None:
-    current, last = int(page.get("page", 1)), int(page.get("numPages", 1))
+    given = page.get("page", 1), page.get("numPages", 1)
+    current, last = map(whole, given)
+    if current is None or last is None:
+        raise DatasetError(f"{API}: the answer is page {given[0]!r:.40} of {given[1]!r:.40}, which are no numbers")
     return {"page": str(current + 1)} if current < last else None
 
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from biovita.errors import ModelError
+from biovita.redact import redacted
 
 __all__ = ["OFFLINE_VARIABLE", "go_offline", "hub_file", "is_offline"]
 
@@ -81,7 +82,7 @@ def hub_file(
             return None
         raise ModelError(f"{at} has no file {file}") from error
     except (HfHubHTTPError, OSError) as error:
-        reason = str(error).split("\n", maxsplit=1)[0]
+        reason = redacted(str(error).split("\n", maxsplit=1)[0])  # signed addresses of the hub's storage
         raise ModelError(f"{file} of {at} cannot be fetched: {reason}. {how}".strip()) from error
 
 
