@@ -14,7 +14,7 @@ from biovita.sources.answers import Answer, ask, saved_answers
 from biovita.sources.base import Rejected, StreamedSource
 from biovita.sources.csv_rows import read_table
 from biovita.sources.licenses import normalise_license
-from biovita.sources.values import coordinates, iso_date, seconds, text, web_address
+from biovita.sources.values import coordinates, iso_date, seconds, text, web_address, whole
 
 __all__ = ["KEY_VARIABLE", "XenoCanto"]
 
@@ -92,9 +92,8 @@ class XenoCanto(StreamedSource):
             return
         for file, answer in saved_answers(self._answers()):
             if "error" in answer:
-                raise DatasetError(
-                    f"{file}: is an error of xeno-canto: {answer['error']}: {answer.get('message', '')}"
-                )
+                said = ": ".join(filter(None, (text(answer.get(key)) for key in ("error", "message"))))
+                raise DatasetError(f"{file}: is an error of xeno-canto: {said[:300] or 'it does not say which'}")
             if not isinstance(recordings := answer.get("recordings"), list):
                 raise DatasetError(f"{file}: has no recordings; is it an answer of {API}?")
             for number, recording in enumerate(recordings, start=1):
@@ -119,7 +118,9 @@ class XenoCanto(StreamedSource):
 
 
 def _following(page: Answer) -> Mapping[str, str] | None:
-    current, last = int(page.get("page", 1)), int(page.get("numPages", 1))
+    current, last = whole(page.get("page", 1)), whole(page.get("numPages", 1))
+    if current is None or last is None:
+        raise DatasetError(f"{API}: the answer does not say in numbers which page of how many it is")
     return {"page": str(current + 1)} if current < last else None
 
 
@@ -149,7 +150,7 @@ def _record(recording: Mapping[str, Any], place: Mapping[str, Any]) -> Mapping[s
             "audio", place["file"], place["row"], *why, name or None, f"XC{number}" if number else None
         )
     latitude, longitude = coordinates(recording.get("lat"), recording.get("lon", recording.get("lng")))
-    lineage = _GROUPS.get(str(recording.get("grp", "")).lower(), {})
+    lineage = _GROUPS.get((text(recording.get("grp")) or "").lower(), {})
     recordist = text(recording.get("rec"))
     quality = text(recording.get("q"))
     return {
