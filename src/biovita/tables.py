@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ __all__ = [
     "cell_limit",
     "open_bytes",
     "open_member",
+    "open_zip",
     "read_rows",
     "row_limit",
 ]
@@ -36,6 +38,10 @@ _CHUNK = 1 << 16
 _CELLS = 16  # of the longest that are accepted: so long may a row be
 # What reading a damaged ZIP or gzip file raises, an encrypted or an unknown member included.
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, gzip.BadGzipFile)
+# And what opening one raises whose numbers and names lie.
+_ZIP_FAULTS = (*DAMAGED, ValueError, OSError, struct.error, IndexError)
+MAX_DIRECTORY = 16 << 20  # bytes; a download from GBIF lists tens of thousands of members in a third of that
+_ZIP_TAIL = (1 << 16) + 200  # bytes that the end of a ZIP file takes, with the longest comment
 
 
 class _Raw(Protocol):
@@ -50,13 +56,13 @@ class Meter:
     where
         The file, for errors.
     packed
-        Its size as it lies on disk.
+        Its size as it lies on disk; None where it is not compressed, and only counted.
     """
 
-    def __init__(self, where: str, packed: int) -> None:
+    def __init__(self, where: str, packed: int | None) -> None:
         self.read = 0
         self._where, self._packed, self._limit = where, packed, limit("archive")
-        self._most = min(self._limit, max(_RATIO_FROM, MAX_RATIO * packed))
+        self._most = self._limit if packed is None else max(_RATIO_FROM, MAX_RATIO * packed)
 
     def add(self, size: int) -> None:
         """Count bytes.
@@ -67,6 +73,8 @@ class Meter:
             Where more is read than the limit ``archive``, or out of all proportion to the size of the file.
         """
         self.read += size
+        if self._packed is None:
+            return
         if self.read > self._limit:
             raise DatasetError(f"{self._where}: unpacks to more; {over('archive')}")
         if self.read > self._most:
@@ -200,7 +208,45 @@ def open_member(archive: zipfile.ZipFile, name: str, where: str) -> IO[bytes]:
             f"{where}: {name} would unpack from {info.compress_size} to {info.file_size} bytes; "
             f"more than {MAX_RATIO} to 1 is refused"
         )
-    return archive.open(info)
+    try:
+        return archive.open(info)
+    except _ZIP_FAULTS as error:
+        raise DatasetError(f"{where}: {name} is damaged: {error}") from None
+
+
+@contextmanager
+def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a ZIP file.
+
+    Raises
+    ------
+    DatasetError
+        Where it is damaged, or lists far more members than anybody puts into one.
+    """
+    with path.open("rb") as file:
+        if (size := _directory_size(file)) > MAX_DIRECTORY:
+            raise DatasetError(f"{path}: lists its members in {size} bytes; accepted are at most {MAX_DIRECTORY}")
+        try:
+            archive = zipfile.ZipFile(file)
+        except _ZIP_FAULTS as error:
+            raise DatasetError(f"{path}: is a damaged ZIP file: {error}") from None
+        with archive:
+            yield archive
+
+
+def _directory_size(file: IO[bytes]) -> int:
+    """Return the size of the list of members, the largest that the end of a ZIP file states."""
+    file.seek(0, io.SEEK_END)
+    file.seek(max(0, file.tell() - _ZIP_TAIL))
+    tail, sizes = file.read(_ZIP_TAIL), [0]
+    for signature, at, form in ((b"PK\5\6", 12, "<L"), (b"PK\6\6", 40, "<Q")):
+        found = tail.find(signature)
+        while found >= 0:
+            stated = tail[found + at : found + at + struct.calcsize(form)]
+            if len(stated) == struct.calcsize(form) and stated != b"\xff\xff\xff\xff":
+                sizes.append(struct.unpack(form, stated)[0])
+            found = tail.find(signature, found + 1)
+    return max(sizes)
 
 
 def read_rows(
