@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, BinaryIO, Protocol, cast
 
 from biovita.errors import DatasetError
 from biovita.limits import limit, memory_mib, over
@@ -23,6 +23,7 @@ __all__ = [
     "Held",
     "Meter",
     "cell_limit",
+    "ends_inside",
     "open_bytes",
     "open_member",
     "open_zip",
@@ -149,6 +150,10 @@ class BoundedLines(io.BufferedIOBase):
             if kept or not chunk:
                 return kept
 
+    def as_text(self, encoding: str, errors: str = "strict") -> io.TextIOWrapper:
+        """Return the text, its line ends as they stand."""
+        return io.TextIOWrapper(cast(BinaryIO, self), encoding=encoding, errors=errors, newline="")
+
     def read(self, size: int | None = -1, /) -> bytes:
         """Return what `read1` does."""
         return self.read1(-1 if size is None else size)
@@ -162,6 +167,32 @@ class BoundedLines(io.BufferedIOBase):
             return chunk
         self.cuts += self._line <= self._most
         return chunk[:room] + chunk[first:]
+
+
+def ends_inside(text: str, quote: str, delimiter: str, *, inside: bool = False) -> bool:
+    """Return whether a line ends in a field that is enclosed; a quote opens one only at the start of a field.
+
+    Parameters
+    ----------
+    inside
+        Whether it begins in one.
+    """
+    opening, at = delimiter + quote, 0
+    while True:
+        if not inside:
+            if at == 0 and text.startswith(quote):
+                at = 1
+            else:
+                at = text.find(opening, at)
+                if at < 0:
+                    return False
+                at += len(opening)
+        at = text.find(quote, at)
+        if at < 0:
+            return True
+        at += 1
+        inside = text.startswith(quote, at)  # doubled: it goes on
+        at += inside
 
 
 @contextmanager
@@ -271,7 +302,7 @@ def read_rows(
     most, held = limit("rows"), Held(str(path))
     with open_bytes(path) as (raw, meter):
         lines = BoundedLines(raw, meter)
-        stream = io.TextIOWrapper(lines, encoding=encoding, newline="")
+        stream = lines.as_text(encoding)
         line = 0
         try:
             if delimiter is None:

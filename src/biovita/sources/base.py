@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, overload, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BATCH_ROWS",
+    "MAX_NAME",
     "NAME_COLUMNS",
     "RECORDS",
     "Batch",
@@ -34,6 +35,7 @@ __all__ = [
     "identifier",
     "name_key_of",
     "sql_text",
+    "storable",
 ]
 
 BATCH_ROWS = 10_000  # a batch is some 5 MB
@@ -247,17 +249,27 @@ def batches_of(items: Iterable[Mapping[str, Any] | Rejected], source: str) -> It
 def _rejection(row: Rejected) -> dict[str, Any]:
     return {
         "modality": row.modality,
-        "file": _storable(row.file),
+        "file": storable(row.file),
         "row": row.row,
-        "path": None if row.path is None else _storable(row.path),
-        "name": None if row.name is None else _storable(row.name),
+        "path": storable(row.path),
+        "name": storable(row.name),
         "reason": row.reason,
-        "detail": _storable(row.detail),
+        "detail": storable(row.detail),
     }
 
 
-def _storable(text: str) -> str:
-    """Return a text as a table can hold it and a person can read it."""
+@overload
+def storable(text: str) -> str: ...
+
+
+@overload
+def storable(text: None) -> None: ...
+
+
+def storable(text: str | None) -> str | None:
+    """Return a text of a rejected row as a table can hold it and a person can read it; None for None."""
+    if text is None:
+        return None
     if len(text) > _SHOWN:
         text = text[:_SHOWN] + "…"
     if text.isascii() and "\0" not in text:
@@ -314,7 +326,7 @@ def _fault(record: Mapping[str, Any]) -> Rejected | None:
             why = f"{field.name}: is missing"
         elif isinstance(value, str) and "\0" in value:
             why = f"{field.name}: holds the character NUL"
-        elif field.name == "name" and len(value) > MAX_NAME:
+        elif field.name == "name" and isinstance(value, str) and len(value) > MAX_NAME:
             why = f"name: has {len(value):,} characters; accepted are at most {MAX_NAME}"
         if why is not None:
             name, number = record.get("name"), record.get("source_id")

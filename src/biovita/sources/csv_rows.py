@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def read_table(
     with open_bytes(path) as (raw, meter):
         lines = BoundedLines(raw, meter)
         # A byte that is not UTF-8 becomes a surrogate, which costs the record that would hold it.
-        stream = io.TextIOWrapper(lines, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        stream = lines.as_text("utf-8-sig", errors="surrogateescape")
         yield from _rows(path, csv.reader(stream, delimiter=delimiter, strict=True), needed, lines)
 
 

@@ -20,7 +20,7 @@ from typing import IO, Protocol
 from biovita.errors import DatasetError
 from biovita.limits import limit, over
 from biovita.sources.darwin_core_meta import DataFile, Field, Meta, parse_meta
-from biovita.tables import DAMAGED, MAX_COLUMNS, Meter, cell_limit, open_member, open_zip, row_limit
+from biovita.tables import DAMAGED, MAX_COLUMNS, Meter, cell_limit, ends_inside, open_member, open_zip, row_limit
 
 __all__ = ["Archive", "Row", "RowError", "open_archive"]
 
@@ -333,7 +333,7 @@ def _quoted(body: Iterator[tuple[int, str | None]], file: DataFile) -> Iterator[
             yield first, _too_long(first)
             continue
         whole = whole.rstrip("\r")
-        if whole.count(file.quote) % 2 and _ends_inside(whole, file, inside=False):
+        if whole.count(file.quote) % 2 and ends_inside(whole, file.quote, file.delimiter):
             taken = _until_closed(whole, waiting, body, file)
             if taken is None:
                 yield first, RowError(first, "open-quote", f"a quote {file.quote} is opened and never closed")
@@ -364,27 +364,7 @@ def _until_closed(
         texts.append(following[1].rstrip("\r"))
         size += len(texts[-1])
         even = texts[-1].count(file.quote) % 2  # with the open one, an even number of quotes up to here
-        if even or not _ends_inside(texts[-1], file, inside=True):
+        if even or not ends_inside(texts[-1], file.quote, file.delimiter, inside=True):
             return texts
     waiting.extendleft(reversed(taken))
     return None
-
-
-def _ends_inside(text: str, file: DataFile, *, inside: bool) -> bool:
-    """Return whether a line ends in a field that is enclosed; a quote opens one only at the start of a field."""
-    quote, opening, at = file.quote, file.delimiter + file.quote, 0
-    while True:
-        if not inside:
-            if at == 0 and text.startswith(quote):
-                at = 1
-            else:
-                at = text.find(opening, at)
-                if at < 0:
-                    return False
-                at += len(opening)
-        at = text.find(quote, at)
-        if at < 0:
-            return True
-        at += 1
-        inside = text.startswith(quote, at)  # doubled: it goes on
-        at += inside

@@ -9,7 +9,17 @@ from urllib.parse import urlsplit
 
 from biovita.dataset.schema import Modality
 
-__all__ = ["coordinates", "iso_date", "media_kind", "number", "seconds", "text", "web_address", "whole"]
+__all__ = [
+    "coordinates",
+    "is_plain",
+    "iso_date",
+    "media_kind",
+    "number",
+    "seconds",
+    "text",
+    "web_address",
+    "whole",
+]
 
 _EMPTY = {"", "NA", "NULL", "None", "\\N"}
 _DATE = re.compile(r"^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?![\d-])", re.ASCII)
@@ -34,8 +44,13 @@ def text(value: object) -> str | None:
             value = str(value)
         else:
             return None
-    stripped = " ".join(value.split())  # type: ignore[attr-defined] # a str by now
+    stripped = " ".join(value.split())
     return None if stripped in _EMPTY else stripped
+
+
+def is_plain(number: str) -> bool:
+    """Return whether a text may be a number as tables write them: short, in ASCII, without underscores."""
+    return len(number) <= _DIGITS and number.isascii() and "_" not in number
 
 
 def number(value: object) -> float | None:
@@ -47,7 +62,7 @@ def number(value: object) -> float | None:
     (45.0, None, None, None, None, None)
     """
     if isinstance(value, str):
-        if len(value) > _DIGITS or not value.isascii() or "_" in value:
+        if not is_plain(value):
             return None
     elif isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
