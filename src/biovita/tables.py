@@ -20,6 +20,7 @@ __all__ = [
     "DAMAGED",
     "MAX_COLUMNS",
     "BoundedLines",
+    "CountedBytes",
     "Held",
     "Meter",
     "cell_limit",
@@ -86,10 +87,16 @@ class Meter:
 
 
 class Held:
-    """Counts about how much memory the rows of a table take that are held all at once."""
+    """Counts about how much memory the rows of a table take that are held all at once.
 
-    def __init__(self, where: str) -> None:
-        self._where, self._most = where, memory_mib() << 20
+    Parameters
+    ----------
+    least
+        Bytes that are accepted in any case.
+    """
+
+    def __init__(self, where: str, least: int = 0) -> None:
+        self._where, self._most = where, max(memory_mib() << 20, least)
         self._size = 0
 
     def add(self, size: int) -> None:
@@ -118,6 +125,23 @@ def cell_limit() -> int:
 def row_limit() -> int:
     """Return how many characters (or bytes) a row may have."""
     return _CELLS * limit("cell")
+
+
+class CountedBytes(io.BufferedIOBase):
+    """Bytes that a meter is told of."""
+
+    def __init__(self, raw: _Raw, meter: Meter) -> None:
+        self._raw, self._meter = raw, meter
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return at most ``size`` bytes; none at the end."""
+        chunk = self._raw.read(-1 if size is None else size)
+        self._meter.add(len(chunk))
+        return chunk
 
 
 class BoundedLines(io.BufferedIOBase):

@@ -20,7 +20,17 @@ from typing import IO, Protocol
 from biovita.errors import DatasetError
 from biovita.limits import limit, over
 from biovita.sources.darwin_core_meta import DataFile, Field, Meta, parse_meta
-from biovita.tables import DAMAGED, MAX_COLUMNS, Meter, cell_limit, ends_inside, open_member, open_zip, row_limit
+from biovita.tables import (
+    DAMAGED,
+    MAX_COLUMNS,
+    CountedBytes,
+    Meter,
+    cell_limit,
+    ends_inside,
+    open_member,
+    open_zip,
+    row_limit,
+)
 
 __all__ = ["Archive", "Row", "RowError", "open_archive"]
 
@@ -125,7 +135,7 @@ class Archive:
         cell_limit()
         for location in file.locations:
             with self._open(location) as stream:
-                yield from _rows(_lines(_Counted(stream, self.meter), file, f"{self.path}: {location}"), file)
+                yield from _rows(_lines(CountedBytes(stream, self.meter), file, f"{self.path}: {location}"), file)
 
     def refuse_repeats(self, files: Sequence[DataFile]) -> None:
         """Refuse to read a file of the archive twice, under whatever names.
@@ -158,17 +168,6 @@ class Archive:
         if name not in self.members.names:
             raise DatasetError(f"{self.path}: meta.xml names {location!r}, and the archive has no such file")
         return name
-
-
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    stream: IO[bytes]
-    meter: Meter
-
-    def read(self, size: int) -> bytes:
-        chunk = self.stream.read(size)
-        self.meter.add(len(chunk))
-        return chunk
 
 
 @contextmanager
@@ -244,7 +243,7 @@ def _head(path: Path, members: _Members, name: str, size: int) -> bytes:
         raise DatasetError(f"{path}: {name} is damaged: {error}") from None
 
 
-def _lines(stream: _Counted, file: DataFile, where: str) -> Iterator[tuple[int, str | None]]:
+def _lines(stream: CountedBytes, file: DataFile, where: str) -> Iterator[tuple[int, str | None]]:
     """Yield numbered lines without their ends, None for one that is too long."""
     decoder = codecs.getincrementaldecoder(file.encoding)()
     most, most_lines, end = row_limit(), limit("rows") + file.header_lines, file.line_end
