@@ -188,24 +188,24 @@ class StreamedSource(BaseModel):
 def _make_views(connection: duckdb.DuckDBPyConnection, views: SourceViews, records: Path, rejected: Path) -> None:
     """Make the views of a source; of several records with one modality and id the first is one, the others are not."""
     where, more = "", ""
-    read = f"read_parquet({sql_text(records)}"
+    read = f"read_parquet({sql_text(records)}, file_row_number = true)"
     ((repeated,),) = connection.execute(
-        f"select count(*) - count(distinct (modality, source_id)) from {read})"  # noqa: S608 - quoted
+        f"select count(*) - count(distinct (modality, source_id)) from {read}"  # noqa: S608 - quoted
     ).fetchall()
     if repeated:
         connection.execute(
-            f"create table not_{views.records} as select file_row_number as at from {read}, file_row_number = true) "  # noqa: S608 - quoted
+            f"create table not_{views.records} as select file_row_number as at from {read} "  # noqa: S608 - quoted
             "qualify row_number() over (partition by modality, source_id order by file_row_number) > 1"
         )
         where = f"where file_row_number not in (from not_{views.records})"
         more = (
             "union all select modality, file, row, source_id as path, name, 'repeated-id' as reason, "  # noqa: S608 - quoted
             "'an earlier row of this source has the same id' as detail "
-            f"from {read}, file_row_number = true) where file_row_number in (from not_{views.records})"
+            f"from {read} where file_row_number in (from not_{views.records})"
         )
     connection.execute(
         f"create view {views.records} as select * exclude (file_row_number), null::varchar as problem "  # noqa: S608 - quoted
-        f"from {read}, file_row_number = true) {where}"
+        f"from {read} {where}"
     )
     connection.execute(f"create view {views.rejected} as from read_parquet({sql_text(rejected)}) {more}")
     columns = ", ".join(f'any_value("{column}") as "{column}"' for column in NAME_COLUMNS)
