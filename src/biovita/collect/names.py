@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ import pyarrow as pa
 
 from biovita.collect.plan import Taxa
 from biovita.errors import DatasetError
+from biovita.tables import BoundedLines, Held, open_bytes, read_rows
 from biovita.taxonomy import Rank, Taxon, taxon_id_of
 
 __all__ = ["NameChoice", "choose_names", "read_checklist_names"]
@@ -92,18 +92,29 @@ def choose_names(names: Sequence[pa.Table], wanted: Taxa) -> NameChoice:
 
 def read_checklist_names(path: Path) -> list[str]:
     """Return the names of a checklist: a line each, or the column ``scientific_name`` of a CSV file."""
+    if not path.is_file():
+        raise DatasetError(f"taxa.checklist: {path}: there is no such file")
+    if path.suffix.lower() != ".csv":
+        return _listed(path)
+    rows = read_rows(path, strict=True)
+    header = next(rows, (1, []))[1]
+    if "scientific_name" not in header:
+        raise DatasetError(f"{path}, line 1: lacks the column scientific_name")
+    place = header.index("scientific_name")
+    return [name for _, row in rows if len(row) > place and (name := row[place].strip())]
+
+
+def _listed(path: Path) -> list[str]:
+    names, held = [], Held(str(path))
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            if path.suffix.lower() != ".csv":
-                return [name for line in file if (name := line.strip()) and not name.startswith("#")]
-            reader = csv.DictReader(file)
-            if "scientific_name" not in (reader.fieldnames or ()):
-                raise DatasetError(f"{path}, line 1: lacks the column scientific_name")
-            return [name for row in reader if (name := (row["scientific_name"] or "").strip())]
-    except FileNotFoundError:
-        raise DatasetError(f"taxa.checklist: {path}: there is no such file") from None
+        with open_bytes(path) as (raw, meter):
+            for line in BoundedLines(raw, meter).as_text("utf-8-sig"):
+                held.add(100 + len(line))
+                if (name := line.strip()) and not name.startswith("#"):
+                    names.append(name)
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path}: is not UTF-8: {error.reason}") from None
+    return names
 
 
 def _rows(names: Sequence[pa.Table]) -> Iterator[tuple[int, dict[str, Any]]]:

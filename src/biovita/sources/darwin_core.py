@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,11 +16,29 @@ from biovita.sources.darwin_core_archive import Archive, Row, RowError, open_arc
 from biovita.sources.darwin_core_meta import DataFile, short_term
 from biovita.sources.licenses import normalise_license
 from biovita.sources.values import coordinates, iso_date, media_kind, text, web_address
+from biovita.tables import Meter
 
 __all__ = ["DarwinCore"]
 
 _MEDIA_TYPES = {"Multimedia", "Image"}  # GBIF's Simple Multimedia, Audubon Core, and GBIF's older Image
 _LINEAGE = ("kingdom", "phylum", "class", "order", "family", "genus")
+_MEDIUM = frozenset(  # the terms that are read of a medium
+    (
+        "accessURI",
+        "identifier",
+        "type",
+        "format",
+        "license",
+        "UsageTerms",
+        "rights",
+        "rightsHolder",
+        "Owner",
+        "creator",
+    )
+)
+# A medium repeats what its row of the core says; records of real archives take less room than the archive itself.
+MAX_MADE = 20
+_MADE_FROM = 256 << 20  # characters; what is less does no harm
 Terms = Mapping[str, str]
 
 
@@ -52,38 +71,64 @@ class DarwinCore(StreamedSource):
             tempfile.TemporaryDirectory() as scratch,
             closing(sqlite3.connect(Path(scratch) / "media.sqlite")) as store,
         ):
-            yield from _store_media(archive, store)
+            media = [file for file in archive.meta.extensions if short_term(file.row_type) in _MEDIA_TYPES]
             core = archive.meta.core
+            archive.refuse_repeats([core])
+            archive.refuse_repeats(media)
+            made = _Made(archive.meter)
+            yield from _store_media(archive, media, store, made)
             for row in archive.rows(core):
                 if isinstance(row, RowError):
                     yield _rejected(row, core)
                 else:
-                    yield from _of_row(row, core, store)
+                    yield from _of_row(row, core, store, made)
             yield from _orphans(store)
 
 
-def _store_media(archive: Archive, store: sqlite3.Connection) -> Iterator[Rejected]:
+class _Made:
+    """Counts the characters that are made of an archive, beside what is read of it."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter, self._size = meter, 0
+
+    def has_room(self, size: int) -> bool:
+        """Count characters; return whether all so far are in proportion to what was read."""
+        self._size += size
+        return self._size <= _MADE_FROM or self._size <= MAX_MADE * self._meter.read
+
+
+_TOO_MUCH = f"what is made of the archive is more than {MAX_MADE} times as long as the archive"
+
+
+def _store_media(
+    archive: Archive, extensions: Sequence[DataFile], store: sqlite3.Connection, made: _Made
+) -> Iterator[Rejected]:
     """Keep the rows of the multimedia extensions by their core id, outside memory."""
     store.executescript(
         "pragma journal_mode=off; pragma synchronous=off;"
         "create table media (core_id text, file text, line integer, terms text);"
-        "create table core (id text)"
+        "create table used (id text primary key) without rowid"
     )
-    for extension in archive.meta.extensions:
-        if short_term(extension.row_type) not in _MEDIA_TYPES:
-            continue
+    for extension in extensions:
         for row in archive.rows(extension):
             if isinstance(row, RowError):
                 yield _rejected(row, extension)
                 continue
-            values = (row.id, extension.locations[0], row.line, json.dumps(_short(row.data)))
-            store.execute("insert into media values (?, ?, ?, ?)", values)
+            terms = json.dumps({term: value for term, value in _short(row.data).items() if term in _MEDIUM})
+            if made.has_room(len(terms)):
+                store.execute(
+                    "insert into media values (?, ?, ?, ?)", (row.id, extension.locations[0], row.line, terms)
+                )
+            else:
+                yield Rejected("unknown", extension.locations[0], row.line, "too-much", _TOO_MUCH)
     store.execute("create index media_core on media (core_id)")
 
 
 def _orphans(store: sqlite3.Connection) -> Iterator[Rejected]:
-    store.execute("create index core_id on core (id)")
-    query = "select file, line, core_id from media where core_id not in (select id from core) order by file, line"
+    query = (
+        "select file, line, core_id from media where core_id is null or core_id not in (select id from used) "
+        "order by file, line"
+    )
     for file, line, core_id in store.execute(query):
         yield Rejected("image", file, line, "orphan", f"the core has no row with the id {core_id!r}")
 
@@ -101,31 +146,59 @@ def _rejected(row: RowError, file: DataFile) -> Rejected:
     return Rejected("unknown", file.locations[0], row.line, row.reason, row.detail)
 
 
-def _of_row(row: Row, core: DataFile, store: sqlite3.Connection) -> Iterator[Mapping[str, Any] | Rejected]:
+def _of_row(
+    row: Row, core: DataFile, store: sqlite3.Connection, made: _Made
+) -> Iterator[Mapping[str, Any] | Rejected]:
     terms = {key[:1].lower() + key[1:]: value for key, value in _short(row.data).items()}
     # Simple downloads before 2018 wrote the terms in lower case.
     terms = {**terms, **{name: terms[low] for low, name in _LOWER.items() if low in terms and name not in terms}}
     row_id = row.id or terms.get("gbifID") or terms.get("occurrenceID") or f"row {row.line}"
-    media: list[tuple[str, int, Terms]] = []
-    if row.id is not None:
-        store.execute("insert into core values (?)", (row.id,))
-        found = store.execute("select file, line, terms from media where core_id = ? order by rowid", (row.id,))
-        media = [(file, line, json.loads(kept)) for file, line, kept in found]
-    file = core.locations[0]
-    addresses = (terms.get("associatedMedia") or "").replace(";http", "|http").replace(", http", "|http")
-    media += [(file, row.line, {"identifier": part.strip()}) for part in addresses.split("|") if part.strip()]
-    name = text(terms.get("scientificName"))
-    if not media:
+    file, name = core.locations[0], text(terms.get("scientificName"))
+    stored = _stored(row, store)
+    if stored is None:
+        detail = f"an earlier row has the id {row_id!r}, and the media that belong to it"
+        yield Rejected("unknown", file, row.line, "repeated-id", detail, name, row_id)
+        return
+    media = chain(stored, _associated(terms, file, row.line))
+    first = next(media, None)
+    if first is None:
         stated = terms.get("mediaType")
         detail = f"states {stated} and gives no address" if stated else "names no sound or photograph"
         yield Rejected("unknown", file, row.line, "no-media", detail, name, row_id)
-    elif name is None:
+        return
+    if name is None:
         yield Rejected("unknown", file, row.line, "no-name", "scientificName is empty", None, row_id)
-    else:
-        shared = _shared(terms, name, row_id)
-        for number, (where, line, medium) in enumerate(media, start=1):
-            place = {"file": where, "row": line, "source_id": f"{row_id}/{number}"}
-            yield _record(shared, terms, medium, place)
+        return
+    shared = _shared(terms, name, row_id)
+    size = sum(len(value) for value in shared.values() if isinstance(value, str))
+    for number, (where, line, medium) in enumerate(chain((first,), media), start=1):
+        if not made.has_room(size + sum(map(len, medium.values()))):
+            left = f"; {1 + sum(1 for _ in media):,} media of this row are left out"
+            yield Rejected("unknown", file, row.line, "too-much", _TOO_MUCH + left, name, row_id)
+            return
+        place = {"file": where, "row": line, "source_id": f"{row_id}/{number}"}
+        yield _record(shared, terms, medium, place)
+
+
+Medium = tuple[str, int, Terms]
+
+
+def _stored(row: Row, store: sqlite3.Connection) -> Iterator[Medium] | None:
+    """Return the media of a row of the core, read one by one; None where an earlier row with its id had them."""
+    if row.id is None:
+        return iter(())
+    found = store.execute("select file, line, terms from media where core_id = ? order by rowid", (row.id,))
+    first = found.fetchone()
+    if first is None:
+        return iter(())
+    if not store.execute("insert or ignore into used values (?)", (row.id,)).rowcount:
+        return None
+    return ((file, line, json.loads(kept)) for file, line, kept in chain((first,), found))
+
+
+def _associated(terms: Terms, file: str, line: int) -> Iterator[Medium]:
+    addresses = (terms.get("associatedMedia") or "").replace(";http", "|http").replace(", http", "|http")
+    return ((file, line, {"identifier": part.strip()}) for part in addresses.split("|") if part.strip())
 
 
 _LOWER = {
@@ -169,7 +242,7 @@ def _record(
     given = medium.get("accessURI") or medium.get("identifier") or ""
     address = web_address(given)
     if address is None:
-        detail = f"{given!r} is not an http or https address" if given else "gives no address"
+        detail = f"{given[:200]!r} is not an http or https address" if given else "gives no address"
         return Rejected("unknown", file, line, "no-address", detail, shared["name"], given or None)
     modality = media_kind(medium.get("type"), medium.get("format"), address)
     if modality is None:

@@ -9,25 +9,34 @@ import codecs
 import csv
 import io
 import zipfile
-import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
 from biovita.errors import DatasetError
+from biovita.limits import limit, over
 from biovita.sources.darwin_core_meta import DataFile, Field, Meta, parse_meta
+from biovita.tables import (
+    DAMAGED,
+    MAX_COLUMNS,
+    CountedBytes,
+    Meter,
+    cell_limit,
+    ends_inside,
+    open_member,
+    open_zip,
+    row_limit,
+)
 
 __all__ = ["Archive", "Row", "RowError", "open_archive"]
 
-MAX_META_BYTES = 16 << 20
-MAX_LINE = 16 << 20  # characters
+MAX_META_BYTES = 1 << 20
 MAX_ROW_LINES = 1000  # of a row whose quoted fields hold line ends
-# Deflate reaches 1,032 to 1; tables of text stay under 100.
-MAX_RATIO = 250
-_RATIO_FROM = 64 << 20  # bytes unpacked; what is smaller does no harm
+_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,43 +58,58 @@ class RowError:
 
 
 class _Members(Protocol):
-    def names(self) -> list[str]: ...
+    @property
+    def names(self) -> frozenset[str]: ...
 
     def open(self, name: str) -> IO[bytes]: ...
 
+    def place(self, name: str) -> object:
+        """Return where a member's bytes are: the same for two names of them."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class _ZipMembers:
     path: Path
     file: zipfile.ZipFile
 
-    def names(self) -> list[str]:
-        return [info.filename for info in self.file.infolist() if not info.is_dir()]
+    @cached_property
+    def names(self) -> frozenset[str]:
+        return frozenset(info.filename for info in self.file.infolist() if not info.is_dir())
 
     def open(self, name: str) -> IO[bytes]:
-        info = self.file.getinfo(name)
-        if info.flag_bits & 1:
-            raise DatasetError(f"{self.path}: {name} is encrypted")
-        if info.file_size > _RATIO_FROM and info.file_size > MAX_RATIO * max(info.compress_size, 1):
-            raise DatasetError(
-                f"{self.path}: {name} would unpack from {info.compress_size} to {info.file_size} bytes; "
-                f"more than {MAX_RATIO} to 1 is refused"
-            )
-        return self.file.open(info)
+        return open_member(self.file, name, str(self.path))
+
+    def place(self, name: str) -> object:
+        return self.file.getinfo(name).header_offset
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _FolderMembers:
     path: Path
 
-    def names(self) -> list[str]:
-        return sorted(file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if file.is_file())
+    @cached_property
+    def names(self) -> frozenset[str]:
+        return frozenset(file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if file.is_file())
 
     def open(self, name: str) -> IO[bytes]:
         file = (self.path / name).resolve()
         if not file.is_relative_to(self.path.resolve()):
             raise DatasetError(f"{self.path}: {name} leads out of the archive")
         return file.open("rb")
+
+    def place(self, name: str) -> object:
+        return (self.path / name).resolve()
+
+
+@dataclass(frozen=True)
+class _OneFile(_FolderMembers):
+    """A bare table; what else lies in its folder is none of ours."""
+
+    name: str
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        return frozenset({self.name})
 
 
 @dataclass(frozen=True)
@@ -96,18 +120,37 @@ class Archive:
     ----------
     root
         Directory within the archive that its files lie in; empty where they lie at the top.
+    meter
+        Counts the bytes that are read of its files, unpacked.
     """
 
     path: Path
     meta: Meta
     root: str
     members: _Members
+    meter: Meter
 
     def rows(self, file: DataFile) -> Iterator[Row | RowError]:
         """Yield the rows of the core or of an extension, in order, with those that cannot be read."""
+        cell_limit()
         for location in file.locations:
             with self._open(location) as stream:
-                yield from _rows(_lines(stream, file, f"{self.path}: {location}"), file)
+                yield from _rows(_lines(CountedBytes(stream, self.meter), file, f"{self.path}: {location}"), file)
+
+    def refuse_repeats(self, files: Sequence[DataFile]) -> None:
+        """Refuse to read a file of the archive twice, under whatever names.
+
+        Raises
+        ------
+        DatasetError
+            Where two of the files are one, or one of them is not there.
+        """
+        seen: dict[object, str] = {}
+        for location in (location for file in files for location in file.locations):
+            place = self.members.place(self._member(location))
+            if place in seen:
+                raise DatasetError(f"{self.path}: meta.xml names one file as {seen[place]!r} and as {location!r}")
+            seen[place] = location
 
     @contextmanager
     def _open(self, location: str) -> Iterator[IO[bytes]]:
@@ -115,14 +158,14 @@ class Archive:
         try:
             with self.members.open(name) as stream:
                 yield stream
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        except DAMAGED as error:
             raise DatasetError(f"{self.path}: {location} is damaged: {error}") from None
 
     def _member(self, location: str) -> str:
         if "://" in location or location.startswith(("/", "\\")) or ".." in PurePosixPath(location).parts:
             raise DatasetError(f"{self.path}: meta.xml names {location!r}, which is not a file within the archive")
         name = (PurePosixPath(self.root) / location).as_posix()
-        if name not in self.members.names():
+        if name not in self.members.names:
             raise DatasetError(f"{self.path}: meta.xml names {location!r}, and the archive has no such file")
         return name
 
@@ -137,32 +180,31 @@ def open_archive(path: Path) -> Iterator[Archive]:
         Where it is none of them, or its meta file cannot be used; nothing is written anywhere.
     """
     if path.is_dir():
-        yield _archive(path, _FolderMembers(path))
-    elif zipfile.is_zipfile(path):
-        try:
-            with zipfile.ZipFile(path) as file:
-                yield _archive(path, _ZipMembers(path, file))
-        except zipfile.BadZipFile as error:
-            raise DatasetError(f"{path}: is a damaged ZIP file: {error}") from None
-    elif path.is_file():
-        if path.suffix.lower() not in {".csv", ".tsv", ".txt"}:
-            raise DatasetError(f"{path}: is neither a ZIP file nor a table (.csv, .tsv, .txt)")
-        members = _FolderMembers(path.parent)
-        yield Archive(path, Meta(_simple(path, members, path.name)), "", members)
-    else:
+        yield _archive(path, _FolderMembers(path), None)
+    elif not path.is_file():
         raise DatasetError(f"{path}: there is no such file or directory")
+    elif zipfile.is_zipfile(path):
+        with open_zip(path) as file:
+            yield _archive(path, _ZipMembers(path, file), path.stat().st_size)
+    elif path.suffix.lower() in {".csv", ".tsv", ".txt"}:
+        members = _OneFile(path.parent, path.name)
+        yield Archive(path, Meta(_simple(path, members, path.name)), "", members, Meter(str(path), None))
+    else:
+        raise DatasetError(f"{path}: is neither a ZIP file nor a table (.csv, .tsv, .txt)")
 
 
-def _archive(path: Path, members: _Members) -> Archive:
-    names = [name for name in members.names() if not name.startswith("__MACOSX/")]
-    metas = sorted((name for name in names if PurePosixPath(name).name == "meta.xml"), key=lambda n: n.count("/"))
+def _archive(path: Path, members: _Members, packed: int | None) -> Archive:
+    meter = Meter(str(path), packed)
+    names = [name for name in members.names if not name.startswith("__MACOSX/")]
+    metas = sorted(
+        (name for name in names if PurePosixPath(name).name == "meta.xml"), key=lambda n: (n.count("/"), n)
+    )
     if metas and metas[0].count("/") <= 1:
         root = metas[0].removesuffix("meta.xml").rstrip("/")
-        with members.open(metas[0]) as stream:
-            content = stream.read(MAX_META_BYTES + 1)
+        content = _head(path, members, metas[0], MAX_META_BYTES + 1)
         if len(content) > MAX_META_BYTES:
             raise DatasetError(f"{path}: {metas[0]} is larger than {MAX_META_BYTES} bytes")
-        return Archive(path, parse_meta(content, f"{path}: {metas[0]}"), root, members)
+        return Archive(path, parse_meta(content, f"{path}: {metas[0]}"), root, members, meter)
     tables = [name for name in names if name.lower().endswith((".csv", ".txt", ".tsv"))]
     others = [name for name in names if name not in tables and PurePosixPath(name).name.lower() != "eml.xml"]
     if len(tables) != 1 or others:
@@ -171,51 +213,69 @@ def _archive(path: Path, members: _Members) -> Archive:
             f"{path}: has no meta.xml, so it has to hold one table and at most an EML.xml beside it; "
             f"it holds {found}"
         )
-    return Archive(path, Meta(_simple(path, members, tables[0])), "", members)
+    return Archive(path, Meta(_simple(path, members, tables[0])), "", members, meter)
 
 
 def _simple(path: Path, members: _Members, name: str) -> DataFile:
     """Return the description of a table without a meta file: its header names the terms."""
-    with members.open(name) as stream:
-        head = stream.readline(MAX_LINE)
+    head = _head(path, members, name, row_limit()).split(b"\n", 1)[0]
     try:
-        line = head.decode("utf-8-sig").rstrip("\r\n")
+        line = head.decode("utf-8-sig").rstrip("\r")
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path}: {name}, line 1: is not UTF-8: {error}") from None
     delimiter = max("\t,;", key=line.count)
-    if delimiter not in line:
+    if delimiter not in line or line.count(delimiter) >= MAX_COLUMNS:
         raise DatasetError(f"{path}: {name}, line 1: expected column names separated by tabs or commas")
-    header = next(csv.reader([line], delimiter=delimiter))
+    cell_limit()
+    try:
+        header = next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise DatasetError(f"{path}: {name}, line 1: {error}") from None
     fields = tuple(Field(term.strip(), index) for index, term in enumerate(header))
     return DataFile((name,), "", fields, None, "utf-8-sig", delimiter, "\n", '"', header_lines=1)
 
 
-def _lines(stream: IO[bytes], file: DataFile, where: str) -> Iterator[tuple[int, str]]:
-    """Yield numbered lines without their ends; a carriage return before a line feed goes with it."""
+def _head(path: Path, members: _Members, name: str, size: int) -> bytes:
+    try:
+        with members.open(name) as stream:
+            return stream.read(size)
+    except DAMAGED as error:
+        raise DatasetError(f"{path}: {name} is damaged: {error}") from None
+
+
+def _lines(stream: CountedBytes, file: DataFile, where: str) -> Iterator[tuple[int, str | None]]:
+    """Yield numbered lines without their ends, None for one that is too long."""
     decoder = codecs.getincrementaldecoder(file.encoding)()
-    number, rest = 0, ""
+    most, most_lines, end = row_limit(), limit("rows") + file.header_lines, file.line_end
+    number, rest, skipping = 0, "", False
     while True:
-        chunk = stream.read(1 << 16)
+        chunk = stream.read(max(_CHUNK, len(rest)))  # twice as much each time that no line ends
         try:
             rest += decoder.decode(chunk, final=not chunk)
         except UnicodeDecodeError as error:
             raise DatasetError(
-                f"{where}, line {number + rest.count(file.line_end) + error.object[: error.start].count(10) + 1}: "
+                f"{where}, line {number + rest.count(end) + error.object[: error.start].count(10) + 1}: "
                 f"is not {file.encoding}: {error.reason} (byte {error.object[error.start]:#04x})"
             ) from None
-        *lines, rest = rest.split(file.line_end)
+        *lines, rest = rest.split(end)
+        if skipping and lines:
+            skipping, lines = False, lines[1:]
+            number += 1
+            yield number, None
         for line in lines:
             number += 1
             yield number, line
-        if len(rest) > MAX_LINE:
-            raise DatasetError(f"{where}, line {number + 1}: is longer than {MAX_LINE} characters")
+        if number > most_lines:
+            raise DatasetError(f"{where}: has more rows; {over('rows')}")
+        if len(rest) > most:
+            skipping, rest = True, rest[len(rest) - len(end) + 1 :]
         if not chunk:
-            if rest:
-                yield number + 1, rest
+            if rest or skipping:
+                yield number + 1, None if skipping else rest
             return
 
 
-def _rows(lines: Iterator[tuple[int, str]], file: DataFile) -> Iterator[Row | RowError]:
+def _rows(lines: Iterator[tuple[int, str | None]], file: DataFile) -> Iterator[Row | RowError]:
     for line, values in _split(lines, file):
         if isinstance(values, RowError):
             yield values
@@ -233,11 +293,10 @@ def _row(line: int, values: list[str], file: DataFile) -> Row | RowError:
     return Row(line, None if file.id_index is None else values[file.id_index], data)
 
 
-def _split(lines: Iterator[tuple[int, str]], file: DataFile) -> Iterator[tuple[int, list[str] | RowError]]:
+def _split(lines: Iterator[tuple[int, str | None]], file: DataFile) -> Iterator[tuple[int, list[str] | RowError]]:
     body = ((number, text) for number, text in lines if number > file.header_lines)
     if not file.quote:
-        for number, text in body:
-            yield number, text.rstrip("\r").split(file.delimiter)
+        yield from _plain(body, file)
         return
     if len(file.delimiter) != 1 or len(file.quote) != 1:
         raise DatasetError(
@@ -247,41 +306,64 @@ def _split(lines: Iterator[tuple[int, str]], file: DataFile) -> Iterator[tuple[i
     yield from _quoted(body, file)
 
 
-def _quoted(body: Iterator[tuple[int, str]], file: DataFile) -> Iterator[tuple[int, list[str] | RowError]]:
-    """Join the lines of fields that hold line ends, and take rows apart; a quote within a field is doubled."""
-    waiting: deque[tuple[int, str]] = deque()  # lines looked at already
-    while line := waiting.popleft() if waiting else next(body, None):
-        first, whole = line[0], line[1].rstrip("\r")
-        taken: list[tuple[int, str]] = []
-        while _is_open(whole, file) and len(taken) < MAX_ROW_LINES:
-            following = waiting.popleft() if waiting else next(body, None)
-            if following is None:
-                break
-            taken.append(following)
-            whole += "\n" + following[1].rstrip("\r")
-        if _is_open(whole, file):
-            waiting.extendleft(reversed(taken))
-            yield first, RowError(first, "open-quote", f"a quote {file.quote} is opened and never closed")
+def _plain(body: Iterator[tuple[int, str | None]], file: DataFile) -> Iterator[tuple[int, list[str] | RowError]]:
+    most, delimiter = limit("cell"), file.delimiter
+    for number, text in body:
+        if text is None:
+            yield number, _too_long(number)
             continue
-        reader = csv.reader(io.StringIO(whole, newline=""), delimiter=file.delimiter, quotechar=file.quote)
+        values = text.rstrip("\r").split(delimiter)
+        if len(text) > most and max(map(len, values)) > most:
+            yield number, RowError(number, "too-long", f"a cell is too long; {over('cell')}")
+        else:
+            yield number, values
+
+
+def _too_long(line: int) -> RowError:
+    return RowError(line, "too-long", f"is longer than {row_limit():,} characters")
+
+
+def _quoted(body: Iterator[tuple[int, str | None]], file: DataFile) -> Iterator[tuple[int, list[str] | RowError]]:
+    """Join the lines of fields that hold line ends, and take rows apart; a quote within a field is doubled."""
+    waiting: deque[tuple[int, str | None]] = deque()  # lines looked at already
+    while line := waiting.popleft() if waiting else next(body, None):
+        first, whole = line[0], line[1]
+        if whole is None:
+            yield first, _too_long(first)
+            continue
+        whole = whole.rstrip("\r")
+        if whole.count(file.quote) % 2 and ends_inside(whole, file.quote, file.delimiter):
+            taken = _until_closed(whole, waiting, body, file)
+            if taken is None:
+                yield first, RowError(first, "open-quote", f"a quote {file.quote} is opened and never closed")
+                continue
+            whole = "\n".join([whole, *taken])
+        several = "\n" in whole or "\r" in whole
+        given = io.StringIO(whole, newline="") if several else (whole,)
         try:
-            yield first, next(reader, [])
+            yield first, next(csv.reader(given, delimiter=file.delimiter, quotechar=file.quote), [])
         except csv.Error as error:
             yield first, RowError(first, "not-csv", str(error))
 
 
-def _is_open(text: str, file: DataFile) -> bool:
-    """Return whether the last field of a row begins with a quote that nothing closes yet."""
-    if text.count(file.quote) % 2 == 0:
-        return False
-    inside, may_open = False, True  # a quote opens at the start of a field, or right after one that closed
-    for char in text:
-        if char == file.quote and (inside or may_open):
-            inside = not inside
-            may_open = not inside
-        elif not inside:
-            may_open = char == file.delimiter
-    return inside
-
-
-csv.field_size_limit(MAX_LINE)
+def _until_closed(
+    whole: str, waiting: deque[tuple[int, str | None]], body: Iterator[tuple[int, str | None]], file: DataFile
+) -> list[str] | None:
+    """Take the lines up to where the open quote of a line closes; None, and none taken, where it does not."""
+    taken: list[tuple[int, str | None]] = []
+    texts: list[str] = []
+    size, most = len(whole), row_limit()
+    while len(taken) < MAX_ROW_LINES and size <= most:
+        following = waiting.popleft() if waiting else next(body, None)
+        if following is None:
+            break
+        taken.append(following)
+        if following[1] is None:
+            break
+        texts.append(following[1].rstrip("\r"))
+        size += len(texts[-1])
+        even = texts[-1].count(file.quote) % 2  # with the open one, an even number of quotes up to here
+        if even or not ends_inside(texts[-1], file.quote, file.delimiter, inside=True):
+            return texts
+    waiting.extendleft(reversed(taken))
+    return None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
@@ -12,6 +14,19 @@ from biovita.errors import DatasetError
 __all__ = ["DataFile", "Field", "Meta", "parse_meta", "short_term"]
 
 _NAMESPACE = "{http://rs.tdwg.org/dwc/text/}"
+# Encodings of text; Python knows others that unpack, escape or swap letters.
+_ENCODINGS = frozenset(
+    {
+        *("ascii", "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"),
+        *("iso8859-1", *(f"iso8859-{part}" for part in (*range(2, 12), 13, 14, 15, 16))),
+        *(f"cp{page}" for page in (437, 850, 852, 858, 866, 874, 932, 949, 950, *range(1250, 1259))),
+        *("mac-roman", "mac-cyrillic", "mac-greek", "mac-latin2", "koi8-r", "koi8-u", "tis-620"),
+        *("gb2312", "gbk", "gb18030", "big5", "big5hkscs", "shift_jis", "euc_jp", "euc_kr", "iso2022_jp"),
+    }
+)
+_MAX_FIELDS = 1000
+_MAX_SEPARATOR = 10  # characters
+_MAX_DEFAULTS = 10_000  # characters, all of a file together
 _ESCAPES = {r"\t": "\t", r"\n": "\n", r"\r": "\r", r"\\": "\\", r"\"": '"', r"\'": "'"}
 
 
@@ -62,6 +77,7 @@ class Meta:
     metadata: str | None = None
 
 
+@lru_cache(maxsize=4 * _MAX_FIELDS)
 def short_term(term: str) -> str:
     """Return the last part of a term's address.
 
@@ -93,7 +109,7 @@ def parse_meta(content: bytes, where: str) -> Meta:
         raise DatasetError(
             f"{where}: expected <archive> with one <core>, found <{_local(root)}> with {len(cores)}"
         )
-    extensions = tuple(_data_file(node, where, "coreid") for node in root.iter() if _local(node) == "extension")
+    extensions = tuple(_data_file(node, where, "coreid") for node in root if _local(node) == "extension")
     core = _data_file(cores[0], where, "id")
     if extensions and core.id_index is None:
         raise DatasetError(f"{where}: the core has extensions and no <id>")
@@ -141,28 +157,58 @@ def _data_file(node: ET.Element, where: str, id_name: str) -> DataFile:
         if index is None and child.get("default") is None:
             raise DatasetError(f"{where}: the field {term} of {locations[0]} has neither an index nor a default")
         fields.append(Field(term, index, child.get("default")))
-    encoding = node.get("encoding", "utf-8").strip() or "utf-8"
-    try:
-        "".encode(encoding)
-    except LookupError:
-        raise DatasetError(f"{where}: {locations[0]} has the unknown encoding {encoding!r}") from None
+    if len(fields) > _MAX_FIELDS or sum(len(field.default or "") for field in fields) > _MAX_DEFAULTS:
+        raise DatasetError(
+            f"{where}: {locations[0]} has {len(fields):,} fields; accepted are at most {_MAX_FIELDS:,}, and "
+            f"{_MAX_DEFAULTS:,} characters of their defaults"
+        )
+    if len(set(locations)) < len(locations):
+        raise DatasetError(f"{where}: <{kind}> names a file more than once")
+    delimiter = _unescape(node.get("fieldsTerminatedBy", ",")) or ","
+    line_end = _unescape(node.get("linesTerminatedBy", "\n")) or "\n"
+    quote = _unescape(node.get("fieldsEnclosedBy", '"'))
+    _check_separators(f"{where}: {locations[0]}", delimiter, line_end, quote)
     return DataFile(
         locations=locations,
         row_type=node.get("rowType", "").strip(),
         fields=tuple(fields),
         id_index=_number(ids[0], "index", where) if ids else None,
-        encoding=encoding,
-        delimiter=_unescape(node.get("fieldsTerminatedBy", ",")) or ",",
-        line_end=_unescape(node.get("linesTerminatedBy", "\n")) or "\n",
-        quote=_unescape(node.get("fieldsEnclosedBy", '"')),
+        encoding=_encoding(node.get("encoding", "").strip() or "utf-8", f"{where}: {locations[0]}"),
+        delimiter=delimiter,
+        line_end=line_end,
+        quote=quote,
         header_lines=_number(node, "ignoreHeaderLines", where) if node.get("ignoreHeaderLines") else 0,
     )
 
 
+def _encoding(stated: str, where: str) -> str:
+    try:
+        known = re.fullmatch(r"[\w.: -]{1,40}", stated, re.ASCII) is not None
+        if known and codecs.lookup(stated).name in _ENCODINGS:
+            return stated
+    except LookupError:
+        pass
+    raise DatasetError(
+        f"{where} has the unknown encoding {stated[:40]!r}; accepted are those of text, such as utf-8 and windows-1252"
+    )
+
+
+def _check_separators(where: str, delimiter: str, line_end: str, quote: str) -> None:
+    if max(map(len, (delimiter, line_end, quote))) > _MAX_SEPARATOR:
+        raise DatasetError(f"{where}: a separator has more than {_MAX_SEPARATOR} characters")
+    if delimiter in {quote, line_end} or quote == line_end or (quote and {delimiter, quote} & {"\r", "\n"}):
+        raise DatasetError(
+            f"{where}: fields are separated by {delimiter!r}, enclosed by {quote!r} and rows end with {line_end!r}; "
+            "expected are three different ones, and line ends for rows alone"
+        )
+
+
 def _number(node: ET.Element, name: str, where: str) -> int:
     text = node.get(name, "").strip()
-    if not text.isascii() or not text.isdigit() or int(text) > 10_000:
-        raise DatasetError(f"{where}: {name} of <{_local(node)}> is {text!r}: expected a number from 0 on")
+    if not text.isascii() or not text.isdigit() or len(text) > 6 or int(text) > 10_000:
+        raise DatasetError(
+            f"{where}: {name} of <{_local(node)}> is {text[:40]!r}: expected a number from 0 to 10,000"
+        )
     return int(text)
 
 

@@ -30,6 +30,7 @@ from biovita.dataset import Modality, new_directory, write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, REJECTED, taxa_table
 from biovita.errors import DatasetError, MediaError
 from biovita.media import AudioProbe
+from biovita.sources.base import storable
 from biovita.sources.csv_table import BrokenRow, CsvTable, check_columns, read_csv
 from biovita.sources.inspect import Inspected, inspect_files, map_threads
 from biovita.sources.lineage import merge_taxa
@@ -38,6 +39,7 @@ from biovita.sources.record import FIELDS, REQUIRED, Record, is_iso_8601, parse_
 __all__ = ["ImportReport", "import_folder"]
 
 _TABLES: Mapping[Modality, str] = {Modality.AUDIO: "audio.csv", Modality.IMAGE: "images.csv"}
+_TOLD = 10  # of the rows that have the same bytes
 _NOUNS: Mapping[Modality, str] = {Modality.AUDIO: "recording", Modality.IMAGE: "photograph"}
 
 
@@ -84,10 +86,10 @@ class _Intake:
                 "modality": modality.value,
                 "file": _TABLES[modality],
                 "row": line,
-                "path": values.get("file"),
-                "name": values.get("scientific_name"),
+                "path": storable(values.get("file")),
+                "name": storable(values.get("scientific_name")),
                 "reason": reason,
-                "detail": detail,
+                "detail": storable(detail),
             }
         )
 
@@ -279,13 +281,18 @@ def _without_duplicates(
         return record.modality, row["sha256"], row.get("start_s"), row.get("end_s")
 
     same: dict[tuple[Any, ...], list[Record]] = defaultdict(list)
+    taxa: dict[tuple[Any, ...], set[str]] = defaultdict(set)
     for record, row in items:
         same[content(record, row)].append(record)
+        taxa[content(record, row)].add(record.taxon_id)
     kept = []
     for record, row in items:
         group = same[content(record, row)]
-        if len({other.taxon_id for other in group}) > 1:
-            others = "; ".join(f"{other.name} in {other.where}" for other in group if other is not record)
+        if len(taxa[content(record, row)]) > 1:
+            told = [other for other in group[: _TOLD + 1] if other is not record][:_TOLD]
+            others = "; ".join(f"{other.name} in {other.where}" for other in told)
+            if len(group) > len(told) + 1:
+                others += f"; and {len(group) - len(told) - 1:,} more"
             intake.reject(record, "ambiguous", f"the same bytes are also {others}")
         elif record is not group[0]:
             intake.reject(record, "duplicate", f"the same bytes as {group[0].file} in {group[0].where}")

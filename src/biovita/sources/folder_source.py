@@ -9,8 +9,9 @@ from typing import Any, Literal
 from biovita.dataset.schema import Modality
 from biovita.errors import DatasetError, MediaError
 from biovita.sources.base import Rejected, StreamedSource
-from biovita.sources.csv_table import BrokenRow, read_csv
+from biovita.sources.csv_table import BrokenRow, open_csv
 from biovita.sources.licenses import normalise_license
+from biovita.sources.misnamed import size_of
 from biovita.sources.record import FIELDS, REQUIRED, Record, parse_record
 
 __all__ = ["Folder"]
@@ -41,7 +42,7 @@ class Folder(StreamedSource):
             raise DatasetError(f"{self.path}: has neither audio.csv nor images.csv")
         root = self.path.resolve()
         for modality, file in tables.items():
-            for row in read_csv(file, FIELDS, REQUIRED, {}).rows:
+            for row in open_csv(file, FIELDS, REQUIRED, {}):
                 if isinstance(row, BrokenRow):
                     yield Rejected(modality.value, file.name, row.line, row.reason, row.detail)
                     continue
@@ -75,7 +76,7 @@ def _item(record: Record) -> Mapping[str, Any] | Rejected:
         "recorded_at": values.get("recorded_at"),
         "latitude": record.numbers.get("latitude"),
         "longitude": record.numbers.get("longitude"),
-        "bytes": record.path.stat().st_size if record.path.is_file() else None,
+        "bytes": size_of(record.path),
         "file": record.table,
         "row": record.line,
     }

@@ -22,6 +22,7 @@ from biovita.sources.base import BATCH_ROWS, RECORDS, Batch, SourceViews, identi
 from biovita.sources.licenses import normalise_license
 from biovita.sources.remote import copied
 from biovita.storage import is_address, storage_address
+from biovita.tables import DAMAGED
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,6 +54,8 @@ _COLUMNS: dict[str, dict[str, str]] = {
     "taxa": {"taxon_id": "INTEGER", "ancestry": "VARCHAR", "rank": "VARCHAR", "name": "VARCHAR"},
     "observers": {"observer_id": "INTEGER", "login": "VARCHAR", "name": "VARCHAR"},
 }
+_IDS = {"observations": "observation_uuid", "observers": "observer_id", "taxa": "taxon_id"}
+_SMALL = 32 << 20  # bytes of a table
 _RANKS = ("kingdom", "phylum", "class", "order", "family", "genus")
 _LICENSES = ("CC0", "CC-BY", "CC-BY-NC", "CC-BY-SA", "CC-BY-ND", "CC-BY-NC-SA", "CC-BY-NC-ND", "PD")
 
@@ -116,6 +119,8 @@ class Inaturalist(BaseModel):
         files = {table: _file(directory, table) for table in _COLUMNS}
         for table, file in files.items():
             _table_view(connection, f"{prefix}_{table}", file, _COLUMNS[table])
+            if table in _IDS:
+                _check_ids(connection, f"{prefix}_{table}", file, _IDS[table])
         _names_table(connection, prefix, self.vernaculars)
         connection.execute(f"create view {prefix}_records as {self._records_sql(prefix, files)}")
         connection.execute(f"create view {prefix}_unread as {_unread_sql(prefix, files)}")
@@ -173,10 +178,12 @@ def _header(file: Path, wanted: dict[str, str]) -> list[str]:
     try:
         with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
             line = stream.readline(1 << 16)
-    except (OSError, EOFError) as error:
+    except (OSError, *DAMAGED) as error:
         raise DatasetError(f"{file} cannot be read: {error}") from None
     columns = line.decode("utf-8", errors="replace").rstrip("\r\n").split("\t")
     missing = [column for column in wanted if column not in columns]
+    if not missing and len(set(columns) | {"_beyond"}) <= len(columns):
+        raise DatasetError(f"{file}, line 1: names a column twice, or one _beyond")
     if missing:
         raise DatasetError(f"{file}, line 1: lacks the column(s) {', '.join(missing)} (tab separated)")
     return columns
@@ -204,12 +211,28 @@ def _table_view(connection: duckdb.DuckDBPyConnection, view: str, file: Path, wa
             f"rejects_scan = '{view}_scan')"
         )
         connection.execute(f"select * from {view} limit 1").fetchall()
-    except (duckdb.IOException, duckdb.InvalidInputException) as error:
-        raise DatasetError(f"{file} cannot be read: {str(error).splitlines()[0]}") from None
+    except duckdb.Error as error:
+        raise DatasetError(f"{file} cannot be read: {str(error).splitlines()[0][:400]}") from None
+
+
+def _check_ids(connection: duckdb.DuckDBPyConnection, view: str, file: Path, column: str) -> None:
+    """Refuse a small table whose ids stand in several rows, and so would multiply the rows that name them.
+
+    A large one is not looked through once more: its rows cost whoever made it as much as they cost here.
+    """
+    if file.stat().st_size > _SMALL:
+        return
+    ((repeated,),) = connection.execute(
+        f"select count({column}) - count(distinct {column}) from {view}"
+    ).fetchall()
+    if repeated:
+        raise DatasetError(f"{file}: {repeated:,} rows repeat the {column} of another row; each stands in one row")
 
 
 def _names_table(connection: duckdb.DuckDBPyConnection, prefix: str, vernaculars: Path | None) -> None:
     """Make the table of names; species of a genus share their ancestry, so each is looked up once."""
+    import duckdb
+
     above = ", ".join(f"max(name) filter (rank = '{rank}') as {identifier(rank)}" for rank in _RANKS)
     own = ", ".join(
         f"case when t.rank = '{rank}' then t.name else l.{identifier(rank)} end as {identifier(rank)}"
@@ -220,23 +243,26 @@ def _names_table(connection: duckdb.DuckDBPyConnection, prefix: str, vernaculars
         if not vernaculars.is_file():
             raise DatasetError(f"vernaculars: {vernaculars}: there is no such file")
         names = (
-            "select id, min_by(vernacular, place) as vernacular from (select id::integer as id, "
+            "select id, min_by(vernacular, place) as vernacular from (select try_cast(id as integer) as id, "
             "vernacularName as vernacular, row_number() over () as place "
             f"from read_csv({sql_file(vernaculars)}, hive_partitioning = false, "
             f"header = true, all_varchar = true)) group by id"
         )
-    connection.execute(
-        f"""create table {prefix}_names as
+    query = f"""create table {prefix}_names as
         with lineages as (
             select ancestry, {above} from (
-                select distinct ancestry, unnest(string_split(ancestry, '/'))::integer as above
+                select distinct ancestry, try_cast(unnest(string_split(ancestry, '/')) as integer) as above
                 from (select distinct ancestry from {prefix}_taxa where ancestry <> '')
             ) join (select taxon_id, rank, name from {prefix}_taxa where rank in {_RANKS}) on taxon_id = above
             group by ancestry)
         select t.taxon_id::bigint as name_key, t.name, v.vernacular, t.rank, {own}
         from {prefix}_taxa t left join lineages l using (ancestry) left join ({names}) v on v.id = t.taxon_id
         where t.name is not null and t.name <> ''"""
-    )
+    try:
+        connection.execute(query)
+    except duckdb.Error as error:
+        tables = "taxa" if vernaculars is None else f"taxa and {vernaculars}"
+        raise DatasetError(f"{tables} cannot be read: {str(error).splitlines()[0][:400]}") from None
 
 
 _PROBLEM = """case when b.observation_uuid is null then 'no-observation' when b.taxon_id is null then 'no-name'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -108,38 +108,50 @@ def _following(page: Answer) -> Mapping[str, str] | None:
     return {"id_above": str(last)}
 
 
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()
+
+
 def _of_observation(
     observation: Mapping[str, Any], size: str, place: Mapping[str, Any]
 ) -> Iterator[Mapping[str, Any] | Rejected]:
-    taxon = observation.get("taxon") or {}
+    taxon = _object(observation.get("taxon"))
     name = text(taxon.get("name"))
     address = text(observation.get("uri"))
-    sounds, photos = observation.get("sounds") or [], observation.get("photos") or []
+    sounds, photos = _list(observation.get("sounds")), _list(observation.get("photos"))
     if name is None or not (sounds or photos):
         reason = ("no-name", "has no taxon") if name is None else ("no-media", "has no sound or photograph")
         yield Rejected("unknown", place["file"], place["row"], *reason, name, address)
         return
     shared = {**_shared(observation, taxon, name), **place}
-    for sound in sounds:
-        yield _medium("audio", sound, sound.get("file_url"), shared)
-    for photo in photos:
-        yield _medium("image", photo, _sized(photo.get("url"), size), {**shared, **_pixels(photo, size)})
+    for modality, medium in (*(("audio", each) for each in sounds), *(("image", each) for each in photos)):
+        if not isinstance(medium, dict):
+            detail = "a sound or photograph is no JSON object"
+            yield Rejected(modality, place["file"], place["row"], "not-as-described", detail, name, address)
+        elif modality == "audio":
+            yield _medium("audio", medium, medium.get("file_url"), shared)
+        else:
+            yield _medium("image", medium, _sized(medium.get("url"), size), {**shared, **_pixels(medium, size)})
 
 
 def _shared(observation: Mapping[str, Any], taxon: Mapping[str, Any], name: str) -> dict[str, Any]:
-    user = observation.get("user") or {}
+    user = _object(observation.get("user"))
     latitude, longitude = _location(observation.get("location"))
-    lineage = {
-        each["rank"]: each.get("name") for each in taxon.get("ancestors") or [] if each.get("rank") in _RANKS
-    }
+    ancestors = [_object(each) for each in _list(taxon.get("ancestors"))]
+    lineage = {each["rank"]: text(each.get("name")) for each in ancestors if each.get("rank") in _RANKS}
     if not lineage:
-        lineage = _ICONIC.get(str(taxon.get("iconic_taxon_name")), {})
+        lineage = dict(_ICONIC.get(text(taxon.get("iconic_taxon_name")) or "", {}))
+    group = text(observation.get("uuid")) or text(observation.get("id"))
     return {
         "name": name,
         "vernacular": text(taxon.get("preferred_common_name")),
         "rank": text(taxon.get("rank")),
         **{rank: lineage.get(rank) for rank in _RANKS},
-        "group": str(observation.get("uuid") or observation.get("id")),
+        **({} if group is None else {"group": group}),
         "observer": text(user.get("login")),
         "recorded_at": iso_date(observation.get("observed_on")),
         "latitude": latitude,
@@ -158,19 +170,20 @@ def _medium(
 ) -> Mapping[str, Any] | Rejected:
     address = web_address(given)
     why = None
-    if address is None or "id" not in medium:
-        why = ("no-address", f"{given!r} is not an http or https address with a number")
-    elif any(not flag.get("resolved", False) for flag in medium.get("flags") or []):
+    number, license_ = text(medium.get("id")), text(medium.get("license_code"))
+    if address is None or number is None:
+        why = ("no-address", f"{text(given)!r} is not an http or https address with a number")
+    elif any(not _object(flag).get("resolved", False) for flag in _list(medium.get("flags"))):
         why = ("flagged", "iNaturalist's users dispute its copyright or content")
     if why is not None:
         return Rejected(modality, shared["file"], shared["row"], *why, shared["name"], address)
     return {
         **shared,
         "modality": modality,
-        "source_id": str(medium["id"]),
+        "source_id": number,
         "url": address,
-        "license": normalise_license(medium.get("license_code")),
-        "license_given": text(medium.get("license_code")),
+        "license": normalise_license(license_),
+        "license_given": license_,
         "attribution": _credit(text(medium.get("attribution")), shared["observer"]),
     }
 
@@ -193,7 +206,7 @@ def _sized(given: object, size: str) -> str | None:
 
 
 def _pixels(photo: Mapping[str, Any], size: str) -> dict[str, int | None]:
-    stated = photo.get("original_dimensions") or {}
+    stated = _object(photo.get("original_dimensions"))
     width, height = whole(stated.get("width")), whole(stated.get("height"))
     side = SIZES[size]
     if not width or not height or side is None:
@@ -230,7 +243,10 @@ class InaturalistExport(StreamedSource):
         self, values: Mapping[str, str], place: Mapping[str, Any]
     ) -> Iterator[Mapping[str, Any] | Rejected]:
         name = text(values["scientific_name"])
-        found = (("audio", text(values.get("sound_url"))), ("image", _sized(values["image_url"], self.size)))
+        found = (
+            ("audio", web_address(values.get("sound_url"))),
+            ("image", _sized(values["image_url"], self.size)),
+        )
         media = [(modality, address) for modality, address in found if address is not None]
         if name is None or not media:
             reason = ("no-name", "scientific_name is empty") if name is None else ("no-media", "has no address")
@@ -247,7 +263,7 @@ class InaturalistExport(StreamedSource):
                 **{rank: lineage.get(rank) for rank in _RANKS},
                 "source_id": number[1] if (number := _NUMBER.search(address)) else values["id"],
                 "group": values["id"],
-                "url": web_address(address),
+                "url": address,
                 "license": normalise_license(values["license"]),
                 "license_given": text(values["license"]),
                 "attribution": f"(c) {user}, {values.get('url', '')}".rstrip(", "),

@@ -11,15 +11,21 @@ from functools import lru_cache
 
 __all__ = ["allowed", "normalise_license"]
 
-_ADDRESS = re.compile(r"creativecommons\.org/(licenses|publicdomain)/([a-z-]+)(?:/(\d\.\d))?", re.IGNORECASE)
-_CODE = re.compile(r"^CC[-_ ]+(BY(?:[-_ ](?:NC|ND|SA))*)(?:[-_ ]+(?:INT[-_ ])?V?(\d)[._](\d))?\b", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"creativecommons\.org/(licenses|publicdomain)/([a-z-]+)(?:/(\d\.\d))?", re.IGNORECASE | re.ASCII
+)
+_CODE = re.compile(
+    r"^CC[-_ ]+(BY(?:[-_ ](?:NC|ND|SA))*)(?:[-_ ]+(?:INT[-_ ])?V?(\d)[._](\d))?\b", re.IGNORECASE | re.ASCII
+)
 _ZERO = re.compile(r"^(CC[-_ ]?0|CC[-_ ]ZERO|PUBLIC[-_ ]DOMAIN[-_ ]DEDICATION)([-_ ]V?1[._]0)?$", re.IGNORECASE)
 _MARK = re.compile(r"^(PDM|PD|PUBLIC[-_ ]DOMAIN)([-_ ](MARK|1[._]0))*$", re.IGNORECASE)
 _RESERVED = re.compile(r"all rights reserved|^(ARR|C)$|^©(?!.*some rights)", re.IGNORECASE)
 _ORDER = ("BY", "NC", "SA", "ND")
 
 
-@lru_cache(maxsize=4096)
+_LONG = 500  # characters; longer texts are not kept for the next time
+
+
 def normalise_license(given: str | None) -> str | None:
     """Return a licence in the common spelling; None where it is not given or not recognised.
 
@@ -30,6 +36,15 @@ def normalise_license(given: str | None) -> str | None:
     >>> normalise_license("CC_BY_4_0"), normalise_license("cc-by-nc"), normalise_license("cc0")
     ('CC-BY-4.0', 'CC-BY-NC', 'CC0-1.0')
     """
+    return _kept(given) if given is None or len(given) <= _LONG else _normalised(given)
+
+
+@lru_cache(maxsize=4096)
+def _kept(given: str | None) -> str | None:
+    return _normalised(given)
+
+
+def _normalised(given: str | None) -> str | None:
     text = (given or "").strip()
     if address := _ADDRESS.search(text):
         kind, code, version = address[1].lower(), address[2].lower(), address[3]

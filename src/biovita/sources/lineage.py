@@ -12,6 +12,7 @@ from biovita.taxonomy import Rank, Taxon, taxon_id_of
 __all__ = ["LINEAGE_FIELDS", "NamedRow", "merge_taxa"]
 
 LINEAGE_FIELDS = ("common_name", "kingdom", "phylum", "class", "order", "family", "genus")
+_TOLD = 10  # of the values that are not kept
 _BINOMIAL = re.compile(r"[A-Z][a-z-]+( [a-z-]+){1,2}")
 
 
@@ -60,9 +61,12 @@ def _settle(field: str, said: list[tuple[str, str]], name: str, notes: list[str]
     kept, _ = counts.most_common(1)[0]  # of equally many, the one met first
     others = [value for value in counts if value != kept]
     if others:
-        found = ", ".join(
-            f"{value} in {counts[value]} ({next(where for where, v in said if v == value)})" for value in others
-        )
+        first: dict[str, str] = {}
+        for where, value in said:
+            first.setdefault(value, where)
+        found = ", ".join(f"{value} in {counts[value]} ({first[value]})" for value in others[:_TOLD])
+        if len(others) > _TOLD:
+            found += f", {len(others) - _TOLD} others"
         notes.append(f"{name}: {field} is {kept} in {counts[kept]} rows, {found}; {kept} is kept")
     return kept
 

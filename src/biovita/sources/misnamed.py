@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlparse
 
 from biovita.sources.base import Rejected
 from biovita.sources.csv_rows import read_table
+from biovita.tables import Held
 
-__all__ = ["find_metadata", "inside", "locate_recordings"]
+__all__ = ["find_metadata", "inside", "locate_recordings", "size_of"]
 
+_TELLING = ("file_name", "recording_id", "download_url")
+_LONGEST_PATH = 4096  # characters; systems accept no more
 _PLACES = ("metadata.csv", "../metadata.csv", "../train/metadata.csv", "../../train/metadata.csv")
 
 
@@ -55,12 +59,12 @@ def locate_recordings(
         Where the metadata cannot be read or lack the column ``scientific_name``.
     """
     if is_there is None:
-        found = [path if (root / path).is_file() else None for path, _ in rows]
+        found = [path if size_of(root / path) is not None else None for path, _ in rows]
     else:
         found = [path if is_there(path) else None for path, _ in rows]
     if metadata is None or None not in found:
         return found
-    described, counts = _by_species(metadata), Counter[tuple[str, str]]()
+    described, counts = _by_species(metadata, {species for _, species in rows}), Counter[tuple[str, str]]()
     taken = {path for path in found if path is not None}
     for at, (path, species) in enumerate(rows):
         key = parts[at] if parts is not None else "", species
@@ -77,21 +81,29 @@ def locate_recordings(
     return found
 
 
-def _by_species(file: Path) -> dict[str, list[dict[str, str]]]:
-    found: dict[str, list[dict[str, str]]] = defaultdict(list)
+def _by_species(file: Path, wanted: AbstractSet[str]) -> dict[str, list[Mapping[str, str]]]:
+    """Return what may tell how a recording is called, of the rows of the wanted species."""
+    found: dict[str, list[Mapping[str, str]]] = defaultdict(list)
+    held = Held(str(file))
     for row in read_table(file, ("scientific_name",)):
         if not isinstance(row, Rejected):
             values = row[1]
             given = values["scientific_name"].strip()
             for name in dict.fromkeys((given, values.get("accepted_name", "").strip() or given)):
-                found[name].append(values)
+                if name in wanted:
+                    told = {column: value for column in _TELLING if (value := values.get(column))}
+                    held.add(500 + sum(map(len, told.values())))
+                    found[name].append(told)
     return found
 
 
 def _names(path: str, row: Mapping[str, str]) -> Iterator[str]:
     """Yield what the file may be called, from the root; the likeliest first."""
     folder, suffix = PurePosixPath(path).parent, PurePosixPath(path).suffix or ".mp3"
-    upload = PurePosixPath(unquote(urlparse(row.get("download_url", "")).path)).name
+    try:
+        upload = PurePosixPath(unquote(urlparse(row.get("download_url", "")).path)).name
+    except ValueError:
+        upload = ""
     recording = row.get("recording_id", "")
     names = [PurePosixPath(row.get("file_name", "")).name, upload]
     if recording and "/" not in recording:
@@ -107,7 +119,18 @@ def _names(path: str, row: Mapping[str, str]) -> Iterator[str]:
 
 def inside(root: Path, name: str) -> Path | None:
     """Return a file of a folder; None where it is not there or would lie outside."""
-    if "\x00" in name:
+    if "\x00" in name or len(name) > _LONGEST_PATH:
         return None
-    file = (root / name).resolve()
-    return file if file.is_relative_to(root.resolve()) and file.is_file() else None
+    try:
+        file = (root / name).resolve()
+        return file if file.is_relative_to(root.resolve()) and file.is_file() else None
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or no text that the system takes for a name
+        return None
+
+
+def size_of(file: Path) -> int | None:
+    """Return the size of a regular file; None where there is none."""
+    try:
+        return file.stat().st_size if file.is_file() else None
+    except (OSError, ValueError):
+        return None

@@ -13,7 +13,9 @@ from typing import Any
 from biovita.dataset.schema import Modality
 from biovita.errors import MediaError
 from biovita.redact import redacted
+from biovita.sources.base import MAX_NAME
 from biovita.sources.lineage import LINEAGE_FIELDS, NamedRow
+from biovita.sources.values import is_plain
 from biovita.taxonomy import taxon_id_of
 
 __all__ = ["FIELDS", "REQUIRED", "Record", "is_iso_8601", "parse_record"]
@@ -28,9 +30,10 @@ _RANGES = {  # least and greatest value
     "start_s": (0.0, math.inf),
     "duration_s": (0.0, math.inf),
 }
+_LONGEST_PATH = 4096  # characters; systems accept no more
 _R_MISSING = "NA"  # how R writes a number that is not known
 FIELDS = (*REQUIRED, *LINEAGE_FIELDS, *_TEXTS, *_RANGES)
-_ISO_8601 = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?)?)?")
+_ISO_8601 = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?)?)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +121,18 @@ def parse_record(
     Raises
     ------
     MediaError
-        ``missing-file``, ``missing-name``, ``bad-number`` or ``path-outside``; the message does not repeat where.
+        ``missing-file``, ``missing-name``, ``bad-name``, ``bad-number``, ``path-outside`` or ``unreadable``; the
+        message does not repeat where.
     """
     file, name = values.get("file"), values.get("scientific_name")
     if not file:
         raise MediaError("missing-file", "the file is not given")
     if not name:
         raise MediaError("missing-name", "the scientific_name is not given")
+    if "\x00" in name or len(name) > MAX_NAME:
+        raise MediaError(
+            "bad-name", f"the scientific_name has {len(name):,} characters, or the character NUL among them"
+        )
     numbers = {key: _number(key, text) for key in _RANGES if (text := values.get(key)) not in {None, _R_MISSING}}
     begin, end = numbers.get("begin_s", 0.0), numbers.get("end_s", math.inf)
     if modality == Modality.AUDIO and begin >= end:
@@ -137,9 +145,11 @@ def parse_record(
 def _number(name: str, text: str) -> float:
     low, high = _RANGES[name]
     try:
-        value = float(text)
+        value = float(text) if is_plain(text) else None
     except ValueError:
-        raise MediaError("bad-number", f"{name} is {text!r}, which is not a number") from None
+        value = None
+    if value is None:
+        raise MediaError("bad-number", f"{name} is {text[:100]!r}, which is not a number")
     if not math.isfinite(value) or not low <= value <= high:
         limits = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of at least {low:g}"
         raise MediaError("bad-number", f"{name} is {text}; accepted is a number {limits}")
@@ -148,14 +158,16 @@ def _number(name: str, text: str) -> float:
 
 def _within(root: Path, file: str) -> Path:
     """Return where a file of the folder lies; a link may lead to it only from within the folder."""
+    if len(file) > _LONGEST_PATH:
+        raise MediaError("path-outside", f"file has {len(file):,} characters, and no path has so many")
     given = PurePosixPath(file)
     if given.is_absolute() or ".." in given.parts or "\x00" in file:
         raise MediaError("path-outside", f"file is {file!r}; accepted is a path within the folder, without '..'")
     path = root / given
     try:
         inside = path.resolve().is_relative_to(root)
-    except (OSError, RuntimeError):  # a loop of links
-        raise MediaError("unreadable", f"file is {file!r}, which is a loop of links") from None
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or no text that the system takes for a name
+        raise MediaError("unreadable", f"file is {file!r}, which is a loop of links or no path") from None
     if not inside:
         raise MediaError("path-outside", f"file is {file!r}, a link that leads out of the folder")
     return path

@@ -13,8 +13,9 @@ from biovita.errors import DatasetError
 from biovita.sources.base import Rejected, StreamedSource
 from biovita.sources.csv_rows import read_table
 from biovita.sources.licenses import normalise_license
-from biovita.sources.misnamed import find_metadata, inside, locate_recordings
+from biovita.sources.misnamed import find_metadata, inside, locate_recordings, size_of
 from biovita.sources.values import text, web_address
+from biovita.tables import Held
 from biovita.taxonomy import taxon_id_of
 
 __all__ = ["Release"]
@@ -75,15 +76,31 @@ class Release(StreamedSource):
             if isinstance(row, Rejected) or name is None or name in seen:
                 continue
             seen.add(name)
-            folder = images / taxon_id_of(name)
-            for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+            for file in _files_of(images, taxon_id_of(name)):
+                place, item = {"file": "metadata.csv", "row": row[0]}, f"{file.parent.name}/{file.name}"
+                size = size_of(file)
+                if size is None:
+                    detail = "there is no such file, or it is no regular one"
+                    yield Rejected("image", "metadata.csv", row[0], "missing", detail, name, item)
+                    continue
+                shared = _shared(row[1], name, place)
                 yield {
-                    **_shared(row[1], name, {"file": "metadata.csv", "row": row[0]}),
+                    **shared,
                     "modality": "image",
-                    "source_id": f"{folder.name}/{file.name}",
+                    "source_id": item,
                     "path": str(file.resolve()),
-                    "bytes": file.stat().st_size,
+                    "bytes": size,
                 }
+
+
+def _files_of(images: Path, name: str) -> list[Path]:
+    """Return what lies in a folder by that name; a name with a separator leads elsewhere, and has none."""
+    if name in {".", ".."} or any(mark in name for mark in "/\\\0"):
+        return []
+    try:
+        return sorted((images / name).iterdir())
+    except (OSError, ValueError):
+        return []
 
 
 def _name(values: Values) -> str | None:
@@ -121,7 +138,7 @@ def _recording(folder: Path, line: int, values: Values) -> Mapping[str, Any] | R
         "group": f"{source}:{number}" if number else file,
         "url": address,
         "path": None if at_hand is None else str(at_hand),
-        "bytes": None if at_hand is None else at_hand.stat().st_size,
+        "bytes": None if at_hand is None else size_of(at_hand),
     }
 
 
@@ -147,7 +164,10 @@ def _benchmark(folder: Path) -> Iterator[Mapping[str, Any] | Rejected]:
         table = folder / f"{modality}_index.csv"
         if not table.is_file():
             continue
-        rows = list(read_table(table, ("id", "file_path", "species")))
+        rows, held = [], Held(str(table))
+        for row in read_table(table, ("id", "file_path", "species")):
+            held.add(500 if isinstance(row, Rejected) else 500 + sum(map(len, row[1].values())))
+            rows.append(row)
         given = [row[1] for row in rows if not isinstance(row, Rejected)]
         paths = [(values["file_path"], values["species"].strip()) for values in given]
         located = iter(locate_recordings(folder, paths, find_metadata(folder) if modality == "audio" else None))
@@ -163,5 +183,5 @@ def _benchmark(folder: Path) -> Iterator[Mapping[str, Any] | Rejected]:
                 yield Rejected(modality, table.name, line, *why, name, values["file_path"])
                 continue
             place = {"file": table.name, "row": line, "source_id": values["id"]}
-            place |= {"path": str(file), "bytes": file.stat().st_size}
+            place |= {"path": str(file), "bytes": size_of(file)}
             yield {**_shared(values, name, place), "modality": modality}

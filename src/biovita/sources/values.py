@@ -9,11 +9,23 @@ from urllib.parse import urlsplit
 
 from biovita.dataset.schema import Modality
 
-__all__ = ["coordinates", "iso_date", "media_kind", "number", "seconds", "text", "web_address", "whole"]
+__all__ = [
+    "coordinates",
+    "is_plain",
+    "iso_date",
+    "media_kind",
+    "number",
+    "seconds",
+    "text",
+    "web_address",
+    "whole",
+]
 
 _EMPTY = {"", "NA", "NULL", "None", "\\N"}
-_DATE = re.compile(r"^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?![\d-])")
-_TIME = re.compile(r"^\s*(\d{1,2}):(\d{2})(?::(\d{2}))?")
+_DATE = re.compile(r"^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?![\d-])", re.ASCII)
+_TIME = re.compile(r"^\s*(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
+_DIGITS = 100  # in a number; what has more is none that anybody measured
+_MOST_WHOLE = 2**31 - 1
 _EXTENSIONS = {
     **dict.fromkeys(
         (".wav", ".mp3", ".m4a", ".aac", ".ogg", ".oga", ".opus", ".flac", ".aif", ".aiff"), Modality.AUDIO
@@ -24,24 +36,47 @@ _TYPES = {"sound": Modality.AUDIO, "audio": Modality.AUDIO, "stillimage": Modali
 
 
 def text(value: object) -> str | None:
-    """Return text without space around it; None for nothing, ``NA``, ``NULL`` and ``None``."""
-    stripped = " ".join(str(value).split()) if value is not None else ""
+    """Return text without space around it; None for nothing, ``NA``, ``NULL``, ``None``, and for no text or number."""
+    if value.__class__ is not str:
+        if isinstance(value, (bool, int)):
+            value = str(value) if int(value).bit_length() <= 256 else ""
+        elif isinstance(value, (str, float)):
+            value = str(value)
+        else:
+            return None
+    stripped = " ".join(value.split())
     return None if stripped in _EMPTY else stripped
 
 
+def is_plain(number: str) -> bool:
+    """Return whether a text may be a number as tables write them: short, in ASCII, without underscores."""
+    return len(number) <= _DIGITS and number.isascii() and "_" not in number
+
+
 def number(value: object) -> float | None:
-    """Return a finite number, or None."""
+    """Return a finite number, or None; a text has it in plain digits.
+
+    Examples
+    --------
+    >>> number(" 4.5e1 "), number("1_000"), number("١"), number("1e400"), number(True), number(10**400)
+    (45.0, None, None, None, None, None)
+    """
+    if isinstance(value, str):
+        if not is_plain(value):
+            return None
+    elif isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
     try:
-        found = float(str(value))
-    except ValueError:
+        found = float(value)
+    except (ValueError, OverflowError):
         return None
     return found if math.isfinite(found) else None
 
 
 def whole(value: object) -> int | None:
-    """Return a number from 0 on without a fraction, or None."""
+    """Return a number from 0 to 2,147,483,647 without a fraction, or None."""
     found = number(value)
-    return int(found) if found is not None and found >= 0 and found == int(found) else None
+    return int(found) if found is not None and 0 <= found <= _MOST_WHOLE and found == int(found) else None
 
 
 def coordinates(latitude: object, longitude: object) -> tuple[float | None, float | None]:
@@ -62,7 +97,7 @@ def iso_date(date: object, time: object = None) -> str | None:
     >>> iso_date("2015-06-00"), iso_date("2015-06-23", "07:17"), iso_date("1961-07-06T00:00Z"), iso_date("June")
     ('2015-06', '2015-06-23T07:17', '1961-07-06', None)
     """
-    match = _DATE.match(str(date or "").strip())
+    match = _DATE.match(date.strip() if isinstance(date, str) else text(date) or "")
     if match is None or match[1] == "0000":
         return None
     year, month, day = match[1], match[2], match[3]
@@ -70,16 +105,22 @@ def iso_date(date: object, time: object = None) -> str | None:
         return year
     if day is None or not 1 <= int(day) <= 31:
         return f"{year}-{month}"
-    clock = _TIME.match(str(time or ""))
+    clock = _TIME.match(time if isinstance(time, str) else "")
     if clock is None or int(clock[1]) > 23 or int(clock[2]) > 59:
         return f"{year}-{month}-{day}"
     return f"{year}-{month}-{day}T{int(clock[1]):02}:{clock[2]}"
 
 
 def seconds(length: object) -> float | None:
-    """Return a length such as ``4:13`` or ``1:02:03`` in seconds."""
-    parts = str(length or "").split(":")
-    if not 2 <= len(parts) <= 3 or not all(part.strip().isdigit() for part in parts):
+    """Return a length such as ``4:13`` or ``1:02:03`` in seconds.
+
+    Examples
+    --------
+    >>> seconds("4:13"), seconds("1:²"), seconds("?")
+    (253.0, None, None)
+    """
+    parts = [part.strip() for part in (text(length) or "").split(":", 3)]
+    if not 2 <= len(parts) <= 3 or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
         return None
     total = 0
     for part in parts:
@@ -94,7 +135,10 @@ def web_address(value: object) -> str | None:
         return None
     if address.startswith("//"):
         address = "https:" + address
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return None
     return address if parts.scheme.lower() in {"http", "https"} and parts.netloc else None
 
 

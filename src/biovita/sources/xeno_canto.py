@@ -92,9 +92,8 @@ class XenoCanto(StreamedSource):
             return
         for file, answer in saved_answers(self._answers()):
             if "error" in answer:
-                raise DatasetError(
-                    f"{file}: is an error of xeno-canto: {answer['error']}: {answer.get('message', '')}"
-                )
+                said = ": ".join(filter(None, (text(answer.get(key)) for key in ("error", "message"))))
+                raise DatasetError(f"{file}: is an error of xeno-canto: {said[:300] or 'it does not say which'}")
             if not isinstance(recordings := answer.get("recordings"), list):
                 raise DatasetError(f"{file}: has no recordings; is it an answer of {API}?")
             for number, recording in enumerate(recordings, start=1):
@@ -152,7 +151,7 @@ def _record(recording: Mapping[str, Any], place: Mapping[str, Any]) -> Mapping[s
             "audio", place["file"], place["row"], *why, name or None, f"XC{number}" if number else None
         )
     latitude, longitude = coordinates(recording.get("lat"), recording.get("lon", recording.get("lng")))
-    lineage = _GROUPS.get(str(recording.get("grp", "")).lower(), {})
+    lineage = _GROUPS.get((text(recording.get("grp")) or "").lower(), {})
     recordist = text(recording.get("rec"))
     quality = text(recording.get("q"))
     return {

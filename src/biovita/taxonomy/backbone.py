@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,12 +14,16 @@ import pyarrow.parquet as pq
 
 from biovita.errors import DatasetError
 from biovita.hashing import sha256_of
+from biovita.limits import limit, over
+from biovita.tables import Held
 from biovita.taxonomy.parse import fold
 from biovita.taxonomy.taxon import RANKS, Rank, Taxon, Taxonomy
 
 __all__ = ["BACKBONE", "LINEAGE", "Backbone", "keys_of", "open_backbone"]
 
 LINEAGE: tuple[str, ...] = tuple(rank.value for rank in RANKS if rank != Rank.SPECIES)
+_BATCH = 65_536  # rows of a Parquet file
+_HELD = 64  # times the size of the file may be held of it, where that is more than the memory that may be used
 _WORDS = pa.dictionary(pa.int32(), pa.string())
 
 BACKBONE = pa.schema(
@@ -74,11 +78,14 @@ class Backbone:
         given.setdefault("accepted", pa.array(np.arange(rows, dtype=np.int32)))
         fields = [field for field in BACKBONE if field.name != "key"]
         made = [given.get(field.name, pa.nulls(rows, field.type)) for field in fields]
-        cast = [
-            column if column.type == f.type else column.cast(f.type)
-            for column, f in zip(made, fields, strict=True)
-        ]
-        table = pa.table(cast, schema=pa.schema(fields)).unify_dictionaries().combine_chunks()
+        try:
+            cast = [
+                column if column.type == f.type else column.cast(f.type)
+                for column, f in zip(made, fields, strict=True)
+            ]
+            table = pa.table(cast, schema=pa.schema(fields)).unify_dictionaries().combine_chunks()
+        except pa.ArrowException as error:
+            raise DatasetError(f"{name} is no table of taxa: {error}") from None
         keys = keys_of(table["name"].combine_chunks())
         table = table.add_column(BACKBONE.get_field_index("key"), BACKBONE.field("key"), keys)
         return cls(name, sha256, table, dict(left_out or {}))
@@ -226,10 +233,28 @@ def _open_parquet(path: Path) -> Backbone:
         missing = [column for column in wanted if column not in names]
         if missing:
             raise DatasetError(f"{path} lacks the column(s) {', '.join(missing)} of a table of taxa")
+        _check_size(path, ("id", "scientificName"))
         table = pq.read_table(path, columns=list(wanted), read_dictionary=["taxonRank", *LINEAGE])
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError, KeyError) as error:
         raise DatasetError(f"{path} cannot be read as Parquet: {error}") from error
     return Backbone.of(path.name, {wanted[name]: table[name] for name in wanted}, sha256=sha256_of(path))
+
+
+def _check_size(path: Path, texts: Sequence[str]) -> None:
+    """Refuse a Parquet file whose texts, a few of which may stand in all rows, are too long to be written out."""
+    held, most = Held(str(path), _HELD * path.stat().st_size), limit("rows")
+    with pq.ParquetFile(path, read_dictionary=list(texts)) as file:
+        if file.metadata.num_rows > most:
+            raise DatasetError(f"{path}: has more rows; {over('rows')}")
+        for batch in file.iter_batches(_BATCH, columns=list(texts)):
+            held.add(sum(_written_out(column) for column in batch.columns))
+
+
+def _written_out(column: pa.Array) -> int:
+    """Return how many bytes a column of words takes when each row has its own."""
+    if not pa.types.is_dictionary(column.type) or not pa.types.is_string(column.type.value_type):
+        return int(column.nbytes)
+    return int(pc.sum(pc.binary_length(column.dictionary).take(column.indices)).as_py() or 0)
 
 
 def keys_of(names: pa.Array) -> pa.Array:

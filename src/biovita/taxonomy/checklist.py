@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,17 @@ import pyarrow.csv as pacsv
 
 from biovita.errors import DatasetError
 from biovita.hashing import sha256_of
+from biovita.limits import limit, over
+from biovita.tables import (
+    DAMAGED,
+    MAX_COLUMNS,
+    CountedBytes,
+    Held,
+    Meter,
+    cell_limit,
+    open_member,
+    open_zip,
+)
 from biovita.taxonomy.backbone import LINEAGE, Backbone
 from biovita.taxonomy.parse import parse_name
 
@@ -29,6 +40,7 @@ _TERMS = (
 _REPEATED = ("taxonRank", "taxonomicStatus", *LINEAGE)  # few values, held once
 _NAMING = ("scientificName", "scientificNameAuthorship", "canonicalName")
 _PLAIN_NAME = r"^[A-Z][a-z-]+( × ?| )?([a-z-]+)?( [a-z-]+)?$"
+_HELD = 16  # times the size of the file may be held of it, where that is more than the memory that may be used
 _BLOCK = 32 * 2**20  # bytes of the file that are held as they stand
 
 
@@ -45,20 +57,29 @@ def read_checklist(path: Path) -> Backbone:
     DatasetError
         Where there is no taxon file, a needed column is missing, or ids repeat.
     """
-    with _taxon_file(path) as (file, where):
+    with _taxon_file(path) as (file, where, size):
         header, delimiter = _header(file, where)
     terms = {term.rsplit(":", 1)[-1].rsplit("/", 1)[-1]: term for term in header}
     missing = [term for term in ("scientificName", "taxonRank") if term not in terms]
     if not {"taxonID", "id"} & set(terms):
         missing.append("taxonID")
     if missing:
-        raise DatasetError(f"{where}: lacks the column(s) {', '.join(missing)}; it has {', '.join(header)}")
+        raise DatasetError(f"{where}: lacks the column(s) {', '.join(missing)}; it has {', '.join(header)[:300]}")
     if "canonicalName" in terms:
         terms.pop("scientificNameAuthorship", None)
     left_out = {"misapplied": 0, "no name": 0}
-    with _taxon_file(path) as (file, where):
-        wanted = {term: terms[term] for term in _TERMS if term in terms}
-        blocks = [_kept(block, left_out) for block in _blocks(file, where, header, delimiter, wanted)]
+    wanted = {term: terms[term] for term in _TERMS if term in terms}
+    for name in wanted.values():
+        if header.count(name) > 1:
+            raise DatasetError(f"{where}, line 1: the column {name!r} is there {header.count(name)} times")
+    with _taxon_file(path) as (file, where, size):
+        held, blocks, rows_read = Held(where, least=_HELD * size), [], 0
+        for block in _blocks(file, where, header, delimiter, wanted):
+            rows_read += block.num_rows
+            if rows_read > limit("rows"):
+                raise DatasetError(f"{where}: has more rows; {over('rows')}")
+            blocks.append(_kept(block, left_out))
+            held.add(blocks[-1].nbytes)
     if not any(block.num_rows for block in blocks):
         raise DatasetError(f"{where} holds no taxa")
     table = pa.concat_tables(blocks).unify_dictionaries().combine_chunks()
@@ -76,31 +97,49 @@ def read_checklist(path: Path) -> Backbone:
 
 
 @contextmanager
-def _taxon_file(path: Path) -> Iterator[tuple[IO[bytes], str]]:
-    """Give the taxon file of a checklist, open for reading, and what to call it in an error."""
+def _taxon_file(path: Path) -> Iterator[tuple[IO[bytes], str, int]]:
+    """Give the taxon file of a checklist, open for reading, what to call it in an error, and the size on disk."""
     if path.is_dir():
         inside = [file for file in sorted(path.iterdir()) if file.name.lower() in _FILES]
         if not inside:
             raise DatasetError(f"{path} holds no taxon file; looked for {', '.join(_FILES)}")
         path = inside[0]
+    if not path.is_file():
+        raise DatasetError(f"{path} is neither a file nor a folder")
     if not zipfile.is_zipfile(path):
         with path.open("rb") as file:
-            yield file, str(path)
+            yield file, str(path), path.stat().st_size
         return
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         members = [name for name in archive.namelist() if name.rsplit("/", 1)[-1].lower() in _FILES]
         if not members:
             raise DatasetError(f"{path} holds no taxon file; looked for {', '.join(_FILES)}")
-        with archive.open(members[0]) as member:
-            yield member, f"{path}/{members[0]}"
+        where = f"{path}/{members[0]}"
+        try:
+            with open_member(archive, members[0], str(path)) as member:
+                size = path.stat().st_size
+                yield cast(IO[bytes], CountedBytes(member, Meter(where, size))), where, size
+        except DAMAGED as error:
+            raise DatasetError(f"{where} is damaged: {error}") from None
 
 
 def _header(file: IO[bytes], where: str) -> tuple[list[str], str]:
-    line = file.readline().decode("utf-8-sig").rstrip("\r\n")
+    most = cell_limit()
+    head = file.read(most)
+    try:
+        line = head.split(b"\n", 1)[0].decode("utf-8-sig").rstrip("\r")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{where}, line 1: is not UTF-8: {error.reason}") from None
     if not line:
         raise DatasetError(f"{where} is empty")
     delimiter = "\t" if "\t" in line else ","
-    return (line.split("\t") if delimiter == "\t" else next(csv.reader([line]))), delimiter
+    try:
+        header = line.split("\t") if delimiter == "\t" else next(csv.reader([line], strict=True))
+    except csv.Error as error:
+        raise DatasetError(f"{where}, line 1: cannot be read: {error}") from None
+    if len(header) > MAX_COLUMNS or (b"\n" not in head and len(head) == most):
+        raise DatasetError(f"{where}, line 1: is too long; accepted are at most {MAX_COLUMNS:,} columns")
+    return header, delimiter
 
 
 def _blocks(
@@ -124,7 +163,7 @@ def _blocks(
         )
         for batch in reader:
             yield pa.Table.from_batches([batch]).rename_columns(list(terms))
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{where} cannot be read: {error}") from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +9,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from biovita.errors import DatasetError
+from biovita.tables import read_rows
 from biovita.taxonomy.names import GIVEN
 
 __all__ = ["read_names", "write_decisions"]
@@ -31,25 +31,20 @@ def read_names(path: str | Path) -> pa.Table:
     path = Path(path)
     if not path.is_file():
         raise DatasetError(f"{path} does not exist: names are read from a CSV or tab-separated file")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path} is not UTF-8: {error}") from error
-    first = text.split("\n", 1)[0]
-    rows = csv.reader(text.splitlines(keepends=True), delimiter="\t" if "\t" in first else ",")
-    header = [column.strip().lower() for column in next(rows, [])]
+    rows = read_rows(path, delimiter=None)
+    header = [column.strip().lower() for column in next(rows, (1, []))[1]]
     named = [column for column in header if column in _NAME]
     if not named:
         raise DatasetError(
-            f"{path}: no column {', '.join(_NAME[:2])} or scientificName; it has {', '.join(header)}"
+            f"{path}: no column {', '.join(_NAME[:2])} or scientificName; it has {', '.join(header)[:300]}"
         )
     places = {"name": header.index(named[0]), **{rank: header.index(rank) for rank in GIVEN if rank in header}}
     columns: dict[str, list[str | None]] = {column: [] for column in places}
-    for row in rows:
+    for line, row in rows:
         if len(row) != len(header):
             if not row:
                 continue
-            raise DatasetError(f"{path}, row {rows.line_num}: {len(row)} fields, the header has {len(header)}")
+            raise DatasetError(f"{path}, row {line}: {len(row)} fields, the header has {len(header)}")
         for column, place in places.items():
             columns[column].append(row[place].strip() or None)
     return pa.table({column: pa.array(values, pa.string()) for column, values in columns.items()})

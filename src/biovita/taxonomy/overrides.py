@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from biovita.errors import DatasetError
+from biovita.tables import read_rows
 from biovita.taxonomy.backbone import Backbone
 from biovita.taxonomy.parse import fold
 
@@ -50,18 +50,12 @@ def read_overrides(path: str | Path, backbone: Backbone) -> Overrides:
         With every fault of the file: row, field, and what is accepted.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path} is not UTF-8: {error}") from error
-    except FileNotFoundError as error:
-        raise DatasetError(
-            f"{path} does not exist: --overrides is a CSV file with {', '.join(_COLUMNS)}"
-        ) from error
-    reader = csv.DictReader(text.splitlines(keepends=True))
-    columns = list(reader.fieldnames or [])
+    if not path.is_file():
+        raise DatasetError(f"{path} does not exist: --overrides is a CSV file with {', '.join(_COLUMNS)}")
+    table = read_rows(path, strict=True)
+    columns = next(table, (1, []))[1]
     faults = [
-        f"row 1: unknown column {name!r}; accepted: {', '.join(_COLUMNS)}"
+        f"row 1: unknown column {name[:100]!r}; accepted: {', '.join(_COLUMNS)}"
         for name in columns
         if name not in _COLUMNS
     ]
@@ -69,7 +63,11 @@ def read_overrides(path: str | Path, backbone: Backbone) -> Overrides:
         faults.append("row 1: needs the columns name, and taxon_id or accepted_name")
     if faults:
         raise DatasetError(_listed(path, faults))
-    rows = [(reader.line_num, {key: (value or "").strip() for key, value in row.items() if key}) for row in reader]
+    padding = [""] * len(columns)  # of a row that ends early
+    rows = [
+        (line, {key: value.strip() for key, value in zip(columns, [*row, *padding], strict=False) if key})
+        for line, row in table
+    ]
     ids = _accepted_ids(backbone, {row.get("taxon_id", "") for _, row in rows})
     names = _accepted_names(backbone, {fold(row.get("accepted_name", "")) for _, row in rows})
     made: dict[tuple[str, str | None], Override] = {}
@@ -80,7 +78,7 @@ def read_overrides(path: str | Path, backbone: Backbone) -> Overrides:
         key = (fold(row["name"]), fold(row["class"]) if row.get("class") else None)
         fault = _fault(row, ids, names, backbone.name)
         if fault is None and key in first:
-            fault = f"name: {row['name']!r} was decided in row {first[key]} already"
+            fault = f"name: {row['name'][:200]!r} was decided in row {first[key]} already"
         if fault is not None:
             faults.append(f"row {line}: {fault}")
             continue
@@ -99,14 +97,14 @@ def _fault(
     if not row["name"]:
         return "name: empty; accepted: the name as the source writes it"
     if taxon_id and taxon_id not in ids:
-        return f"taxon_id: {taxon_id!r} is no accepted taxon of {backbone}"
+        return f"taxon_id: {taxon_id[:200]!r} is no accepted taxon of {backbone}"
     found = names.get(fold(accepted), [])
     if accepted and not found:
-        return f"accepted_name: {accepted!r} is no accepted name of {backbone}"
+        return f"accepted_name: {accepted[:200]!r} is no accepted name of {backbone}"
     if accepted and not taxon_id and len(found) > 1:
-        return f"accepted_name: {accepted!r} is the name of {', '.join(found)}; give the taxon_id"
+        return f"accepted_name: {accepted[:200]!r} is the name of {', '.join(found[:20])}; give the taxon_id"
     if accepted and taxon_id and taxon_id not in found:
-        return f"accepted_name: {accepted!r} is not the name of {taxon_id}, which is {ids[taxon_id]}"
+        return f"accepted_name: {accepted[:200]!r} is not the name of {taxon_id}, which is {ids[taxon_id]}"
     return None
 
 

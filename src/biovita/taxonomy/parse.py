@@ -58,6 +58,7 @@ class ParsedName:
     named_hybrid: bool = False
 
 
+_LONGEST = 500  # characters; hybrid formulas with all authors stay under 250
 _EMPTY = {"", "-", "?", "na", "n/a", "nan", "none", "null"}
 _MARKS = re.compile(r"^[*†\"'“”‘’\s]+|[*†\"'“”‘’\s]+$")
 _EBIRD_TAIL = re.compile(r"\s*(\[[^\]]*\]|\((hybrid|intergrade|[\w\s-]*\btype)\))\s*$", re.IGNORECASE)
@@ -96,6 +97,8 @@ def parse_name(name: str) -> ParsedName:
     >>> parse_name("Larus argentatus/michahellis").parts
     ('Larus argentatus', 'Larus michahellis')
     """
+    if len(name) > _LONGEST:
+        return ParsedName(name, NameKind.OTHER)
     text = _MARKS.sub("", " ".join(name.replace("_", " ").split()))
     if text.lower() in _EMPTY:
         return ParsedName(name, NameKind.PLACEHOLDER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -140,9 +141,15 @@ def _settled(
         elif taxon_id and row["rule"] not in _SURE and taxon_id in sure:
             reason, detail = _TAKEN, row["species_name"]
         elif taxon_id and row["rule"] not in _SURE and len(claims[taxon_id]) > 1:
-            reason, detail = _SHARED, " | ".join(sorted(claims[taxon_id]))
+            reason, detail = _SHARED, _told(claims[taxon_id])
         if reason is not None:
             left.append(Left(record.row, record.name, _NOT_HERE if reason == Reason.NO_MATCH else reason, detail))
         elif taxon_id is not None:
             matches[record.row] = Match(taxon_id, own_name=row["rule"] in _OWN_NAME)
     return matches, left
+
+
+def _told(names: Collection[str]) -> str:
+    """Return names for a reader, the first ten of them."""
+    more = f" | and {len(names) - 10:,} more" if len(names) > 10 else ""
+    return " | ".join(heapq.nsmallest(10, names)) + more

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 from biovita.errors import DatasetError, unknown_name
+from biovita.tables import read_rows
 from biovita.taxonomy.names import GIVEN
 from biovita.traits.tables import TABLES, Record
 from biovita.traits.vocabulary import LABELS
@@ -16,6 +16,7 @@ __all__ = ["PLAIN", "Entry", "read_plain"]
 PLAIN = "csv"
 _NEEDED = ("name", "label", "value")
 _OPTIONAL = ("source", *GIVEN)
+_PADDING = ("",) * (len(_NEEDED) + len(_OPTIONAL))  # of a row that ends early
 _VALUES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -42,12 +43,8 @@ def read_plain(path: Path) -> list[Entry]:
     """
     if not path.is_file():
         raise DatasetError(f"{path} does not exist: a CSV of traits was expected")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path} is not UTF-8: {error}") from error
-    reader = csv.DictReader(text.splitlines(keepends=True))
-    header = list(reader.fieldnames or [])
+    rows = read_rows(path, strict=True)
+    header = next(rows, (1, []))[1]
     lacking = [column for column in _NEEDED if column not in header]
     odd = [column for column in header if column not in (*_NEEDED, *_OPTIONAL)]
     if lacking or odd:
@@ -56,23 +53,23 @@ def read_plain(path: Path) -> list[Entry]:
             + "; ".join(
                 [
                     *([f"lacks the column(s) {', '.join(lacking)}"] if lacking else []),
-                    *([f"unknown column(s) {', '.join(odd)}"] if odd else []),
+                    *([f"unknown column(s) {', '.join(odd)[:300]}"] if odd else []),
                 ]
             )
             + f"; accepted: {', '.join((*_NEEDED, *_OPTIONAL))}"
         )
     entries, faults = [], []
-    for row in reader:
-        cells = {key: (value or "").strip() or None for key, value in row.items() if key}
+    for line, row in rows:
+        cells = {key: value.strip() or None for key, value in zip(header, [*row, *_PADDING], strict=False) if key}
         if not any(cells.values()):
             continue
         fault = _fault(cells)
         if fault:
-            faults.append(f"row {reader.line_num}: {fault}")
+            faults.append(f"row {line}: {fault}")
             continue
         name, label, value = (cells[column] or "" for column in _NEEDED)
         lineage = {rank: cells.get(rank) for rank in GIVEN}
-        record = Record(reader.line_num, name, lineage, cells)
+        record = Record(line, name, lineage, cells)
         entries.append(Entry(record, label, _VALUES[value.lower()], cells.get("source") or path.stem))
     if faults:
         more = f"\n  and {len(faults) - 20} more" if len(faults) > 20 else ""
@@ -84,9 +81,9 @@ def _fault(cells: dict[str, str | None]) -> str | None:
     if not cells["name"]:
         return "name: empty"
     if cells["label"] not in LABELS:
-        return f"label: {unknown_name('trait label', cells['label'] or '', LABELS)}"
+        return f"label: {unknown_name('trait label', (cells['label'] or '')[:100], LABELS)}"
     if (cells["value"] or "").lower() not in _VALUES:
-        return f"value: {cells['value']!r}; accepted: {', '.join(_VALUES)}"
+        return f"value: {(cells['value'] or '')[:100]!r}; accepted: {', '.join(_VALUES)}"
     if cells.get("source") in TABLES:
         return f"source: {cells['source']!r} is the name of a published table; give another"
     return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from biovita.errors import DatasetError, unknown_name
+from biovita.sources.values import number as finite_number
+from biovita.tables import read_rows
 from biovita.traits.vocabulary import label
 
 __all__ = ["TABLES", "Record", "TraitTable", "read_records", "trait_table"]
@@ -210,12 +211,13 @@ class _Cells:
             parts = [self.number(part) for part in self.sums[column]]
             return None if None in parts else sum(part for part in parts if part is not None)
         text = self.values[column]
-        try:
-            return None if text is None else float(text)
-        except ValueError:
+        if text is None:
+            return None
+        number = finite_number(text)
+        if number is None:
             self.odd.append(column)
             self.values[column] = None
-            return None
+        return number
 
 
 def _ways(rule: Rule) -> Iterator[Alternative]:
@@ -264,29 +266,25 @@ def read_records(table: TraitTable, path: Path) -> tuple[list[Record], int]:
     if not path.is_file():
         raise DatasetError(f"{path} does not exist: the file of {table.title} was expected")
     records, nameless = [], 0
-    try:
-        with path.open(encoding=table.encoding, newline="") as file:
-            rows = (row for row in csv.reader(file, delimiter=table.delimiter) if row)
-            header = next(rows, [])
-            lacking = sorted(table.columns - set(header))
-            if lacking:
-                raise DatasetError(f"{path} is not {table.title}: it lacks the column(s) {', '.join(lacking)}")
-            for number, row in enumerate(rows, start=2):
-                if len(row) != len(header):
-                    raise DatasetError(f"{path}, row {number}: {len(row)} fields, the header has {len(header)}")
-                cells = {
-                    column: None if value.strip() in table.missing else value.strip()
-                    for column, value in zip(header, row, strict=True)
-                }
-                words = [cells[column] for column in table.name]
-                if any(word is None for word in words):
-                    nameless += 1
-                    continue
-                lineage = {
-                    rank: place.value if place.column is None else cells[place.column]
-                    for rank, place in table.lineage.items()
-                }
-                records.append(Record(number, " ".join(word for word in words if word), lineage, cells))
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path} is not in {table.encoding}, as {table.title} is: {error}") from error
+    rows = (row for _, row in read_rows(path, encoding=table.encoding, delimiter=table.delimiter) if row)
+    header = next(rows, [])
+    lacking = sorted(table.columns - set(header))
+    if lacking:
+        raise DatasetError(f"{path} is not {table.title}: it lacks the column(s) {', '.join(lacking)}")
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise DatasetError(f"{path}, row {number}: {len(row)} fields, the header has {len(header)}")
+        cells = {
+            column: None if value.strip() in table.missing else value.strip()
+            for column, value in zip(header, row, strict=True)
+        }
+        words = [cells[column] for column in table.name]
+        if any(word is None for word in words):
+            nameless += 1
+            continue
+        lineage = {
+            rank: place.value if place.column is None else cells[place.column]
+            for rank, place in table.lineage.items()
+        }
+        records.append(Record(number, " ".join(word for word in words if word), lineage, cells))
     return records, nameless
