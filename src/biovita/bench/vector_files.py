@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,6 +52,7 @@ def load_npy(file: Path) -> np.ndarray:
         MemoryError,
         RecursionError,
         SyntaxError,
+        TokenError,
     ) as error:
         reason = str(error).split("\n", maxsplit=1)[0][:200] or type(error).__name__
         raise BiovitaError(f"{file}: is not an array that can be read: {reason}") from error

@@ -122,16 +122,16 @@ def load_model(name_or_path: str | Path, device: str = "auto") -> Model:
 
 def _load_directory(path: Path, device: str) -> Model:
     config = read_config(path)
-    towers = {}
-    for modality, ref in config.towers.items():
+    for ref in config.towers.values():
         found = tower_row(ref.name).info
         if found.revision != ref.revision:
             raise ModelError(
                 f"{path}/{CONFIG}: the model was made with {ref.name} at {ref.revision}, and here it is at "
                 f"{found.revision}. Train it again, or install the version it was made with"
             )
-        towers[modality] = load_tower(ref.name, device)
-    return with_towers(path, config, towers)
+    projections = _read_projections(path / WEIGHTS, config)  # before the towers, which take longer to open
+    towers = {modality: load_tower(ref.name, device) for modality, ref in config.towers.items()}
+    return Model(config.name, towers, projections, config.logit_scale, config.record)
 
 
 def read_config(path: Path) -> Config:

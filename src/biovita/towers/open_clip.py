@@ -225,6 +225,7 @@ def build_clip(
     model_cfg = check_model_cfg(model_cfg, f"{where}: open_clip cannot build the architecture in model_cfg")
     preprocess_cfg = check_preprocess_cfg(preprocess_cfg, f"{where}: preprocess_cfg")
     with described_text(model_cfg, where) as described:
+        tokenizer = _tokenizer(model_cfg, directory, tokenizer_name)
         if state is not None:
             with torch.device("meta"):  # without memory: whether the weights fit is known before any is taken
                 shapes = _build(described, where)
@@ -233,7 +234,6 @@ def build_clip(
     if state is not None:
         load_strictly(network, fit_state(network, state), where)
     images = image_input(model_cfg, preprocess_cfg, network.visual.image_size)
-    tokenizer = _tokenizer(model_cfg, directory, tokenizer_name)
     scale = float(network.logit_scale.detach().exp())
     network.eval().requires_grad_(requires_grad=False)
     return ClipNetwork(network, model_cfg, images, tokenizer, scale, directory)

@@ -262,24 +262,28 @@ def _hash_of(file: Path, _changed_ns: int) -> str:
 
 def _described(path: Path, layout: Layout) -> list[tuple[Modality, int, str]]:
     """Return each tower's modality, dimension and preprocessing, without opening it."""
-    from biovita.towers.clap_config import read_clap_config, read_clap_input
-    from biovita.towers.clip_config import read_clip_config
-    from biovita.towers.clip_images import image_input
-    from biovita.towers.published import checkpoint_dim
-    from biovita.towers.whole import read_whole_config
-
     listen = AudioInput()
     if layout == Layout.CLAP:
+        from biovita.towers.clap_config import read_clap_config, read_clap_input
+
         config = read_clap_config(path)
         return [(Modality.AUDIO, config.get("projection_dim", 512), read_clap_input(path)[0].describe())]
     if layout == Layout.CHECKPOINT:
+        from biovita.towers.published import checkpoint_dim
+
         dim, images, texts = checkpoint_dim(path), CLIP_IMAGES, CLIP_TEXTS
     elif layout == Layout.OWN:
+        from biovita.towers.clip_images import image_input
+        from biovita.towers.whole import read_whole_config
+
         own = read_whole_config(path)
         dim, listen = own.dim, own.listen
         images = image_input(own.model_cfg, own.preprocess_cfg).describe()
         texts = _texts(own.model_cfg)
     else:
+        from biovita.towers.clip_config import read_clip_config
+        from biovita.towers.clip_images import image_input
+
         model, preprocessing = read_clip_config(path)
         dim = model["embed_dim"]
         images = image_input(model, preprocessing).describe()

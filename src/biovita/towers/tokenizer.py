@@ -168,10 +168,12 @@ def read_tokenizer(directory: Path, options: dict[str, Any]) -> Any:
     with TemporaryDirectory(prefix="biovita-tokenizer-") as scratch:
         _copy(directory, Path(scratch))
         try:
-            return HFTokenizer(scratch, trust_remote_code=False, **options)
+            tokenizer = HFTokenizer(scratch, trust_remote_code=False, **options)
+            tokenizer(["Turdus merula"])  # one that cannot pad, say, is told now
         except Exception as error:  # tokenizers raises that class itself
             reason = str(error).replace(scratch, str(directory)).split("\n", maxsplit=1)[0]
             raise ModelError(f"the tokenizer in {directory} cannot be read: {reason[:500]}") from error
+    return tokenizer
 
 
 def _copy(directory: Path, scratch: Path) -> None:

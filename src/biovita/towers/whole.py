@@ -41,7 +41,7 @@ CLIP, CLAP, ADAPTER = "open_clip.", "clap_audio.", "audio_adapter.weight"
 
 ModelName = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 Dimensions = Annotated[int, Field(ge=1, le=65_536)]
-LogitScale = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
+LogitScale = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 
 
 class WholeConfig(BaseModel):
