@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from biovita.bench.scores import KS, RESAMPLES, Scores, bootstrap_interval
 from biovita.bench.task import LEVELS, Benchmark, Task, modalities_of
+from biovita.bench.vector_files import read_parquet
 from biovita.errors import BiovitaError
 
 __all__ = ["RANKS", "compare", "exact_mcnemar", "holm", "not_compared", "ranks_table", "read_ranks"]
@@ -85,9 +85,16 @@ def read_ranks(path: str | Path) -> pa.Table:
     if not file.is_file():
         raise BiovitaError(f"{path}: no ranks.parquet there; make one with: biovita bench run")
     try:
-        return pq.read_table(file).select(RANKS.names).cast(RANKS)
-    except (pa.ArrowInvalid, KeyError) as error:
+        table = read_parquet(file, RANKS.names).cast(RANKS)
+        table.validate(full=True)
+    except (BiovitaError, pa.ArrowException, ValueError) as error:
         raise BiovitaError(f"{file}: is not the ranks of a run: {error}") from error
+    for name in RANKS.names:
+        if not RANKS.field(name).nullable and table[name].null_count:
+            raise BiovitaError(
+                f"{file}: is not the ranks of a run: {name} is missing in {table[name].null_count} rows"
+            )
+    return table
 
 
 def compare(first: pa.Table, second: pa.Table, *, ks: Sequence[int] = KS, seed: int = 0) -> list[dict[str, Any]]:
@@ -144,8 +151,8 @@ def compare(first: pa.Table, second: pa.Table, *, ks: Sequence[int] = KS, seed: 
         for row, corrected in zip(found, holm([row["p"] for row in found]), strict=True):
             row["p_holm"] = corrected
         rows += found + [_mean(part, level, k, entries) for (part, level), entries in drawn.items()]
-    levels = [level.value for level in LEVELS]
-    return sorted(rows, key=lambda row: (row["k"], row["part"], levels.index(row["level"])))
+    levels = {level.value: place for place, level in enumerate(LEVELS)}
+    return sorted(rows, key=lambda row: (row["k"], row["part"], levels.get(row["level"], len(levels))))
 
 
 def not_compared(first: pa.Table, second: pa.Table) -> tuple[list[str], list[str]]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
@@ -17,10 +15,13 @@ import pyarrow as pa
 from biovita.bench.layout import FORMAT, INDEX_COLUMNS, MANIFEST, TASK_COLUMNS, index_file, task_file
 from biovita.bench.task import DIRECTIONS, ITEMS, LEVELS, Benchmark, Task, modalities_of
 from biovita.dataset.schema import Modality
+from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError
+from biovita.jsonfile import parse_json, read_json
+from biovita.limits import limit, over
 from biovita.taxonomy import Rank
 
-__all__ = ["Problem", "home_of", "read_benchmark", "read_manifest", "read_with_problems"]
+__all__ = ["Problem", "home_of", "leads_out", "read_benchmark", "read_manifest", "read_with_problems"]
 
 _NEEDED = TASK_COLUMNS[:-1]  # taxon_class is optional
 _INDEX_NEEDED = {m: tuple(c for c in INDEX_COLUMNS[m] if c not in {"common_name", "text"}) for m in Modality}
@@ -97,15 +98,13 @@ def read_with_problems(
             f"{index_file(Modality.AUDIO)}"
         )
     text = "name" if manifest is None else manifest["made"].get("text", "name")
-    reader = _Reader(path, text, foreign=manifest is None)
+    root = _media_root(home, manifest) if media_root is None else Path(media_root)
+    reader = _Reader(path, text, root)
     for name, directory in parts.items():
         reader.part(name, directory)
-    chosen = Path(media_root or home)
-    if media_root is None and manifest is not None and manifest.get("media_root"):
-        media_root = home / str(manifest["media_root"])
     items = {m: pa.Table.from_pylist(rows, schema=ITEMS) for m, rows in reader.items.items()}
     made = {"benchmark": path.resolve().name, **(manifest["made"] if manifest else {"text": "name"})}
-    return Benchmark(items, tuple(reader.tasks), (), made, Path(media_root or home), chosen), reader.problems
+    return Benchmark(items, tuple(reader.tasks), (), made, root, Path(media_root or home)), reader.problems
 
 
 def home_of(path: Path) -> Path:
@@ -119,13 +118,42 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
     file = path / MANIFEST
     if not file.is_file():
         return None
-    try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DatasetError(f"{file} is not JSON: {error}") from error
+    manifest = read_json(file, DatasetError)
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise DatasetError(f"{file}: format is not {FORMAT}, the one that this biovita reads")
+    made = manifest.get("made")
+    candidates = made.get("candidates", 1) if isinstance(made, dict) else 1
+    hashes = manifest.get("sha256", {})
+    for name, wanted, fits in (
+        ("made", "a JSON object", isinstance(made, dict)),
+        ("made.text", "a text", isinstance(made, dict) and isinstance(made.get("text", ""), str)),
+        ("made.candidates", "a whole number from 1 on", type(candidates) is int and candidates >= 1),
+        ("media_root", "a path or null", isinstance(manifest.get("media_root"), str | None)),
+        (
+            "sha256",
+            "hashes by file",
+            isinstance(hashes, dict) and all(isinstance(h, str) for h in hashes.values()),
+        ),
+    ):
+        if not fits:
+            raise DatasetError(f"{file}: {name} is not {wanted}")
     return manifest
+
+
+def _media_root(home: Path, manifest: dict[str, Any] | None) -> Path:
+    """Return where a benchmark's media lie: in itself, or in the dataset that its manifest names."""
+    stated = None if manifest is None else manifest.get("media_root")
+    if not stated:
+        return home
+    if not _is_path(stated):
+        raise DatasetError(f"{home / MANIFEST}: media_root is not a path")
+    root = home / stated
+    if not root.resolve().is_relative_to(home.resolve()) and not (root / "dataset.toml").is_file():
+        raise DatasetError(
+            f"{home / MANIFEST}: media_root is {stated!r}, which leads out of the benchmark and to no dataset. If the "
+            f"media are to be read there, say so: --media-root {root}"
+        )
+    return root
 
 
 @dataclass
@@ -134,10 +162,11 @@ class _Reader:
 
     root: Path
     text: str
-    foreign: bool  # not written by us: its file paths may not lead out of it
+    media: Path  # file paths may not lead out of it, but for those that the dataset there lists
     items: dict[Modality, list[dict[str, Any]]] = field(default_factory=lambda: {m: [] for m in Modality})
     tasks: list[Task] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    listed: dict[Modality, frozenset[str]] = field(default_factory=dict)
 
     def part(self, name: str, directory: Path) -> None:
         rows = {m: self._index(name, directory / index_file(m), m) for m in Modality}
@@ -160,7 +189,7 @@ class _Reader:
                 if line["id"] in names:
                     self._say("duplicate-id", file, number, f"the id {line['id']!r} is there before")
                     continue
-                if modality != Modality.TEXT and self.foreign and _leads_out(line["file_path"]):
+                if modality != Modality.TEXT and leads_out(line["file_path"]) and not self._listed(modality, line):
                     self._say("outside", file, number, f"{line['file_path']!r} leads out of the directory")
                     continue
                 if modality == Modality.AUDIO and not _is_span(line.get("start_s", ""), line.get("end_s", "")):
@@ -186,6 +215,13 @@ class _Reader:
             return rows[key, level.value]
 
         return look_up
+
+    def _listed(self, modality: Modality, line: Mapping[str, str]) -> bool:
+        if modality not in self.listed:
+            there = (self.media / "dataset.toml").is_file()
+            table = Dataset.open(self.media).media(modality) if there else None
+            self.listed[modality] = frozenset(() if table is None else table["path"].to_pylist())
+        return line["file_path"] in self.listed[modality]
 
     def _words(self, line: Mapping[str, str], level: Rank) -> str:
         if self.text != "name" and level == Rank.SPECIES:
@@ -269,10 +305,9 @@ def _arrays(
 
 def _candidates(line: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:
     """Return the candidate names and their sample ids, as strings."""
-    try:
-        taxa, targets = json.loads(line["candidates_taxa"]), json.loads(line["candidates_target_ids"])
-    except ValueError as error:
-        raise ValueError(f"a list of candidates is not JSON: {error}") from error
+    taxa, targets = (
+        parse_json(line[name], name, DatasetError) for name in ("candidates_taxa", "candidates_target_ids")
+    )
     if not isinstance(taxa, list) or not isinstance(targets, list):
         raise ValueError("candidates_taxa and candidates_target_ids have to be lists")  # noqa: TRY004
     if len(taxa) != len(targets):
@@ -284,7 +319,7 @@ def _candidates(line: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:
 
 def _lines(file: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield (row, fields) of a CSV file; rows count from 2, the header being 1."""
-    csv.field_size_limit(sys.maxsize)
+    csv.field_size_limit(limit("answer"))  # a cell is a list in JSON
     with file.open(encoding="utf-8-sig", newline="") as stream:
         try:
             reader = csv.DictReader(stream, restval="")
@@ -293,12 +328,20 @@ def _lines(file: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str,
                 raise DatasetError(f"{file}: lacks the column(s) {', '.join(missing)}")
             yield from enumerate(reader, start=2)
         except (UnicodeDecodeError, csv.Error) as error:
-            raise DatasetError(f"{file}: is not a CSV file in UTF-8: {error}") from error
+            more = f"; {over('answer')}" if "field limit" in str(error) else ""
+            raise DatasetError(f"{file}: is not a CSV file in UTF-8: {error}{more}") from error
 
 
-def _leads_out(path: str) -> bool:
+def leads_out(path: str) -> bool:
+    """Return whether a relative path leads out of where it starts, or is no path."""
     parts = PurePosixPath(path.replace("\\", "/"))
-    return parts.is_absolute() or ".." in parts.parts or "\x00" in path
+    return parts.is_absolute() or ".." in parts.parts or not _is_path(path)
+
+
+def _is_path(text: str) -> bool:
+    """Return whether a text can be a path: file systems take 255 bytes a name, and no NUL."""
+    names = [name.encode(errors="replace") for name in text.split("/")]
+    return "\x00" not in text and len(text) <= 4096 and all(len(name) <= 255 for name in names)
 
 
 def _is_span(start: str, end: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from biovita.bench.task import Benchmark
+from biovita.bench.vector_files import check_vector_columns, gathered, load_npy, load_pt, read_parquet
 from biovita.dataset.schema import Modality
 from biovita.errors import BiovitaError
+from biovita.jsonfile import read_json, read_text
+from biovita.limits import limit, over
 
 __all__ = ["LanceVectors", "Table", "Unit", "read_precomputed", "write_vectors"]
 
@@ -105,7 +108,7 @@ def read_precomputed(path: str | Path, benchmark: Benchmark) -> tuple[dict[Modal
         if read is None:
             continue
         ids, vectors, where = read
-        if vectors.ndim != 2:
+        if vectors.ndim != 2 or not vectors.shape[1]:
             raise BiovitaError(f"{where}: has the shape {vectors.shape}; it has to be (items, dimensions)")
         if ids is None:
             ids = benchmark.ids(modality)
@@ -156,26 +159,21 @@ def _read(path: Path, modality: Modality) -> Read | None:
 
 
 def _read_npy(file: Path) -> tuple[list[str] | None, np.ndarray]:
-    try:
-        vectors = np.load(file, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
-        raise BiovitaError(f"{file}: is not an array that can be read: {error}") from error
+    vectors = load_npy(file)
     listed, lines = file.with_suffix(".ids.json"), file.with_suffix(".ids.txt")
-    if listed.is_file():
-        return [str(key) for key in json.loads(listed.read_text(encoding="utf-8"))], vectors
-    if lines.is_file():
-        return lines.read_text(encoding="utf-8").splitlines(), vectors
+    if listed.exists():
+        ids = read_json(listed, BiovitaError)
+        if not isinstance(ids, list) or not all(type(key) in {str, int} for key in ids):
+            raise BiovitaError(f"{listed}: is not a list of ids, each a text or a whole number")
+        return [str(key) for key in ids], vectors
+    if lines.exists():
+        return read_text(lines, BiovitaError).splitlines(), vectors
     return None, vectors
 
 
 def _read_parquet(file: Path) -> tuple[list[str], np.ndarray]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(file, columns=["id", "vector"])
-    except (pa.ArrowInvalid, KeyError) as error:
-        raise BiovitaError(f"{file}: cannot be read, or lacks the columns id and vector: {error}") from error
+    table = read_parquet(file, ["id", "vector"])
+    check_vector_columns(table.schema, file)
     return _columns(table, file)
 
 
@@ -184,13 +182,21 @@ def _read_lance(path: Path) -> tuple[list[str], Any]:
 
     try:
         dataset = lance.dataset(str(path))
+        check_vector_columns(dataset.schema, path)
+        if dataset.count_rows() > limit("rows"):
+            raise BiovitaError(f"{path}: has {dataset.count_rows():,} rows; {over('rows')}")
         size = getattr(dataset.schema.field("vector").type, "list_size", 0)
         if dataset.count_rows() * size * 4 > _IN_MEMORY:
             ids = dataset.to_table(columns=["id"])["id"].to_pylist()
             return [str(key) for key in ids], LanceVectors(dataset)
-        table = dataset.to_table(columns=["id", "vector"])
-    except (ValueError, OSError, KeyError) as error:
-        raise BiovitaError(f"{path}: cannot be read, or lacks the columns id and vector: {error}") from error
+        batches = dataset.to_batches(columns=["id", "vector"], batch_size=4096)
+        schema = pa.schema([dataset.schema.field(name) for name in ("id", "vector")])
+        table = gathered(batches, schema, path, sum(file.stat().st_size for file in path.rglob("*")))
+    except BiovitaError:
+        raise
+    except (ValueError, OSError, LookupError, RuntimeError, TypeError, NotImplementedError) as error:
+        reason = str(error).split("\n", maxsplit=1)[0][:200]
+        raise BiovitaError(f"{path}: cannot be read, or lacks the columns id and vector: {reason}") from error
     return _columns(table, path)
 
 
@@ -222,17 +228,13 @@ def _read_folder(path: Path) -> tuple[list[str], np.ndarray]:
 
 
 def _one(file: Path) -> np.ndarray:
+    if not file.is_file():
+        raise BiovitaError(f"{file}: is not a regular file")
     try:
-        if file.suffix == ".npy":
-            found = np.load(file, allow_pickle=False)
-        else:
-            import torch
-
-            found = torch.load(file, map_location="cpu", weights_only=True)
-            found = found.float().numpy()
-    except (ValueError, AttributeError, RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
+        found = load_npy(file) if file.suffix == ".npy" else load_pt(file)
+    except BiovitaError as error:
         raise BiovitaError(f"{file}: is not one vector that can be read safely: {error}") from error
-    return np.asarray(found, np.float32).reshape(-1)
+    return np.array(found, np.float32).reshape(-1)
 
 
 def _named(benchmark: Benchmark, modality: Modality, ids: Sequence[str], where: Path) -> list[str]:

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from biovita.bench.layout import index_file, task_file
+from biovita.bench.layout import MANIFEST, index_file, task_file
 from biovita.bench.media import resolve_media
-from biovita.bench.published import Problem, home_of, read_manifest, read_with_problems
+from biovita.bench.published import Problem, home_of, leads_out, read_manifest, read_with_problems
 from biovita.bench.task import Benchmark, Task, modalities_of
 from biovita.dataset.schema import Modality
 from biovita.errors import MediaError
@@ -122,6 +122,9 @@ def _hashes(path: Path) -> Iterable[Problem]:
     part = "" if home == path else f"{path.resolve().name}/"
     for name, digest in (manifest or {}).get("sha256", {}).items():
         if not name.startswith(part):
+            continue
+        if leads_out(name):
+            yield Problem("outside", MANIFEST, 0, f"{name!r} leads out of the benchmark")
             continue
         file = home / name
         if not file.is_file():

@@ -17,6 +17,8 @@ from biovita.towers import MODELS, load_tower, load_towers
 from biovita.towers.hub_models import Layout
 from biovita.towers.registry import model_row, tower_row
 from biovita.towers.sources import DIRECTORY_PREFIX, is_source, layout_of
+from biovita.towers.state import read_checkpoint, read_json
+from biovita.towers.whole import Dimensions, LogitScale, ModelName
 
 if TYPE_CHECKING:
     from biovita.model.projection import Projection
@@ -33,7 +35,7 @@ class TowerRef(BaseModel):
 
     name: str
     revision: str
-    dim: int
+    dim: Dimensions
 
 
 class Config(BaseModel):
@@ -42,9 +44,9 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Literal[1] = 1
-    name: str
-    dim: int
-    logit_scale: float
+    name: ModelName
+    dim: Dimensions
+    logit_scale: LogitScale
     towers: dict[Modality, TowerRef]
     record: dict[str, Any]
 
@@ -120,16 +122,16 @@ def load_model(name_or_path: str | Path, device: str = "auto") -> Model:
 
 def _load_directory(path: Path, device: str) -> Model:
     config = read_config(path)
-    towers = {}
-    for modality, ref in config.towers.items():
+    for ref in config.towers.values():
         found = tower_row(ref.name).info
         if found.revision != ref.revision:
             raise ModelError(
                 f"{path}/{CONFIG}: the model was made with {ref.name} at {ref.revision}, and here it is at "
                 f"{found.revision}. Train it again, or install the version it was made with"
             )
-        towers[modality] = load_tower(ref.name, device)
-    return with_towers(path, config, towers)
+    projections = _read_projections(path / WEIGHTS, config)  # before the towers, which take longer to open
+    towers = {modality: load_tower(ref.name, device) for modality, ref in config.towers.items()}
+    return Model(config.name, towers, projections, config.logit_scale, config.record)
 
 
 def read_config(path: Path) -> Config:
@@ -141,16 +143,14 @@ def read_config(path: Path) -> Config:
         Where it is missing, or a field is not as it has to be; the message names the field.
     """
     file = path / CONFIG
-    try:
-        return Config.model_validate_json(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not file.is_file():
         if (path / "run.json").is_file():
-            raise ModelError(
-                f"{path} is a training run: its models are {path / 'last'} and {path / 'best'}"
-            ) from None
+            raise ModelError(f"{path} is a training run: its models are {path / 'last'} and {path / 'best'}")
         raise ModelError(
             f"{path} is not a model directory: it has no {CONFIG}, nor the open_clip_config.json of a published model"
-        ) from None
+        )
+    try:
+        return Config.model_validate(read_json(file))
     except ValidationError as error:
         if layout_of(path) == Layout.OWN:
             raise ModelError(
@@ -168,21 +168,21 @@ def with_towers(path: Path, config: Config, towers: Mapping[Modality, Any]) -> M
 
 
 def _read_projections(file: Path, config: Config) -> dict[Modality, Projection]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    import torch
 
     from biovita.model.projection import Projection
 
+    if not file.is_file():
+        raise ModelError(f"{file.parent} is not a whole model directory: it has no {file.name}")
     try:
-        tensors = load_file(file)
-    except FileNotFoundError:
-        raise ModelError(f"{file.parent} is not a whole model directory: it has no {file.name}") from None
-    except SafetensorError as error:
+        tensors = read_checkpoint(file)
+    except ModelError as error:
         raise ModelError(f"{file} is damaged: {error}") from error
-    projections = {modality: Projection(ref.dim, config.dim) for modality, ref in config.towers.items()}
+    with torch.device("meta"):  # without memory: whether the weights fit is known before any is taken
+        shapes = {modality: Projection(ref.dim, config.dim) for modality, ref in config.towers.items()}
     expected = {
         f"{modality}.{key}": value
-        for modality, projection in projections.items()
+        for modality, projection in shapes.items()
         for key, value in projection.state_dict().items()
     }
     problems = [f"missing {key}" for key in expected.keys() - tensors.keys()]
@@ -194,6 +194,7 @@ def _read_projections(file: Path, config: Config) -> dict[Modality, Projection]:
     ]
     if problems:
         raise ModelError(f"{file} does not fit its {CONFIG}: {'; '.join(sorted(problems))}")
+    projections = {modality: Projection(ref.dim, config.dim) for modality, ref in config.towers.items()}
     for modality, projection in projections.items():
         projection.load_state_dict(
             {

@@ -13,10 +13,11 @@ from biovita.cores import cpu_count
 from biovita.errors import ModelError
 from biovita.towers.audio import AudioInput
 from biovita.towers.base import AudioItem, TowerInfo
+from biovita.towers.clap_config import check_clap_config, read_clap_config
 from biovita.towers.device import Device, batch_size_for
 from biovita.towers.long import LongWindows, mean_over_windows
 from biovita.towers.mel import MelConfig, MelSpectrogram
-from biovita.towers.state import load_strictly, read_json, read_state
+from biovita.towers.state import UNBUILDABLE, check_fit, load_strictly, read_state
 from biovita.towers.transfer import encode_in_batches
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import ClapModel
 
-__all__ = ["BUFFERS", "WEIGHT_FILES", "ClapAudio", "clap_network", "read_clap", "read_clap_input"]
+__all__ = ["BUFFERS", "WEIGHT_FILES", "ClapAudio", "clap_network", "read_clap"]
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")  # in the order they are looked for
 # Counters without weights, which some versions of transformers store and others do not.
@@ -153,12 +154,25 @@ def clap_network(state: dict[str, torch.Tensor], where: str, config: dict[str, A
     ModelError
         Where the weights do not fit the architecture.
     """
+    import torch
     from transformers import ClapConfig, ClapModel
 
     if config is None:
         fused = any(".patch_embed.mel_conv2d." in name for name in state)
         config = {"audio_config": {"enable_fusion": fused}}
-    network = ClapModel(ClapConfig.from_dict(config))
+    config = check_clap_config(config, where)
+    try:
+        with torch.device("meta"):  # without memory: whether the weights fit is known before any is taken
+            shapes = ClapModel(ClapConfig.from_dict(config)).state_dict()
+        wanted = {name: value for name, value in shapes.items() if name not in BUFFERS}
+        check_fit(wanted, state, where, ignore=BUFFERS)
+        network = ClapModel(ClapConfig.from_dict(config))
+    except ModelError:
+        raise
+    except UNBUILDABLE as error:
+        raise ModelError(
+            f"{where}: transformers cannot build the architecture in the configuration: {error}"
+        ) from error
     load_strictly(network, state, where, ignore=BUFFERS)
     return network.eval().requires_grad_(requires_grad=False)
 
@@ -171,39 +185,8 @@ def read_clap(directory: Path) -> ClapModel:
     ModelError
         Where a file is missing, cannot be read or does not fit.
     """
-    config = read_json(directory / "config.json")
-    if config.get("model_type") != "clap":
-        raise ModelError(f"{directory / 'config.json'} is of a {config.get('model_type')!r} model; wanted 'clap'")
+    config = read_clap_config(directory)
     file = next((directory / name for name in WEIGHT_FILES if (directory / name).is_file()), None)
     if file is None:
         raise ModelError(f"{directory} has no weights: {' or '.join(WEIGHT_FILES)}")
     return clap_network(read_state(file), str(file), config)
-
-
-def read_clap_input(directory: Path) -> tuple[AudioInput, MelConfig]:
-    """Return how a directory's ``preprocessor_config.json`` cuts and transforms recordings.
-
-    Without that file it is as the unfused CLAP: 10 s from the start at 48 kHz, shorter ones repeated.
-    """
-    file = directory / "preprocessor_config.json"
-    stated = read_json(file) if file.is_file() else {}
-    padding = stated.get("padding", "repeatpad")
-    if padding not in {"pad", "repeatpad"}:
-        raise ModelError(f"{file}: padding is {padding!r}; accepted are 'pad' and 'repeatpad'")
-    rate = int(stated.get("sampling_rate", 48_000))
-    listen = AudioInput(
-        sample_rate=rate,
-        seconds=float(stated.get("max_length_s", 10)),
-        window="start",
-        padding="repeat" if padding == "repeatpad" else "zeros",
-    )
-    mel = MelConfig(
-        sample_rate=rate,
-        window=int(stated.get("fft_window_size", 1024)),
-        hop=int(stated.get("hop_length", 480)),
-        bands=int(stated.get("feature_size", 64)),
-        low_hz=float(stated.get("frequency_min", 50)),
-        high_hz=float(stated.get("frequency_max", 14_000)),
-        scale="htk" if stated.get("truncation", "rand_trunc") == "fusion" else "slaney",
-    )
-    return listen, mel

@@ -13,10 +13,12 @@ import numpy as np
 from biovita.cores import cpu_count
 from biovita.errors import ModelError, unknown_name
 from biovita.towers.base import ImageItem, TowerInfo
+from biovita.towers.clip_config import CONFIG_FILE, check_model_cfg, check_preprocess_cfg, read_clip_config
 from biovita.towers.clip_images import ImageInput, image_input
 from biovita.towers.device import Device, batch_size_for
-from biovita.towers.hub import is_offline
-from biovita.towers.state import load_strictly, read_json, read_state
+from biovita.towers.hub_text import described_text
+from biovita.towers.state import UNBUILDABLE, check_fit, load_strictly, read_state
+from biovita.towers.tokenizer import hub_tokenizer, read_tokenizer
 from biovita.towers.transfer import encode_in_batches
 
 if TYPE_CHECKING:
@@ -34,7 +36,6 @@ __all__ = [
     "read_clip_directory",
 ]
 
-CONFIG_FILE = "open_clip_config.json"
 WEIGHT_FILES = (
     "open_clip_model.safetensors",
     "open_clip_pytorch_model.safetensors",
@@ -183,18 +184,11 @@ def read_clip_directory(directory: Path) -> ClipNetwork:
     ModelError
         Where a file is missing, cannot be read or does not fit.
     """
-    file = directory / CONFIG_FILE
-    if not file.is_file():
-        raise ModelError(f"{directory} is no open_clip model: it has no {CONFIG_FILE}")
-    config = read_json(file)
-    if not isinstance(config.get("model_cfg"), dict):
-        raise ModelError(f"{file} has no model_cfg")
+    model_cfg, preprocess_cfg = read_clip_config(directory)
     weights = next((directory / name for name in WEIGHT_FILES if (directory / name).is_file()), None)
     if weights is None:
         raise ModelError(f"{directory} has no weights: {', '.join(WEIGHT_FILES)}")
-    return build_clip(
-        config["model_cfg"], read_state(weights), str(weights), config.get("preprocess_cfg"), directory
-    )
+    return build_clip(model_cfg, read_state(weights), str(weights), preprocess_cfg, directory)
 
 
 def build_clip(
@@ -226,11 +220,20 @@ def build_clip(
     ModelError
         Where the architecture cannot be built or the weights do not fit it.
     """
-    network = _build(model_cfg, where)
+    import torch
+
+    model_cfg = check_model_cfg(model_cfg, f"{where}: open_clip cannot build the architecture in model_cfg")
+    preprocess_cfg = check_preprocess_cfg(preprocess_cfg, f"{where}: preprocess_cfg")
+    with described_text(model_cfg, where) as described:
+        tokenizer = _tokenizer(model_cfg, directory, tokenizer_name)
+        if state is not None:
+            with torch.device("meta"):  # without memory: whether the weights fit is known before any is taken
+                shapes = _build(described, where)
+            check_fit(shapes.state_dict(), fit_state(shapes, state), where)
+        network = _build(described, where)
     if state is not None:
         load_strictly(network, fit_state(network, state), where)
     images = image_input(model_cfg, preprocess_cfg, network.visual.image_size)
-    tokenizer = _tokenizer(model_cfg, directory, tokenizer_name)
     scale = float(network.logit_scale.detach().exp())
     network.eval().requires_grad_(requires_grad=False)
     return ClipNetwork(network, model_cfg, images, tokenizer, scale, directory)
@@ -265,52 +268,47 @@ def _build(model_cfg: dict[str, Any], where: str) -> Any:
     from open_clip.model import CLIP, CustomTextCLIP
 
     config = deepcopy(model_cfg)
-    text = config.get("text_cfg", {})
-    custom = config.pop("custom_text", False) or "hf_model_name" in text
-    if "timm_model_name" in config.get("vision_cfg", {}):
-        config["vision_cfg"]["timm_model_pretrained"] = False
-    if "hf_model_name" in text:
+    text, vision = (config.get(part, {}) for part in ("text_cfg", "vision_cfg"))
+    custom = config.pop("custom_text", False) or text.get("hf_model_name")
+    if timm_name := vision.get("timm_model_name"):
+        import timm
+
+        vision["timm_model_pretrained"] = False
+        if not timm.is_model(timm_name):
+            raise ModelError(
+                f"{where}: vision_cfg.timm_model_name is {timm_name!r}, which this timm does not have"
+            )
+    if text.get("hf_model_name"):
         text["hf_model_pretrained"] = False
-    described = text.get("hf_model_name")
-    mend = f"its text network's configuration is not here. With network: hf download {described} config.json"
-    if described and is_offline() and not _is_here(described, "config.json"):
-        raise ModelError(f"{where}: the network is not to be tried, and {mend}")
     kind = CLIP
     if custom:
         kind = CoCa if "multimodal_cfg" in config else CustomTextCLIP
     try:
         return kind(**config)
-    except OSError as error:
-        raise ModelError(f"{where}: {mend}. {str(error).splitlines()[0]}") from error
-    except (TypeError, KeyError, ValueError, RuntimeError, AssertionError) as error:
+    except UNBUILDABLE as error:
         raise ModelError(f"{where}: open_clip cannot build the architecture in model_cfg: {error}") from error
-
-
-def _is_here(repository: str, file: str) -> bool:
-    from huggingface_hub import try_to_load_from_cache
-
-    return Path(repository).is_dir() or isinstance(try_to_load_from_cache(repository, file), str)
 
 
 def _tokenizer(model_cfg: dict[str, Any], directory: Path | None, name: str) -> Any:
     """Return the tokenizer, from the model's own directory where that has its files."""
     import open_clip
-    from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer, SimpleTokenizer
+    from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, SimpleTokenizer
 
     text = model_cfg.get("text_cfg", {})
-    length = text.get("context_length") or DEFAULT_CONTEXT_LENGTH
-    options = dict(text.get("tokenizer_kwargs") or {})
+    options = {**(text.get("tokenizer_kwargs") or {})}
+    options["context_length"] = text.get("context_length") or DEFAULT_CONTEXT_LENGTH
     source = text.get("hf_tokenizer_name")
     if not source:
-        return open_clip.get_tokenizer(name) if name else SimpleTokenizer(context_length=length, **options)
-    mend = f"Put its files (tokenizer.json, tokenizer_config.json) beside {CONFIG_FILE}"
-    if directory is not None and any((directory / file).is_file() for file in ("tokenizer.json", "vocab.json")):
-        source = str(directory)
-    elif is_offline() and not _is_here(source, "tokenizer_config.json"):
-        raise ModelError(
-            f"the tokenizer {source} is not on this machine, and the network is not to be tried. {mend}"
+        if name:
+            return open_clip.get_tokenizer(name)
+        try:
+            return SimpleTokenizer(**options)
+        except TypeError as error:
+            raise ModelError(
+                f"text_cfg.tokenizer_kwargs are not those of open_clip's own tokenizer: {error}"
+            ) from error
+    if directory is None or not any((directory / file).is_file() for file in ("tokenizer.json", "vocab.json")):
+        directory = hub_tokenizer(
+            source, f"Put its files (tokenizer.json, tokenizer_config.json) beside {CONFIG_FILE}"
         )
-    try:
-        return HFTokenizer(source, context_length=length, tokenizer_mode=text.get("tokenizer_mode"), **options)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"the tokenizer {source} cannot be read: {str(error).splitlines()[0]}. {mend}") from error
+    return read_tokenizer(directory, {**options, "tokenizer_mode": text.get("tokenizer_mode")})

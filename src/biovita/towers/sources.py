@@ -85,7 +85,8 @@ def _clip(layout: Layout, path: Path, device: str, revision: str) -> ClipNetwork
 
 
 def _open_audio(layout: Layout, path: Path, info: TowerInfo, device: Device) -> Tower:
-    from biovita.towers.clap import ClapAudio, read_clap, read_clap_input
+    from biovita.towers.clap import ClapAudio, read_clap
+    from biovita.towers.clap_config import read_clap_input
     from biovita.towers.published import read_checkpoint_audio, read_published_audio
     from biovita.towers.whole import read_whole_audio, read_whole_config
 
@@ -261,29 +262,31 @@ def _hash_of(file: Path, _changed_ns: int) -> str:
 
 def _described(path: Path, layout: Layout) -> list[tuple[Modality, int, str]]:
     """Return each tower's modality, dimension and preprocessing, without opening it."""
-    from biovita.towers.clap import read_clap_input
-    from biovita.towers.clip_images import image_input
-    from biovita.towers.published import checkpoint_dim
-    from biovita.towers.whole import read_whole_config
-
     listen = AudioInput()
     if layout == Layout.CLAP:
-        config = read_json(path / "config.json")
-        return [(Modality.AUDIO, int(config.get("projection_dim", 512)), read_clap_input(path)[0].describe())]
+        from biovita.towers.clap_config import read_clap_config, read_clap_input
+
+        config = read_clap_config(path)
+        return [(Modality.AUDIO, config.get("projection_dim", 512), read_clap_input(path)[0].describe())]
     if layout == Layout.CHECKPOINT:
+        from biovita.towers.published import checkpoint_dim
+
         dim, images, texts = checkpoint_dim(path), CLIP_IMAGES, CLIP_TEXTS
     elif layout == Layout.OWN:
+        from biovita.towers.clip_images import image_input
+        from biovita.towers.whole import read_whole_config
+
         own = read_whole_config(path)
         dim, listen = own.dim, own.listen
         images = image_input(own.model_cfg, own.preprocess_cfg).describe()
         texts = _texts(own.model_cfg)
     else:
-        config = read_json(path / _CLIP_CONFIG)
-        model = config.get("model_cfg")
-        if not isinstance(model, dict) or "embed_dim" not in model:
-            raise ModelError(f"{path / _CLIP_CONFIG} has no model_cfg with embed_dim")
-        dim = int(model["embed_dim"])
-        images = image_input(model, config.get("preprocess_cfg")).describe()
+        from biovita.towers.clip_config import read_clip_config
+        from biovita.towers.clip_images import image_input
+
+        model, preprocessing = read_clip_config(path)
+        dim = model["embed_dim"]
+        images = image_input(model, preprocessing).describe()
         texts = _texts(model)
     towers = [(Modality.IMAGE, dim, images), (Modality.TEXT, dim, texts)]
     return towers if layout == Layout.OPEN_CLIP else [(Modality.AUDIO, dim, listen.describe()), *towers]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import re
 import struct
@@ -11,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from biovita import jsonfile
 from biovita.errors import ModelError
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 __all__ = [
+    "UNBUILDABLE",
     "check_fit",
+    "is_whole",
     "load_strictly",
     "read_checkpoint",
     "read_json",
@@ -29,6 +31,18 @@ __all__ = [
 ]
 
 _SHOWN = 5
+# What open_clip, timm and transformers raise for numbers of a configuration that do not go together.
+UNBUILDABLE = (
+    TypeError,
+    LookupError,
+    ValueError,
+    RuntimeError,
+    AssertionError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+    ImportError,
+)
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")  # in torch's message, beside advice to run it
 # What torch raises for bytes that are not as they were written, by where in the file they are.
 _DAMAGED = (
@@ -60,15 +74,20 @@ def read_checkpoint(path: str | Path) -> Any:
     from safetensors.torch import load_file
 
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise ModelError(f"{path} does not exist")
+    if not path.is_file():
+        raise ModelError(f"{path} is not a regular file")
     if path.stat().st_size == 0:
         raise ModelError(f"{path} is empty")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         # Mapped into memory: a checkpoint of gigabytes is not held twice. The format before torch 1.6 cannot be.
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        zipped = zipfile.is_zipfile(path)
+        if zipped:
+            _check_stored(path)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except pickle.UnpicklingError as error:
         if (found := _GLOBAL.search(str(error))) is None:
             raise ModelError(f"{path} is refused: it is damaged, or no checkpoint of tensors alone") from error
@@ -83,20 +102,28 @@ def read_checkpoint(path: str | Path) -> Any:
         raise ModelError(f"{path} is cut short or is no checkpoint: {reason}") from error
 
 
+def _check_stored(path: Path) -> None:
+    """Raise a `ModelError` where a zip file is none of torch's, which packs nothing."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    if any(
+        member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size
+        for member in members
+    ):
+        raise ModelError(f"{path} is refused: its parts are compressed, which torch never does")
+    if sum(member.file_size for member in members) > path.stat().st_size:
+        raise ModelError(f"{path} is refused: its parts overlap")
+
+
 def read_json(file: Path) -> dict[str, Any]:
     """Return the JSON object that a file holds.
 
     Raises
     ------
     ModelError
-        Where it is missing or holds anything else.
+        Where it is missing or holds anything else; as `biovita.jsonfile.read_json`.
     """
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelError(f"{file} does not exist") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{file} is no JSON: {error}") from error
+    content = jsonfile.read_json(file, ModelError)
     if not isinstance(content, dict):
         raise ModelError(f"{file} holds no JSON object")
     return content
@@ -131,7 +158,27 @@ def tensors_of(content: Any, where: str) -> dict[str, torch.Tensor]:
     odd = [str(name) for name, value in content.items() if not isinstance(value, torch.Tensor)]
     if odd:
         raise ModelError(f"{where} is no state dict: {_some(odd)} are not tensors")
+    if strange := [str(name) for name, value in content.items() if not is_whole(value)]:
+        raise ModelError(
+            f"{where} is no state dict: {_some(strange)} have fewer numbers in the file than they state"
+        )
     return {str(name): value for name, value in content.items()}
+
+
+def is_whole(tensor: torch.Tensor) -> bool:
+    """Return whether a tensor is a plain one on the CPU whose every number lies in memory of its own.
+
+    One of a gigantic shape over a single number would take the memory of its shape as soon as it is copied.
+    """
+    import torch
+
+    return (
+        tensor.layout == torch.strided
+        and tensor.device.type == "cpu"
+        and not tensor.is_quantized
+        and not tensor.is_nested
+        and tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
+    )
 
 
 def without_wrappers(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from biovita.errors import ModelError
 from biovita.towers.device import Device
 from biovita.towers.threads import PartsInThreads
 
@@ -56,6 +57,11 @@ def encode_in_batches(
         it is not waited for in between.
     part
         How many it gets on the CPU, where each core works on another part.
+
+    Raises
+    ------
+    ModelError
+        Where the network cannot be run on them, as one whose vocabulary is smaller than its tokenizer's.
     """
     import torch
 
@@ -73,8 +79,24 @@ def _run(
 ) -> torch.Tensor:
     import torch
 
-    with torch.inference_mode(), autocast(device):
-        return network(to_device(arrays, device)).float()
+    try:
+        with torch.inference_mode(), autocast(device):
+            return network(to_device(arrays, device)).float()
+    except torch.OutOfMemoryError:
+        raise
+    except (
+        RuntimeError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        AssertionError,
+    ) as error:
+        reason = str(error).split("\n", maxsplit=1)[0] or type(error).__name__
+        raise ModelError(
+            f"the network cannot be run: its configuration does not fit what it is given: {reason}"
+        ) from error
 
 
 @cache

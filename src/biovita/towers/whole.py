@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from biovita.errors import ModelError
 from biovita.towers.audio import AudioInput
 from biovita.towers.clap import clap_network
+from biovita.towers.clap_config import check_clap_config, check_listening
+from biovita.towers.clip_config import check_model_cfg, check_preprocess_cfg
 from biovita.towers.mel import MelConfig
 from biovita.towers.open_clip import ClipNetwork, build_clip
-from biovita.towers.state import read_state, under
+from biovita.towers.state import read_json, read_state, under
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +26,9 @@ __all__ = [
     "CLIP",
     "CONFIG",
     "WEIGHTS",
+    "Dimensions",
+    "LogitScale",
+    "ModelName",
     "WholeConfig",
     "read_whole_audio",
     "read_whole_clip",
@@ -34,6 +39,10 @@ __all__ = [
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 CLIP, CLAP, ADAPTER = "open_clip.", "clap_audio.", "audio_adapter.weight"
 
+ModelName = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+Dimensions = Annotated[int, Field(ge=1, le=65_536)]
+LogitScale = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+
 
 class WholeConfig(BaseModel):
     """What ``config.json`` of a directory with all weights holds."""
@@ -42,9 +51,9 @@ class WholeConfig(BaseModel):
 
     format: Literal[1] = 1
     kind: Literal["whole"] = "whole"
-    name: str
-    dim: int
-    logit_scale: float
+    name: ModelName
+    dim: Dimensions
+    logit_scale: LogitScale
     model_cfg: dict[str, Any]
     preprocess_cfg: dict[str, Any]
     clap_config: dict[str, Any]
@@ -63,11 +72,19 @@ def read_whole_config(directory: Path) -> WholeConfig:
     """
     file = directory / CONFIG
     try:
-        return WholeConfig.model_validate_json(file.read_text(encoding="utf-8"))
+        config = WholeConfig.model_validate(read_json(file))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise ModelError(f"{file}: {where}: {first['msg']}") from error
+    check_listening(config.listen, config.mel, f"{file}: listen and mel")
+    return config.model_copy(
+        update={
+            "model_cfg": check_model_cfg(config.model_cfg, f"{file}: model_cfg"),
+            "preprocess_cfg": check_preprocess_cfg(config.preprocess_cfg, f"{file}: preprocess_cfg"),
+            "clap_config": check_clap_config(config.clap_config, f"{file}: clap_config"),
+        }
+    )
 
 
 def read_whole_state(directory: Path) -> dict[str, torch.Tensor]:

@@ -16,6 +16,7 @@ import torch
 from biovita.dataset.store import new_directory
 from biovita.errors import ModelError
 from biovita.hashing import sha256_of
+from biovita.jsonfile import read_json
 from biovita.towers.state import read_checkpoint
 
 __all__ = ["Checkpoint", "Progress", "latest_checkpoint", "save_checkpoint"]
@@ -113,10 +114,12 @@ def _all(directory: Path) -> list[Path]:
 
 def _read(path: Path) -> Checkpoint:
     try:
-        content = json.loads((path / _STATE).read_text(encoding="utf-8"))
+        content = read_json(path / _STATE, ModelError, finite=False)
         hashes, state, hashed = content["files"], content["state"], content["state_sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{_STATE} cannot be read ({type(error).__name__})") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{_STATE} cannot be read ({error})") from error
+    if not isinstance(state, dict) or not isinstance(hashes, dict):
+        raise ModelError(f"{_STATE} cannot be read (state and files are to be JSON objects)")
     if _hash_of(state) != hashed:
         raise ModelError(f"{_STATE} is not as it was written")
     for name in (_WEIGHTS, _OPTIMISER):

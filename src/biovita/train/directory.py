@@ -13,6 +13,7 @@ from typing import Any
 from biovita.errors import DatasetError
 from biovita.files import locked, make_directory, write_whole
 from biovita.hashing import sha256_of
+from biovita.jsonfile import read_json
 from biovita.train.recipe import flat
 
 __all__ = ["alone", "begin", "hash_of_weights", "is_fresh"]
@@ -69,7 +70,7 @@ def hash_of_weights(start: Path) -> str:
 def _require_same_run(out: Path, identity: Mapping[str, Any]) -> None:
     """Raise a DatasetError where a directory holds another run."""
     try:
-        before = json.loads((out / _RECORD).read_text(encoding="utf-8"))
+        before = read_json(out / _RECORD, DatasetError)
         was = flat(before["recipe"])
     except (ValueError, LookupError, TypeError, AttributeError):
         raise DatasetError(f"{out / _RECORD} is damaged. Choose another place, or give --overwrite") from None

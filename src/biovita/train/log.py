@@ -8,7 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from biovita.errors import DatasetError
 from biovita.files import write_whole
+from biovita.jsonfile import parse_json, read_json
 
 __all__ = ["RunLog", "scalars"]
 
@@ -69,7 +71,7 @@ class RunLog:
 
             if self._board is not None:
                 self._board.flush()
-            record = json.loads((self.out / "run.json").read_text(encoding="utf-8"))
+            record = read_json(self.out / "run.json", DatasetError)
             files = (self._file.name, "run.json")
             write_training_page(self.out, self.lines, record, files=files, left_out=left_out)
 
@@ -82,10 +84,11 @@ class RunLog:
 def _whole(text: bytes) -> dict[str, Any] | None:
     """Return a line, None where the run was killed while it wrote it."""
     try:
-        line: dict[str, Any] = json.loads(text)
+        line = parse_json(text.decode(), "a line", DatasetError, finite=False)
     except ValueError:
         return None
-    return line
+    kept: dict[str, Any] | None = line if isinstance(line, dict) and {"kind", "total"} <= line.keys() else None
+    return kept if kept is not None and type(kept["total"]) is int else None
 
 
 def scalars(line: dict[str, Any]) -> dict[str, float]:

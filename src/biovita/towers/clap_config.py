@@ -1,0 +1,222 @@
+"""Configurations of CLAP models of others: the settings that reach transformers and the front end, all checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from biovita.errors import ModelError
+from biovita.towers.audio import AudioInput
+from biovita.towers.mel import MelConfig
+from biovita.towers.settings import (
+    FLAG,
+    NONE,
+    Rule,
+    Section,
+    checked,
+    choice,
+    either,
+    names,
+    number,
+    several,
+    whole,
+)
+from biovita.towers.state import read_json
+
+__all__ = ["check_clap_config", "check_listening", "read_clap_config", "read_clap_input"]
+
+_MOST_PATCHES = 65_536  # of a spectrogram; the published models have 4,096
+_MOST_BINS = 1 << 23  # frames times frequencies of one window; the published models have 513,000
+_MOST_S = 120
+
+_WIDTH, _HEADS, _LAYERS, _SHARE = whole(1, 16_384), whole(1, 256), whole(1, 256), number(0, 1)
+_WORDS = whole(0, 4_000_000)
+_ACTIVATION = choice(
+    "gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "quick_gelu", "relu", "silu", "swish", "tanh", "linear"
+)
+_SCALE = number(0, 1000)
+
+# What transformers has written into every configuration since version 2; no network here is built from it.
+_GENERIC = names(
+    """
+    _commit_hash _name_or_path name_or_path add_cross_attention architectures bad_words_ids begin_suppress_tokens
+    bos_token_id chunk_size_feed_forward classifier_dropout cross_attention_hidden_size decoder_start_token_id
+    diversity_penalty do_sample dtype early_stopping encoder_no_repeat_ngram_size eos_token_id
+    exponential_decay_length_penalty finetuning_task forced_bos_token_id forced_eos_token_id fusion_hidden_size
+    fusion_num_hidden_layers gradient_checkpointing id2label initializer_range is_decoder is_encoder_decoder label2id
+    length_penalty max_length min_length model_type no_repeat_ngram_size num_beam_groups num_beams num_labels
+    num_return_sequences output_attentions output_hidden_states output_scores pad_token_id prefix problem_type
+    pruned_heads remove_invalid_values repetition_penalty return_dict return_dict_in_generate sep_token_id
+    suppress_tokens task_specific_params temperature tf_legacy_loss tie_encoder_decoder tie_word_embeddings
+    tokenizer_class top_k top_p torch_dtype torchscript transformers_version typical_p use_bfloat16 use_cache
+    _attn_implementation_autoset attn_implementation experts_implementation
+    """
+)
+_COMMON: dict[str, Rule | Section] = {
+    "projection_dim": _WIDTH,
+    "projection_hidden_act": _ACTIVATION,
+    "initializer_factor": _SCALE,
+}
+_TEXT: dict[str, Rule | Section] = {
+    **_COMMON,
+    "vocab_size": whole(1, 4_000_000),
+    "hidden_size": _WIDTH,
+    "num_hidden_layers": _LAYERS,
+    "num_attention_heads": _HEADS,
+    "intermediate_size": whole(1, 65_536),
+    "hidden_act": _ACTIVATION,
+    "hidden_dropout_prob": _SHARE,
+    "attention_probs_dropout_prob": _SHARE,
+    "max_position_embeddings": whole(1, 65_536),
+    "type_vocab_size": whole(1, 64),
+    "layer_norm_eps": _SHARE,
+    "pad_token_id": either(NONE, _WORDS),
+    "position_embedding_type": choice("absolute"),
+}
+_STRIDE = whole(1, 64)
+_AUDIO: dict[str, Rule | Section] = {
+    **_COMMON,
+    "window_size": whole(1, 64),
+    "num_mel_bins": whole(1, 1024),
+    "spec_size": whole(1, 2048),
+    "hidden_act": _ACTIVATION,
+    "patch_size": either(_STRIDE, several(_STRIDE, 2, 2)),
+    "patch_stride": either(_STRIDE, several(_STRIDE, 2, 2)),
+    "num_classes": whole(0, 1_000_000),
+    "hidden_size": _WIDTH,
+    "depths": several(whole(1, 64), 1, 8),
+    "num_attention_heads": several(_HEADS, 1, 8),
+    "enable_fusion": FLAG,
+    "hidden_dropout_prob": _SHARE,
+    "fusion_type": choice(None, "aff_2d"),
+    "patch_embed_input_channels": whole(1, 16),
+    "flatten_patch_embeds": FLAG,
+    "patch_embeds_hidden_size": whole(1, 4096),
+    "enable_patch_layer_norm": FLAG,
+    "drop_path_rate": _SHARE,
+    "attention_probs_dropout_prob": _SHARE,
+    "qkv_bias": FLAG,
+    "mlp_ratio": number(0.01, 64),
+    "aff_block_r": whole(1, 64),
+    "num_hidden_layers": _LAYERS,
+    "layer_norm_eps": _SHARE,
+}
+_CLAP = Section(
+    {
+        **_COMMON,
+        "text_config": Section(_TEXT, _GENERIC),
+        "audio_config": Section(_AUDIO, _GENERIC | {"enable_patch_fusion", "projection_hidden_size"}),
+        "logit_scale_init_value": _SCALE,
+    },
+    _GENERIC | {"hidden_size", "num_hidden_layers", "text_config_dict", "audio_config_dict"},
+)
+_INPUT = Section(
+    {
+        "padding": choice("pad", "repeatpad"),
+        "sampling_rate": whole(1000, 384_000),
+        "max_length_s": number(0.01, _MOST_S),
+        "fft_window_size": whole(2, 65_536),
+        "hop_length": whole(1, 65_536),
+        "feature_size": whole(1, 1024),
+        "frequency_min": number(0, 192_000),
+        "frequency_max": number(1, 192_000),
+        "truncation": choice("fusion", "rand_trunc"),
+    },
+    names(
+        "chunk_length_s feature_extractor_type image_processor_type n_fft nb_frequency_bins nb_max_frames "
+        "nb_max_samples padding_side padding_value processor_class return_attention_mask top_db "
+        "transformers_version"
+    ),
+)
+
+
+def read_clap_config(directory: Path) -> dict[str, Any]:
+    """Return the settings in the ``config.json`` of a directory that transformers wrote.
+
+    Raises
+    ------
+    ModelError
+        Where the file is missing, of another model, or has a setting that is not accepted; the message names it.
+    """
+    file = directory / "config.json"
+    config = read_json(file)
+    if config.get("model_type") != "clap":
+        raise ModelError(f"{file} is of a {str(config.get('model_type'))[:60]!r} model; wanted 'clap'")
+    return check_clap_config(config, str(file))
+
+
+def check_clap_config(config: Any, where: str) -> dict[str, Any]:
+    """Return transformers' description of a CLAP model, each setting of which is known and in its range.
+
+    Raises
+    ------
+    ModelError
+        Naming ``where`` and the setting that is not.
+    """
+    found = checked(config, _CLAP, where)
+    audio = found.get("audio_config", {})
+    stride = audio.get("patch_stride", 4)
+    down, right = stride if isinstance(stride, list) else (stride, stride)
+    edge = audio.get("spec_size", 256)
+    if (edge // down) * (edge // right) > _MOST_PATCHES:
+        raise ModelError(
+            f"{where}: audio_config cuts spectrograms of {edge} into patches every {down} x {right}; at most "
+            f"{_MOST_PATCHES:,} patches are accepted"
+        )
+    return found
+
+
+def read_clap_input(directory: Path) -> tuple[AudioInput, MelConfig]:
+    """Return how a directory's ``preprocessor_config.json`` cuts and transforms recordings.
+
+    Without that file it is as the unfused CLAP: 10 s from the start at 48 kHz, shorter ones repeated.
+
+    Raises
+    ------
+    ModelError
+        Where a setting is not accepted; the message names it.
+    """
+    file = directory / "preprocessor_config.json"
+    stated = checked(read_json(file), _INPUT, str(file)) if file.is_file() else {}
+    rate = stated.get("sampling_rate", 48_000)
+    listen = AudioInput(
+        sample_rate=rate,
+        seconds=float(stated.get("max_length_s", 10)),
+        window="start",
+        padding="repeat" if stated.get("padding", "repeatpad") == "repeatpad" else "zeros",
+    )
+    mel = MelConfig(
+        sample_rate=rate,
+        window=stated.get("fft_window_size", 1024),
+        hop=stated.get("hop_length", 480),
+        bands=stated.get("feature_size", 64),
+        low_hz=float(stated.get("frequency_min", 50)),
+        high_hz=float(stated.get("frequency_max", 14_000)),
+        scale="htk" if stated.get("truncation", "rand_trunc") == "fusion" else "slaney",
+    )
+    check_listening(listen, mel, str(file))
+    return listen, mel
+
+
+def check_listening(listen: AudioInput, mel: MelConfig, where: str) -> None:
+    """Raise a `ModelError` where a front end is none, or a window of it is out of all proportion."""
+    problem = ""
+    if not (1000 <= listen.sample_rate <= 384_000 and 0.01 <= listen.seconds <= _MOST_S):
+        problem = (
+            f"windows of {listen.seconds:g} s at {listen.sample_rate:g} Hz; accepted are 0.01 to {_MOST_S} s at 1,000 "
+            "to 384,000 Hz"
+        )
+    elif listen.window == "all" and listen.hop < listen.samples / 64:
+        problem = f"overlap is {listen.overlap:g}; accepted is up to 63/64"
+    elif not 1000 <= mel.sample_rate <= 384_000:
+        problem = f"the spectrogram is at {mel.sample_rate:g} Hz; accepted are 1,000 to 384,000"
+    elif not (2 <= mel.window <= 65_536 and 1 <= mel.hop <= 65_536 and 1 <= mel.bands <= 1024):
+        problem = f"frames of {mel.window} samples every {mel.hop} in {mel.bands} bands: out of range"
+    elif mel.window // 2 >= listen.samples:
+        problem = f"a frame of {mel.window} samples is no part of a window of {listen.samples}"
+    elif not 0 <= mel.low_hz < mel.high_hz <= 192_000:
+        problem = f"the bands begin at {mel.low_hz:g} Hz and end at {mel.high_hz:g} Hz"
+    elif (listen.samples // mel.hop + 1) * (mel.window // 2 + 1) > _MOST_BINS:
+        problem = f"a window of {listen.samples} samples in frames of {mel.window} every {mel.hop} is too much"
+    if problem:
+        raise ModelError(f"{where}: {problem}")

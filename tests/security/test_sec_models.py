@@ -1,0 +1,280 @@
+"""Directories of models from strangers: their settings run nothing, open nothing and take no memory."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from bench_cases import write_small
+from biovita.dataset import split_dataset
+from biovita.errors import ModelError
+from biovita.towers import minilm
+from biovita.towers.state import read_checkpoint, read_json
+from hostile import Outcome, biovita, watched
+from plainmodel import Builder
+from published_layouts import SMALL_CLAP, make, write_open_clip, write_published
+
+HERE = Path(__file__).parent
+WORDS = """
+import pathlib
+pathlib.Path({marker!r}).write_text("ran")
+from transformers import PreTrainedTokenizerFast
+class Evil(PreTrainedTokenizerFast):
+    pass
+"""
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    builder = Builder(tmp_path / "birds")
+    (builder.path / "media").mkdir(parents=True)
+    builder.add_photograph("one", 1)
+    builder.add_sound("two", 2)
+    return builder.write().path
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """A small model in open_clip's layout, of safetensors alone."""
+    directory = write_open_clip(make().clip, tmp_path / "clip")
+    state = torch.load(directory / "open_clip_pytorch_model.bin", weights_only=True)
+    (directory / "open_clip_pytorch_model.bin").unlink()
+    save_file(
+        {name: value.contiguous() for name, value in state.items()}, directory / "open_clip_model.safetensors"
+    )
+    return directory
+
+
+def change(directory: Path, edit: Callable[[dict[str, Any]], object], name: str = "open_clip_config.json") -> None:
+    content = json.loads((directory / name).read_text())
+    edit(content)
+    (directory / name).write_text(json.dumps(content))
+
+
+def embed(dataset: Path, model: Path, *more: str, mib: float = 1500) -> Outcome:
+    return biovita("embed", dataset, "--model", model, "--device", "cpu", *more, seconds=120, mib=mib)
+
+
+def plant_code(directory: Path, marker: Path) -> None:
+    """Make a model bring a tokenizer's class of its own, as a directory that transformers trusts would."""
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.WordLevel({"<pad>": 0, "<unk>": 1}, unk_token="<unk>"))
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>").save_pretrained(directory)
+    (directory / "evil.py").write_text(WORDS.format(marker=str(marker)))
+    auto_map = {"AutoTokenizer": ["evil.Evil", "evil.Evil"]}
+    change(
+        directory, lambda config: config.update(auto_map=auto_map, tokenizer_class="Evil"), "tokenizer_config.json"
+    )
+    change(
+        directory,
+        lambda config: config["model_cfg"]["text_cfg"].update(
+            hf_tokenizer_name="somebody/words", tokenizer_kwargs={"trust_remote_code": True}
+        ),
+    )
+
+
+def test_a_directory_of_safetensors_runs_no_code_in_embed_and_in_bench_run(
+    dataset: Path, clip: Path, tmp_path: Path
+) -> None:
+    marker = tmp_path / "ran"
+    plant_code(clip, marker)
+    told = embed(dataset, clip).failed_plainly()
+    assert not marker.exists(), "a module of the model's directory ran"
+    assert "tokenizer_kwargs.trust_remote_code" in told.said
+    assert "open_clip_config.json" in told.said
+    small = write_small(tmp_path / "small")
+    split_dataset(small, unseen=8, seed=3, held_out=0.4)
+    run = ("bench", "run", small.path, "--model", clip, "--out", tmp_path / "out")
+    assert "tokenizer_kwargs" in biovita(*run, seconds=120).failed_plainly().said
+    assert not marker.exists(), "a module of the model's directory ran"
+
+
+def test_no_setting_of_a_model_runs_code_opens_a_file_asks_the_network_or_changes_the_model(
+    tmp_path: Path,
+) -> None:
+    """Every key of every configuration, with some fourteen hostile values each; one process opens them all."""
+    known = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    path = os.pathsep.join([str(HERE.parent), *filter(None, known)])
+    walked = watched(
+        [
+            sys.executable,
+            str(HERE / "walk_models.py"),
+            str(tmp_path),
+            "clip",
+            "siglip",
+            "clap",
+            "published",
+            "own",
+            "projections",
+        ],
+        seconds=240,
+        mib=1800,
+        env={"PYTHONPATH": path},
+    )
+    assert "ALL HELD" in walked.out, walked.said[-6000:]
+    assert walked.code == 0, walked.said[-3000:]
+
+
+def test_a_configuration_names_no_path_no_address_and_no_terabytes(
+    dataset: Path, clip: Path, tmp_path: Path
+) -> None:
+    kept = (clip / "open_clip_config.json").read_text()
+    secret = tmp_path / "secret.txt"
+    secret.write_text("not for you")
+    for where, setting, value in (
+        ("text_cfg", "tokenizer_kwargs", {"bpe_path": str(secret)}),
+        ("vision_cfg", "timm_model_name", "hf-hub:somebody/model"),
+        ("text_cfg", "context_length", 10**6),
+    ):
+        change(clip, lambda config: config["model_cfg"][where].update({setting: value}))  # noqa: B023 - called at once
+        told = embed(dataset, clip, "--modality", "text", mib=1200).failed_plainly()
+        assert f"{where}.{setting}" in told.said, told.said
+        (clip / "open_clip_config.json").write_text(kept)
+
+
+def test_sizes_within_the_bounds_are_compared_before_memory_is_taken(dataset: Path, clip: Path) -> None:
+    change(clip, lambda config: config["model_cfg"]["text_cfg"].update(width=8192, heads=64, layers=200))
+    told = embed(dataset, clip, "--modality", "text", mib=1200).failed_plainly()
+    assert "does not fit this architecture" in told.said
+
+
+def write_bomb(file: Path) -> None:
+    """Write a checkpoint of some megabytes, one part of which unpacks to gigabytes."""
+    whole = io.BytesIO()
+    torch.save({"weight": torch.zeros(4)}, whole)
+    with (
+        zipfile.ZipFile(whole) as archive,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out,
+    ):
+        for name in archive.namelist():
+            with out.open(name, "w") as part:
+                part.write(archive.read(name))
+                for _ in range(1800 if name.endswith("data.pkl") else 0):
+                    part.write(bytes(1 << 20))
+
+
+def test_weights_that_are_bombs_pipes_or_more_than_they_hold(dataset: Path, tmp_path: Path) -> None:
+    published = write_published(make(), tmp_path / "published")
+    adapter = published / "clap_weights.pth"
+    content = torch.load(adapter, weights_only=True)
+    huge = torch.zeros(1).expand(60_000, 60_000)
+    torch.save({**content, "audio_adapter": {"weight": huge}}, adapter)
+    told = embed(dataset, published, "--modality", "audio").failed_plainly()
+    assert "fewer numbers in the file than they state" in told.said
+    write_bomb(adapter)
+    told = embed(dataset, published, "--modality", "audio").failed_plainly()
+    assert "clap_weights.pth is refused: its parts are compressed" in told.said
+
+
+def test_a_header_of_exabytes_is_a_plain_error(tmp_path: Path) -> None:
+    (tmp_path / "x.safetensors").write_bytes(struct.pack("<Q", 1 << 60) + b"{}")
+    with pytest.raises(ModelError, match=r"x\.safetensors is cut short or is no safetensors file"):
+        read_checkpoint(tmp_path / "x.safetensors")
+
+
+def test_projections_whose_weights_are_a_pipe_or_out_of_proportion(tmp_path: Path) -> None:
+    small = write_small(tmp_path / "small")
+    split_dataset(small, unseen=8, seed=3, held_out=0.4)
+    for name, write in {
+        "pipe": os.mkfifo,
+        "large": lambda file: save_file({"text.mean": torch.zeros(1)}, file),
+    }.items():
+        directory = tmp_path / name
+        directory.mkdir()
+        revision = minilm.INFO.revision
+        towers = {"text": {"name": "minilm-l6-v2", "revision": revision, "dim": 60_000}}
+        config = {"format": 1, "name": "x", "dim": 60_000, "logit_scale": 10.0, "towers": towers, "record": {}}
+        (directory / "config.json").write_text(json.dumps(config))
+        write(directory / "model.safetensors")
+        told = biovita("bench", "run", small.path, "--model", directory, "--out", tmp_path / "out", seconds=120)
+        assert "model.safetensors" in told.failed_plainly().said, told.said
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[" * 200_000, "nested deeper"),
+        ('{"model_cfg": ' + '{"a":' * 500 + "1" + "}" * 501, "nested deeper"),
+        ('{"a": ' + "9" * 5000 + "}", "is no JSON"),
+        ('{"a": NaN}', "NaN is no number"),
+        ('{"a": "\\ud800"}', "half of a surrogate pair"),
+        ("[" + "[]," * 20_000_000 + "1]", "are more than --memory"),
+        ("\xff", "is not text in UTF-8"),
+        ("[1]", "holds no JSON object"),
+    ],
+    ids=["deep", "deep object", "digits", "nan", "surrogate", "values", "latin", "list"],
+)
+def test_json_of_every_odd_kind_is_a_plain_error(tmp_path: Path, text: str, why: str) -> None:
+    file = tmp_path / "config.json"
+    file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ModelError, match=why):
+        read_json(file)
+
+
+def test_odd_json_and_special_files_as_a_model_of_the_command_line(dataset: Path, tmp_path: Path) -> None:
+    for name, write in {
+        "deep": lambda file: file.write_text("[" * 200_000),
+        "digits": lambda file: file.write_text('{"model_cfg": ' + "9" * 5000 + "}"),
+        "zero": lambda file: file.symlink_to("/dev/zero"),
+    }.items():
+        directory = tmp_path / name
+        directory.mkdir()
+        write(directory / "open_clip_config.json")
+        embed(dataset, directory).failed_plainly()
+
+
+def test_all_architectures_that_open_clip_lists_are_accepted_as_they_are() -> None:
+    from biovita.towers.clip_config import check_model_cfg
+
+    for name in open_clip.list_models():
+        config = open_clip.get_model_config(name)
+        assert check_model_cfg(config, name) == config
+
+
+def test_configurations_of_clap_as_transformers_ever_wrote_them_are_accepted() -> None:
+    from biovita.towers.clap_config import check_clap_config
+
+    old = {
+        "_commit_hash": None,
+        "architectures": ["ClapModel"],
+        "audio_config": {
+            "_name_or_path": "",
+            "fusion_num_hidden_layers": 2,
+            "torch_dtype": None,
+            "spec_size": 256,
+        },
+        "hidden_size": 768,
+        "initializer_factor": 1.0,
+        "model_type": "clap",
+        "text_config": {
+            "bad_words_ids": None,
+            "classifier_dropout": None,
+            "fusion_hidden_size": 768,
+            "fusion_num_hidden_layers": 2,
+            "position_embedding_type": "absolute",
+            "use_cache": True,
+            "pad_token_id": 1,
+        },
+        "torch_dtype": "float32",
+        "transformers_version": None,
+    }
+    kept = check_clap_config(old, "config.json")
+    assert kept["text_config"] == {"position_embedding_type": "absolute", "pad_token_id": 1}
+    assert kept["audio_config"] == {"spec_size": 256}
+    check_clap_config(make(clap_cfg=SMALL_CLAP).clap.config.to_dict(), "config.json")
+    with pytest.raises(ModelError, match=r"config\.json: audio_config\.auto_map is refused"):
+        check_clap_config({"audio_config": {"auto_map": {}}}, "config.json")
