@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shutil
@@ -13,6 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from biovita.collect.attribution import write_attribution
+from biovita.csv_safe import SafeWriter
 from biovita.dataset import Dataset, Modality, Split, new_directory
 from biovita.dataset.schema import AUDIO, IMAGES
 from biovita.errors import DatasetError
@@ -55,7 +56,7 @@ def export_release(dataset: Dataset, out: Path, *, copy: bool = False) -> dict[s
             folder = train / "audio" if modality == Modality.AUDIO else directory / "images"
             counts[name] = 0
             with (train / name).open("w", encoding="utf-8", newline="") as stream:
-                writer = csv.DictWriter(stream, columns, lineterminator="\n", extrasaction="ignore")
+                writer = SafeWriter(stream, columns)
                 writer.writeheader()
                 for row, taxon in _training_files(dataset, modality):
                     source = dataset.locate(row["path"])
@@ -145,7 +146,7 @@ def export_hub(dataset: Dataset, out: Path) -> dict[str, int]:
             "\n".join(["---", "configs:", *configs, "---"]) + "\n" + text, "utf-8"
         )
         if (dataset.path / "ATTRIBUTION.csv").is_file():
-            shutil.copyfile(dataset.path / "ATTRIBUTION.csv", directory / "ATTRIBUTION.csv")
+            write_attribution(dataset, directory / "ATTRIBUTION.csv")
     return counts
 
 

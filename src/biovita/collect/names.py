@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from biovita.collect.plan import Taxa
+from biovita.csv_safe import plain_cell
 from biovita.errors import DatasetError
 from biovita.taxonomy import Rank, Taxon, taxon_id_of
 
@@ -99,7 +100,7 @@ def read_checklist_names(path: Path) -> list[str]:
             reader = csv.DictReader(file)
             if "scientific_name" not in (reader.fieldnames or ()):
                 raise DatasetError(f"{path}, line 1: lacks the column scientific_name")
-            return [name for row in reader if (name := (row["scientific_name"] or "").strip())]
+            return [name for row in reader if (name := plain_cell(row["scientific_name"] or "").strip())]
     except FileNotFoundError:
         raise DatasetError(f"taxa.checklist: {path}: there is no such file") from None
     except UnicodeDecodeError as error:

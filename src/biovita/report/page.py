@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import csv
 import io
 import json
 from collections import Counter
@@ -14,6 +13,7 @@ from typing import Any
 from biovita.bench.compare import ranks_table
 from biovita.bench.scores import KS, headline
 from biovita.bench.task import DIRECTIONS, LEVELS
+from biovita.csv_safe import write_rows
 from biovita.dataset import Dataset
 from biovita.dataset.schema import Split
 from biovita.files import write_whole
@@ -259,9 +259,7 @@ def _rejected(run: Run) -> dict[str, Any]:
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
     out = io.StringIO()
     if rows:
-        writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        write_rows(out, list(rows[0]), rows)
     return out.getvalue()
 
 

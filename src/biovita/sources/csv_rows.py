@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from biovita.csv_safe import plain_cell
 from biovita.errors import DatasetError
 from biovita.sources.base import Rejected
 
@@ -22,7 +23,7 @@ def read_table(
 ) -> Iterator[tuple[int, dict[str, str]] | Rejected]:
     """Yield (line where the row begins, values by column) of a UTF-8 table, compressed or not.
 
-    Rows with too few or too many columns come as rejected.
+    Rows with too few or too many columns come as rejected. Cells are read as `biovita.csv_safe` writes them.
 
     Raises
     ------
@@ -68,4 +69,4 @@ def _rows(
             detail = f"{len(values)} columns, and the header has {len(header)}"
             yield Rejected("unknown", path.name, line, "not-as-described", detail)
             continue
-        yield line, dict(zip(header, values, strict=True))
+        yield line, dict(zip(header, map(plain_cell, values), strict=True))

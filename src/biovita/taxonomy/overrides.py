@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from biovita.csv_safe import plain_cell
 from biovita.errors import DatasetError
 from biovita.taxonomy.backbone import Backbone
 from biovita.taxonomy.parse import fold
@@ -69,7 +70,10 @@ def read_overrides(path: str | Path, backbone: Backbone) -> Overrides:
         faults.append("row 1: needs the columns name, and taxon_id or accepted_name")
     if faults:
         raise DatasetError(_listed(path, faults))
-    rows = [(reader.line_num, {key: (value or "").strip() for key, value in row.items() if key}) for row in reader]
+    rows = [
+        (reader.line_num, {key: plain_cell(value or "").strip() for key, value in row.items() if key})
+        for row in reader
+    ]
     ids = _accepted_ids(backbone, {row.get("taxon_id", "") for _, row in rows})
     names = _accepted_names(backbone, {fold(row.get("accepted_name", "")) for _, row in rows})
     made: dict[tuple[str, str | None], Override] = {}

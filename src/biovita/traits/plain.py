@@ -6,6 +6,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+from biovita.csv_safe import plain_cell
 from biovita.errors import DatasetError, unknown_name
 from biovita.taxonomy.names import GIVEN
 from biovita.traits.tables import TABLES, Record
@@ -63,7 +64,7 @@ def read_plain(path: Path) -> list[Entry]:
         )
     entries, faults = [], []
     for row in reader:
-        cells = {key: (value or "").strip() or None for key, value in row.items() if key}
+        cells = {key: plain_cell(value or "").strip() or None for key, value in row.items() if key}
         if not any(cells.values()):
             continue
         fault = _fault(cells)
