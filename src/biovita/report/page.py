@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 from collections import Counter
@@ -24,6 +25,7 @@ from biovita.report.published import AVERAGES, TABLES, is_released
 from biovita.report.results import results
 from biovita.report.run import Run
 from biovita.taxonomy import Rank
+from biovita.terminal import visible
 
 __all__ = ["environment", "render", "write_report"]
 
@@ -116,9 +118,26 @@ def environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_shown,
     )
     found.filters.update(percent=_percent, spoken=_spoken, number=_number)
+    script = found.get_template("report.js").render()
+    found.globals.update(script=jinja2.utils.markupsafe.Markup(script), policy=_policy(script))
     return found
+
+
+def _policy(script: str) -> str:
+    """Return what a browser lets the page do: its own script, styles, pictures and sounds; nothing from elsewhere."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; media-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _shown(value: Any) -> Any:
+    """Return what a template puts out: text with control characters, and those that turn its direction, visible."""
+    return visible(value) if type(value) is str else value
 
 
 def _stage(stage: int | str) -> dict[str, Any]:
