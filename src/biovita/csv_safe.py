@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TextIO
 
 import pyarrow as pa
@@ -51,12 +52,27 @@ def plain_row(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: plain_cell(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
 
 
+_END = (
+    "\r\n"  # cells that hold a character of it are quoted; with a bare newline, carriage returns would begin rows
+)
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Hands lines on with a newline at their end."""
+
+    stream: TextIO
+
+    def write(self, line: str) -> None:
+        self.stream.write(line.removesuffix(_END) + "\n")
+
+
 class SafeWriter:
     """A writer of rows to a stream; of a row, only what is in ``columns``, and nothing where it has no such cell."""
 
     def __init__(self, stream: TextIO, columns: Sequence[str]) -> None:
         self._columns = columns
-        self._writer = csv.writer(stream, lineterminator="\n")
+        self._writer = csv.writer(_Lines(stream), lineterminator=_END)
 
     def writeheader(self) -> None:
         """Write the names of the columns."""
