@@ -75,7 +75,8 @@ def write_injected(path: Path, *, terminal: bool = False) -> Dataset:
                 "license": f"{formula}{markup}" if item else "CC0-1.0",
                 "attribution": f"\r{text}" if item else text,
             }
-            sound, photograph = path / f"={number}-{item}.wav", path / f"={number}-{item}.png"
+            stem = f"={number}-{item}{TERMINAL[0][:4] if terminal else ''}"
+            sound, photograph = path / f"{stem}.wav", path / f"{stem}.png"
             tone = np.sin(2 * np.pi * 1500 * np.arange(8_000) / 8000)
             soundfile.write(sound, 0.4 * tone + 0.01 * rng.normal(size=8_000), 8000)
             Image.fromarray(rng.integers(0, 255, (32, 48, 3), np.uint8)).save(photograph)

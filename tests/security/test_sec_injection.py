@@ -135,11 +135,11 @@ LEADS_NOWHERE = re.compile(r"#[a-z]+|data:(image|audio|text|application)/[a-z]+;
 ELEMENTS, ATTRIBUTES = (
     set(re.findall(r"[\w-]+", text))
     for text in (
-        """html head meta link style title body a header p h1 h2 h3 nav main section div dl dt dd strong span table caption
-        thead tbody tfoot tr th td b i em aside input label details summary abbr figure figcaption svg polygon line text
-        article ol ul li img audio small code br footer script path""",
-        """lang charset name content http-equiv rel href class id aria-labelledby aria-label aria-hidden style scope title
-        type checked for tabindex role download colspan viewbox points x x1 x2 y y1 y2 text-anchor src alt loading
+        """html head meta link style title body a header p h1 h2 h3 nav main section div dl dt dd strong span table
+        caption thead tbody tfoot tr th td b i em aside input label details summary abbr figure figcaption svg polygon
+        line text article ol ul li img audio small code br footer script path""",
+        """lang charset name content http-equiv rel href class id aria-labelledby aria-label aria-hidden style scope
+        title type checked for tabindex role download colspan viewbox points x x1 x2 y y1 y2 text-anchor src alt loading
         controls preload d""",
     )
 )
