@@ -49,6 +49,7 @@ _OF_PLACES = {
     *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.ELOOP),
     *(errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENXIO, errno.ENODEV, errno.EFBIG, errno.EINVAL),
 }
+_LOOP = "Symlink loop from "  # what Path.resolve says of links that lead round, up to Python 3.12
 
 
 @cache  # a process may run more than one command
@@ -82,6 +83,10 @@ def main(arguments: list[str] | None = None) -> None:
         if error.errno not in _OF_DISKS and not (where and error.errno in _OF_PLACES):
             raise
         _stop(f"{os.strerror(error.errno)}: {_named(where) if where else 'while writing'}", 1)
+    except RuntimeError as error:
+        if not str(error).startswith(_LOOP):
+            raise
+        _stop(f"{os.strerror(errno.ELOOP)}: {str(error).removeprefix(_LOOP)}", 1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -102,6 +107,7 @@ def _settled(arguments: list[str]) -> list[str]:
     rest: list[str] = []
     waiting = iter(arguments)
     for argument in waiting:
+        _check(argument)
         name, equals, value = argument.partition("=")
         if argument == "--":
             return [*rest, argument, *waiting]
@@ -118,6 +124,13 @@ def _settled(arguments: list[str]) -> list[str]:
         else:
             rest.append(argument)
     return rest
+
+
+def _check(argument: str) -> None:
+    if "\0" in argument:
+        from biovita.errors import BiovitaError
+
+        raise BiovitaError(f"the argument {argument!r} holds the character NUL, which no name or path can")
 
 
 def _following(name: str, waiting: Iterator[str]) -> str:
