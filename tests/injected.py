@@ -69,11 +69,11 @@ def write_injected(path: Path, *, terminal: bool = False) -> Dataset:
         for item in range(3):
             row = {
                 "taxon_id": f"t{number}",
-                "source": f"\t{text}",
+                "source": f"{chr(13) if item else chr(9)}{text}",
                 "source_id": f"{formula}{item}",
                 "url": "javascript:boo()" if item else f"{formula}http://evil.example/",
                 "license": f"{formula}{markup}" if item else "CC0-1.0",
-                "attribution": f"\r{text}" if item else text,
+                "attribution": f"\t{text}" if item else text,
             }
             stem = f"={number}-{item}{TERMINAL[0][:4] if terminal else ''}"
             sound, photograph = path / f"{stem}.wav", path / f"{stem}.png"
