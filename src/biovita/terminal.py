@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 import traceback
 from collections.abc import Iterable
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO, cast
 
@@ -121,7 +123,9 @@ def raw_stream(stream: Any) -> Any:
 
 
 def safe_stream(stream: object, *, bars: bool = False) -> TextIO:
-    """Return a stream as a `SafeStream`, itself where it is one."""
+    """Return a stream as a `SafeStream`, itself where it is one; None, where there is none, writes nothing."""
+    if stream is None:
+        stream = Path(os.devnull).open("w", encoding="utf-8")
     return cast(TextIO, stream if isinstance(stream, SafeStream) else SafeStream(cast(TextIO, stream), bars=bars))
 
 

@@ -19,6 +19,7 @@ from biovita.bench.published import read_benchmark
 from biovita.dataset import Dataset, Modality
 from biovita.sources.base import Rejected
 from biovita.sources.release import Release
+from biovita.taxonomy.files import read_names
 from hostile import biovita
 from injected import FORMULAS, MARKUP, write_injected
 
@@ -106,6 +107,8 @@ def test_what_was_written_is_what_is_read(made: Path) -> None:
     paths = set(dataset.audio["path"].to_pylist())
     assert {Path(path).name for path in benchmark.items[Modality.AUDIO]["path"].to_pylist()} <= paths
     biovita("bench", "verify", made / "bench").succeeded()
+    given, decided = (read_names(made / name)["name"].to_pylist() for name in ("names.csv", "decisions.csv"))
+    assert given == decided
 
 
 class Page(HTMLParser):

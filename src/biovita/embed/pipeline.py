@@ -16,6 +16,7 @@ import numpy as np
 
 from biovita.embed.packed import read_ahead
 from biovita.errors import BiovitaError, MediaError
+from biovita.terminal import guard_output
 
 __all__ = ["encode_ahead", "in_batches", "in_processes", "load_ahead"]
 
@@ -104,6 +105,7 @@ def _begin_worker() -> None:
     """Leave Ctrl-C to the main process, and the other cores to the other workers."""
     import torch
 
+    guard_output()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
 
