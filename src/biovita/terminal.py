@@ -125,7 +125,7 @@ def raw_stream(stream: Any) -> Any:
 def safe_stream(stream: object, *, bars: bool = False) -> TextIO:
     """Return a stream as a `SafeStream`, itself where it is one; None, where there is none, writes nothing."""
     if stream is None:
-        stream = Path(os.devnull).open("w", encoding="utf-8")
+        stream = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the process
     return cast(TextIO, stream if isinstance(stream, SafeStream) else SafeStream(cast(TextIO, stream), bars=bars))
 
 
