@@ -107,7 +107,7 @@ def demo(
     path = _Path(say)
     with path.stage("data") as tell:
         dataset = _dataset(data, out, seed=seed, progress=progress)
-        counts = dataset.info["counts"]
+        counts = {name: dataset.table(name).num_rows for name in ("taxa", "audio", "images", "rejected")}
         tell(
             f"{counts['taxa']} species, {counts['audio']} recordings, {counts['images']} photographs, "
             f"{counts['rejected']} rejected"

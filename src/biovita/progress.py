@@ -11,10 +11,11 @@ __all__ = ["progress_bar"]
 @contextmanager
 def progress_bar(label: str, total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
     """Give a function that takes how many items were done since it was last called."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
     from rich.progress import TimeRemainingColumn as TimeLeft
     from rich.text import Text
+
+    from biovita.console import Console, plainly
 
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
@@ -22,7 +23,13 @@ def progress_bar(label: str, total: int, *, shown: bool) -> Iterator[Callable[[i
             return Text("" if speed is None else f"{speed:.1f}/s")
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeLeft(compact=True))
-    with Progress(*columns, console=console, disable=not (shown and console.is_terminal)) as bar:
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeLeft(compact=True),
+    )
+    with Progress(*columns, console=console, disable=not (shown and console.is_terminal)) as bar, plainly():
         task = bar.add_task(label, total=total)
         yield lambda done: bar.advance(task, done)

@@ -7,7 +7,6 @@ more columns than the published files, after theirs, and ``manifest.json`` besid
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from biovita.bench.task import Benchmark, Task, modalities_of
+from biovita.csv_safe import write_rows
 from biovita.dataset.outgoing import Outgoing, allowed_outside, copied, unchanged
 from biovita.dataset.schema import Modality
 from biovita.dataset.store import new_directory
@@ -166,9 +166,7 @@ def _task_lines(
 
 def _write_csv(file: Path, columns: Sequence[str], lines: Iterable[Mapping[str, Any]]) -> None:
     with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, columns, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
+        write_rows(stream, columns, lines)
 
 
 def _manifest(benchmark: Benchmark, scratch: Path, parts: Sequence[str], root: str | None) -> dict[str, Any]:

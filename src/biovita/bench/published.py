@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from biovita.bench.layout import FORMAT, INDEX_COLUMNS, MANIFEST, TASK_COLUMNS, index_file, task_file
 from biovita.bench.task import DIRECTIONS, ITEMS, LEVELS, Benchmark, Task, modalities_of
+from biovita.csv_safe import plain_row
 from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError
@@ -326,7 +327,7 @@ def _lines(file: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str,
             missing = [column for column in needed if column not in (reader.fieldnames or ())]
             if missing:
                 raise DatasetError(f"{file}: lacks the column(s) {', '.join(missing)}")
-            yield from enumerate(reader, start=2)
+            yield from enumerate(map(plain_row, reader), start=2)
         except (UnicodeDecodeError, csv.Error) as error:
             more = f"; {over('answer')}" if "field limit" in str(error) else ""
             raise DatasetError(f"{file}: is not a CSV file in UTF-8: {error}{more}") from error

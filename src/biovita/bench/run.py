@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from biovita.bench.scores import Scores, VectorTable, score_benchmark
 from biovita.bench.task import Benchmark
 from biovita.bench.trait_run import predict_from_benchmark
 from biovita.bench.vectors import read_precomputed
+from biovita.csv_safe import write_rows
 from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
 from biovita.embed.failures import Failure
@@ -150,6 +150,4 @@ def _torch_device(device: str) -> str:
 
 def _write_csv(file: Path, rows: list[dict[str, Any]]) -> None:
     with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        write_rows(stream, list(rows[0]), rows)

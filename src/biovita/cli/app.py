@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from functools import cache
 
 import cyclopts
@@ -41,6 +42,16 @@ _GROUPS: tuple[str, ...] = (
 )
 
 
+_GLOBAL = {"--memory": "--memory MIB", "--limit": "--limit NAME=VALUE"}  # that take a value
+_OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO}
+# What a path that was given can be wrong in; where the error names none, it is our own.
+_OF_PLACES = {
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.ELOOP),
+    *(errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENXIO, errno.ENODEV, errno.EFBIG, errno.EINVAL),
+}
+_LOOP = "Symlink loop from "  # what Path.resolve says of links that lead round, up to Python 3.12
+
+
 @cache  # a process may run more than one command
 def _register() -> None:
     from importlib import import_module
@@ -53,10 +64,12 @@ def _register() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 mendable error or failed check, 2 wrong usage, 128 + n by signal n."""
     from biovita.errors import BiovitaError
+    from biovita.terminal import guard_output
 
+    guard_output()
     _register()
     try:
-        code = app(_settled(sys.argv[1:] if arguments is None else arguments))
+        code = _run(_settled(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
     except BiovitaError as error:
         _stop(str(error), error.exit_code)
@@ -66,11 +79,25 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it exits
         sys.exit(128 + signal.SIGPIPE)
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}:
+        where = error.filename2 or error.filename  # a failed copy names its target second
+        if error.errno not in _OF_DISKS and not (where and error.errno in _OF_PLACES):
             raise
-        where = error.filename2 or error.filename or "while writing"  # a failed copy names its target second
-        _stop(f"{os.strerror(error.errno)}: {where}", 1)
+        _stop(f"{os.strerror(error.errno)}: {_named(where) if where else 'while writing'}", 1)
+    except RuntimeError as error:
+        if not str(error).startswith(_LOOP):
+            raise
+        _stop(f"{os.strerror(errno.ELOOP)}: {str(error).removeprefix(_LOOP)}", 1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _run(arguments: list[str]) -> object:
+    from biovita.console import Console
+
+    return app(arguments, console=Console(), error_console=Console(stderr=True))
+
+
+def _named(place: object) -> str:
+    return os.fsdecode(place) if isinstance(place, bytes) else str(place)
 
 
 def _settled(arguments: list[str]) -> list[str]:
@@ -80,6 +107,7 @@ def _settled(arguments: list[str]) -> list[str]:
     rest: list[str] = []
     waiting = iter(arguments)
     for argument in waiting:
+        _check(argument)
         name, equals, value = argument.partition("=")
         if argument == "--":
             return [*rest, argument, *waiting]
@@ -87,8 +115,8 @@ def _settled(arguments: list[str]) -> list[str]:
             from biovita.towers.hub import go_offline
 
             go_offline()
-        elif name in {"--memory", "--limit"}:
-            given = value if equals else next(waiting, "")
+        elif name in _GLOBAL:
+            given = value if equals else _following(name, waiting)
             if name == "--memory":
                 set_memory(given)
             else:
@@ -96,6 +124,22 @@ def _settled(arguments: list[str]) -> list[str]:
         else:
             rest.append(argument)
     return rest
+
+
+def _check(argument: str) -> None:
+    if "\0" in argument:
+        from biovita.errors import BiovitaError
+
+        raise BiovitaError(f"the argument {argument!r} holds the character NUL, which no name or path can")
+
+
+def _following(name: str, waiting: Iterator[str]) -> str:
+    given = next(waiting, None)
+    if given is None:
+        from biovita.errors import BiovitaError
+
+        raise BiovitaError(f"{name} needs a value: {_GLOBAL[name]}")
+    return given
 
 
 def _pair(text: str) -> tuple[str, str]:

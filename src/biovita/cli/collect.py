@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,33 +34,34 @@ def plan(
     json_
         Print the numbers as JSON.
     """
-    from rich.console import Console
-
     from biovita.collect.plan import read_plan
     from biovita.collect.select import select
     from biovita.collect.traits import check_tables
+    from biovita.console import Console, status
 
     console = Console()
     read = read_plan(plan_file)
     traits = check_tables(read)
-    with console.status("reading the sources"), select(read) as selection:
+    with status("reading the sources"), select(read) as selection:
         given, left_out = selection.summary(), selection.left_out()
         missing = list(selection.names.missing)
     if json_:
-        console.print_json(
-            json.dumps({"given": given, "left_out": left_out, "missing": missing, "traits": traits})
-        )
+        _say(json.dumps({"given": given, "left_out": left_out, "missing": missing, "traits": traits}, indent=2))
         return
     _table(console, "What the plan gives", given, ("class", "source", "modality", "species", "items", "bytes"))
     items, size = (sum(row[column] for row in given) for column in ("items", "bytes"))
-    console.print(f"{items:,} items, about {_readable(size)}", highlight=False, soft_wrap=True)
+    _say(f"{items:,} items, about {_readable(size)}")
     _table(console, "What it leaves out", left_out, ("source", "reason", "rows"))
     if traits:
         said = ", ".join(f"{table} ({rows:,} rows)" for table, rows in traits.items())
-        console.print(f"Trait tables to import: {said}", highlight=False, soft_wrap=True)
+        _say(f"Trait tables to import: {said}")
     if missing:
         shown = ", ".join(missing[:20]) + (", ..." if len(missing) > 20 else "")
-        console.print(f"{len(missing)} listed names are in no source: {shown}", highlight=False, soft_wrap=True)
+        _say(f"{len(missing)} listed names are in no source: {shown}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
 
 
 def _table(console: Any, title: str, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
@@ -102,14 +104,13 @@ def build(
     """
     from dataclasses import asdict
 
-    from rich.console import Console
     from rich.progress import Progress
 
     from biovita.collect.build import build as build_dataset
     from biovita.collect.build import report_lines
+    from biovita.console import Console, plainly
 
-    console = Console()
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with Progress(console=Console(stderr=True), transient=True) as bar, plainly():
         task = bar.add_task("reading the sources", total=None)
 
         def show(done: int, total: int) -> None:
@@ -117,10 +118,10 @@ def build(
 
         report = build_dataset(plan_file, out, progress=show)
     if json_:
-        console.print_json(json.dumps({**asdict(report), "dataset": str(report.dataset)}))
+        _say(json.dumps({**asdict(report), "dataset": str(report.dataset)}, indent=2))
         return
     for line in report_lines(report):
-        console.print(line, highlight=False, soft_wrap=True)
+        _say(line)
 
 
 def pack(dataset: Path, /, *, out: str, allow_outside: Annotated[bool, Parameter(negative=())] = False) -> None:
@@ -135,8 +136,6 @@ def pack(dataset: Path, /, *, out: str, allow_outside: Annotated[bool, Parameter
     allow_outside
         Pack files that lie outside the dataset, too.
     """
-    from rich.console import Console
-
     from biovita.collect.pack import pack as pack_media
     from biovita.collect.pack import state_packed
     from biovita.dataset import Dataset
@@ -151,7 +150,7 @@ def pack(dataset: Path, /, *, out: str, allow_outside: Annotated[bool, Parameter
         f"Back to files: biovita data unpack {out} --out {dataset}",
     ]
     for line in lines:
-        Console().print(line, highlight=False, soft_wrap=True)
+        _say(line)
 
 
 def unpack(packed: str, /, *, out: Path) -> None:
@@ -164,11 +163,9 @@ def unpack(packed: str, /, *, out: Path) -> None:
     out
         The dataset's directory.
     """
-    from rich.console import Console
-
     from biovita.collect.pack import unpack as unpack_media
 
-    Console().print(f"{out}: {unpack_media(packed, out)} files written", highlight=False, soft_wrap=True)
+    _say(f"{out}: {unpack_media(packed, out)} files written")
 
 
 def card(dataset: Path, /) -> None:
@@ -179,13 +176,11 @@ def card(dataset: Path, /) -> None:
     dataset
         Its directory.
     """
-    from rich.console import Console
-
     from biovita.collect.card import write_papers
     from biovita.dataset import Dataset
 
     write_papers(Dataset.open(dataset), dataset)
-    Console().print(f"{dataset}: README.md, ATTRIBUTION.csv and croissant.json", highlight=False, soft_wrap=True)
+    _say(f"{dataset}: README.md, ATTRIBUTION.csv and croissant.json")
 
 
 export_app = App(name="export", help="Write a dataset in others' layouts.")
@@ -233,15 +228,13 @@ def hub(dataset: Path, /, *, out: Path, allow_outside: Annotated[bool, Parameter
 
 
 def _exported(out: Path, how: str, dataset: Path, **options: bool) -> None:
-    from rich.console import Console
-
     from biovita.collect import export
     from biovita.dataset import Dataset
 
     opened = Dataset.open(dataset)
     counts = getattr(export, how)(opened, out, **options)
     said = ", ".join(f"{number} in {name}" for name, number in counts.items())
-    Console().print(f"{out}: {said}{_number_outside(opened)}", highlight=False, soft_wrap=True)
+    _say(f"{out}: {said}{_number_outside(opened)}")
 
 
 def _number_outside(dataset: Dataset) -> str:

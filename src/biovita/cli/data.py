@@ -16,8 +16,7 @@ from biovita.cli.split import split
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rich.console import Console
-
+    from biovita.console import Console
     from biovita.dataset.summary import Summary
     from biovita.sources.folder import ImportReport
 
@@ -173,16 +172,16 @@ def _print_report(report: ImportReport) -> None:
 
 
 def _print_summary(counts: Summary) -> None:
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
+    from biovita.console import Console
     from biovita.dataset.summary import UNKNOWN
 
-    console = Console(highlight=False)
+    console = Console()
+    console.print(counts.name, style="bold", soft_wrap=True, end="")
     console.print(
-        f"[bold]{escape(counts.name)}[/bold] version {escape(counts.version)}: {counts.taxa:,} taxa in "
-        f"{counts.families:,} families, {counts.both:,} of them with recordings and photographs",
+        f" version {counts.version}: {counts.taxa:,} taxa in {counts.families:,} families, {counts.both:,} of them "
+        "with recordings and photographs",
         soft_wrap=True,
     )
     table = Table("class", box=None, header_style="bold", pad_edge=False, show_footer=True)
@@ -192,7 +191,7 @@ def _print_summary(counts: Summary) -> None:
         table.add_column(heading, justify="right", footer=total if isinstance(total, str) else f"{total:,}")
     for one in counts.classes:
         numbers = (f"{number:,}" for number in (one.taxa, one.both, one.audio, one.images))
-        table.add_row(escape(one.name), *numbers, _duration(one.seconds))
+        table.add_row(one.name, *numbers, _duration(one.seconds))
     console.print(table)
     for title, groups in (("licence", counts.licenses), ("source", counts.sources), ("split", counts.splits)):
         if title != "split" or any(set(values) - {UNKNOWN} for values in groups.values()):
@@ -205,11 +204,10 @@ def _print_summary(counts: Summary) -> None:
         if left_out:
             console.print()
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
-            console.print(f"{sum(left_out.values()):,} {said}: {escape(reasons)}", soft_wrap=True)
+            console.print(f"{sum(left_out.values()):,} {said}: {reasons}", soft_wrap=True)
 
 
 def _print_groups(console: Console, title: str, groups: Mapping[str, Mapping[str, int]]) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(title, box=None, header_style="bold", pad_edge=False)
@@ -222,7 +220,7 @@ def _print_groups(console: Console, title: str, groups: Mapping[str, Mapping[str
     }
     ranked = sorted(both.items(), key=lambda pair: (-sum(pair[1]), pair[0]))
     for value, numbers in ranked[:_SHOWN]:
-        table.add_row(escape(value), *(f"{number:,}" for number in numbers))
+        table.add_row(value, *(f"{number:,}" for number in numbers))
     if len(ranked) > _SHOWN:
         table.add_row(f"and {len(ranked) - _SHOWN} more", "", "")
     console.print()

@@ -60,5 +60,5 @@ def demo(
             json.dumps({"unseen_species": headlines, **places, "seconds": dict(result.seconds)}, indent=2) + "\n"
         )
     else:
-        print(f"report: {result.report}")
+        sys.stdout.write(f"report: {result.report}\n")
     return 0

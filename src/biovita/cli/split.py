@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -38,16 +39,12 @@ def split(
     json_
         Print the counts as JSON.
     """
-    from rich.console import Console
-
     from biovita.dataset import Dataset
     from biovita.dataset.split import split_dataset
     from biovita.taxonomy import Rank
 
     report = split_dataset(Dataset.open(dataset), unseen=unseen, seed=seed, held_out=held_out, by=Rank(by))
-    console = Console()
     if json_:
-        console.print_json(json.dumps({**report.as_toml(), "unseen": list(report.unseen)}))
+        sys.stdout.write(json.dumps({**report.as_toml(), "unseen": list(report.unseen)}, indent=2) + "\n")
     else:
-        for line in report.lines():
-            console.print(line, highlight=False)
+        sys.stdout.write("".join(f"{line}\n" for line in report.lines()))

@@ -38,8 +38,7 @@ def match(
     json
         Print the counts as JSON.
     """
-    from rich.console import Console
-
+    from biovita.console import status
     from biovita.taxonomy.backbone import open_backbone
     from biovita.taxonomy.decisions import decisions_summary
     from biovita.taxonomy.files import read_names, write_decisions
@@ -47,12 +46,12 @@ def match(
     from biovita.taxonomy.overrides import read_overrides
 
     given = read_names(names)
-    with Console(stderr=True).status(f"reading {backbone.name}") as status:
+    with status(f"reading {backbone.name}") as shown:
         known = open_backbone(backbone)
         for checklist in synonyms:
-            status.update(f"reading {checklist.name}")
+            shown.update(f"reading {checklist.name}")
             known = known.with_synonyms(open_backbone(checklist))
-        status.update(f"matching {given.num_rows:,} names")
+        shown.update(f"matching {given.num_rows:,} names")
         decisions = match_names(given, known, read_overrides(overrides, known) if overrides else None)
     write_decisions(decisions, out)
     summary = decisions_summary(decisions)

@@ -53,8 +53,7 @@ def import_(
     json
         Print the report as JSON, with every row that found no taxon and why.
     """
-    from rich.console import Console
-
+    from biovita.console import status
     from biovita.dataset import Dataset
     from biovita.taxonomy.backbone import open_backbone
     from biovita.taxonomy.overrides import read_overrides
@@ -71,7 +70,7 @@ def import_(
         "csv": csv,
     }
     opened = Dataset.open(dataset)
-    with Console(stderr=True).status("importing traits"):
+    with status("importing traits"):
         report = import_traits(
             opened,
             {table: file for table, file in given.items() if file is not None},
@@ -94,9 +93,9 @@ def coverage(dataset: Path, *, json: bool = False) -> None:
     json
         Print the table as JSON.
     """
-    from rich.console import Console
     from rich.table import Table
 
+    from biovita.console import Console
     from biovita.dataset import Dataset
     from biovita.traits import groups
     from biovita.traits.resolve import coverage as table_of

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from biovita.csv_safe import write_rows
 from biovita.dataset import Dataset, Modality
 from biovita.redact import redacted
 
@@ -38,14 +38,10 @@ def attribution_rows(dataset: Dataset) -> Iterator[dict[str, Any]]:
 
 def write_attribution(dataset: Dataset, file: Path) -> int:
     """Write ``ATTRIBUTION.csv``, a row a file, and return how many files name nobody."""
-    anonymous = 0
+    rows = list(attribution_rows(dataset))
     with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for row in attribution_rows(dataset):
-            anonymous += not row["attribution"]
-            writer.writerow(row)
-    return anonymous
+        write_rows(stream, COLUMNS, rows)
+    return sum(not row["attribution"] for row in rows)
 
 
 def license_summary(dataset: Dataset) -> Mapping[str, Mapping[str, int]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from biovita.collect.attribution import license_summary, write_attribution
 from biovita.collect.croissant import write_croissant
+from biovita.collect.markdown import code, fenced, words, yaml_text
 from biovita.collect.plan import shown_plan
 from biovita.dataset import Dataset, Modality
 from biovita.dataset.omitted import count_omitted
@@ -64,7 +65,7 @@ def _card(dataset: Dataset, licenses: Any, anonymous: int, plots: list[tuple[str
     made = info.get("made", {})
     front = [
         "---",
-        f'pretty_name: "{str(info["name"]).replace(chr(34), chr(39))}"',
+        f"pretty_name: {yaml_text(info['name'])}",
         "configs:",
         *(
             f"- config_name: {name}\n  data_files: {name}.parquet"
@@ -76,7 +77,7 @@ def _card(dataset: Dataset, licenses: Any, anonymous: int, plots: list[tuple[str
     lines = [
         *front,
         "",
-        f"# {info['name']} {info['version']}",
+        f"# {words(info['name'])} {words(info['version'])}",
         "",
         _description(dataset),
         "",
@@ -84,7 +85,7 @@ def _card(dataset: Dataset, licenses: Any, anonymous: int, plots: list[tuple[str
         "",
         "| class | species | clips | photographs |",
         "| --- | ---: | ---: | ---: |",
-        *(f"| {name} | {a:,} | {b:,} | {c:,} |" for name, a, b, c in _classes(dataset)),
+        *(f"| {words(name)} | {a:,} | {b:,} | {c:,} |" for name, a, b, c in _classes(dataset)),
         "",
         *(line for file, about in plots for line in (f"![{about}](card/{file})", "")),
         _TABLES.format(omitted=_OMITTED if (dataset.path / "omitted.parquet").is_file() else ""),
@@ -95,7 +96,7 @@ def _card(dataset: Dataset, licenses: Any, anonymous: int, plots: list[tuple[str
         "",
         "| licence | clips | photographs |",
         "| --- | ---: | ---: |",
-        *(f"| {name} | {row['audio']:,} | {row['images']:,} |" for name, row in licenses.items()),
+        *(f"| {words(name)} | {row['audio']:,} | {row['images']:,} |" for name, row in licenses.items()),
         "",
         *_terms(licenses),
         *([f"{anonymous} files name no author.", ""] if anonymous else []),
@@ -104,10 +105,20 @@ def _card(dataset: Dataset, licenses: Any, anonymous: int, plots: list[tuple[str
         *_left_out(dataset, made),
     ]
     if split := info.get("split"):
-        lines += ["## Split", "", f"Seed {split['seed']}, {split['unseen_species']} species held out whole.", ""]
+        lines += [
+            "## Split",
+            "",
+            f"Seed {words(split['seed'])}, {words(split['unseen_species'])} species held out whole.",
+            "",
+        ]
     if plan := shown_plan(str(made.get("plan", ""))):
-        lines += ["## How it was made", "", f"`{made['by']}` (biovita {made['biovita']}) with this plan:", ""]
-        lines += ["```toml", plan.strip(), "```", ""]
+        lines += [
+            "## How it was made",
+            "",
+            f"{code(made['by'])} (biovita {words(made['biovita'])}) with this plan:",
+            "",
+        ]
+        lines += [*fenced(plan.strip(), "toml"), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -135,7 +146,7 @@ def _left_out(dataset: Dataset, made: dict[str, Any]) -> list[str]:
     if not_listed := made.get("not_listed"):
         lines += ["Not asked for by the plan, and counted only: " + _counts(not_listed) + ".", ""]
     if missing := made.get("missing"):
-        lines += ["Listed in the plan, and in no source: " + ", ".join(missing) + ".", ""]
+        lines += ["Listed in the plan, and in no source: " + ", ".join(map(words, missing)) + ".", ""]
     if rejected:
         lines += ["Unusable, one by one in `rejected`: " + _counts(rejected) + ".", ""]
     if refilled := made.get("refilled"):
@@ -147,7 +158,7 @@ def _left_out(dataset: Dataset, made: dict[str, Any]) -> list[str]:
 
 def _counts(counts: Any) -> str:
     return ", ".join(
-        f"{number:,} {reason}" for reason, number in sorted(counts.items(), key=lambda c: (-c[1], c[0]))
+        f"{number:,} {words(reason)}" for reason, number in sorted(counts.items(), key=lambda c: (-c[1], c[0]))
     )
 
 

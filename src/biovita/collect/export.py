@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import shutil
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -13,6 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from biovita.collect.attribution import write_attribution
+from biovita.csv_safe import SafeWriter
 from biovita.dataset import Dataset, Modality, Split, new_directory
 from biovita.dataset.outgoing import (
     Outgoing,
@@ -83,7 +83,7 @@ def export_release(
             base = train if modality == Modality.AUDIO else directory
             counts[name] = 0
             with (train / name).open("w", encoding="utf-8", newline="") as stream:
-                writer = csv.DictWriter(stream, columns, lineterminator="\n", extrasaction="ignore")
+                writer = SafeWriter(stream, columns)
                 writer.writeheader()
                 for row, taxon, file in _training_files(dataset, modality):
                     place = contained(directory, places.of(row, taxon))
@@ -176,9 +176,8 @@ def export_hub(dataset: Dataset, out: Path, *, allow_outside: bool = False) -> d
         (directory / "README.md").write_text(
             "\n".join(["---", "configs:", *configs, "---"]) + "\n" + text, "utf-8"
         )
-        credits_ = own_file(dataset.path, "ATTRIBUTION.csv")
-        if credits_ is not None:
-            shutil.copyfile(credits_, directory / "ATTRIBUTION.csv")
+        if own_file(dataset.path, "ATTRIBUTION.csv") is not None:
+            write_attribution(dataset, directory / "ATTRIBUTION.csv")
     return counts
 
 

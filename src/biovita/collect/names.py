@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from biovita.collect.plan import Taxa
+from biovita.csv_safe import plain_cell
 from biovita.errors import DatasetError
 from biovita.tables import BoundedLines, Held, open_bytes, read_rows
 from biovita.taxonomy import Rank, Taxon, taxon_id_of
@@ -101,7 +102,7 @@ def read_checklist_names(path: Path) -> list[str]:
     if "scientific_name" not in header:
         raise DatasetError(f"{path}, line 1: lacks the column scientific_name")
     place = header.index("scientific_name")
-    return [name for _, row in rows if len(row) > place and (name := row[place].strip())]
+    return [name for _, row in rows if len(row) > place and (name := plain_cell(row[place]).strip())]
 
 
 def _listed(path: Path) -> list[str]:

@@ -17,6 +17,7 @@ import numpy as np
 from biovita.embed.packed import read_ahead
 from biovita.errors import BiovitaError, MediaError
 from biovita.limits import memory_mib, share_memory
+from biovita.terminal import guard_output
 
 __all__ = ["encode_ahead", "in_batches", "in_processes", "load_ahead"]
 
@@ -107,6 +108,7 @@ def _begin_worker(mib: int) -> None:
     import torch
 
     share_memory(mib)
+    guard_output()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
 

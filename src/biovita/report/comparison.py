@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from biovita.csv_safe import write_rows
 from biovita.files import make_directory, write_whole
 from biovita.report.page import environment
 
@@ -37,9 +37,7 @@ def write_comparison(
     page = environment().get_template("compare.html").render(first=first, pairs=pairs, ks=(1, 5, 10))
     table = io.StringIO()
     names = ["run", *dict.fromkeys(key for rows in found.values() for row in rows for key in row)]
-    writer = csv.DictWriter(table, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({"run": name, **row} for name, rows in found.items() for row in rows)
+    write_rows(table, names, ({"run": name, **row} for name, rows in found.items() for row in rows))
     for name, content in (("compare.html", page), ("compare.csv", table.getvalue())):
         write_whole(out / name, content)
     return out / "compare.html", out / "compare.csv"

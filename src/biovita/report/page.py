@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import csv
+import hashlib
 import io
 import json
 from collections import Counter
@@ -14,6 +14,7 @@ from typing import Any
 from biovita.bench.compare import ranks_table
 from biovita.bench.scores import KS, headline
 from biovita.bench.task import DIRECTIONS, LEVELS
+from biovita.csv_safe import write_rows
 from biovita.dataset import Dataset
 from biovita.dataset.schema import Split
 from biovita.files import make_directory, write_whole
@@ -24,6 +25,7 @@ from biovita.report.published import AVERAGES, TABLES, is_released
 from biovita.report.results import results
 from biovita.report.run import Run
 from biovita.taxonomy import Rank
+from biovita.terminal import visible
 
 __all__ = ["environment", "render", "write_report"]
 
@@ -109,6 +111,7 @@ def _downloads(run: Run, numbers: Mapping[str, Any], text: str) -> dict[str, str
 def environment() -> Any:
     """Return the templates, with the filters that they use."""
     import jinja2
+    from markupsafe import Markup
 
     found = jinja2.Environment(
         loader=jinja2.PackageLoader("biovita.report"),
@@ -116,9 +119,26 @@ def environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_shown,
     )
     found.filters.update(percent=_percent, spoken=_spoken, number=_number)
+    script = found.get_template("report.js").render()
+    found.globals.update(script=Markup(script), policy=_policy(script))  # noqa: S704 - our own file
     return found
+
+
+def _policy(script: str) -> str:
+    """Return what a browser lets the page do: its own script, styles, pictures and sounds; nothing from elsewhere."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; media-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _shown(value: Any) -> Any:
+    """Return what a template puts out: text with control characters, and those that turn its direction, visible."""
+    return visible(value) if type(value) is str else value
 
 
 def _stage(stage: int | str) -> dict[str, Any]:
@@ -259,9 +279,7 @@ def _rejected(run: Run) -> dict[str, Any]:
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
     out = io.StringIO()
     if rows:
-        writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        write_rows(out, list(rows[0]), rows)
     return out.getvalue()
 
 

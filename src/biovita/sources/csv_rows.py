@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from biovita.csv_safe import plain_cell
 from biovita.errors import DatasetError
 from biovita.limits import limit, over
 from biovita.sources.base import Rejected
@@ -19,7 +20,8 @@ def read_table(
 ) -> Iterator[tuple[int, dict[str, str]] | Rejected]:
     """Yield (line where the row begins, values by column) of a UTF-8 table, compressed or not.
 
-    Rows with too few or too many columns, and cells or rows that are too long, come as rejected.
+    Rows with too few or too many columns, and cells or rows that are too long, come as rejected. Cells are read as
+    `biovita.csv_safe` writes them.
 
     Raises
     ------
@@ -57,7 +59,7 @@ def _rows(
             yield Rejected("unknown", path.name, line, "too-long", f"is longer than {row_limit():,} characters")
         elif len(values) == width:
             if any(values):
-                yield line, dict(zip(header, values, strict=False))
+                yield line, dict(zip(header, map(plain_cell, values), strict=False))
         elif any(values):
             detail = f"{len(values)} columns, and the header has {width}"
             yield Rejected("unknown", path.name, line, "not-as-described", detail)

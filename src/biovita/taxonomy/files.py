@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from biovita.csv_safe import plain_cell, safe_table
 from biovita.errors import DatasetError
 from biovita.tables import read_rows
 from biovita.taxonomy.names import GIVEN
@@ -46,7 +47,7 @@ def read_names(path: str | Path) -> pa.Table:
                 continue
             raise DatasetError(f"{path}, row {line}: {len(row)} fields, the header has {len(header)}")
         for column, place in places.items():
-            columns[column].append(row[place].strip() or None)
+            columns[column].append(plain_cell(row[place]).strip() or None)
     return pa.table({column: pa.array(values, pa.string()) for column, values in columns.items()})
 
 
@@ -59,7 +60,7 @@ def write_decisions(decisions: pa.Table, path: str | Path) -> None:
     scratch = path.with_name(f".{path.name}.part")
     try:
         if path.suffix == ".csv":
-            pacsv.write_csv(decisions, scratch)
+            pacsv.write_csv(safe_table(decisions), scratch)
         else:
             pq.write_table(decisions, scratch, compression="zstd")
         scratch.replace(path)

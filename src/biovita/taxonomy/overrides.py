@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from biovita.csv_safe import plain_cell
 from biovita.errors import DatasetError
 from biovita.tables import read_rows
 from biovita.taxonomy.backbone import Backbone
@@ -65,7 +66,10 @@ def read_overrides(path: str | Path, backbone: Backbone) -> Overrides:
         raise DatasetError(_listed(path, faults))
     padding = [""] * len(columns)  # of a row that ends early
     rows = [
-        (line, {key: value.strip() for key, value in zip(columns, [*row, *padding], strict=False) if key})
+        (
+            line,
+            {key: plain_cell(value).strip() for key, value in zip(columns, [*row, *padding], strict=False) if key},
+        )
         for line, row in table
     ]
     ids = _accepted_ids(backbone, {row.get("taxon_id", "") for _, row in rows})

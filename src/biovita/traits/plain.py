@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from biovita.csv_safe import plain_cell
 from biovita.errors import DatasetError, unknown_name
 from biovita.tables import read_rows
 from biovita.taxonomy.names import GIVEN
@@ -60,7 +61,11 @@ def read_plain(path: Path) -> list[Entry]:
         )
     entries, faults = [], []
     for line, row in rows:
-        cells = {key: value.strip() or None for key, value in zip(header, [*row, *_PADDING], strict=False) if key}
+        cells = {
+            key: plain_cell(value).strip() or None
+            for key, value in zip(header, [*row, *_PADDING], strict=False)
+            if key
+        }
         if not any(cells.values()):
             continue
         fault = _fault(cells)

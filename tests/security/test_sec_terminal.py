@@ -1,0 +1,141 @@
+"""What is printed: names, files, arguments and answers are shown, and steer no terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from hostile import Outcome, biovita, python, watched
+from injected import TERMINAL, write_injected
+
+# What would steer a terminal, or turn or break a line of text, when it is printed.
+STEERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# What rich itself sends: styles without links, the cursor hidden, shown and moved up, a line erased.
+STYLES = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\x1b\[1?A|\x1b\[2K|\r")
+# Runs a command in a terminal, and hands on what it shows there.
+IN_A_TERMINAL = """
+import os, pty, sys
+def read(descriptor):
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:
+        return b""
+sys.exit(os.waitstatus_to_exitcode(pty.spawn([sys.executable, "-m", "biovita", *sys.argv[1:]], read)))
+"""
+
+
+def in_a_terminal(*arguments: object, cwd: Path) -> Outcome:
+    return watched(
+        [sys.executable, "-c", IN_A_TERMINAL, *map(str, arguments)],
+        seconds=60,
+        mib=1500,
+        cwd=cwd,
+        env={"TERM": "xterm", "COLUMNS": "200", "PYTHONUTF8": "1"},
+    )
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("terminal")
+    write_injected(out / "data", terminal=True)
+    for photograph in (out / "data").glob("=0-*.png"):
+        photograph.unlink()
+    names = "".join(f'"{text}",Aves\n' for text in TERMINAL)
+    (out / "\x1b[2Jnames\x9b.csv").write_text(f"name,class\n{names}", encoding="utf-8", newline="")
+    (out / "taxa\x1b[2J.csv").write_text("taxonID,scientificName,taxonRank\n1,Astur gentilis,species\n")
+    (out / "list.txt").write_text(
+        "\n".join(["Nonsensia fictiva", *TERMINAL[:2], *TERMINAL[3:5], TERMINAL[7]]), "utf-8"
+    )
+    (out / "src").mkdir()
+    (out / "src" / "audio.csv").write_text("file,scientific_name\n\x1b[2J.wav,[red]a b[/red]\n", encoding="utf-8")
+    (out / "plan.toml").write_text(
+        'name = "x"\n[taxa]\nchecklist = "list.txt"\n[[sources]]\nkind = "folder"\npath = "src"\n', "utf-8"
+    )
+    return out
+
+
+COMMANDS = (
+    ["data", "show", "data"],
+    ["data", "check", "data"],
+    ["data", "plan", "plan.toml"],
+    ["taxonomy", "match", "\x1b[2Jnames\x9b.csv", "--backbone", "taxa\x1b[2J.csv", "--out", "\x1b[2Jd.csv"],
+    ["data", "show", "\x1b]0;boo\x07[red]nothing[/red]\u202e\x9b"],
+    ["data", "show", "--\x1b]8;;http://evil.example\x07\u202e[bold]x[/bold]"],
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=["show", "check", "plan", "match", "path", "option"])
+def test_nothing_that_is_printed_steers(place: Path, command: list[str]) -> None:
+    piped = biovita(*command, cwd=place)
+    assert "Traceback" not in piped.said
+    assert not STEERS.search(piped.said), "through a pipe"
+    shown = in_a_terminal(*command, cwd=place)
+    assert shown.code == piped.code
+    text = STYLES.sub("", shown.said)
+    assert not STEERS.search(text), "in a terminal"
+    for said in (piped.said, text):
+        assert re.search(r"\\u(001b|009b|202e)", "".join(said.split())), "it is shown what there was"
+    if command[1] == "show":
+        assert "[red]" in piped.said or "[bold]" in piped.said, "markup is text"
+
+
+def test_styles_of_our_own_are_there_in_a_terminal(place: Path) -> None:
+    assert "\x1b[1m" in in_a_terminal("data", "show", "data", cwd=place).out
+
+
+def test_json_says_exactly_what_there_was(place: Path) -> None:
+    for command in (["data", "show", "data"], ["data", "check", "data"], ["data", "plan", "plan.toml"]):
+        outcome = biovita(*command, "--json", cwd=place)
+        assert not STEERS.search(outcome.out)
+        told = json.dumps(json.loads(outcome.out))
+        if "plan" in command:
+            assert json.loads(outcome.out)["missing"] == (place / "list.txt").read_text().split("\n")
+        if "show" in command:
+            assert json.dumps(TERMINAL[3])[1:-1] in told
+
+
+def test_what_an_encoding_lacks_is_no_traceback(place: Path) -> None:
+    outcome = biovita("data", "show", "data", cwd=place, env={"PYTHONIOENCODING": "ascii"}).succeeded()
+    assert "\\uff1d1+1" in outcome.out
+    for encoding in ("latin-1", "utf-8:surrogateescape"):
+        env = {"PYTHONIOENCODING": encoding}
+        outcome = biovita("data", "show", "P\u012bca\udcff\U0001f600", cwd=place, env=env).failed_plainly()
+        assert "\\udcff" in outcome.err
+        assert not STEERS.search(outcome.said)
+
+
+def test_warnings_logs_tracebacks_and_bars_of_others_do_not_steer() -> None:
+    code = f"""
+import logging, sys, threading, warnings
+from biovita.cli import main
+try:
+    main(["models"])
+except SystemExit:
+    pass
+hostile = {"".join(TERMINAL)!r}
+logging.getLogger("x").warning(hostile)
+warnings.warn(hostile)
+print(hostile)
+from biovita.progress import progress_bar
+with progress_bar(hostile, 2, shown=True) as advance:
+    advance(1)
+    warnings.warn("in a bar " + hostile)
+from tqdm import tqdm
+for _ in tqdm(range(2), desc="bar"):
+    pass
+def fail():
+    raise ValueError(hostile)
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+raise RuntimeError(hostile)
+"""
+    outcome = python(code)
+    assert outcome.err.count("ValueError") == outcome.err.count("RuntimeError") == 1
+    assert not STEERS.search(outcome.out)
+    assert not STEERS.search(outcome.err.replace("\rbar: ", ""))
+    assert outcome.err.count("\rbar: ") >= 2, "bars of others still go back to the beginning of their line"
