@@ -68,7 +68,7 @@ class Said:
             assert word in self.text, self.text
 
 
-def commands(scratch: Path, *given: Sequence[object], seconds: float = 90, mib: float = 1500) -> list[Said]:
+def commands(scratch: Path, *given: Sequence[object], seconds: float = 150, mib: float = 1500) -> list[Said]:
     """Run ``biovita`` with each of these arguments in one watched child process."""
     asked, answered = scratch / "asked.json", scratch / "answered.json"
     answered.unlink(missing_ok=True)
