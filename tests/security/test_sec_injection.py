@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import re
+import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -213,7 +214,8 @@ def test_a_card_is_text_whatever_the_dataset_is_called(made: Path) -> None:
         assert len(headings) == 6
         assert headings[1:] == ["What it holds", "Licences", "Left out", "Split", "How it was made"]
         fence = [token.content for token in tokens if token.type == "fence"]
-        assert fence == [Dataset.open(made / "data").info["made"]["plan"]]
+        plan = Dataset.open(made / "data").info["made"]["plan"]
+        assert [tomllib.loads(text) for text in fence] == [tomllib.loads(plan)]
         outside = body.replace(fence[0], "")
         assert not re.search(r"(?<![\w\\])(https?://|www\.)", outside), "GitHub makes links of bare addresses"
         widths = {line.count("|") - line.count("\\|") for line in outside.splitlines() if line.startswith("| ")}
