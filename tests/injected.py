@@ -107,7 +107,7 @@ def write_injected(path: Path, *, terminal: bool = False) -> Dataset:
         "made": {
             "by": f"`x` {MARKUP[0]}",
             "biovita": "0",
-            "plan": f"name = 'x'\n```\n{MARKUP[0]}\n````\n",
+            "plan": f"name = '''x\n```\n{MARKUP[0]}\n````\n'''\n",
             "missing": [f"{MARKUP[3]}\n# {MARKUP[0]}"],
         },
     }

@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow as pa
+
+from biovita.dataset.schema import IMAGES
+from biovita.dataset.store import write_dataset
 from hostile import biovita, python
 
 # Runs many command lines in one process, and prints what became of each.
@@ -140,3 +144,19 @@ def test_places_that_are_something_else_are_no_traceback(tmp_path: Path) -> None
             assert "biovita: " in err, (arguments, err)
     outcome = biovita("data", "build", "plan.toml", "--out", "dangling", cwd=tmp_path).failed_plainly()
     assert "dangling" in outcome.err
+
+
+def test_a_card_of_a_dataset_that_lacks_a_taxon_is_no_traceback(tmp_path: Path) -> None:
+    photograph = {
+        "id": "i",
+        "taxon_id": "t\x1b[2J",
+        "path": "i.png",
+        "width": 1,
+        "height": 1,
+        "sha256": "0",
+        "group_id": "g",
+    }
+    (tmp_path / "data").mkdir()
+    tables = {"images": pa.Table.from_pylist([photograph], schema=IMAGES)}
+    write_dataset(tmp_path / "data", tables, {"name": "x", "version": "1", "made": {"by": "a test"}})
+    assert "which taxa.parquet lacks" in biovita("data", "card", "data", cwd=tmp_path).failed_plainly().err

@@ -106,8 +106,8 @@ def _settled(arguments: list[str]) -> list[str]:
 
     rest: list[str] = []
     waiting = iter(arguments)
+    _check(arguments)
     for argument in waiting:
-        _check(argument)
         name, equals, value = argument.partition("=")
         if argument == "--":
             return [*rest, argument, *waiting]
@@ -126,11 +126,12 @@ def _settled(arguments: list[str]) -> list[str]:
     return rest
 
 
-def _check(argument: str) -> None:
-    if "\0" in argument:
-        from biovita.errors import BiovitaError
+def _check(arguments: list[str]) -> None:
+    from biovita.errors import BiovitaError
 
-        raise BiovitaError(f"the argument {argument!r} holds the character NUL, which no name or path can")
+    bad = next((argument for argument in arguments if "\0" in argument), None)
+    if bad is not None:
+        raise BiovitaError(f"the argument {bad!r} holds the character NUL, which no name or path can")
 
 
 def _following(name: str, waiting: Iterator[str]) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from biovita.csv_safe import write_rows
+from biovita.csv_safe import SafeWriter
 from biovita.dataset import Dataset, Modality
+from biovita.errors import DatasetError
 from biovita.redact import redacted
 
 __all__ = ["COLUMNS", "attribution_rows", "license_summary", "write_attribution"]
@@ -37,11 +38,30 @@ def attribution_rows(dataset: Dataset) -> Iterator[dict[str, Any]]:
 
 
 def write_attribution(dataset: Dataset, file: Path) -> int:
-    """Write ``ATTRIBUTION.csv``, a row a file, and return how many files name nobody."""
-    rows = list(attribution_rows(dataset))
+    """Write ``ATTRIBUTION.csv``, a row a file, and return how many files name nobody.
+
+    Raises
+    ------
+    DatasetError
+        Where an item is of a taxon that the dataset lacks.
+    """
+    _check_taxa(dataset)
+    anonymous = 0
     with file.open("w", encoding="utf-8", newline="") as stream:
-        write_rows(stream, COLUMNS, rows)
-    return sum(not row["attribution"] for row in rows)
+        writer = SafeWriter(stream, COLUMNS)
+        writer.writeheader()
+        for row in attribution_rows(dataset):
+            anonymous += not row["attribution"]
+            writer.writerow(row)
+    return anonymous
+
+
+def _check_taxa(dataset: Dataset) -> None:
+    for modality in _TABLES:
+        table = dataset.media(modality)
+        for id_, taxon_id in zip(table["id"].to_pylist(), table["taxon_id"].to_pylist(), strict=True):
+            if taxon_id not in dataset.taxonomy:
+                raise DatasetError(f"{dataset.path}: {id_} is of the taxon {taxon_id!r}, which taxa.parquet lacks")
 
 
 def license_summary(dataset: Dataset) -> Mapping[str, Mapping[str, int]]:
