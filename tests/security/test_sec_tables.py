@@ -323,17 +323,21 @@ def test_a_folder_with_hostile_rows_gives_all_that_is_good(tmp_path: Path) -> No
     done = biovita("data", "import", "folder", root, "--out", out, mib=1000, seconds=60).succeeded()
     assert "50 recordings and 50 photographs" in done.said
     found: dict[str, dict[str, int]] = {"audio.csv": {}, "images.csv": {}}
+    longest = 0
     for row in pq.read_table(out / "rejected.parquet").to_pylist():
         found[row["file"]][row["reason"]] = found[row["file"]].get(row["reason"], 0) + 1
-        assert len(row["detail"]) < 1100
+        longest = max(longest, len(row["detail"]))
     assert found == expected
+    assert longest < 1100
 
 
 def test_more_broken_rows_than_memory_are_an_error(tmp_path: Path) -> None:
     root = good_folder(tmp_path / "field", 1)
     with (root / "audio.csv").open("a") as file:
         file.write("a\n" * 3_000_000)
-    done = biovita("data", "import", "folder", root, "--out", tmp_path / "out", "--memory", 256, mib=800)
+    done = biovita(
+        "data", "import", "folder", root, "--out", tmp_path / "out", mib=800, env={"BIOVITA_MEMORY": "256"}
+    )
     assert "--memory MIB" in done.failed_plainly().err
 
 
