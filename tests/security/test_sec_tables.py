@@ -161,7 +161,7 @@ def test_a_bad_record_costs_that_record(tmp_path: Path) -> None:
 def test_an_archive_makes_no_more_than_it_holds(tmp_path: Path) -> None:
     rows = "".join(f"{n}\tPica pica\thttps://x.org/{n}.mp3\n" for n in range(1000))
     quoted = 'fieldsTerminatedBy=","'
-    spaces = b" " * (300 * MIB)
+    spaces = b" " * (80 * MIB)
     repeated = "".join(f"<location>{'./' * n}o.txt</location>" for n in range(600))
     long_default = f'<field term="{TERM}recordedBy" default="{"x" * 300_000}"/>'
     empty = f'<field term="{TERM}sex" default=""/>'
@@ -204,7 +204,7 @@ def test_an_archive_makes_no_more_than_it_holds(tmp_path: Path) -> None:
         path = archive(tmp_path / f"{case}.zip", meta, files, methods.get(case, zipfile.ZIP_DEFLATED))
         target = plan(tmp_path / f"{case}.toml", {"kind": "darwin_core", "path": path})
         commands.append(["data", "plan", target, "--json"])
-    for (case, _, expected), (code, said) in zip(cases, run_all(commands, mib=900, seconds=60), strict=True):
+    for (case, _, expected), (code, said) in zip(cases, run_all(commands, mib=900, seconds=150), strict=True):
         if isinstance(expected, str):
             assert code == 1, (case, said[-2000:])
             assert expected in said, (case, said[-2000:])
@@ -232,7 +232,7 @@ def test_tables_that_grow_or_never_end_are_refused_or_cost_a_row(tmp_path: Path)
     )
     taxa = "taxonID\tscientificName\ttaxonRank\n1\tPica pica\tspecies\n"
     with zipfile.ZipFile(tmp_path / "checklist.zip", "w", zipfile.ZIP_BZIP2) as file:
-        file.writestr("taxon.tsv", taxa + "\n" * (300 * MIB))
+        file.writestr("taxon.tsv", taxa + "\n" * (80 * MIB))
     (tmp_path / "long.tsv").write_text("x" * (60 * MIB))
     (tmp_path / "taxon.tsv").write_text(taxa)
     (tmp_path / "names.csv").write_text("name\nPica pica\n")
@@ -256,7 +256,7 @@ def test_tables_that_grow_or_never_end_are_refused_or_cost_a_row(tmp_path: Path)
         (["data", "plan", plans["line.csv"], "--json"], ""),
     ]
     for (command, expected), (code, said) in zip(
-        cases, run_all([case for case, _ in cases], mib=700), strict=True
+        cases, run_all([case for case, _ in cases], mib=700, seconds=150), strict=True
     ):
         if expected:
             assert code == 1, (command, said[-2000:])
@@ -323,17 +323,21 @@ def test_a_folder_with_hostile_rows_gives_all_that_is_good(tmp_path: Path) -> No
     done = biovita("data", "import", "folder", root, "--out", out, mib=1000, seconds=60).succeeded()
     assert "50 recordings and 50 photographs" in done.said
     found: dict[str, dict[str, int]] = {"audio.csv": {}, "images.csv": {}}
+    longest = 0
     for row in pq.read_table(out / "rejected.parquet").to_pylist():
         found[row["file"]][row["reason"]] = found[row["file"]].get(row["reason"], 0) + 1
-        assert len(row["detail"]) < 1100
+        longest = max(longest, len(row["detail"]))
     assert found == expected
+    assert longest < 1100
 
 
 def test_more_broken_rows_than_memory_are_an_error(tmp_path: Path) -> None:
     root = good_folder(tmp_path / "field", 1)
     with (root / "audio.csv").open("a") as file:
         file.write("a\n" * 3_000_000)
-    done = biovita("data", "import", "folder", root, "--out", tmp_path / "out", "--memory", 256, mib=800)
+    done = biovita(
+        "data", "import", "folder", root, "--out", tmp_path / "out", mib=800, env={"BIOVITA_MEMORY": "256"}
+    )
     assert "--memory MIB" in done.failed_plainly().err
 
 
