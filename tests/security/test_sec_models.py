@@ -10,6 +10,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import open_clip
@@ -20,6 +21,7 @@ from safetensors.torch import save_file
 from bench_cases import write_small
 from biovita.dataset import split_dataset
 from biovita.errors import ModelError
+from biovita.model import published
 from biovita.towers import minilm
 from biovita.towers.state import read_checkpoint, read_json
 from hostile import Outcome, biovita, watched
@@ -121,7 +123,7 @@ def test_no_setting_of_a_model_runs_code_opens_a_file_asks_the_network_or_change
             "own",
             "projections",
         ],
-        seconds=240,
+        seconds=400,
         mib=1800,
         env={"PYTHONPATH": path},
     )
@@ -168,15 +170,15 @@ def write_bomb(file: Path) -> None:
 
 
 def test_weights_that_are_bombs_pipes_or_more_than_they_hold(dataset: Path, tmp_path: Path) -> None:
-    published = write_published(make(), tmp_path / "published")
-    adapter = published / "clap_weights.pth"
+    layout = write_published(make(), tmp_path / "published")
+    adapter = layout / "clap_weights.pth"
     content = torch.load(adapter, weights_only=True)
     huge = torch.zeros(1).expand(60_000, 60_000)
     torch.save({**content, "audio_adapter": {"weight": huge}}, adapter)
-    told = embed(dataset, published, "--modality", "audio").failed_plainly()
+    told = embed(dataset, layout, "--modality", "audio").failed_plainly()
     assert "fewer numbers in the file than they state" in told.said
     write_bomb(adapter)
-    told = embed(dataset, published, "--modality", "audio").failed_plainly()
+    told = embed(dataset, layout, "--modality", "audio").failed_plainly()
     assert "clap_weights.pth is refused: its parts are compressed" in told.said
 
 
@@ -278,3 +280,17 @@ def test_configurations_of_clap_as_transformers_ever_wrote_them_are_accepted() -
     check_clap_config(make(clap_cfg=SMALL_CLAP).clap.config.to_dict(), "config.json")
     with pytest.raises(ModelError, match=r"config\.json: audio_config\.auto_map is refused"):
         check_clap_config({"audio_config": {"auto_map": {}}}, "config.json")
+
+
+def test_a_tokenizer_that_links_out_of_the_directory_is_not_given_away(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("mine")
+    model, out = tmp_path / "model", tmp_path / "out"
+    for directory in (model, out):
+        directory.mkdir()
+    (model / "merges.txt").symlink_to(tmp_path / "secret")
+    image: Any = SimpleNamespace(
+        clip=SimpleNamespace(directory=model, model_cfg={"text_cfg": {"hf_tokenizer_name": "a/b"}})
+    )
+    with pytest.raises(ModelError, match=r"merges\.txt is a link out of the model's directory"):
+        published._copy_tokenizer(image, out)
+    assert not list(out.iterdir())

@@ -208,7 +208,20 @@ def _copy_tokenizer(image: OpenClipImage, directory: Path) -> None:
         return
     for name in _TOKENIZER_FILES:
         if (source / name).is_file():
+            _require_own(source / name, source)
             shutil.copyfile(source / name, directory / name)
+
+
+def _require_own(file: Path, directory: Path) -> None:
+    """Refuse a file that is a link out of a model's directory, other than into the hub's local copy.
+
+    It would put a file of the reader's own into what is given away.
+    """
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    place = file.resolve()
+    if not any(place.is_relative_to(root.resolve()) for root in (directory, Path(HF_HUB_CACHE))):
+        raise ModelError(f"{file} is a link out of the model's directory, to {place}. Put a copy in its place")
 
 
 def _is_published_clap(audio: ClapAudio) -> bool:

@@ -34,6 +34,7 @@ class Rule:
 
     accepts: Callable[[Any], bool]
     wanted: str
+    verb: str = "accepted is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def checked(content: Any, section: Section, where: str, within: str = "") -> dic
         elif rule.accepts(value):
             found[name] = value
         else:
-            raise ModelError(f"{where}: {path} is {_shown(value)}; wanted is {rule.wanted}")
+            raise ModelError(f"{where}: {path} is {_shown(value)}; {rule.verb} {rule.wanted}")
     return found
 
 
@@ -107,7 +108,8 @@ def choice(*values: str | None) -> Rule:
     """Return the rule of one of these texts, or null where None is among them."""
     return Rule(
         lambda value: (value is None or isinstance(value, str)) and value in values,
-        "one of " + ", ".join("null" if value is None else repr(value) for value in values),
+        ", ".join("null" if value is None else repr(value) for value in values),
+        "accepted are",
     )
 
 
