@@ -236,6 +236,7 @@ def test_odd_json_and_special_files_as_a_model_of_the_command_line(dataset: Path
         directory = tmp_path / name
         directory.mkdir()
         write(directory / "open_clip_config.json")
+        (directory / "open_clip_model.safetensors").write_bytes(b"x")
         embed(dataset, directory).failed_plainly()
 
 
