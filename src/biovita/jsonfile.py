@@ -10,11 +10,12 @@ from typing import Any, NoReturn
 from biovita.errors import BiovitaError
 from biovita.limits import limit, memory_mib, over
 
-__all__ = ["parse_json", "read_json", "read_text"]
+__all__ = ["has_halves", "parse_any_text", "parse_json", "read_bytes", "read_json", "read_text"]
 
 _DEPTH = 64
-_BYTES_A_VALUE = 72  # the least that a value takes as a Python object in a list
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+# Bytes that Python takes for an object, a list, and what follows a comma, beside the text of it.
+_WEIGHTS = {"{": 200, "[": 64, ",": 60}
+_HALF, _HALF_IN_BYTES = re.compile(r"\\u[dD][89a-fA-F]"), re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def read_text(file: Path, error: type[BiovitaError]) -> str:
@@ -24,6 +25,17 @@ def read_text(file: Path, error: type[BiovitaError]) -> str:
     ------
     BiovitaError
         Of the class ``error``, where it is missing, no regular file, larger than the limit ``answer`` or not UTF-8.
+    """
+    return _decoded(read_bytes(file, error), str(file), error)
+
+
+def read_bytes(file: Path, error: type[BiovitaError]) -> bytes:
+    """Return what a file holds.
+
+    Raises
+    ------
+    BiovitaError
+        Of the class ``error``, where it is missing, no regular file, or larger than the limit ``answer``.
     """
     if not file.exists():
         raise error(f"{file} does not exist")
@@ -36,10 +48,14 @@ def read_text(file: Path, error: type[BiovitaError]) -> str:
         raise error(f"{file} cannot be read: {problem.strerror}") from problem
     if len(content) > limit("answer"):
         raise error(f"{file} is larger than what is read of such a file: {over('answer')}")
+    return content
+
+
+def _decoded(content: bytes, where: str, error: type[BiovitaError]) -> str:
     try:
-        return content.decode("utf-8")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
-        raise error(f"{file} is not text in UTF-8: {problem.reason} at byte {problem.start}") from problem
+        raise error(f"{where} is not text in UTF-8: {problem.reason} at byte {problem.start}") from problem
 
 
 def read_json(file: Path, error: type[BiovitaError], *, finite: bool = True) -> Any:
@@ -58,7 +74,7 @@ def read_json(file: Path, error: type[BiovitaError], *, finite: bool = True) -> 
     return parse_json(read_text(file, error), str(file), error, finite=finite)
 
 
-def parse_json(text: str, where: str, error: type[BiovitaError], *, finite: bool = True) -> Any:
+def parse_json(text: str | bytes, where: str, error: type[BiovitaError], *, finite: bool = True) -> Any:
     """Return what a JSON text holds; ``where`` names it in an error. ``finite`` is as in `read_json`.
 
     Raises
@@ -67,23 +83,56 @@ def parse_json(text: str, where: str, error: type[BiovitaError], *, finite: bool
         Of the class ``error``, where it is no JSON, is nested deeper than 64 levels, has more values than the memory
         holds, NaN, infinity, a number of thousands of digits, or half of a surrogate pair.
     """
-    values = sum(text.count(letter) for letter in ",[{")
-    if values * _BYTES_A_VALUE > memory_mib() << 20:
-        raise error(f"{where}: {values:,} values are more than --memory {memory_mib()} (MiB) holds")
-    try:
-        content = json.loads(text, parse_constant=_refuse if finite else None)
-    except RecursionError as problem:
-        raise error(f"{where} is no JSON that is accepted: it is nested deeper than {_DEPTH} levels") from problem
-    except ValueError as problem:
-        raise error(f"{where} is no JSON that is accepted: {problem}") from problem
-    if _is_deep(content):
-        raise error(f"{where} is no JSON that is accepted: it is nested deeper than {_DEPTH} levels")
-    if _SURROGATE.search(text):
+    content = parse_any_text(text, where, error, finite=finite)
+    if has_halves(text):
         try:
             json.dumps(content, ensure_ascii=False).encode()
         except UnicodeEncodeError as problem:
             raise error(f"{where} is no JSON that is accepted: half of a surrogate pair in a string") from problem
     return content
+
+
+def parse_any_text(text: str | bytes, where: str, error: type[BiovitaError], *, finite: bool = True) -> Any:
+    """Return what `parse_json` does, where strings may hold half of a surrogate pair, which nothing can write.
+
+    Raises
+    ------
+    BiovitaError
+        As `parse_json`.
+    """
+    if len(text) > limit("answer"):
+        raise error(f"{where} is too large: {over('answer')}")
+    weight = 2 * len(text) + sum(_counted(text, mark) * each for mark, each in _WEIGHTS.items())
+    if weight > memory_mib() << 20:
+        raise error(
+            f"{where} may take {weight >> 20:,} MiB of memory, and {memory_mib():,} are accepted (--memory MIB sets "
+            "another limit)"
+        )
+    try:
+        content = json.loads(
+            text if isinstance(text, str) else _decoded(text, where, error),
+            parse_constant=_refuse if finite else None,
+        )
+    except json.JSONDecodeError as problem:
+        raise error(f"{where}, line {problem.lineno}: is no JSON: {problem.msg}") from problem
+    except RecursionError as problem:
+        raise error(f"{where} is no JSON that is accepted: it is nested deeper than {_DEPTH} levels") from problem
+    except BiovitaError:
+        raise
+    except ValueError as problem:
+        raise error(f"{where} is no JSON that is accepted: {problem}") from problem
+    if _is_deep(content):
+        raise error(f"{where} is no JSON that is accepted: it is nested deeper than {_DEPTH} levels")
+    return content
+
+
+def has_halves(text: str | bytes) -> bool:
+    """Say whether strings of a JSON text may hold half of a surrogate pair."""
+    return bool(_HALF.search(text) if isinstance(text, str) else _HALF_IN_BYTES.search(text))
+
+
+def _counted(text: str | bytes, mark: str) -> int:
+    return text.count(mark) if isinstance(text, str) else text.count(mark.encode())
 
 
 def _refuse(name: str) -> NoReturn:

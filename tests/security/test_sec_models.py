@@ -214,7 +214,7 @@ def test_projections_whose_weights_are_a_pipe_or_out_of_proportion(tmp_path: Pat
         ('{"a": ' + "9" * 5000 + "}", "is no JSON"),
         ('{"a": NaN}', "NaN is no number"),
         ('{"a": "\\ud800"}', "half of a surrogate pair"),
-        ("[" + "[]," * 20_000_000 + "1]", "are more than --memory"),
+        ("[" + "[]," * 20_000_000 + "1]", "MiB of memory"),
         ("\xff", "is not text in UTF-8"),
         ("[1]", "holds no JSON object"),
     ],

@@ -250,8 +250,6 @@ class _Unpacking:
 def _content(reply: _Reply, server: _Server) -> Answer:
     try:
         page: Answer = mapped(parse_answer(reply.content, f"{server.address}: the answer"), server.secrets.hidden)
-    except RecursionError:
-        raise DatasetError(f"{server.address}: the answer holds lists within each other, too deep") from None
     except DatasetError as error:
         said = server.secrets.words(reply.content[: 4 * _WORDS].decode("utf-8", "replace"))
         raise DatasetError(f"{error}: {said}") from None
