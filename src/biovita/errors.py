@@ -12,6 +12,7 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "StoppedError",
+    "UnknownTaxonError",
     "unknown_name",
 ]
 
@@ -30,6 +31,13 @@ class BiovitaError(ValueError):
 
 class DatasetError(BiovitaError):
     """A dataset, or what one was to be made from, is not as it has to be."""
+
+
+class UnknownTaxonError(DatasetError, KeyError):
+    """A table names a taxon that its dataset lacks."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would show it quoted
 
 
 class MediaError(BiovitaError):

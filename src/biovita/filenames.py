@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from biovita.errors import DatasetError
 from biovita.files import refuse_links
 
-__all__ = ["FileNames", "contained", "file_name", "is_path", "own_place", "safe_suffix"]
+__all__ = ["FileNames", "contained", "file_name", "is_name", "is_path", "own_place", "safe_suffix"]
 
 _MOST_BYTES = 120  # of a name; file systems take 255, and endings and marks of temporary files come on top
 _MOST_SUFFIX = 16  # characters
@@ -82,6 +82,18 @@ def is_path(path: str) -> bool:
         and not any(character in _BIDI or unicodedata.category(character) in _NO_PATH for character in path)
         and all(len(part.encode()) <= _LONGEST for part in parts)
     )
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text can name a taxon or an item: a slash may stand in it, but leads nowhere else.
+
+    Examples
+    --------
+    >>> [is_name(name) for name in ("Parus major", "Larus argentatus/michahellis", "../x", "/etc", "x/.")]
+    [True, True, False, False, False]
+    """
+    parts = text.replace("\\", "/").split("/")
+    return is_path(text) and not any(part.strip(" ") in {"", ".", ".."} for part in parts)
 
 
 class FileNames:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from biovita.errors import MediaError
 from biovita.media import probe_audio, read_clip, resample, windows
+from biovita.media.wav import write_float_wav
 from mediafiles import HTML, KINDS, song, without_xing, write_sound
 
 RATE = {"opus": 48000}
@@ -491,3 +492,15 @@ def test_the_field_sample_is_good(shared_data: Path) -> None:
         probe = probe_audio(path)
         assert probe.warnings == ()
         assert probe.duration_s * probe.sample_rate == soundfile.info(path).frames
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_float_wav_is_exact_and_the_same_each_time(tmp_path: Path, channels: int) -> None:
+    samples = song(0.5, 22_050, channels)
+    for name in ("a.wav", "b.wav"):
+        write_float_wav(tmp_path / name, samples if channels > 1 else samples[:, 0], 22_050)
+    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
+    read, rate = soundfile.read(tmp_path / "a.wav", dtype="float32", always_2d=True)
+    assert rate == 22_050
+    assert np.array_equal(read, samples)
+    assert probe_audio(tmp_path / "a.wav").warnings == ()

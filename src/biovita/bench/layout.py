@@ -219,9 +219,8 @@ def _copied(
     benchmark: Benchmark, scratch: Path, *, allow_outside: bool
 ) -> dict[tuple[Modality, int], tuple[str, str]]:
     """Copy the media into ``scratch/media``; return where each item's file lies, from ``scratch``, and its hash."""
-    import soundfile
-
     from biovita.media import read_clip
+    from biovita.media.wav import write_float_wav
 
     media_outside(benchmark, allow=allow_outside)
     found: dict[tuple[Modality, int], tuple[str, str]] = {}
@@ -234,7 +233,7 @@ def _copied(
         if cut:
             with unchanged(file, known) as source:
                 samples, rate = read_clip(source, item["start_s"], item["end_s"])
-            soundfile.write(place, samples, rate, subtype="FLOAT")  # exact: rounding moves scores
+            write_float_wav(place, samples, rate)  # exact: rounding moves scores
         else:
             copied(file, place)
         found[modality, row] = f"media/{modality.value}/{place.name}", sha256_of(place)

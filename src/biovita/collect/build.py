@@ -37,6 +37,7 @@ from biovita.taxonomy.files import write_decisions
 __all__ = ["WORK", "BuildReport", "build", "report_lines"]
 
 _NAMED = 5  # files that a report names
+_SELECTED = ("chosen", "rejected", "omitted")
 _PART_ROWS = 1 << 17  # of the omitted records
 
 
@@ -123,11 +124,7 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
             unfinished = sum(1 for _ in ledger.entries("failed"))
         finally:
             ledger.close()
-            for name in (
-                "chosen",
-                "rejected",
-                "omitted",
-            ):  # they hold addresses as servers take them, keys and all
+            for name in _SELECTED:  # they hold addresses as servers take them, keys and all
                 (work / f"{name}.parquet").unlink(missing_ok=True)
     return BuildReport(
         dataset=asked,

@@ -188,6 +188,8 @@ class _Fetcher:
         ):
             if response.status_code in {301, 302, 303, 307, 308}:
                 return self._target(response)
+            if response.status_code == 416:
+                begun.part.unlink(missing_ok=True)
             self._check_status(response, pace)
             await self._receive(response, begun, lambda: alarm.reschedule(next_wait()))
         return None
@@ -203,7 +205,9 @@ class _Fetcher:
         if status in {200, 206}:
             return
         if status == 416:
-            raise _TransientError("unreachable", "the server cannot go on where the download stopped", 0.0)
+            raise _TransientError(
+                "unreachable", "the server cannot go on where the download stopped: from the start", 0.0
+            )
         if status in {408, 425, 429} or status >= 500:
             wait = retry_after(response.headers)
             if wait is not None:

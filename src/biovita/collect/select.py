@@ -180,7 +180,7 @@ def _told(duckdb: Any) -> Iterator[None]:
     """Tell what DuckDB finds in a damaged table as an error that a user can mend."""
     try:
         yield
-    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
+    except duckdb.Error as error:
         said = " ".join(str(error).split())
         raise DatasetError(f"a source cannot be read: {said[:400]}") from None
 

@@ -18,7 +18,7 @@ from biovita.dataset.omitted import count_omitted
 from biovita.dataset.schema import LARGE_TABLES, TABLES, Modality, Split
 from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError, MediaError
-from biovita.filenames import is_path
+from biovita.filenames import is_name, is_path
 from biovita.files import open_regular
 from biovita.media.packed import MediaPath, PackedFile
 from biovita.media.sniff import HEAD_BYTES, Kind, kind_of
@@ -142,10 +142,10 @@ def _unsafe(rows: Mapping[str, list[dict[str, Any]]]) -> Iterator[Problem]:
     for name in ("taxa", *_MEDIA):
         for row in rows[name]:
             item = row["taxon_id" if name == "taxa" else "id"]
-            if item is not None and not _is_name(item):
+            if item is not None and not is_name(item):
                 yield Problem("unsafe-name", name, repr(item)[1:-1], "this id cannot be the name of a file")
             species = row.get("scientific_name")
-            if species is not None and not _is_name(species):
+            if species is not None and not is_name(species):
                 yield Problem(
                     "unsafe-name",
                     name,
@@ -159,12 +159,6 @@ def _unsafe(rows: Mapping[str, list[dict[str, Any]]]) -> Iterator[Problem]:
                 yield Problem("unsafe-path", name, repr(item)[1:-1], f"{path!r} cannot be the path of a file")
             elif ".." in PurePosixPath(path.replace("\\", "/")).parts:
                 yield Problem("unsafe-path", name, repr(item)[1:-1], f"{path!r} leads out by '..'")
-
-
-def _is_name(text: str) -> bool:
-    """Say whether a text can be a name; a slash may stand in it, as between two species, but lead nowhere else."""
-    parts = text.replace("\\", "/").split("/")
-    return is_path(text) and not any(part.strip(" ") in {"", ".", ".."} for part in parts)
 
 
 def _traits(rows: Iterable[Mapping[str, Any]], known: set[str]) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from biovita.dataset.schema import Modality
 from biovita.errors import MediaError
+from biovita.filenames import is_name
 from biovita.redact import redacted
 from biovita.sources.base import MAX_NAME
 from biovita.sources.lineage import LINEAGE_FIELDS, NamedRow
@@ -133,6 +134,8 @@ def parse_record(
         raise MediaError(
             "bad-name", f"the scientific_name has {len(name):,} characters, or the character NUL among them"
         )
+    if not is_name(name):
+        raise MediaError("bad-name", f"the scientific_name {name!r} cannot be a name")
     numbers = {key: _number(key, text) for key in _RANGES if (text := values.get(key)) not in {None, _R_MISSING}}
     begin, end = numbers.get("begin_s", 0.0), numbers.get("end_s", math.inf)
     if modality == Modality.AUDIO and begin >= end:

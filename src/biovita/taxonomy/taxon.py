@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from biovita.errors import DatasetError, unknown_name
+from biovita.errors import DatasetError, UnknownTaxonError, unknown_name
 
 __all__ = ["RANKS", "Rank", "Taxon", "Taxonomy", "taxon_id_of"]
 
@@ -113,7 +113,14 @@ class Taxonomy(Mapping[str, Taxon]):
         return cls(tuple(taxa), dict(synonyms or {}))
 
     def __getitem__(self, taxon_id: str) -> Taxon:
+        if taxon_id not in self._by_id:
+            raise UnknownTaxonError(
+                f"there is no taxon {taxon_id!r} in taxa.parquet, and an item is said to be of it"
+            )
         return self._by_id[taxon_id]
+
+    def __contains__(self, taxon_id: object) -> bool:
+        return taxon_id in self._by_id
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_id)
