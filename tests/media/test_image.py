@@ -252,3 +252,25 @@ def test_the_field_sample_is_good(shared_data: Path) -> None:
     for path in files:
         with Image.open(path) as image:
             assert {probe_image(path).width, probe_image(path).height} == set(image.size)
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.jpg", "x.gif", "x.tif", "x.webp", "x.bmp"])
+def test_pixels_that_do_not_decode_are_found_whatever_is_asked_first(tmp_path: Path, name: str) -> None:
+    path = save(tmp_path / name, Image.fromarray(CORNERS).resize((600, 400)))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    assert reason_of(path) == "truncated"
+
+
+def test_a_png_that_says_how_it_lies_after_its_pixels_is_turned(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    path = tmp_path / "x.png"
+    Image.fromarray(CORNERS).save(path, exif=exif)
+    content = path.read_bytes()
+    start = content.index(b"eXIf") - 4
+    length = 12 + int.from_bytes(content[start : start + 4])
+    chunk, rest = content[start : start + length], content[:start] + content[start + length :]
+    path.write_bytes(rest[:-12] + chunk + rest[-12:])
+    assert probe_image(path).width == CORNERS.shape[0]
+    assert read_image(path).size == (CORNERS.shape[0], CORNERS.shape[1])

@@ -62,11 +62,13 @@ def probe_image(path: str | MediaPath) -> ImageProbe:
         by the header before anything is decoded; ``truncated``, the file ends within the picture; ``undecodable``,
         known as a picture but damaged; ``too-slow``, the file keeps the decoder for longer than the limit.
     """
-    with on_disk(as_media_path(path)) as file, _opened(file) as image:
-        turned = _orientation(image)
-        with _decoded(file, image, bytes_while_read(image, rotated=False, converted=False)):
-            sides = (image.height, image.width) if turned in _SIDEWAYS else image.size
-            return ImageProbe(*sides, (image.format or "").lower())
+    with (
+        on_disk(as_media_path(path)) as file,
+        _opened(file) as image,
+        _decoded(file, image, bytes_while_read(image, rotated=False, converted=False)),
+    ):
+        sides = (image.height, image.width) if _orientation(image) in _SIDEWAYS else image.size
+        return ImageProbe(*sides, (image.format or "").lower())
 
 
 def read_image(path: str | MediaPath) -> Image.Image:
@@ -80,10 +82,11 @@ def read_image(path: str | MediaPath) -> Image.Image:
         As `probe_image`.
     """
     with on_disk(as_media_path(path)) as file, _opened(file) as image:
-        turned = _orientation(image) in _TURNED
+        # A PNG may state how it lies after its pixels: asked before, Pillow would decode it.
+        turned = (image.format != "PNG" or "exif" in image.info) and _orientation(image) in _TURNED
         needed = bytes_while_read(image, rotated=turned, converted=image.mode != "RGB" or _is_transparent(image))
         with _decoded(file, image, needed):
-            return _rgb(_upright(image) if turned else image)
+            return _rgb(_upright(image) if _orientation(image) in _TURNED else image)
 
 
 @contextmanager
@@ -151,7 +154,7 @@ def _decoding_error(path: Path, error: BaseException, *, cut: bool = False) -> M
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return what the EXIF data say of how the picture lies, 1 to 8; 1 is upright, and what damaged ones count as."""
+    """Return what EXIF data say of how a picture lies, 1 to 8; 1 is upright, and what damaged ones count as."""
     from PIL import ExifTags
 
     try:

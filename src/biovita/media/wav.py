@@ -1,4 +1,4 @@
-"""Sound written as WAV in float32: exact, and the same bytes each time; libsndfile writes the time of writing into it."""
+"""Sound as WAV in float32: exact, and the same bytes each time. libsndfile would write the time of writing into it."""
 
 from __future__ import annotations
 
