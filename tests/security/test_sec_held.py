@@ -40,15 +40,16 @@ def test_names_in_a_plan_are_no_sql(tmp_path: Path) -> None:
     (folder / "xc.json").write_text(json.dumps({"recordings": recordings}))
     (folder / "dwc.csv").write_text("gbifID,scientificName,associatedMedia\n1,Pica pica,https://x.org/1.mp3\n")
     named = json.dumps(SQL)
+    species = [f"Pica {name}" for name in SQL]
     (folder / "plan.toml").write_text(
         f'name = {json.dumps(SQL[0])}\n[[sources]]\nkind = "xeno_canto"\npath = "xc.json"\n[[sources]]\n'
-        f'kind = "darwin_core"\npath = "dwc.csv"\nname = {json.dumps(SQL[1])}\n[taxa]\nspecies = {json.dumps([f"Pica {name}" for name in SQL])}\n'
+        f'kind = "darwin_core"\npath = "dwc.csv"\nname = {json.dumps(SQL[1])}\n[taxa]\nspecies = {json.dumps(species)}\n'
         f'clades = ["Aves", {named[1:]}\n[places]\ncountries = {named}\n'
     )
     before = sorted(path.name for path in tmp_path.rglob("*"))
     said = biovita("data", "plan", folder / "plan.toml", "--json", cwd=tmp_path).succeeded()
     found = json.loads(said.out)
-    assert found["missing"] == [f"Pica {name}" for name in SQL]
+    assert found["missing"] == species
     assert SQL[1] in {row["source"] for row in found["left_out"]}
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
 
