@@ -43,7 +43,8 @@ def test_names_in_a_plan_are_no_sql(tmp_path: Path) -> None:
     species = [f"Pica {name}" for name in SQL]
     (folder / "plan.toml").write_text(
         f'name = {json.dumps(SQL[0])}\n[[sources]]\nkind = "xeno_canto"\npath = "xc.json"\n[[sources]]\n'
-        f'kind = "darwin_core"\npath = "dwc.csv"\nname = {json.dumps(SQL[1])}\n[taxa]\nspecies = {json.dumps(species)}\n'
+        f'kind = "darwin_core"\npath = "dwc.csv"\nname = {json.dumps(SQL[1])}\n[taxa]\n'
+        f"species = {json.dumps(species)}\n"
         f'clades = ["Aves", {named[1:]}\n[places]\ncountries = {named}\n'
     )
     before = sorted(path.name for path in tmp_path.rglob("*"))
