@@ -1,9 +1,10 @@
 # make demo    set up, then run the whole path on the simulated fauna (or on DATA=folder)
-# make test    set up, then lint, types and all tests
+# make test    set up, then lint, types and all tests, in WORKERS=2 processes
 # make clean   remove the environment and caches
 
 VENV ?= .venv
 OUT ?= demo-run
+WORKERS ?= 2
 BIN := $(VENV)/bin
 
 # The first interpreter that runs and is new enough; PYTHON=... overrides.
@@ -16,7 +17,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/biovita demo $(if $(DATA),--data "$(DATA)") --out "$(OUT)"
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

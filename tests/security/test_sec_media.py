@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -90,6 +91,36 @@ PICTURES: dict[str, tuple[Callable[[], bytes], str]] = {
 }  # fmt: skip
 
 
+def wav(rate: int, channels: int, bits: int, data: bytes, stated: int | None = None, form: int = 1) -> bytes:
+    """A WAV whose header says what it is told to."""
+    align = min(65_535, channels * bits // 8)
+    byte_rate = min(2**32 - 1, rate * align)
+    body = b"WAVEfmt " + struct.pack("<IHHIIHH", 16, form, channels, rate, byte_rate, align, bits)
+    body += b"data" + struct.pack("<I", len(data) if stated is None else stated) + data
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+SOUNDS: dict[str, bytes] = {
+    "rate0.wav": wav(0, 1, 16, bytes(1000)),
+    "rates.wav": wav(2**32 - 1, 1, 16, bytes(1000)),
+    "channels.wav": wav(8000, 65_535, 16, bytes(1 << 20)),
+    "stated.wav": wav(8000, 1, 16, bytes(1000), stated=2**31),
+    "nan.wav": wav(8000, 1, 32, struct.pack("<f", float("nan")) * 8000, form=3),
+    "chunks.wav": b"RIFF\xff\xff\xff\x7fWAVE" + b"junk\0\0\0\0" * 300_000,
+    "boxes.m4a": b"\0\0\0\x18ftypM4A \0\0\0\0M4A isom" + b"\0\0\0\x08free" * 300_000,
+    "pages.ogg": b"OggS\0\0" + bytes(20) + b"\xff" + b"\xff" * 255 + bytes(1 << 16),
+    "flac.flac": b"fLaC" + b"\x80\0\0\x22" + b"\xff" * 34 + b"\xff" * 100_000,
+    "page.mp3": b"<!DOCTYPE html><html><body>Not found</body></html>",
+    "archive.wav": b"PK\3\4" + bytes(1000),
+    "zeros.wav": bytes(1 << 20),
+    "id3.mp3": b"ID3\4\0\0\x7f\x7f\x7f\x7f" + bytes(1000),
+    "empty.wav": b"",
+}
+
+
+SPECIAL = ("pipe.wav", "zero.wav", "round.wav")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One hostile file of each kind, and large good ones, among a hundred small good ones."""
@@ -97,6 +128,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, (content, _) in PICTURES.items():
         (root / name).write_bytes(content())
         append(root / "images.csv", f"{name},{SPECIES},,,,,,,,")
+    for name, content in SOUNDS.items():
+        (root / name).write_bytes(content)
+        append(root / "audio.csv", f"{name},{SPECIES},,,,,,,,")
+    os.mkfifo(root / "pipe.wav")
+    (root / "zero.wav").symlink_to("/dev/zero")
+    (root / "round.wav").symlink_to("round.wav")
+    for name in SPECIAL:
+        append(root / "audio.csv", f"{name},{SPECIES},,,,,,,,")
     for number in range(3):  # good, and some 750 MB each once decoded
         (root / f"large{number}.png").write_bytes(png(14_000, 14_016 - 64 * number))
         append(root / "images.csv", f"large{number}.png,{SPECIES},,,,,,,,")
@@ -111,7 +150,8 @@ def test_a_folder_of_bombs_among_good_files_is_imported(folder: Path, tmp_path: 
     out = tmp_path / "birds"
     biovita("data", "import", "folder", folder, "--out", out, mib=1500, seconds=120).succeeded()
     rejected = {row["path"]: row["reason"] for row in pq.read_table(out / "rejected.parquet").to_pylist()}
-    assert rejected == {name: reason for name, (_, reason) in PICTURES.items()}
+    assert {name: rejected[name] for name in PICTURES} == {name: reason for name, (_, reason) in PICTURES.items()}
+    assert rejected.keys() == {*PICTURES, *SOUNDS, *SPECIAL}
     assert pq.read_table(out / "images.parquet").num_rows == 51 + 3
     audio = pq.read_table(out / "audio.parquet").to_pylist()
     assert len(audio) == 51 + 2  # what follows the frames of an MP3 is no part of it
