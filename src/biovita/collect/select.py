@@ -20,14 +20,13 @@ from biovita.collect.plan import Plan
 from biovita.errors import DatasetError
 from biovita.limits import memory_mib
 from biovita.sources.base import NAME_COLUMNS, RECORDS, SourceViews, identifier, sql_text
+from biovita.sources.watch import MEMORY_MIB, watched
 
 if TYPE_CHECKING:
     import duckdb
 
 __all__ = ["CANDIDATES", "MEMORY_MIB", "NOT_LISTED", "SPARES", "Selection", "select"]
 
-# Of DuckDB, unless --memory says otherwise; with Python and what DuckDB does not count, planning stays under 2 GB.
-MEMORY_MIB = 1144
 # Estimates where a source states no size: JPEG at 0.25 bytes a pixel, photographs of 1024 x 768, MP3 at 128 kbit/s,
 # recordings of a minute.
 _BYTES = """coalesce(bytes, case when modality = 'image'
@@ -170,7 +169,8 @@ def select(
             names = choose_names([_names(connection, each, plan) for each in views], plan.taxa)
             labels = tuple(source.label for source in plan.sources)
             _register(connection, names, labels)
-            _gather(connection, plan, views, listing=listing)
+            with watched(connection):
+                _gather(connection, plan, views, listing=listing)
             _choose(connection, plan)
             if listing:
                 _keep(connection, plan)
