@@ -34,7 +34,7 @@ _SECRET_KEY = re.compile(
 )  # and not the taxonKey of GBIF
 _SIGNED = {"se", "expires", "policy", "googleaccessid", "keypairid"}  # what else makes a signed address valid
 _VALUES = re.compile(
-    r"\b(?:eyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w-]{35}|hf_[A-Za-z0-9]{20,}"
+    r"\b(?:eyJ[\w-]{8,}+(?:\.[\w-]*+){0,2}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w-]{35}|hf_[A-Za-z0-9]{20,}"
     r"|gh[opsru]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|sk-[\w-]{20,}|xox[a-z]-[\w-]{10,})"
 )
 _SIGNS = (

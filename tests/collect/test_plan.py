@@ -132,6 +132,9 @@ def test_a_date_known_to_the_year_counts_where_the_whole_year_does(tmp_path: Pat
         read_plan(write(tmp_path, recordings, "[dates]\nfirst = 2020-05-01\n")), listing=True
     ) as selection:
         assert chosen(selection) == ["XC2", "XC3"]
+    for dates, found in {"last = 9999-12-31": ["XC1", "XC2", "XC3"], "last = 0999-12-31": []}.items():
+        with select(read_plan(write(tmp_path, recordings, f"[dates]\n{dates}\n")), listing=True) as selection:
+            assert chosen(selection) == found
 
 
 def test_a_box_over_the_180th_meridian_and_countries(tmp_path: Path) -> None:

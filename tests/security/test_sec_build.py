@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import sqlite3
@@ -50,6 +51,19 @@ def _part(out: Path, home: Path) -> None:
     _row(out, path=str(home / "gone.txt"))
 
 
+def _script(text: str) -> Callable[[Path, Path], None]:
+    """Return what runs SQL in the ledger."""
+
+    def make(out: Path, _: Path) -> None:
+        with sqlite3.connect(out / ".collect/ledger.sqlite") as ledger:
+            ledger.executescript(text)
+        ledger.close()
+
+    return make
+
+
+_ENDLESS = "with recursive n(x) as (select 1 union all select x + 1 from n) select x from n"
+_SWAPPED = "(select info from items other where other.key <> items.key)"
 _REFUSED: dict[str, tuple[Callable[[Path, Path], None], str]] = {
     "media": (_linked("media"), "is a link"),
     "folder": (_linked("media/audio"), "is a link"),
@@ -65,11 +79,32 @@ _REFUSED: dict[str, tuple[Callable[[Path, Path], None], str]] = {
     "type": (lambda out, home: _row(out, path=b"\xff"), "none that a build writes"),
     "info": (lambda out, home: _row(out, info='{"phash": 3}'), "none that a build writes"),
     "deep": (lambda out, home: _row(out, info="[" * 100_000), "none that a build writes"),
+    "view": (
+        _script(
+            "alter table items rename to was; create view items as select hex(x) as key, '' as url, 'ready' as state, "
+            "null as total, null as validator, null as path, null as sha256, null as bytes, null as info, "
+            f"null as reason, null as detail from ({_ENDLESS})"
+        ),
+        "none that a build writes",
+    ),
+    "trigger": (
+        _script(
+            f"create trigger t after insert on items begin insert into items select * from ({_ENDLESS}); end; "
+            "delete from items"
+        ),
+        "none that a build writes",
+    ),
+    "column": (_script("alter table items add column more text"), "none that a build writes"),
+    "found": (_script("update items set state = 'rejected', info = null"), "none that a build writes"),
     "hash": (lambda out, home: _row(out, sha256="xyz"), "none that a build writes"),
 }
 _DONE: dict[str, Callable[[Path, Path], None]] = {
     "absolute": lambda out, home: _row(out, path=str(home / "precious.txt")),
     "part": _part,
+    "kinds": _script(
+        f"create temp table swapped as select key, {_SWAPPED} as info from items; update items set "
+        "info = (select info from swapped where swapped.key = items.key)"
+    ),
     "own": lambda out, home: (out / "media/notes.txt").write_text(_PRECIOUS) and None,
 }
 
@@ -134,6 +169,28 @@ def test_an_update_removes_what_it_fetched_and_leaves_the_rest(tmp_path: Path) -
         "mine.wav",
         *(file.name for file in fetched if file != gone),
     }
+    assert (home / "precious.txt").read_text() == _PRECIOUS
+
+
+def test_a_cache_that_came_with_a_plan_leads_nowhere_else(tmp_path: Path, shared_data: Path) -> None:
+    tables, home = tmp_path / "tables", tmp_path / "home"
+    tables.mkdir()
+    home.mkdir()
+    (home / "precious.txt").write_text(_PRECIOUS)
+    for table in ("photos", "observations", "taxa", "observers"):
+        content = (shared_data / f"formats/inaturalist-open-data/{table}.csv").read_bytes()
+        (tables / f"{table}.csv.gz").write_bytes(gzip.compress(content))
+    given = []
+    for name, link in {"part": ".photos.csv.gz.part", "file": "photos.csv.gz"}.items():
+        folder = tmp_path / name
+        (folder / "cache").mkdir(parents=True)
+        (folder / "cache" / link).symlink_to(home / "precious.txt")
+        source = f'kind = "inaturalist"\npath = "{tables.as_uri()}"\ncache = "cache"\n'
+        (folder / "plan.toml").write_text(f'name = "made"\n[[sources]]\n{source}')
+        given.append(["data", "plan", folder / "plan.toml"])
+    part, file = commands(tmp_path, *given)
+    part.succeeded("items")
+    file.refused("photos.csv.gz is a link", "Remove it")
     assert (home / "precious.txt").read_text() == _PRECIOUS
 
 

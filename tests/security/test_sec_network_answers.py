@@ -95,13 +95,15 @@ def reasons(out: Path) -> dict[str, tuple[str, str]]:
 def test_no_answer_ends_a_build(tmp_path: Path) -> None:
     answers: dict[str, Answer] = {f"/{name}": answer for name, (answer, _) in REFUSED.items()}
     answers |= {f"/{name}": answer for name, answer in (FAILED | FINE).items()}
-    tries = iter((answer_of(WAV, b'ETag: "\xff"')[:-100], answer_of(WAV, b'ETag: "\xff"')))
+    cut = answer_of(WAV, b'ETag: "\xff"', "Set-Cookie: a=" + "b" * 4000)[:-100]
+    tries = iter((cut, answer_of(WAV, b'ETag: "\xff"')))
     # An ETag that cannot be sent back does not stop a second try.
     answers["/twice"] = lambda connection: connection.sendall(next(tries))
     with odd_server(answers) as server:
         plan = plan_of(tmp_path, server, list(answers), "tries = 2\ntimeout_s = 20.0\n")
         plan.write_text('contact = "Jos\u00e9 \\u0007"\n' + plan.read_text(), encoding="utf-8")
         done = biovita("data", "build", plan, "--out", tmp_path / "out", "--json", seconds=40).succeeded()
+        assert not any(b"\r\ncookie:" in each.lower() for each in server.heard)
     report = json.loads(done.out)
     assert report["audio"] == len(FINE) + 1
     found = reasons(tmp_path / "out")

@@ -137,6 +137,7 @@ def test_hiding_takes_time_in_proportion() -> None:
         "key='",
         "eyJ",
         "eyJaaaaaaaa.",
+        "-eyJaaaaaaaa",
         "a:/",
         "bearer ",
         "@",
@@ -174,6 +175,17 @@ def test_plans_that_are_no_plans(tmp_path: Path) -> None:
         read_plan(file)
     assert shown_plan(file.read_text()) is None
     assert shown_plan("not = [toml") is None
+    source = '[[sources]]\nkind = "folder"\npath = "."\n'
+    for text, said in {
+        f'name = "x"\nseed = {"9" * 5000}\n{source}': "more than 64 bits",
+        f'name = "x"\nseed = 0x{"f" * 5000}\n{source}': "more than 64 bits",
+        f'name = "x"\n{source}[clips]\nseconds = 0.01\n': r"clips\.seconds: .* 0\.1; given is 0\.01",
+        f'name = "x"\n{source * 200}': "sources: .* at most 100 items",
+    }.items():
+        file.write_text(text)
+        with pytest.raises(DatasetError, match=said) as caught:
+            read_plan(file)
+        assert len(str(caught.value)) < 1000
     file.write_text('name = "x"\n[[sources]]\nkind = "xeno_canto"\npath = "s3://me:secret@b/x.csv"\n')
     with pytest.raises(DatasetError, match=r"sources\.path: 's3:/\*\*\*@b/x\.csv' is an address"):
         read_plan(file)

@@ -374,3 +374,66 @@ def test_a_build_takes_the_good_source_and_lists_the_rest(tmp_path: Path) -> Non
             )
         ),
     ]
+
+
+_UUID = "6d9e4b1c-0000-4000-8000-00000000000"
+_OPEN_DATA = {
+    "photos": (
+        "photo_id\tobservation_uuid\tobserver_id\textension\tlicense\twidth\theight\n",
+        f"1\t{_UUID}1\t1\tjpg\tCC0\t9\t9\n",
+    ),
+    "observations": (
+        "observation_uuid\tlatitude\tlongitude\ttaxon_id\tquality_grade\tobserved_on\n",
+        f"{_UUID}1\t1\t2\t5\tresearch\t2020-01-01\n{_UUID}2\t1\t2\t6\tresearch\t2020-01-01\n",
+    ),
+    "taxa": ("taxon_id\tancestry\trank\tname\n", "5\t1\tspecies\tPica pica\n6\t1\tspecies\tPica nuttalli\n"),
+    "observers": ("observer_id\tlogin\tname\n", "1\ta\tA\n"),
+}
+
+
+_CHOSEN = """
+import json, sys
+from biovita.collect.plan import read_plan
+from biovita.collect.select import select
+with select(read_plan(sys.argv[1]), listing=True) as found:
+    number = sum(batch.num_rows for batch in found.records())
+    omitted = sum(batch.num_rows for batch in found.omitted())
+    left_out = {row["reason"]: row["rows"] for row in found.left_out()}
+    assert omitted == sum(left_out.values())
+    print(json.dumps([number, left_out], sort_keys=True))
+"""
+
+
+def _open_data(folder: Path, **bodies: str) -> Path:
+    """Write iNaturalist's tables, and a plan that reads them."""
+    folder.mkdir()
+    for table, (header, body) in _OPEN_DATA.items():
+        with gzip.open(folder / f"{table}.csv.gz", "wt", compresslevel=1) as file:
+            file.write(header + bodies.get(table, body))
+    made = folder / "plan.toml"
+    made.write_text(
+        'name = "made"\n[[sources]]\nkind = "inaturalist"\npath = "."\n[fetching]\ntries = 1\ntimeout_s = 1.0\n'
+    )
+    return made
+
+
+def test_tables_of_inaturalist_neither_multiply_nor_take_more_than_is_set(tmp_path: Path) -> None:
+    bad = _open_data(tmp_path / "bad", photos=("x" * 100 + "\t" + "y" * 100 + "\n") * 450_000)
+    long = "6\t" + "1/" * 400_000 + "1\tspecies\tPica nuttalli\n" + "1\t\tgenus\t" + "p" * 1_000_000 + "\n"
+    good = _OPEN_DATA["taxa"][1].partition("\n")[0] + "\n"
+    for name, (made, arguments) in {
+        "bad": (bad, ["--memory", 128]),
+        "long": (_open_data(tmp_path / "long", taxa=good + long), []),
+    }.items():
+        outcome = biovita(*arguments, "data", "plan", made, seconds=60)
+        if name == "bad":
+            assert "640 MiB of memory" in outcome.failed_plainly().err
+            assert "--memory" in outcome.err
+        else:
+            assert "1 items" in outcome.succeeded().out
+    row = _OPEN_DATA["photos"][1]
+    other = row.replace("1\t", "2\t", 1)
+    photos = row * 20_000 + other + other.replace(f"{_UUID}1", f"{_UUID}2")
+    made = _open_data(tmp_path / "many", photos=photos)
+    done = python(_CHOSEN, made, seconds=60)
+    assert json.loads(done.succeeded().out) == [1, {"ambiguous": 2, "twice": 19_999}]

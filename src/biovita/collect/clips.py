@@ -61,7 +61,7 @@ def best_windows(
     >>> best_windows(levels, 10.0, 1)
     [(25.0, 35.0)]
     """
-    size = round(seconds / frame_s)
+    size = max(1, round(seconds / frame_s))
     if len(levels) <= size:
         return [(0.0, seconds)]
     above = np.maximum(levels - np.percentile(levels, _QUIET), 0.0)

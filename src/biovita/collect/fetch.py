@@ -19,7 +19,7 @@ from biovita.collect.plan import Fetching
 from biovita.errors import MediaError
 from biovita.limits import limit
 from biovita.redact import redacted
-from biovita.sources.web import MAX_WAIT_S, backoff, hide_keys, number_in, retry_after, user_agent
+from biovita.sources.web import MAX_WAIT_S, backoff, hide_keys, no_cookies, number_in, retry_after, user_agent
 
 __all__ = ["Wanted", "fetch_all"]
 
@@ -87,7 +87,11 @@ async def fetch_all(
     headers = {"user-agent": user_agent(contact), "accept-encoding": "identity"}
     transport = guarded_transport(allow_private=how.allow_private, connections=how.at_once)
     async with httpx.AsyncClient(
-        transport=transport, headers=headers, timeout=how.timeout_s, follow_redirects=False
+        transport=transport,
+        headers=headers,
+        cookies=no_cookies(),
+        timeout=how.timeout_s,
+        follow_redirects=False,
     ) as client:
         fetcher = _Fetcher(client, ledger, parts, how, finish, backoff_s)
         queue = iter(wanted)

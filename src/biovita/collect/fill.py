@@ -128,7 +128,9 @@ def _collect(run: Run, wanted: Callable[[Mapping[str, Any]], bool], total: int) 
 
 
 def _is_of(entry: Entry, record: dict[str, Any]) -> bool:
-    """Say whether an entry's file is the record's: the one that is at hand, or one that a build fetched."""
+    """Say whether an entry's file is the record's: of its modality, the one at hand, or one that a build fetched."""
+    if entry.info is not None and ("phash" in entry.info) != (record["modality"] == "image"):
+        return False
     if entry.path is None:
         return True
     at_hand = Path(entry.path).is_absolute()

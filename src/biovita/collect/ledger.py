@@ -111,6 +111,7 @@ class Ledger:
         file.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(file, isolation_level=None)
         try:
+            self._require_plain()
             self._database.executescript("pragma journal_mode = wal; pragma synchronous = normal;" + _SCHEMA)
             (found,) = self._database.execute("pragma user_version").fetchone()
             if found not in {0, _FORMAT}:
@@ -118,6 +119,13 @@ class Ledger:
             self._database.execute(f"pragma user_version = {_FORMAT}")
         except sqlite3.DatabaseError as error:
             raise DatasetError(f"{file}: is not a ledger: {error}") from None
+
+    def _require_plain(self) -> None:
+        """Raise a DatasetError for views, triggers and columns of others: they would run whenever a row is read."""
+        self._database.execute("pragma trusted_schema = off")
+        for name, text in self._database.execute("select name, sql from sqlite_master limit 3"):
+            if (name, text and _words(text)) not in _OBJECTS:
+                raise self._strange(str(name), "it is of the database itself")
 
     def get(self, key: str) -> Entry | None:
         """Return an item, or None where nothing is known of it."""
@@ -156,7 +164,8 @@ class Ledger:
                     raise self._strange(entry.key, f"path is {entry.path!r}")
                 if entry.sha256 is not None and _HASH.fullmatch(entry.sha256) is None:
                     raise self._strange(entry.key, f"sha256 is {entry.sha256!r}")
-                if state in {"ready", "spare"} and None in (entry.path, entry.sha256, entry.bytes, entry.info):
+                found = (entry.path, entry.sha256, entry.bytes, entry.info)
+                if None in found and (state in {"ready", "spare"} or entry.sha256 is not None):
                     raise self._strange(entry.key, "path, sha256, bytes or info is missing")
                 if entry.info is not None and not _is_info(entry.info):
                     raise self._strange(entry.key, "info is not what verifying finds")
@@ -209,6 +218,13 @@ class Ledger:
             f"{self.file}: the entry {key!r:.60} is none that a build writes: {said}. Someone has changed the file. "
             "Remove it, and a build fetches again what it needs"
         )
+
+
+def _words(text: str) -> str:
+    return " ".join(text.lower().replace("if not exists ", "").split())
+
+
+_OBJECTS = {("items", _words(_SCHEMA)), ("sqlite_autoindex_items_1", None)}
 
 
 def _is_within(path: str) -> bool:

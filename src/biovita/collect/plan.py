@@ -37,6 +37,8 @@ __all__ = [
 
 _PATHS = ("path", "cache", "images", "vernaculars")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # as a path shows one: with a single slash
+MAX_SOURCES = 100
+_SHOWN = 500  # characters of what a field was given
 OPEN_LICENSES = ("CC0-1.0", "PDM-1.0", "CC-BY", "CC-BY-SA", "CC-BY-NC", "CC-BY-NC-SA")
 
 
@@ -137,12 +139,14 @@ class Clips(_Part):
     ----------
     per_recording
         At most so many windows, the ones with most energy above the background.
+    seconds
+        At least a tenth of a second.
     cut
         Write each clip to a file of its own, instead of naming its span.
     """
 
     per_recording: int = Field(default=1, ge=1)
-    seconds: float = Field(default=10.0, gt=0)
+    seconds: float = Field(default=10.0, ge=0.1)
     cut: bool = False
 
 
@@ -232,10 +236,10 @@ class Plan(_Part):
     name: str = Field(min_length=1)
     version: str = Field(default="1", min_length=1)
     contact: str | None = None
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=2**63 - 1)
     modalities: tuple[Literal["audio", "image"], ...] = ("audio", "image")
     licenses: tuple[str, ...] = OPEN_LICENSES
-    sources: Annotated[tuple[AnySource, ...], Field(min_length=1)]
+    sources: Annotated[tuple[AnySource, ...], Field(min_length=1, max_length=MAX_SOURCES)]
     taxa: Taxa = Taxa()
     places: Places = Places()
     dates: Dates = Dates()
@@ -268,10 +272,14 @@ def read_plan(path: str | Path) -> Plan:
     path = Path(path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
+        if _has_long_number(content):
+            raise ValueError("TOML has numbers of 64 bits")
     except FileNotFoundError:
         raise DatasetError(f"{path}: there is no such plan") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: is not TOML: {error}") from None
+    except ValueError:
+        raise DatasetError(f"{path}: is not a plan: it holds a number of more than 64 bits") from None
     except RecursionError:
         raise DatasetError(f"{path}: is not a plan: it holds lists within each other, too deep") from None
     folder = path.parent
@@ -288,6 +296,12 @@ def read_plan(path: str | Path) -> Plan:
         if _ADDRESS.match(str(value)):
             raise DatasetError(f"{path}: {name}: {redacted(str(value))!r} is an address, and accepted is a path")
     return plan
+
+
+def _has_long_number(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_has_long_number, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, int) and value.bit_length() > 63
 
 
 def _paths_of(part: BaseModel) -> Iterator[tuple[str, Path]]:
@@ -382,7 +396,7 @@ def _fault(error: Mapping[str, Any], content: Mapping[str, Any]) -> str:
     if error["type"] == "missing":
         return f"{field}: is missing"
     message = error["msg"].removeprefix("Value error, ")
-    return f"{field}: {message}; given is {_shown(error['input'])!r}" if field else message
+    return f"{field}: {message}; given is {repr(_shown(error['input']))[:_SHOWN]}" if field else message
 
 
 def _without_tag(location: tuple[int | str, ...]) -> list[int | str]:

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import tempfile
+from calendar import monthrange
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +20,13 @@ from biovita.collect.plan import Plan
 from biovita.errors import DatasetError
 from biovita.limits import memory_mib
 from biovita.sources.base import NAME_COLUMNS, RECORDS, SourceViews, identifier, sql_text
+from biovita.sources.watch import MEMORY_MIB, watched
 
 if TYPE_CHECKING:
     import duckdb
 
 __all__ = ["CANDIDATES", "MEMORY_MIB", "NOT_LISTED", "SPARES", "Selection", "select"]
 
-# Of DuckDB, unless --memory says otherwise; with Python and what DuckDB does not count, planning stays under 2 GB.
-MEMORY_MIB = 1144
 # Estimates where a source states no size: JPEG at 0.25 bytes a pixel, photographs of 1024 x 768, MP3 at 128 kbit/s,
 # recordings of a minute.
 _BYTES = """coalesce(bytes, case when modality = 'image'
@@ -98,6 +98,7 @@ class Selection:
             f"""select {columns}, t.taxon_id, c.number, c.places, c.found, c.limited, c.bytes as about_bytes,
                 c.beyond, c.taxon from {views.records} r
                 join kept c on c.source = {number} and c.modality = r.modality and c.source_id = r.source_id
+                    and c.row = r.row
                 join plan_taxa t on t.taxon = c.taxon"""
             for number, views in enumerate(self.views)
         )
@@ -168,7 +169,8 @@ def select(
             names = choose_names([_names(connection, each, plan) for each in views], plan.taxa)
             labels = tuple(source.label for source in plan.sources)
             _register(connection, names, labels)
-            _gather(connection, plan, views, listing=listing)
+            with watched(connection):
+                _gather(connection, plan, views, listing=listing)
             _choose(connection, plan)
             if listing:
                 _keep(connection, plan)
@@ -229,7 +231,7 @@ def _gather(
     """Read each source once: what the choice needs of a candidate, or why a record is none."""
     connection.execute(
         """create table candidates (source tinyint, reason varchar, modality varchar, source_id varchar, taxon integer,
-        draw ubigint, item_group ubigint, observer ubigint, place integer, season tinyint, bytes bigint)"""
+        row bigint, draw ubigint, item_group ubigint, observer ubigint, place integer, season tinyint, bytes bigint)"""
     )
     if listing:
         connection.execute(
@@ -242,6 +244,7 @@ def _gather(
             f"""insert into candidates
             select {number}, reason, case when {told} then modality end,
                 case when {told} then source_id end, case when {told} then taxon end,
+                case when reason is null then row end,
                 case when reason is null then md5_number_lower({seed} || modality || source_id) end,
                 case when reason is null then hash("group") end, case when reason is null then hash(observer) end,
                 case when reason is null then coalesce((floor(latitude) + 90) * 360 + floor(longitude) + 180, -1) end,
@@ -251,6 +254,7 @@ def _gather(
             from (select r.*, w.taxon, {_reason(plan, source.kind)} as reason from {each.records} r
                 left join (select * from wanted where source = {number}) w on w.name_key = r.name_key)"""
         )
+    _leave_out_repeated(connection, listing=listing)
     if len({source.label for source in plan.sources}) < len(plan.sources):
         connection.execute(
             f"""update candidates set reason = 'twice'{", detail = 'another source has it too'" if listing else ""}
@@ -259,6 +263,23 @@ def _gather(
                 (partition by l.label, modality, source_id order by c.source, c.rowid) as number
                 from candidates c join labels l using (source) where reason is null) where number > 1)"""
         )
+
+
+def _leave_out_repeated(connection: duckdb.DuckDBPyConnection, *, listing: bool) -> None:
+    """Of the rows of a source with one id, keep the first; where they are of several species, none."""
+    ((repeated,),) = connection.execute(
+        "select count(*) - count(distinct (source, modality, source_id)) from candidates where reason is null"
+    ).fetchall()
+    if not repeated:
+        return
+    detail = ", detail = 'an earlier row of the source has the same id, or one of another species'"
+    connection.execute(
+        f"""update candidates set reason = why{detail if listing else ""} from (
+            select rowid as its, case when min(taxon) over same < max(taxon) over same then 'ambiguous'
+                when row_number() over (same order by row, rowid) > 1 then 'twice' end as why
+            from candidates where reason is null window same as (partition by source, modality, source_id)
+        ) where its = candidates.rowid and why is not null"""
+    )
 
 
 def _reason(plan: Plan, kind: str) -> str:
@@ -291,8 +312,10 @@ def _outside(first: date | None, last: date | None) -> str:
     if first is not None:
         conditions.append(f"{earliest} < {sql_text(first.isoformat())}")
     if last is not None:
-        ends_month = (last + timedelta(days=1)).day == 1
-        conditions.append(f"{latest} > {sql_text(f'{last:%Y-%m}-31' if ends_month else last.isoformat())}")
+        ends_month = last.day == monthrange(last.year, last.month)[1]
+        conditions.append(
+            f"{latest} > {sql_text(last.isoformat()[:8] + '31' if ends_month else last.isoformat())}"
+        )
     return " or ".join(conditions)
 
 
@@ -361,7 +384,7 @@ def _choose(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     else:
         order = "source, source_id"
     connection.execute(
-        f"""create table ranked as select source, modality, source_id, taxon, bytes, draw,
+        f"""create table ranked as select source, modality, source_id, taxon, row, bytes, draw,
         row_number() over (partition by taxon, modality order by {order}) as number from {inner}"""
     )
     budget = plan.budget
@@ -392,7 +415,7 @@ def _keep(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         from ranked left join chosen c using (source, modality, source_id, taxon) group by all"""
     )
     connection.execute(
-        f"""create table kept as select r.source, r.modality, r.source_id, r.taxon, r.bytes, r.number,
+        f"""create table kept as select r.source, r.modality, r.source_id, r.taxon, r.row, r.bytes, r.number,
             s.places, s.found,
             {f"modality in {_in(limited)}" if limited else "false"} as limited,
             case when r.number > s.places then

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote, quote_plus
 
 from biovita.errors import DatasetError
-from biovita.files import write_whole
+from biovita.files import refuse_links, write_whole
 from biovita.limits import limit, over
 from biovita.redact import HIDDEN, redacted
 from biovita.sources.json_files import Answer, mapped, parse_answer, read_answer
-from biovita.sources.web import MAX_WAIT_S, backoff, hide_keys, retry_after, user_agent
+from biovita.sources.web import MAX_WAIT_S, backoff, hide_keys, no_cookies, retry_after, user_agent
 
 if TYPE_CHECKING:
     import httpx
@@ -81,6 +81,7 @@ def ask(
     hide_keys(secrets.hidden)
     digest = hashlib.sha256(json.dumps([address, sorted(parameters.items())]).encode()).hexdigest()[:16]
     directory = cache / digest
+    refuse_links(directory)
     directory.mkdir(parents=True, exist_ok=True)
     server = _Server(address, dict(secret or {}), secrets, contact)
     _finished(_all_pages(server, parameters, following, directory))
@@ -150,7 +151,9 @@ async def _all_pages(
     asked, came = set(), set()
     number = 1
     headers = {"user-agent": user_agent(server.contact), "accept-encoding": "gzip"}
-    async with httpx.AsyncClient(headers=headers, timeout=WAIT_S, follow_redirects=False) as client:
+    async with httpx.AsyncClient(
+        headers=headers, cookies=no_cookies(), timeout=WAIT_S, follow_redirects=False
+    ) as client:
         while more is not None:
             if number > limit("pages"):
                 raise DatasetError(f"{server.address}: the answer has more pages: {over('pages')}")

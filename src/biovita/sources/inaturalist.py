@@ -18,9 +18,10 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from biovita.dataset.schema import REJECTED
 from biovita.errors import DatasetError
-from biovita.sources.base import BATCH_ROWS, RECORDS, Batch, SourceViews, identifier, sql_file, sql_text
+from biovita.sources.base import BATCH_ROWS, MAX_NAME, RECORDS, Batch, SourceViews, identifier, sql_file, sql_text
 from biovita.sources.licenses import normalise_license
 from biovita.sources.remote import copied
+from biovita.sources.watch import watched
 from biovita.storage import is_address, storage_address
 from biovita.tables import DAMAGED
 
@@ -55,6 +56,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
     "observers": {"observer_id": "INTEGER", "login": "VARCHAR", "name": "VARCHAR"},
 }
 _IDS = {"observations": "observation_uuid", "observers": "observer_id", "taxa": "taxon_id"}
+_LONGEST_ANCESTRY = 2000  # characters; the published ones stay under 400
 _SMALL = 32 << 20  # bytes of a table
 _RANKS = ("kingdom", "phylum", "class", "order", "family", "genus")
 _LICENSES = ("CC0", "CC-BY", "CC-BY-NC", "CC-BY-SA", "CC-BY-ND", "CC-BY-NC-SA", "CC-BY-NC-ND", "PD")
@@ -110,6 +112,10 @@ class Inaturalist(BaseModel):
 
     def views(self, connection: duckdb.DuckDBPyConnection, scratch: Path) -> SourceViews:  # noqa: ARG002 - protocol
         """Make views over the tables; taxa and their lineages are read now, the rest when asked for."""
+        with watched(connection):
+            return self._views(connection)
+
+    def _views(self, connection: duckdb.DuckDBPyConnection) -> SourceViews:
         directory = self._directory()
         row = connection.execute(
             "select count(*) from duckdb_views() where view_name like 'inat%_records'"
@@ -252,12 +258,14 @@ def _names_table(connection: duckdb.DuckDBPyConnection, prefix: str, vernaculars
         with lineages as (
             select ancestry, {above} from (
                 select distinct ancestry, try_cast(unnest(string_split(ancestry, '/')) as integer) as above
-                from (select distinct ancestry from {prefix}_taxa where ancestry <> '')
-            ) join (select taxon_id, rank, name from {prefix}_taxa where rank in {_RANKS}) on taxon_id = above
+                from (select distinct ancestry from {prefix}_taxa
+                    where length(ancestry) between 1 and {_LONGEST_ANCESTRY})
+            ) join (select taxon_id, rank, name from {prefix}_taxa
+                where rank in {_RANKS} and length(name) <= {MAX_NAME}) on taxon_id = above
             group by ancestry)
         select t.taxon_id::bigint as name_key, t.name, v.vernacular, t.rank, {own}
         from {prefix}_taxa t left join lineages l using (ancestry) left join ({names}) v on v.id = t.taxon_id
-        where t.name is not null and t.name <> ''"""
+        where length(t.name) between 1 and {MAX_NAME}"""
     try:
         connection.execute(query)
     except duckdb.Error as error:

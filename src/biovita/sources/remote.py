@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from biovita.errors import DatasetError
+from biovita.files import cleared, refuse_links
 from biovita.redact import redacted
 from biovita.storage import file_system
 
@@ -27,13 +28,14 @@ def copied(address: str, names: Sequence[str], cache: Path) -> Path:
     ------
     DatasetError
         Where the address holds more than a bucket and a path, cannot be read, lacks one of the files, or gives less of
-        it than it states.
+        it than it states; where a link lies in the cache in the place of a file.
     """
     from pyarrow import ArrowInvalid, fs
 
     try:
         store, root = file_system(address)
         cache.mkdir(parents=True, exist_ok=True)
+        refuse_links(*(cache / name for name in names))
         for name in names:
             found = store.get_file_info(f"{root}/{name}")
             if found.type != fs.FileType.File:
@@ -41,7 +43,7 @@ def copied(address: str, names: Sequence[str], cache: Path) -> Path:
             target = cache / name
             if target.is_file() and target.stat().st_size == found.size:
                 continue
-            scratch = target.with_name(f".{name}.part")
+            scratch = cleared(target.with_name(f".{name}.part"))
             with store.open_input_stream(f"{root}/{name}", compression=None) as source, scratch.open("wb") as copy:
                 while chunk := source.read(_CHUNK):
                     copy.write(chunk)

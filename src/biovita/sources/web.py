@@ -7,11 +7,12 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 from biovita import __version__
 from biovita.redact import redacted
 
-__all__ = ["MAX_WAIT_S", "backoff", "hide_keys", "number_in", "retry_after", "user_agent"]
+__all__ = ["MAX_WAIT_S", "backoff", "hide_keys", "no_cookies", "number_in", "retry_after", "user_agent"]
 
 MAX_WAIT_S = 120.0
 _MONTH_S = 30 * 24 * 3600.0
@@ -80,6 +81,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     ):  # all of these come, by what is odd in a date
         return None
     return min(max(0.0, left), _MONTH_S)
+
+
+def no_cookies() -> CookieJar:
+    """Return a jar for an HTTP client that takes no cookies: they would grow with every answer, and be sent back."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 def backoff(attempt: int, random_: random.Random, base_s: float = 1.0) -> float:
