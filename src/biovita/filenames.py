@@ -131,7 +131,10 @@ def contained(root: Path, place: Path) -> Path:
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a character that no path has
         raise DatasetError(f"{str(place)!r} cannot be a place in {root}: {error}") from None
     if not inside:
-        raise DatasetError(f"{place} lies outside {root}, or leads out of it by a link: nothing is written there")
+        raise DatasetError(
+            f"{place} lies outside {root}, or leads out of it by a link: nothing is written there. Put a folder in the "
+            f"place of the link, or move {root} as a whole to where there is room"
+        )
     return place
 
 

@@ -153,6 +153,8 @@ def test_a_link_is_no_way_to_write_elsewhere(tmp_path: Path) -> None:
     )
     for each in (*said[:6], said[8]):
         each.refused("link")
+    for each in (said[5], said[8]):
+        each.refused("Put a folder in the place of the link")
     for each in (said[6], said[7], said[9]):
         each.succeeded()
     assert (led / "dataset.toml").is_file()

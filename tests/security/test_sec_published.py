@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -113,17 +114,24 @@ def test_files_of_the_reader_are_not_published(tmp_path: Path) -> None:
 
 def test_ones_own_media_beside_the_dataset_go_out_when_that_is_asked_for(tmp_path: Path) -> None:
     import_folder(make_folder(tmp_path / "src"), tmp_path / "own", progress=False)
-    own, out = tmp_path / "own", tmp_path / "out"
-    first, release, hub, packed = commands(
+    own, out, shown = tmp_path / "own", tmp_path / "out", tmp_path / "shown"
+    shutil.copytree(own, shown)
+    first, release, hub, packed, _, part = commands(
         tmp_path,
         ["data", "export", "release", own, "--out", out / "no"],
         ["data", "export", "release", own, "--out", out / "release", "--allow-outside"],
         ["data", "export", "hub", own, "--out", out / "hub", "--allow-outside"],
         ["data", "pack", own, "--out", out / "m.lance", "--allow-outside"],
+        ["data", "split", shown, "--unseen", "1"],
+        ["data", "export", "release", shown, "--out", out / "part", "--allow-outside"],
     )
     first.refused("12 of the 12 files lie outside", "--allow-outside")
     for each in (release, hub, packed):
         each.succeeded("12 files of the dataset lie outside it")
+    assert "data unpack does not write files outside the dataset" in packed.text
+    sent = sum(file.suffix in {".wav", ".png"} for file in (out / "part").rglob("*"))
+    assert 0 < sent < 12  # what is held out stays here, and is not counted
+    part.succeeded(f"{sent} files of the dataset lie outside it")
     copies = [file for file in (out / "release").rglob("*") if file.suffix in {".wav", ".png"}]
     assert len(copies) == 12
     assert {file.stat().st_nlink for file in copies} == {1}  # none of them is the reader's own file

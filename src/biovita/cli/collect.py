@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from biovita.dataset import Dataset
+    from biovita.dataset.outgoing import Outgoing
 
 __all__ = ["build", "card", "export_app", "pack", "plan", "unpack"]
 
@@ -142,12 +143,15 @@ def pack(dataset: Path, /, *, out: str, allow_outside: Annotated[bool, Parameter
 
     opened = Dataset.open(dataset)
     count = pack_media(opened, out, allow_outside=allow_outside)
-    outside = _number_outside(opened)
+    outside = _said_of_outside(opened, _files(opened))
     state_packed(opened, out)
     lines = [
         f"{out}: {count} files{outside}",
-        f"{dataset}/dataset.toml names it: media are read from there now, and the files are needed no more",
-        f"Back to files: biovita data unpack {out} --out {dataset}",
+        f"{dataset}/dataset.toml names it: media are read from there now"
+        + ("" if outside else ", and the files are needed no more"),
+        "data unpack does not write files outside the dataset: keep those that lie there"
+        if outside
+        else f"Back to files: biovita data unpack {out} --out {dataset}",
     ]
     for line in lines:
         _say(line)
@@ -208,7 +212,11 @@ def release(
     allow_outside
         Export files that lie outside the dataset, too.
     """
-    _exported(out, "export_release", dataset, copy=copy, allow_outside=allow_outside)
+    from biovita.collect.export import training_files
+    from biovita.dataset import Dataset
+
+    opened = Dataset.open(dataset)
+    _exported(out, "export_release", opened, training_files(opened), copy=copy, allow_outside=allow_outside)
 
 
 @export_app.command
@@ -224,25 +232,30 @@ def hub(dataset: Path, /, *, out: Path, allow_outside: Annotated[bool, Parameter
     allow_outside
         Export files that lie outside the dataset, too.
     """
-    _exported(out, "export_hub", dataset, allow_outside=allow_outside)
-
-
-def _exported(out: Path, how: str, dataset: Path, **options: bool) -> None:
-    from biovita.collect import export
     from biovita.dataset import Dataset
 
     opened = Dataset.open(dataset)
-    counts = getattr(export, how)(opened, out, **options)
+    _exported(out, "export_hub", opened, _files(opened), allow_outside=allow_outside)
+
+
+def _exported(out: Path, how: str, dataset: Dataset, files: Iterable[Outgoing], **options: bool) -> None:
+    from biovita.collect import export
+
+    counts = getattr(export, how)(dataset, out, **options)
     said = ", ".join(f"{number} in {name}" for name, number in counts.items())
-    _say(f"{out}: {said}{_number_outside(opened)}")
+    _say(f"{out}: {said}{_said_of_outside(dataset, files)}")
 
 
-def _number_outside(dataset: Dataset) -> str:
-    """Return what is said of the files that came from outside a dataset: nothing where there are none."""
+def _files(dataset: Dataset) -> Iterator[Outgoing]:
     from biovita.dataset import Modality
-    from biovita.dataset.outgoing import allowed_outside, stated_files
+    from biovita.dataset.outgoing import stated_files
 
-    media = (Modality.AUDIO, Modality.IMAGE)
-    files = (file for modality in media for _, file in stated_files(dataset, modality))
+    return (file for modality in (Modality.AUDIO, Modality.IMAGE) for _, file in stated_files(dataset, modality))
+
+
+def _said_of_outside(dataset: Dataset, files: Iterable[Outgoing]) -> str:
+    """Return what is said of the files that came from outside a dataset: nothing where there are none."""
+    from biovita.dataset.outgoing import allowed_outside
+
     number = allowed_outside(dataset.path, files, allow=True)
     return f"; {number} files of the dataset lie outside it" if number else ""

@@ -30,7 +30,7 @@ from biovita.errors import DatasetError
 from biovita.filenames import FileNames, contained, file_name, safe_suffix
 from biovita.taxonomy import Taxon, taxon_id_of
 
-__all__ = ["export_hub", "export_release"]
+__all__ = ["export_hub", "export_release", "training_files"]
 
 METADATA = (
     *("file_name", "scientific_name", "accepted_name", "class", "order", "family", "genus", "com"),
@@ -66,11 +66,7 @@ def export_release(
     DatasetError
         Where files lie outside the dataset and that is not allowed, or one is not what the tables state.
     """
-    allowed_outside(
-        dataset.path,
-        (file for modality in _MEDIA for _, _, file in _training_files(dataset, modality)),
-        allow=allow_outside,
-    )
+    allowed_outside(dataset.path, training_files(dataset), allow=allow_outside)
     with new_directory(out) as directory:
         train = directory / "train"
         train.mkdir()
@@ -91,6 +87,11 @@ def export_release(
                     writer.writerow(_columns(row, taxon, place.relative_to(base).as_posix()))
                     counts[name] += 1
     return counts
+
+
+def training_files(dataset: Dataset) -> Iterator[Outgoing]:
+    """Yield the files that `export_release` writes: all but those that a split holds out."""
+    return (file for modality in _MEDIA for _, _, file in _training_files(dataset, modality))
 
 
 class _Places:
