@@ -21,6 +21,7 @@ from biovita.dataset.schema import LARGE_TABLES, TABLES, Modality, taxonomy_of
 from biovita.errors import DatasetError
 from biovita.files import cleared, share
 from biovita.media.packed import MediaPath
+from biovita.parquet import read_parquet
 from biovita.storage import is_address
 from biovita.taxonomy import Taxonomy
 
@@ -87,14 +88,7 @@ class Dataset:
         file = self.path / f"{name}.parquet"
         if not file.is_file():
             return schema.empty_table()
-        try:
-            table = pq.read_table(file)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise DatasetError(f"{file} cannot be read as Parquet: {error}") from error
-        missing = [column for column in schema.names if column not in table.column_names]
-        if missing:
-            raise DatasetError(f"{file} lacks the column(s) {', '.join(missing)}")
-        return self._as(name, table.select(schema.names), schema)
+        return read_parquet(file, schema)
 
     def _as(self, name: str, table: pa.Table, schema: pa.Schema) -> pa.Table:
         try:
