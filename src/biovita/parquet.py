@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from biovita.errors import DatasetError
+from biovita.files import open_regular
 from biovita.limits import limit, over
 from biovita.tables import Held
 
@@ -57,9 +58,10 @@ def written_out(column: pa.Array) -> int:
 def _batches(file: Path, schema: pa.Schema, held: Held | None) -> Iterator[pa.RecordBatch]:
     texts = [field.name for field in schema if _is_text(field.type)]
     try:
-        with pq.ParquetFile(file) as parquet:
+        # Opened here: pyarrow would take the relative paths s3:bucket and file:x for addresses, and expand ~.
+        with open_regular(file) as raw, pq.ParquetFile(raw) as parquet:
             _check(file, parquet, schema)
-        with pq.ParquetFile(file, read_dictionary=texts) as parquet:
+        with open_regular(file) as raw, pq.ParquetFile(raw, read_dictionary=texts) as parquet:
             for batch in parquet.iter_batches(_ROWS, columns=schema.names, use_threads=False):
                 (held or Held(str(file))).add(sum(map(written_out, batch.columns)))
                 columns = [_plain(file, batch.column(field.name), field) for field in schema]

@@ -25,6 +25,7 @@ from biovita.towers import towers_of
 from biovita.towers.audio import AudioInput
 from biovita.towers.base import Clip
 from biovita.towers.long import LongWindows
+from hostile import biovita
 from hostile_data import commands, dataset, digest, media
 
 Change = Callable[[Path], object]
@@ -304,3 +305,14 @@ def test_workers_share_the_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         assert rows == list(range(24))
         assert most <= expected
         assert most > expected // 2
+
+
+def test_the_name_of_a_folder_is_no_address_and_no_home(tmp_path: Path) -> None:
+    for name in ("file:", "s3:b", "~", os.fsdecode(b"\xff")):
+        root = _foreign(tmp_path / "plain", lambda root: None)
+        (root / "README.md").write_text("# Own words\n\n---\n\nmore\n")
+        root.rename(tmp_path / name)
+        biovita("data", "split", f"./{name}", "--unseen", 0, cwd=tmp_path).succeeded()
+        assert set(pq.read_table((tmp_path / name / "audio.parquet").open("rb"))["split"].to_pylist()) > {"seen"}
+    biovita("data", "export", "hub", "./s3:b", "--out", "hub", cwd=tmp_path).succeeded()
+    assert "# Own words" in (tmp_path / "hub/README.md").read_text()

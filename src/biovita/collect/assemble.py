@@ -56,7 +56,7 @@ def records_in(file: Path, wanted: Callable[[Record], bool] | None = None) -> It
 
     ``wanted`` is given `LIGHT` columns.
     """
-    with pq.ParquetFile(file) as parquet:
+    with pq.ParquetFile(file.absolute()) as parquet:
         for batch in parquet.iter_batches(_CHUNK):
             if wanted is not None:
                 batch = batch.filter(
@@ -75,7 +75,7 @@ def assemble(work: Path, ledger: Ledger, plan: Plan, dataset: Path, places: Plac
     places
         What was found out about the candidates.
     """
-    unread = pq.read_table(work / "rejected.parquet", schema=REJECTED)
+    unread = pq.read_table((work / "rejected.parquet").absolute(), schema=REJECTED)
     rows = {"audio": _Rows(AUDIO), "image": _Rows(IMAGES), "rejected": _Rows(REJECTED), "omitted": _Rows(OMITTED)}
     used: set[str] = set()
     tried: Counter[str] = Counter()

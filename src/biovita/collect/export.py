@@ -28,6 +28,7 @@ from biovita.dataset.outgoing import (
 from biovita.dataset.schema import AUDIO, IMAGES
 from biovita.errors import DatasetError
 from biovita.filenames import FileNames, contained, file_name, safe_suffix
+from biovita.jsonfile import read_text
 from biovita.taxonomy import Taxon, taxon_id_of
 
 __all__ = ["export_hub", "export_release"]
@@ -173,7 +174,7 @@ def export_hub(dataset: Dataset, out: Path, *, allow_outside: bool = False) -> d
             f"- config_name: {name}\n  data_files: {name}/*.parquet" for name, number in counts.items() if number
         ]
         card = own_file(dataset.path, "README.md")
-        text = _text(card).partition("\n---\n")[2] if card is not None else "\n"
+        text = _without_front(read_text(card, DatasetError)) if card is not None else "\n"
         (directory / "README.md").write_text(
             "\n".join(["---", "configs:", *configs, "---"]) + "\n" + text, "utf-8"
         )
@@ -182,11 +183,10 @@ def export_hub(dataset: Dataset, out: Path, *, allow_outside: bool = False) -> d
     return counts
 
 
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{file} is not text in UTF-8: {error}") from None
+def _without_front(card: str) -> str:
+    """Return a card without the lines between ``---`` that it begins with, where it does."""
+    card = card.replace("\r\n", "\n")
+    return card.partition("\n---\n")[2] if card.startswith("---\n") else f"\n{card}"
 
 
 def _hub_schema(schema: pa.Schema, column: str) -> pa.Schema:
@@ -229,7 +229,7 @@ def _shards(dataset: Dataset, table: pa.Table, directory: Path, schema: pa.Schem
     for rows, held in _groups(dataset, table, column):
         size += held
         if writer is None:
-            writer = pq.ParquetWriter(directory / f"{number:05}.parquet", schema, compression="none")
+            writer = pq.ParquetWriter((directory / f"{number:05}.parquet").absolute(), schema, compression="none")
         writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
         if size >= _SHARD_BYTES:
             writer.close()

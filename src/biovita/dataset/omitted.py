@@ -31,7 +31,7 @@ def count_omitted(dataset: Dataset) -> dict[str, int]:
     counts: Counter[str] = Counter()
     held = Held(str(file))
     try:
-        columns = pq.read_schema(file)
+        columns = pq.read_schema(file.absolute())
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{file} cannot be read as Parquet: {error}") from error
     if not columns.equals(OMITTED):

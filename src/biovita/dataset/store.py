@@ -254,10 +254,11 @@ def write_table(table: pa.Table | pa.RecordBatchReader, file: Path) -> int:
     rows = 0
     try:
         if isinstance(table, pa.Table):
-            pq.write_table(table, scratch, compression="zstd")
+            with scratch.open("wb") as raw:  # pyarrow would take some names for addresses
+                pq.write_table(table, raw, compression="zstd")
             rows = table.num_rows
         else:
-            with pq.ParquetWriter(scratch, table.schema, compression="zstd") as writer:
+            with scratch.open("wb") as raw, pq.ParquetWriter(raw, table.schema, compression="zstd") as writer:
                 for batch in table:
                     writer.write_batch(batch)
                     rows += batch.num_rows
@@ -288,7 +289,8 @@ def replace_tables(dataset: Dataset, tables: Mapping[str, pa.Table], info: Mappi
     parts = {dataset.path / f".{file}.part": dataset.path / file for file in files}
     try:
         for part, table in zip(parts, cast.values(), strict=False):
-            pq.write_table(table, cleared(part), compression="zstd")
+            with cleared(part).open("wb") as raw:
+                pq.write_table(table, raw, compression="zstd")
         cleared(dataset.path / ".dataset.toml.part").write_text(toml, encoding="utf-8")
         for part, file in parts.items():
             part.replace(file)

@@ -21,6 +21,7 @@ from biovita.errors import DatasetError
 from biovita.filenames import file_name
 from biovita.jsonfile import parse_json
 from biovita.lance_tables import open_lance, read_columns
+from biovita.storage import for_lance
 from biovita.towers.base import TowerInfo
 
 __all__ = ["Made", "VectorTable", "columns_of", "embeddings_directory"]
@@ -91,7 +92,7 @@ class VectorTable:
 
     def _open(self) -> Any:
         try:
-            return open_lance(str(self.path))
+            return open_lance(*for_lance(str(self.path)))
         except (ValueError, OSError) as error:
             raise DatasetError(f"{self.path} cannot be read as a Lance table: {error}. {_AGAIN}") from error
 
@@ -154,7 +155,9 @@ class VectorTable:
                 upsert.execute(table)
             else:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                lance.write_dataset(table, str(self.path), mode="overwrite" if self.exists else "create")
+                lance.write_dataset(
+                    table, for_lance(str(self.path))[0], mode="overwrite" if self.exists else "create"
+                )
 
     def remove(self, ids: Iterable[str]) -> None:
         """Commit the removal of rows."""
