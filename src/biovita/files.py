@@ -77,13 +77,20 @@ def make_directory(place: Path) -> None:
 
 
 def refuse_links(*places: Path) -> None:
-    """Raise a DatasetError where a place or anything below it is a link: what is written would go somewhere else."""
+    """Raise a DatasetError where a place or anything below it is a link: what is written would go somewhere else.
+
+    Or a pipe, a device or a socket, at which writing would wait without end.
+    """
     for place in places:
         for found in (place, *_below(place)):
             if found.is_symlink():
                 raise DatasetError(
                     f"{found} is a link to {found.readlink()}, and files are written there. Remove it, "
                     "or work at the place that it leads to"
+                )
+            if found.exists() and not (found.is_file() or found.is_dir()):
+                raise DatasetError(
+                    f"{found} is neither a file nor a folder, and files are written there. Remove it"
                 )
 
 

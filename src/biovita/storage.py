@@ -84,10 +84,13 @@ def for_lance(address: str) -> tuple[str, dict[str, str] | None]:
     Raises
     ------
     DatasetError
-        Where an address holds more than a bucket and a path; see `storage_address`.
+        Where an address holds more than a bucket and a path, see `storage_address`; where a path is not UTF-8.
     """
     if not is_address(address):
-        return str(Path(address).absolute()), None  # Lance takes the relative path s3:bucket for an address
+        place = str(Path(address).absolute())  # Lance takes the relative path s3:bucket for an address
+        if not place.isascii() and place.encode(errors="replace").decode() != place:
+            raise DatasetError(f"{place}: Lance takes no name that is not UTF-8. Rename that folder")
+        return place, None
     if not storage_address(address).startswith("s3://"):
         return address, None
     options = {"allow_http": "true"} if _endpoint().startswith("http://") else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 from typing import Any
 
 import pyarrow as pa
@@ -107,8 +108,8 @@ def test_a_table_that_cannot_be_written_leaves_the_old_one(
     write_table(TAXA.empty_table(), file)
     before = file.read_bytes()
 
-    def full(_: object, target: Path, **options: object) -> None:
-        Path(target).write_bytes(b"half")
+    def full(_: object, target: BinaryIO, **options: object) -> None:
+        target.write(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pq, "write_table", full)

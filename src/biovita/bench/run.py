@@ -127,7 +127,7 @@ def run_benchmark(
     report, results = write_report(out, run)
     rows = scores.rows(name, seed=seed)
     _write_csv(out / "scores.csv", rows)
-    pq.write_table(ranks_table(benchmark, scores), out / "ranks.parquet", compression="zstd")
+    pq.write_table(ranks_table(benchmark, scores), (out / "ranks.parquet").absolute(), compression="zstd")
     return RunResult(out, report, results, scores, rows, new, kept, failed)
 
 

@@ -93,7 +93,7 @@ def read_parquet(file: Path, columns: list[str]) -> pa.Table:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(file) as opened:
+        with pq.ParquetFile(file.absolute()) as opened:
             lacking = [name for name in columns if name not in opened.schema_arrow.names]
             if lacking:
                 raise BiovitaError(f"{file}: lacks the column(s) {', '.join(lacking)}")

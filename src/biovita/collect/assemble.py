@@ -56,7 +56,7 @@ def records_in(file: Path, wanted: Callable[[Record], bool] | None = None) -> It
 
     ``wanted`` is given `LIGHT` columns.
     """
-    with pq.ParquetFile(file) as parquet:
+    with pq.ParquetFile(file.absolute()) as parquet:
         for batch in parquet.iter_batches(_CHUNK):
             if wanted is not None:
                 batch = batch.filter(
@@ -75,7 +75,7 @@ def assemble(work: Path, ledger: Ledger, plan: Plan, dataset: Path, places: Plac
     places
         What was found out about the candidates.
     """
-    unread = pq.read_table(work / "rejected.parquet", schema=REJECTED)
+    unread = pq.read_table((work / "rejected.parquet").absolute(), schema=REJECTED)
     rows = {"audio": _Rows(AUDIO), "image": _Rows(IMAGES), "rejected": _Rows(REJECTED), "omitted": _Rows(OMITTED)}
     used: set[str] = set()
     tried: Counter[str] = Counter()
@@ -187,15 +187,20 @@ def _clips(record: Record, entry: Entry, key: str, plan: Plan, dataset: Path) ->
 
 
 def _cut(row: Mapping[str, Any], dataset: Path) -> dict[str, Any]:
-    """Write a clip to a file of its own, unless it is there, and return the columns that this changes."""
+    """Write a clip to a file of its own, unless it is there, and return the columns that this changes.
+
+    What FLAC does not take stays a span of its recording.
+    """
     import soundfile
 
-    from biovita.media import read_clip
+    from biovita.media import flac_takes, read_clip
 
     path = f"media/audio/{row['id'][:2]}/{row['id']}.flac"
     place = dataset / path
     if not place.is_file() or place.is_symlink():
         samples, rate = read_clip(dataset / row["path"], row["start_s"], row["end_s"], mono=False)
+        if not flac_takes(samples, rate):
+            return {}
         place.parent.mkdir(parents=True, exist_ok=True)
         scratch = cleared(place.with_suffix(".part"))
         soundfile.write(scratch, samples, rate, format="FLAC", subtype="PCM_16")

@@ -161,7 +161,7 @@ def _select(plan: Plan, work: Path) -> _Chosen:
             ("omitted", selection.omitted(), OMITTED),
         ):
             scratch = work / f"{name}.part"
-            with pq.ParquetWriter(scratch, columns) as writer:
+            with pq.ParquetWriter(scratch.absolute(), columns) as writer:
                 for batch in batches:
                     writer.write_batch(batch)
             scratch.replace(work / f"{name}.parquet")
@@ -247,7 +247,7 @@ def _omitted(listed: Path, not_needed: pa.Table) -> pa.RecordBatchReader:
     def parts() -> Iterator[pa.RecordBatch]:
         waiting: list[pa.RecordBatch] = []
         rows = 0
-        with pq.ParquetFile(listed) as file:
+        with pq.ParquetFile(listed.absolute()) as file:
             for batch in chain(file.iter_batches(_PART_ROWS), not_needed.to_batches()):
                 rest = _redacted(batch)
                 while rows + rest.num_rows >= _PART_ROWS:

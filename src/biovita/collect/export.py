@@ -28,6 +28,7 @@ from biovita.dataset.outgoing import (
 from biovita.dataset.schema import AUDIO, IMAGES
 from biovita.errors import DatasetError
 from biovita.filenames import FileNames, contained, file_name, safe_suffix
+from biovita.jsonfile import read_text
 from biovita.taxonomy import Taxon, taxon_id_of
 
 __all__ = ["export_hub", "export_release", "training_files"]
@@ -42,6 +43,7 @@ IMAGE_URLS = (
 )
 _MEDIA = (Modality.AUDIO, Modality.IMAGE)
 _SHARD_BYTES = 400 << 20
+_GROUP_ROWS, _GROUP_BYTES = 64, 64 << 20  # of media that are held together
 
 
 def export_release(
@@ -173,7 +175,7 @@ def export_hub(dataset: Dataset, out: Path, *, allow_outside: bool = False) -> d
             f"- config_name: {name}\n  data_files: {name}/*.parquet" for name, number in counts.items() if number
         ]
         card = own_file(dataset.path, "README.md")
-        text = _text(card).partition("\n---\n")[2] if card is not None else "\n"
+        text = _without_front(read_text(card, DatasetError)) if card is not None else "\n"
         (directory / "README.md").write_text(
             "\n".join(["---", "configs:", *configs, "---"]) + "\n" + text, "utf-8"
         )
@@ -182,11 +184,10 @@ def export_hub(dataset: Dataset, out: Path, *, allow_outside: bool = False) -> d
     return counts
 
 
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{file} is not text in UTF-8: {error}") from None
+def _without_front(card: str) -> str:
+    """Return a card without the lines between ``---`` that it begins with, where it does."""
+    card = card.replace("\r\n", "\n")
+    return card.partition("\n---\n")[2] if card.startswith("---\n") else f"\n{card}"
 
 
 def _hub_schema(schema: pa.Schema, column: str) -> pa.Schema:
@@ -201,22 +202,35 @@ def _hub_schema(schema: pa.Schema, column: str) -> pa.Schema:
     return pa.schema([*nullable, pa.field(column, medium)], metadata=metadata)
 
 
-def _shards(dataset: Dataset, table: pa.Table, directory: Path, schema: pa.Schema, column: str) -> None:
-    number, size = 0, 0
+def _groups(dataset: Dataset, table: pa.Table, column: str) -> Iterator[tuple[list[dict[str, Any]], int]]:
+    """Yield some rows with their media, and how many bytes these have."""
     known: set[Any] = set()
-    writer: pq.ParquetWriter | None = None
-    for batch in table.to_batches(max_chunksize=64):
-        rows = batch.to_pylist()
-        for row in rows:
+    for batch in table.to_batches(max_chunksize=_GROUP_ROWS):
+        rows: list[dict[str, Any]] = []
+        size = 0
+        for row in batch.to_pylist():
             taxon = taxon_of(dataset, row)
             row |= {"scientific_name": taxon.scientific_name, "common_name": taxon.common_name}
             row[column] = {
                 "bytes": _bytes(dataset, row, known),
                 "path": file_name(PurePosixPath(row["path"]).name),
             }
+            rows.append(row)
             size += len(row[column]["bytes"])
+            if size >= _GROUP_BYTES:
+                yield rows, size
+                rows, size = [], 0
+        if rows:
+            yield rows, size
+
+
+def _shards(dataset: Dataset, table: pa.Table, directory: Path, schema: pa.Schema, column: str) -> None:
+    number, size = 0, 0
+    writer: pq.ParquetWriter | None = None
+    for rows, held in _groups(dataset, table, column):
+        size += held
         if writer is None:
-            writer = pq.ParquetWriter(directory / f"{number:05}.parquet", schema, compression="none")
+            writer = pq.ParquetWriter((directory / f"{number:05}.parquet").absolute(), schema, compression="none")
         writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
         if size >= _SHARD_BYTES:
             writer.close()
@@ -226,7 +240,7 @@ def _shards(dataset: Dataset, table: pa.Table, directory: Path, schema: pa.Schem
 
 
 def _bytes(dataset: Dataset, row: dict[str, Any], known: set[Any]) -> bytes:
-    """Return the file; of a recording that is a span of one, the span, as FLAC."""
+    """Return the file; of a recording that is a span of one, the span, as FLAC where that takes it, or else as WAV."""
     modality = Modality.AUDIO if "start_s" in row else Modality.IMAGE
     file = Outgoing(dataset.locate(row["path"]), modality, row["sha256"])
     if modality == Modality.IMAGE or (row["start_s"] <= 0 and row["end_s"] >= row["duration_s"]):
@@ -235,10 +249,11 @@ def _bytes(dataset: Dataset, row: dict[str, Any], known: set[Any]) -> bytes:
 
     import soundfile
 
-    from biovita.media import read_clip
+    from biovita.media import flac_takes, read_clip
 
     with unchanged(file, known) as place:
         samples, rate = read_clip(place, row["start_s"], row["end_s"], mono=False)
     stream = io.BytesIO()
-    soundfile.write(stream, samples, rate, format="FLAC", subtype="PCM_16")
+    kind = "FLAC" if flac_takes(samples, rate) else "WAV"
+    soundfile.write(stream, samples, rate, format=kind, subtype="PCM_16")
     return stream.getvalue()

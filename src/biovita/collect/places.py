@@ -136,7 +136,7 @@ class Places:
         return {why: number for why, number in sorted(counts.items()) if number}
 
     def _rows(self) -> Iterator[dict[str, Any]]:
-        with pq.ParquetFile(self._file) as parquet:
+        with pq.ParquetFile(self._file.absolute()) as parquet:
             for batch in parquet.iter_batches(_ROWS, columns=list(_COLUMNS)):
                 yield from batch.to_pylist()
 

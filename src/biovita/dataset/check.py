@@ -23,11 +23,24 @@ from biovita.files import open_regular
 from biovita.media.packed import MediaPath, PackedFile
 from biovita.media.sniff import HEAD_BYTES, Kind, kind_of
 from biovita.taxonomy import Rank
+from biovita.traits import LABELS
 
 __all__ = ["Problem", "check"]
 
+_AT_ONCE = 8192  # rows
 _NO_KIND = Kind("unknown", "not read")
 _MEDIA: Mapping[str, Modality] = {"audio": Modality.AUDIO, "images": Modality.IMAGE}
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows of a table, of which some are held at a time."""
+
+    table: pa.Table
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for batch in self.table.to_batches(max_chunksize=_AT_ONCE):
+            yield from batch.to_pylist()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +91,7 @@ def check(dataset: Dataset, *, hashes: bool = False) -> list[Problem]:
     broken = {problem.table for problem in problems if problem.code == "schema"}
     problems.extend(_counts(dataset, tables, broken))
     problems.extend(_omitted(dataset))
-    rows = {name: table.to_pylist() for name, table in tables.items() if name != "rejected"}
+    rows = {name: _Rows(table) for name, table in tables.items() if name != "rejected"}
     known = {row["taxon_id"] for row in rows["taxa"]}
     problems.extend(_taxa(rows["taxa"]))
     problems.extend(_unsafe(rows))
@@ -137,7 +150,7 @@ def _taxa(rows: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
             )
 
 
-def _unsafe(rows: Mapping[str, list[dict[str, Any]]]) -> Iterator[Problem]:
+def _unsafe(rows: Mapping[str, _Rows]) -> Iterator[Problem]:
     """Find ids that could lead elsewhere, or cannot be names, where others make files of them, and such paths."""
     for name in ("taxa", *_MEDIA):
         for row in rows[name]:
@@ -166,6 +179,8 @@ def _traits(rows: Iterable[Mapping[str, Any]], known: set[str]) -> Iterator[Prob
     for row in rows:
         if row["taxon_id"] not in known:
             yield Problem("unknown-taxon", "traits", str(row["taxon_id"]), "taxa.parquet has no such taxon")
+        if row["label"] not in LABELS:
+            yield Problem("bad-value", "traits", str(row["taxon_id"]), f"no trait has the label {row['label']!r}")
         key = row["taxon_id"], row["label"], row["source"]  # sources may disagree, one does not with itself
         if key in seen:
             twice = f"the label {row['label']} is there twice from {row['source']}"
@@ -173,7 +188,7 @@ def _traits(rows: Iterable[Mapping[str, Any]], known: set[str]) -> Iterator[Prob
         seen.add(key)
 
 
-def _ids(rows: Mapping[str, list[dict[str, Any]]]) -> Iterator[Problem]:
+def _ids(rows: Mapping[str, _Rows]) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for name in _MEDIA:
         for row in rows[name]:
@@ -211,29 +226,29 @@ def _media_row(name: str, row: Mapping[str, Any], known: set[str]) -> Iterator[P
         yield Problem("span", name, item, f"{start} to {end} s is not a span of a file that lasts {duration} s")
 
 
-def _files(dataset: Dataset, rows: Mapping[str, list[dict[str, Any]]], *, hashes: bool) -> Iterator[Problem]:
+def _files(dataset: Dataset, rows: Mapping[str, _Rows], *, hashes: bool) -> Iterator[Problem]:
     """Look at each file once, however many spans of it are used."""
     try:
         _ = dataset.packed
     except DatasetError as error:
         yield Problem("packed", "dataset.toml", "", str(error))
         return
-    users: dict[MediaPath, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+    users: dict[MediaPath, list[tuple[str, str, str]]] = defaultdict(list)
     for name in _MEDIA:
         for row in rows[name]:
             if row["path"] is not None:
-                users[dataset.locate(row["path"])].append((name, row))
+                users[dataset.locate(row["path"])].append((name, str(row["id"]), row["sha256"]))
     with ThreadPoolExecutor(4) as pool:
         try:
             found = zip(users.items(), pool.map(_read if hashes else _look, users), strict=True)
             for (path, items), seen in found:
-                for name, row in items:
+                for name, item, sha256 in items:
                     if seen.state is not None:
-                        yield Problem("missing-file", name, str(row["id"]), f"{path}: {seen.state}")
-                    elif hashes and seen.sha256 != row["sha256"]:
-                        yield Problem("changed-file", name, str(row["id"]), f"{path}: its bytes have changed")
+                        yield Problem("missing-file", name, item, f"{path}: {seen.state}")
+                    elif hashes and seen.sha256 != sha256:
+                        yield Problem("changed-file", name, item, f"{path}: its bytes have changed")
                     elif hashes and seen.kind.family not in {_MEDIA[name].value, "unknown"}:
-                        yield Problem("not-media", name, str(row["id"]), f"{path}: is {seen.kind.description}")
+                        yield Problem("not-media", name, item, f"{path}: is {seen.kind.description}")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -284,7 +299,7 @@ def _read(path: MediaPath) -> _Seen:
         return _Seen(str(error))
 
 
-def _leaks(rows: Mapping[str, list[dict[str, Any]]]) -> Iterator[Problem]:
+def _leaks(rows: Mapping[str, _Rows]) -> Iterator[Problem]:
     """Find what lies on two sides of the split: one recording, one file's bytes, or one held-out species."""
     groups: dict[str, set[str]] = defaultdict(set)
     contents: dict[str, set[str]] = defaultdict(set)

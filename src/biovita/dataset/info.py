@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
@@ -9,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from biovita.errors import DatasetError
+from biovita.jsonfile import read_text
 
 __all__ = ["read_info"]
 
 _INTEGERS = range(-(1 << 63), 1 << 63)  # what TOML allows
 _DEEPEST = 32
+_NO_KEYS = re.compile(  # texts of one line and of several, and comments
+    r'"""(?s:[^"\\]++|\\.|"(?!""))*+"{3,5}|\'\'\'(?s:.*?)\'{3,5}|"(?:[^"\\\n]++|\\.)*+"|\'[^\'\n]*\'|#[^\n]*'
+)
+_WORDS = re.compile(r"[^\s=\[\]{},]+")
 _TOO_DEEP = "its values lie too deep within each other"
 _KINDS = {
     str: "a text",
@@ -88,7 +94,12 @@ def read_info(file: Path) -> dict[str, Any]:
         Where it is not TOML in UTF-8, or a field is not of the type that it has to be.
     """
     try:
-        info = tomllib.loads(file.read_text(encoding="utf-8"))
+        text = read_text(file, DatasetError)
+        if _is_deep(text):
+            raise DatasetError(f"{file} cannot be read: {_TOO_DEEP}")
+        info = tomllib.loads(text)
+    except DatasetError:
+        raise
     except RecursionError:
         raise DatasetError(f"{file} cannot be read: {_TOO_DEEP}") from None
     except ValueError as error:  # no UTF-8, no TOML, a number of thousands of digits
@@ -105,6 +116,12 @@ def read_info(file: Path) -> dict[str, Any]:
         if _field(info, name) is not None and lacking:
             raise DatasetError(f"{file}: there is {name}, and it lacks {' and '.join(lacking)}")
     return {"name": file.resolve().parent.name, "version": "", **info}
+
+
+def _is_deep(text: str) -> bool:
+    """Say whether a key has too many parts: with tens of thousands of them, the parser takes minutes."""
+    bare = ".".join(part.strip(" \t") for part in _NO_KEYS.sub("_", text).split("."))
+    return any(word.count(".") > _DEEPEST for word in _WORDS.findall(bare))
 
 
 def _field(info: Mapping[str, Any], name: str) -> Any:

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 from biovita.dataset.schema import OMITTED
 from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError
+from biovita.parquet import parquet_batches
+from biovita.tables import Held
 
 __all__ = ["count_omitted"]
-
-_ROWS = 1 << 16
 
 
 def count_omitted(dataset: Dataset) -> dict[str, int]:
@@ -29,15 +29,16 @@ def count_omitted(dataset: Dataset) -> dict[str, int]:
     if not file.is_file():
         return {}
     counts: Counter[str] = Counter()
+    held = Held(str(file))
     try:
-        with pq.ParquetFile(file) as parquet:
-            if not parquet.schema_arrow.equals(OMITTED):
-                raise DatasetError(
-                    f"{file} does not have the columns {', '.join(OMITTED.names)}, as they have to be"
-                )
-            for batch in parquet.iter_batches(_ROWS, columns=["reason"]):
-                for each in pc.value_counts(batch.column("reason")).to_pylist():
-                    counts[each["values"]] += each["counts"]
-    except (pa.ArrowInvalid, OSError) as error:
+        columns = pq.read_schema(file.absolute())
+    except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{file} cannot be read as Parquet: {error}") from error
+    if not columns.equals(OMITTED):
+        raise DatasetError(f"{file} does not have the columns {', '.join(OMITTED.names)}, as they have to be")
+    for batch in parquet_batches(file, pa.schema([OMITTED.field("reason")])):
+        for each in pc.value_counts(batch.column("reason")).to_pylist():
+            if each["values"] not in counts:
+                held.add(200 + len(each["values"] or ""))
+            counts[each["values"]] += each["counts"]
     return dict(sorted(counts.items()))

@@ -20,6 +20,7 @@ from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError, MediaError
 from biovita.files import open_regular
+from biovita.limits import memory_mib
 from biovita.media.packed import MediaPath, PackedFile
 from biovita.media.sniff import HEAD_BYTES, kind_of
 from biovita.taxonomy import Taxon
@@ -152,8 +153,13 @@ def bytes_of(file: Outgoing) -> bytes:
         except MediaError as error:
             raise DatasetError(str(error)) from None
     else:
+        most = memory_mib() << 20
         with _opened(file.source) as source:
-            content = source.read()
+            content = source.read(most + 1)
+        if len(content) > most:
+            raise DatasetError(
+                f"{file.source}: has more than {memory_mib():,} MiB, and is held whole (--memory MIB accepts more)"
+            )
     _check(file, content[:HEAD_BYTES], hashlib.sha256(content).hexdigest(), file.source)
     return content
 

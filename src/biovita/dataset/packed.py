@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from biovita.errors import DatasetError, MediaError
 from biovita.filenames import is_path
 from biovita.files import cleared
+from biovita.lance_tables import read_columns
 from biovita.media.packed import PackedFile, contents, packed_table
 from biovita.redact import redacted
 
@@ -31,7 +32,8 @@ PACKED = pa.schema(
         pa.field("content", pa.large_binary(), nullable=False),  # the file
     ]
 )
-_AT_ONCE = 64  # files read together when all are unpacked
+_HEAD = pa.schema([PACKED.field(name).with_nullable(True) for name in ("path", "sha256", "bytes")])  # noqa: FBT003
+_AT_ONCE, _AT_ONCE_BYTES = 64, 64 << 20  # of files that are read together when all are unpacked
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +73,11 @@ class PackedMedia:
             lacking = [name for name in PACKED.names if name not in table.schema.names]
             if lacking:
                 raise ValueError(f"it lacks the column(s) {', '.join(lacking)}")
-            held = table.to_table(columns=["path", "sha256", "bytes"])
+            held = read_columns(table, address, _HEAD)
+            if any(column.null_count for column in held.columns):
+                raise ValueError("it does not state path, hash and size of each file")
+        except DatasetError:
+            raise
         except (ValueError, OSError) as error:
             raise DatasetError(redacted(f"{address} is not packed media: {str(error).splitlines()[0]}")) from None
         counts = np.ones(held.num_rows, bool) if known is None else _is_known(held, known)
@@ -109,8 +115,7 @@ class PackedMedia:
         wanted = list(self.rows) if paths is None else list(paths)
         self._check_places(root, wanted)
         written = 0
-        for start in range(0, len(wanted), _AT_ONCE):
-            some = [path for path in wanted[start : start + _AT_ONCE] if not (root / path).is_file()]
+        for some in self._together([path for path in wanted if not (root / path).is_file()]):
             for path, content in zip(some, self.read(some), strict=True):
                 place = root / path
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -119,6 +124,18 @@ class PackedMedia:
                 scratch.replace(place)
                 written += 1
         return written
+
+    def _together(self, paths: Sequence[str]) -> Iterator[list[str]]:
+        some: list[str] = []
+        size = 0
+        for path in paths:
+            some.append(path)
+            size += int(self.sizes[self.rows[path]])
+            if len(some) == _AT_ONCE or size >= _AT_ONCE_BYTES:
+                yield some
+                some, size = [], 0
+        if some:
+            yield some
 
     def _check_places(self, root: Path, paths: Sequence[str]) -> None:
         named = {PurePosixPath(path) for path in paths}

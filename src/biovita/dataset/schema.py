@@ -8,6 +8,7 @@ from enum import StrEnum
 import pyarrow as pa
 
 from biovita.errors import DatasetError
+from biovita.tables import Held
 from biovita.taxonomy import Rank, Taxon, Taxonomy
 
 __all__ = [
@@ -124,6 +125,8 @@ OMITTED = pa.schema(
     ]
 )
 
+_TAXON_BYTES = 400  # that a taxon takes beside its texts
+
 TABLES: dict[str, pa.Schema] = {
     "taxa": TAXA,
     "traits": TRAITS,
@@ -158,6 +161,7 @@ def taxonomy_of(table: pa.Table) -> Taxonomy:
     DatasetError
         Where an id is there twice, or a rank is none of `Rank`.
     """
+    Held("taxa.parquet").add(table.nbytes + table.num_rows * _TAXON_BYTES)
     for taxon_id, rank in zip(table["taxon_id"].to_pylist(), table["rank"].to_pylist(), strict=True):
         if rank not in set(Rank):
             raise DatasetError(

@@ -21,6 +21,7 @@ from biovita.dataset.schema import LARGE_TABLES, TABLES, Modality, taxonomy_of
 from biovita.errors import DatasetError
 from biovita.files import cleared, share
 from biovita.media.packed import MediaPath
+from biovita.parquet import read_parquet
 from biovita.storage import is_address
 from biovita.taxonomy import Taxonomy
 
@@ -87,14 +88,7 @@ class Dataset:
         file = self.path / f"{name}.parquet"
         if not file.is_file():
             return schema.empty_table()
-        try:
-            table = pq.read_table(file)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise DatasetError(f"{file} cannot be read as Parquet: {error}") from error
-        missing = [column for column in schema.names if column not in table.column_names]
-        if missing:
-            raise DatasetError(f"{file} lacks the column(s) {', '.join(missing)}")
-        return self._as(name, table.select(schema.names), schema)
+        return read_parquet(file, schema)
 
     def _as(self, name: str, table: pa.Table, schema: pa.Schema) -> pa.Table:
         try:
@@ -260,10 +254,11 @@ def write_table(table: pa.Table | pa.RecordBatchReader, file: Path) -> int:
     rows = 0
     try:
         if isinstance(table, pa.Table):
-            pq.write_table(table, scratch, compression="zstd")
+            with scratch.open("wb") as raw:  # pyarrow would take some names for addresses
+                pq.write_table(table, raw, compression="zstd")
             rows = table.num_rows
         else:
-            with pq.ParquetWriter(scratch, table.schema, compression="zstd") as writer:
+            with scratch.open("wb") as raw, pq.ParquetWriter(raw, table.schema, compression="zstd") as writer:
                 for batch in table:
                     writer.write_batch(batch)
                     rows += batch.num_rows
@@ -294,7 +289,8 @@ def replace_tables(dataset: Dataset, tables: Mapping[str, pa.Table], info: Mappi
     parts = {dataset.path / f".{file}.part": dataset.path / file for file in files}
     try:
         for part, table in zip(parts, cast.values(), strict=False):
-            pq.write_table(table, cleared(part), compression="zstd")
+            with cleared(part).open("wb") as raw:
+                pq.write_table(table, raw, compression="zstd")
         cleared(dataset.path / ".dataset.toml.part").write_text(toml, encoding="utf-8")
         for part, file in parts.items():
             part.replace(file)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+import pyarrow as pa
 
 from biovita.dataset.omitted import count_omitted
 from biovita.dataset.store import Dataset
@@ -13,6 +14,7 @@ from biovita.dataset.store import Dataset
 __all__ = ["UNKNOWN", "ClassCounts", "Summary", "summary"]
 
 UNKNOWN = "(not given)"
+_LONGEST_S = 1e9  # of a span: no recording lasts 30 years
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +67,13 @@ class Summary:
 
 def summary(dataset: Dataset) -> Summary:
     """Count what a dataset holds."""
-    audio = dataset.audio.select(["taxon_id", "start_s", "end_s", "license", "source", "split"]).to_pylist()
-    images = dataset.images.select(["taxon_id", "license", "source", "split"]).to_pylist()
-    heard = Counter(row["taxon_id"] for row in audio)
-    seen = Counter(row["taxon_id"] for row in images)
+    audio, images = dataset.audio, dataset.images
+    heard, seen = Counter(audio["taxon_id"].to_pylist()), Counter(images["taxon_id"].to_pylist())
     seconds: dict[str, float] = defaultdict(float)
-    for row in audio:
-        seconds[row["taxon_id"]] += row["end_s"] - row["start_s"]
+    spans = (audio[column].to_pylist() for column in ("taxon_id", "start_s", "end_s"))
+    for taxon_id, start, end in zip(*spans, strict=True):
+        if 0 < end - start < _LONGEST_S:
+            seconds[taxon_id] += end - start
     members = defaultdict(list)
     for taxon in dataset.taxonomy.values():
         members[taxon.class_ or UNKNOWN].append(taxon.id)
@@ -90,8 +92,8 @@ def summary(dataset: Dataset) -> Summary:
     return Summary(
         name=str(dataset.info.get("name", dataset.path.name)),
         version=str(dataset.info.get("version", "")),
-        audio=len(audio),
-        images=len(images),
+        audio=audio.num_rows,
+        images=images.num_rows,
         taxa=len(dataset.taxonomy),
         both=len(heard.keys() & seen.keys()),
         families=len({taxon.family for taxon in dataset.taxonomy.values() if taxon.family}),
@@ -106,6 +108,6 @@ def summary(dataset: Dataset) -> Summary:
     )
 
 
-def _tally(rows: list[dict[str, Any]], column: str) -> dict[str, int]:
-    counts = Counter(row[column] or UNKNOWN for row in rows)
+def _tally(table: pa.Table, column: str) -> dict[str, int]:
+    counts = Counter(value or UNKNOWN for value in table[column].to_pylist())
     return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from biovita.dataset.schema import Modality
 from biovita.dataset.store import write_table
+from biovita.errors import DatasetError
+from biovita.parquet import read_parquet
 
 __all__ = ["FAILED", "Failure", "read_failures", "write_failures"]
 
@@ -40,8 +41,11 @@ def read_failures(directory: Path) -> tuple[Failure, ...]:
     file = directory / "failed.parquet"
     if not file.is_file():
         return ()
-    rows = pq.read_table(file).to_pylist()
-    return tuple(Failure(**{**row, "modality": Modality(row["modality"])}) for row in rows)
+    rows = read_parquet(file, FAILED).to_pylist()
+    try:
+        return tuple(Failure(**{**row, "modality": Modality(row["modality"])}) for row in rows)
+    except ValueError as error:
+        raise DatasetError(f"{file} is not what biovita embed wrote: {error}. Remove it") from None
 
 
 def write_failures(directory: Path, failures: Iterable[Failure]) -> None:

@@ -16,8 +16,9 @@ import numpy as np
 
 from biovita.embed.packed import read_ahead
 from biovita.errors import BiovitaError, MediaError
-from biovita.limits import memory_mib, share_memory
+from biovita.limits import MemoryGate, memory_mib, share_memory
 from biovita.terminal import guard_output
+from biovita.towers.base import Clip
 
 __all__ = ["encode_ahead", "in_batches", "in_processes", "load_ahead"]
 
@@ -26,7 +27,9 @@ Item = TypeVar("Item")
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
 
-_MOST_BYTES = 256 << 20  # decoded and waiting, beyond what the workers are at; less where --memory is little
+_MOST_BYTES = 128 << 20  # decoded and waiting, beyond what the workers are at; less where --memory is little
+_BYTES_A_SECOND = 6 * 4 * 48_000  # read, resampled, cut; and as much again for what waits to be encoded
+_LONGEST_S = 350.0  # of what is held, at 48 kHz
 
 
 def load_ahead(
@@ -42,7 +45,7 @@ def load_ahead(
         Runs in ``workers`` threads; decoders release the interpreter's lock.
     ahead
         How many items at most are loaded before they are asked for. Fewer where they are large: no further one
-        is begun while those that wait hold 256 MB.
+        is begun while those that wait hold 128 MB.
     """
     source = read_ahead(items)
     line = _Line(source, load, ahead)
@@ -60,7 +63,7 @@ def load_ahead(
 
 
 def in_batches(entries: Iterable[tuple[Row, Item]], size: int) -> Iterator[list[tuple[Row, Item]]]:
-    """Give what is loaded in lists of ``size``, and in shorter ones where 256 MB or more are together.
+    """Give what is loaded in lists of ``size``, and in shorter ones where 128 MB or more are together.
 
     So some hours-long recordings, all of whose windows are read, do not have to be held at once.
     """
@@ -149,6 +152,7 @@ class _Line(Generic[Row, Item, Result]):
         self._changed = threading.Condition()
         self._loaded: dict[int, tuple[Row, Result | MediaError]] = {}
         self._bytes = 0
+        self._gate = MemoryGate()  # for what the workers are at
         self._begun = self._taken = 0
         self._over = False  # no further item will be begun
         self._error: BaseException | None = None
@@ -158,10 +162,11 @@ class _Line(Generic[Row, Item, Result]):
         try:
             while (begun := self._begin()) is not None:
                 place, row, item = begun
-                try:
-                    result: Result | MediaError = self._load(item)
-                except MediaError as error:
-                    result = error
+                with self._gate.holding(_weight(item)):
+                    try:
+                        result: Result | MediaError = self._load(item)
+                    except MediaError as error:
+                        result = error
                 with self._changed:
                     self._loaded[place] = row, result
                     self._bytes += _size(result)
@@ -210,7 +215,15 @@ class _Line(Generic[Row, Item, Result]):
 
 
 def _most_bytes() -> int:
-    return min(_MOST_BYTES, memory_mib() << 18)
+    return min(_MOST_BYTES, memory_mib() << 17)
+
+
+def _weight(item: object) -> int:
+    """Return how many bytes a span counts for while it is loaded."""
+    if not isinstance(item, Clip) or item.end_s is None:
+        return 0
+    seconds = item.end_s - item.start_s
+    return int(min(seconds, _LONGEST_S) * _BYTES_A_SECOND) if seconds > 0 else 0
 
 
 def _size(result: object) -> int:

@@ -19,11 +19,15 @@ from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError
 from biovita.filenames import file_name
+from biovita.jsonfile import parse_json
+from biovita.lance_tables import open_lance, read_columns
+from biovita.storage import for_lance
 from biovita.towers.base import TowerInfo
 
 __all__ = ["Made", "VectorTable", "columns_of", "embeddings_directory"]
 
 _METADATA = b"biovita"
+_AGAIN = "Remove it and run biovita embed again"
 _MANY_FRAGMENTS = 16
 _OLD_VERSIONS_STAY = timedelta(hours=1)  # for those who are reading one
 
@@ -87,14 +91,10 @@ class VectorTable:
         return versions.is_dir() and any(versions.iterdir())
 
     def _open(self) -> Any:
-        import lance
-
         try:
-            return lance.dataset(str(self.path))
+            return open_lance(*for_lance(str(self.path)))
         except (ValueError, OSError) as error:
-            raise DatasetError(
-                f"{self.path} cannot be read as a Lance table: {error}. Remove it and run biovita embed again"
-            ) from error
+            raise DatasetError(f"{self.path} cannot be read as a Lance table: {error}. {_AGAIN}") from error
 
     def made(self) -> Made:
         """Return the record of what made the table.
@@ -106,16 +106,21 @@ class VectorTable:
         """
         text = (self._open().schema.metadata or {}).get(_METADATA)
         try:
-            return Made(**json.loads(text or "{}"))
+            return Made(**parse_json(text or "{}", str(self.path), DatasetError))
         except (TypeError, ValueError) as error:
-            raise DatasetError(
-                f"{self.path} does not say what made it. Remove it and run biovita embed again"
-            ) from error
+            raise DatasetError(f"{self.path} does not say what made it. {_AGAIN}") from error
 
     def state(self) -> pa.Table:
         """Return all columns but the vectors."""
         columns = columns_of(self.modality)
-        return self._open().to_table(columns=columns.names).cast(columns) if self.exists else columns.empty_table()
+        if not self.exists:
+            return columns.empty_table()
+        try:
+            return read_columns(self._open(), str(self.path), columns)
+        except (ValueError, OSError) as error:
+            if isinstance(error, DatasetError):
+                raise
+            raise DatasetError(f"{self.path} is not what biovita embed writes: {error}. {_AGAIN}") from error
 
     def read(self, ids: Iterable[str] | None = None) -> tuple[pa.Table, np.ndarray]:
         """Return all columns but the vectors, and the vectors, ``(rows, dim)``, float32; of some ids or of all.
@@ -126,6 +131,10 @@ class VectorTable:
         chosen = None if ids is None else _among(ids)
         table = self._open().to_table(columns=[*columns.names, "vector"], filter=chosen)
         vectors = table["vector"].combine_chunks()
+        if not pa.types.is_fixed_size_list(vectors.type) or vectors.type.value_type != pa.float32():
+            raise DatasetError(f"{self.path}: its vectors are of {str(vectors.type)[:60]}. {_AGAIN}")
+        if vectors.null_count:
+            raise DatasetError(f"{self.path}: lacks vectors. {_AGAIN}")
         flat = vectors.flatten().to_numpy(zero_copy_only=False)
         return table.select(columns.names).cast(columns), flat.reshape(len(table), -1)
 
@@ -146,7 +155,9 @@ class VectorTable:
                 upsert.execute(table)
             else:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                lance.write_dataset(table, str(self.path), mode="overwrite" if self.exists else "create")
+                lance.write_dataset(
+                    table, for_lance(str(self.path))[0], mode="overwrite" if self.exists else "create"
+                )
 
     def remove(self, ids: Iterable[str]) -> None:
         """Commit the removal of rows."""

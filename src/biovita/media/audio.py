@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -13,10 +14,21 @@ from biovita.media.containers import TRUNCATION_TOLERANCE_S, truncated
 from biovita.media.decode import Reader, open_sound
 from biovita.media.packed import MediaPath, as_media_path
 
-__all__ = ["SILENCE", "AudioProbe", "LongSound", "probe_audio", "read_clip", "read_mono", "resample", "windows"]
+__all__ = [
+    "SILENCE",
+    "AudioProbe",
+    "LongSound",
+    "flac_takes",
+    "probe_audio",
+    "read_clip",
+    "read_mono",
+    "resample",
+    "windows",
+]
 
 SILENCE = 5e-5  # peak, full scale 1: a step and a half of 16-bit sound, -86 dB
 _BYTES = 4  # of a sample
+_FLAC_CHANNELS, _FLAC_HERTZ = 8, 655_350
 _LONG_BYTES = 64 << 20  # of one channel: 5 min 50 s at 48 kHz
 
 
@@ -159,9 +171,14 @@ class LongSound:
 
 
 def read_mono(
-    path: str | MediaPath, start_s: float = 0.0, end_s: float | None = None
+    path: str | MediaPath, start_s: float = 0.0, end_s: float | None = None, *, for_rate: int = 0
 ) -> tuple[np.ndarray, int] | LongSound:
     """Return a span as `read_clip` does; one of more than 64 MiB is a `LongSound`, of which nothing is read yet.
+
+    Parameters
+    ----------
+    for_rate
+        In hertz, where the whole span will be resampled: it counts with what it then takes.
 
     Raises
     ------
@@ -172,14 +189,14 @@ def read_mono(
     with open_sound(path) as reader:
         start, stop = _edges(path, reader, start_s, end_s)
         rate = reader.sample_rate
-        if (stop - start) * _BYTES > _LONG_BYTES:
+        if (stop - start) / rate * max(rate, for_rate) * _BYTES > _LONG_BYTES:
             return LongSound(path, start_s, end_s, rate)
         return _held(path, reader, (start, stop), mono=True, is_exact=end_s is not None), rate
 
 
 def _edges(path: MediaPath, reader: Reader, start_s: float, end_s: float | None) -> tuple[int, int]:
     rate = reader.sample_rate
-    start, stop = round(start_s * rate), reader.frames if end_s is None else round(end_s * rate)
+    start, stop = _sample(start_s, rate), reader.frames if end_s is None else _sample(end_s, rate)
     if not 0 <= start < stop <= reader.frames:
         until = "the end" if end_s is None else f"{end_s:g} s"
         raise MediaError(
@@ -187,6 +204,11 @@ def _edges(path: MediaPath, reader: Reader, start_s: float, end_s: float | None)
             f"{path}: {start_s:g} s to {until} is not a span of this file, which lasts {reader.frames / rate:.3f} s",
         )
     return start, stop
+
+
+def _sample(seconds: float, rate: int) -> int:
+    """Return the sample at a time; -1, which no file has, where that is no time."""
+    return round(seconds * rate) if math.isfinite(seconds * rate) else -1
 
 
 def _held(path: MediaPath, reader: Reader, edges: tuple[int, int], *, mono: bool, is_exact: bool) -> np.ndarray:
@@ -247,6 +269,11 @@ def resample(samples: np.ndarray, from_rate: float, to_rate: float) -> np.ndarra
     import soxr
 
     return soxr.resample(samples, from_rate, to_rate, quality="HQ")
+
+
+def flac_takes(samples: np.ndarray, sample_rate: int) -> bool:
+    """Say whether FLAC can hold samples ``(samples, channels)``: it takes 8 channels and 655,350 hertz at most."""
+    return samples.shape[1] <= _FLAC_CHANNELS and sample_rate <= _FLAC_HERTZ
 
 
 def windows(samples: np.ndarray, size: int, hop: int) -> np.ndarray:

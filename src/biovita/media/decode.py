@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -122,7 +123,7 @@ class _SoundfileReader:
         import soundfile
 
         try:
-            with soundfile.SoundFile(self.path) as file:
+            with soundfile.SoundFile(os.fsencode(self.path)) as file:
                 file.seek(self.frames - 1)
                 if len(file.read(1)):
                     reason = str(error).strip().rstrip(".") or "the decoder stopped"
@@ -142,7 +143,7 @@ def _open_soundfile(path: Path, kind: Kind, warnings: tuple[str, ...]) -> Abstra
     if layout is not None:
         return _open_mp3(path, layout)
     try:
-        file = soundfile.SoundFile(path)
+        file = soundfile.SoundFile(os.fsencode(path))  # a name need not be UTF-8
     except soundfile.LibsndfileError:
         return None
     name = file.subtype.lower() if file.format == "OGG" else _SOUNDFILE_FORMATS.get(file.format)
@@ -171,7 +172,7 @@ def _open_mp3(path: Path, layout: mp3.Mp3Layout) -> Iterator[Reader]:
         raise MediaError("no-samples", f"{path}: an MP3 header without frames of sound")
     with path.open("rb") as raw:
         try:
-            file = soundfile.SoundFile(path if layout.is_plain else layout.window(raw))
+            file = soundfile.SoundFile(os.fsencode(path) if layout.is_plain else layout.window(raw))
         except soundfile.LibsndfileError as error:
             raise MediaError("undecodable", f"{path}: its MP3 frames cannot be decoded: {error}") from None
         with file:

@@ -14,6 +14,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias
 
 from biovita.errors import MediaError
+from biovita.lance_tables import no_panic, open_lance
+from biovita.limits import memory_mib
 from biovita.redact import redacted
 from biovita.storage import for_lance
 
@@ -95,14 +97,8 @@ def packed_table(address: str, *, anew: bool = False) -> lance.LanceDataset:
         Of Lance, where there is none; also where its files lie elsewhere, for a table may name any address, and where
         ``address`` holds more than a bucket and a path.
     """
-    import lance
-
     if anew or address not in _TABLES:
-        place, options = for_lance(address)
-        table = lance.dataset(place, storage_options=options)
-        if elsewhere := [each.path for each in table.base_paths().values()]:
-            raise ValueError(f"it leads to other places: {', '.join(elsewhere)}")
-        _TABLES[address] = table
+        _TABLES[address] = open_lance(*for_lance(address))
     return _TABLES[address]
 
 
@@ -112,19 +108,28 @@ def contents(files: Collection[PackedFile]) -> dict[PackedFile, bytes]:
     Raises
     ------
     MediaError
-        ``unreadable`` where a table cannot be read, or does not hold one of them where it should.
+        ``unreadable`` where a table cannot be read, or does not hold one of them where it should; ``too-large`` where
+        one does not fit into the memory that is set.
     """
     found: dict[PackedFile, bytes] = {}
+    for file in files:
+        if file.size > memory_mib() << 20:
+            raise MediaError("too-large", f"{file}: has {file.size >> 20:,} MiB, and --memory is {memory_mib():,}")
     for address in dict.fromkeys(file.address for file in files):
         here = list(dict.fromkeys(file for file in files if file.address == address))
         try:
-            table = packed_table(address).take([file.row for file in here], columns=["path", "content"])
+            with no_panic():
+                table = packed_table(address).take([file.row for file in here], columns=["path", "content"])
         except (OSError, ValueError) as error:
             why = redacted(f"{here[0]}: cannot be read: {str(error).splitlines()[0]}")
             raise MediaError("unreadable", why) from None
         for file, row in zip(here, table.to_pylist(), strict=True):
             if row["path"] != file.path:
                 raise MediaError("unreadable", f"{file}: the packed media were made anew meanwhile")
+            if not isinstance(row["content"], bytes) or len(row["content"]) != file.size:
+                raise MediaError(
+                    "unreadable", f"{file}: does not have the {file.size} bytes that its table states"
+                )
             found[file] = row["content"]
     return found
 

@@ -182,7 +182,10 @@ class StreamedSource(BaseModel):
         """Write the batches to Parquet files in ``scratch`` once, and make them known to DuckDB."""
         number = len(list(scratch.glob("*.records.parquet")))
         records, rejected = scratch / f"{number}.records.parquet", scratch / f"{number}.rejected.parquet"
-        with pq.ParquetWriter(records, RECORDS) as good, pq.ParquetWriter(rejected, REJECTED) as bad:
+        with (
+            pq.ParquetWriter(records.absolute(), RECORDS) as good,
+            pq.ParquetWriter(rejected.absolute(), REJECTED) as bad,
+        ):
             for batch in self.batches():
                 good.write_batch(batch.records)
                 bad.write_batch(batch.rejected)

@@ -229,12 +229,13 @@ def _open_parquet(path: Path) -> Backbone:
     """Read the columns of iNaturalist's taxonomy as its Parquet file names them."""
     wanted = {"id": "id", "scientificName": "name", "taxonRank": "rank", **{rank: rank for rank in LINEAGE}}
     try:
-        names = pq.read_schema(path).names
+        names = pq.read_schema(path.absolute()).names
         missing = [column for column in wanted if column not in names]
         if missing:
             raise DatasetError(f"{path} lacks the column(s) {', '.join(missing)} of a table of taxa")
         _check_size(path, ("id", "scientificName"))
-        table = pq.read_table(path, columns=list(wanted), read_dictionary=["taxonRank", *LINEAGE])
+        table = pq.read_table(path.absolute(), columns=list(wanted), read_dictionary=["taxonRank", *LINEAGE])
+        table.validate(full=True)  # texts that are not UTF-8
     except (pa.ArrowException, OSError, KeyError) as error:
         raise DatasetError(f"{path} cannot be read as Parquet: {error}") from error
     return Backbone.of(path.name, {wanted[name]: table[name] for name in wanted}, sha256=sha256_of(path))
@@ -243,7 +244,7 @@ def _open_parquet(path: Path) -> Backbone:
 def _check_size(path: Path, texts: Sequence[str]) -> None:
     """Refuse a Parquet file whose texts, a few of which may stand in all rows, are too long to be written out."""
     held, most = Held(str(path), _HELD * path.stat().st_size), limit("rows")
-    with pq.ParquetFile(path, read_dictionary=list(texts)) as file:
+    with pq.ParquetFile(path.absolute(), read_dictionary=list(texts)) as file:
         if file.metadata.num_rows > most:
             raise DatasetError(f"{path}: has more rows; {over('rows')}")
         for batch in file.iter_batches(_BATCH, columns=list(texts)):

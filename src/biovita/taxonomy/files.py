@@ -62,7 +62,7 @@ def write_decisions(decisions: pa.Table, path: str | Path) -> None:
         if path.suffix == ".csv":
             pacsv.write_csv(safe_table(decisions), scratch)
         else:
-            pq.write_table(decisions, scratch, compression="zstd")
+            pq.write_table(decisions, scratch.absolute(), compression="zstd")
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)

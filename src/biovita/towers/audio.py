@@ -100,7 +100,7 @@ class AudioInput:
         MediaError
             Where the item cannot be decoded or is empty.
         """
-        sound = mono_sound(item)
+        sound = mono_sound(item, for_rate=self.sample_rate if self.window == "all" else 0)
         if isinstance(sound, LongSound):
             return self._of_long(sound)
         waveform, rate = sound

@@ -72,7 +72,7 @@ class BirdNET:
         """Return a recording's windows, ``(windows, 144000)``, float32, at 48 kHz; of a long one as they are read."""
         from biovita.media import LongSound, resample, windows
 
-        sound = mono_sound(item)
+        sound = mono_sound(item, for_rate=SAMPLE_RATE)
         if isinstance(sound, LongSound):
             return LongWindows(sound, _at_48_khz, WINDOW, WINDOW, _SHORTEST)
         samples = resample(*sound, SAMPLE_RATE)

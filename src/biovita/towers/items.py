@@ -38,8 +38,8 @@ def native_mono(item: AudioItem) -> tuple[np.ndarray, int]:
     return np.ascontiguousarray(mono, dtype=np.float32), item.sample_rate
 
 
-def mono_sound(item: AudioItem) -> tuple[np.ndarray, int] | LongSound:
-    """Return what `native_mono` does; of a file or span that is too long to be held, a `LongSound`.
+def mono_sound(item: AudioItem, *, for_rate: int = 0) -> tuple[np.ndarray, int] | LongSound:
+    """Return what `native_mono` does; of what is too long to be held, as it is or at ``for_rate``, a `LongSound`.
 
     Raises
     ------
@@ -50,7 +50,9 @@ def mono_sound(item: AudioItem) -> tuple[np.ndarray, int] | LongSound:
 
     if isinstance(item, str | Path | PackedFile):
         item = Clip(as_media_path(item))
-    return read_mono(item.path, item.start_s, item.end_s) if isinstance(item, Clip) else native_mono(item)
+    if isinstance(item, Clip):
+        return read_mono(item.path, item.start_s, item.end_s, for_rate=for_rate)
+    return native_mono(item)
 
 
 def _checked(sound: Sound) -> np.ndarray:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import torch
 
 from biovita.dataset import Dataset, Modality, Split
@@ -18,6 +17,7 @@ from biovita.embed.table import embeddings_directory
 from biovita.errors import DatasetError
 from biovita.files import share
 from biovita.model import Model
+from biovita.parquet import read_parquet
 from biovita.progress import progress_bar
 from biovita.taxonomy import Taxon, prompts
 from biovita.towers import Tower
@@ -30,6 +30,7 @@ from biovita.train.vocabulary import NamedClasses, kept_classes, named_classes
 __all__ = ["model_of", "name_vectors", "other_names", "training_set", "unseen_taxa"]
 
 _AT_ONCE = 512  # texts
+_DECIDED = pa.schema([(name, pa.string()) for name in ("name", "parsed", "species_id")])
 
 
 def training_set(
@@ -137,12 +138,10 @@ def other_names(dataset: Dataset, taxa: Iterable[Taxon]) -> set[str]:
     file = dataset.path / "taxonomy_decisions.parquet"
     if not file.is_file():
         return names
-    meant = pc.field("species_id").isin(pa.array(sorted(ids), pa.string()))
-    try:
-        table = pq.read_table(file, columns=["name", "parsed"], filters=meant)
-        return names.union(*(table[column].drop_null().to_pylist() for column in ("name", "parsed")))
-    except (pa.ArrowInvalid, KeyError) as error:
-        raise DatasetError(f"{file} cannot be read: {error}") from error
+    meant = pa.array(sorted(ids), pa.string())
+    table = read_parquet(file, _DECIDED)
+    table = table.filter(pc.is_in(table["species_id"], value_set=meant))
+    return names.union(*(table[column].drop_null().to_pylist() for column in ("name", "parsed")))
 
 
 def name_vectors(

@@ -8,10 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from biovita.dataset import Dataset
-from biovita.errors import DatasetError
+from biovita.parquet import read_parquet
 from biovita.taxonomy import Rank
 from biovita.taxonomy.backbone import Backbone
 from biovita.taxonomy.decisions import Reason, Rule
@@ -25,6 +24,7 @@ __all__ = ["Left", "Match", "dataset_backbone", "match_records"]
 
 _OWN_NAME = frozenset({Rule.EXACT, Rule.CANONICAL})
 _SURE = _OWN_NAME | {Rule.OVERRIDE, Rule.SYNONYM}
+_DECIDED = pa.schema([("name", pa.string()), ("species_id", pa.string())])
 _NOT_HERE, _TAKEN, _SHARED = "not-in-dataset", "taken", "shared"
 
 
@@ -89,10 +89,7 @@ def _synonyms(dataset: Dataset) -> dict[str, str]:
     file = dataset.path / "taxonomy_decisions.parquet"
     if not file.is_file():
         return {}
-    try:
-        table = pq.read_table(file, columns=["name", "species_id"])
-    except (pa.ArrowInvalid, KeyError) as error:
-        raise DatasetError(f"{file} cannot be read: {error}") from error
+    table = read_parquet(file, _DECIDED)
     meant: dict[str, set[str]] = defaultdict(set)
     for row in table.to_pylist():
         if row["name"] and row["species_id"]:

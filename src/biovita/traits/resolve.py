@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.dataset import Dataset
+from biovita.errors import DatasetError, unknown_name
 from biovita.taxonomy import Rank
 from biovita.traits.vocabulary import LABELS, group_of, groups
 
@@ -114,6 +115,9 @@ def coverage(dataset: Dataset) -> pa.Table:
     conflicts: dict[tuple[str | None, str], set[str]] = {}
     group = {label: group_of(label) for label in LABELS}
     resolved = resolve(dataset.traits)
+    for label in pc.unique(resolved["label"]).to_pylist():
+        if label not in group:
+            raise DatasetError(f"{dataset.path / 'traits.parquet'}: {unknown_name('trait label', label, LABELS)}")
     columns = [resolved[name].to_pylist() for name in ("taxon_id", "label", "value", "disagree")]
     for taxon_id, label, value, disagree in zip(*columns, strict=True):
         if taxon_id in class_of:

@@ -1,0 +1,74 @@
+"""Lance tables of others: opened where they lie whole, and columns of them read within the memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from biovita.limits import limit, over
+from biovita.tables import Held
+
+if TYPE_CHECKING:
+    import lance
+
+__all__ = ["no_panic", "open_lance", "read_columns"]
+
+_ROWS = 1024
+
+
+@contextmanager
+def no_panic() -> Iterator[None]:
+    """Make a ValueError of a panic of Lance, which damaged files cause, and which is no Exception."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ValueError(f"it is damaged: {error}") from None
+
+
+def open_lance(place: str, options: Mapping[str, str] | None = None) -> lance.LanceDataset:
+    """Return the Lance table at a place.
+
+    Raises
+    ------
+    OSError, ValueError
+        Of Lance, where there is none; also where its files lie elsewhere, for a table may name any address.
+    """
+    import lance
+
+    with no_panic():
+        table = lance.dataset(place, storage_options=None if options is None else dict(options))
+        if elsewhere := [each.path for each in table.base_paths().values()]:
+            raise ValueError(f"it leads to other places: {', '.join(elsewhere)}")
+    return table
+
+
+def read_columns(table: lance.LanceDataset, where: str, schema: pa.Schema) -> pa.Table:
+    """Return columns of a Lance table as ``schema`` has them.
+
+    Raises
+    ------
+    ValueError
+        Where a column is missing, of another type or not UTF-8, there are more rows than the limit, or they take more
+        than the memory.
+    """
+    if lacking := [name for name in schema.names if name not in table.schema.names]:
+        raise ValueError(f"it lacks the column(s) {', '.join(lacking)}")
+    for field in schema:
+        kind = table.schema.field(field.name).type
+        if kind != field.type and not (pa.types.is_large_string(kind) and pa.types.is_string(field.type)):
+            raise ValueError(f"its column {field.name} is of {str(kind)[:60]}, and not of {field.type}")
+    held, kept = Held(where), []
+    with no_panic():
+        if (rows := table.count_rows()) > limit("rows"):
+            raise ValueError(f"it has {rows:,} rows; {over('rows')}")
+        for batch in table.to_batches(columns=schema.names, batch_size=_ROWS, batch_readahead=1):
+            held.add(batch.nbytes)
+            kept.append(pa.Table.from_batches([batch]).select(schema.names).cast(schema))
+    found = pa.concat_tables(kept) if kept else schema.empty_table()
+    found.validate(full=True)
+    return found
