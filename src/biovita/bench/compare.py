@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from biovita.bench.scores import KS, RESAMPLES, Scores, bootstrap_interval
 from biovita.bench.task import LEVELS, Benchmark, Task, modalities_of
-from biovita.bench.vector_files import read_parquet
 from biovita.errors import BiovitaError
+from biovita.parquet import read_parquet
 
 __all__ = ["RANKS", "compare", "exact_mcnemar", "holm", "not_compared", "ranks_table", "read_ranks"]
 

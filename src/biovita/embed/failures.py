@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from biovita.dataset.schema import Modality
 from biovita.dataset.store import write_table
+from biovita.errors import BiovitaError, DatasetError
+from biovita.parquet import read_parquet
 
 __all__ = ["FAILED", "Failure", "read_failures", "write_failures"]
 
@@ -36,12 +37,23 @@ class Failure:
 
 
 def read_failures(directory: Path) -> tuple[Failure, ...]:
-    """Return what the last run over ``embeddings/<model>`` listed; nothing where it listed nothing."""
+    """Return what the last run over ``embeddings/<model>`` listed; nothing where it listed nothing.
+
+    Raises
+    ------
+    DatasetError
+        Where the list cannot be read.
+    """
     file = directory / "failed.parquet"
     if not file.is_file():
         return ()
-    rows = pq.read_table(file).to_pylist()
-    return tuple(Failure(**{**row, "modality": Modality(row["modality"])}) for row in rows)
+    try:
+        rows = read_parquet(file, FAILED.names).cast(FAILED).to_pylist()
+        return tuple(Failure(**{**row, "modality": Modality(row["modality"])}) for row in rows)
+    except (BiovitaError, pa.ArrowException, ValueError) as error:
+        raise DatasetError(
+            f"{file} is not the list of what failed: {error}. Remove it and run biovita embed again"
+        ) from error
 
 
 def write_failures(directory: Path, failures: Iterable[Failure]) -> None:

@@ -19,12 +19,16 @@ from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError
 from biovita.filenames import file_name
+from biovita.jsonfile import parse_json
 from biovita.towers.base import TowerInfo
 
 __all__ = ["Made", "VectorTable", "columns_of", "embeddings_directory"]
 
 _METADATA = b"biovita"
 _MANY_FRAGMENTS = 16
+# What Lance and Arrow raise for a table whose files or columns are not as they were written.
+_DAMAGED = (ValueError, OSError, RuntimeError, LookupError, NotImplementedError, pa.ArrowException)
+_MOST_NUMBERS = 65_536  # of a vector
 _OLD_VERSIONS_STAY = timedelta(hours=1)  # for those who are reading one
 
 _MEDIA = [
@@ -91,10 +95,14 @@ class VectorTable:
 
         try:
             return lance.dataset(str(self.path))
-        except (ValueError, OSError) as error:
-            raise DatasetError(
-                f"{self.path} cannot be read as a Lance table: {error}. Remove it and run biovita embed again"
-            ) from error
+        except _DAMAGED as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> DatasetError:
+        reason = str(error).split("\n", maxsplit=1)[0][:300]
+        return DatasetError(
+            f"{self.path} cannot be read as a table of vectors: {reason}. Remove it and run biovita embed again"
+        )
 
     def made(self) -> Made:
         """Return the record of what made the table.
@@ -102,20 +110,42 @@ class VectorTable:
         Raises
         ------
         DatasetError
-            Where it has none, or is no Lance table.
+            Where it has none, is no Lance table, or has other columns than that says.
         """
-        text = (self._open().schema.metadata or {}).get(_METADATA)
+        schema = self._open().schema
+        text = (schema.metadata or {}).get(_METADATA, b"{}")
         try:
-            return Made(**json.loads(text or "{}"))
+            made = Made(**parse_json(text, str(self.path), DatasetError))
+            if type(made.dim) is not int or not 1 <= made.dim <= _MOST_NUMBERS:
+                raise ValueError("dim is no length of a vector")
         except (TypeError, ValueError) as error:
             raise DatasetError(
                 f"{self.path} does not say what made it. Remove it and run biovita embed again"
             ) from error
+        wanted = columns_of(self.modality).append(pa.field("vector", pa.list_(pa.float32(), made.dim)))
+        found = {field.name: field.type for field in schema}
+        if odd := [field.name for field in wanted if found.get(field.name) != field.type]:
+            raise DatasetError(
+                f"{self.path} has not the column(s) {', '.join(odd)} as {made.tower} gives them. Remove it and run "
+                "biovita embed again"
+            )
+        return made
 
     def state(self) -> pa.Table:
         """Return all columns but the vectors."""
         columns = columns_of(self.modality)
-        return self._open().to_table(columns=columns.names).cast(columns) if self.exists else columns.empty_table()
+        return self._rows(columns.names).cast(columns) if self.exists else columns.empty_table()
+
+    def _rows(self, names: list[str], chosen: str | None = None) -> pa.Table:
+        """Return columns, of the rows that a filter chooses; none has a missing value."""
+        try:
+            table = self._open().to_table(columns=names, filter=chosen)
+            table.validate(full=True)
+        except _DAMAGED as error:
+            raise self._damaged(error) from error
+        if lacking := [name for name in names if table[name].null_count]:
+            raise self._damaged(ValueError(f"values of {', '.join(lacking)} are missing"))
+        return table
 
     def read(self, ids: Iterable[str] | None = None) -> tuple[pa.Table, np.ndarray]:
         """Return all columns but the vectors, and the vectors, ``(rows, dim)``, float32; of some ids or of all.
@@ -124,7 +154,7 @@ class VectorTable:
         """
         columns = columns_of(self.modality)
         chosen = None if ids is None else _among(ids)
-        table = self._open().to_table(columns=[*columns.names, "vector"], filter=chosen)
+        table = self._rows([*columns.names, "vector"], chosen)
         vectors = table["vector"].combine_chunks()
         flat = vectors.flatten().to_numpy(zero_copy_only=False)
         return table.select(columns.names).cast(columns), flat.reshape(len(table), -1)
@@ -171,10 +201,15 @@ def _among(ids: Iterable[str]) -> str:
 
 @contextmanager
 def _disk_errors(path: Path) -> Iterator[None]:
-    """Give the error number back to a full disk, which Lance reports as text alone."""
+    """Give the error number back to a full disk, which Lance reports as text alone; name the table in all else."""
     try:
         yield
-    except (OSError, RuntimeError) as error:
+    except _DAMAGED as error:
         if "No space left on device" in str(error):
             raise OSError(errno.ENOSPC, "No space left on device", str(path)) from error
-        raise
+        if isinstance(error, DatasetError):
+            raise
+        reason = str(error).split("\n", maxsplit=1)[0][:300]
+        raise DatasetError(
+            f"{path} cannot be written: {reason}. Where it is damaged, remove it and run biovita embed again"
+        ) from error
