@@ -24,6 +24,7 @@ from biovita.errors import ModelError
 from biovita.model import published
 from biovita.towers import minilm
 from biovita.towers.state import read_checkpoint, read_json
+from biovita.towers.tokenizer import read_tokenizer
 from hostile import Outcome, biovita, watched
 from plainmodel import Builder
 from published_layouts import SMALL_CLAP, make, write_open_clip, write_published
@@ -180,6 +181,40 @@ def test_weights_that_are_bombs_pipes_or_more_than_they_hold(dataset: Path, tmp_
     write_bomb(adapter)
     told = embed(dataset, layout, "--modality", "audio").failed_plainly()
     assert "clap_weights.pth is refused: its parts are compressed" in told.said
+
+
+class Grown:
+    """What a pickle calls with a number, for as many bytes."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return bytearray, (8 << 30,)
+
+
+def test_a_pickle_of_some_bytes_takes_no_gigabytes(dataset: Path, tmp_path: Path) -> None:
+    for name, zipped in (("epoch030.pth", True), ("epoch031.pth", False)):
+        content = {"weight": torch.zeros(4), "grown": Grown()}
+        torch.save(content, tmp_path / name, _use_new_zipfile_serialization=zipped)
+        told = embed(dataset, tmp_path / name).failed_plainly()
+        assert f"{name} is refused" in told.err
+        assert "bytearray, which was not run" in told.err
+
+
+def test_a_tokenizer_multiplies_no_text_and_its_panic_is_a_plain_error(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.WordLevel({"<pad>": 0, "<unk>": 1}, unk_token="<unk>"))
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>").save_pretrained(tmp_path)
+    file = tmp_path / "tokenizer.json"
+    plain = json.loads(file.read_text())
+    double = {"type": "Replace", "pattern": {"String": "u"}, "content": "uu"}
+    for part, why in (
+        ({"normalizer": {"type": "Sequence", "normalizers": [double] * 30}}, r"tokenizer\.json: .* times as much"),
+        ({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}}, "cannot be read: Precompiled"),
+    ):
+        file.write_text(json.dumps(plain | part))
+        with pytest.raises(ModelError, match=why):
+            read_tokenizer(tmp_path, {})
 
 
 def test_a_header_of_exabytes_is_a_plain_error(tmp_path: Path) -> None:

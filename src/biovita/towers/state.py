@@ -136,8 +136,9 @@ def _check_calls(path: Path, *, zipped: bool) -> None:
                     _check_pickle(io.BytesIO(content), path)
         return
     with path.open("rb") as stream:
-        for _ in range(_LEGACY_PICKLES):
-            _check_pickle(stream, path)
+        begin = io.BytesIO(stream.read(_MOST_PICKLE))
+    for _ in range(_LEGACY_PICKLES):
+        _check_pickle(begin, path)
 
 
 def _check_pickle(stream: IO[bytes], path: Path) -> None:
@@ -149,7 +150,7 @@ def _check_pickle(stream: IO[bytes], path: Path) -> None:
                 )
     except ModelError:
         raise
-    except ValueError as error:  # what pickletools says of bytes that are no pickle
+    except (*_DAMAGED, MemoryError, ArithmeticError) as error:
         raise ModelError(f"{path} is refused: it is damaged, or no checkpoint of tensors alone") from error
 
 
