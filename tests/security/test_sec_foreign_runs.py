@@ -251,3 +251,49 @@ def test_a_run_that_links_elsewhere_is_not_gone_on_with(begun: Path, tmp_path: P
     said = run_many(tmp_path, commands, mib=2600)
     assert all("is a link to" in each for each in said[:-1])
     assert len(list(home.glob("step-*/mine"))) == len(list(home.iterdir())) == 3
+
+
+def test_a_start_of_other_towers_or_an_odd_bias_is_told_plainly(tmp_path: Path) -> None:
+    split_dataset(write_small(tmp_path / "small"), unseen=8, seed=3, held_out=0.4)
+    towers = {
+        str(modality): {"name": info.name, "revision": info.revision, "dim": info.dim}
+        for modality, info in towers_of("starter").items()
+    }
+    configs: list[dict[str, Any]] = [
+        {"towers": {name: ref for name, ref in towers.items() if name != "audio"}},
+        {"towers": {**towers, "audio": {**towers["audio"], "dim": 3}}},
+        {"towers": {**towers, "audio": towers["image"]}},
+        *({"record": {"logit_bias": bias}} for bias in ("x", {}, 10**400, True)),
+    ]
+    commands = []
+    for number, changes in enumerate(configs):
+        model = tmp_path / f"model{number}"
+        model.mkdir()
+        config = {"name": "x", "dim": 512, "logit_scale": 10.0, "towers": towers, "record": {}, **changes}
+        (model / "config.json").write_text(json.dumps(config))
+        commands.append(
+            [
+                *("train", "starter/stage2", "--data", str(tmp_path / "small")),
+                *("--out", str(tmp_path / "out"), "--start", str(model)),
+            ]
+        )
+    said = run_many(tmp_path, commands)
+    assert all("is not of the towers of" in each for each in said[:3])
+    assert all("record.logit_bias is no number" in each for each in said[3:-1])
+
+
+def test_ranks_of_tasks_that_there_are_not_are_not_compared(tmp_path: Path) -> None:
+    row = {"query": "a", "correct": "x", "retrieved": "x", "rank": 1, "candidates": 2, "offered": "0"}
+    task = {"part": "seen", "direction": "A2T", "level": "species"}
+    many = [{**row, **task, "part": f"p{number}"} for number in range(20_000)]
+    cases = {
+        "many": many,
+        "direction": [{**row, **task, "direction": "X2Y"}],
+        "level": [{**row, **task, "level": "z"}],
+    }
+    for name, rows in cases.items():
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / f"{name}.parquet")
+    files = [str(tmp_path / f"{name}.parquet") for name in cases]
+    said = run_many(tmp_path, [["bench", "compare", file, file] for file in files])
+    assert "20,000 parts" in said[0]
+    assert all("is none there is" in each for each in said[1:3])

@@ -16,12 +16,12 @@ from typing import Any
 import open_clip
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from bench_cases import write_small
 from biovita.dataset import split_dataset
 from biovita.errors import ModelError
-from biovita.model import published
+from biovita.model import load_model, published
 from biovita.towers import minilm
 from biovita.towers.state import read_checkpoint, read_json
 from biovita.towers.tokenizer import read_tokenizer
@@ -330,3 +330,27 @@ def test_a_tokenizer_that_links_out_of_the_directory_is_not_given_away(tmp_path:
     with pytest.raises(ModelError, match=r"merges\.txt is a link out of the model's directory"):
         published._copy_tokenizer(image, out)
     assert not list(out.iterdir())
+
+
+def test_a_directory_of_our_own_whose_parts_do_not_fit_is_a_plain_error(dataset: Path, tmp_path: Path) -> None:
+    whole = published.save_whole(
+        load_model(write_published(make(), tmp_path / "published"), "cpu"), tmp_path / "whole"
+    )
+    file, name = whole / "model.safetensors", "audio_adapter.weight"
+    tensors = load_file(file)
+    for weight, why in (
+        (torch.tensor(1.0), "shape"),
+        (torch.zeros(7, tensors[name].shape[1]), "shape"),
+        (tensors[name].to(torch.complex64), "complex"),
+    ):
+        save_file({**tensors, name: weight}, file)
+        with pytest.raises(ModelError, match=why):
+            load_model(whole, "cpu")
+    save_file({**tensors, name: torch.tensor(1.0)}, file)
+    assert (
+        "the audio adapter has the shape ()" in embed(dataset, whole, "--modality", "audio").failed_plainly().err
+    )
+    save_file({**tensors, name: torch.zeros(9, tensors[name].shape[1])}, file)
+    change(whole, lambda config: config.update(dim=9), "config.json")
+    with pytest.raises(ModelError, match="dim is 9, and model_cfg"):
+        load_model(whole, "cpu")

@@ -201,6 +201,8 @@ def tensors_of(content: Any, where: str) -> dict[str, torch.Tensor]:
         raise ModelError(
             f"{where} is no state dict: {_some(strange)} have fewer numbers in the file than they state"
         )
+    if unreal := [str(name) for name, value in content.items() if value.is_complex()]:
+        raise ModelError(f"{where} is no state dict of a model: {_some(unreal)} hold complex numbers")
     return {str(name): value for name, value in content.items()}
 
 

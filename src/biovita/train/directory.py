@@ -74,7 +74,7 @@ def _require_same_run(out: Path, identity: Mapping[str, Any]) -> None:
     try:
         before = read_json(out / _RECORD, DatasetError)
         was = flat(before["recipe"])
-        versions, git = before["versions"], before["git"] or {"commit": ""}
+        versions, git = before.get("versions", {}), before.get("git") or {"commit": ""}
         if not all(isinstance(text, str) for text in (*versions.values(), git["commit"])):
             raise TypeError("no versions")
     except (ValueError, LookupError, TypeError, AttributeError):
