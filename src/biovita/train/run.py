@@ -138,10 +138,11 @@ def _check_start(path: Path, recipe: FrozenRecipe, given: Collection[str]) -> No
     for modality, tower in towers_of(recipe.model).items():
         ref = config.towers.get(modality)
         if ref is None or (ref.name, ref.revision, ref.dim) != (tower.name, tower.revision, tower.dim):
+            found = "not there" if ref is None else f"{ref.name} of {ref.dim} numbers at {ref.revision}"
             raise ModelError(
-                f"{path} is not of the towers of {recipe.model!r}: its {modality} tower is "
-                f"{'not there' if ref is None else f'{ref.name} of {ref.dim} numbers at {ref.revision}'}, and wanted is {tower.name} of {tower.dim} at "
-                f"{tower.revision}. Name the model that it was trained on with --set model=..."
+                f"{path} is not of the towers of {recipe.model!r}: its {modality} tower is {found}, and wanted is "
+                f"{tower.name} of {tower.dim} at {tower.revision}. Name the model that it was trained on with "
+                "--set model=..."
             )
     brought = {"logit_scale": config.logit_scale, "logit_bias": _bias(path, config)}
     for name, learned in brought.items():
