@@ -111,3 +111,28 @@ def _end(process: psutil.Process) -> None:
             each.kill()
     except psutil.Error:
         pass
+
+
+MANY = """
+import sys
+from biovita.cli import main
+for line in open(sys.argv[1]).read().splitlines():
+    arguments = line.split("\\t")
+    try:
+        main(arguments)
+        sys.stderr.write(f"RETURNED {arguments}\\n")
+    except SystemExit as stopped:
+        sys.stderr.write(f"ENDED {stopped.code}\\n")
+    except BaseException as error:
+        sys.stderr.write(f"RAISED {type(error).__name__} {error} {arguments}\\n")
+"""
+
+
+def run_many(tmp_path: Path, commands: list[list[str]], *, mib: float = 1200) -> list[str]:
+    """Run commands in one watched process, and return what each said. Each has to fail with a message of ours."""
+    (tmp_path / "commands").write_text("\n".join("\t".join(command) for command in commands))
+    said = python(MANY, tmp_path / "commands", seconds=120, mib=mib).said
+    assert "RAISED" not in said, said[-4000:]
+    assert said.count("ENDED 1\n") == len(commands), said[-4000:]
+    assert said.count("biovita: ") >= len(commands), said[-4000:]
+    return said.split("ENDED 1\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,9 +14,10 @@ from biovita.files import open_regular
 from biovita.limits import limit, over
 from biovita.tables import Held
 
-__all__ = ["parquet_batches", "read_parquet", "written_out"]
+__all__ = ["gathered", "parquet_batches", "read_as_it_is", "read_parquet", "written_out"]
 
 _ROWS = 1 << 16
+_ROWS_OF_LISTS = 1024
 _TIMES = 20  # the size of the file, which rows may take where that is more than the memory
 # Each of its texts may repeat the one before: a few bytes make as many gigabytes as they like in one step.
 _GROWING = "DELTA_BYTE_ARRAY"
@@ -45,6 +46,44 @@ def parquet_batches(file: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         As `read_parquet`; what a batch takes is what has to fit.
     """
     yield from _batches(file, schema, None)
+
+
+def read_as_it_is(file: Path, columns: Sequence[str]) -> pa.Table:
+    """Return columns of a Parquet file with the types that they have, lists among them.
+
+    Raises
+    ------
+    DatasetError
+        Where it is none, lacks a column, has more rows than the limit, or unpacks to more than the memory and twenty
+        times its size.
+    """
+    try:
+        with open_regular(file) as raw, pq.ParquetFile(raw) as parquet:
+            lacking = [name for name in columns if name not in parquet.schema_arrow.names]
+            if lacking:
+                raise DatasetError(f"{file}: lacks the column(s) {', '.join(lacking)}")
+            if parquet.metadata.num_rows > limit("rows"):
+                raise DatasetError(f"{file}: has {parquet.metadata.num_rows:,} rows; {over('rows')}")
+            schema = pa.schema([parquet.schema_arrow.field(name) for name in columns])
+            batches = parquet.iter_batches(_ROWS_OF_LISTS, columns=list(columns), use_threads=False)
+            return gathered(batches, schema, file, _size(file))
+    except (pa.ArrowException, OSError, LookupError, TypeError) as error:
+        raise DatasetError(f"{file}: cannot be read as Parquet: {_first_line(error)}") from error
+
+
+def gathered(batches: Iterable[pa.RecordBatch], schema: pa.Schema, where: Path, size: int) -> pa.Table:
+    """Return batches as a table, as long as they are in proportion to a file of ``size`` bytes.
+
+    Raises
+    ------
+    DatasetError
+        Where they take more than the memory and twenty times that size.
+    """
+    held, kept = Held(str(where), _TIMES * size), []
+    for batch in batches:
+        held.add(batch.nbytes)
+        kept.append(batch)
+    return pa.Table.from_batches(kept, schema)
 
 
 def written_out(column: pa.Array) -> int:

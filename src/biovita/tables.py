@@ -151,11 +151,13 @@ class BoundedLines(io.BufferedIOBase):
     ----------
     meter
         Told of what is read, where that is given.
+    most
+        Bytes of a line; None is `row_limit`.
     """
 
-    def __init__(self, raw: _Raw, meter: Meter | None = None) -> None:
+    def __init__(self, raw: _Raw, meter: Meter | None = None, most: int | None = None) -> None:
         self.cuts = 0
-        self._raw, self._meter, self._most = raw, meter, row_limit()
+        self._raw, self._meter, self._most = raw, meter, most or row_limit()
         self._line = 0  # bytes of the line that is being read
 
     def readable(self) -> bool:

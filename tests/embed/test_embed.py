@@ -368,7 +368,7 @@ def test_what_is_no_table_is_said(builder: Builder, plain: dict[Modality, Plain]
     broken = dataset.path / "embeddings" / "plain" / "audio.lance" / "_versions"
     broken.mkdir(parents=True)
     (broken / "1.manifest").write_bytes(b"nonsense")
-    with pytest.raises(DatasetError, match=r"audio\.lance cannot be read as a Lance table.*Remove it"):
+    with pytest.raises(DatasetError, match=r"audio\.lance cannot be read as a table of vectors.*Remove it"):
         embed(dataset, "plain", [AUDIO])
 
 

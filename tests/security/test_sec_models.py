@@ -16,14 +16,15 @@ from typing import Any
 import open_clip
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from bench_cases import write_small
 from biovita.dataset import split_dataset
 from biovita.errors import ModelError
-from biovita.model import published
+from biovita.model import load_model, published
 from biovita.towers import minilm
 from biovita.towers.state import read_checkpoint, read_json
+from biovita.towers.tokenizer import read_tokenizer
 from hostile import Outcome, biovita, watched
 from plainmodel import Builder
 from published_layouts import SMALL_CLAP, make, write_open_clip, write_published
@@ -182,6 +183,40 @@ def test_weights_that_are_bombs_pipes_or_more_than_they_hold(dataset: Path, tmp_
     assert "clap_weights.pth is refused: its parts are compressed" in told.said
 
 
+class Grown:
+    """What a pickle calls with a number, for as many bytes."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return bytearray, (8 << 30,)
+
+
+def test_a_pickle_of_some_bytes_takes_no_gigabytes(dataset: Path, tmp_path: Path) -> None:
+    for name, zipped in (("epoch030.pth", True), ("epoch031.pth", False)):
+        content = {"weight": torch.zeros(4), "grown": Grown()}
+        torch.save(content, tmp_path / name, _use_new_zipfile_serialization=zipped)
+        told = embed(dataset, tmp_path / name).failed_plainly()
+        assert f"{name} is refused" in told.err
+        assert "bytearray, which was not run" in told.err
+
+
+def test_a_tokenizer_multiplies_no_text_and_its_panic_is_a_plain_error(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.WordLevel({"<pad>": 0, "<unk>": 1}, unk_token="<unk>"))
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>").save_pretrained(tmp_path)
+    file = tmp_path / "tokenizer.json"
+    plain = json.loads(file.read_text())
+    double = {"type": "Replace", "pattern": {"String": "u"}, "content": "uu"}
+    for part, why in (
+        ({"normalizer": {"type": "Sequence", "normalizers": [double] * 30}}, r"tokenizer\.json: .* times as much"),
+        ({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}}, "cannot be read: Precompiled"),
+    ):
+        file.write_text(json.dumps(plain | part))
+        with pytest.raises(ModelError, match=why):
+            read_tokenizer(tmp_path, {})
+
+
 def test_a_header_of_exabytes_is_a_plain_error(tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(struct.pack("<Q", 1 << 60) + b"{}")
     with pytest.raises(ModelError, match=r"x\.safetensors is cut short or is no safetensors file"):
@@ -295,3 +330,27 @@ def test_a_tokenizer_that_links_out_of_the_directory_is_not_given_away(tmp_path:
     with pytest.raises(ModelError, match=r"merges\.txt is a link out of the model's directory"):
         published._copy_tokenizer(image, out)
     assert not list(out.iterdir())
+
+
+def test_a_directory_of_our_own_whose_parts_do_not_fit_is_a_plain_error(dataset: Path, tmp_path: Path) -> None:
+    whole = published.save_whole(
+        load_model(write_published(make(), tmp_path / "published"), "cpu"), tmp_path / "whole"
+    )
+    file, name = whole / "model.safetensors", "audio_adapter.weight"
+    tensors = load_file(file)
+    for weight, why in (
+        (torch.tensor(1.0), "shape"),
+        (torch.zeros(7, tensors[name].shape[1]), "shape"),
+        (tensors[name].to(torch.complex64), "complex"),
+    ):
+        save_file({**tensors, name: weight}, file)
+        with pytest.raises(ModelError, match=why):
+            load_model(whole, "cpu")
+    save_file({**tensors, name: torch.tensor(1.0)}, file)
+    assert (
+        "the audio adapter has the shape ()" in embed(dataset, whole, "--modality", "audio").failed_plainly().err
+    )
+    save_file({**tensors, name: torch.zeros(9, tensors[name].shape[1])}, file)
+    change(whole, lambda config: config.update(dim=9), "config.json")
+    with pytest.raises(ModelError, match="dim is 9, and model_cfg"):
+        load_model(whole, "cpu")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -23,31 +24,7 @@ from biovita.bench.published import read_benchmark, read_with_problems
 from biovita.dataset import split_dataset
 from biovita.dataset.schema import Modality
 from biovita.errors import BiovitaError
-from hostile import biovita, python
-
-MANY = """
-import sys
-from biovita.cli import main
-for line in open(sys.argv[1]).read().splitlines():
-    arguments = line.split("\\t")
-    try:
-        main(arguments)
-        sys.stderr.write(f"RETURNED {arguments}\\n")
-    except SystemExit as stopped:
-        sys.stderr.write(f"ENDED {stopped.code}\\n")
-    except BaseException as error:
-        sys.stderr.write(f"RAISED {type(error).__name__} {error} {arguments}\\n")
-"""
-
-
-def run_many(tmp_path: Path, commands: list[list[str]], *, mib: float = 1200) -> list[str]:
-    """Run commands in one watched process, and return what each said. Each has to fail with a message of ours."""
-    (tmp_path / "commands").write_text("\n".join("\t".join(command) for command in commands))
-    said = python(MANY, tmp_path / "commands", seconds=120, mib=mib).said
-    assert "RAISED" not in said, said[-4000:]
-    assert said.count("ENDED 1\n") == len(commands), said[-4000:]
-    assert said.count("biovita: ") >= len(commands), said[-4000:]
-    return said.split("ENDED 1\n")
+from hostile import biovita, run_many
 
 
 def npy_header(text: str, version: int = 1) -> bytes:
@@ -273,3 +250,50 @@ def test_media_that_a_dataset_lists_outside_itself_are_read_as_before(tmp_path: 
     changed = {**made.items, Modality.AUDIO: items.set_column(at, items.schema.field(at), pa.array(there))}
     out = write_benchmark(type(made)(changed, made.tasks, (), made.made, made.root), tmp_path / "bench")
     assert not [problem for problem in read_with_problems(out)[1] if problem.code == "outside"]
+
+
+def test_tables_of_a_benchmark_that_multiply_are_refused(bench: Path, tmp_path: Path) -> None:
+    long, wide, odd, empty = (tmp_path / name for name in ("long", "wide", "odd", "empty"))
+    for place in (long, wide, odd, empty):
+        shutil.copytree(bench, place)
+    file = long / "seen" / "species" / "test_audio_to_image.csv"
+    with file.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))[:2]
+    sample = json.loads(rows[0]["candidates_target_ids"])[0]
+    many = [rows[0]["correct_taxon"], *(f"t{number}" for number in range(20_000))]
+    rows[0] |= {"candidates_taxa": json.dumps(many), "candidates_target_ids": json.dumps([sample] * len(many))}
+    one = {
+        "candidates_taxa": json.dumps([rows[1]["correct_taxon"]]),
+        "candidates_target_ids": json.dumps([sample]),
+    }
+    with file.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerow(rows[0])
+        writer.writerows({**rows[1], **one, "query_id": f"q{number}"} for number in range(20_000))
+    index = wide / "seen" / "audio_index.csv"
+    header, *rest = index.read_text().splitlines()
+    index.write_text("\n".join([f"{header},{','.join(f'c{n}' for n in range(20_000))}", *rest, *["x"] * 5000]))
+    (odd / "unseen").rename(odd / "un\udcffseen")
+    for each in empty.rglob("*image*.csv"):
+        each.write_text(each.read_text().splitlines()[0] + "\n")
+    np.save(empty / "image.npy", np.ones((1, 4), np.float32))
+    (empty / "image.ids.json").write_text('["a"]')
+    said = run_many(
+        tmp_path,
+        [
+            ["bench", "verify", str(long)],
+            ["bench", "verify", str(wide)],
+            ["bench", "verify", str(odd)],
+            ["bench", "run", str(empty), "--model", f"vectors:{empty}", "--out", str(tmp_path / "out")],
+        ],
+    )
+    for each, why in zip(said, ("MiB of memory", "20,0", "Rename it", "has no image items"), strict=False):
+        assert why in each
+
+
+def test_verify_reads_media_where_it_is_told_to(bench: Path, tmp_path: Path) -> None:
+    edit_manifest(bench, media_root="../elsewhere")
+    assert "media_root" in biovita("bench", "verify", bench).failed_plainly().err
+    said = biovita("bench", "verify", bench, "--media-root", tmp_path / "small")
+    assert "media files read" in said.out

@@ -13,11 +13,13 @@ import numpy as np
 import pyarrow as pa
 
 from biovita.bench.scores import KS, RESAMPLES, Scores, bootstrap_interval
-from biovita.bench.task import LEVELS, Benchmark, Task, modalities_of
-from biovita.bench.vector_files import read_parquet
+from biovita.bench.task import DIRECTIONS, LEVELS, Benchmark, Task, modalities_of
 from biovita.errors import BiovitaError
+from biovita.parquet import read_parquet
 
 __all__ = ["RANKS", "compare", "exact_mcnemar", "holm", "not_compared", "ranks_table", "read_ranks"]
+
+_MOST_PARTS = 100  # 10,000 means are drawn for each task of each
 
 RANKS = pa.schema(
     [
@@ -85,10 +87,17 @@ def read_ranks(path: str | Path) -> pa.Table:
     if not file.is_file():
         raise BiovitaError(f"{path}: no ranks.parquet there; make one with: biovita bench run")
     try:
-        table = read_parquet(file, RANKS.names).cast(RANKS)
+        table = read_parquet(file, RANKS)
         table.validate(full=True)
     except (BiovitaError, pa.ArrowException, ValueError) as error:
         raise BiovitaError(f"{file}: is not the ranks of a run: {error}") from error
+    for name, known in (("direction", DIRECTIONS), ("level", [level.value for level in LEVELS])):
+        if strange := [value for value in table[name].unique().to_pylist() if value not in known]:
+            raise BiovitaError(
+                f"{file}: is not the ranks of a run: {name} {str(strange[0])[:100]!r} is none there is"
+            )
+    if (parts := len(table["part"].unique())) > _MOST_PARTS:
+        raise BiovitaError(f"{file}: is of a benchmark of {parts:,} parts; {_MOST_PARTS} are accepted")
     for name in RANKS.names:
         if not RANKS.field(name).nullable and table[name].null_count:
             raise BiovitaError(

@@ -14,13 +14,15 @@ import numpy as np
 
 from biovita.bench.models import embedder, modalities_of_model
 from biovita.bench.task import Benchmark, modalities_of
+from biovita.bench.vector_files import load_npy
 from biovita.bench.vectors import Table, write_vectors
 from biovita.dataset.schema import Modality
 from biovita.embed.failures import Failure, write_failures
 from biovita.embed.pipeline import load_ahead
-from biovita.errors import MediaError
+from biovita.errors import BiovitaError, DatasetError, MediaError
 from biovita.filenames import file_name
-from biovita.files import make_directory
+from biovita.files import make_directory, refuse_links, write_whole
+from biovita.jsonfile import read_json
 from biovita.media.packed import MediaPath, PackedFile
 from biovita.progress import progress_bar
 
@@ -99,11 +101,12 @@ def embed_items(
     is not finite or zero, has none, and is listed in ``failed.parquet``.
     """
     make_directory(directory)
+    refuse_links(directory)
     owner = directory / "model.json"
-    if not owner.is_file() or json.loads(owner.read_text(encoding="utf-8")) != {"name": name}:
+    if not _is_of(owner, name):
         for modality in Modality:
             _forget(directory, modality)
-        owner.write_text(json.dumps({"name": name}) + "\n", encoding="utf-8")
+        write_whole(owner, json.dumps({"name": name}) + "\n")
     vectors: dict[Modality, Table] = {}
     failed: list[Failure] = []
     new = kept = 0
@@ -113,12 +116,25 @@ def embed_items(
         store = _Store(directory, modality)
         todo = [item for item in items if store.state.get(item.id) != item.state]
         kept += len(items) - len(todo)
-        failed += _embed(model, modality, todo, store, progress=progress)
+        lost = _embed(model, modality, todo, store, progress=progress)
+        failed += lost
+        if len(lost) == len(items):
+            raise BiovitaError(
+                f"{name}: none of the {len(items):,} {modality} items can be embedded; the first: {lost[0].detail}"
+            )
         vectors[modality] = store.finish({item.id: item.state for item in items})
         new += len(todo)
     new -= len(failed)
     write_failures(directory, failed)
     return Embedded(vectors, new, kept, tuple(failed))
+
+
+def _is_of(owner: Path, name: str) -> bool:
+    """Return whether the vectors beside a file are those of a model; what cannot be read is of none."""
+    try:
+        return bool(read_json(owner, DatasetError) == {"name": name})
+    except DatasetError:
+        return False
 
 
 def _items(benchmark: Benchmark, modality: Modality, able: Sequence[Modality]) -> list[Item]:
@@ -164,21 +180,37 @@ class _Store:
         self.rows: dict[str, np.ndarray] = {}
         finished = directory / f"{modality.value}.npy"
         if finished.is_file() and (directory / f"{modality.value}.state.json").is_file():
-            state = json.loads((directory / f"{modality.value}.state.json").read_text(encoding="utf-8"))
-            ids = json.loads((directory / f"{modality.value}.ids.json").read_text(encoding="utf-8"))
-            array = np.load(finished, mmap_mode="r", allow_pickle=False)
-            self.state = {key: state[key] for key in ids if key in state}
-            self.rows = dict(zip(ids, array, strict=True))
+            listed = read_json(directory / f"{modality.value}.ids.json", DatasetError)
+            if not isinstance(listed, list) or not all(isinstance(key, str) for key in listed):
+                raise self._damaged(f"{modality.value}.ids.json is no list of ids")
+            self._take(listed, _states(directory / f"{modality.value}.state.json"), finished)
         for file in sorted(self.parts.glob("*.json")):
-            states = json.loads(file.read_text(encoding="utf-8"))
-            self.state.update(states)
-            self.rows.update(zip(states, np.load(file.with_suffix(".npy"), allow_pickle=False), strict=True))
+            states = _states(file)
+            self._take(list(states), states, file.with_suffix(".npy"))
         self.number = len(list(self.parts.glob("*.json")))
+
+    def _take(self, ids: list[str], states: dict[str, str], file: Path) -> None:
+        """Take up the vectors of a file, a row each of ``ids``."""
+        vectors = load_npy(file)
+        if vectors.ndim != 2 or len(vectors) != len(ids) or not np.isfinite(vectors).all():
+            raise self._damaged(f"{file.name} does not hold a finite vector for each of {len(ids)} ids")
+        self._check_dim(vectors)
+        self.state.update((key, states[key]) for key in ids if key in states)
+        self.rows.update(zip(ids, vectors, strict=True))
+
+    def _check_dim(self, vectors: np.ndarray) -> None:
+        before = len(next(iter(self.rows.values()))) if self.rows else vectors.shape[1]
+        if vectors.shape[1] != before:
+            raise self._damaged(f"vectors of {before} and of {vectors.shape[1]} numbers are not of one model")
+
+    def _damaged(self, why: str) -> DatasetError:
+        return DatasetError(f"{self.directory}: {why}. Remove this directory, and the vectors are made again")
 
     def put(self, items: Sequence[Item], vectors: np.ndarray) -> None:
         """Write a part: the vectors, then what they are of; only the second makes it count."""
         if not items:
             return
+        self._check_dim(vectors)
         self.parts.mkdir(exist_ok=True)
         base = self.parts / f"{self.number:06d}"
         np.save(base.with_suffix(".npy"), vectors)
@@ -201,6 +233,13 @@ class _Store:
         scratch.replace(self.directory / f"{self.modality.value}.state.json")
         shutil.rmtree(self.parts, ignore_errors=True)
         return Table(ids, vectors)
+
+
+def _states(file: Path) -> dict[str, str]:
+    states = read_json(file, DatasetError)
+    if not isinstance(states, dict) or not all(isinstance(state, str) for state in states.values()):
+        raise DatasetError(f"{file} does not say of which files its vectors are. Remove it")
+    return states
 
 
 def _forget(directory: Path, modality: Modality) -> None:

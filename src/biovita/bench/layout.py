@@ -24,6 +24,7 @@ from biovita.filenames import safe_suffix
 from biovita.hashing import sha256_of
 
 __all__ = [
+    "COLUMNS",
     "INDEX_COLUMNS",
     "MANIFEST",
     "TASK_COLUMNS",
@@ -47,7 +48,7 @@ _MORE: dict[Modality, tuple[str, ...]] = {
     Modality.IMAGE: ("key", "common_name", "license", "attribution", "sha256"),
     Modality.TEXT: ("level",),
 }
-TASK_COLUMNS = (
+TASK_COLUMNS: tuple[str, ...] = (
     "query_id",
     "task",
     "taxon_level",
@@ -56,6 +57,9 @@ TASK_COLUMNS = (
     "candidates_taxa",
     "candidates_target_ids",
     "taxon_class",
+)
+COLUMNS = frozenset(  # of any file of the layout
+    {*TASK_COLUMNS}.union(*INDEX_COLUMNS.values(), *_MORE.values())
 )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from biovita.bench.layout import FORMAT, INDEX_COLUMNS, MANIFEST, TASK_COLUMNS, index_file, task_file
+from biovita.bench.layout import COLUMNS, FORMAT, INDEX_COLUMNS, MANIFEST, TASK_COLUMNS, index_file, task_file
 from biovita.bench.task import DIRECTIONS, ITEMS, LEVELS, Benchmark, Task, modalities_of
 from biovita.csv_safe import plain_row
 from biovita.dataset.schema import Modality
@@ -20,6 +20,7 @@ from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError
 from biovita.jsonfile import parse_json, read_json
 from biovita.limits import limit, over
+from biovita.tables import MAX_COLUMNS, BoundedLines, Held
 from biovita.taxonomy import Rank
 
 __all__ = ["Problem", "home_of", "leads_out", "read_benchmark", "read_manifest", "read_with_problems"]
@@ -98,6 +99,9 @@ def read_with_problems(
             f"{path} holds no benchmark: neither it nor a directory in it has an index such as "
             f"{index_file(Modality.AUDIO)}"
         )
+    for name in parts:
+        if not name.isprintable():
+            raise DatasetError(f"{path}: the folder {name!r} has a name that is no text. Rename it")
     text = "name" if manifest is None else manifest["made"].get("text", "name")
     root = _media_root(home, manifest) if media_root is None else Path(media_root)
     reader = _Reader(path, text, root)
@@ -169,6 +173,9 @@ class _Reader:
     problems: list[Problem] = field(default_factory=list)
     listed: dict[Modality, frozenset[str]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.held = Held(str(self.root))
+
     def part(self, name: str, directory: Path) -> None:
         rows = {m: self._index(name, directory / index_file(m), m) for m in Modality}
         for direction in DIRECTIONS:
@@ -197,6 +204,7 @@ class _Reader:
                     said = f"start_s {line['start_s']!r} and end_s {line.get('end_s', '')!r}"
                     self._say("bad-span", file, number, f"{said}: seconds from 0, the first before the second")
                     continue
+                self.held.add(100 + 60 * len(line) + sum(map(len, line.values())))
                 names[line["id"]] = line
         rows: dict[tuple[str, str], int] = {}
         items = self.items[modality]
@@ -279,13 +287,17 @@ class _Reader:
                 if not keys:
                     self._say("no-samples", file, number, f"{taxon} has no samples")
                 members = tuple(row for row in found if row is not None)
+                if (taxon, members) not in pools:
+                    self.held.add(200 + len(taxon) + 16 * len(members))
                 listed.append(pools.setdefault((taxon, members), len(pools)))
+            self.held.add(100 + 8 * len(listed))
             queries.append(query)
             lists.append(listed)
             correct.append(taxa.index(line["correct_taxon"]))
         if not seen:
             self._say("header-only", file, 0, "has no queries: left out", counts=False)
         if queries:
+            self.held.add(4 * len(lists) * max(map(len, lists)))  # a row a query, each as long as the longest
             made = _arrays(lists, list(pools))
             self.tasks.append(
                 Task(part, direction, level, np.array(queries, np.int32), *made, np.array(correct, np.int32))
@@ -321,13 +333,23 @@ def _candidates(line: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:
 def _lines(file: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield (row, fields) of a CSV file; rows count from 2, the header being 1."""
     csv.field_size_limit(limit("answer"))  # a cell is a list in JSON
-    with file.open(encoding="utf-8-sig", newline="") as stream:
+    with file.open("rb") as raw:
+        lines = BoundedLines(raw, most=limit("answer"))
+        stream = lines.as_text("utf-8-sig")
         try:
             reader = csv.DictReader(stream, restval="")
-            missing = [column for column in needed if column not in (reader.fieldnames or ())]
+            names = reader.fieldnames or ()
+            if len(names) > MAX_COLUMNS:
+                raise DatasetError(f"{file}: has {len(names):,} columns")
+            missing = [column for column in needed if column not in names]
             if missing:
                 raise DatasetError(f"{file}: lacks the column(s) {', '.join(missing)}")
-            yield from enumerate(map(plain_row, reader), start=2)
+            for row, line in enumerate(reader, start=2):
+                if lines.cuts:
+                    raise DatasetError(f"{file}, row {row}: is too long; {over('answer')}")
+                if row > limit("rows"):
+                    raise DatasetError(f"{file}: has more rows; {over('rows')}")
+                yield row, plain_row({name: line[name] for name in COLUMNS if name in line})
         except (UnicodeDecodeError, csv.Error) as error:
             more = f"; {over('answer')}" if "field limit" in str(error) else ""
             raise DatasetError(f"{file}: is not a CSV file in UTF-8: {error}{more}") from error

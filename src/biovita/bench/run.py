@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import pyarrow.parquet as pq
 
 from biovita.bench.compare import ranks_table
 from biovita.bench.embed import embed_benchmark
@@ -22,11 +21,11 @@ from biovita.bench.trait_run import predict_from_benchmark
 from biovita.bench.vectors import read_precomputed
 from biovita.csv_safe import write_rows
 from biovita.dataset.schema import Modality
-from biovita.dataset.store import Dataset
+from biovita.dataset.store import Dataset, write_table
 from biovita.embed.failures import Failure
 from biovita.errors import BiovitaError
 from biovita.filenames import file_name
-from biovita.files import make_directory
+from biovita.files import make_directory, write_whole
 
 __all__ = ["RunResult", "run_benchmark", "safe_name"]
 
@@ -127,7 +126,7 @@ def run_benchmark(
     report, results = write_report(out, run)
     rows = scores.rows(name, seed=seed)
     _write_csv(out / "scores.csv", rows)
-    pq.write_table(ranks_table(benchmark, scores), (out / "ranks.parquet").absolute(), compression="zstd")
+    write_table(ranks_table(benchmark, scores), out / "ranks.parquet")
     return RunResult(out, report, results, scores, rows, new, kept, failed)
 
 
@@ -149,5 +148,6 @@ def _torch_device(device: str) -> str:
 
 
 def _write_csv(file: Path, rows: list[dict[str, Any]]) -> None:
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        write_rows(stream, list(rows[0]), rows)
+    stream = io.StringIO()
+    write_rows(stream, list(rows[0]), rows)
+    write_whole(file, stream.getvalue())

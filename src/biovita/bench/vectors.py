@@ -13,11 +13,13 @@ import numpy as np
 import pyarrow as pa
 
 from biovita.bench.task import Benchmark
-from biovita.bench.vector_files import check_vector_columns, gathered, load_npy, load_pt, read_parquet
+from biovita.bench.vector_files import check_vector_columns, load_npy, load_pt
 from biovita.dataset.schema import Modality
 from biovita.errors import BiovitaError
+from biovita.files import cleared
 from biovita.jsonfile import read_json, read_text
 from biovita.limits import limit, over
+from biovita.parquet import gathered, read_as_it_is
 
 __all__ = ["LanceVectors", "Table", "Unit", "read_precomputed", "write_vectors"]
 
@@ -133,7 +135,7 @@ def write_vectors(path: Path, modality: Modality, ids: Sequence[str], vectors: n
         (f"{modality.value}.npy", lambda stream: np.save(stream, vectors)),
         (f"{modality.value}.ids.json", lambda stream: stream.write(json.dumps(list(ids)).encode())),
     ):
-        part = path / f".{name}.part"
+        part = cleared(path / f".{name}.part")
         try:
             with part.open("wb") as stream:
                 write(stream)
@@ -172,7 +174,7 @@ def _read_npy(file: Path) -> tuple[list[str] | None, np.ndarray]:
 
 
 def _read_parquet(file: Path) -> tuple[list[str], np.ndarray]:
-    table = read_parquet(file, ["id", "vector"])
+    table = read_as_it_is(file, ["id", "vector"])
     check_vector_columns(table.schema, file)
     return _columns(table, file)
 
@@ -191,7 +193,7 @@ def _read_lance(path: Path) -> tuple[list[str], Any]:
             return [str(key) for key in ids], LanceVectors(dataset)
         batches = dataset.to_batches(columns=["id", "vector"], batch_size=4096)
         schema = pa.schema([dataset.schema.field(name) for name in ("id", "vector")])
-        table = gathered(batches, schema, path, sum(file.stat().st_size for file in path.rglob("*")))
+        table = gathered(batches, schema, path, sum(file.lstat().st_size for file in path.rglob("*")))
     except BiovitaError:
         raise
     except (ValueError, OSError, LookupError, RuntimeError, TypeError, NotImplementedError) as error:
@@ -257,7 +259,8 @@ def _named(benchmark: Benchmark, modality: Modality, ids: Sequence[str], where: 
                 f"as 'unseen/{double}', or by the item's own id"
             )
         return [next(iter(names[key])) if key in names else "" for key in ids]
-    raise BiovitaError(f"{where}: none of its {len(ids)} ids is one of the benchmark's, such as {rows[0]['id']!r}")
+    such = f", such as {rows[0]['id']!r}" if rows else f", which has no {modality.value} items"
+    raise BiovitaError(f"{where}: none of its {len(ids)} ids is one of the benchmark's{such}")
 
 
 def _by_index(row: dict[str, Any]) -> str | None:

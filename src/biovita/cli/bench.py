@@ -116,7 +116,7 @@ def verify(
     from biovita.bench.verify import verify_benchmark
     from biovita.progress import progress_bar
 
-    total = _media_files(bench)
+    total = _media_files(bench, media_root)
     with progress_bar("media", total, shown=not json_) as advance:
         verdict = verify_benchmark(bench, media_root=media_root, metadata=metadata, on_file=advance)
     if json_:
@@ -388,11 +388,11 @@ def _open(bench: Path, media_root: Path | None) -> tuple[Benchmark, Dataset | No
     return benchmark, Dataset.open(root) if root is not None and (root / "dataset.toml").is_file() else None
 
 
-def _media_files(bench: Path) -> int:
+def _media_files(bench: Path, media_root: Path | None) -> int:
     from biovita.bench.published import read_with_problems
     from biovita.dataset import Modality
 
-    benchmark, _ = read_with_problems(bench)
+    benchmark, _ = read_with_problems(bench, media_root=media_root)
     return benchmark.items[Modality.AUDIO].num_rows + benchmark.items[Modality.IMAGE].num_rows
 
 

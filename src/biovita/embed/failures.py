@@ -37,7 +37,13 @@ class Failure:
 
 
 def read_failures(directory: Path) -> tuple[Failure, ...]:
-    """Return what the last run over ``embeddings/<model>`` listed; nothing where it listed nothing."""
+    """Return what the last run over ``embeddings/<model>`` listed; nothing where it listed nothing.
+
+    Raises
+    ------
+    DatasetError
+        Where the list cannot be read.
+    """
     file = directory / "failed.parquet"
     if not file.is_file():
         return ()

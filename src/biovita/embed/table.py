@@ -20,7 +20,7 @@ from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError
 from biovita.filenames import file_name
 from biovita.jsonfile import parse_json
-from biovita.lance_tables import open_lance, read_columns
+from biovita.lance_tables import no_panic, open_lance, read_columns
 from biovita.storage import for_lance
 from biovita.towers.base import TowerInfo
 
@@ -29,6 +29,9 @@ __all__ = ["Made", "VectorTable", "columns_of", "embeddings_directory"]
 _METADATA = b"biovita"
 _AGAIN = "Remove it and run biovita embed again"
 _MANY_FRAGMENTS = 16
+# What Lance and Arrow raise for a table whose files or columns are not as they were written.
+_DAMAGED = (ValueError, OSError, RuntimeError, LookupError, NotImplementedError, pa.ArrowException)
+_MOST_NUMBERS = 65_536  # of a vector
 _OLD_VERSIONS_STAY = timedelta(hours=1)  # for those who are reading one
 
 _MEDIA = [
@@ -93,8 +96,12 @@ class VectorTable:
     def _open(self) -> Any:
         try:
             return open_lance(*for_lance(str(self.path)))
-        except (ValueError, OSError) as error:
-            raise DatasetError(f"{self.path} cannot be read as a Lance table: {error}. {_AGAIN}") from error
+        except _DAMAGED as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> DatasetError:
+        reason = str(error).split("\n", maxsplit=1)[0][:300]
+        return DatasetError(f"{self.path} cannot be read as a table of vectors: {reason}. {_AGAIN}")
 
     def made(self) -> Made:
         """Return the record of what made the table.
@@ -102,13 +109,23 @@ class VectorTable:
         Raises
         ------
         DatasetError
-            Where it has none, or is no Lance table.
+            Where it has none, is no Lance table, or has other columns than that says.
         """
-        text = (self._open().schema.metadata or {}).get(_METADATA)
+        schema = self._open().schema
+        text = (schema.metadata or {}).get(_METADATA, b"{}")
         try:
-            return Made(**parse_json(text or "{}", str(self.path), DatasetError))
+            made = Made(**parse_json(text, str(self.path), DatasetError))
+            if type(made.dim) is not int or not 1 <= made.dim <= _MOST_NUMBERS:
+                raise ValueError("dim is no length of a vector")
         except (TypeError, ValueError) as error:
             raise DatasetError(f"{self.path} does not say what made it. {_AGAIN}") from error
+        wanted = columns_of(self.modality).append(pa.field("vector", pa.list_(pa.float32(), made.dim)))
+        found = {field.name: field.type for field in schema}
+        if odd := [field.name for field in wanted if found.get(field.name) != field.type]:
+            raise DatasetError(
+                f"{self.path} has not the column(s) {', '.join(odd)} as {made.tower} gives them. {_AGAIN}"
+            )
+        return made
 
     def state(self) -> pa.Table:
         """Return all columns but the vectors."""
@@ -116,11 +133,28 @@ class VectorTable:
         if not self.exists:
             return columns.empty_table()
         try:
-            return read_columns(self._open(), str(self.path), columns)
-        except (ValueError, OSError) as error:
-            if isinstance(error, DatasetError):
-                raise
-            raise DatasetError(f"{self.path} is not what biovita embed writes: {error}. {_AGAIN}") from error
+            table = read_columns(self._open(), str(self.path), columns)
+        except DatasetError:
+            raise
+        except _DAMAGED as error:
+            raise self._damaged(error) from error
+        return self._without_gaps(table)
+
+    def _without_gaps(self, table: pa.Table) -> pa.Table:
+        if lacking := [name for name in table.column_names if table[name].null_count]:
+            raise self._damaged(ValueError(f"values of {', '.join(lacking)} are missing"))
+        return table
+
+    def _rows(self, names: list[str], chosen: str | None = None) -> pa.Table:
+        """Return columns, of the rows that a filter chooses; none has a missing value."""
+        table = self._open()
+        try:
+            with no_panic():
+                found = table.to_table(columns=names, filter=chosen)
+            found.validate(full=True)
+        except _DAMAGED as error:
+            raise self._damaged(error) from error
+        return self._without_gaps(found)
 
     def read(self, ids: Iterable[str] | None = None) -> tuple[pa.Table, np.ndarray]:
         """Return all columns but the vectors, and the vectors, ``(rows, dim)``, float32; of some ids or of all.
@@ -129,12 +163,10 @@ class VectorTable:
         """
         columns = columns_of(self.modality)
         chosen = None if ids is None else _among(ids)
-        table = self._open().to_table(columns=[*columns.names, "vector"], filter=chosen)
+        table = self._rows([*columns.names, "vector"], chosen)
         vectors = table["vector"].combine_chunks()
         if not pa.types.is_fixed_size_list(vectors.type) or vectors.type.value_type != pa.float32():
             raise DatasetError(f"{self.path}: its vectors are of {str(vectors.type)[:60]}. {_AGAIN}")
-        if vectors.null_count:
-            raise DatasetError(f"{self.path}: lacks vectors. {_AGAIN}")
         flat = vectors.flatten().to_numpy(zero_copy_only=False)
         return table.select(columns.names).cast(columns), flat.reshape(len(table), -1)
 
@@ -182,10 +214,15 @@ def _among(ids: Iterable[str]) -> str:
 
 @contextmanager
 def _disk_errors(path: Path) -> Iterator[None]:
-    """Give the error number back to a full disk, which Lance reports as text alone."""
+    """Give the error number back to a full disk, which Lance reports as text alone; name the table in all else."""
     try:
         yield
-    except (OSError, RuntimeError) as error:
+    except _DAMAGED as error:
         if "No space left on device" in str(error):
             raise OSError(errno.ENOSPC, "No space left on device", str(path)) from error
-        raise
+        if isinstance(error, DatasetError):
+            raise
+        reason = str(error).split("\n", maxsplit=1)[0][:300]
+        raise DatasetError(
+            f"{path} cannot be written: {reason}. Where it is damaged, remove it and run biovita embed again"
+        ) from error

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import pickletools
 import re
 import struct
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from biovita import jsonfile
 from biovita.errors import ModelError
@@ -44,6 +46,10 @@ UNBUILDABLE = (
     ImportError,
 )
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")  # in torch's message, beside advice to run it
+# What torch lets a pickle call, and no state dict needs: a number or a text of a few bytes becomes gigabytes.
+_GROW = frozenset({"bytearray", "encode"})
+_MOST_PICKLE = 64 << 20  # bytes; a thousand tensors take 200 KB
+_LEGACY_PICKLES = 5  # that lie before the numbers in the format before torch 1.6
 # What torch raises for bytes that are not as they were written, by where in the file they are.
 _DAMAGED = (
     RuntimeError,
@@ -87,7 +93,10 @@ def read_checkpoint(path: str | Path) -> Any:
         zipped = zipfile.is_zipfile(path)
         if zipped:
             _check_stored(path)
+        _check_calls(path, zipped=zipped)
         return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+    except ModelError:
+        raise
     except pickle.UnpicklingError as error:
         if (found := _GLOBAL.search(str(error))) is None:
             raise ModelError(f"{path} is refused: it is damaged, or no checkpoint of tensors alone") from error
@@ -113,6 +122,36 @@ def _check_stored(path: Path) -> None:
         raise ModelError(f"{path} is refused: its parts are compressed, which torch never does")
     if sum(member.file_size for member in members) > path.stat().st_size:
         raise ModelError(f"{path} is refused: its parts overlap")
+
+
+def _check_calls(path: Path, *, zipped: bool) -> None:
+    """Raise a `ModelError` where a pickle of a checkpoint calls what makes more of it than it is."""
+    if zipped:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                if member.filename.endswith(".pkl") and member.file_size > _MOST_PICKLE:
+                    raise ModelError(f"{path} is refused: it describes its tensors in {member.file_size:,} bytes")
+                content = archive.read(member) if member.filename.endswith(".pkl") else b""
+                if any(f"{name}\n".encode() in content for name in _GROW):  # going through it all takes a second
+                    _check_pickle(io.BytesIO(content), path)
+        return
+    with path.open("rb") as stream:
+        begin = io.BytesIO(stream.read(_MOST_PICKLE))
+    for _ in range(_LEGACY_PICKLES):
+        _check_pickle(begin, path)
+
+
+def _check_pickle(stream: IO[bytes], path: Path) -> None:
+    try:
+        for opcode, argument, _ in pickletools.genops(stream):
+            if opcode.name in {"GLOBAL", "INST"} and str(argument).rpartition(" ")[2] in _GROW:
+                raise ModelError(
+                    f"{path} is refused: it is not made of tensors alone. It holds {argument}, which was not run"
+                )
+    except ModelError:
+        raise
+    except (*_DAMAGED, MemoryError, ArithmeticError) as error:
+        raise ModelError(f"{path} is refused: it is damaged, or no checkpoint of tensors alone") from error
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -162,6 +201,8 @@ def tensors_of(content: Any, where: str) -> dict[str, torch.Tensor]:
         raise ModelError(
             f"{where} is no state dict: {_some(strange)} have fewer numbers in the file than they state"
         )
+    if unreal := [str(name) for name, value in content.items() if value.is_complex()]:
+        raise ModelError(f"{where} is no state dict of a model: {_some(unreal)} hold complex numbers")
     return {str(name): value for name, value in content.items()}
 
 

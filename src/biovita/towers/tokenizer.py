@@ -34,6 +34,8 @@ _MODEL_TYPES = names(
 )
 _NAMED = names("bos eos unk sep pad cls mask image boi eoi")
 
+_MOST_GROWTH = 256  # of a text by replacements; published tokenizers replace characters by about as many
+
 _WORD = text(r"(?s).{0,1000}", "a text")
 
 
@@ -170,7 +172,9 @@ def read_tokenizer(directory: Path, options: dict[str, Any]) -> Any:
         try:
             tokenizer = HFTokenizer(scratch, trust_remote_code=False, **options)
             tokenizer(["Turdus merula"])  # one that cannot pad, say, is told now
-        except Exception as error:  # tokenizers raises that class itself
+        except BaseException as error:  # tokenizers raises Exception itself, and where it panics one beside it
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
             reason = str(error).replace(scratch, str(directory)).split("\n", maxsplit=1)[0]
             raise ModelError(f"the tokenizer in {directory} cannot be read: {reason[:500]}") from error
     return tokenizer
@@ -183,6 +187,8 @@ def _copy(directory: Path, scratch: Path) -> None:
             content = read_json(file)
             if name == "special_tokens_map.json":
                 content = checked(content, _SPECIAL_MAP, str(file))
+            if name == "tokenizer.json":
+                _check_growth(content, str(file))
             (scratch / name).write_text(json.dumps(content), encoding="utf-8")
     for name in _TEXT:
         if (directory / name).exists():
@@ -200,6 +206,28 @@ def _copy(directory: Path, scratch: Path) -> None:
     kind = _model_type(directory / "config.json")
     if kind:
         (scratch / "config.json").write_text(json.dumps({"model_type": kind}), encoding="utf-8")
+
+
+def _check_growth(content: dict[str, Any], where: str) -> None:
+    """Raise a `ModelError` where the steps of a tokenizer would make far more of a text than it is."""
+    growth, waiting = 1.0, [content.get(part) for part in ("normalizer", "pre_tokenizer", "decoder")]
+    while waiting:
+        step = waiting.pop()
+        if isinstance(step, list):
+            waiting += step
+        elif isinstance(step, dict):
+            waiting += [
+                value for key, value in step.items() if key != "pattern" and isinstance(value, dict | list)
+            ]
+            added, pattern = step.get("content"), step.get("pattern")
+            if isinstance(added, str) and len(added) > 1:
+                exact = pattern.get("String") if isinstance(pattern, dict) else pattern
+                growth *= len(added) / len(exact) if isinstance(exact, str) and exact else len(added) + 1
+            growth = max(growth, 1.0)
+    if growth > _MOST_GROWTH:
+        raise ModelError(
+            f"{where}: its replacements would make {growth:.3g} times as much of a text; that is refused"
+        )
 
 
 def _model_type(file: Path) -> str:

@@ -78,9 +78,12 @@ def read_whole_config(directory: Path) -> WholeConfig:
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise ModelError(f"{file}: {where}: {first['msg']}") from error
     check_listening(config.listen, config.mel, f"{file}: listen and mel")
+    model_cfg = check_model_cfg(config.model_cfg, f"{file}: model_cfg")
+    if model_cfg.get("embed_dim") != config.dim:
+        raise ModelError(f"{file}: dim is {config.dim}, and model_cfg.embed_dim {model_cfg.get('embed_dim')}")
     return config.model_copy(
         update={
-            "model_cfg": check_model_cfg(config.model_cfg, f"{file}: model_cfg"),
+            "model_cfg": model_cfg,
             "preprocess_cfg": check_preprocess_cfg(config.preprocess_cfg, f"{file}: preprocess_cfg"),
             "clap_config": check_clap_config(config.clap_config, f"{file}: clap_config"),
         }
@@ -127,4 +130,10 @@ def read_whole_audio(
     """Return the CLAP model and the adapter ``(dim, projection_dim)``; as `read_whole_clip`."""
     config = config or read_whole_config(directory)
     state = state or read_whole_state(directory)
-    return clap_network(under(state, CLAP), str(directory / WEIGHTS), config.clap_config), state[ADAPTER]
+    adapter = state[ADAPTER]
+    if adapter.ndim != 2 or adapter.shape[0] != config.dim:
+        raise ModelError(
+            f"{directory / WEIGHTS}: the audio adapter has the shape {tuple(adapter.shape)}; wanted is a matrix of "
+            f"{config.dim} rows"
+        )
+    return clap_network(under(state, CLAP), str(directory / WEIGHTS), config.clap_config), adapter

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from biovita.errors import DatasetError
-from biovita.files import locked, make_directory, write_whole
+from biovita.files import locked, make_directory, refuse_links, write_whole
 from biovita.hashing import sha256_of
 from biovita.jsonfile import read_json
 from biovita.train.recipe import flat
@@ -43,12 +43,14 @@ def is_fresh(out: Path, identity: Mapping[str, Any], *, needed: Iterable[Path | 
     Raises
     ------
     DatasetError
-        Where ``out`` holds something else, or is not to be overwritten because of what is ``needed``.
+        Where ``out`` holds something else or a link, or is not to be overwritten because of what is ``needed``.
     """
     for place in (out, *out.parents):
         if place.exists() and not place.is_dir():
             raise DatasetError(f"{out} cannot be made: {place} is not a directory. Choose another place")
     there = (out / _RECORD).is_file()
+    if there:
+        refuse_links(*out.iterdir())
     if out.exists() and not there and any(path.name != _LOCK for path in out.iterdir()):
         raise DatasetError(f"{out} already exists and holds no run. Choose another place")
     if not there or not overwrite:
@@ -72,6 +74,9 @@ def _require_same_run(out: Path, identity: Mapping[str, Any]) -> None:
     try:
         before = read_json(out / _RECORD, DatasetError)
         was = flat(before["recipe"])
+        versions, git = before.get("versions", {}), before.get("git") or {"commit": ""}
+        if not all(isinstance(text, str) for text in (*versions.values(), git["commit"])):
+            raise TypeError("no versions")
     except (ValueError, LookupError, TypeError, AttributeError):
         raise DatasetError(f"{out / _RECORD} is damaged. Choose another place, or give --overwrite") from None
     now = flat(identity["recipe"])

@@ -14,13 +14,15 @@ import torch
 from biovita.dataset import Dataset, Modality, Split
 from biovita.embed import Vectors, read_vectors
 from biovita.embed.table import embeddings_directory
-from biovita.errors import DatasetError
+from biovita.errors import DatasetError, ModelError
+from biovita.filenames import own_place
 from biovita.files import share
 from biovita.model import Model
 from biovita.parquet import read_parquet
 from biovita.progress import progress_bar
 from biovita.taxonomy import Taxon, prompts
 from biovita.towers import Tower
+from biovita.towers.state import read_checkpoint
 from biovita.train.items import Pool
 from biovita.train.loop import Aligned, TrainingSet
 from biovita.train.recipe import FrozenRecipe
@@ -151,13 +153,13 @@ def name_vectors(
 
     They are kept beside the embeddings, in a file named by the texts and the tower they were made of.
     """
-    from safetensors.numpy import load_file, save_file
+    from safetensors.numpy import save_file
 
     flat = [text for texts in classes.texts for text in texts]
     key = hashlib.sha256("\n".join([tower.info.name, tower.info.revision, *flat]).encode()).hexdigest()[:16]
     file = embeddings_directory(dataset, model) / f"names-{classes.modality}-{key}.safetensors"
     if file.is_file():
-        return load_file(file)["vectors"]
+        return _kept_names(file, (len(classes.texts), len(flat) // len(classes.texts), tower.info.dim))
     parts = []
     with progress_bar(f"names of {classes.modality} classes", len(flat), shown=progress) as advance:
         for start in range(0, len(flat), _AT_ONCE):
@@ -165,10 +167,23 @@ def name_vectors(
             parts.append(tower.encode([tower.load(text) for text in texts]))
             advance(len(texts))
     vectors = np.concatenate(parts).reshape(len(classes.texts), -1, tower.info.dim)
+    own_place(dataset.path, *file.parent.relative_to(dataset.path).parts)
     scratch = file.with_name(f".{file.name}.part")
     save_file({"vectors": vectors}, scratch)
     share(scratch)
     scratch.replace(file)
+    return vectors
+
+
+def _kept_names(file: Path, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return the vectors in a file that `name_vectors` wrote."""
+    try:
+        found = read_checkpoint(file)
+        vectors: np.ndarray = found["vectors"].float().numpy()
+    except (ModelError, LookupError) as error:
+        raise DatasetError(f"{file} cannot be read: {error}. Remove it, and it is made again") from error
+    if vectors.shape != shape or not np.isfinite(vectors).all():
+        raise DatasetError(f"{file} does not hold {shape} finite numbers. Remove it, and it is made again")
     return vectors
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -82,13 +83,49 @@ class RunLog:
 
 
 def _whole(text: bytes) -> dict[str, Any] | None:
-    """Return a line, None where the run was killed while it wrote it."""
+    """Return a line, None where the run was killed while it wrote it, or it is none of a run."""
     try:
         line = parse_json(text.decode(), "a line", DatasetError, finite=False)
     except ValueError:
         return None
-    kept: dict[str, Any] | None = line if isinstance(line, dict) and {"kind", "total"} <= line.keys() else None
-    return kept if kept is not None and type(kept["total"]) is int else None
+    if not isinstance(line, dict) or type(line.get("total")) is not int:
+        return None
+    fits = _FITS.get(str(line.get("kind")))
+    return line if fits is not None and fits(line) else None
+
+
+def _is_step(line: dict[str, Any]) -> bool:
+    """Return whether a line has what a run writes of a step, each of its kind."""
+    gate, rates, names = line.get("gate"), line.get("learning_rates", {}), (*_TERMS, *_OTHERS)
+    return (
+        isinstance(line.get("phase"), str)
+        and type(line.get("epoch")) is int
+        and type(line.get("pairs")) is int
+        and {"gate", "loss", "seconds", "waited"} <= line.keys()
+        and _are_numbers(line.get("weights"))
+        and _are_numbers(rates)
+        and (gate is None or (_are_numbers(gate) and {"open", "average"} <= gate.keys()))
+        and _are_numbers({name: line[name] for name in names if line.get(name) is not None})
+        and None not in (line["loss"], line["seconds"], line["waited"])
+    )
+
+
+def _is_validation(line: dict[str, Any]) -> bool:
+    parts = [line[part] for part in ("seen", "unseen") if part in line]
+    return (
+        isinstance(line.get("phase"), str)
+        and type(line.get("epoch")) is int
+        and all(
+            _are_numbers(part) and {"top1", "top5", "chance"} <= part.keys() and part["chance"] for part in parts
+        )
+    )
+
+
+def _are_numbers(found: Any) -> bool:
+    return isinstance(found, dict) and all(isinstance(value, int | float) for value in found.values())
+
+
+_FITS: dict[str, Callable[[dict[str, Any]], bool]] = {"step": _is_step, "validation": _is_validation}
 
 
 def scalars(line: dict[str, Any]) -> dict[str, float]:

@@ -6,16 +6,20 @@ import json
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 
 from biovita.dataset import Dataset
 from biovita.dataset.store import new_directory
 from biovita.errors import ModelError
 from biovita.model import save_model
-from biovita.model.store import CONFIG, read_config, with_towers
+from biovita.model.store import CONFIG, Config, read_config, with_towers
+from biovita.towers import towers_of
 from biovita.train.recipe import FrozenRecipe, Recipe, TowersRecipe
 
 __all__ = ["TrainReport", "train"]
+
+_MOST_BIAS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def train(
         log = train_towers(
             recipe, dataset, out, start=start, device=device, overwrite=overwrite, progress=progress
         )
-        losses = [line["loss"] for line in log if line["kind"] == "step"]
+        losses = [line["loss"] for line in log if line["kind"] == "step"] or [nan]  # where the log was lost
         return TrainReport(out / "last", out / "report.html", recipe, len(losses), losses[0], losses[-1])
     assert isinstance(recipe, FrozenRecipe)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -104,7 +108,7 @@ def _train_projections(
     begin = untrained(data, recipe)
     if start is not None:
         before = with_towers(start, read_config(start), towers)
-        begin = Aligned(before.projections, before.logit_scale, (), before.record.get("logit_bias"))
+        begin = Aligned(before.projections, before.logit_scale, (), _bias(start, read_config(start)))
     with progress_bar(recipe.name, recipe.steps, shown=progress) as advance:
         aligned = align(data, recipe, begin, on_step=advance)
     model = model_of(aligned, recipe, towers, dataset, start=start)
@@ -119,11 +123,28 @@ def _train_projections(
     return [values["loss"] for values in aligned.history]
 
 
+def _bias(path: Path, config: Config) -> float | None:
+    """Return the bias that a model has learned, if any."""
+    bias = config.record.get("logit_bias")
+    if bias is not None and (type(bias) not in {int, float} or not abs(bias) <= _MOST_BIAS):
+        raise ModelError(f"{path / CONFIG}: record.logit_bias is no number within {_MOST_BIAS:,}")
+    return None if bias is None else float(bias)
+
+
 def _check_start(path: Path, recipe: FrozenRecipe, given: Collection[str]) -> None:
     config = read_config(path)
     if config.dim != recipe.dim:
         raise ModelError(f"{path} has {config.dim} dimensions, and the recipe asks for {recipe.dim}")
-    brought = {"logit_scale": config.logit_scale, "logit_bias": config.record.get("logit_bias")}
+    for modality, tower in towers_of(recipe.model).items():
+        ref = config.towers.get(modality)
+        if ref is None or (ref.name, ref.revision, ref.dim) != (tower.name, tower.revision, tower.dim):
+            found = "not there" if ref is None else f"{ref.name} of {ref.dim} numbers at {ref.revision}"
+            raise ModelError(
+                f"{path} is not of the towers of {recipe.model!r}: its {modality} tower is {found}, and wanted is "
+                f"{tower.name} of {tower.dim} at {tower.revision}. Name the model that it was trained on with "
+                "--set model=..."
+            )
+    brought = {"logit_scale": config.logit_scale, "logit_bias": _bias(path, config)}
     for name, learned in brought.items():
         asked = getattr(recipe, name)
         if learned is not None and (name in given or asked != FrozenRecipe.model_fields[name].default):

@@ -25,6 +25,7 @@ from biovita.errors import DatasetError, ModelError, StoppedError
 from biovita.model import Model, load_model
 from biovita.model.published import save_whole
 from biovita.towers.device import select_device
+from biovita.towers.state import check_fit
 from biovita.train.batches import (
     Batch,
     Frozen,
@@ -32,7 +33,7 @@ from biovita.train.batches import (
     load_batches,
     training_items,
 )
-from biovita.train.checkpoint import Checkpoint, Progress, latest_checkpoint, save_checkpoint
+from biovita.train.checkpoint import Checkpoint, Progress, check_moments, latest_checkpoint, save_checkpoint
 from biovita.train.directory import alone, begin, hash_of_weights, is_fresh
 from biovita.train.failures import Failures
 from biovita.train.gathered import largest
@@ -234,8 +235,10 @@ class _Run:
         """Take up the last whole checkpoint; return its optimiser's state."""
         found = latest_checkpoint(self.out / "checkpoints")
         if found is not None:
-            self.state = Progress(**found.state)
-            self.networks.load_state_dict({**self.networks.state_dict(), **found.tensors})
+            self.state = found.state
+            own = self.networks.state_dict()
+            check_fit({name: own[name] for name in self._kept(self.networks)}, found.tensors, str(self.out))
+            self.networks.load_state_dict({**own, **found.tensors})
             self.scaler.load_state_dict(self.state.scaler)
             for modality, item, why in self.state.failures:
                 self.failures.add(Modality(modality), item, why)
@@ -263,8 +266,7 @@ class _Run:
             foreach=False if self.recipe.sharded else None,  # a group holds tensors of both kinds
         )
         if optimiser_state:
-            order = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-            optimiser.load_state_dict(shared_out(optimiser_state, order))
+            self._load_optimiser(optimiser, optimiser_state)
         run = _PhaseRun(name, phase, groups, optimiser)
         if self.state.step == 0 and phase.reset_temperature is not None:
             with torch.no_grad():
@@ -276,6 +278,23 @@ class _Run:
         if phase.gate is not None and self.state.gate is None:
             self.state.gate = asdict(Gate.at(self._base(run, phase.gate.batches)))
         return run
+
+    def _load_optimiser(self, optimiser: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+        """Take up an optimiser's moments; its rates are the recipe's, whatever the checkpoint says of them."""
+        order = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+        settings = [{k: v for k, v in group.items() if k != "params"} for group in optimiser.param_groups]
+        check_moments(state, order, f"the optimiser's state in {self.out / 'checkpoints'}")
+        try:
+            optimiser.load_state_dict(shared_out(state, order))
+        except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+            raise ModelError(
+                f"the optimiser's state in {self.out / 'checkpoints'} is not of this run: {error}. Start again with "
+                "--overwrite"
+            ) from error
+        for group, own in zip(optimiser.param_groups, settings, strict=True):
+            for name in group.keys() - {"params"} - own.keys():
+                del group[name]
+            group.update(own)
 
     def _base(self, run: _PhaseRun, count: int) -> float:
         """Return ATC over the first batches in evaluation mode, averaged."""
@@ -472,6 +491,12 @@ class _Run:
             with networks.evaluating():
                 save_whole(networks.as_model(self.recipe.name, self.identity), self.out / name, overwrite=True)
 
+    def _kept(self, networks: Networks) -> set[str]:
+        """Return the names of what a checkpoint holds: what any phase trains, and the running statistics."""
+        dims, stored = networks.dims, networks.state_dict().keys()
+        names = {n for p in self.phases.values() for g in groups_of(p, dims) for n in g.names}
+        return (names | {name for name, _ in networks.named_buffers()}) & stored
+
     def _save(self, run: _PhaseRun | None) -> None:
         """Write a checkpoint: what any phase trains, and the running statistics."""
         failures = self.failures.gather()
@@ -479,18 +504,12 @@ class _Run:
         ended = run is None or self.state.epoch == run.phase.epochs
         optimiser = {} if ended or run is None else whole_state(run.optimiser.state_dict())
         if self.place.is_main_process:
-            dims = networks.dims
-            names = {n for p in self.phases.values() for g in groups_of(p, dims) for n in g.names}
-            statistics = {name for name, _ in networks.named_buffers()}
-            tensors = {
-                name: value.detach().cpu()
-                for name, value in networks.state_dict().items()
-                if name in names or name in statistics
-            }
+            kept = self._kept(networks)
+            tensors = {name: value.detach().cpu() for name, value in networks.state_dict().items() if name in kept}
             state = replace(self.state, failures=failures, scaler=self.scaler.state_dict())
             if ended and run is not None:  # the next phase begins with an optimiser of its own
                 state = replace(state, phase=state.phase + 1, epoch=0, step=0, gate=None)
-            save_checkpoint(self.out / "checkpoints", state.total, Checkpoint(asdict(state), tensors, optimiser))
+            save_checkpoint(self.out / "checkpoints", state.total, Checkpoint(state, tensors, optimiser))
             self.failures.write(self.out / _LEFT_OUT)
             self.log.publish(left_out=len(failures))
         self.place.wait_for_everyone()
