@@ -47,11 +47,13 @@ def read_failures(directory: Path) -> tuple[Failure, ...]:
     file = directory / "failed.parquet"
     if not file.is_file():
         return ()
-    rows = read_parquet(file, FAILED).to_pylist()
     try:
+        rows = read_parquet(file, FAILED).to_pylist()
         return tuple(Failure(**{**row, "modality": Modality(row["modality"])}) for row in rows)
     except ValueError as error:
-        raise DatasetError(f"{file} is not what biovita embed wrote: {error}. Remove it") from None
+        raise DatasetError(
+            f"{file} is not the list of what failed: {error}. Remove it and run biovita embed again"
+        ) from error
 
 
 def write_failures(directory: Path, failures: Iterable[Failure]) -> None:
