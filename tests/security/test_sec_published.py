@@ -185,7 +185,8 @@ def test_what_is_no_file_or_not_what_the_tables_state_is_not_published(tmp_path:
 
 def test_a_page_shows_no_pictures_that_a_foreign_benchmark_points_to(tmp_path: Path) -> None:
     import_folder(make_folder(tmp_path / "src"), tmp_path / "own", progress=False)
-    own, bench, private = tmp_path / "own", tmp_path / "foreign", tmp_path / "private"
+    own, bench = tmp_path / "own", tmp_path / "foreign"
+    private = own / "private"
     split_dataset(Dataset.open(own), unseen=2, seed=1)
     write_benchmark(build_benchmark(Dataset.open(own)), bench)
     # a stranger's: no hashes, and the media are said to lie in the reader's folder
@@ -199,19 +200,23 @@ def test_a_page_shows_no_pictures_that_a_foreign_benchmark_points_to(tmp_path: P
         for row in rows:
             name = Path(row["file_path"]).name
             (private / name).write_bytes((tmp_path / "src/images" / name).read_bytes())
-            row["file_path"], row["sha256"] = name, ""
+            row["file_path"], row["sha256"] = f"private/{name}", ""
         with index.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
     manifest = json.loads((bench / "manifest.json").read_text())
-    (bench / "manifest.json").write_text(json.dumps({**manifest, "media_root": "../private"}))
-    shown = ["--media-root", private]
-    stolen, chosen = commands(
+    (bench / "manifest.json").write_text(json.dumps({**manifest, "media_root": "../own"}))
+    shutil.copytree(bench, tmp_path / "bolder")
+    (tmp_path / "bolder/manifest.json").write_text(json.dumps({**manifest, "media_root": "../own/private"}))
+    shown = ["--media-root", own]
+    refused, stolen, chosen = commands(
         tmp_path,
+        ["bench", "run", tmp_path / "bolder", "--model", "random", "--out", tmp_path / "run-bolder"],
         ["bench", "run", bench, "--model", "random", "--out", tmp_path / "run-foreign"],
         ["bench", "run", bench, "--model", "random", "--out", tmp_path / "run-chosen", *shown],
     )
+    refused.refused("leads out of the benchmark and to no dataset", "--media-root")
     stolen.succeeded()
     page = (tmp_path / "run-foreign/report.html").read_text()
     assert "data:image/jpeg" not in page
