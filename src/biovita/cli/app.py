@@ -20,8 +20,8 @@ app = cyclopts.App(
     help="""Recordings, photographs and names of animals in one vector space.
 
     Before or after any command: --offline reads models from this machine and does not try the network; --memory MIB
-    (1024) is what all workers together may take for data; --limit NAME=VALUE sets one of the limits in
-    docs/security.md, which keep foreign files from taking this machine down.""",
+    (1024) is what all workers together may take for data; --limit NAME=VALUE sets one of the limits that keep foreign
+    files from taking this machine down: answer, archive, cell, decoding, pages, pixels, request, rows.""",
     version=__version__,
     result_action="return_value",
     suppress_keyboard_interrupt=False,

@@ -47,7 +47,13 @@ def plan(
         given, left_out = selection.summary(), selection.left_out()
         missing = list(selection.names.missing)
     if json_:
-        _say(json.dumps({"given": given, "left_out": left_out, "missing": missing, "traits": traits}, indent=2))
+        _say(
+            json.dumps(
+                {"given": given, "left_out": left_out, "missing": missing, "traits": traits},
+                ensure_ascii=False,
+                indent=2,
+            )
+        )
         return
     _table(console, "What the plan gives", given, ("class", "source", "modality", "species", "items", "bytes"))
     items, size = (sum(row[column] for row in given) for column in ("items", "bytes"))
@@ -119,7 +125,7 @@ def build(
 
         report = build_dataset(plan_file, out, progress=show)
     if json_:
-        _say(json.dumps({**asdict(report), "dataset": str(report.dataset)}, indent=2))
+        _say(json.dumps({**asdict(report), "dataset": str(report.dataset)}, ensure_ascii=False, indent=2))
         return
     for line in report_lines(report):
         _say(line)
