@@ -425,7 +425,7 @@ def test_tables_of_inaturalist_neither_multiply_nor_take_more_than_is_set(tmp_pa
         "bad": (bad, ["--memory", 128]),
         "long": (_open_data(tmp_path / "long", taxa=good + long), []),
     }.items():
-        outcome = biovita(*arguments, "data", "plan", made, seconds=60)
+        outcome = biovita(*arguments, "data", "plan", made, seconds=60, mib=2000)
         if name == "bad":
             assert "640 MiB of memory" in outcome.failed_plainly().err
             assert "--memory" in outcome.err

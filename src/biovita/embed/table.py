@@ -165,7 +165,7 @@ class VectorTable:
         chosen = None if ids is None else _among(ids)
         table = self._rows([*columns.names, "vector"], chosen)
         vectors = table["vector"].combine_chunks()
-        if not pa.types.is_fixed_size_list(vectors.type) or vectors.type.value_type != pa.float32():
+        if not pa.types.is_fixed_size_list(vectors.type) or not pa.types.is_floating(vectors.type.value_type):
             raise DatasetError(f"{self.path}: its vectors are of {str(vectors.type)[:60]}. {_AGAIN}")
         flat = vectors.flatten().to_numpy(zero_copy_only=False)
         return table.select(columns.names).cast(columns), flat.reshape(len(table), -1)

@@ -164,7 +164,7 @@ async def _all_pages(
                 more = following(page)
             except DatasetError as error:
                 raise DatasetError(str(error) if is_new else f"{file}: delete it to ask again: {error}") from None
-            text = json.dumps(page, ensure_ascii=False)
+            text = json.dumps(page)  # half a character, which no file holds, stays as JSON writes it
             content, next_ = hashlib.sha256(text.encode()).digest(), json.dumps(more, sort_keys=True)
             if next_ in asked or (content in came and more is not None):
                 raise DatasetError(

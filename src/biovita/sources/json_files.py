@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from biovita.errors import DatasetError
-from biovita.jsonfile import has_halves, parse_any_text, read_bytes
+from biovita.jsonfile import parse_any_text, read_bytes
 
 __all__ = ["Answer", "mapped", "parse_answer", "read_answer"]
 
@@ -26,7 +26,7 @@ def read_answer(file: Path) -> Answer:
 
 
 def parse_answer(content: bytes, where: str) -> Answer:
-    """Return the JSON object that bytes hold; half a character, as only JSON can write it, becomes U+FFFD.
+    """Return the JSON object that bytes hold; its texts may hold half a character, as only JSON can write it.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def parse_answer(content: bytes, where: str) -> Answer:
     found = parse_any_text(content, where, DatasetError, finite=False)
     if not isinstance(found, dict):
         raise DatasetError(f"{where}: expected a JSON object, found {type(found).__name__}")
-    return mapped(found, _whole_characters) if has_halves(content) else found
+    return found
 
 
 def mapped(value: Any, change: Callable[[str], str]) -> Any:
@@ -48,7 +48,3 @@ def mapped(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
         return {change(name): mapped(each, change) for name, each in value.items()}
     return value
-
-
-def _whole_characters(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
