@@ -17,7 +17,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/biovita demo $(if $(DATA),--data "$(DATA)") --out "$(OUT)"
 
 test: lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=30
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
