@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +18,7 @@ __all__ = ["MEMORY_MIB", "watched"]
 # Of DuckDB, unless --memory says otherwise; with Python and what DuckDB does not count, planning stays under 2 GB.
 MEMORY_MIB = 1144
 _BESIDE_MIB = 512  # that it may take beside
-_EVERY_S = 0.05
-_UNIT = 1 if sys.platform == "darwin" else 1 << 10  # of the peak that the system tells
+_EVERY_S = 0.02
 
 
 @contextmanager
@@ -35,12 +32,12 @@ def watched(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """
     import duckdb
 
-    began, most = _peak_mib(), memory_mib(MEMORY_MIB) + _BESIDE_MIB
+    began, most = _resident_mib(), memory_mib(MEMORY_MIB) + _BESIDE_MIB
     ended, stopped = threading.Event(), threading.Event()
 
     def watch() -> None:
         while not ended.wait(_EVERY_S):
-            if _peak_mib() - began > most:
+            if _resident_mib() - began > most:
                 stopped.set()
                 connection.interrupt()
 
@@ -60,5 +57,7 @@ def watched(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         watcher.join()
 
 
-def _peak_mib() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT >> 20
+def _resident_mib() -> int:
+    import psutil
+
+    return int(psutil.Process().memory_info().rss) >> 20
