@@ -101,7 +101,7 @@ def test_decisions_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     dataset = write_tiny(tmp_path / "tiny", each=1)
     file = dataset.path / "taxonomy_decisions.parquet"
     pq.write_table(pa.table({"name": ["Altus quintus"], "species_id": ["t5"]}), file)
-    with pytest.raises(DatasetError, match=r"taxonomy_decisions\.parquet cannot be read.*parsed"):
+    with pytest.raises(DatasetError, match=r"taxonomy_decisions\.parquet lacks the column\(s\) parsed"):
         other_names(dataset, [dataset.taxonomy["t5"]])
     file.write_bytes(b"no parquet")
     with pytest.raises(DatasetError, match=r"taxonomy_decisions\.parquet cannot be read"):
