@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from biovita.cores import cpu_count
+from biovita.compute.cores import cpu_count
 from biovita.towers import load_tower
 from biovita.towers.birdnet import _MODEL, WINDOW
 from biovita.towers.weights import package_file

@@ -22,11 +22,12 @@ import soundfile
 import torch
 from PIL import Image
 
-from biovita.dataset.schema import AUDIO, IMAGES, Modality, taxa_table
+from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
 from biovita.dataset.store import Dataset, write_dataset
 from biovita.embed import embed
+from biovita.modality import Modality
 from biovita.taxonomy import Taxon
-from biovita.towers import MODELS, TOWERS, ModelRow, Tower, TowerInfo, TowerRow
+from biovita.towers import MODELS, TOWERS, Encoder, EncoderCard, ModelRow, TowerRow
 from biovita.towers.audio import AudioInput
 from biovita.towers.clap import _ON_A_CORE, ClapAudio
 from biovita.towers.device import choose_device
@@ -37,11 +38,11 @@ from biovita.towers.transfer import autocast, to_device
 BARE, BARE_PARTS = "bare network", "bare, a part on each core"
 
 
-def info(modality: Modality, dim: int) -> TowerInfo:
-    return TowerInfo(f"bench-{modality}", modality, dim, "random weights", "1", "none")
+def info(modality: Modality, dim: int) -> EncoderCard:
+    return EncoderCard(f"bench-{modality}", modality, dim, "random weights", "1", "none")
 
 
-def make_tower(modality: Modality, device: str) -> Tower:
+def make_tower(modality: Modality, device: str) -> Encoder:
     chosen = choose_device(device)
     if modality == Modality.IMAGE:
         return OpenClipImage(info(modality, 768), build_clip(architecture("ViT-L-14"), None, "random"), chosen)
@@ -79,7 +80,7 @@ def write_media(directory: Path, modality: Modality, count: int) -> Path:
     return directory
 
 
-def bare_seconds(tower: Tower, modality: Modality, files: list[Path]) -> dict[str, np.ndarray]:
+def bare_seconds(tower: Encoder, modality: Modality, files: list[Path]) -> dict[str, np.ndarray]:
     """Time the network alone, on batches made of these files beforehand.
 
     On the CPU in two ways: torch's own, all cores on a batch, and as `embed` goes, a part of the batch on each core.
@@ -144,8 +145,8 @@ def main() -> None:
         modality = Modality(name)
         tower = make_tower(modality, options.device)
         title = "CLAP HTS-AT + adapter" if modality == Modality.AUDIO else "ViT-L/14"
-        TOWERS[tower.info.name] = TowerRow(tower.info, lambda _, tower=tower: tower)
-        MODELS["bench"] = ModelRow("bench", "random weights", (tower.info.name,))
+        TOWERS[tower.card.name] = TowerRow(tower.card, lambda _, tower=tower: tower)
+        MODELS["bench"] = ModelRow("bench", "random weights", (tower.card.name,))
         with tempfile.TemporaryDirectory() as folder:
             place = write_media(Path(folder) / "dataset", modality, options.items)
             files = sorted(place.glob("*.mp3" if modality == Modality.AUDIO else "*.jpg"))

@@ -28,11 +28,12 @@ import torch
 from transformers import ClapConfig, ClapModel
 
 from biovita.bench import Scores
-from biovita.dataset import Dataset, Modality
+from biovita.dataset import Dataset
+from biovita.modality import Modality
 from biovita.model import Model, load_model
 from biovita.model.published import save_whole
 from biovita.taxonomy import Rank
-from biovita.towers import TowerInfo
+from biovita.towers import EncoderCard
 from biovita.towers.audio import AudioInput
 from biovita.towers.clap import ClapAudio
 from biovita.towers.device import choose_device
@@ -93,7 +94,7 @@ def write_towers(out: Path, seed: int) -> Path:
         norm.running_mean.fill_(-50)
         norm.running_var.fill_(200)
     device = choose_device("cpu")
-    info = [TowerInfo(f"random-{m}", m, DIM, "random", "0", "none") for m in Modality]
+    info = [EncoderCard(f"random-{m}", m, DIM, "random", "0", "none") for m in Modality]
     adapter = torch.randn(DIM, DIM) / DIM**0.5
     towers: dict[Modality, Any] = {
         Modality.AUDIO: ClapAudio(info[0], clap.eval(), device, listen=LISTEN, mel=MEL, adapter=adapter),

@@ -31,7 +31,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from biovita.cores import cpu_count
+from biovita.compute.cores import cpu_count
 from biovita.taxonomy.backbone import Backbone, open_backbone
 from biovita.taxonomy.decisions import Rule
 from biovita.taxonomy.match import match_names

@@ -20,10 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from biovita.dataset import Dataset, Modality
+from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
 from biovita.embed import Vectors, read_vectors
-from biovita.towers import Tower, load_towers
+from biovita.modality import Modality
+from biovita.towers import Encoder, load_towers
 from biovita.train import FrozenRecipe, recipe
 from biovita.train.frozen import name_vectors, training_set, unseen_taxa
 from biovita.train.loop import Aligned, align, untrained
@@ -77,7 +78,7 @@ def main() -> None:
         print(f"{name:<26} " + " ".join(f"{mean[2 * n]:15.1f} {mean[2 * n + 1]:6.1f}" for n in range(len(PARTS))))
 
 
-def _trained(dataset: Dataset, towers: Mapping[Modality, Tower], seed: int) -> Iterator[tuple[str, Aligned]]:
+def _trained(dataset: Dataset, towers: Mapping[Modality, Encoder], seed: int) -> Iterator[tuple[str, Aligned]]:
     data = training_set(dataset, "starter", towers)
     recipes = {stage: recipe(f"starter/stage{stage}", {"seed": seed}, FrozenRecipe) for stage in (0, 1, 2)}
     made: dict[tuple[int, ...], Aligned] = {(): untrained(data, recipes[0])}

@@ -23,15 +23,16 @@ import soundfile
 from PIL import Image
 
 from biovita.collect.pack import pack, state_packed
-from biovita.dataset import Dataset, Modality, write_dataset
+from biovita.compute.pipeline import load_ahead
+from biovita.compute.read_ahead import read_ahead
+from biovita.dataset import Dataset, write_dataset
 from biovita.dataset.packed import PackedMedia
 from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
-from biovita.embed.packed import read_ahead
-from biovita.embed.pipeline import load_ahead
 from biovita.embed.plan import items_of, rows_of
+from biovita.media.items import Clip
 from biovita.media.packed import PackedFile
+from biovita.modality import Modality
 from biovita.taxonomy import Taxon
-from biovita.towers import Clip
 from biovita.towers.items import mono_samples, rgb_image
 
 ROUNDS = 3

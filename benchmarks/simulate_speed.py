@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from biovita.cores import cpu_count
+from biovita.compute.cores import cpu_count
 from biovita.simulate import simulate
 
 SPECIES = 60

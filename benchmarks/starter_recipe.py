@@ -31,12 +31,13 @@ from scipy import stats
 
 from biovita.bench import build_benchmark, headline, score_benchmark
 from biovita.bench.task import Benchmark
-from biovita.dataset import Dataset, Modality
+from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
 from biovita.demo import TEXT
 from biovita.embed import Vectors, read_vectors
+from biovita.modality import Modality
 from biovita.model import Model
-from biovita.towers import Tower, load_towers
+from biovita.towers import Encoder, load_towers
 from biovita.train import FrozenRecipe, recipe
 from biovita.train.frozen import training_set
 from biovita.train.loop import Aligned, TrainingSet, align, untrained
@@ -147,7 +148,7 @@ def _half_width(values: np.ndarray) -> float:
 
 
 def _measured(
-    path: Path, unseen: int, seed: int, options: Sequence[str], towers: Mapping[Modality, Tower]
+    path: Path, unseen: int, seed: int, options: Sequence[str], towers: Mapping[Modality, Encoder]
 ) -> Iterator[tuple[str, tuple[float, float]]]:
     """Give Top-1 and Top-5 as times chance of each of these options."""
     if not options:
@@ -184,7 +185,7 @@ def _trained(data: TrainingSet, option: Option, seed: int, before: dict[str, Ali
 
 
 def _times_chance(
-    aligned: Aligned, benchmark: Benchmark, vectors: Mapping[Modality, Vectors], towers: Mapping[Modality, Tower]
+    aligned: Aligned, benchmark: Benchmark, vectors: Mapping[Modality, Vectors], towers: Mapping[Modality, Encoder]
 ) -> tuple[float, float]:
     model = Model("measured", towers, aligned.projections)
     projected = {m: Vectors(v.ids, v.taxon_ids, model.project(m, v.vectors)) for m, v in vectors.items()}

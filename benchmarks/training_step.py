@@ -28,11 +28,11 @@ import torch
 from torch.nn.functional import cross_entropy, normalize
 from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
 
-from biovita.dataset import Modality
 from biovita.embed import Vectors
+from biovita.modality import Modality
 from biovita.model import Model
 from biovita.taxonomy import Taxon, prompts
-from biovita.towers import TowerInfo
+from biovita.towers import EncoderCard
 from biovita.towers.audio import AudioInput
 from biovita.towers.clap import ClapAudio, pooled
 from biovita.towers.device import choose_device
@@ -53,7 +53,7 @@ def networks_of(device: str) -> Networks:
     clip = build_clip(architecture("ViT-L-14"), None, "random weights", tokenizer_name="ViT-L-14")
     clap = ClapModel(ClapConfig())
     place = choose_device(device)
-    info = [TowerInfo(f"random-{m}", m, 768, "random", "0", "none") for m in Modality]
+    info = [EncoderCard(f"random-{m}", m, 768, "random", "0", "none") for m in Modality]
     adapter = torch.randn(768, 512) / 512**0.5
     towers: dict[Modality, Any] = {
         Modality.AUDIO: ClapAudio(info[0], clap.eval(), place, listen=AudioInput(), adapter=adapter),

@@ -45,7 +45,7 @@ def one_npy_an_id(folder: Path, ids: list[str]) -> np.ndarray:
 def ours(folder: Path) -> Unit:
     """Read ids and vectors as `read_precomputed` does; rows are normalised as they are taken."""
     from biovita.bench.vectors import _zero_rows
-    from biovita.dataset import Modality
+    from biovita.modality import Modality
 
     ids, vectors, _ = _read(folder, Modality.AUDIO)
     assert ids is not None

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from biovita.dataset import Dataset, Modality, write_dataset
+from biovita.dataset import Dataset, write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
 from biovita.dataset.store import replace_tables
 from biovita.hashing import sha256_of
+from biovita.modality import Modality
 from biovita.taxonomy import Rank, Taxon
 
 

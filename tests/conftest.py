@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from biovita.dataset import Modality
-from biovita.towers import Tower, load_towers
+from biovita.modality import Modality
+from biovita.towers import Encoder, load_towers
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +21,6 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def starter_towers() -> dict[Modality, Tower]:
+def starter_towers() -> dict[Modality, Encoder]:
     """Return the three towers that install from the registry, open on the CPU."""
     return load_towers("starter", "cpu")

@@ -13,11 +13,12 @@ import pytest
 
 import biovita
 from biovita.bench import build_benchmark, headline, score_benchmark
-from biovita.dataset import Dataset, Modality
+from biovita.dataset import Dataset
 from biovita.demo import TEXT, DemoResult, demo
 from biovita.embed import Vectors, read_vectors
+from biovita.modality import Modality
 from biovita.model import Model
-from biovita.towers import Tower
+from biovita.towers import Encoder
 from biovita.train import FrozenRecipe, recipe
 from biovita.train.frozen import training_set
 from biovita.train.loop import untrained
@@ -63,7 +64,7 @@ def test_unseen_species_are_found_well_above_chance(runs: list[DemoResult]) -> N
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_untrained_projections_are_at_chance(
-    runs: list[DemoResult], starter_towers: dict[Modality, Tower]
+    runs: list[DemoResult], starter_towers: dict[Modality, Encoder]
 ) -> None:
     """On 40 draws of them: of one alone, Top-1 scatters by 0.4 times chance."""
     dataset = Dataset.open(runs[-1].out / "dataset")

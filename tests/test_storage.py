@@ -17,11 +17,12 @@ from biovita.cli.app import main
 from biovita.collect.pack import pack
 from biovita.collect.plan import read_plan
 from biovita.collect.select import select
-from biovita.dataset import Dataset, Modality
+from biovita.dataset import Dataset
 from biovita.dataset.check import check
 from biovita.embed import embed, read_vectors
 from biovita.errors import DatasetError
 from biovita.media.packed import PackedFile
+from biovita.modality import Modality
 from biovita.sources.inaturalist import Inaturalist
 from biovita.sources.remote import copied
 from biovita.storage import file_system

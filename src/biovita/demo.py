@@ -12,10 +12,11 @@ from pathlib import Path
 
 import biovita
 from biovita.bench import Headline, Scores, build_benchmark, headline, score_benchmark
-from biovita.dataset import Dataset, Modality
+from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
 from biovita.embed import Vectors, embed, read_vectors
 from biovita.errors import DatasetError
+from biovita.modality import Modality
 from biovita.model import Model, save_model
 
 __all__ = ["TEXT", "DemoResult", "demo", "unseen_by_default"]
@@ -143,7 +144,7 @@ def demo(
             benchmark=benchmark,
             scores=scores,
             vectors=embeddings[2],
-            towers=[tower.info for tower in stages[2].towers.values()],
+            towers=[tower.card for tower in stages[2].towers.values()],
             losses=losses,
             made={"seed": seed, "text": text, **made},
             times=dict(path.seconds),

@@ -7,7 +7,7 @@ from bench_cases import class_vectors
 from biovita.bench import build_benchmark, score_benchmark
 from biovita.bench.analysis import by_class, near_misses
 from biovita.bench.nearest import nearest
-from biovita.bench.task import modalities_of
+from biovita.modality import modalities_of
 from biovita.taxonomy import Rank
 
 
@@ -98,7 +98,7 @@ def test_nearest_agrees_with_the_ranks(scored):
 def test_swapped_calls_of_one_family_are_visible(small):
     """A planted failure: two families' recordings are exchanged. It shows by family, and as a confusion."""
     from biovita.bench.analysis import by_family, confusions
-    from biovita.dataset import Modality
+    from biovita.modality import Modality
 
     benchmark = build_benchmark(small)
     vectors = class_vectors(benchmark, small, noise=0.5)

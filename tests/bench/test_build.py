@@ -8,9 +8,10 @@ import pytest
 from bench_cases import species, write_small
 from biovita.bench import build_benchmark
 from biovita.bench.build import draw_candidates
-from biovita.bench.task import DIRECTIONS, LEVELS, modalities_of
-from biovita.dataset import Modality, split_dataset
+from biovita.bench.task import LEVELS
+from biovita.dataset import split_dataset
 from biovita.errors import DatasetError
+from biovita.modality import DIRECTIONS, Modality, modalities_of
 from biovita.taxonomy import Rank
 
 

@@ -6,8 +6,8 @@ import soundfile
 from PIL import Image
 
 from biovita.bench.models import ClapAudio, OpenClip, RandomModel, modalities_of_model, open_model
-from biovita.dataset import Modality
 from biovita.errors import MediaError, ModelError
+from biovita.modality import Modality
 
 
 def test_random_is_the_same_each_time_and_unit(tmp_path):

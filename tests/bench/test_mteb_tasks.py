@@ -12,8 +12,9 @@ from biovita.bench import build_benchmark, score_benchmark
 from biovita.bench.models import open_model
 from biovita.bench.mteb_tasks import MtebModel, export_mteb, local_tasks, run_local
 from biovita.bench.vectors import Table
-from biovita.dataset import Modality, split_dataset
+from biovita.dataset import split_dataset
 from biovita.errors import BiovitaError, ModelError
+from biovita.modality import Modality
 
 mteb = pytest.importorskip("mteb")
 from mteb.models import ModelMeta  # noqa: E402  (mteb is optional)

@@ -12,7 +12,8 @@ from bench_cases import class_vectors
 from biovita.bench import build_benchmark
 from biovita.bench.run import run_benchmark
 from biovita.bench.vectors import write_vectors
-from biovita.dataset import Dataset, Modality, split_dataset
+from biovita.dataset import Dataset, split_dataset
+from biovita.modality import Modality
 from biovita.taxonomy import Rank
 
 pytestmark = pytest.mark.slow

@@ -11,8 +11,9 @@ from bench_cases import class_vectors, restated, write_small
 from biovita.bench import build_benchmark, score_benchmark
 from biovita.bench.layout import write_benchmark
 from biovita.bench.published import read_benchmark, read_with_problems
-from biovita.dataset import Modality, split_dataset
+from biovita.dataset import split_dataset
 from biovita.errors import DatasetError
+from biovita.modality import Modality
 
 SPOKEN = {"A": "audio", "I": "image", "T": "text"}
 

@@ -17,8 +17,9 @@ from biovita.bench.models import RandomModel
 from biovita.bench.published import read_benchmark
 from biovita.bench.run import run_benchmark, safe_name
 from biovita.bench.vectors import Table, write_vectors
-from biovita.dataset import Modality, split_dataset
+from biovita.dataset import split_dataset
 from biovita.errors import BiovitaError, MediaError
+from biovita.modality import Modality
 
 RATE = 8000
 

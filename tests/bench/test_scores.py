@@ -6,8 +6,8 @@ import pytest
 from bench_cases import Table, class_vectors
 from biovita.bench import build_benchmark, headline, score_benchmark
 from biovita.bench.scores import bootstrap_interval
-from biovita.dataset import Modality
 from biovita.errors import BiovitaError
+from biovita.modality import Modality
 from biovita.taxonomy import Rank
 
 FIELDS = ["stage", "part", "direction", "level", "k", "accuracy", "chance", "low", "high", "queries", "taxa"]

@@ -14,8 +14,9 @@ from biovita.bench.traits import (
     trait_agreement,
     trait_prediction,
 )
-from biovita.dataset import Dataset, Modality, write_table
+from biovita.dataset import Dataset, write_table
 from biovita.dataset.schema import TRAITS
+from biovita.modality import Modality
 from biovita.taxonomy import Rank
 
 

@@ -12,8 +12,8 @@ from biovita.bench import build_benchmark, score_benchmark
 from biovita.bench.layout import write_benchmark
 from biovita.bench.published import read_benchmark
 from biovita.bench.vectors import Unit, read_precomputed, write_vectors
-from biovita.dataset import Modality
 from biovita.errors import BiovitaError
+from biovita.modality import Modality
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from biovita.bench.layout import write_benchmark
 from biovita.bench.media import resolve_media
 from biovita.bench.published import read_benchmark
 from biovita.bench.verify import verify_benchmark
-from biovita.dataset import Modality, split_dataset
+from biovita.dataset import split_dataset
 from biovita.errors import DatasetError
+from biovita.modality import Modality
 
 
 @pytest.fixture

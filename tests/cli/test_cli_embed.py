@@ -74,7 +74,7 @@ def test_models_prints_the_registry(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("models") == 0
     out = capsys.readouterr().out
     for name in ("birdnet-2.4", "efficientnet-lite2", "minilm-l6-v2"):
-        info = TOWERS[name].info
+        info = TOWERS[name].card
         for text in (name, str(info.dim), info.source, info.revision, info.license, info.notice or ""):
             assert text in out
     assert run("models", "--json") == 0

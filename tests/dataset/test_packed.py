@@ -22,17 +22,18 @@ from biovita.bench.verify import verify_benchmark
 from biovita.cli.app import main
 from biovita.collect.export import export_hub, export_release
 from biovita.collect.pack import pack, state_packed, unpack
-from biovita.dataset import Dataset, Modality
+from biovita.compute.pipeline import in_processes
+from biovita.compute.read_ahead import read_ahead
+from biovita.dataset import Dataset
 from biovita.dataset.check import check
 from biovita.dataset.store import replace_tables
 from biovita.embed import embed, read_vectors
-from biovita.embed.packed import read_ahead
-from biovita.embed.pipeline import in_processes
 from biovita.errors import DatasetError, MediaError
 from biovita.media import read_clip, read_image
+from biovita.media.items import Clip
 from biovita.media.packed import PackedFile, on_disk
+from biovita.modality import Modality
 from biovita.report.media import sound_view, thumbnail
-from biovita.towers import Clip
 from biovita.towers.items import native_mono
 from tiny_training import write_tiny
 

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biovita.dataset import Dataset, Modality, Split, split_dataset, write_dataset
+from biovita.dataset import Dataset, Split, split_dataset, write_dataset
 from biovita.dataset.schema import taxa_table
 from biovita.dataset.split import assign_splits
 from biovita.errors import DatasetError
+from biovita.modality import Modality
 from biovita.taxonomy import Rank, Taxon
 
 AUDIO, IMAGE = Modality.AUDIO, Modality.IMAGE

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from biovita.dataset import Modality
-from biovita.towers import MODELS, TOWERS, ModelRow, TowerInfo, TowerRow
+from biovita.modality import Modality
+from biovita.towers import MODELS, TOWERS, EncoderCard, ModelRow, TowerRow
 from plainmodel import TAXA, Builder, Plain
 
 
@@ -15,13 +15,13 @@ from plainmodel import TAXA, Builder, Plain
 def plain(monkeypatch: pytest.MonkeyPatch) -> dict[Modality, Plain]:
     """Register the model ``plain`` and return its towers."""
     towers = {
-        modality: Plain(TowerInfo(f"plain-{modality}", modality, 3, "this file", "1", "Apache-2.0"))
+        modality: Plain(EncoderCard(f"plain-{modality}", modality, 3, "this file", "1", "Apache-2.0"))
         for modality in Modality
     }
     for tower in towers.values():
-        monkeypatch.setitem(TOWERS, tower.info.name, TowerRow(tower.info, tower))
+        monkeypatch.setitem(TOWERS, tower.card.name, TowerRow(tower.card, tower))
     monkeypatch.setitem(
-        MODELS, "plain", ModelRow("plain", "", tuple(tower.info.name for tower in towers.values()))
+        MODELS, "plain", ModelRow("plain", "", tuple(tower.card.name for tower in towers.values()))
     )
     return towers
 

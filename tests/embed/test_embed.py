@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from biovita.dataset import Dataset, Modality
+from biovita.dataset import Dataset
 from biovita.embed import embed, read_failures, read_vectors
 from biovita.embed import run as run_module
 from biovita.embed.table import VectorTable
 from biovita.errors import BiovitaError, DatasetError, ModelError
-from biovita.towers import MODELS, TOWERS, Clip, ModelRow, Tower, TowerInfo, TowerRow
+from biovita.media.items import Clip
+from biovita.modality import Modality
+from biovita.towers import MODELS, TOWERS, Encoder, EncoderCard, ModelRow, TowerRow
 from plainmodel import TAXA, Builder, Plain, sha256, write_sound
 
 AUDIO, IMAGE, TEXT = Modality.AUDIO, Modality.IMAGE, Modality.TEXT
@@ -229,9 +231,10 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from plainmodel import Plain
-from biovita.dataset import Dataset, Modality
+from biovita.dataset import Dataset
 from biovita.embed import embed, run
-from biovita.towers import MODELS, TOWERS, ModelRow, TowerInfo, TowerRow
+from biovita.modality import Modality
+from biovita.towers import MODELS, TOWERS, ModelRow, EncoderCard, TowerRow
 
 class Killed(Plain):
     def encode(self, batch):
@@ -239,8 +242,8 @@ class Killed(Plain):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().encode(batch)
 
-tower = Killed(TowerInfo("plain-audio", Modality.AUDIO, 3, "this file", "1", "Apache-2.0"))
-TOWERS["plain-audio"] = TowerRow(tower.info, tower)
+tower = Killed(EncoderCard("plain-audio", Modality.AUDIO, 3, "this file", "1", "Apache-2.0"))
+TOWERS["plain-audio"] = TowerRow(tower.card, tower)
 MODELS["plain"] = ModelRow("plain", "", ("plain-audio",))
 run._COMMIT_SECONDS = 0.0
 embed(Dataset.open(Path({dataset!r})), "plain", batch_size=3)
@@ -286,7 +289,7 @@ def test_other_weights_do_not_mix(
 ) -> None:
     dataset = builder.write()
     embed(dataset, "plain", [AUDIO, IMAGE])
-    info = TowerInfo("plain-audio", AUDIO, 3, "this file", "2", "Apache-2.0")
+    info = EncoderCard("plain-audio", AUDIO, 3, "this file", "2", "Apache-2.0")
     newer = Plain(info)
     monkeypatch.setitem(TOWERS, "plain-audio", TowerRow(info, newer))
     with pytest.raises(
@@ -374,7 +377,7 @@ def test_what_is_no_table_is_said(builder: Builder, plain: dict[Modality, Plain]
 
 @pytest.mark.slow
 def test_starter_on_real_media(
-    tmp_path: Path, shared_data: Path, builder: Builder, starter_towers: dict[Modality, Tower]
+    tmp_path: Path, shared_data: Path, builder: Builder, starter_towers: dict[Modality, Encoder]
 ) -> None:
     folder = shared_data / "field-sample"
     builder.audio.clear()
@@ -402,5 +405,5 @@ def test_starter_on_real_media(
     }
     for modality, tower in starter_towers.items():
         vectors = read_vectors(dataset, "starter", modality).vectors
-        assert vectors.shape == (len(items[modality]), tower.info.dim)
+        assert vectors.shape == (len(items[modality]), tower.card.dim)
         np.testing.assert_array_equal(vectors, tower.encode([tower.load(item) for item in items[modality]]))

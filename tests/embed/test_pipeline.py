@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from biovita.embed import pipeline
-from biovita.embed.pipeline import encode_ahead, in_batches, in_processes, load_ahead
+from biovita.compute import pipeline
+from biovita.compute.pipeline import encode_ahead, in_batches, in_processes, load_ahead
 from biovita.errors import BiovitaError, MediaError
 
 

@@ -5,9 +5,9 @@ import pytest
 
 from biovita import load_model
 from biovita.cli.app import main
-from biovita.dataset.schema import Modality
 from biovita.embed import embed, read_vectors
 from biovita.errors import DatasetError, ModelError
+from biovita.modality import Modality
 from biovita.model.published import listening, save_whole
 from biovita.towers.registry import model_row
 from plainmodel import Builder
@@ -64,7 +64,7 @@ def test_a_directory_of_our_own_embeds_as_it_listens(dataset, tmp_path, prefix):
     paths = [dataset.locate(path) for path in dataset.audio["path"].to_pylist()]
     vectors = read_vectors(dataset, place, Modality.AUDIO).vectors
     assert np.abs(read.project(Modality.AUDIO, vectors) - read.embed_audio(paths)).max() < 1e-5
-    assert "soxr" in read.tower(Modality.AUDIO).info.preprocessing
+    assert "soxr" in read.tower(Modality.AUDIO).card.preprocessing
     save_whole(model, own, overwrite=True)  # the same weights, listening as published
     with pytest.raises(DatasetError, match=r"made by something else .*all windows with 50% overlap"):
         read_vectors(dataset, place, Modality.AUDIO)

@@ -8,8 +8,8 @@ from PIL import Image
 
 from biovita import load_model
 from biovita.errors import MediaError, MissingExtraError, ModelError
+from biovita.media.items import Sound
 from biovita.model.benchmarking import for_mteb
-from biovita.towers import Sound
 from published_layouts import make, write_open_clip, write_published
 
 mteb = pytest.importorskip("mteb")

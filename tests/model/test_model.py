@@ -12,20 +12,21 @@ from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 import biovita
-from biovita.dataset import Modality
 from biovita.errors import MediaError, ModelError
+from biovita.media.items import Clip, Sound
+from biovita.modality import Modality
 from biovita.model import Model, save_model
 from biovita.model.projection import Projection
-from biovita.towers import Clip, Sound, Tower
+from biovita.towers import Encoder
 
 RATE = 48_000
 TONE = np.sin(2 * np.pi * 3000 * np.arange(3 * RATE) / RATE).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
-def model(starter_towers: dict[Modality, Tower]) -> Model:
+def model(starter_towers: dict[Modality, Encoder]) -> Model:
     torch.manual_seed(0)
-    projections = {modality: Projection(tower.info.dim, 32) for modality, tower in starter_towers.items()}
+    projections = {modality: Projection(tower.card.dim, 32) for modality, tower in starter_towers.items()}
     for projection in projections.values():
         projection.standardise_on(torch.randn(50, projection.linear.in_features) * 3 + 1)
     return Model("test", starter_towers, projections, 14.0, {"seed": 0})

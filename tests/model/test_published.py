@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from biovita import load_model
-from biovita.dataset.schema import Modality
 from biovita.errors import ModelError
+from biovita.media.items import Sound
+from biovita.modality import Modality
 from biovita.model.published import save_published, save_whole
-from biovita.towers import Sound
 from biovita.towers.published import read_checkpoint_clip
 from published_layouts import PREPROCESS, SMALL_CLIP, Made, audio_features, make, write_open_clip, write_published
 
@@ -85,7 +85,7 @@ def test_written_and_read_again_it_is_the_same(directory, items, tmp_path):
     ours = torch.load(tmp_path / "again" / "clap_weights.pth", weights_only=True)
     assert theirs["clap_audio"].keys() == ours["clap_audio"].keys()
     assert theirs["audio_adapter"].keys() == ours["audio_adapter"].keys()
-    changed = load_model(tmp_path / "own", device="cpu").tower(Modality.AUDIO).info.revision
+    changed = load_model(tmp_path / "own", device="cpu").tower(Modality.AUDIO).card.revision
     assert changed.startswith("sha256:")
 
 

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from biovita import load_model
-from biovita.dataset.schema import Modality
+from biovita.modality import Modality
 from biovita.model.published import save_published
 from published_layouts import make, write_published
 

@@ -10,9 +10,10 @@ import pytest
 from bench_cases import class_vectors, write_small
 from biovita.bench import build_benchmark, score_benchmark
 from biovita.bench.recordings import Recording
-from biovita.dataset import Dataset, Modality, split_dataset, write_table
+from biovita.dataset import Dataset, split_dataset, write_table
 from biovita.dataset.schema import TRAITS
 from biovita.embed.failures import Failure
+from biovita.modality import Modality
 from biovita.report import Run, write_report
 from biovita.report.charts import radar_chart
 from biovita.report.published import AVERAGES, RELEASED_QUERIES, TABLES, is_released

@@ -12,11 +12,12 @@ from PIL import Image
 
 from bench_cases import class_vectors, write_small
 from biovita.bench import build_benchmark, score_benchmark
-from biovita.dataset import Modality, split_dataset
+from biovita.dataset import split_dataset
+from biovita.modality import Modality
 from biovita.report import Run, results, write_report
 from biovita.report.charts import axis_top, loss_chart
 from biovita.report.media import sound_view, thumbnail
-from biovita.towers import TowerInfo
+from biovita.towers import EncoderCard
 
 VOID = {"meta", "link", "img", "input", "br", "hr"}
 
@@ -67,7 +68,9 @@ def run(tmp_path_factory):
         scores={stage: score_benchmark(benchmark, vectors) for stage, vectors in stages.items()},
         vectors=stages[2],
         towers=[
-            TowerInfo("birdnet-2.4", Modality.AUDIO, 4, "somewhere", "sha256:" + "0" * 64, "CC", "Mind the terms.")
+            EncoderCard(
+                "birdnet-2.4", Modality.AUDIO, 4, "somewhere", "sha256:" + "0" * 64, "CC", "Mind the terms."
+            )
         ],
         losses={"stage 1": [3.0, 2.0, 1.5], "stage 2": [1.0]},
         made={"seed": 0, "recipe": {"dim": 8}},

@@ -17,13 +17,13 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
+from biovita.compute.pipeline import load_ahead
 from biovita.dataset.schema import AUDIO, OMITTED, REJECTED, TAXA
-from biovita.embed.pipeline import load_ahead
 from biovita.embed.table import Made
 from biovita.media import LongSound, read_mono
+from biovita.media.items import Clip
 from biovita.towers import towers_of
 from biovita.towers.audio import AudioInput
-from biovita.towers.base import Clip
 from biovita.towers.long import LongWindows
 from hostile import biovita
 from hostile_data import commands, dataset, digest, media

@@ -20,7 +20,8 @@ from safetensors.torch import load_file, save_file
 from bench_cases import write_small
 from biovita.bench import build_benchmark
 from biovita.bench.layout import write_benchmark
-from biovita.dataset import Modality, split_dataset
+from biovita.dataset import split_dataset
+from biovita.modality import Modality
 from biovita.towers import towers_of
 from hostile import biovita, run_many
 from tiny_training import write_tiny, write_towers

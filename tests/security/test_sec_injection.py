@@ -17,7 +17,8 @@ import yaml
 from markdown_it import MarkdownIt
 
 from biovita.bench.published import read_benchmark
-from biovita.dataset import Dataset, Modality
+from biovita.dataset import Dataset
+from biovita.modality import Modality
 from biovita.sources.base import Rejected
 from biovita.sources.release import Release
 from biovita.taxonomy.files import read_names

@@ -9,11 +9,11 @@ import pytest
 
 from biovita.collect.ledger import Entry, Ledger, own_path
 from biovita.dataset.outgoing import Outgoing, bytes_of, copied, is_outside
-from biovita.dataset.schema import Modality
 from biovita.errors import DatasetError
 from biovita.filenames import FileNames, contained, file_name, is_path, safe_suffix
 from biovita.files import open_regular
 from biovita.hashing import sha256_of
+from biovita.modality import Modality
 from biovita.sources.base import sql_file
 from hostile_data import digest, media
 

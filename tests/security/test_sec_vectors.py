@@ -22,8 +22,8 @@ from biovita.bench import build_benchmark
 from biovita.bench.layout import write_benchmark
 from biovita.bench.published import read_benchmark, read_with_problems
 from biovita.dataset import split_dataset
-from biovita.dataset.schema import Modality
 from biovita.errors import BiovitaError
+from biovita.modality import Modality
 from hostile import biovita, run_many
 
 

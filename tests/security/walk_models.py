@@ -16,11 +16,11 @@ import torch
 from PIL import Image
 
 from biovita import load_model
-from biovita.dataset.schema import Modality
 from biovita.errors import BiovitaError
+from biovita.media.items import Sound
+from biovita.modality import Modality
 from biovita.model.published import save_whole
 from biovita.model.store import read_config, with_towers
-from biovita.towers import Sound
 from published_layouts import SMALL_CLAP, SMALL_CLIP, make, write_open_clip, write_published
 
 CODE = "import pathlib\npathlib.Path({marker!r}).write_text('ran')\nclass Evil: pass\n"

@@ -7,12 +7,12 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from biovita.dataset import Modality
+from biovita.media.items import Sound
+from biovita.modality import Modality
 from biovita.simulate import Fauna, SpeciesTruth
 from biovita.simulate.calls import SAMPLE_RATE, recording
 from biovita.simulate.pictures import picture
 from biovita.simulate.seeds import stream
-from biovita.towers import Sound
 
 _ITEMS = 2  # recordings, and photographs, of a species
 
@@ -62,5 +62,5 @@ def test_closer_relatives_sound_and_look_more_alike(starter_towers):
     for tower, items in ((audio, sounds), (image, pictures)):
         vectors = np.concatenate([tower.encode(items[start : start + 16]) for start in range(0, len(items), 16)])
         genus, family, order, others = _by_relation(species, vectors.reshape(48, _ITEMS, -1).mean(axis=1))
-        assert genus > family + 0.05 > order + 0.10, (tower.info.name, genus, family, order)
+        assert genus > family + 0.05 > order + 0.10, (tower.card.name, genus, family, order)
         assert family > others

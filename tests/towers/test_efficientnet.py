@@ -40,11 +40,11 @@ def test_features_and_classes_equal_the_defining_implementation(
     assert ours.shape == (len(photographs), 1280)
     assert ours.dtype == np.float32
     np.testing.assert_allclose(ours, features, atol=2e-5)
-    names, weights = tower.class_vectors()
-    assert weights.shape == (len(names), 1280) == (1000, 1280)
-    np.testing.assert_allclose(ours @ weights.T + tower.class_bias(), logits, atol=1e-4)
-    assert names[18] == ("magpie",)
-    assert names[132][-1] == "Egretta albus"
+    found = tower.classes()
+    assert found.weights.shape == (len(found.names), 1280) == (1000, 1280)
+    np.testing.assert_allclose(ours @ found.weights.T + found.bias, logits, atol=1e-4)
+    assert found.names[18] == ("magpie",)
+    assert found.names[132][-1] == "Egretta albus"
 
 
 def test_crop_is_the_centre(tower: EfficientNetLite2) -> None:

@@ -170,7 +170,7 @@ def test_any_repository_is_read_by_its_name(hub, tmp_path):
     code = (
         "from biovita.towers.registry import model_row, TOWERS\n"
         "row = model_row('hf-hub:risashinoda/BioVITA')\n"
-        "print(row.name, [TOWERS[name].info.dim for name in row.towers])\n"
+        "print(row.name, [TOWERS[name].card.dim for name in row.towers])\n"
     )
     result = run(tmp_path, hub.address, code=code)
     assert result.returncode == 0, result.stderr

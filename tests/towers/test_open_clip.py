@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from biovita import load_model
-from biovita.dataset.schema import Modality
 from biovita.errors import ModelError
+from biovita.modality import Modality
 from biovita.towers.clip_images import ImageInput, image_input
 from biovita.towers.open_clip import architecture, build_clip
 from published_layouts import PREPROCESS, SMALL_CLIP, make, write_open_clip

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from biovita.dataset import Modality
 from biovita.errors import ModelError
 from biovita.hashing import sha256_of
-from biovita.towers import MODELS, TOWERS, Tower, load_tower, load_towers, select_device
+from biovita.modality import Modality
+from biovita.towers import MODELS, TOWERS, Encoder, load_tower, load_towers, select_device
 from biovita.towers import registry as registry_module
 from biovita.towers.weights import package_file, verified_file
 
@@ -21,14 +21,14 @@ def test_starter_has_a_tower_for_each_modality() -> None:
     towers = load_towers("starter", "cpu")
     assert list(towers) == [Modality.AUDIO, Modality.IMAGE, Modality.TEXT]
     for modality, tower in towers.items():
-        assert isinstance(tower, Tower)
-        assert tower.info.modality == modality
-        assert tower.info == TOWERS[tower.info.name].info
+        assert isinstance(tower, Encoder)
+        assert tower.card.modality == modality
+        assert tower.card == TOWERS[tower.card.name].card
 
 
 @pytest.mark.parametrize("name", MODELS["starter"].towers)
 def test_rows_state_what_and_on_what_terms(name: str) -> None:
-    info = TOWERS[name].info
+    info = TOWERS[name].card
     assert info.name == name
     assert info.license
     assert info.preprocessing
@@ -64,7 +64,7 @@ def test_birdnets_licence_is_said_once_a_process(
         load_tower("birdnet-2.4")
         load_tower("birdnet-2.4")
     assert [record.getMessage() for record in caplog.records if "CC BY-NC-SA 4.0" in record.getMessage()] == [
-        TOWERS["birdnet-2.4"].info.notice
+        TOWERS["birdnet-2.4"].card.notice
     ]
 
 

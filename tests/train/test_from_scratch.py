@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from biovita.dataset import Dataset, Modality
+from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
+from biovita.modality import Modality
 from biovita.model import Model, load_model
 from biovita.model.published import save_whole
 from biovita.simulate import simulate
-from biovita.towers import TowerInfo
+from biovita.towers import EncoderCard
 from biovita.towers.audio import AudioInput
 from biovita.towers.clap import ClapAudio
 from biovita.towers.device import choose_device
@@ -49,7 +50,7 @@ def _write_towers(path: Path) -> Path:
     made = make(CLIP, CLAP)
     device = choose_device("cpu")
     clip = build_clip(CLIP, made.clip.state_dict(), "a test")
-    info = [TowerInfo(f"random-{m}", m, 48, "random", "0", "none") for m in Modality]
+    info = [EncoderCard(f"random-{m}", m, 48, "random", "0", "none") for m in Modality]
     listen, mel = AudioInput(seconds=2.0), MelConfig(hop=960)
     adapter = made.adapter.weight.detach()
     towers: dict[Modality, Any] = {

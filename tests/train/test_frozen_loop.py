@@ -15,12 +15,13 @@ import pytest
 import torch
 
 from biovita.cli.app import main
-from biovita.dataset import Dataset, Modality
+from biovita.dataset import Dataset
 from biovita.embed import embed
 from biovita.errors import BiovitaError, DatasetError, ModelError
+from biovita.modality import Modality
 from biovita.model.store import read_config
 from biovita.taxonomy import Taxon
-from biovita.towers import MODELS, TOWERS, ModelRow, TowerInfo, TowerRow, load_towers
+from biovita.towers import MODELS, TOWERS, EncoderCard, ModelRow, TowerRow, load_towers
 from biovita.train import FrozenRecipe, recipe
 from biovita.train.frozen import training_set
 from biovita.train.items import Pool
@@ -184,11 +185,12 @@ def test_a_classifier_of_photographs_is_none_for_stage_1(caplog: pytest.LogCaptu
 def birds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     """Return six species, the last held out, embedded by the model ``plain``, which has no classifier."""
     towers = [
-        Plain(TowerInfo(f"plain-{modality}", modality, 3, "this file", "1", "Apache-2.0")) for modality in Modality
+        Plain(EncoderCard(f"plain-{modality}", modality, 3, "this file", "1", "Apache-2.0"))
+        for modality in Modality
     ]
     for tower in towers:
-        monkeypatch.setitem(TOWERS, tower.info.name, TowerRow(tower.info, tower))
-    monkeypatch.setitem(MODELS, "plain", ModelRow("plain", "", tuple(tower.info.name for tower in towers)))
+        monkeypatch.setitem(TOWERS, tower.card.name, TowerRow(tower.card, tower))
+    monkeypatch.setitem(MODELS, "plain", ModelRow("plain", "", tuple(tower.card.name for tower in towers)))
     dataset = write_tiny(tmp_path / "birds", unseen=1)
     embed(dataset, "plain", progress=False)
     return dataset
@@ -216,7 +218,7 @@ def test_a_class_under_a_synonym_of_an_unseen_species_is_not_trained_on(
         AUDIO, tuple((n,) for n in names), tuple((n,) for n in names), np.eye(3, dtype=np.float32)
     )
     monkeypatch.setattr(
-        "biovita.train.frozen.named_classes", lambda tower: classes if tower.info.modality == AUDIO else None
+        "biovita.train.frozen.named_classes", lambda tower: classes if tower.card.modality == AUDIO else None
     )
     towers = load_towers("plain", "cpu")
     assert len(training_set(birds, "plain", towers).classes[AUDIO]) == 2

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from biovita.dataset import Modality
+from biovita.modality import Modality
 from biovita.model import Model
-from biovita.towers import TowerInfo
+from biovita.towers import EncoderCard
 from biovita.towers.audio import AudioInput
 from biovita.towers.clap import ClapAudio
 from biovita.towers.device import choose_device
@@ -28,7 +28,7 @@ def networks() -> Networks:
     made = make()
     clip = build_clip(SMALL_CLIP, made.clip.state_dict(), "a test", PREPROCESS)
     device = choose_device("cpu")
-    info = [TowerInfo(f"small-{m}", m, 48, "a test", "0", "none") for m in Modality]
+    info = [EncoderCard(f"small-{m}", m, 48, "a test", "0", "none") for m in Modality]
     towers: dict[Modality, Any] = {
         Modality.AUDIO: ClapAudio(
             info[0], made.clap, device, listen=AudioInput(), adapter=made.adapter.weight.detach()

@@ -24,8 +24,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from biovita.collect.pack import pack, state_packed
-from biovita.dataset import Dataset, Modality
+from biovita.dataset import Dataset
 from biovita.errors import BiovitaError, DatasetError, ModelError
+from biovita.modality import Modality
 from biovita.model import load_model
 from biovita.model.published import save_whole
 from biovita.towers.open_clip import OpenClipImage, OpenClipText

@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from biovita.dataset import Dataset, Modality
+from biovita.dataset import Dataset
 from biovita.errors import DatasetError
+from biovita.modality import Modality
 from biovita.taxonomy import Taxon, Taxonomy
 from biovita.taxonomy.backbone import Backbone
 from biovita.taxonomy.match import match_names
-from biovita.towers import Tower
+from biovita.towers import Encoder
 from biovita.train.frozen import other_names
 from biovita.train.vocabulary import NamedClasses, kept_classes, named_classes
 from tiny_training import write_tiny
@@ -23,7 +24,7 @@ AUDIO, IMAGE, TEXT = Modality.AUDIO, Modality.IMAGE, Modality.TEXT
 
 
 def test_birdnet_names_6522_classes_and_efficientnet_its_animals(
-    starter_towers: dict[Modality, Tower],
+    starter_towers: dict[Modality, Encoder],
 ) -> None:
     sounds, pictures = (named_classes(starter_towers[modality]) for modality in (AUDIO, IMAGE))
     assert sounds is not None
@@ -41,7 +42,7 @@ def test_birdnet_names_6522_classes_and_efficientnet_its_animals(
     assert named_classes(starter_towers[TEXT]) is None
 
 
-def test_an_unseen_species_is_held_out_of_the_classes_too(starter_towers: dict[Modality, Tower]) -> None:
+def test_an_unseen_species_is_held_out_of_the_classes_too(starter_towers: dict[Modality, Encoder]) -> None:
     unseen = [
         Taxon("1", "Turdus merula", "Eurasian Blackbird", genus="Turdus"),
         Taxon("2", "Junco hyemalis", "Dark-eyed Junco", genus="Junco"),

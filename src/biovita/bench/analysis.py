@@ -12,8 +12,8 @@ import numpy as np
 
 from biovita.bench.recordings import Recording
 from biovita.bench.scores import KS, Scores, TaskScore, bootstrap_interval
-from biovita.bench.task import Benchmark, modalities_of
-from biovita.dataset.schema import Modality
+from biovita.bench.task import Benchmark
+from biovita.modality import Modality, modalities_of
 from biovita.taxonomy import Rank
 
 __all__ = ["accuracy_by", "by_class", "by_family", "by_recording", "by_samples", "confusions", "near_misses"]

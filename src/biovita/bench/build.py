@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from biovita.bench.task import DIRECTIONS, ITEMS, LEVELS, PARTS, Benchmark, LeftOut, Task, modalities_of
+from biovita.bench.task import ITEMS, LEVELS, PARTS, Benchmark, LeftOut, Task
 from biovita.dataset.outgoing import taxon_of
-from biovita.dataset.schema import Modality, Split
+from biovita.dataset.schema import Split
 from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError, unknown_name
+from biovita.modality import DIRECTIONS, Modality, modalities_of
 from biovita.taxonomy import PROMPT_KINDS, RANKS, Rank, Taxon, prompts
 
 __all__ = ["DRAWS", "TEXTS", "build_benchmark", "draw_candidates", "held_out"]

@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from biovita.bench.scores import KS, RESAMPLES, Scores, bootstrap_interval
-from biovita.bench.task import DIRECTIONS, LEVELS, Benchmark, Task, modalities_of
+from biovita.bench.task import LEVELS, Benchmark, Task
 from biovita.errors import BiovitaError
+from biovita.modality import DIRECTIONS, modalities_of
 from biovita.parquet import read_parquet
 
 __all__ = ["RANKS", "compare", "exact_mcnemar", "holm", "not_compared", "ranks_table", "read_ranks"]

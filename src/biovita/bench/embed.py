@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 
 from biovita.bench.models import embedder, modalities_of_model
-from biovita.bench.task import Benchmark, modalities_of
+from biovita.bench.task import Benchmark
 from biovita.bench.vector_files import load_npy
 from biovita.bench.vectors import Table, write_vectors
-from biovita.dataset.schema import Modality
+from biovita.compute.pipeline import load_ahead
 from biovita.embed.failures import Failure, write_failures
-from biovita.embed.pipeline import load_ahead
 from biovita.errors import BiovitaError, DatasetError, MediaError
 from biovita.filenames import file_name
 from biovita.files import make_directory, refuse_links, write_whole
 from biovita.jsonfile import read_json
 from biovita.media.packed import MediaPath, PackedFile
+from biovita.modality import Modality, modalities_of
 from biovita.progress import progress_bar
 
 __all__ = ["Embedded", "Item", "embed_benchmark", "embed_items", "media_item"]
@@ -312,8 +312,8 @@ def _how(model: Any, modality: Modality) -> tuple[Callable[[Any], Any], Callable
     The towers of our own models load in threads; other models are given what their methods take.
     """
     from biovita.media import read_clip
+    from biovita.media.items import Clip
     from biovita.model import Model
-    from biovita.towers import Clip
 
     if isinstance(model, Model):
         tower = model.tower(modality)

@@ -14,14 +14,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from biovita.bench.task import Benchmark, Task, modalities_of
+from biovita.bench.task import Benchmark, Task
 from biovita.csv_safe import write_rows
 from biovita.dataset.outgoing import Outgoing, allowed_outside, copied, unchanged
-from biovita.dataset.schema import Modality
 from biovita.dataset.store import new_directory
 from biovita.errors import DatasetError
 from biovita.filenames import safe_suffix
 from biovita.hashing import sha256_of
+from biovita.modality import Modality, modalities_of
 
 __all__ = [
     "COLUMNS",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from biovita.bench.task import Benchmark
-from biovita.dataset.schema import Modality
+from biovita.modality import Modality
 from biovita.sources.misnamed import find_metadata, locate_recordings
 
 __all__ = ["Renamed", "resolve_media"]

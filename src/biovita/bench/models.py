@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from biovita.dataset.schema import Modality
 from biovita.errors import ModelError
+from biovita.modality import Modality
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -218,7 +218,7 @@ def identity(name: str, model: Any) -> str:
     towers = getattr(model, "towers", None)
     if not towers:
         return name
-    parts = [f"{tower.info.name} {tower.info.revision}" for tower in towers.values()]
+    parts = [f"{tower.card.name} {tower.card.revision}" for tower in towers.values()]
     projections = getattr(model, "projections", {})
     if projections:
         parts += [f"{modality} {_fingerprint(projection)}" for modality, projection in projections.items()]

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from biovita.bench.task import DIRECTIONS, Benchmark, Task, modalities_of
-from biovita.dataset.schema import Modality
+from biovita.bench.task import Benchmark, Task
 from biovita.dataset.store import new_directory
 from biovita.errors import BiovitaError, MissingExtraError, ModelError
+from biovita.modality import DIRECTIONS, Modality, modalities_of
 
 __all__ = ["MtebModel", "export_mteb", "local_tasks", "run_local"]
 

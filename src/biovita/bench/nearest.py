@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from biovita.bench.scores import VectorTable
-from biovita.bench.task import Benchmark, Task, modalities_of
-from biovita.dataset.schema import Modality
+from biovita.bench.task import Benchmark, Task
+from biovita.modality import Modality, modalities_of
 
 __all__ = ["Neighbour", "nearest"]
 

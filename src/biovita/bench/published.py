@@ -13,13 +13,13 @@ import numpy as np
 import pyarrow as pa
 
 from biovita.bench.layout import COLUMNS, FORMAT, INDEX_COLUMNS, MANIFEST, TASK_COLUMNS, index_file, task_file
-from biovita.bench.task import DIRECTIONS, ITEMS, LEVELS, Benchmark, Task, modalities_of
+from biovita.bench.task import ITEMS, LEVELS, Benchmark, Task
 from biovita.csv_safe import plain_row
-from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError
 from biovita.jsonfile import parse_json, read_json
 from biovita.limits import limit, over
+from biovita.modality import DIRECTIONS, Modality, modalities_of
 from biovita.tables import MAX_COLUMNS, BoundedLines, Held
 from biovita.taxonomy import Rank
 

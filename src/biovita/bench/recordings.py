@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from biovita.bench.task import Benchmark, modalities_of
-from biovita.dataset.schema import Modality
+from biovita.bench.task import Benchmark
 from biovita.errors import MediaError
+from biovita.modality import Modality, modalities_of
 
 __all__ = ["Recording", "contrast_db", "measure"]
 

@@ -20,12 +20,12 @@ from biovita.bench.task import Benchmark
 from biovita.bench.trait_run import predict_from_benchmark
 from biovita.bench.vectors import read_precomputed
 from biovita.csv_safe import write_rows
-from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset, write_table
 from biovita.embed.failures import Failure
 from biovita.errors import BiovitaError
 from biovita.filenames import file_name
 from biovita.files import make_directory, write_whole
+from biovita.modality import Modality
 
 __all__ = ["RunResult", "run_benchmark", "safe_name"]
 
@@ -99,7 +99,7 @@ def run_benchmark(
         made["zero vectors, taken as missing"] = {m.value: count for m, count in zeros.items() if count}
     else:
         opened = open_model(model, device=device) if isinstance(model, str) else model
-        towers = [tower.info for tower in getattr(opened, "towers", {}).values()]
+        towers = [tower.card for tower in getattr(opened, "towers", {}).values()]
         embedded = embed_benchmark(
             benchmark, opened, out / "vectors", name=identity(name, opened), progress=progress
         )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from biovita.cores import cpu_count
+from biovita.compute.cores import cpu_count
 from biovita.errors import BiovitaError
 from biovita.towers.threads import PartsInThreads
 

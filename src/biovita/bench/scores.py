@@ -10,9 +10,9 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from biovita.bench.score import MEMORY_MB, NotFiniteError, Rows, rank_candidates
-from biovita.bench.task import Benchmark, Task, modalities_of
-from biovita.dataset.schema import Modality
+from biovita.bench.task import Benchmark, Task
 from biovita.errors import BiovitaError
+from biovita.modality import Modality, modalities_of
 
 __all__ = [
     "KS",

@@ -11,18 +11,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from biovita.dataset.schema import Modality, Split
+from biovita.dataset.schema import Split
 from biovita.dataset.store import Dataset
 from biovita.media.packed import MediaPath
+from biovita.modality import Modality, modalities_of
 from biovita.taxonomy import Rank
 
-__all__ = ["DIRECTIONS", "ITEMS", "LEVELS", "PARTS", "Benchmark", "LeftOut", "Task", "modalities_of"]
+__all__ = ["ITEMS", "LEVELS", "PARTS", "Benchmark", "LeftOut", "Task"]
 
 LEVELS: tuple[Rank, ...] = (Rank.SPECIES, Rank.GENUS, Rank.FAMILY)
-DIRECTIONS: tuple[str, ...] = ("A2T", "T2A", "A2I", "I2A", "I2T", "T2I")
 PARTS: tuple[Split, ...] = (Split.SEEN, Split.UNSEEN)
-
-_BY_LETTER = {modality.letter: modality for modality in Modality}
 
 ITEMS = pa.schema(
     [
@@ -43,17 +41,6 @@ ITEMS = pa.schema(
         pa.field("index_id", pa.string()),  # in a published index, unique within its part and modality
     ]
 )
-
-
-def modalities_of(direction: str) -> tuple[Modality, Modality]:
-    """Return what queries and candidates of a direction are made of.
-
-    Examples
-    --------
-    >>> modalities_of("A2I")
-    (<Modality.AUDIO: 'audio'>, <Modality.IMAGE: 'image'>)
-    """
-    return _BY_LETTER[direction[0]], _BY_LETTER[direction[2]]
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from biovita.bench.models import identity, modalities_of_model, open_model
 from biovita.bench.scores import VectorTable
 from biovita.bench.task import Benchmark
 from biovita.bench.traits import Traits, trait_prediction
-from biovita.dataset.schema import Modality, Split
+from biovita.dataset.schema import Split
 from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError
+from biovita.modality import Modality
 from biovita.taxonomy import Rank
 
 __all__ = ["label_text", "predict_from_benchmark", "predict_traits"]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from biovita.bench.scores import Scores, bootstrap_interval
-from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
+from biovita.modality import Modality
 from biovita.taxonomy import Rank
 
 __all__ = [

@@ -14,11 +14,11 @@ import pyarrow as pa
 
 from biovita.bench.task import Benchmark
 from biovita.bench.vector_files import check_vector_columns, load_npy, load_pt
-from biovita.dataset.schema import Modality
 from biovita.errors import BiovitaError
 from biovita.files import cleared
 from biovita.jsonfile import read_json, read_text
 from biovita.limits import limit, over
+from biovita.modality import Modality
 from biovita.parquet import gathered, read_as_it_is
 
 __all__ = ["LanceVectors", "Table", "Unit", "read_precomputed", "write_vectors"]

@@ -14,11 +14,11 @@ import numpy as np
 from biovita.bench.layout import MANIFEST, index_file, task_file
 from biovita.bench.media import resolve_media
 from biovita.bench.published import Problem, home_of, leads_out, read_manifest, read_with_problems
-from biovita.bench.task import Benchmark, Task, modalities_of
-from biovita.dataset.schema import Modality
+from biovita.bench.task import Benchmark, Task
 from biovita.errors import MediaError
 from biovita.hashing import sha256_of
 from biovita.media.packed import MediaPath
+from biovita.modality import Modality, modalities_of
 
 __all__ = ["Verdict", "verify_benchmark"]
 

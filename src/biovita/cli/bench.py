@@ -390,7 +390,7 @@ def _open(bench: Path, media_root: Path | None) -> tuple[Benchmark, Dataset | No
 
 def _media_files(bench: Path, media_root: Path | None) -> int:
     from biovita.bench.published import read_with_problems
-    from biovita.dataset import Modality
+    from biovita.modality import Modality
 
     benchmark, _ = read_with_problems(bench, media_root=media_root)
     return benchmark.items[Modality.AUDIO].num_rows + benchmark.items[Modality.IMAGE].num_rows

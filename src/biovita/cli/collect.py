@@ -253,8 +253,8 @@ def _exported(out: Path, how: str, dataset: Dataset, files: Iterable[Outgoing], 
 
 
 def _files(dataset: Dataset) -> Iterator[Outgoing]:
-    from biovita.dataset import Modality
     from biovita.dataset.outgoing import stated_files
+    from biovita.modality import Modality
 
     return (file for modality in (Modality.AUDIO, Modality.IMAGE) for _, file in stated_files(dataset, modality))
 

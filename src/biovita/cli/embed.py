@@ -55,8 +55,9 @@ def embed(
     json_
         Print the report as JSON.
     """
-    from biovita.dataset import Dataset, Modality
+    from biovita.dataset import Dataset
     from biovita.embed import embed as run
+    from biovita.modality import Modality
     from biovita.towers.device import choose_device
 
     sys.stderr.write(f"device: {choose_device(device)}\n")

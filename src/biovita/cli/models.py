@@ -102,7 +102,7 @@ def _as_json() -> str:
     from biovita.towers import MODELS, TOWERS
 
     rows = [
-        {"name": row.name, "about": row.about, "towers": [asdict(TOWERS[name].info) for name in row.towers]}
+        {"name": row.name, "about": row.about, "towers": [asdict(TOWERS[name].card) for name in row.towers]}
         for row in MODELS.values()
     ]
     return json.dumps(rows, ensure_ascii=False, indent=2)
@@ -114,7 +114,7 @@ def _as_text() -> str:
     lines = []
     for row in MODELS.values():
         lines.append(f"{row.name}: {row.about}")
-        for info in (TOWERS[name].info for name in row.towers):
+        for info in (TOWERS[name].card for name in row.towers):
             size = "size not known" if info.size_bytes is None else f"{info.size_bytes / 1e6:.1f} MB"
             lines.append(f"  {info.modality:<6} {info.name}, {info.dim} numbers, {size}, {info.license}")
             notes = (info.source, info.revision, info.notice)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from biovita.csv_safe import SafeWriter
-from biovita.dataset import Dataset, Modality
+from biovita.dataset import Dataset
 from biovita.errors import DatasetError
+from biovita.modality import Modality
 from biovita.redact import redacted
 
 __all__ = ["COLUMNS", "attribution_rows", "license_summary", "write_attribution"]

@@ -10,9 +10,10 @@ from biovita.collect.attribution import license_summary, write_attribution
 from biovita.collect.croissant import write_croissant
 from biovita.collect.markdown import code, fenced, words, yaml_text
 from biovita.collect.plan import shown_plan
-from biovita.dataset import Dataset, Modality
+from biovita.dataset import Dataset
 from biovita.dataset.omitted import count_omitted
 from biovita.files import refuse_links
+from biovita.modality import Modality
 
 __all__ = ["write_papers"]
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from biovita.collect.attribution import write_attribution
 from biovita.csv_safe import SafeWriter
-from biovita.dataset import Dataset, Modality, Split, new_directory
+from biovita.dataset import Dataset, Split, new_directory
 from biovita.dataset.outgoing import (
     Outgoing,
     allowed_outside,
@@ -29,6 +29,7 @@ from biovita.dataset.schema import AUDIO, IMAGES
 from biovita.errors import DatasetError
 from biovita.filenames import FileNames, contained, file_name, safe_suffix
 from biovita.jsonfile import read_text
+from biovita.modality import Modality
 from biovita.taxonomy import Taxon, taxon_id_of
 
 __all__ = ["export_hub", "export_release", "training_files"]

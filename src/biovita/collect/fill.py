@@ -17,7 +17,7 @@ from biovita.collect.ledger import Entry, Ledger, key_of, stated_address
 from biovita.collect.places import Places
 from biovita.collect.plan import Plan
 from biovita.collect.verify import how_listened, verify
-from biovita.cores import cpu_count
+from biovita.compute.cores import cpu_count
 from biovita.errors import MediaError
 
 __all__ = ["Progress", "Run", "fill"]

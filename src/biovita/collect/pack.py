@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from biovita.dataset import Dataset, Modality
+from biovita.dataset import Dataset
 from biovita.dataset.outgoing import Outgoing, allowed_outside, bytes_of, stated_files
 from biovita.dataset.packed import PACKED, PackedMedia
 from biovita.dataset.store import replace_tables, target_of
 from biovita.errors import DatasetError
 from biovita.filenames import is_path
+from biovita.modality import Modality
 from biovita.storage import for_lance, is_address
 
 __all__ = ["pack", "state_packed", "unpack"]

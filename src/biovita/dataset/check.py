@@ -15,13 +15,14 @@ from typing import Any
 import pyarrow as pa
 
 from biovita.dataset.omitted import count_omitted
-from biovita.dataset.schema import LARGE_TABLES, TABLES, Modality, Split
+from biovita.dataset.schema import LARGE_TABLES, TABLES, Split
 from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError, MediaError
 from biovita.filenames import is_name, is_path
 from biovita.files import open_regular
 from biovita.media.packed import MediaPath, PackedFile
 from biovita.media.sniff import HEAD_BYTES, Kind, kind_of
+from biovita.modality import Modality
 from biovita.taxonomy import Rank
 from biovita.traits import LABELS
 

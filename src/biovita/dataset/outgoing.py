@@ -16,13 +16,13 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError, MediaError
 from biovita.files import open_regular
 from biovita.limits import memory_mib
 from biovita.media.packed import MediaPath, PackedFile
 from biovita.media.sniff import HEAD_BYTES, kind_of
+from biovita.modality import Modality
 from biovita.taxonomy import Taxon
 
 __all__ = [

@@ -20,24 +20,10 @@ __all__ = [
     "TABLES",
     "TAXA",
     "TRAITS",
-    "Modality",
     "Split",
     "taxa_table",
     "taxonomy_of",
 ]
-
-
-class Modality(StrEnum):
-    """What an item is made of."""
-
-    AUDIO = "audio"
-    IMAGE = "image"
-    TEXT = "text"
-
-    @property
-    def letter(self) -> str:
-        """The letter that names it in a direction such as ``A2T``."""
-        return self.value[0].upper()
 
 
 class Split(StrEnum):

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from biovita.dataset.schema import Modality, Split
+from biovita.dataset.schema import Split
 from biovita.dataset.store import Dataset, replace_tables
 from biovita.errors import DatasetError
+from biovita.modality import Modality
 from biovita.taxonomy import Rank
 
 __all__ = ["SplitReport", "assign_splits", "split_dataset"]

@@ -17,10 +17,11 @@ import tomli_w
 
 from biovita.dataset.info import read_info
 from biovita.dataset.packed import PackedMedia
-from biovita.dataset.schema import LARGE_TABLES, TABLES, Modality, taxonomy_of
+from biovita.dataset.schema import LARGE_TABLES, TABLES, taxonomy_of
 from biovita.errors import DatasetError
 from biovita.files import cleared, share
 from biovita.media.packed import MediaPath
+from biovita.modality import Modality
 from biovita.parquet import read_parquet
 from biovita.storage import is_address
 from biovita.taxonomy import Taxonomy

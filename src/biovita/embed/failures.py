@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from biovita.dataset.schema import Modality
 from biovita.dataset.store import write_table
 from biovita.errors import DatasetError
+from biovita.modality import Modality
 from biovita.parquet import read_parquet
 
 __all__ = ["FAILED", "Failure", "read_failures", "write_failures"]

@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
 from biovita.embed.texts import texts_of
 from biovita.errors import DatasetError
 from biovita.hashing import sha256_of
+from biovita.media.items import Clip
 from biovita.media.packed import MediaPath, PackedFile
-from biovita.towers.base import Clip
+from biovita.modality import Modality
 
 __all__ = ["Plan", "items_of", "plan", "rows_of", "up_to_date"]
 

@@ -6,13 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
 from biovita.embed.failures import read_failures
 from biovita.embed.plan import rows_of, up_to_date
 from biovita.embed.table import Made, VectorTable, embeddings_directory
 from biovita.embed.vectors import Vectors
 from biovita.errors import DatasetError, ModelError
+from biovita.modality import Modality
 from biovita.towers import model_row, towers_of
 
 __all__ = ["read_vectors"]

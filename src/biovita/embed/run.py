@@ -14,17 +14,17 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from biovita.cores import cpu_count
-from biovita.dataset.schema import Modality
+from biovita.compute.cores import cpu_count
+from biovita.compute.pipeline import encode_ahead, in_batches, in_processes, load_ahead
 from biovita.dataset.store import Dataset
 from biovita.embed.failures import Failure, read_failures, write_failures
-from biovita.embed.pipeline import encode_ahead, in_batches, in_processes, load_ahead
 from biovita.embed.plan import Plan, items_of, plan, rows_of
 from biovita.embed.table import Made, VectorTable, columns_of, embeddings_directory
 from biovita.errors import BiovitaError, DatasetError, MediaError, ModelError
 from biovita.filenames import own_place
+from biovita.modality import Modality
 from biovita.progress import progress_bar
-from biovita.towers import Tower, TowerInfo, load_tower, model_row, towers_of
+from biovita.towers import Encoder, EncoderCard, load_tower, model_row, towers_of
 from biovita.towers.base import Loaded
 
 __all__ = ["EmbedReport", "ModalityReport", "embed"]
@@ -141,7 +141,7 @@ def embed(
 
 def _chosen(
     dataset: Dataset, model: str, modalities: Collection[Modality] | None
-) -> list[tuple[TowerInfo, pa.Table]]:
+) -> list[tuple[EncoderCard, pa.Table]]:
     towers = towers_of(model)
     for modality in modalities or ():
         if modality not in towers:
@@ -163,11 +163,11 @@ class _Run:
     """One modality of one run."""
 
     def __init__(
-        self, dataset: Dataset, directory: Path, info: TowerInfo, rows: pa.Table, settings: _Settings
+        self, dataset: Dataset, directory: Path, info: EncoderCard, rows: pa.Table, settings: _Settings
     ) -> None:
         self.dataset = dataset
         self.directory = directory
-        self.info = info
+        self.card = info
         self.rows = rows
         self.settings = settings
         self.modality = info.modality
@@ -192,8 +192,8 @@ class _Run:
             self.table.tidy()
         return ModalityReport(
             self.modality,
-            self.info.name,
-            self.info.dim,
+            self.card.name,
+            self.card.dim,
             self.new,
             todo.kept,
             tuple(self.failed),
@@ -212,7 +212,7 @@ class _Run:
             self.table.put(pa.Table.from_pylist(ordered, schema=columns_of(self.modality)), vectors, self.made)
 
     def _encode(self, todo: Plan, stored_ids: set[str], *, rebuild: bool) -> float:
-        tower = load_tower(self.info.name, self.settings.device)
+        tower = load_tower(self.card.name, self.settings.device)
         size = self.settings.batch_size or tower.batch_size
         workers = self.settings.workers
         on_device = not str(getattr(tower, "device", "cpu")).startswith("cpu")
@@ -248,10 +248,10 @@ class _Run:
         assert len(vectors) == len(rows)
         if not rows:
             return
-        assert vectors.shape[1] == self.info.dim
+        assert vectors.shape[1] == self.card.dim
         finite = np.isfinite(vectors).all(axis=1)
         for at in np.flatnonzero(~finite):
-            detail = f"{self.info.name} gave a vector with NaN or infinity"
+            detail = f"{self.card.name} gave a vector with NaN or infinity"
             self.failed.append(Failure(self.modality, rows[at]["id"], "not-finite", detail))
         writer.add([row for row, good in zip(rows, finite, strict=True) if good], vectors[finite])
 
@@ -293,11 +293,11 @@ class _Writer:
         self._last = time.monotonic()
 
 
-def _encoded(tower: Tower, batch: LoadedBatch) -> np.ndarray:
+def _encoded(tower: Encoder, batch: LoadedBatch) -> np.ndarray:
     """Return the vectors of what was loaded; in the batch, what shows to be bad only now becomes its error."""
     arrays = [result for _, result in batch if not isinstance(result, MediaError)]
     if not arrays:
-        return np.empty((0, tower.info.dim), np.float32)
+        return np.empty((0, tower.card.dim), np.float32)
     try:
         return tower.encode(arrays)
     except MediaError:  # of a long recording, which is read while it is encoded
@@ -308,4 +308,4 @@ def _encoded(tower: Tower, batch: LoadedBatch) -> np.ndarray:
                     found.append(tower.encode([result]))
                 except MediaError as error:
                     batch[place] = row, error
-        return np.concatenate(found) if found else np.empty((0, tower.info.dim), np.float32)
+        return np.concatenate(found) if found else np.empty((0, tower.card.dim), np.float32)

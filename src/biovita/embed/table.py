@@ -15,14 +15,14 @@ import numpy as np
 import pyarrow as pa
 
 from biovita import __version__
-from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError
 from biovita.filenames import file_name
 from biovita.jsonfile import parse_json
 from biovita.lance_tables import no_panic, open_lance, read_columns
+from biovita.modality import Modality
 from biovita.storage import for_lance
-from biovita.towers.base import TowerInfo
+from biovita.towers.base import EncoderCard
 
 __all__ = ["Made", "VectorTable", "columns_of", "embeddings_directory"]
 
@@ -65,7 +65,7 @@ class Made:
     biovita: str = __version__
 
     @classmethod
-    def by(cls, info: TowerInfo) -> Made:
+    def by(cls, info: EncoderCard) -> Made:
         """Return the record of a tower as this biovita has it."""
         return cls(info.name, info.revision, info.dim, info.preprocessing)
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from biovita.dataset.schema import Modality
 from biovita.errors import MissingExtraError, ModelError
+from biovita.media.items import Sound
+from biovita.modality import Modality
 from biovita.model.model import Model
-from biovita.towers.base import Sound
 
 if TYPE_CHECKING:
     from mteb.models.abs_encoder import AbsEncoder
@@ -52,7 +52,7 @@ def for_mteb(model: Model) -> AbsEncoder:
             self.mteb_model_meta = ModelMeta.create_empty(
                 {
                     "name": f"biovita/{model.name}",
-                    "revision": "-".join(tower.info.revision[:20] for tower in model.towers.values()),
+                    "revision": "-".join(tower.card.revision[:20] for tower in model.towers.values()),
                     "embed_dim": dims.copy().pop(),
                     "modalities": [str(modality) for modality in model.towers],
                     "languages": ["eng-Latn"],

@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from biovita.cores import cpu_count
-from biovita.dataset.schema import Modality
-from biovita.embed.pipeline import in_batches, load_ahead
+from biovita.compute.cores import cpu_count
+from biovita.compute.pipeline import in_batches, load_ahead
 from biovita.errors import MediaError, ModelError
-from biovita.towers import Sound, Tower
+from biovita.media.items import Sound
+from biovita.modality import Modality
+from biovita.towers import Encoder
 from biovita.towers.base import Loaded
 from biovita.towers.long import window_parts
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from biovita.media.items import Clip
     from biovita.model.projection import Projection
-    from biovita.towers import Clip
 
 __all__ = ["Model"]
 
@@ -46,7 +47,7 @@ class Model:
     """
 
     name: str
-    towers: Mapping[Modality, Tower]
+    towers: Mapping[Modality, Encoder]
     projections: Mapping[Modality, Projection] = field(default_factory=dict)
     logit_scale: float = 1.0
     record: Mapping[str, Any] = field(default_factory=dict)
@@ -54,9 +55,9 @@ class Model:
     def dim(self, modality: Modality) -> int:
         """Return the length of this modality's embeddings."""
         projection = self.projections.get(modality)
-        return int(projection.linear.out_features) if projection is not None else self.tower(modality).info.dim
+        return int(projection.linear.out_features) if projection is not None else self.tower(modality).card.dim
 
-    def tower(self, modality: Modality) -> Tower:
+    def tower(self, modality: Modality) -> Encoder:
         """Return the encoder of a modality.
 
         Raises
@@ -118,7 +119,7 @@ class Model:
         """
         tower: Any = self.tower(Modality.AUDIO)
         if not hasattr(tower, "listening"):
-            raise ModelError(f"the audio tower {tower.info.name} gives one vector a recording, not one a window")
+            raise ModelError(f"the audio tower {tower.card.name} gives one vector a recording, not one a window")
         tower = tower.listening(window="all", overlap=overlap)
         vectors = np.concatenate([tower.encode_windows(some) for some in window_parts(tower.load(item))])
         starts = np.arange(len(vectors)) * (tower.loader.hop / tower.loader.sample_rate)

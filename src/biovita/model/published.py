@@ -8,12 +8,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from biovita.dataset.schema import Modality
 from biovita.dataset.store import new_directory
 from biovita.errors import ModelError
 from biovita.hashing import sha256_of
+from biovita.modality import Modality
 from biovita.model.model import Model
-from biovita.towers.base import Tower, TowerInfo
+from biovita.towers.base import Encoder, EncoderCard
 from biovita.towers.clap import BUFFERS, ClapAudio
 from biovita.towers.device import choose_device
 from biovita.towers.open_clip import CONFIG_FILE, OpenClipImage, OpenClipText
@@ -57,7 +57,7 @@ def listening(model: Model, **changes: Any) -> Model:
     """
     audio: Any = model.tower(Modality.AUDIO)
     if not hasattr(audio, "listening"):
-        raise ModelError(f"the audio tower {audio.info.name} reads sound in one way only")
+        raise ModelError(f"the audio tower {audio.card.name} reads sound in one way only")
     try:
         changed = audio.listening(**changes)
     except ValueError as error:
@@ -138,7 +138,7 @@ def load_whole(directory: Path, device: str = "auto") -> Model:
     clap, adapter = read_whole_audio(directory, config, state)
     revision = f"sha256:{sha256_of(weights)}"
     infos = {
-        modality: TowerInfo(
+        modality: EncoderCard(
             f"{config.name}-{modality}",
             modality,
             config.dim,
@@ -151,7 +151,7 @@ def load_whole(directory: Path, device: str = "auto") -> Model:
     }
     chosen = choose_device(device)
     audio = ClapAudio(infos[Modality.AUDIO], clap, chosen, listen=config.listen, mel=config.mel, adapter=adapter)
-    towers: dict[Modality, Tower] = {
+    towers: dict[Modality, Encoder] = {
         Modality.AUDIO: audio,
         Modality.IMAGE: OpenClipImage(infos[Modality.IMAGE], clip, chosen),
         Modality.TEXT: OpenClipText(infos[Modality.TEXT], clip, chosen),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from biovita.dataset.schema import Modality
 from biovita.dataset.store import new_directory
 from biovita.errors import ModelError, unknown_name
+from biovita.modality import Modality
 from biovita.model.model import Model
 from biovita.towers import MODELS, load_tower, load_towers
 from biovita.towers.hub_models import Layout
@@ -62,7 +62,7 @@ def save_model(model: Model, out: Path, *, overwrite: bool = False) -> Path:
     from safetensors.numpy import save_file
 
     refs = {
-        modality: TowerRef(name=tower.info.name, revision=tower.info.revision, dim=tower.info.dim)
+        modality: TowerRef(name=tower.card.name, revision=tower.card.revision, dim=tower.card.dim)
         for modality, tower in model.towers.items()
     }
     dims = {model.dim(modality) for modality in model.towers}
@@ -123,7 +123,7 @@ def load_model(name_or_path: str | Path, device: str = "auto") -> Model:
 def _load_directory(path: Path, device: str) -> Model:
     config = read_config(path)
     for ref in config.towers.values():
-        found = tower_row(ref.name).info
+        found = tower_row(ref.name).card
         if found.revision != ref.revision:
             raise ModelError(
                 f"{path}/{CONFIG}: the model was made with {ref.name} at {ref.revision}, and here it is at "

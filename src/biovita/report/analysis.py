@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from biovita.bench.scores import KS
-from biovita.bench.task import DIRECTIONS
+from biovita.modality import DIRECTIONS
 from biovita.report.charts import radar_chart
 
 __all__ = ["family_rows", "group_tables", "radars", "trait_rows"]

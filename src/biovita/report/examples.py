@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from biovita.bench.nearest import Neighbour, nearest
-from biovita.bench.task import DIRECTIONS, Task, modalities_of
+from biovita.bench.task import Task
 from biovita.dataset.outgoing import Outgoing, is_outside, require_same
-from biovita.dataset.schema import Modality
 from biovita.errors import DatasetError, MediaError
+from biovita.modality import DIRECTIONS, Modality, modalities_of
 from biovita.report.media import SoundView, sound_view, thumbnail
 from biovita.report.run import Run
 from biovita.taxonomy import Rank

@@ -13,11 +13,12 @@ from typing import Any
 
 from biovita.bench.compare import ranks_table
 from biovita.bench.scores import KS, headline
-from biovita.bench.task import DIRECTIONS, LEVELS
+from biovita.bench.task import LEVELS
 from biovita.csv_safe import write_rows
 from biovita.dataset import Dataset
 from biovita.dataset.schema import Split
 from biovita.files import make_directory, write_whole
+from biovita.modality import DIRECTIONS
 from biovita.report.analysis import family_rows, group_tables, radars, trait_rows
 from biovita.report.charts import axis_top, loss_chart
 from biovita.report.examples import Card, examples

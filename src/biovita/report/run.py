@@ -9,10 +9,10 @@ from typing import Any
 from biovita.bench.recordings import Recording
 from biovita.bench.scores import Scores, VectorTable
 from biovita.bench.task import Benchmark
-from biovita.dataset.schema import Modality
 from biovita.dataset.store import Dataset
 from biovita.embed.failures import Failure
-from biovita.towers.base import TowerInfo
+from biovita.modality import Modality
+from biovita.towers.base import EncoderCard
 
 __all__ = ["Run"]
 
@@ -51,7 +51,7 @@ class Run:
     benchmark: Benchmark
     scores: Mapping[int | str, Scores]
     vectors: Mapping[Modality, VectorTable]
-    towers: Sequence[TowerInfo] = ()
+    towers: Sequence[EncoderCard] = ()
     losses: Mapping[str, Sequence[float]] = field(default_factory=dict)
     made: Mapping[str, Any] = field(default_factory=dict)
     times: Mapping[str, float] = field(default_factory=dict)

@@ -16,11 +16,12 @@ import numpy as np
 import pyarrow as pa
 
 from biovita import __version__
-from biovita.dataset import Dataset, Modality, new_directory, write_dataset
+from biovita.dataset import Dataset, new_directory, write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
 from biovita.embed.table import Made, columns_of
 from biovita.embed.texts import texts_of
 from biovita.errors import DatasetError
+from biovita.modality import Modality
 from biovita.progress import progress_bar
 from biovita.simulate.calls import SAMPLE_RATE
 from biovita.simulate.fauna import Fauna, SpeciesTruth

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from biovita import __version__
-from biovita.cores import cpu_count
+from biovita.compute.cores import cpu_count
 from biovita.dataset import Dataset, new_directory, write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, TRAITS, taxa_table
 from biovita.errors import DatasetError

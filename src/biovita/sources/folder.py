@@ -26,10 +26,11 @@ from typing import Any
 import pyarrow as pa
 
 from biovita import __version__
-from biovita.dataset import Modality, new_directory, write_dataset
+from biovita.dataset import new_directory, write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, REJECTED, taxa_table
 from biovita.errors import DatasetError, MediaError
 from biovita.media import AudioProbe
+from biovita.modality import Modality
 from biovita.sources.base import storable
 from biovita.sources.csv_table import BrokenRow, CsvTable, check_columns, read_csv
 from biovita.sources.inspect import Inspected, inspect_files, map_threads

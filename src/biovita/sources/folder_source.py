@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from biovita.dataset.schema import Modality
 from biovita.errors import DatasetError, MediaError
+from biovita.modality import Modality
 from biovita.sources.base import Rejected, StreamedSource
 from biovita.sources.csv_table import BrokenRow, open_csv
 from biovita.sources.licenses import normalise_license

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from biovita.cores import cpu_count
-from biovita.dataset.schema import Modality
+from biovita.compute.cores import cpu_count
 from biovita.errors import MediaError
 from biovita.hashing import sha256_of
 from biovita.media import AudioProbe, ImageProbe, probe_audio, probe_image
+from biovita.modality import Modality
 from biovita.progress import progress_bar
 
 __all__ = ["Inspected", "default_workers", "inspect_files", "map_threads"]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from biovita.dataset.schema import Modality
 from biovita.errors import MediaError
 from biovita.filenames import is_name
+from biovita.modality import Modality
 from biovita.redact import redacted
 from biovita.sources.base import MAX_NAME
 from biovita.sources.lineage import LINEAGE_FIELDS, NamedRow

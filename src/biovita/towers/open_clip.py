@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from biovita.cores import cpu_count
+from biovita.compute.cores import cpu_count
 from biovita.errors import ModelError, unknown_name
-from biovita.towers.base import ImageItem, TowerInfo
+from biovita.media.items import ImageItem
+from biovita.towers.base import EncoderCard, Simple
 from biovita.towers.clip_config import CONFIG_FILE, check_model_cfg, check_preprocess_cfg, read_clip_config
 from biovita.towers.clip_images import ImageInput, image_input
 from biovita.towers.device import Device, batch_size_for
@@ -82,14 +83,15 @@ class ClipNetwork:
         return self.network.to(device.name)
 
 
-class OpenClipImage:
+class OpenClipImage(Simple):
     """Vectors of photographs, not normalised."""
 
-    def __init__(self, info: TowerInfo, clip: ClipNetwork, device: Device) -> None:
+    tolerance = 1e-4
+
+    def __init__(self, card: EncoderCard, clip: ClipNetwork, device: Device) -> None:
         self.clip = clip
         self.device = device
-        self.loader = clip.images
-        self.info = replace(info, dim=clip.dim, preprocessing=clip.images.describe())
+        self.card = replace(card, dim=clip.dim, preprocessing=clip.images.describe())
         network = clip.on(device)
         self._encode = network.encode_image
         self._mean, self._std = (_channels(values, device.name) for values in (clip.images.mean, clip.images.std))
@@ -101,6 +103,11 @@ class OpenClipImage:
             device, 4 * _WIDTHS_HELD * tokens * int(width), on_cpu=_IMAGES_ON_A_CORE * cpu_count(), most=512
         )
 
+    @property
+    def loader(self) -> ImageInput:
+        """How photographs are prepared."""
+        return self.clip.images
+
     def load(self, item: ImageItem) -> np.ndarray:
         """Return an item's pixels, ``(3, height, width)``, uint8."""
         return self.loader(item)
@@ -108,7 +115,7 @@ class OpenClipImage:
     def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         """Return the vectors ``(len(batch), dim)``."""
         return encode_in_batches(
-            batch, self.info.dim, self.device, self.forward, size=self.batch_size, part=_IMAGES_ON_A_CORE
+            batch, self.card.dim, self.device, self.forward, size=self.batch_size, part=_IMAGES_ON_A_CORE
         )
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -116,17 +123,19 @@ class OpenClipImage:
         return self._encode((pixels.float().div_(255) - self._mean) / self._std)
 
 
-class OpenClipText:
+class OpenClipText(Simple):
     """Vectors of texts, not normalised."""
 
-    def __init__(self, info: TowerInfo, clip: ClipNetwork, device: Device) -> None:
+    tolerance = 1e-4
+
+    def __init__(self, card: EncoderCard, clip: ClipNetwork, device: Device) -> None:
         self.clip = clip
         self.device = device
         self._tokenizer = clip.tokenizer
         self._encode = clip.on(device).encode_text
         text = clip.model_cfg["text_cfg"]
         length = int(text.get("context_length") or 77)
-        self.info = replace(info, dim=clip.dim, preprocessing=f"{length} tokens, cut or filled up")
+        self.card = replace(card, dim=clip.dim, preprocessing=f"{length} tokens, cut or filled up")
         self.batch_size = batch_size_for(
             device,
             4 * _WIDTHS_HELD * length * int(text.get("width") or clip.dim),
@@ -146,7 +155,7 @@ class OpenClipText:
     def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         """Return the vectors ``(len(batch), dim)``."""
         return encode_in_batches(
-            batch, self.info.dim, self.device, self.forward, size=self.batch_size, part=_TEXTS_ON_A_CORE
+            batch, self.card.dim, self.device, self.forward, size=self.batch_size, part=_TEXTS_ON_A_CORE
         )
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:

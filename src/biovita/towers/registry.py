@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from biovita.dataset.schema import Modality
 from biovita.errors import ModelError, unknown_name
+from biovita.modality import Modality
 from biovita.towers import birdnet, efficientnet, minilm
-from biovita.towers.base import Tower, TowerInfo
+from biovita.towers.base import Encoder, EncoderCard
 from biovita.towers.hub_models import HUB_MODELS
 from biovita.towers.sources import Source, find_source, is_source
 
@@ -36,14 +36,14 @@ class TowerRow:
 
     Attributes
     ----------
-    info
+    card
         What it is, its source and its terms.
     open
         From a device name (``auto``, ``cpu``, ``cuda``, ...) to the tower, its weights read and checked.
     """
 
-    info: TowerInfo
-    open: Callable[[str], Tower]
+    card: EncoderCard
+    open: Callable[[str], Encoder]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,13 @@ class ModelRow:
 
 
 def _by_name(*rows: TowerRow) -> dict[str, TowerRow]:
-    return {row.info.name: row for row in rows}
+    return {row.card.name: row for row in rows}
 
 
 TOWERS: dict[str, TowerRow] = _by_name(
-    TowerRow(birdnet.INFO, birdnet.BirdNET),
-    TowerRow(efficientnet.INFO, efficientnet.EfficientNetLite2),
-    TowerRow(minilm.INFO, minilm.MiniLM),
+    TowerRow(birdnet.CARD, birdnet.BirdNET),
+    TowerRow(efficientnet.CARD, efficientnet.EfficientNetLite2),
+    TowerRow(minilm.CARD, minilm.MiniLM),
 )
 
 MODELS: dict[str, ModelRow] = {
@@ -115,7 +115,7 @@ def model_row(name: str) -> ModelRow:
     raise ModelError(f"{unknown_name('model', name, MODELS)}. There is no file or directory {name} either")
 
 
-def towers_of(model: str) -> dict[Modality, TowerInfo]:
+def towers_of(model: str) -> dict[Modality, EncoderCard]:
     """Return the rows of a model's towers by modality, without opening them.
 
     Raises
@@ -123,11 +123,11 @@ def towers_of(model: str) -> dict[Modality, TowerInfo]:
     ModelError
         Where the model is not in `MODELS`.
     """
-    rows = (tower_row(name).info for name in model_row(model).towers)
+    rows = (tower_row(name).card for name in model_row(model).towers)
     return {info.modality: info for info in rows}
 
 
-def load_tower(name: str, device: str = "auto") -> Tower:
+def load_tower(name: str, device: str = "auto") -> Encoder:
     """Open a tower by its name in `TOWERS`. A notice that comes with its weights is logged, once a process.
 
     Raises
@@ -136,15 +136,15 @@ def load_tower(name: str, device: str = "auto") -> Tower:
         Where the name is unknown, the weights are missing or not those expected, or there is no such device.
     """
     row = tower_row(name)
-    if row.info.notice and name not in _told:
-        logger.warning("%s", row.info.notice)
+    if row.card.notice and name not in _told:
+        logger.warning("%s", row.card.notice)
         _told.add(name)
     return row.open(device)
 
 
 def load_towers(
     model: str, device: str = "auto", modalities: Collection[Modality] | None = None
-) -> dict[Modality, Tower]:
+) -> dict[Modality, Encoder]:
     """Open the towers of a model in `MODELS`, or of some of its modalities.
 
     Raises

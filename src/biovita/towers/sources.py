@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from biovita.dataset.schema import Modality
 from biovita.errors import ModelError, unknown_name
 from biovita.hashing import sha256_of
+from biovita.modality import Modality
 from biovita.towers.audio import AudioInput
-from biovita.towers.base import Tower, TowerInfo
+from biovita.towers.base import Encoder, EncoderCard
 from biovita.towers.device import Device, choose_device
 from biovita.towers.hub import hub_file
 from biovita.towers.hub_models import CLIP_IMAGES, CLIP_TEXTS, HUB_MODELS, HubModel, Layout
@@ -48,10 +48,10 @@ class Source:
     name: str
     about: str
     layout: Layout
-    towers: tuple[TowerInfo, ...]
+    towers: tuple[EncoderCard, ...]
     place: Callable[[], Path]
 
-    def open(self, modality: Modality, device: str) -> Tower:
+    def open(self, modality: Modality, device: str) -> Encoder:
         """Return one of the towers; those of an open_clip model share its network while both are in use."""
         info = next(info for info in self.towers if info.modality == modality)
         chosen = choose_device(device)
@@ -84,7 +84,7 @@ def _clip(layout: Layout, path: Path, device: str, revision: str) -> ClipNetwork
     return clip
 
 
-def _open_audio(layout: Layout, path: Path, info: TowerInfo, device: Device) -> Tower:
+def _open_audio(layout: Layout, path: Path, info: EncoderCard, device: Device) -> Encoder:
     from biovita.towers.clap import ClapAudio, read_clap
     from biovita.towers.clap_config import read_clap_input
     from biovita.towers.published import read_checkpoint_audio, read_published_audio
@@ -174,7 +174,7 @@ def _named(model: HubModel) -> Source:
 
     def add(modality: Modality, file: str, preprocessing: str) -> None:
         towers.append(
-            TowerInfo(
+            EncoderCard(
                 name=f"{model.name}-{modality}",
                 modality=modality,
                 dim=model.dim,
@@ -228,7 +228,7 @@ def _local(path: Path, layout: Layout, title: str | None = None) -> Source:
     revision = "sha256:" + ",".join(_hash_of(file, file.stat().st_mtime_ns)[:16] for file in weights)
     name = f"{name}-{revision[7:15]}"
     towers = tuple(
-        TowerInfo(
+        EncoderCard(
             name=f"{name}-{modality}",
             modality=modality,
             dim=dim,

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from biovita.cores import cpu_count
+from biovita.compute.cores import cpu_count
 
 __all__ = ["PartsInThreads"]
 

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from biovita.dataset import Dataset, Modality, Split
+from biovita.compute.pipeline import load_ahead
+from biovita.dataset import Dataset, Split
 from biovita.embed import Vectors, embed, read_failures, read_vectors
-from biovita.embed.pipeline import load_ahead
 from biovita.embed.table import embeddings_directory
 from biovita.errors import DatasetError, MediaError
+from biovita.media.items import Clip
 from biovita.media.packed import MediaPath
+from biovita.modality import Modality
 from biovita.taxonomy import Taxon, prompts
-from biovita.towers import Clip, model_row
+from biovita.towers import model_row
 from biovita.train.failures import Failures
 from biovita.train.sampling import Epoch, Items
 

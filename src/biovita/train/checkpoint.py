@@ -15,11 +15,11 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field, TypeAdapter, ValidationError
 
-from biovita.dataset.schema import Modality
 from biovita.dataset.store import new_directory
 from biovita.errors import ModelError
 from biovita.hashing import sha256_of
 from biovita.jsonfile import read_json
+from biovita.modality import Modality
 from biovita.towers.state import is_whole, read_checkpoint
 
 __all__ = ["Checkpoint", "Progress", "check_moments", "latest_checkpoint", "save_checkpoint"]

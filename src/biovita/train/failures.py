@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from biovita.dataset.schema import Modality
 from biovita.errors import DatasetError
 from biovita.files import write_whole
+from biovita.modality import Modality
 from biovita.train.gathered import processes
 
 __all__ = ["Failures"]

@@ -11,17 +11,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from biovita.dataset import Dataset, Modality, Split
+from biovita.dataset import Dataset, Split
 from biovita.embed import Vectors, read_vectors
 from biovita.embed.table import embeddings_directory
 from biovita.errors import DatasetError, ModelError
 from biovita.filenames import own_place
 from biovita.files import share
+from biovita.modality import Modality
 from biovita.model import Model
 from biovita.parquet import read_parquet
 from biovita.progress import progress_bar
 from biovita.taxonomy import Taxon, prompts
-from biovita.towers import Tower
+from biovita.towers import Encoder
 from biovita.towers.state import read_checkpoint
 from biovita.train.items import Pool
 from biovita.train.loop import Aligned, TrainingSet
@@ -36,7 +37,7 @@ _DECIDED = pa.schema([(name, pa.string()) for name in ("name", "parsed", "specie
 
 
 def training_set(
-    dataset: Dataset, model: str, towers: Mapping[Modality, Tower], *, names: bool = True, progress: bool = False
+    dataset: Dataset, model: str, towers: Mapping[Modality, Encoder], *, names: bool = True, progress: bool = False
 ) -> TrainingSet:
     """Return what a dataset's ``train`` rows, and where asked its towers' classifiers, give to train on.
 
@@ -89,7 +90,7 @@ def training_set(
 def model_of(
     aligned: Aligned,
     recipe: FrozenRecipe,
-    towers: Mapping[Modality, Tower],
+    towers: Mapping[Modality, Encoder],
     dataset: Dataset,
     *,
     start: Path | None = None,
@@ -147,7 +148,7 @@ def other_names(dataset: Dataset, taxa: Iterable[Taxon]) -> set[str]:
 
 
 def name_vectors(
-    dataset: Dataset, model: str, classes: NamedClasses, tower: Tower, *, progress: bool
+    dataset: Dataset, model: str, classes: NamedClasses, tower: Encoder, *, progress: bool
 ) -> np.ndarray:
     """Return the vectors of the texts of all classes, ``(classes, texts, dim)``.
 
@@ -156,17 +157,17 @@ def name_vectors(
     from safetensors.numpy import save_file
 
     flat = [text for texts in classes.texts for text in texts]
-    key = hashlib.sha256("\n".join([tower.info.name, tower.info.revision, *flat]).encode()).hexdigest()[:16]
+    key = hashlib.sha256("\n".join([tower.card.name, tower.card.revision, *flat]).encode()).hexdigest()[:16]
     file = embeddings_directory(dataset, model) / f"names-{classes.modality}-{key}.safetensors"
     if file.is_file():
-        return _kept_names(file, (len(classes.texts), len(flat) // len(classes.texts), tower.info.dim))
+        return _kept_names(file, (len(classes.texts), len(flat) // len(classes.texts), tower.card.dim))
     parts = []
     with progress_bar(f"names of {classes.modality} classes", len(flat), shown=progress) as advance:
         for start in range(0, len(flat), _AT_ONCE):
             texts = flat[start : start + _AT_ONCE]
             parts.append(tower.encode([tower.load(text) for text in texts]))
             advance(len(texts))
-    vectors = np.concatenate(parts).reshape(len(classes.texts), -1, tower.info.dim)
+    vectors = np.concatenate(parts).reshape(len(classes.texts), -1, tower.card.dim)
     own_place(dataset.path, *file.parent.relative_to(dataset.path).parts)
     scratch = file.with_name(f".{file.name}.part")
     save_file({"vectors": vectors}, scratch)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from biovita.dataset.schema import Modality
 from biovita.errors import ModelError
+from biovita.modality import Modality
 from biovita.model.projection import Projection
 from biovita.taxonomy import Taxon
 from biovita.train.items import Pool

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from biovita.dataset.schema import Modality
 from biovita.errors import ModelError
+from biovita.modality import Modality
 from biovita.model import Model, load_model
 from biovita.towers.audio import AudioInput
 from biovita.towers.clap import ClapAudio
@@ -190,7 +190,7 @@ def starting_model(recipe: TowersRecipe, start: str | Path | None, device: str) 
     inputs = tower.network.config.projection_dim
     bound = inputs**-0.5  # as torch's linear layer begins
     adapter = (2 * torch.rand((model.dim(Modality.IMAGE), inputs), generator=generator) - 1) * bound
-    info = replace(tower.info, name=f"{tower.info.name}-adapted")
+    info = replace(tower.card, name=f"{tower.card.name}-adapted")
     listening = ClapAudio(
         info, tower.network, tower.device, listen=AudioInput(), mel=tower.mel.config, adapter=adapter
     )
@@ -204,8 +204,8 @@ def _with_own_clip(model: Model) -> Model:
     clip = replace(image.clip, network=deepcopy(image.clip.network))
     towers = {
         **model.towers,
-        Modality.IMAGE: OpenClipImage(image.info, clip, image.device),
-        Modality.TEXT: OpenClipText(text.info, clip, text.device),
+        Modality.IMAGE: OpenClipImage(image.card, clip, image.device),
+        Modality.TEXT: OpenClipText(text.card, clip, text.device),
     }
     return replace(model, towers=towers)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from biovita.dataset.schema import Modality
+from biovita.modality import Modality
 from biovita.train.augment import mask_mel, vary_sounds
 from biovita.train.batches import Batch, Frozen, TrainingItems
 from biovita.train.gathered import gathered_loss, mean_over_processes

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.distributed.tensor import DTensor
 
-from biovita.dataset.schema import Modality
+from biovita.modality import Modality
 from biovita.train.gathered import largest, processes
 
 __all__ = ["Input", "Losses", "average_gradients", "average_statistics", "backward", "pieces"]

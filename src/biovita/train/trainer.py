@@ -18,10 +18,11 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
-from biovita.cores import cpu_count
-from biovita.dataset import Dataset, Modality
+from biovita.compute.cores import cpu_count
+from biovita.dataset import Dataset
 from biovita.embed import Vectors, read_vectors
 from biovita.errors import DatasetError, ModelError, StoppedError
+from biovita.modality import Modality
 from biovita.model import Model, load_model
 from biovita.model.published import save_whole
 from biovita.towers.device import select_device

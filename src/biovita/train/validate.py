@@ -11,14 +11,15 @@ import numpy as np
 
 from biovita.bench import Scores, build_benchmark, headline, score_benchmark
 from biovita.bench.build import held_out
-from biovita.cores import cpu_count
-from biovita.dataset import Dataset, Modality, Split
+from biovita.compute.cores import cpu_count
+from biovita.compute.pipeline import load_ahead
+from biovita.dataset import Dataset, Split
 from biovita.embed import Vectors
-from biovita.embed.pipeline import load_ahead
 from biovita.errors import DatasetError, MediaError
+from biovita.media.items import Clip
 from biovita.media.packed import MediaPath
+from biovita.modality import Modality
 from biovita.model import Model
-from biovita.towers import Clip
 
 __all__ = ["criterion", "scores_of", "tower_vectors", "validate", "validation_items"]
 
@@ -163,7 +164,7 @@ def tower_vectors(model: Model, dataset: Dataset, modality: Modality, rows: Sequ
             modality,
             failed[0],
         )
-    vectors = np.concatenate(parts) if parts else np.zeros((0, tower.info.dim), np.float32)
+    vectors = np.concatenate(parts) if parts else np.zeros((0, tower.card.dim), np.float32)
     return Vectors(tuple(row["id"] for row in kept), tuple(row["taxon_id"] for row in kept), vectors)
 
 

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from biovita.dataset.schema import Modality
+from biovita.modality import Modality
 from biovita.taxonomy import Taxon
 from biovita.taxonomy.parse import fold
+from biovita.towers.base import Encoder
 
 __all__ = ["NamedClasses", "kept_classes", "named_classes"]
-
-IMAGENET_ANIMALS = 398  # ImageNet-1k lists its animals first, fish to the last mammal
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,21 +41,18 @@ class NamedClasses:
     weights: np.ndarray
 
 
-def named_classes(tower: object) -> NamedClasses | None:
-    """Return the classes that a tower's own classifier can name; None where it has no classifier."""
-    from biovita.towers.birdnet import BirdNET
-    from biovita.towers.efficientnet import EfficientNetLite2
-
-    if isinstance(tower, BirdNET):
-        pairs, weights = tower.class_vectors()
-        texts = tuple((com, sci, f"{sci} with common name {com}") for sci, com in pairs)
-        return NamedClasses(Modality.AUDIO, tuple(pairs), texts, weights)
-    if isinstance(tower, EfficientNetLite2):
-        lemmas, weights = tower.class_vectors()
-        animals = lemmas[:IMAGENET_ANIMALS]
-        spoken = tuple((names[0], ", ".join(names)) for names in animals)
-        return NamedClasses(Modality.IMAGE, animals, spoken, weights[:IMAGENET_ANIMALS])
-    return None
+def named_classes(tower: Encoder) -> NamedClasses | None:
+    """Return the kinds of animals that a tower's own classifier can name; None where it has no classifier."""
+    found = tower.classes()
+    if found is None:
+        return None
+    names = found.names[: found.animals]
+    texts: tuple[tuple[str, ...], ...] = (
+        tuple((com, sci, f"{sci} with common name {com}") for sci, com in names)
+        if found.scientific
+        else tuple((lemmas[0], ", ".join(lemmas)) for lemmas in names)
+    )
+    return NamedClasses(tower.card.modality, names, texts, found.weights[: found.animals])
 
 
 def kept_classes(classes: NamedClasses, unseen: Iterable[Taxon], synonyms: Iterable[str] = ()) -> list[int]:

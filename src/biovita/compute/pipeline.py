@@ -14,11 +14,11 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from biovita.embed.packed import read_ahead
+from biovita.compute.read_ahead import read_ahead
 from biovita.errors import BiovitaError, MediaError
 from biovita.limits import MemoryGate, memory_mib, share_memory
+from biovita.media.items import Clip
 from biovita.terminal import guard_output
-from biovita.towers.base import Clip
 
 __all__ = ["encode_ahead", "in_batches", "in_processes", "load_ahead"]
 

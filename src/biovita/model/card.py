@@ -1,0 +1,63 @@
+"""What is known of a model before it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from biovita.errors import ModelError
+from biovita.modality import Modality
+from biovita.towers.base import EncoderCard
+
+__all__ = ["ModelCard"]
+
+
+@dataclass(frozen=True, eq=False)
+class ModelCard:
+    """A model: which one it is, what it can encode, and where its parts are.
+
+    Attributes
+    ----------
+    name
+        Fit for a directory's name.
+    about
+        One line for a listing.
+    format
+        Name of the `Format` that describes, loads and writes it.
+    place
+        Path of its directory or file, ``hf-hub:owner/repository@revision``, or the name it is known by.
+    revision
+        Its identity: of the hub, or ``sha256:`` and the hash of its weights.
+    encoders
+        Its towers.
+    dim
+        Length of the vectors in the space that its modalities share; None where they share none.
+    base
+        The model whose towers it uses, where it has only projections of its own.
+    """
+
+    name: str
+    about: str
+    format: str
+    place: str
+    revision: str
+    encoders: Mapping[Modality, EncoderCard]
+    dim: int | None = None
+    base: ModelCard | None = None
+
+    @property
+    def towers(self) -> ModelCard:
+        """The model that its towers' vectors are kept under: its base, or itself."""
+        return self if self.base is None else self.base.towers
+
+    def encoder(self, modality: Modality) -> EncoderCard:
+        """Return the card of the tower of a modality.
+
+        Raises
+        ------
+        ModelError
+            Where the model has none.
+        """
+        if modality not in self.encoders:
+            raise ModelError(f"the model {self.name!r} has no {modality} tower; it has {', '.join(self.encoders)}")
+        return self.encoders[modality]
