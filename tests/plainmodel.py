@@ -38,13 +38,16 @@ TAXA = (
 )
 
 
+HERE = Device("cpu", "for the test")
+
+
 @dataclass
 class Plain(Simple):
     """A tower of three numbers an item, that counts what it is given."""
 
     card: EncoderCard
     batch_size: int = 4
-    device: Device = Device("cpu", "for the test")
+    device: Device = HERE
     tolerance: float = 0.0
     loaded: list[str] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
