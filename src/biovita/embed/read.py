@@ -11,9 +11,9 @@ from biovita.embed.failures import read_failures
 from biovita.embed.plan import rows_of, up_to_date
 from biovita.embed.table import Made, VectorTable, embeddings_directory
 from biovita.embed.vectors import Vectors
-from biovita.errors import DatasetError, ModelError
+from biovita.errors import DatasetError
 from biovita.modality import Modality
-from biovita.towers import model_row, towers_of
+from biovita.model.describe import describe
 
 __all__ = ["read_vectors"]
 
@@ -31,20 +31,19 @@ def read_vectors(dataset: Dataset, model: str, modality: Modality) -> Vectors:
     ModelError
         Where the model is unknown or has no tower for the modality.
     """
-    towers = towers_of(model)
-    if modality not in towers:
-        raise ModelError(f"the model {model!r} has no {modality} tower; it has {', '.join(towers)}")
+    towers = describe(model).towers
+    card = towers.encoder(modality)
     rows = rows_of(dataset, modality)
     if not len(rows):
         raise DatasetError(f"{dataset.path} has no {modality} items, and so no vectors of them")
     mend = f"Run: biovita embed {dataset.path} --model {model} --modality {modality}"
-    directory = embeddings_directory(dataset, model_row(model).name)
+    directory = embeddings_directory(dataset, towers.name)
     failed = [failure.id for failure in read_failures(directory) if failure.modality == modality]
     table = VectorTable(directory, modality)
     if not table.exists:
         why = f"all {len(failed)} failed, see {directory / 'failed.parquet'}" if failed else "they were never made"
         raise DatasetError(f"{dataset.path} has no {modality} vectors of the model {model!r}: {why}. {mend}")
-    if difference := table.made().difference(Made.by(towers[modality])):
+    if difference := table.made().difference(Made.by(card)):
         raise DatasetError(f"{table.path} was made by something else ({difference}). {mend}")
     stored, vectors = table.read()
     places, same = up_to_date(rows, stored)

@@ -20,11 +20,13 @@ from biovita.dataset.store import Dataset
 from biovita.embed.failures import Failure, read_failures, write_failures
 from biovita.embed.plan import Plan, items_of, plan, rows_of
 from biovita.embed.table import Made, VectorTable, columns_of, embeddings_directory
-from biovita.errors import BiovitaError, DatasetError, MediaError, ModelError
+from biovita.errors import BiovitaError, DatasetError, MediaError
 from biovita.filenames import own_place
 from biovita.modality import Modality
+from biovita.model.card import ModelCard
+from biovita.model.describe import describe, load_encoder
 from biovita.progress import progress_bar
-from biovita.towers import Encoder, EncoderCard, load_tower, model_row, towers_of
+from biovita.towers import Encoder, EncoderCard
 from biovita.towers.base import Loaded
 
 __all__ = ["EmbedReport", "ModalityReport", "embed"]
@@ -132,23 +134,22 @@ def embed(
         if value is not None and value < 1:
             raise BiovitaError(f"{name} is {value}; it has to be at least 1")
     settings = _Settings(device, batch_size, workers or cpu_count(), progress)
-    directory = embeddings_directory(dataset, model_row(model).name)
+    towers = describe(model).towers
+    directory = embeddings_directory(dataset, towers.name)
     own_place(dataset.path, *directory.relative_to(dataset.path).parts)
-    chosen = _chosen(dataset, model, modalities)
-    parts = tuple(_Run(dataset, directory, info, rows, settings).run() for info, rows in chosen)
+    chosen = _chosen(dataset, towers, modalities)
+    parts = tuple(_Run(dataset, towers, info, rows, settings).run() for info, rows in chosen)
     return EmbedReport(model, directory, parts)
 
 
 def _chosen(
-    dataset: Dataset, model: str, modalities: Collection[Modality] | None
+    dataset: Dataset, towers: ModelCard, modalities: Collection[Modality] | None
 ) -> list[tuple[EncoderCard, pa.Table]]:
-    towers = towers_of(model)
     for modality in modalities or ():
-        if modality not in towers:
-            raise ModelError(f"the model {model!r} has no {modality} tower; it has {', '.join(towers)}")
+        towers.encoder(modality)
     chosen = [
         (info, rows_of(dataset, modality))
-        for modality, info in towers.items()
+        for modality, info in towers.encoders.items()
         if modalities is None or modality in modalities
     ]
     for info, rows in chosen:
@@ -163,10 +164,16 @@ class _Run:
     """One modality of one run."""
 
     def __init__(
-        self, dataset: Dataset, directory: Path, info: EncoderCard, rows: pa.Table, settings: _Settings
+        self,
+        dataset: Dataset,
+        model: ModelCard,
+        info: EncoderCard,
+        rows: pa.Table,
+        settings: _Settings,
     ) -> None:
         self.dataset = dataset
-        self.directory = directory
+        self.directory = directory = embeddings_directory(dataset, model.name)
+        self.model = model
         self.card = info
         self.rows = rows
         self.settings = settings
@@ -212,7 +219,7 @@ class _Run:
             self.table.put(pa.Table.from_pylist(ordered, schema=columns_of(self.modality)), vectors, self.made)
 
     def _encode(self, todo: Plan, stored_ids: set[str], *, rebuild: bool) -> float:
-        tower = load_tower(self.card.name, self.settings.device)
+        tower = load_encoder(self.model, self.modality, self.settings.device)
         size = self.settings.batch_size or tower.batch_size
         workers = self.settings.workers
         on_device = not str(getattr(tower, "device", "cpu")).startswith("cpu")
