@@ -24,7 +24,8 @@ from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
 from biovita.embed import Vectors, read_vectors
 from biovita.modality import Modality
-from biovita.towers import Encoder, load_towers
+from biovita.model import load_model
+from biovita.towers import Encoder
 from biovita.train import FrozenRecipe, recipe
 from biovita.train.frozen import name_vectors, training_set, unseen_taxa
 from biovita.train.loop import Aligned, align, untrained
@@ -48,9 +49,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--unseen", type=int, default=40)
     arguments = parser.parse_args()
-    towers = load_towers("starter", "cpu")
-    classes = named_classes(towers[AUDIO])
+    towers = load_model("starter", "cpu").towers
+    classes, classifier = named_classes(towers[AUDIO]), towers[AUDIO].classes()
     assert classes is not None
+    assert classifier is not None
     place = {names[0]: number for number, names in enumerate(classes.names)}
     found: dict[str, list[list[float]]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as scratch:
@@ -62,7 +64,7 @@ def main() -> None:
         wanted = np.array([place[name] for name in names if name in place])
         sounds = sounds.subset(asked)
         texts = name_vectors(dataset, "starter", classes, towers[TEXT], progress=False)
-        own = sounds.vectors @ classes.weights.T + towers[AUDIO].class_bias()  # type: ignore[attr-defined]  # BirdNET's
+        own = sounds.vectors @ classifier.weights.T + classifier.bias
         for seed in arguments.seeds:
             split_dataset(dataset, unseen=arguments.unseen, seed=seed)
             hidden = {taxon.id for taxon in unseen_taxa(dataset)}

@@ -18,9 +18,10 @@ from biovita.dataset import Dataset
 from biovita.demo import TEXT, DemoResult, demo
 from biovita.embed import vectors
 from biovita.modality import Modality
-from biovita.towers import Encoder
+from biovita.model import Model
+from biovita.model.formats.projections import aligned_model
 from biovita.train import FrozenRecipe, recipe
-from biovita.train.frozen import model_of, training_set
+from biovita.train.frozen import training_set
 from biovita.train.loop import untrained
 from biovita.train.run import train
 
@@ -63,17 +64,15 @@ def test_unseen_species_are_found_well_above_chance(runs: list[DemoResult]) -> N
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_untrained_projections_are_at_chance(
-    runs: list[DemoResult], starter_towers: dict[Modality, Encoder]
-) -> None:
+def test_untrained_projections_are_at_chance(runs: list[DemoResult], starter: Model) -> None:
     """On 40 draws of them: of one alone, Top-1 scatters by 0.4 times chance."""
     dataset = Dataset.open(runs[-1].out / "dataset")
-    data = training_set(dataset, "starter", starter_towers)
+    data = training_set(dataset, "starter", starter.towers)
     benchmark = build_benchmark(dataset, seed=0, text=TEXT)
     found = []
     for seed in range(40):
         chosen = recipe("starter/stage1", {"seed": seed}, FrozenRecipe)
-        model = model_of(untrained(data, chosen), chosen, starter_towers, dataset)
+        model = aligned_model("untrained", starter, untrained(data, chosen).projections)
         rows = score_benchmark(benchmark, {m: vectors(dataset, model, m) for m in Modality}).rows(0)
         found.append([_times_chance(rows, 0, k) for k in (1, 5)])
     first, fifth = np.mean(found, axis=0)

@@ -119,10 +119,10 @@ def embed(
     for name, value in (("batch_size", batch_size), ("workers", workers)):
         if value is not None and value < 1:
             raise BiovitaError(f"{name} is {value}; it has to be at least 1")
-    card = describe(model)
+    towers = describe(model).towers
     settings = Settings(batch_size, workers, progress)
-    directory = embeddings_directory(dataset, card.towers.name)
-    chosen = [card.encoder(modality) for modality in modalities or card.encoders]
+    directory = embeddings_directory(dataset, towers.name)
+    chosen = [towers.encoder(modality) for modality in modalities or towers.encoders]
     wanted = [(tower, dataset_items(dataset, tower.modality)) for tower in chosen]
     for tower, items in wanted:
         if modalities is not None and not len(items):
@@ -131,14 +131,14 @@ def embed(
         raise DatasetError(f"{dataset.path} has no items: there is nothing to embed")
     parts = []
     for tower, items in wanted:
-        opening = partial(load_encoder, card, tower.modality, device)
+        opening = partial(load_encoder, towers, tower.modality, device)
         done = embed_modality(dataset, items, directory, opening, made=Made.by(tower), settings=settings)
         parts.append(
             ModalityReport(
                 tower.modality, tower.name, tower.dim, done.new, done.kept, done.failed, done.seconds, done.rebuilt
             )
         )
-    return EmbedReport(model, card.towers.name, directory, tuple(parts))
+    return EmbedReport(model, towers.name, directory, tuple(parts))
 
 
 def embed_modality(

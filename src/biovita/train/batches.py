@@ -17,8 +17,8 @@ from biovita.errors import DatasetError, MediaError
 from biovita.media.items import Clip
 from biovita.media.packed import MediaPath
 from biovita.modality import Modality
+from biovita.model import describe
 from biovita.taxonomy import Taxon, prompts
-from biovita.towers import model_row
 from biovita.train.failures import Failures
 from biovita.train.sampling import Epoch, Items
 
@@ -118,7 +118,7 @@ def frozen_vectors(
     """
     wanted = [Modality.IMAGE, Modality.TEXT] if images else [Modality.TEXT]
     if made:
-        failed = read_failures(embeddings_directory(dataset, model_row(model).name))
+        failed = read_failures(embeddings_directory(dataset, describe(model).towers.name))
     else:
         failed = embed(dataset, model, wanted, device=str(device), progress=progress).failed
     texts = read_vectors(dataset, model, Modality.TEXT)

@@ -19,6 +19,7 @@ from biovita.filenames import own_place
 from biovita.files import share
 from biovita.modality import Modality
 from biovita.model import Model
+from biovita.model.formats.projections import aligned_model
 from biovita.parquet import read_parquet
 from biovita.progress import progress_bar
 from biovita.taxonomy import Taxon, prompts
@@ -90,16 +91,19 @@ def training_set(
 def model_of(
     aligned: Aligned,
     recipe: FrozenRecipe,
-    towers: Mapping[Modality, Encoder],
+    base: Model,
     dataset: Dataset,
     *,
     start: Path | None = None,
 ) -> Model:
-    """Return the model of trained projections, with the record of what made it and the bias it learned, if any."""
+    """Return the model of trained projections of the towers of ``base``.
+
+    Its record says what made it, and which bias it learned, if any.
+    """
     record = record_of(recipe, dataset, start=start)
     if aligned.logit_bias is not None:
         record["logit_bias"] = aligned.logit_bias
-    return Model(recipe.name, towers, aligned.projections, aligned.logit_scale, record)
+    return aligned_model(recipe.name, base, aligned.projections, aligned.logit_scale, record)
 
 
 def _training_rows(dataset: Dataset, model: str, modality: Modality) -> Vectors:

@@ -23,8 +23,7 @@ from biovita.dataset import Dataset
 from biovita.embed import Vectors, read_vectors
 from biovita.errors import DatasetError, ModelError, StoppedError
 from biovita.modality import Modality
-from biovita.model import Model, load_model
-from biovita.model.published import save_whole
+from biovita.model import Model, load_model, save_model
 from biovita.towers.device import select_device
 from biovita.towers.state import check_fit
 from biovita.train.batches import (
@@ -490,7 +489,7 @@ class _Run:
     def _keep(self, name: str, networks: Networks) -> None:
         if self.place.is_main_process:
             with networks.evaluating():
-                save_whole(networks.as_model(self.recipe.name, self.identity), self.out / name, overwrite=True)
+                save_model(networks.as_model(self.recipe.name, self.identity), self.out / name, overwrite=True)
 
     def _kept(self, networks: Networks) -> set[str]:
         """Return the names of what a checkpoint holds: what any phase trains, and the running statistics."""
