@@ -64,11 +64,11 @@ class EmbedReport:
     Attributes
     ----------
     towers
-        The model whose towers made the vectors: the model itself, or of an aligned one what it was trained on.
+        Of an aligned model, the one whose towers it was trained on, which made the vectors; None of any other.
     """
 
     model: str
-    towers: str
+    towers: str | None
     path: Path
     parts: tuple[ModalityReport, ...]
 
@@ -119,7 +119,8 @@ def embed(
     for name, value in (("batch_size", batch_size), ("workers", workers)):
         if value is not None and value < 1:
             raise BiovitaError(f"{name} is {value}; it has to be at least 1")
-    towers = describe(model).towers
+    card = describe(model)
+    towers = card.towers
     settings = Settings(batch_size, workers, progress)
     directory = embeddings_directory(dataset, towers.name)
     chosen = [towers.encoder(modality) for modality in modalities or towers.encoders]
@@ -138,7 +139,7 @@ def embed(
                 tower.modality, tower.name, tower.dim, done.new, done.kept, done.failed, done.seconds, done.rebuilt
             )
         )
-    return EmbedReport(model, towers.name, directory, tuple(parts))
+    return EmbedReport(model, None if card.base is None else towers.name, directory, tuple(parts))
 
 
 def embed_modality(
