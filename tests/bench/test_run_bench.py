@@ -259,8 +259,14 @@ def test_a_benchmark_is_of_a_dataset_that_has_its_items_as_they_are(dataset, tmp
     copied = write_benchmark(build_benchmark(dataset), tmp_path / "copied", media="copy")
     assert source(copied) is None
     index = out / "unseen" / "image_index.csv"
-    *lines, last = index.read_text().splitlines()
-    index.write_text("\n".join([*lines, f"{last[:-1]}g"]))  # another hash
+    header, *lines = index.read_text().splitlines()
+    assert header.endswith(",sha256")
+    for hashes, known in (("", True), ("0" * 64, False)):  # earlier versions stated none
+        index.write_text("\n".join([header, *(f"{line.rpartition(',')[0]},{hashes}" for line in lines)]))
+        assert (source(out) is not None) == known
+    index.write_text(
+        "\n".join([header, *(f"{line.rpartition(',')[0]}," for line in lines)]).replace(".png", ".jpg")
+    )
     assert source(out) is None
 
 

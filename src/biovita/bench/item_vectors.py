@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,10 @@ def benchmark_items(
 
 
 def source_of(benchmark: Benchmark, items: Mapping[Modality, Items]) -> Dataset | None:
-    """Return the dataset that a benchmark is of: where each of the items is there by id, with its hash and span."""
+    """Return the dataset that a benchmark is of: it has each of the items, with the same span of the same file.
+
+    The same file is the one with the hash that the benchmark states, or where it states none at the same path.
+    """
     dataset = benchmark.dataset
     if dataset is not None:
         for modality in MEDIA:
@@ -91,11 +94,17 @@ def source_of(benchmark: Benchmark, items: Mapping[Modality, Items]) -> Dataset 
 
 def _are_of(mine: pa.Table, theirs: pa.Table) -> bool:
     found = theirs.take(pc.index_in(mine["id"], value_set=theirs["id"].combine_chunks()))
-    same = pc.equal(mine["id"], found["id"])
-    for name in ("sha256", "start_s", "end_s"):
-        both_lack = pc.and_(pc.is_null(mine[name]), pc.is_null(found[name]))
-        same = pc.and_(same, pc.or_(both_lack, pc.fill_null(pc.equal(mine[name], found[name]), fill_value=False)))
-    return bool(pc.all(pc.fill_null(same, fill_value=False), min_count=0).as_py())
+
+    def same(name: str) -> pa.ChunkedArray:
+        return pc.fill_null(pc.equal(mine[name], found[name]), fill_value=False)
+
+    def unstated(name: str) -> pa.ChunkedArray:
+        return pc.is_null(mine[name])
+
+    files = pc.or_(same("sha256"), pc.and_(unstated("sha256"), same("path")))
+    spans = [pc.or_(same(name), pc.and_(unstated(name), pc.is_null(found[name]))) for name in ("start_s", "end_s")]
+    known = reduce(pc.and_, (same("id"), files, *spans))
+    return bool(pc.all(known, min_count=0).as_py())
 
 
 def say_unused(directory: Path) -> None:
