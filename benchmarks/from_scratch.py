@@ -41,7 +41,7 @@ from biovita.towers.mel import MelConfig
 from biovita.towers.open_clip import OpenClipImage, OpenClipText, build_clip
 from biovita.train import TowersRecipe, recipe
 from biovita.train.recipe import Group, Ramp
-from biovita.train.trainer import train_towers
+from biovita.train.towers import train_towers
 from biovita.train.validate import scores_of
 
 DIM = 64

@@ -20,7 +20,7 @@ from biovita.towers.device import choose_device
 from biovita.towers.mel import MelConfig
 from biovita.towers.open_clip import OpenClipImage, OpenClipText, build_clip
 from biovita.train import TowersRecipe, recipe
-from biovita.train.trainer import train_towers
+from biovita.train.towers import train_towers
 from biovita.train.validate import scores_of
 from published_layouts import SMALL_CLAP, SMALL_CLIP, make
 

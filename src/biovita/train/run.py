@@ -49,7 +49,7 @@ def train(
 
     Projections of frozen towers need the dataset's embeddings; ``out`` is then the model, and beside ``config.json``
     and ``model.safetensors`` lie ``losses.jsonl``, one line a step, and ``report.html``. A recipe that trains towers
-    leaves the directory that `biovita.train.trainer.train_towers` describes, and goes on where it was stopped.
+    leaves the directory that `biovita.train.towers.train_towers` describes, and goes on where it was stopped.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def train(
     if recipe.stage == 2 and start is None:
         raise ModelError(f"{recipe.name} goes on from a stage 1: give its model with --start MODEL")
     if isinstance(recipe, TowersRecipe):
-        from biovita.train.trainer import train_towers
+        from biovita.train.towers import train_towers
 
         log = train_towers(
             recipe, dataset, out, start=start, device=device, overwrite=overwrite, progress=progress

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -14,14 +16,17 @@ from biovita.bench.build import held_out
 from biovita.compute.cores import cpu_count
 from biovita.compute.pipeline import load_ahead
 from biovita.dataset import Dataset, Split
-from biovita.embed import Vectors
+from biovita.embed import Vectors, read_vectors
 from biovita.errors import DatasetError, MediaError
 from biovita.media.items import Clip
 from biovita.media.packed import MediaPath
 from biovita.modality import Modality
 from biovita.model import Model
+from biovita.train.networks import Networks
+from biovita.train.recipe import TowersRecipe
+from biovita.train.stopping import Interrupted, StopRequest
 
-__all__ = ["criterion", "scores_of", "tower_vectors", "validate", "validation_items"]
+__all__ = ["Validation", "Validator", "criterion", "scores_of", "tower_vectors", "validate", "validation_items"]
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +34,7 @@ _TEXTS_AT_ONCE = 512
 _ITEMS = 5  # of a species in each modality
 
 Rows = dict[Modality, list[dict[str, Any]]]
+Validation: TypeAlias = "dict[str, dict[str, float]]"  # by part: top1, top5, and chance (of Top-1)
 
 
 def _held_out(dataset: Dataset) -> Rows:
@@ -80,7 +86,7 @@ def validation_items(dataset: Dataset, *, species: int | None, seed: int) -> Row
 
 def validate(
     model: Model, dataset: Dataset, rows: Rows, *, seed: int, images: Vectors | None = None
-) -> dict[str, dict[str, float]]:
+) -> Validation:
     """Return by part (``seen``, ``unseen``) the mean of the six directions at species level.
 
     Each has ``top1``, ``top5`` and ``chance`` (of Top-1). A part without tasks is not there. Texts are bare names, as
@@ -168,7 +174,74 @@ def tower_vectors(model: Model, dataset: Dataset, modality: Modality, rows: Sequ
     return Vectors(tuple(row["id"] for row in kept), tuple(row["taxon_id"] for row in kept), vectors)
 
 
-def criterion(validation: dict[str, dict[str, float]]) -> float:
+@dataclass(eq=False)
+class Validator:
+    """Scores networks on the held-out items of a run.
+
+    Attributes
+    ----------
+    rows
+        As `validation_items` returns them.
+    identity
+        What the model that is scored says of its run.
+    stop
+        A signal cuts scoring off.
+    cached, trained
+        Whether vectors of photographs are read from the dataset's table, and whether their tower is trained.
+    """
+
+    recipe: TowersRecipe
+    dataset: Dataset
+    identity: Mapping[str, Any]
+    rows: Rows
+    stop: StopRequest
+    cached: bool
+    trained: bool
+    images: Vectors | None = None
+
+    @classmethod
+    def of(
+        cls,
+        recipe: TowersRecipe,
+        dataset: Dataset,
+        identity: Mapping[str, Any],
+        stop: StopRequest,
+        *,
+        cached: bool,
+    ) -> Validator:
+        """Return the validator of a recipe.
+
+        Raises
+        ------
+        DatasetError
+            As `validation_items`.
+        """
+        rows = validation_items(dataset, species=recipe.validate_species, seed=recipe.seed)
+        trained = any(phase.image for phase in recipe.phases.values())
+        seen = any(phase.compares(Modality.IMAGE) for phase in recipe.phases.values())
+        return cls(recipe, dataset, identity, rows, stop, cached and seen, trained)
+
+    def __call__(self, networks: Networks) -> Validation | None:
+        """Return what `validate` does; None where a signal cut it off."""
+        with suppress(Interrupted), self.stop.at_once(), networks.evaluating():
+            model = networks.as_model(self.recipe.name, self.identity)
+            images = self._held_out_images(model)
+            return validate(model, self.dataset, self.rows, seed=self.recipe.seed, images=images)
+        return None
+
+    def _held_out_images(self, model: Model) -> Vectors | None:
+        """Return the vectors of the held-out photographs, once, unless their tower is trained."""
+        if self.trained:
+            return None
+        if self.images is None:
+            if self.cached:
+                self.images = read_vectors(self.dataset, self.recipe.model, Modality.IMAGE)
+            else:
+                self.images = tower_vectors(model, self.dataset, Modality.IMAGE, self.rows[Modality.IMAGE])
+        return self.images
+
+
+def criterion(validation: Validation) -> float:
     """Return what the best model is chosen by: Top-1 on unseen species, where there are none on seen ones."""
     part = validation.get("unseen") or validation.get("seen")
     return part["top1"] if part else 0.0
