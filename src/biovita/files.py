@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
@@ -16,6 +17,7 @@ __all__ = ["cleared", "locked", "make_directory", "open_regular", "refuse_links"
 
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_LOOK_AGAIN_S = 0.02
 
 
 def open_regular(path: Path) -> BufferedReader:
@@ -100,8 +102,15 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def locked(file: Path, busy: str) -> Iterator[None]:
-    """Hold a lock, or raise a DatasetError that says ``busy`` where another process does; a killed one holds none."""
+def locked(file: Path, busy: str, *, wait_s: float = 0.0) -> Iterator[None]:
+    """Hold a lock, or raise a DatasetError that says ``busy`` where another process does; a killed one holds none.
+
+    Parameters
+    ----------
+    wait_s
+        How long to wait for the other one.
+    """
+    until = time.monotonic() + wait_s
     try:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | _NO_LINK | _NO_WAIT, 0o666)
     except OSError as error:
@@ -111,8 +120,12 @@ def locked(file: Path, busy: str) -> Iterator[None]:
             f"{file} is a link, and a lock is a file of its own: {error.strerror}. Remove it"
         ) from None
     with os.fdopen(descriptor, "r+b", buffering=0) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DatasetError(busy) from None
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise DatasetError(busy) from None
+                time.sleep(_LOOK_AGAIN_S)
         yield

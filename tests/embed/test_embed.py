@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from biovita.dataset import Dataset
-from biovita.embed import embed, read_failures, read_vectors
-from biovita.embed import run as run_module
-from biovita.embed.table import VectorTable
+from biovita.embed import LanceStore, embed, read_failures, read_vectors
+from biovita.embed import engine as engine_module
+from biovita.embed import shards
 from biovita.errors import BiovitaError, DatasetError, ModelError
 from biovita.media.items import Clip
 from biovita.modality import Modality
@@ -25,7 +25,7 @@ HTML = b"<!DOCTYPE html><html><body>404</body></html>"
 
 
 def table_of(dataset: Dataset, modality: Modality) -> dict[str, list[Any]]:
-    return VectorTable(dataset.path / "embeddings" / "plain", modality).state().to_pydict()
+    return LanceStore(dataset.path / "embeddings" / "plain").table(modality).snapshot().state().to_pydict()
 
 
 def test_every_item_gets_its_vector_in_the_datasets_order(builder: Builder, plain: dict[Modality, Plain]) -> None:
@@ -44,7 +44,7 @@ def test_every_item_gets_its_vector_in_the_datasets_order(builder: Builder, plai
     images = read_vectors(dataset, "plain", IMAGE)
     texts = read_vectors(dataset, "plain", TEXT)
     assert texts.ids[:3] == ("Eurasian Magpie", "Pica pica", "Aves Passeriformes Corvidae Pica Pica pica")
-    assert set(texts.taxon_ids) == {""}
+    assert not texts.columns
     for tower, vectors, items in (
         (plain[AUDIO], audio, [dataset.locate(path) for path in dataset.audio["path"].to_pylist()]),
         (plain[IMAGE], images, [dataset.locate(path) for path in dataset.images["path"].to_pylist()]),
@@ -214,6 +214,7 @@ def test_ctrl_c_keeps_what_was_done(
         return encode(batch)
 
     monkeypatch.setattr(tower, "encode", interrupted)
+    monkeypatch.setitem(shards._ITEMS, AUDIO, 3)
     with pytest.raises(KeyboardInterrupt):
         embed(dataset, "plain", [AUDIO], batch_size=3)
     assert len(table_of(dataset, AUDIO)["id"]) == 5
@@ -232,7 +233,7 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from plainmodel import Plain
 from biovita.dataset import Dataset
-from biovita.embed import embed, run
+from biovita.embed import embed, engine, shards
 from biovita.modality import Modality
 from biovita.towers import MODELS, TOWERS, ModelRow, EncoderCard, TowerRow
 
@@ -245,7 +246,8 @@ class Killed(Plain):
 tower = Killed(EncoderCard("plain-audio", Modality.AUDIO, 3, "this file", "1", "Apache-2.0"))
 TOWERS["plain-audio"] = TowerRow(tower.card, tower)
 MODELS["plain"] = ModelRow("plain", "", ("plain-audio",))
-run._COMMIT_SECONDS = 0.0
+engine._COMMIT_SECONDS = 0.0
+shards._ITEMS[Modality.AUDIO] = 3
 embed(Dataset.open(Path({dataset!r})), "plain", batch_size=3)
 """
 
@@ -272,7 +274,8 @@ def test_many_commits_leave_one_tidy_table(
 ) -> None:
     import lance
 
-    monkeypatch.setattr(run_module, "_COMMIT_SECONDS", 0.0)
+    monkeypatch.setattr(engine_module, "_COMMIT_SECONDS", 0.0)
+    monkeypatch.setitem(shards._ITEMS, AUDIO, 1)
     for number in range(10, 30):
         builder.add_sound(f"more {number}", number)
     dataset = builder.write()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from biovita.embed import Vectors, texts_of
@@ -11,7 +12,8 @@ from plainmodel import TAXA
 
 @pytest.fixture
 def vectors() -> Vectors:
-    return Vectors(("a", "b", "c"), ("x", "y", "x"), np.arange(6, dtype=np.float32).reshape(3, 2))
+    columns = {"taxon_id": pa.array(["x", "y", "x"])}
+    return Vectors(("a", "b", "c"), np.arange(6, dtype=np.float32).reshape(3, 2), columns)
 
 
 def test_look_up_by_id(vectors: Vectors) -> None:
@@ -39,8 +41,8 @@ def test_missing_ids_are_named(vectors: Vectors) -> None:
 
 
 def test_lengths_have_to_agree() -> None:
-    with pytest.raises(ValueError, match="2, 2, 1"):
-        Vectors(("a", "b"), ("x", "y"), np.zeros((1, 2), np.float32))
+    with pytest.raises(ValueError, match="ids 2, vectors 1, taxon_id 2"):
+        Vectors(("a", "b"), np.zeros((1, 2), np.float32), {"taxon_id": pa.array(["x", "y"])})
 
 
 def test_texts_are_the_prompts_and_the_bare_names_once_each() -> None:

@@ -19,7 +19,7 @@ import soundfile
 
 from biovita.compute.pipeline import load_ahead
 from biovita.dataset.schema import AUDIO, OMITTED, REJECTED, TAXA
-from biovita.embed.table import Made
+from biovita.embed.made import Made
 from biovita.media import LongSound, read_mono
 from biovita.media.items import Clip
 from biovita.towers import towers_of

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from biovita.dataset import Dataset
-from biovita.embed import texts_of
-from biovita.embed.table import VectorTable
+from biovita.embed import LanceStore, read, texts_of
 from biovita.errors import DatasetError
 from biovita.modality import Modality
 from biovita.simulate import Fauna
@@ -28,7 +27,7 @@ def dataset(tmp_path_factory) -> Dataset:
 def vectors(dataset) -> dict:
     found = {}
     for modality in Modality:
-        rows, values = VectorTable(dataset.path / "embeddings" / MODEL, modality).read()
+        rows, values = read(LanceStore(dataset.path / "embeddings" / MODEL).table(modality))
         found[modality] = (rows, values.astype(np.float32))
     return found
 
@@ -111,7 +110,7 @@ def test_the_same_seed_gives_the_same_vectors(dataset, vectors, tmp_path):
     again = simulate_embeddings(
         tmp_path / "again", _SPECIES, 5, audio=_AUDIO, images=_IMAGES, dim=_DIM, progress=False
     )
-    _, values = VectorTable(again.path / "embeddings" / MODEL, Modality.AUDIO).read()
+    _, values = read(LanceStore(again.path / "embeddings" / MODEL).table(Modality.AUDIO))
     assert np.array_equal(values.astype(np.float32), vectors[Modality.AUDIO][1])
 
 

@@ -62,14 +62,24 @@ def load_ahead(
         source.close()
 
 
-def in_batches(entries: Iterable[tuple[Row, Item]], size: int) -> Iterator[list[tuple[Row, Item]]]:
+def in_batches(
+    entries: Iterable[tuple[Row, Item]], size: int, group: Callable[[Row], object] | None = None
+) -> Iterator[list[tuple[Row, Item]]]:
     """Give what is loaded in lists of ``size``, and in shorter ones where 128 MB or more are together.
 
     So some hours-long recordings, all of whose windows are read, do not have to be held at once.
+
+    Parameters
+    ----------
+    group
+        What a row belongs to; rows that belong to different things are not in one list.
     """
     batch: list[tuple[Row, Item]] = []
     held = 0
     for entry in entries:
+        if batch and group is not None and group(batch[0][0]) != group(entry[0]):
+            yield batch
+            batch, held = [], 0
         batch.append(entry)
         held += _size(entry[1])
         if len(batch) == size or held >= _most_bytes():

@@ -1,138 +1,143 @@
-"""What a run has to embed: the dataset's rows against those that have a vector already."""
+"""What a run has to embed: items against those that have a vector already. The one rule of what is out of date."""
 
 from __future__ import annotations
 
-import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from biovita.dataset.store import Dataset
-from biovita.embed.texts import texts_of
-from biovita.errors import DatasetError
+from biovita.embed.items import NO_FILE, Items, file_state
+from biovita.embed.store import COLUMNS, WHOLE
 from biovita.hashing import sha256_of
-from biovita.media.items import Clip
-from biovita.media.packed import MediaPath, PackedFile
+from biovita.media.packed import PackedFile
 from biovita.modality import Modality
 
-__all__ = ["Plan", "items_of", "plan", "rows_of", "up_to_date"]
+__all__ = ["Plan", "plan", "up_to_date"]
 
-_MISSING_FILE = (-1, -1)
 _ROWS_AT_ONCE = 8192
+_REFRESHED = pa.schema([COLUMNS.field(name) for name in ("id", "taxon_id", "file_size", "file_mtime_ns")])
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Rows of a dataset, by what there is to do about them.
+    """Items, by what there is to do about them.
 
     Attributes
     ----------
-    rows
-        All rows of a modality, in the dataset's order.
+    items
+        All that were asked for.
     new
-        Places of the rows to embed, ``(n,)``, int64, ascending.
+        Places of those to embed, ``(n,)``, int64, ascending.
     refresh
-        Places of the rows whose vector stays and whose other columns changed: another taxon, a copied file.
-    kept
-        How many rows keep their vector, those of ``refresh`` among them.
+        New columns of those whose vector stays, but not all beside it: another taxon, a copied file.
+    replaced
+        Which of ``new`` have rows that are out of date, ``(n,)``, bool.
+    content
+        By item, the hash of its file as it is now, as far as it is known.
     """
 
-    rows: pa.Table
+    items: Items
     new: np.ndarray
-    refresh: np.ndarray
-    kept: int
+    refresh: pa.Table
+    replaced: np.ndarray
+    content: pa.Array
+
+    @property
+    def kept(self) -> int:
+        """How many items keep their vector."""
+        return len(self.items) - len(self.new)
 
 
-def rows_of(dataset: Dataset, modality: Modality) -> pa.Table:
-    """Return what embedding needs to know of each item, in the dataset's order.
+def up_to_date(items: Items, state: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each item its row in a table (-1 for none), and whether the vector there is of the same content.
 
-    Raises
-    ------
-    DatasetError
-        Where two items have one id.
+    The same: the span, and the hash of the file, where the items state one. Size and time of a file, which
+    `plan` goes by, only save hashing.
     """
-    if modality == Modality.TEXT:
-        return pa.table({"id": pa.array(texts_of(dataset.taxonomy), pa.string())})
-    span = ["start_s", "end_s"] if modality == Modality.AUDIO else []
-    rows = dataset.media(modality).select(["id", "taxon_id", "sha256", *span, "path"])
-    if pc.count_distinct(rows["id"]).as_py() != rows.num_rows:
-        counts = pc.value_counts(rows["id"]).to_pylist()
-        twice = next(entry["values"] for entry in counts if entry["counts"] > 1)
-        raise DatasetError(f"{dataset.path}: two {modality} items have the id {twice!r}: ids are unique")
-    return rows
-
-
-def up_to_date(rows: pa.Table, stored: pa.Table) -> tuple[np.ndarray, np.ndarray]:
-    """Return for each row its place in ``stored`` (-1 for none), and whether the vector there is of the same item.
-
-    The same: the hash that the dataset states is, and the span of a recording.
-    """
-    place = pc.fill_null(pc.index_in(rows["id"], value_set=stored["id"].combine_chunks()), -1)
-    places = place.to_numpy().astype(np.int64)
+    whole = np.flatnonzero(pc.equal(state["window"], WHOLE).to_numpy())
+    there = state["id"].combine_chunks().take(pa.array(whole))
+    found = pc.fill_null(pc.index_in(items.ids, value_set=there), -1).to_numpy(zero_copy_only=False)
+    if not len(whole):
+        return np.full(len(items), -1), np.zeros(len(items), bool)
+    places = np.where(found >= 0, whole[found], -1)
     same = places >= 0
-    if stored.num_rows:
-        for column in {"sha256", "start_s", "end_s"} & set(stored.column_names):
-            before = stored[column].take(pa.array(np.maximum(places, 0)))
-            same &= pc.equal(rows[column], before).to_numpy()
+    if items.modality != Modality.TEXT:
+        at = pa.array(np.maximum(places, 0))
+        for name in ("sha256", "start_s", "end_s"):
+            now, before = items.rows[name].combine_chunks(), state[name].combine_chunks().take(at)
+            equal = pc.fill_null(pc.equal(now, before), fill_value=False).to_numpy(zero_copy_only=False)
+            unknown = pc.is_null(now).to_numpy(zero_copy_only=False)
+            if name != "sha256":  # an item without a span is the whole file
+                unknown &= pc.is_null(before).to_numpy(zero_copy_only=False)
+            same &= equal | unknown
     return places, same
 
 
-def plan(dataset: Dataset, rows: pa.Table, stored: pa.Table) -> Plan:
-    """Return what there is to do.
+def plan(items: Items, state: pa.Table) -> Plan:
+    """Return what there is to do, where a table holds ``state``.
 
     A file whose size or time of change is not the one recorded is hashed: other bytes are embedded again, the same
     bytes are not. Of a file that is not there the vector stays.
     """
-    places, same = up_to_date(rows, stored)
-    refresh = np.zeros(len(same), bool)
-    if "sha256" in stored.column_names:
-        for at, row, before in _pairs(rows, stored, np.flatnonzero(same), places):
-            state = file_state(path := dataset.locate(row["path"]))
-            touched = state not in {_MISSING_FILE, (before["file_size"], before["file_mtime_ns"])}
-            same[at] = not touched or isinstance(path, PackedFile) or sha256_of(path) == row["sha256"]
-            refresh[at] = same[at] and (touched or before["taxon_id"] != row["taxon_id"])
-    return Plan(rows, np.flatnonzero(~same), np.flatnonzero(refresh), int(same.sum()))
+    places, same = up_to_date(items, state)
+    content, refresh = items.rows["sha256"].combine_chunks(), _REFRESHED.empty_table()
+    if items.modality != Modality.TEXT and same.any():
+        stored = state.combine_chunks().take(pa.array(np.maximum(places, 0)))
+        seen, changed = _looked_at(items, stored, np.flatnonzero(same))
+        mask = np.zeros(len(items), bool)
+        mask[list(changed)] = True
+        same &= ~mask
+        content = pc.replace_with_mask(content, pa.array(mask), pa.array(list(changed.values()), pa.string()))
+        refresh = _refreshed(items, stored, same, seen)
+    new = np.flatnonzero(~same)
+    return Plan(items, new, refresh, places[new] >= 0, content)
 
 
-def _pairs(
-    rows: pa.Table, stored: pa.Table, at: np.ndarray, places: np.ndarray
-) -> Iterator[tuple[int, dict[str, Any], dict[str, Any]]]:
-    """Give a row's place, the row and what is stored of it; some thousands at a time, however many there are."""
-    now = rows.select(["sha256", "taxon_id", "path"])
-    before = stored.select(["taxon_id", "file_size", "file_mtime_ns"]).combine_chunks()
-    for start in range(0, len(at), _ROWS_AT_ONCE):
-        part = at[start : start + _ROWS_AT_ONCE]
-        taken = now.take(pa.array(part)).to_pylist(), before.take(pa.array(places[part])).to_pylist()
-        yield from zip(part.tolist(), *taken, strict=True)
+def _looked_at(
+    items: Items, stored: pa.Table, looked: np.ndarray
+) -> tuple[dict[int, tuple[int, int]], dict[int, str]]:
+    """Return the size and time of the files that are not as stored, and the hash of those that are other bytes.
 
-
-def file_state(path: MediaPath) -> tuple[int, int]:
-    """Return a file's size in bytes and its time of change in nanoseconds; of no file or a packed one (-1, -1).
-
-    A packed file has the bytes that the dataset's tables state, or it is not taken from the packed media.
+    Parameters
+    ----------
+    stored
+        A row an item.
+    looked
+        Places of the items whose files are looked at, ascending.
     """
-    if isinstance(path, PackedFile):
-        return _MISSING_FILE
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return _MISSING_FILE
-    return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else _MISSING_FILE
-
-
-def items_of(
-    dataset: Dataset, modality: Modality, rows: pa.Table, places: np.ndarray
-) -> Iterator[tuple[dict[str, Any], Clip | MediaPath | str]]:
-    """Give the table row and what the tower is to load, of the items at ``places``, in that order."""
-    for batch in rows.take(pa.array(places)).to_batches(max_chunksize=1024):
-        for row in batch.to_pylist():
-            if modality == Modality.TEXT:
-                yield row, row["id"]
+    seen: dict[int, tuple[int, int]] = {}
+    changed: dict[int, str] = {}
+    paths, hashes = items.rows["path"].combine_chunks(), stored["sha256"].combine_chunks()
+    sizes, times = (pc.fill_null(stored[name], -1).to_numpy() for name in ("file_size", "file_mtime_ns"))
+    for start in range(0, len(looked), _ROWS_AT_ONCE):
+        some = looked[start : start + _ROWS_AT_ONCE]
+        for place, path in zip(some.tolist(), paths.take(pa.array(some)).to_pylist(), strict=True):
+            file = items.locate(path or "")
+            now = file_state(file)
+            if now in {NO_FILE, (sizes[place], times[place])} or isinstance(file, PackedFile):
                 continue
-            path = dataset.locate(row.pop("path"))
-            row["file_size"], row["file_mtime_ns"] = file_state(path)
-            yield row, Clip(path, row["start_s"], row["end_s"]) if modality == Modality.AUDIO else path
+            seen[place] = now
+            if (found := sha256_of(file)) != hashes[place].as_py():
+                changed[place] = found
+    return seen, changed
+
+
+def _refreshed(items: Items, stored: pa.Table, same: np.ndarray, seen: dict[int, tuple[int, int]]) -> pa.Table:
+    """Return the new columns of the items whose vector stays, and whose taxon or file is not as stored."""
+    touched = np.zeros(len(items), bool)
+    touched[list(seen)] = True
+    renamed = ~_equal(items.rows["taxon_id"].combine_chunks(), stored["taxon_id"].combine_chunks())
+    at = np.flatnonzero(same & (touched | renamed))
+    rows = items.rows.select(["id", "taxon_id"]).take(pa.array(at))
+    before = [stored[name].take(pa.array(at)).to_pylist() for name in ("file_size", "file_mtime_ns")]
+    states = [seen.get(place, state) for place, *state in zip(at.tolist(), *before, strict=True)]
+    columns = [pa.array([state[number] for state in states], pa.int64()) for number in (0, 1)]
+    return pa.table([rows["id"], rows["taxon_id"], *columns], schema=_REFRESHED)
+
+
+def _equal(one: pa.Array, other: pa.Array) -> np.ndarray:
+    """Return where two columns have the same value, or both none."""
+    equal = pc.fill_null(pc.equal(one, other), fill_value=False)
+    return pc.or_(equal, pc.and_(pc.is_null(one), pc.is_null(other))).to_numpy(zero_copy_only=False)

@@ -1,88 +1,286 @@
-"""Vectors in memory, in the order of the dataset, with look-up by id."""
+"""Vectors of a dataset in the space of a model: from the tables of its towers, computed where they are missing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from biovita.errors import DatasetError
+from biovita.dataset.store import Dataset
+from biovita.embed.container import Matrix, Vectors
+from biovita.embed.engine import Settings
+from biovita.embed.failures import read_failures
+from biovita.embed.items import Items, dataset_items, text_items
+from biovita.embed.lance_table import LanceStore
+from biovita.embed.made import Made
+from biovita.embed.plan import up_to_date
+from biovita.embed.run import embed_modality
+from biovita.embed.store import Snapshot, VectorTable, embeddings_directory
+from biovita.errors import DatasetError, ModelError
+from biovita.limits import memory_mib
+from biovita.modality import Modality
+from biovita.model.card import ModelCard
+from biovita.model.describe import describe, load_encoder
+from biovita.towers.base import Encoder
 
-__all__ = ["Vectors"]
+if TYPE_CHECKING:
+    from biovita.model import Model
+
+__all__ = ["vectors"]
+
+Space: TypeAlias = Literal["shared", "tower"]
+Project: TypeAlias = Callable[[np.ndarray], np.ndarray]
+
+_IN_MEMORY_MIB = (
+    1024  # of vectors, or a quarter of --memory where that is less; what is larger is read as it is used
+)
+_ROWS_AT_ONCE = 8192
+
+
+def vectors(
+    dataset: Dataset,
+    model: str | Path | ModelCard | Model,
+    modality: Modality,
+    *,
+    where: pc.Expression | None = None,
+    ids: Iterable[str] | None = None,
+    columns: Sequence[str] = (),
+    space: Space = "shared",
+    compute: bool = True,
+    device: str = "auto",
+    progress: bool = False,
+) -> Vectors:
+    """Return the vectors of a dataset's items, in the dataset's order.
+
+    They are read from the tables of the model's towers, ``embeddings/<towers>``, and projected on the way. Of many
+    items the rows are read as they are asked for. Items that failed have no vector and are left out; see
+    ``failed.parquet`` beside the tables.
+
+    Parameters
+    ----------
+    where
+        What holds for the columns of ``dataset.media(modality)`` of the items that are wanted.
+    ids
+        The items that are wanted, and their order. Of texts they are the texts, which need not be the dataset's; None
+        is those of `biovita.embed.texts_of`.
+    columns
+        Columns of ``dataset.media(modality)`` to bring along, beside ``taxon_id``.
+    space
+        ``shared`` is the model's space, L2-normalised; ``tower`` is what the tower gives.
+    compute
+        Whether to embed what has no vector yet. Otherwise it is an error that names the command which does.
+
+    Raises
+    ------
+    DatasetError
+        Where there are no such items, or vectors are missing and cannot be computed.
+    ModelError
+        Where the model is unknown or has no tower for the modality.
+    """
+    source = _source(dataset, model, modality, device)
+    items = _items(dataset, modality, where, ids)
+    if not len(items):
+        raise DatasetError(f"{dataset.path} has no {modality} items, and so no vectors of them")
+    places, same, snapshot = _there(source, items)
+    missing = ~same & ~_excused(source, items)
+    if compute and missing.any() and source.opening is not None:
+        settings = Settings(progress=progress)
+        embed_modality(dataset, items, source.directory, source.opening, made=source.made, settings=settings)
+        places, same, snapshot = _there(source, items)
+        missing = ~same & ~_excused(source, items)
+    if missing.any() or not same.any():
+        raise DatasetError(_what_is_missing(dataset, source, items, int(missing.sum())))
+    assert snapshot is not None
+    kept = items.take(np.flatnonzero(same))
+    found: Matrix = _Rows(source.table, snapshot, places[same], kept.ids)
+    if space == "shared":
+        found = _Projected(found, source.project(), source.shared_dim)
+    size = found.shape[0] * found.shape[1] * 4
+    held = found if size > min(_IN_MEMORY_MIB << 20, memory_mib() << 18) else _held(found)
+    return Vectors(tuple(kept.ids.to_pylist()), held, _columns(dataset, kept, columns))
 
 
 @dataclass(frozen=True, eq=False)
-class Vectors:
-    """One vector an item.
+class _Source:
+    """Where a modality's vectors come from.
 
     Attributes
     ----------
-    ids
-        Of the recordings or photographs; of a text it is the text itself.
-    taxon_ids
-        The taxon of each item; of a text it is empty, as several taxa can share one.
-    vectors
-        ``(len(ids), dim)``, float32, as the tower gave them.
+    made
+        What they have to be made by.
+    opening
+        Gives the tower; None where there is none, and the table is all there is.
+    project
+        Gives what takes a tower's vectors to the shared space.
     """
 
-    ids: tuple[str, ...]
-    taxon_ids: tuple[str, ...]
-    vectors: np.ndarray
+    model: str
+    modality: Modality
+    directory: Path
+    table: VectorTable
+    made: Made
+    opening: Callable[[], Encoder] | None
+    project: Callable[[], Project]
+    shared_dim: int
 
-    def __post_init__(self) -> None:
-        if not len(self.ids) == len(self.taxon_ids) == len(self.vectors):
-            raise ValueError(
-                f"ids, taxon_ids and vectors differ in length: "
-                f"{len(self.ids)}, {len(self.taxon_ids)}, {len(self.vectors)}"
-            )
 
-    @cached_property
-    def _places(self) -> dict[str, int]:
-        return {item: place for place, item in enumerate(self.ids)}
+def _source(dataset: Dataset, model: str | Path | ModelCard | Model, modality: Modality, device: str) -> _Source:
+    if isinstance(model, str | Path):
+        try:
+            model = describe(model)
+        except ModelError:
+            table = LanceStore(embeddings_directory(dataset, str(model))).table(modality)
+            if not table.exists:
+                raise
+            made = table.made()
+            where = table.path.parent
+            return _Source(str(model), modality, where, table, made, None, lambda: _unit, made.dim)
+    if isinstance(model, ModelCard):
+        card = model
+        opening: Callable[[], Encoder] = partial(load_encoder, card, modality, device)
+        project: Callable[[], Project] = partial(_projection, card, modality, device)
+    else:
+        card, opened = model.card, model
+        opening = partial(opened.tower, modality)
+        project = partial(partial, opened.project, modality)
+    tower = card.encoder(modality)
+    directory = embeddings_directory(dataset, card.towers.name)
+    table = LanceStore(directory).table(modality)
+    dim = tower.dim if card.base is None or card.dim is None else card.dim
+    return _Source(card.place or card.name, modality, directory, table, Made.by(tower), opening, project, dim)
+
+
+def _projection(card: ModelCard, modality: Modality, device: str) -> Project:
+    """Return what takes a tower's vectors to the space of its model; a model without projections normalises them."""
+    if card.base is None:
+        return _unit
+    from biovita.model import load_model
+
+    return partial(load_model(card.place, device, modalities=[modality]).project, modality)
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    """Return vectors L2-normalised; one of zeros has no direction, and is an error."""
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    if bad := int((length == 0).sum()):
+        raise ModelError(f"{bad} vectors are zero, and have no direction")
+    return np.asarray(rows / length, np.float32)
+
+
+def _items(dataset: Dataset, modality: Modality, where: pc.Expression | None, ids: Iterable[str] | None) -> Items:
+    if ids is None:
+        return dataset_items(dataset, modality, where)
+    if modality == Modality.TEXT:
+        return text_items(ids)
+    items = dataset_items(dataset, modality, where)
+    wanted = pa.array(dict.fromkeys(ids), pa.string())
+    places = pc.index_in(wanted, value_set=items.ids)
+    if places.null_count:
+        odd = wanted.filter(pc.is_null(places))
+        raise DatasetError(
+            f"{dataset.path} has no {modality} item {odd[0].as_py()!r} ({len(odd)} such ids in all)"
+        )
+    return items.take(places.to_numpy().astype(np.int64))
+
+
+def _there(source: _Source, items: Items) -> tuple[np.ndarray, np.ndarray, Snapshot | None]:
+    """Return of each item its row in the table, whether the vector there is current, and the table as it is now."""
+    none = np.full(len(items), -1), np.zeros(len(items), bool), None
+    if not source.table.exists or source.table.made().difference(source.made):
+        return none
+    snapshot = source.table.snapshot()
+    return *up_to_date(items, snapshot.state(("id", "window", "sha256", "start_s", "end_s"))), snapshot
+
+
+def _excused(source: _Source, items: Items) -> np.ndarray:
+    """Return which items failed, and are listed."""
+    failed = [each.id for each in read_failures(source.directory) if each.modality == source.modality]
+    excused: np.ndarray = pc.is_in(items.ids, value_set=pa.array(failed, pa.string())).to_numpy(
+        zero_copy_only=False
+    )
+    return excused
+
+
+def _what_is_missing(dataset: Dataset, source: _Source, items: Items, missing: int) -> str:
+    modality, model = source.modality, source.model
+    mend = f"Run: biovita embed {dataset.path} --model {model} --modality {modality}"
+    if source.opening is None:
+        mend = "There is no such model to make them with"
+    if not source.table.exists:
+        failed = int(_excused(source, items).sum())
+        why = (
+            f"all {failed} failed, see {source.directory / 'failed.parquet'}" if failed else "they were never made"
+        )
+        return f"{dataset.path} has no {modality} vectors of the model {model!r}: {why}. {mend}"
+    if difference := source.table.made().difference(source.made):
+        return f"{source.table.name} was made by something else ({difference}). {mend}"
+    some = f"{missing} of {len(items)} {modality} items"
+    return f"{dataset.path}: {some} have no vector of the model {model!r} yet. {mend}"
+
+
+def _columns(dataset: Dataset, items: Items, names: Sequence[str]) -> dict[str, pa.Array]:
+    if items.modality == Modality.TEXT:
+        return {}
+    found = {"taxon_id": items.rows["taxon_id"].combine_chunks()}
+    if names:
+        table = dataset.media(items.modality).select(["id", *names])
+        at = pc.index_in(items.ids, value_set=table["id"].combine_chunks())
+        found |= {name: table[name].combine_chunks().take(at) for name in names}
+    return found
+
+
+class _Rows:
+    """Rows of a table by number, read as they are asked for; found again where the table is written to meanwhile."""
+
+    def __init__(self, table: VectorTable, snapshot: Snapshot, numbers: np.ndarray, ids: pa.Array) -> None:
+        self._table, self._snapshot, self._numbers, self._ids = table, snapshot, numbers, ids
+        self.shape = (len(numbers), table.made().dim)
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self._numbers)
 
-    def __contains__(self, item: str) -> bool:
-        return item in self._places
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        try:
+            return self._snapshot.take(self._numbers[rows])
+        except LookupError:
+            self._find_again()
+            return self._snapshot.take(self._numbers[rows])
 
-    def __getitem__(self, item: str) -> np.ndarray:
-        """Return the vector of one id, ``(dim,)``."""
-        return self.vectors[self.places([item])[0]]
+    def _find_again(self) -> None:
+        self._snapshot = self._table.snapshot()
+        state = self._snapshot.state(("id", "window"))
+        places, there = up_to_date(Items.of(Modality.TEXT, pa.table({"id": self._ids})), state)
+        if not there.all() or self._table.made().dim != self.shape[1]:
+            raise DatasetError(f"{self._table.name} was made anew while it was read. Start again")
+        self._numbers = places
 
-    @property
-    def dim(self) -> int:
-        """Length of a vector."""
-        return self.vectors.shape[1]
 
-    def places(self, ids: Iterable[str]) -> np.ndarray:
-        """Return where in `vectors` the ids are, ``(ids,)``, int64, in the order asked for.
+class _Projected:
+    """Rows taken to the shared space as they are asked for."""
 
-        Raises
-        ------
-        DatasetError
-            Where some have no vector; the message names the first of them.
-        """
-        ids = list(ids)
-        missing = [item for item in ids if item not in self._places]
-        if missing:
-            named = ", ".join(repr(item) for item in missing[:3]) + (", ..." if len(missing) > 3 else "")
-            raise DatasetError(f"{len(missing)} of {len(ids)} items have no vector: {named}")
-        return np.fromiter((self._places[item] for item in ids), np.int64, len(ids))
+    def __init__(self, rows: Matrix, project: Project, dim: int) -> None:
+        self._rows, self._project = rows, project
+        self.shape = (len(rows), dim)
 
-    def subset(self, ids: Iterable[str]) -> Vectors:
-        """Return the vectors of some ids, in the order asked for; an id may come more than once.
+    def __len__(self) -> int:
+        return len(self._rows)
 
-        Raises
-        ------
-        DatasetError
-            As `places` does.
-        """
-        places = self.places(ids)
-        return Vectors(
-            tuple(self.ids[place] for place in places),
-            tuple(self.taxon_ids[place] for place in places),
-            self.vectors[places],
-        )
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        return self._project(self._rows[rows])
+
+
+def _held(rows: Matrix) -> np.ndarray:
+    """Return all rows in one array, read some at a time."""
+    if isinstance(rows, _Rows):
+        return rows[np.arange(len(rows))]
+    held = np.empty(rows.shape, np.float32)
+    for start in range(0, len(held), _ROWS_AT_ONCE):
+        end = min(start + _ROWS_AT_ONCE, len(held))
+        held[start:end] = rows[np.arange(start, end)]
+    return held

@@ -6,11 +6,11 @@ so that memory does not grow with their number.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,9 @@ import pyarrow as pa
 from biovita import __version__
 from biovita.dataset import Dataset, new_directory, write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
-from biovita.embed.table import Made, columns_of
+from biovita.embed.lance_table import LanceStore, LanceTable
+from biovita.embed.made import Made
+from biovita.embed.store import COLUMNS, WHOLE
 from biovita.embed.texts import texts_of
 from biovita.errors import DatasetError
 from biovita.modality import Modality
@@ -43,6 +45,7 @@ _OWN = 0.45  # of a species in one modality
 _ITEM = 0.80  # of an item
 _UNEVEN = 1.0  # standard deviation of the logarithm of a species' share of the items
 _BATCH = 8192
+_BATCHES_AT_ONCE = 4  # written
 
 
 def simulate_embeddings(
@@ -58,10 +61,11 @@ def simulate_embeddings(
 ) -> Dataset:
     """Write a dataset of simulated vectors, float16 and L2-normalised, without media.
 
-    ``embeddings/simulated`` gets one Lance table a modality, with the columns that `biovita.embed` writes; the
-    default sizes are those of BioVITA Train. A vector is the normalised sum of parts for class, order, family, genus
-    and species, which the modalities share, and of parts for the modality, the species in it, and the item. Paths of
-    items lead to ``absent/``, and their hashes are of their ids.
+    ``embeddings/simulated`` gets one table a modality, such as `biovita.embed` writes, which
+    ``vectors(dataset, "simulated", modality)`` reads; the default sizes are those of BioVITA Train. A vector is the
+    normalised sum of parts for class, order, family, genus and species, which the modalities share, and of parts for
+    the modality, the species in it, and the item. Paths of items lead to ``absent/``, and their hashes are of their
+    ids.
 
     Raises
     ------
@@ -78,12 +82,11 @@ def simulate_embeddings(
     counts = {Modality.AUDIO: _counts(fauna, audio, "audio"), Modality.IMAGE: _counts(fauna, images, "images")}
     out = Path(out)
     with new_directory(out, replace=overwrite, marker="dataset.toml") as directory:
-        tables = directory / "embeddings" / MODEL
-        tables.mkdir(parents=True)
+        store = LanceStore(directory / "embeddings" / MODEL)
         with progress_bar("Simulating vectors", audio + images, shown=progress) as advance:
             for modality, numbers in counts.items():
-                _write_vectors(tables, modality, space, _media_batches(fauna, space, modality, numbers, advance))
-        _write_vectors(tables, Modality.TEXT, space, _text_batches(fauna.taxonomy, space))
+                _write(store.table(modality), space, _media_batches(fauna, space, modality, numbers, advance))
+        _write(store.table(Modality.TEXT), space, _text_batches(fauna.taxonomy, space))
         write_dataset(
             directory,
             {
@@ -167,14 +170,9 @@ def _unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def _vector_column(vectors: np.ndarray) -> pa.Array:
-    flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float16).ravel())
-    return pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
-
-
 def _media_batches(
     fauna: Fauna, space: _Space, modality: Modality, counts: np.ndarray, advance: Callable[[int], None]
-) -> Iterator[pa.RecordBatch]:
+) -> Iterator[tuple[pa.Table, np.ndarray]]:
     centres = space.of_modality(modality)
     owners = np.repeat(np.arange(len(counts)), counts)
     taxon_ids = np.array([truth.taxon.id for truth in fauna.species])
@@ -190,23 +188,21 @@ def _media_batches(
             _ITEM / np.sqrt(space.dim)
         )
         batch_ids = [next(ids) for _ in rows]
-        zeros = pa.array(np.zeros(len(rows), np.int64))
-        columns: dict[str, pa.Array] = {
-            "id": pa.array(batch_ids),
-            "taxon_id": pa.array(taxon_ids[rows]),
-            "sha256": pa.array(map(_hash_of, batch_ids)),
+        zeros = np.zeros(len(rows), np.int64)
+        columns: dict[str, object] = {
+            "id": batch_ids,
+            "taxon_id": taxon_ids[rows],
+            "sha256": [_hash_of(item) for item in batch_ids],
             "file_size": zeros,
             "file_mtime_ns": zeros,
-            "start_s": pa.array(np.zeros(len(rows))),
-            "end_s": pa.array(np.full(len(rows), CLIP_S)),
         }
-        vectors = _vector_column(_unit(centres[rows] + noise))
-        chosen = [columns[name] for name in columns_of(modality).names]
-        yield pa.RecordBatch.from_arrays([*chosen, vectors], schema=_schema(modality, space))
+        if modality == Modality.AUDIO:
+            columns |= {"start_s": np.zeros(len(rows)), "end_s": np.full(len(rows), CLIP_S)}
+        yield _rows(columns), _unit(centres[rows] + noise)
         advance(len(rows))
 
 
-def _text_batches(taxonomy: Taxonomy, space: _Space) -> Iterator[pa.RecordBatch]:
+def _text_batches(taxonomy: Taxonomy, space: _Space) -> Iterator[tuple[pa.Table, np.ndarray]]:
     """Yield the vectors of all texts: a species' prompts near its own, a group's name near what it shares."""
     gap = space.direction(f"gap-{Modality.TEXT}", 0)
     species = space.of_modality(Modality.TEXT)
@@ -222,21 +218,28 @@ def _text_batches(taxonomy: Taxonomy, space: _Space) -> Iterator[pa.RecordBatch]
         noise = rng.standard_normal((len(some), space.dim), dtype=np.float32) * np.float32(
             0.25 * _ITEM / np.sqrt(space.dim)
         )
-        vectors = _vector_column(_unit(np.stack([where[text] for text in some]) + noise))
-        yield pa.RecordBatch.from_arrays([pa.array(some), vectors], schema=_schema(Modality.TEXT, space))
+        yield _rows({"id": list(some)}), _unit(np.stack([where[text] for text in some]) + noise)
 
 
-def _schema(modality: Modality, space: _Space) -> pa.Schema:
-    made = Made(tower=MODEL, revision=f"seed {space.seed}", dim=space.dim, preprocessing="none: simulated vectors")
-    vector = pa.field("vector", pa.list_(pa.float16(), space.dim), nullable=False)
-    return columns_of(modality).append(vector).with_metadata({b"biovita": json.dumps(asdict(made)).encode()})
+def _rows(columns: Mapping[str, Any]) -> pa.Table:
+    """Return rows of a table of vectors, each of an item as a whole."""
+    count = len(columns["id"])
+    whole = {"window": np.full(count, WHOLE, np.int32), **columns}
+    return pa.table(
+        [
+            pa.array(whole[field.name], field.type) if field.name in whole else pa.nulls(count, field.type)
+            for field in COLUMNS
+        ],
+        schema=COLUMNS,
+    )
 
 
-def _write_vectors(tables: Path, modality: Modality, space: _Space, batches: Iterator[pa.RecordBatch]) -> None:
-    import lance
-
-    reader = pa.RecordBatchReader.from_batches(_schema(modality, space), batches)
-    lance.write_dataset(reader, str(tables / f"{modality}.lance"), mode="create")
+def _write(table: LanceTable, space: _Space, batches: Iterator[tuple[pa.Table, np.ndarray]]) -> None:
+    made = Made(MODEL, f"seed {space.seed}", space.dim, "none: simulated vectors", numbers="float16")
+    while some := list(islice(batches, _BATCHES_AT_ONCE)):
+        rows = pa.concat_tables([rows for rows, _ in some])
+        table.commit(rows, np.concatenate([vectors.astype(np.float16) for _, vectors in some]), made)
+    table.tidy()
 
 
 def _media_rows(fauna: Fauna, modality: Modality, counts: np.ndarray) -> pa.RecordBatchReader:
