@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 
-from biovita.embed import Vectors, embed, read_failures, read_vectors
-from biovita.embed.table import embeddings_directory
+from biovita.dataset import Split
+from biovita.embed import Vectors, embeddings_directory, read_failures, vectors
 from biovita.modality import Modality
-from biovita.towers import model_row
+from biovita.model.describe import describe
 from biovita.train.failures import Failures
 from biovita.train.rows import TrainingItems
 
@@ -35,12 +38,12 @@ class Cached:
 
     def rows(self, modality: Modality, rows: np.ndarray) -> torch.Tensor:
         """Return the vectors of some rows."""
-        vectors = self.items[modality]
-        return vectors[torch.from_numpy(rows).to(vectors.device)]
+        held = self.items[modality]
+        return held[torch.from_numpy(rows).to(held.device)]
 
     def missing(self) -> dict[Modality, np.ndarray]:
         """Return by modality which rows have no vector, ``(rows,)`` bool."""
-        return {modality: vectors.isnan().any(dim=1).cpu().numpy() for modality, vectors in self.items.items()}
+        return {modality: held.isnan().any(dim=1).cpu().numpy() for modality, held in self.items.items()}
 
 
 def cached_vectors(
@@ -50,32 +53,31 @@ def cached_vectors(
     *,
     images: bool,
     device: torch.device,
+    compute: bool = True,
     progress: bool = False,
-    made: bool = False,
 ) -> Cached:
-    """Return the vectors of photographs, where asked, and texts from the dataset's tables; what is missing is made.
+    """Return the vectors of the training texts, and where asked of the photographs, from the dataset's tables.
 
-    A photograph that cannot be decoded is counted in ``failures``; its row is NaN. ``made``: another
-    process has made the tables just now.
+    A photograph that cannot be decoded is counted in ``failures``; its row is NaN.
+
+    Parameters
+    ----------
+    compute
+        Whether to embed what has no vector yet; otherwise that is an error.
     """
     dataset = items.dataset
-    wanted = [Modality.IMAGE, Modality.TEXT] if images else [Modality.TEXT]
-    if made:
-        failed = read_failures(embeddings_directory(dataset, model_row(model).name))
-    else:
-        failed = embed(dataset, model, wanted, device=str(device), progress=progress).failed
-    texts = read_vectors(dataset, model, Modality.TEXT)
-    if not images:
+    read = partial(vectors, dataset, model, space="tower", compute=compute, device=str(device), progress=progress)
+    texts = read(Modality.TEXT, ids=dict.fromkeys(text for each in items.prompts for text in each))
+    rows = items.media[Modality.IMAGE]
+    if not images or not len(rows):
         return Cached({}, texts)
-    ids = items.media[Modality.IMAGE]["id"].to_pylist()
-    training = set(ids)
-    for failure in failed:
-        if failure.modality == Modality.IMAGE and failure.id in training:
+    found = read(Modality.IMAGE, where=pc.field("split") == Split.TRAIN.value)
+    places = pc.index_in(rows["id"], value_set=pa.array(found.ids, pa.string()))
+    lacking = set(rows["id"].filter(pc.is_null(places)).to_pylist())
+    for failure in read_failures(embeddings_directory(dataset, describe(model).towers.name)):
+        if failure.modality == Modality.IMAGE and failure.id in lacking:
             failures.add(Modality.IMAGE, failure.id, failure.detail)
-    table = read_vectors(dataset, model, Modality.IMAGE)
-    vectors = np.full((len(ids), table.dim), np.nan, np.float32)
-    there = [place for place, item in enumerate(ids) if item in table]
-    vectors[there] = table.subset([ids[place] for place in there]).vectors
-    return Cached(
-        {Modality.IMAGE: torch.nn.functional.normalize(torch.from_numpy(vectors), dim=1).to(device)}, texts
-    )
+    there = pc.is_valid(places).to_numpy()
+    made = np.full((len(rows), found.dim), np.nan, np.float32)
+    made[there] = found.vectors[places.drop_null().to_numpy()]
+    return Cached({Modality.IMAGE: torch.nn.functional.normalize(torch.from_numpy(made), dim=1).to(device)}, texts)

@@ -222,6 +222,11 @@ class Phase(_Settings):
         """The weights of the terms of the loss, by name."""
         return {term: getattr(self, term) for term in TERMS}
 
+    @property
+    def trains(self) -> set[Modality]:
+        """The modalities of whose towers anything is trained."""
+        return {modality for part, modality in _TOWER_OF.items() if getattr(self, part) is not None}
+
     def compares(self, modality: Modality) -> bool:
         """Return whether a term of the loss is between a modality and another."""
         return any(ramp.to and modality in TERMS[term] for term, ramp in self.ramps.items())
@@ -233,10 +238,20 @@ class Phase(_Settings):
                 raise ValueError(f"{part} is a part of {whole}: one of them is none")
         if not any(ramp.to for ramp in self.ramps.values()):
             raise ValueError("atc.to, aic.to and itc.to are all 0: there is nothing to train by")
-        parts = (self.audio, self.audio_top, self.adapter, self.text, self.text_ends, self.image)
+        parts = [getattr(self, part) for part in _TOWER_OF]
         if all(group is None or group.from_step for group in parts):
             raise ValueError("no part of the towers is trained from the first step on")
         return self
+
+
+_TOWER_OF = {
+    "audio": Modality.AUDIO,
+    "audio_top": Modality.AUDIO,
+    "adapter": Modality.AUDIO,
+    "text": Modality.TEXT,
+    "text_ends": Modality.TEXT,
+    "image": Modality.IMAGE,
+}
 
 
 class Pairs(_Settings):
@@ -349,7 +364,11 @@ class TowersRecipe(Recipe):
             raise ValueError(
                 f"stage 0 has no recordings: atc.to and aic.to are 0, and gate is none; not so in {', '.join(deaf)}"
             )
-        blind = [name for name, phase in self.phases.items() if phase.compares(Modality.IMAGE) or phase.image]
+        blind = [
+            name
+            for name, phase in self.phases.items()
+            if phase.compares(Modality.IMAGE) or Modality.IMAGE in phase.trains
+        ]
         if self.stage == 1 and blind:
             raise ValueError(
                 f"stage 1 has no photographs: aic.to and itc.to are 0, and image is none; not so in {', '.join(blind)}"

@@ -31,7 +31,7 @@ from biovita.train.schedule import phases_of
 from biovita.train.sharded import Whole
 from biovita.train.stopping import StopRequest
 from biovita.train.trainer import Trainer
-from biovita.train.validate import Validator
+from biovita.train.validate import Validator, validation_items
 
 if TYPE_CHECKING:
     from accelerate import PartialState
@@ -92,8 +92,13 @@ def train_towers(
     fresh = is_fresh(out, identity, needed=(dataset.path, start), overwrite=overwrite)
     place.wait_for_everyone()
     main, stop, phases = place.is_main_process, StopRequest(), phases_of(recipe)
-    cached = recipe.cached and not any(phase.image for phase in phases.values())
-    validator = Validator.of(recipe, dataset, identity, stop, cached=cached) if recipe.validate_epochs else None
+    trained = {modality for phase in phases.values() for modality in phase.trains}
+    cached = recipe.cached and Modality.IMAGE not in trained
+    validator = None
+    if recipe.validate_epochs:
+        ids = validation_items(dataset, species=recipe.validate_species, seed=recipe.seed)
+        kept = {Modality.IMAGE, Modality.TEXT} - trained if cached else set()
+        validator = Validator(recipe, dataset, identity, ids, stop, kept, trained)
     networks = _networks(
         recipe, start, str(place.device) if place.num_processes > 1 else select_device(device), cached=cached
     )
@@ -174,4 +179,4 @@ def _cached(
     if place.is_main_process:
         found = read()
     place.wait_for_everyone()
-    return found if place.is_main_process else read(made=True)
+    return found if place.is_main_process else read(compute=False)
