@@ -22,11 +22,11 @@ import numpy as np
 
 from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
-from biovita.embed import Vectors, read_vectors
+from biovita.embed import Vectors, vectors
 from biovita.modality import Modality
 from biovita.towers import Encoder, load_towers
 from biovita.train import FrozenRecipe, recipe
-from biovita.train.frozen import name_vectors, training_set, unseen_taxa
+from biovita.train.frozen import training_set, unseen_taxa
 from biovita.train.loop import Aligned, align, untrained
 from biovita.train.vocabulary import named_classes
 
@@ -51,18 +51,21 @@ def main() -> None:
     towers = load_towers("starter", "cpu")
     classes = named_classes(towers[AUDIO])
     assert classes is not None
+    bias = towers[AUDIO].classes().bias
     place = {names[0]: number for number, names in enumerate(classes.names)}
     found: dict[str, list[list[float]]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as scratch:
         shutil.copytree(arguments.dataset, Path(scratch) / "dataset", ignore=shutil.ignore_patterns("media"))
         dataset = Dataset.open(Path(scratch) / "dataset")
-        sounds = read_vectors(dataset, "starter", AUDIO)
+        sounds = vectors(dataset, "starter", AUDIO, space="tower")
         names = [dataset.taxonomy[taxon_id].scientific_name for taxon_id in sounds.taxon_ids]
         asked = [item for item, name in zip(sounds.ids, names, strict=True) if name in place]
         wanted = np.array([place[name] for name in names if name in place])
         sounds = sounds.subset(asked)
-        texts = name_vectors(dataset, "starter", classes, towers[TEXT], progress=False)
-        own = sounds.vectors @ classes.weights.T + towers[AUDIO].class_bias()  # type: ignore[attr-defined]  # BirdNET's
+        flat = [text for forms in classes.texts for text in forms]
+        texts = vectors(dataset, "starter", TEXT, ids=flat, space="tower").subset(flat).array
+        texts = texts.reshape(len(classes.texts), -1, texts.shape[1])
+        own = sounds.array @ classes.weights.T + bias[: len(classes.names)]
         for seed in arguments.seeds:
             split_dataset(dataset, unseen=arguments.unseen, seed=seed)
             hidden = {taxon.id for taxon in unseen_taxa(dataset)}
@@ -92,13 +95,13 @@ def _similarity(aligned: Aligned, sounds: Vectors, texts: np.ndarray) -> np.ndar
     """Return ``(recordings, names)``: the mean similarity of the texts of each name."""
     import torch
 
-    def embed(modality: Modality, vectors: np.ndarray) -> np.ndarray:
+    def embed(modality: Modality, rows: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            made = aligned.projections[modality](torch.from_numpy(vectors))
+            made = aligned.projections[modality](torch.from_numpy(rows))
             return torch.nn.functional.normalize(made, dim=1).numpy()
 
     named, forms, dim = texts.shape
-    similarity = embed(AUDIO, sounds.vectors) @ embed(TEXT, texts.reshape(-1, dim)).T
+    similarity = embed(AUDIO, sounds.array) @ embed(TEXT, texts.reshape(-1, dim)).T
     return similarity.reshape(-1, named, forms).mean(axis=2)
 
 

@@ -143,7 +143,7 @@ def ours(setting: Setting) -> Way:
     table = networks.text.encode([networks.text.load(text) for text in used])
     images = torch.from_numpy(networks.image.encode(list(setting.pixels)))
     photographs = {Modality.IMAGE: normalize(images, dim=1).to(device)}
-    cached = Cached(photographs, Vectors(tuple(used), ("",) * len(used), table))
+    cached = Cached(photographs, Vectors(used, table))
     objective = Objective(setting.recipe, networks, setting.texts, cached, None)
     batch, terms = Batch(setting.pairs, {Modality.AUDIO: setting.sounds}), loss_terms(setting.phase, 0)
 

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from biovita.dataset import Dataset
-from biovita.embed import LanceStore, embed, read_failures, read_vectors
+from biovita.embed import LanceStore, embed, read_failures, read_vectors, shards
 from biovita.embed import engine as engine_module
-from biovita.embed import shards
 from biovita.errors import BiovitaError, DatasetError, ModelError
 from biovita.media.items import Clip
 from biovita.modality import Modality
