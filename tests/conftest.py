@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from biovita.modality import Modality
-from biovita.towers import Encoder, load_towers
+from biovita.model import Model, load_model
+from biovita.towers import Encoder
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +23,12 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def starter_towers() -> dict[Modality, Encoder]:
-    """Return the three towers that install from the registry, open on the CPU."""
-    return load_towers("starter", "cpu")
+def starter() -> Model:
+    """Return the model of the three towers that install from the registry, open on the CPU."""
+    return load_model("starter", "cpu")
+
+
+@pytest.fixture(scope="session")
+def starter_towers(starter: Model) -> Mapping[Modality, Encoder]:
+    """Return its towers."""
+    return starter.towers

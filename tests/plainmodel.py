@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ from biovita.dataset import Dataset, write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
 from biovita.media import resample
 from biovita.modality import Modality
+from biovita.model import Model, ModelCard
+from biovita.model.formats.base import NotWritten, Origin
+from biovita.model.lookup import FORMATS, KNOWN
 from biovita.taxonomy import Taxon
 from biovita.towers import EncoderCard
 from biovita.towers.base import Simple
@@ -68,6 +71,45 @@ class Plain(Simple):
     def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         self.batches.append(len(batch))
         return np.array([[x.mean(), x.std(), x.size] for x in batch], np.float32)
+
+
+class PlainFormat(NotWritten):
+    """The layout of a model whose towers are here already."""
+
+    weights = ()
+    extras = ()
+    files = "nothing"
+
+    def __init__(self, card: ModelCard, towers: Mapping[Modality, Plain]) -> None:
+        self.name, self.card, self.towers = card.format, card, towers
+
+    def matches(self, path: Path) -> bool:
+        return False
+
+    def describe(self, path: Path, origin: Origin) -> ModelCard:
+        return self.card
+
+    def load(self, card: ModelCard, path: Path, device: str, modalities: Collection[Modality]) -> Model:
+        return Model(card.name, card, {modality: self.towers[modality](device) for modality in modalities})
+
+
+def know(
+    name: str, towers: Mapping[Modality, Plain], setitem: Callable[[Any, Any, Any], None] = dict.__setitem__
+) -> ModelCard:
+    """Make a model known by a name; ``setitem`` may be a monkeypatch's."""
+    cards = {modality: tower.card for modality, tower in towers.items()}
+    revision = "+".join(dict.fromkeys(card.revision for card in cards.values()))
+    card = ModelCard(name, "plain arithmetic", name, name, revision, cards)
+    setitem(KNOWN, name, card)
+    setitem(FORMATS, name, PlainFormat(card, towers))
+    return card
+
+
+def plain_towers() -> dict[Modality, Plain]:
+    return {
+        modality: Plain(EncoderCard(f"plain-{modality}", modality, 3, "this file", "1", "Apache-2.0"))
+        for modality in Modality
+    }
 
 
 def sha256(path: Path) -> str:

@@ -18,7 +18,7 @@ from biovita.demo import TEXT, DemoResult, demo
 from biovita.embed import Vectors, read_vectors
 from biovita.modality import Modality
 from biovita.model import Model
-from biovita.towers import Encoder
+from biovita.model.formats.projections import aligned_model
 from biovita.train import FrozenRecipe, recipe
 from biovita.train.frozen import training_set
 from biovita.train.loop import untrained
@@ -63,18 +63,16 @@ def test_unseen_species_are_found_well_above_chance(runs: list[DemoResult]) -> N
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_untrained_projections_are_at_chance(
-    runs: list[DemoResult], starter_towers: dict[Modality, Encoder]
-) -> None:
+def test_untrained_projections_are_at_chance(runs: list[DemoResult], starter: Model) -> None:
     """On 40 draws of them: of one alone, Top-1 scatters by 0.4 times chance."""
     dataset = Dataset.open(runs[-1].out / "dataset")
-    data = training_set(dataset, "starter", starter_towers)
+    data = training_set(dataset, starter)
     benchmark = build_benchmark(dataset, seed=0, text=TEXT)
     raw = {modality: read_vectors(dataset, "starter", modality) for modality in Modality}
     found = []
     for seed in range(40):
         chosen = recipe("starter/stage1", {"seed": seed}, FrozenRecipe)
-        model = Model("untrained", starter_towers, untrained(data, chosen).projections)
+        model = aligned_model("untrained", starter, untrained(data, chosen).projections)
         vectors = {m: Vectors(v.ids, v.taxon_ids, model.project(m, v.vectors)) for m, v in raw.items()}
         rows = score_benchmark(benchmark, vectors).rows(0)
         found.append([_times_chance(rows, 0, k) for k in (1, 5)])

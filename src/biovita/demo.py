@@ -198,22 +198,22 @@ def _train(
     dataset: Dataset, *, seed: int, device: str, progress: bool
 ) -> tuple[dict[int, Model], dict[str, list[float]]]:
     """Return the models of stages 0 (untrained), 1 and 2, and the losses of the two that were trained."""
+    from biovita.model import load_model
     from biovita.progress import progress_bar
-    from biovita.towers import load_towers
     from biovita.train import FrozenRecipe, recipe
     from biovita.train.frozen import model_of, training_set
     from biovita.train.loop import align, untrained
 
-    towers = load_towers(MODEL, device)
-    data = training_set(dataset, MODEL, towers, progress=progress)
+    base = load_model(MODEL, device)
+    data = training_set(dataset, base, progress=progress)
     recipes = {stage: recipe(f"{MODEL}/stage{stage}", {"seed": seed}, FrozenRecipe) for stage in (1, 2)}
     aligned = untrained(data, recipes[1])
-    models = {0: model_of(aligned, recipes[1], towers, dataset)}
+    models = {0: model_of(aligned, recipes[1], base, dataset)}
     losses = {}
     for stage, chosen in recipes.items():
         with progress_bar(f"stage {stage}", chosen.steps, shown=progress) as advance:
             aligned = align(data, chosen, aligned, on_step=advance)
-        models[stage] = model_of(aligned, chosen, towers, dataset)
+        models[stage] = model_of(aligned, chosen, base, dataset)
         losses[f"stage {stage}"] = [values["loss"] for values in aligned.history]
     return models, losses
 

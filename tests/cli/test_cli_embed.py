@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from biovita.cli import main
-from biovita.towers import TOWERS
+from biovita.model import describe
 from plainmodel import Builder
 
 
@@ -73,9 +73,8 @@ def test_mistakes_are_told_without_a_traceback(
 def test_models_prints_the_registry(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("models") == 0
     out = capsys.readouterr().out
-    for name in ("birdnet-2.4", "efficientnet-lite2", "minilm-l6-v2"):
-        info = TOWERS[name].card
-        for text in (name, str(info.dim), info.source, info.revision, info.license, info.notice or ""):
+    for info in describe("starter").encoders.values():
+        for text in (info.name, str(info.dim), info.source, info.revision, info.license, info.notice or ""):
             assert text in out
     assert run("models", "--json") == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}

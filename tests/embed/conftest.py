@@ -7,22 +7,14 @@ from pathlib import Path
 import pytest
 
 from biovita.modality import Modality
-from biovita.towers import MODELS, TOWERS, EncoderCard, ModelRow, TowerRow
-from plainmodel import TAXA, Builder, Plain
+from plainmodel import TAXA, Builder, Plain, know, plain_towers
 
 
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> dict[Modality, Plain]:
     """Register the model ``plain`` and return its towers."""
-    towers = {
-        modality: Plain(EncoderCard(f"plain-{modality}", modality, 3, "this file", "1", "Apache-2.0"))
-        for modality in Modality
-    }
-    for tower in towers.values():
-        monkeypatch.setitem(TOWERS, tower.card.name, TowerRow(tower.card, tower))
-    monkeypatch.setitem(
-        MODELS, "plain", ModelRow("plain", "", tuple(tower.card.name for tower in towers.values()))
-    )
+    towers = plain_towers()
+    know("plain", towers, monkeypatch.setitem)
     return towers
 
 

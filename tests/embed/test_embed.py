@@ -16,8 +16,8 @@ from biovita.embed import engine as engine_module
 from biovita.errors import BiovitaError, DatasetError, ModelError
 from biovita.media.items import Clip
 from biovita.modality import Modality
-from biovita.towers import MODELS, TOWERS, Encoder, EncoderCard, ModelRow, TowerRow
-from plainmodel import TAXA, Builder, Plain, sha256, write_sound
+from biovita.towers import Encoder, EncoderCard
+from plainmodel import TAXA, Builder, Plain, know, sha256, write_sound
 
 AUDIO, IMAGE, TEXT = Modality.AUDIO, Modality.IMAGE, Modality.TEXT
 HTML = b"<!DOCTYPE html><html><body>404</body></html>"
@@ -230,11 +230,11 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from plainmodel import Plain
+from plainmodel import Plain, know
 from biovita.dataset import Dataset
 from biovita.embed import embed, engine, shards
 from biovita.modality import Modality
-from biovita.towers import MODELS, TOWERS, ModelRow, EncoderCard, TowerRow
+from biovita.towers import EncoderCard
 
 class Killed(Plain):
     def encode(self, batch):
@@ -243,8 +243,7 @@ class Killed(Plain):
         return super().encode(batch)
 
 tower = Killed(EncoderCard("plain-audio", Modality.AUDIO, 3, "this file", "1", "Apache-2.0"))
-TOWERS["plain-audio"] = TowerRow(tower.card, tower)
-MODELS["plain"] = ModelRow("plain", "", ("plain-audio",))
+know("plain", {{Modality.AUDIO: tower}})
 engine._COMMIT_SECONDS = 0.0
 shards._ITEMS[Modality.AUDIO] = 3
 embed(Dataset.open(Path({dataset!r})), "plain", batch_size=3)
@@ -293,7 +292,7 @@ def test_other_weights_do_not_mix(
     embed(dataset, "plain", [AUDIO, IMAGE])
     info = EncoderCard("plain-audio", AUDIO, 3, "this file", "2", "Apache-2.0")
     newer = Plain(info)
-    monkeypatch.setitem(TOWERS, "plain-audio", TowerRow(info, newer))
+    know("plain", {**plain, AUDIO: newer}, monkeypatch.setitem)
     with pytest.raises(
         DatasetError, match=r"audio\.lance was made by something else \(revision '1', now '2'\).*Run: "
     ):
@@ -333,7 +332,7 @@ def test_nothing_to_embed_is_said(
     assert [(part.modality, part.new) for part in report.parts] == [(AUDIO, 0), (IMAGE, 5), (TEXT, 14)]
     builder.images.clear()
     dataset = builder.write()
-    monkeypatch.setitem(MODELS, "mute", ModelRow("mute", "", ("plain-image",)))
+    know("mute", {IMAGE: plain[IMAGE]}, monkeypatch.setitem)
     with pytest.raises(DatasetError, match="birds has no items"):
         embed(dataset, "mute")
 
@@ -359,7 +358,7 @@ def test_wrong_requests(builder: Builder, plain: dict[Modality, Plain], monkeypa
         embed(dataset, "plain", batch_size=0)
     with pytest.raises(BiovitaError, match="workers is -1"):
         embed(dataset, "plain", workers=-1)
-    monkeypatch.setitem(MODELS, "plain", ModelRow("plain", "", ("plain-audio",)))
+    know("plain", {AUDIO: plain[AUDIO]}, monkeypatch.setitem)
     for call in (lambda: embed(dataset, "plain", [TEXT]), lambda: read_vectors(dataset, "plain", TEXT)):
         with pytest.raises(ModelError, match="'plain' has no text tower; it has audio"):
             call()

@@ -6,10 +6,9 @@ import pytest
 from biovita import load_model
 from biovita.cli.app import main
 from biovita.embed import embed, read_vectors
-from biovita.errors import DatasetError, ModelError
+from biovita.errors import DatasetError
 from biovita.modality import Modality
-from biovita.model.published import listening, save_whole
-from biovita.towers.registry import model_row
+from biovita.model import describe, save_model
 from plainmodel import Builder
 from published_layouts import make, write_published
 
@@ -26,7 +25,7 @@ def test_a_dataset_is_embedded_with_a_model_from_a_directory(dataset, tmp_path):
     place = str(write_published(make(), tmp_path / "BioVITA"))
     report = embed(dataset, place, device="cpu", progress=False)
     assert not report.failed
-    name = model_row(place).name
+    name = describe(place).name
     assert name.startswith("BioVITA-")
     assert report.path == dataset.path / "embeddings" / name
     model = load_model(place, device="cpu")
@@ -55,7 +54,7 @@ def test_other_weights_at_the_same_place_make_a_table_of_their_own(dataset, tmp_
 def test_a_directory_of_our_own_embeds_as_it_listens(dataset, tmp_path, prefix):
     """What training writes, and what `models export --layout own` does."""
     model = load_model(write_published(make(), tmp_path / "BioVITA"), device="cpu")
-    own = save_whole(listening(model, resampling="soxr", window="all", overlap=0.5), tmp_path / "best")
+    own = save_model(model.listening(resampling="soxr", window="all", overlap=0.5), tmp_path / "best")
     place = f"{prefix}{own}"
     report = embed(dataset, place, device="cpu", progress=False)
     assert report.path.name.startswith("best-")
@@ -65,19 +64,12 @@ def test_a_directory_of_our_own_embeds_as_it_listens(dataset, tmp_path, prefix):
     vectors = read_vectors(dataset, place, Modality.AUDIO).vectors
     assert np.abs(read.project(Modality.AUDIO, vectors) - read.embed_audio(paths)).max() < 1e-5
     assert "soxr" in read.tower(Modality.AUDIO).card.preprocessing
-    save_whole(model, own, overwrite=True)  # the same weights, listening as published
+    save_model(model, own, overwrite=True)  # the same weights, listening as published
     with pytest.raises(DatasetError, match=r"made by something else .*all windows with 50% overlap"):
         read_vectors(dataset, place, Modality.AUDIO)
     again = {part.modality: part.new for part in embed(dataset, place, device="cpu", progress=False).parts}
     assert again[Modality.AUDIO] == len(paths)
     assert again[Modality.IMAGE] == again[Modality.TEXT] == 0
-
-
-def test_projections_alone_are_told_from_towers(dataset, tmp_path):
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "config.json").write_text('{"format": 1, "towers": {}}')
-    with pytest.raises(ModelError, match="holds projections, not towers"):
-        embed(dataset, str(tmp_path / "run"), progress=False)
 
 
 def test_a_way_to_listen_is_kept_or_refused(tmp_path, capsys):

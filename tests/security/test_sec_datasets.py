@@ -22,7 +22,7 @@ from biovita.dataset.schema import AUDIO, OMITTED, REJECTED, TAXA
 from biovita.embed.made import Made
 from biovita.media import LongSound, read_mono
 from biovita.media.items import Clip
-from biovita.towers import towers_of
+from biovita.model import describe
 from biovita.towers.audio import AudioInput
 from biovita.towers.long import LongWindows
 from hostile import biovita
@@ -228,7 +228,7 @@ def _vectors(root: Path, table: pa.Table, made: object) -> None:
 
 
 def test_embeddings_of_others_are_plain_errors(tmp_path: Path) -> None:
-    made = asdict(Made.by(towers_of("starter")["text"]))
+    made = asdict(Made.by(describe("starter").encoders["text"]))
     deep: list[Any] = []
     for _ in range(200):
         deep = [deep]

@@ -22,7 +22,7 @@ from biovita.bench import build_benchmark
 from biovita.bench.layout import write_benchmark
 from biovita.dataset import split_dataset
 from biovita.modality import Modality
-from biovita.towers import towers_of
+from biovita.model import describe
 from hostile import biovita, run_many
 from tiny_training import write_tiny, write_towers
 
@@ -34,7 +34,7 @@ def lance_table(columns: dict[str, Any], metadata: str) -> Callable[[Path], obje
 
 def test_embeddings_of_every_odd_kind_are_plain_errors_of_embed(tmp_path: Path) -> None:
     write_small(tmp_path / "small", taxa=4, per_species=1)
-    info = towers_of("starter")[Modality.TEXT]
+    info = describe("starter").encoders[Modality.TEXT]
     made = json.dumps(
         {"tower": info.name, "revision": info.revision, "dim": info.dim, "preprocessing": info.preprocessing}
     )
@@ -258,7 +258,7 @@ def test_a_start_of_other_towers_or_an_odd_bias_is_told_plainly(tmp_path: Path) 
     split_dataset(write_small(tmp_path / "small"), unseen=8, seed=3, held_out=0.4)
     towers = {
         str(modality): {"name": info.name, "revision": info.revision, "dim": info.dim}
-        for modality, info in towers_of("starter").items()
+        for modality, info in describe("starter").encoders.items()
     }
     configs: list[dict[str, Any]] = [
         {"towers": {name: ref for name, ref in towers.items() if name != "audio"}},

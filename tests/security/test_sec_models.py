@@ -21,7 +21,8 @@ from safetensors.torch import load_file, save_file
 from bench_cases import write_small
 from biovita.dataset import split_dataset
 from biovita.errors import ModelError
-from biovita.model import load_model, published
+from biovita.model import load_model, save_model
+from biovita.model.formats import published
 from biovita.towers import minilm
 from biovita.towers.state import read_checkpoint, read_json
 from biovita.towers.tokenizer import read_tokenizer
@@ -232,7 +233,7 @@ def test_projections_whose_weights_are_a_pipe_or_out_of_proportion(tmp_path: Pat
     }.items():
         directory = tmp_path / name
         directory.mkdir()
-        revision = minilm.INFO.revision
+        revision = minilm.CARD.revision
         towers = {"text": {"name": "minilm-l6-v2", "revision": revision, "dim": 60_000}}
         config = {"format": 1, "name": "x", "dim": 60_000, "logit_scale": 10.0, "towers": towers, "record": {}}
         (directory / "config.json").write_text(json.dumps(config))
@@ -328,14 +329,12 @@ def test_a_tokenizer_that_links_out_of_the_directory_is_not_given_away(tmp_path:
         clip=SimpleNamespace(directory=model, model_cfg={"text_cfg": {"hf_tokenizer_name": "a/b"}})
     )
     with pytest.raises(ModelError, match=r"merges\.txt is a link out of the model's directory"):
-        published._copy_tokenizer(image, out)
+        published.copy_tokenizer(image, out)
     assert not list(out.iterdir())
 
 
 def test_a_directory_of_our_own_whose_parts_do_not_fit_is_a_plain_error(dataset: Path, tmp_path: Path) -> None:
-    whole = published.save_whole(
-        load_model(write_published(make(), tmp_path / "published"), "cpu"), tmp_path / "whole"
-    )
+    whole = save_model(load_model(write_published(make(), tmp_path / "published"), "cpu"), tmp_path / "whole")
     file, name = whole / "model.safetensors", "audio_adapter.weight"
     tensors = load_file(file)
     for weight, why in (

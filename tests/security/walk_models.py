@@ -19,8 +19,8 @@ from biovita import load_model
 from biovita.errors import BiovitaError
 from biovita.media.items import Sound
 from biovita.modality import Modality
-from biovita.model.published import save_whole
-from biovita.model.store import read_config, with_towers
+from biovita.model import save_model
+from biovita.model.formats.projections import read_config, read_projections
 from published_layouts import SMALL_CLAP, SMALL_CLIP, make, write_open_clip, write_published
 
 CODE = "import pathlib\npathlib.Path({marker!r}).write_text('ran')\nclass Evil: pass\n"
@@ -242,10 +242,11 @@ def write_siglip(directory: Path) -> Path:
 
 
 def projections(directory: Path) -> list[np.ndarray]:
-    model = with_towers(directory, read_config(directory), {})
+    config = read_config(directory)
+    read = read_projections(directory, config)
     return [
-        *(value.numpy() for part in model.projections.values() for value in part.state_dict().values()),
-        np.array([model.logit_scale]),
+        *(value.numpy() for part in read.values() for value in part.state_dict().values()),
+        np.array([config.logit_scale]),
     ]
 
 
@@ -333,7 +334,7 @@ def walks(work: Path, made: Any, which: str) -> Walk:
         return walk
     if which == "own":
         whole = load_model(write_published(made, work / "source"), device="cpu")
-        walk = Walk(work, with_code(save_whole(whole, directory), work), embedded)
+        walk = Walk(work, with_code(save_model(whole, directory), work), embedded)
         walk.file("config.json", {}, values, ("clap_config", "model_cfg", "record", "preprocess_cfg"))
         return walk
     walk = Walk(work, with_code(write_projections(directory), work), projections)

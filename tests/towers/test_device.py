@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from biovita.errors import ModelError
-from biovita.towers.device import Device, batch_size_for, choose_device
+from biovita.towers.device import Device, batch_size_for, choose_device, select_device
 
 
 @pytest.fixture
@@ -53,3 +53,15 @@ def test_batches_fill_half_of_the_free_memory(free_gib, half, wanted):
     device = Device("cuda", "", half=half, memory_bytes=int(free_gib * 2**30))
     assert batch_size_for(device, 100 << 20, on_cpu=8) == wanted
     assert batch_size_for(Device("cpu", ""), 100 << 20, on_cpu=8) == 8
+
+
+def test_devices_are_accepted_or_told_apart():
+    best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    assert select_device("auto") == best
+    assert select_device("cpu") == "cpu"
+    with pytest.raises(ModelError, match=r"'gpu' is not known\. Accepted: auto, cpu"):
+        select_device("gpu")
+    with pytest.raises(ModelError, match="'meta' is not supported"):
+        select_device("meta")
+    with pytest.raises(ModelError, match="no device 'cuda:99'"):
+        select_device("cuda:99")

@@ -8,14 +8,13 @@ import torch
 from PIL import Image
 
 from biovita.errors import ModelError
-from biovita.towers import load_tower
 from biovita.towers.efficientnet import _FILE, EfficientNetLite2, crop, timm_keys
 from biovita.towers.weights import package_file
 
 
 @pytest.fixture(scope="module")
 def tower() -> EfficientNetLite2:
-    return load_tower("efficientnet-lite2", "cpu")
+    return EfficientNetLite2("cpu")
 
 
 @pytest.fixture(scope="module")

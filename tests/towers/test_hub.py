@@ -168,9 +168,9 @@ def test_what_a_repository_is_known_to_lack_is_not_asked_for_again(monkeypatch, 
 
 def test_any_repository_is_read_by_its_name(hub, tmp_path):
     code = (
-        "from biovita.towers.registry import model_row, TOWERS\n"
-        "row = model_row('hf-hub:risashinoda/BioVITA')\n"
-        "print(row.name, [TOWERS[name].card.dim for name in row.towers])\n"
+        "from biovita.model import describe\n"
+        "card = describe('hf-hub:risashinoda/BioVITA')\n"
+        "print(card.name, card.revision, [encoder.dim for encoder in card.encoders.values()])\n"
     )
     result = run(tmp_path, hub.address, code=code)
     assert result.returncode == 0, result.stderr

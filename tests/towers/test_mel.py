@@ -5,7 +5,8 @@ import pytest
 import torch
 from transformers import ClapFeatureExtractor
 
-from biovita.towers.mel import MelConfig, MelSpectrogram, mel_bank
+from biovita.towers.mel import MelSpectrogram, mel_bank
+from biovita.towers.mel_config import MelConfig
 
 RATE = 48_000
 

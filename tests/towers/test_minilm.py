@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from biovita.towers import load_tower
 from biovita.towers.minilm import MiniLM
 
 TEXTS = [
@@ -18,7 +17,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def tower() -> MiniLM:
-    return load_tower("minilm-l6-v2", "cpu")
+    return MiniLM("cpu")
 
 
 @pytest.mark.slow

@@ -11,14 +11,13 @@ import pytest
 from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
 from biovita.modality import Modality
-from biovita.model import Model, load_model
-from biovita.model.published import save_whole
+from biovita.model import Model, load_model, save_model
 from biovita.simulate import simulate
 from biovita.towers import EncoderCard
 from biovita.towers.audio import AudioInput
 from biovita.towers.clap import ClapAudio
 from biovita.towers.device import choose_device
-from biovita.towers.mel import MelConfig
+from biovita.towers.mel_config import MelConfig
 from biovita.towers.open_clip import OpenClipImage, OpenClipText, build_clip
 from biovita.train import TowersRecipe, recipe
 from biovita.train.towers import train_towers
@@ -59,7 +58,7 @@ def _write_towers(path: Path) -> Path:
         Modality.IMAGE: OpenClipImage(info[1], clip, device),
         Modality.TEXT: OpenClipText(info[2], clip, device),
     }
-    return save_whole(Model("random", towers), path)
+    return save_model(Model.of_towers("random", towers), path)
 
 
 def _phase(name: str, epochs: int, *parts: str) -> dict[str, Any]:

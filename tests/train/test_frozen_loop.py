@@ -19,9 +19,9 @@ from biovita.dataset import Dataset
 from biovita.embed import embed
 from biovita.errors import BiovitaError, DatasetError, ModelError
 from biovita.modality import Modality
-from biovita.model.store import read_config
+from biovita.model import load_model
+from biovita.model.formats.projections import read_config
 from biovita.taxonomy import Taxon
-from biovita.towers import MODELS, TOWERS, EncoderCard, ModelRow, TowerRow, load_towers
 from biovita.train import FrozenRecipe, recipe
 from biovita.train.frozen import training_set
 from biovita.train.items import Pool
@@ -30,7 +30,7 @@ from biovita.train.recipe import GateSettings
 from biovita.train.run import train
 from biovita.train.schedule import Gate, guard
 from biovita.train.vocabulary import NamedClasses
-from plainmodel import Plain
+from plainmodel import know, plain_towers
 from tiny_training import write_tiny
 
 AUDIO, IMAGE, TEXT = Modality.AUDIO, Modality.IMAGE, Modality.TEXT
@@ -184,13 +184,7 @@ def test_a_classifier_of_photographs_is_none_for_stage_1(caplog: pytest.LogCaptu
 @pytest.fixture
 def birds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     """Return six species, the last held out, embedded by the model ``plain``, which has no classifier."""
-    towers = [
-        Plain(EncoderCard(f"plain-{modality}", modality, 3, "this file", "1", "Apache-2.0"))
-        for modality in Modality
-    ]
-    for tower in towers:
-        monkeypatch.setitem(TOWERS, tower.card.name, TowerRow(tower.card, tower))
-    monkeypatch.setitem(MODELS, "plain", ModelRow("plain", "", tuple(tower.card.name for tower in towers)))
+    know("plain", plain_towers(), monkeypatch.setitem)
     dataset = write_tiny(tmp_path / "birds", unseen=1)
     embed(dataset, "plain", progress=False)
     return dataset
@@ -220,11 +214,11 @@ def test_a_class_under_a_synonym_of_an_unseen_species_is_not_trained_on(
     monkeypatch.setattr(
         "biovita.train.frozen.named_classes", lambda tower: classes if tower.card.modality == AUDIO else None
     )
-    towers = load_towers("plain", "cpu")
-    assert len(training_set(birds, "plain", towers).classes[AUDIO]) == 2
+    base = load_model("plain", "cpu")
+    assert len(training_set(birds, base).classes[AUDIO]) == 2
     decisions = {"name": ["Altus quintus"], "parsed": ["Altus quintus"], "species_id": ["t5"]}
     pq.write_table(pa.table(decisions), birds.path / "taxonomy_decisions.parquet")
-    data = training_set(birds, "plain", towers)
+    data = training_set(birds, base)
     assert len(data.classes[AUDIO]) == 1
     assert int(data.class_names[AUDIO].count.sum()) == 1
 
@@ -240,7 +234,7 @@ def test_a_directory_that_exists_is_refused_before_any_work(
     def worked(*_: object) -> None:
         raise AssertionError("the towers were opened")
 
-    monkeypatch.setattr("biovita.towers.load_towers", worked)
+    monkeypatch.setattr("biovita.train.run.load_model", worked)
     with pytest.raises(DatasetError, match=r"there already exists\. .*--overwrite"):
         trained(1, "there")
     assert sorted(path.name for path in there.iterdir()) == files

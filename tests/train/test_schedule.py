@@ -36,7 +36,7 @@ def networks() -> Networks:
         Modality.IMAGE: OpenClipImage(info[1], clip, device),
         Modality.TEXT: OpenClipText(info[2], clip, device),
     }
-    return Networks(Model("small", towers), logit_scale=1 / 0.07)
+    return Networks(Model.of_towers("small", towers), logit_scale=1 / 0.07)
 
 
 def _names(networks: Networks, *, starts: tuple[str, ...], has: tuple[str, ...] = ("",)) -> set[str]:

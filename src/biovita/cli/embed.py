@@ -43,7 +43,8 @@ def embed(
         Directory of the dataset; the vectors go to embeddings/MODEL in it.
     model
         A name that `biovita models` lists, hf-hub:owner/repository, a directory or training checkpoint in a
-        published layout, or a directory that `biovita models export` or `biovita train` with trained towers wrote.
+        published layout, or a directory that `biovita models export` or `biovita train` wrote. Of a model that was
+        trained on frozen towers, these embed, and the vectors go to their embeddings/MODEL.
     modality
         audio, image or text; may be given more than once. All of them where none is given.
     device
@@ -76,7 +77,9 @@ def embed(
 def _as_json(report: EmbedReport) -> str:
     parts = [{**asdict(part), "rate": part.rate} for part in report.parts]
     return json.dumps(
-        {"model": report.model, "path": str(report.path), "parts": parts}, ensure_ascii=False, indent=2
+        {"model": report.model, "towers": report.towers, "path": str(report.path), "parts": parts},
+        ensure_ascii=False,
+        indent=2,
     )
 
 
@@ -87,6 +90,8 @@ def _as_text(report: EmbedReport) -> str:
         lines.append(f"  and {len(report.failed) - _LISTED} more")
     if report.failed:
         lines.append(f"The failed items are listed in {report.path / 'failed.parquet'}")
+    if report.towers is not None:
+        lines.append(f"{report.model} is made of the towers of {report.towers}: the vectors are theirs")
     return "\n".join([*lines, f"embeddings: {report.path}"])
 
 

@@ -6,17 +6,22 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
+
+if TYPE_CHECKING:
+    from biovita.model.card import ModelCard
 
 __all__ = ["app"]
 
 app = App(name="models", help="The models that are known, their towers, sources and licences.")
 
+AsJson = Annotated[bool, Parameter(name="--json", negative=())]
+
 
 @app.default
-def models(*, json_: Annotated[bool, Parameter(name="--json", negative=())] = False) -> None:
+def models(*, json_: AsJson = False) -> None:
     """List the models that are known, their towers, sources and licences.
 
     Parameters
@@ -24,7 +29,35 @@ def models(*, json_: Annotated[bool, Parameter(name="--json", negative=())] = Fa
     json_
         Print them as JSON.
     """
-    sys.stdout.write((_as_json() if json_ else _as_text()) + "\n")
+    from biovita.model.lookup import KNOWN
+
+    if json_:
+        rows = [
+            {"name": card.name, "about": card.about, "towers": [asdict(info) for info in card.encoders.values()]}
+            for card in KNOWN.values()
+        ]
+        sys.stdout.write(json.dumps(rows, ensure_ascii=False, indent=2) + "\n")
+        return
+    for card in KNOWN.values():
+        sys.stdout.write("\n".join([f"{card.name}: {card.about}", *_towers(card)]) + "\n")
+
+
+@app.command
+def show(name: str, /, *, json_: AsJson = False) -> None:
+    """Print what is known of any model, without opening its weights: its layout, place, identity and towers.
+
+    Parameters
+    ----------
+    name
+        A name that `biovita models` lists, a directory, a training checkpoint, or hf-hub:owner/repository.
+    json_
+        Print it as JSON.
+    """
+    from biovita.model import describe
+
+    card = describe(name)
+    text = json.dumps(_content(card), ensure_ascii=False, indent=2) if json_ else "\n".join(_lines(card))
+    sys.stdout.write(text + "\n")
 
 
 @app.command
@@ -36,18 +69,19 @@ def fetch(name: str, /) -> None:
     name
         A name that `biovita models` lists, or hf-hub:owner/repository.
     """
+    from biovita.model import describe
+    from biovita.model.describe import format_named
+    from biovita.model.hub import place_of
     from biovita.towers.hub_models import HUB_MODELS
-    from biovita.towers.registry import model_row
-    from biovita.towers.sources import find_source, is_source
 
     if name in HUB_MODELS:
-        place = HUB_MODELS[name].fetch(verify=True)
-    elif is_source(name):
-        place = find_source(name).place()
-    else:
-        sys.stdout.write(f"{model_row(name).name}: its weights were installed with biovita\n")
+        sys.stdout.write(f"{name}: {HUB_MODELS[name].fetch(verify=True)}\n")
         return
-    sys.stdout.write(f"{name}: {place}\n")
+    card = describe(name)
+    if card.format == "installed":
+        sys.stdout.write(f"{card.name}: its weights were installed with biovita\n")
+        return
+    sys.stdout.write(f"{name}: {place_of(card.place, format_named(card.format))}\n")
 
 
 @app.command
@@ -83,8 +117,7 @@ def export(
         Replace what is there.
     """
     from biovita.errors import ModelError
-    from biovita.model import load_model
-    from biovita.model.published import listening, save_published, save_whole
+    from biovita.model import load_model, save_model
 
     given = {"resampling": resampling, "window": window, "overlap": overlap}
     changes = {name: value for name, value in given.items() if value is not None}
@@ -93,30 +126,43 @@ def export(
             f"the published layout does not say how sound is read, so --{', --'.join(changes)} would be lost: "
             "take --layout own"
         )
-    write = save_published if layout == "published" else save_whole
     opened = load_model(model, device="cpu")
-    sys.stdout.write(f"{write(listening(opened, **changes) if changes else opened, out, overwrite=overwrite)}\n")
+    heard = opened.listening(**changes) if changes else opened
+    sys.stdout.write(f"{save_model(heard, out, layout=layout, overwrite=overwrite)}\n")
 
 
-def _as_json() -> str:
-    from biovita.towers import MODELS, TOWERS
+def _content(card: ModelCard) -> dict[str, Any]:
+    return {
+        "name": card.name,
+        "about": card.about,
+        "format": card.format,
+        "place": card.place,
+        "revision": card.revision,
+        "dim": card.dim,
+        "towers": [asdict(info) for info in card.encoders.values()],
+        "base": None if card.base is None else _content(card.base),
+    }
 
-    rows = [
-        {"name": row.name, "about": row.about, "towers": [asdict(TOWERS[name].card) for name in row.towers]}
-        for row in MODELS.values()
+
+def _lines(card: ModelCard) -> list[str]:
+    space = "none: each tower has its own" if card.dim is None else f"{card.dim} numbers"
+    lines = [
+        f"{card.name}: {card.about}",
+        f"  layout   {card.format}",
+        f"  place    {card.place}",
+        f"  revision {card.revision}",
+        f"  space    {space}",
     ]
-    return json.dumps(rows, ensure_ascii=False, indent=2)
+    if card.base is not None:
+        lines.append(f"  towers   of {card.base.name}, at {card.base.place}")
+    return [*lines, *_towers(card)]
 
 
-def _as_text() -> str:
-    from biovita.towers import MODELS, TOWERS
-
+def _towers(card: ModelCard) -> list[str]:
     lines = []
-    for row in MODELS.values():
-        lines.append(f"{row.name}: {row.about}")
-        for info in (TOWERS[name].card for name in row.towers):
-            size = "size not known" if info.size_bytes is None else f"{info.size_bytes / 1e6:.1f} MB"
-            lines.append(f"  {info.modality:<6} {info.name}, {info.dim} numbers, {size}, {info.license}")
-            notes = (info.source, info.revision, info.notice)
-            lines += [f"         {note}" for note in notes if note]
-    return "\n".join(lines)
+    for info in card.encoders.values():
+        size = "size not known" if info.size_bytes is None else f"{info.size_bytes / 1e6:.1f} MB"
+        lines.append(f"  {info.modality:<6} {info.name}, {info.dim} numbers, {size}, {info.license}")
+        notes = (info.source, info.revision, info.notice)
+        lines += [f"         {note}" for note in notes if note]
+    return lines

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 _AGAIN = "Remove it and run biovita embed again"
 # What Lance and Arrow raise for a table whose files or columns are not as they were written.
 _DAMAGED = (ValueError, OSError, RuntimeError, LookupError, NotImplementedError, pa.ArrowException)
-_PIECES = 64  # that commits leave before they are joined
+_PIECES = 64  # that commits leave are joined
 _PIECE_ROWS = 8192  # what has as many is no piece
 _FRAGMENTS = 256  # at the end of a run; more are joined to larger ones
 _MOST_DELETED = 0.05  # as a share of the rows
@@ -92,7 +92,9 @@ class LanceTable:
                     writing.dataset.checkout_latest()
                 else:
                     writing.dataset = lance.write_dataset(table, writing.dataset, mode="append")
-                if _join(writing.dataset, _PIECES):
+                writing.commits += 1
+                if writing.commits % _PIECES == 0:
+                    _join(writing.dataset)
                     writing.dataset.cleanup_old_versions(older_than=_NOW)
             writing.keys.add(rows)
             self._writing = writing
@@ -120,7 +122,7 @@ class LanceTable:
             return
         with self._locked():
             dataset = self._open()
-            _join(dataset, most=1)
+            _join(dataset)
             rows = sum(each.physical_rows for each in dataset.get_fragments())
             if len(dataset.get_fragments()) > _FRAGMENTS or rows - dataset.count_rows() > _MOST_DELETED * rows:
                 dataset.optimize.compact_files(materialize_deletions_threshold=_MOST_DELETED)
@@ -208,19 +210,24 @@ _KEY = pa.schema([COLUMNS.field("id"), COLUMNS.field("window")])
 
 
 class _Writing:
-    """A table that is being written to, and what it holds."""
+    """A table that is being written to, and what it holds.
+
+    Attributes
+    ----------
+    commits
+        How many this process has made since it opened the table.
+    """
 
     def __init__(self, dataset: lance.LanceDataset) -> None:
         self.dataset = dataset
         self.keys = Keys()
+        self.commits = 0
 
 
-def _join(dataset: lance.LanceDataset, most: int) -> bool:
-    """Join the pieces of a table where they are more than ``most``; so each row is written twice in a long run."""
-    pieces = sum(each.physical_rows < _PIECE_ROWS for each in dataset.get_fragments())
-    if pieces > most:
+def _join(dataset: lance.LanceDataset) -> None:
+    """Join the pieces of a table. What has become large enough is left alone, so that no row is written often."""
+    if sum(each.physical_rows < _PIECE_ROWS for each in dataset.get_fragments()) > 1:
         dataset.optimize.compact_files(target_rows_per_fragment=_PIECE_ROWS)
-    return pieces > most
 
 
 class _Snapshot:

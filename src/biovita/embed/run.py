@@ -64,11 +64,11 @@ class EmbedReport:
     Attributes
     ----------
     towers
-        The model whose towers made the vectors: the model itself, or of an aligned one what it was trained on.
+        Of an aligned model, the one whose towers it was trained on, which made the vectors; None of any other.
     """
 
     model: str
-    towers: str
+    towers: str | None
     path: Path
     parts: tuple[ModalityReport, ...]
 
@@ -120,9 +120,10 @@ def embed(
         if value is not None and value < 1:
             raise BiovitaError(f"{name} is {value}; it has to be at least 1")
     card = describe(model)
+    towers = card.towers
     settings = Settings(batch_size, workers, progress)
-    directory = embeddings_directory(dataset, card.towers.name)
-    chosen = [card.encoder(modality) for modality in modalities or card.encoders]
+    directory = embeddings_directory(dataset, towers.name)
+    chosen = [towers.encoder(modality) for modality in modalities or towers.encoders]
     wanted = [(tower, dataset_items(dataset, tower.modality)) for tower in chosen]
     for tower, items in wanted:
         if modalities is not None and not len(items):
@@ -131,14 +132,14 @@ def embed(
         raise DatasetError(f"{dataset.path} has no items: there is nothing to embed")
     parts = []
     for tower, items in wanted:
-        opening = partial(load_encoder, card, tower.modality, device)
+        opening = partial(load_encoder, towers, tower.modality, device)
         done = embed_modality(dataset, items, directory, opening, made=Made.by(tower), settings=settings)
         parts.append(
             ModalityReport(
                 tower.modality, tower.name, tower.dim, done.new, done.kept, done.failed, done.seconds, done.rebuilt
             )
         )
-    return EmbedReport(model, card.towers.name, directory, tuple(parts))
+    return EmbedReport(model, None if card.base is None else towers.name, directory, tuple(parts))
 
 
 def embed_modality(

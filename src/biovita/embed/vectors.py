@@ -143,7 +143,7 @@ def _source(dataset: Dataset, model: str | Path | ModelCard | Model, modality: M
             return _Source(str(model), modality, where, table, made, None, lambda: _unit, made.dim)
     if isinstance(model, ModelCard):
         card = model
-        opening: Callable[[], Encoder] = partial(load_encoder, card, modality, device)
+        opening: Callable[[], Encoder] = partial(load_encoder, card.towers, modality, device)
         project: Callable[[], Project] = partial(_projection, card, modality, device)
     else:
         card, opened = model.card, model
@@ -162,7 +162,7 @@ def _projection(card: ModelCard, modality: Modality, device: str) -> Project:
         return _unit
     from biovita.model import load_model
 
-    return partial(load_model(card.place, device, modalities=[modality]).project, modality)
+    return partial(load_model(card, device, modalities=()).project, modality)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
-"""The aligned model, its directory, and loading by name or path."""
+"""Models: which one a name stands for, opening it, and writing it."""
 
+from biovita.model.card import ModelCard
+from biovita.model.describe import describe, load_encoder, load_model, save_model
 from biovita.model.model import Model
-from biovita.model.store import load_model, save_model
 
-__all__ = ["Model", "load_model", "save_model"]
+__all__ = ["Model", "ModelCard", "describe", "load_encoder", "load_model", "save_model"]

@@ -51,8 +51,8 @@ def for_mteb(model: Model) -> AbsEncoder:
             self.model = model
             self.mteb_model_meta = ModelMeta.create_empty(
                 {
-                    "name": f"biovita/{model.name}",
-                    "revision": "-".join(tower.card.revision[:20] for tower in model.towers.values()),
+                    "name": f"biovita/{model.card.name}",
+                    "revision": model.card.revision,
                     "embed_dim": dims.copy().pop(),
                     "modalities": [str(modality) for modality in model.towers],
                     "languages": ["eng-Latn"],

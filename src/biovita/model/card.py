@@ -25,9 +25,11 @@ class ModelCard:
     format
         Name of the `Format` that describes, loads and writes it.
     place
-        Path of its directory or file, ``hf-hub:owner/repository@revision``, or the name it is known by.
+        Path of its directory or file, ``hf-hub:owner/repository@revision``, or the name it is known by; empty where it
+        is in memory alone.
     revision
-        Its identity: of the hub, or ``sha256:`` and the hash of its weights.
+        Its identity: of the hub, or ``sha256:`` and the hashes of its files of weights, 16 digits each. Of projections,
+        theirs and that of their towers, with ``+`` between them.
     encoders
         Its towers.
     dim

@@ -1,24 +1,123 @@
-"""Which model a name stands for."""
+"""Which model a name stands for, and opening it."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Collection
 from pathlib import Path
 
+from biovita.errors import ModelError, unknown_name
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
+from biovita.model.formats.base import Format, Origin, weight_files
+from biovita.model.formats.projections import Projections
+from biovita.model.lookup import FORMATS, find_towers, local_path, open_towers
+from biovita.model.model import Model
 from biovita.towers.base import Encoder
-from biovita.towers.registry import load_tower, model_row, towers_of
 
-__all__ = ["describe", "load_encoder"]
+__all__ = ["describe", "format_named", "load_encoder", "load_model", "save_model"]
+
+_PROJECTIONS = Projections()
 
 
 def describe(name: str | Path) -> ModelCard:
-    """Return what is known of a model, without opening its weights."""
-    row, towers = model_row(str(name)), towers_of(str(name))
-    revision = ",".join(dict.fromkeys(card.revision for card in towers.values()))
-    return ModelCard(row.name, row.about, "", str(name), revision, towers)
+    """Return what is known of a model, without opening its weights; files on this machine are hashed.
+
+    Parameters
+    ----------
+    name
+        A name that ``biovita models`` lists (``starter``, ``biovita``, ``bioclip-2``); a directory that training or
+        `save_model` wrote, or in the published repository's, open_clip's or CLAP's layout, plain or as
+        ``local-dir:PATH``; a training checkpoint (``epoch030.pth``), which is read for the length of its vectors;
+        ``hf-hub:owner/repository``, with ``@revision`` or without, of which the configuration is fetched.
+
+    Raises
+    ------
+    ModelError
+        Where there is no such model, its configuration cannot be read, or the towers that it was trained on are not
+        found as they were.
+    """
+    path = local_path(str(name))
+    if path is not None and os.path.exists(path) and _PROJECTIONS.matches(path):  # noqa: PTH110
+        return _PROJECTIONS.describe(path, Origin.of(path, weight_files(_PROJECTIONS, path)))
+    return find_towers(str(name))
+
+
+def load_model(
+    name: str | Path | ModelCard, device: str = "auto", modalities: Collection[Modality] | None = None
+) -> Model:
+    """Return a model: one of those that `describe` describes, or of a card.
+
+    Parameters
+    ----------
+    name
+        As `describe` takes it, or what it returned.
+    device
+        ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+    modalities
+        Whose towers are opened; None is all.
+
+    Raises
+    ------
+    ModelError
+        Where there is no such model, it has no tower for a modality asked for, a file of it is missing, damaged or
+        refused, or a tower is another than it was made with.
+
+    Examples
+    --------
+    >>> model = load_model("demo-run/model")                             # doctest: +SKIP
+    >>> model.embed_audio(["dawn.wav"]) @ model.embed_texts(["Eurasian Wren"]).T   # doctest: +SKIP
+    """
+    card = name if isinstance(name, ModelCard) else describe(name)
+    if card.base is None:
+        return open_towers(card, device, modalities)
+    for modality in modalities or ():
+        card.encoder(modality)
+    wanted = [modality for modality in card.encoders if modalities is None or modality in modalities]
+    return _PROJECTIONS.load(card, Path(card.place), device, wanted)
 
 
 def load_encoder(card: ModelCard, modality: Modality, device: str = "auto") -> Encoder:
-    """Open one tower of a model."""
-    return load_tower(card.encoder(modality).name, device)
+    """Open one tower of a model.
+
+    Raises
+    ------
+    ModelError
+        As `load_model`.
+    """
+    card.encoder(modality)
+    return open_towers(card.towers, device, [modality]).tower(modality)
+
+
+def format_named(name: str) -> Format:
+    """Return a layout by its name, as `ModelCard.format` has it.
+
+    Raises
+    ------
+    ModelError
+        Where there is none.
+    """
+    known: dict[str, Format] = {**FORMATS, _PROJECTIONS.name: _PROJECTIONS}
+    if name not in known:
+        raise ModelError(unknown_name("layout", name, known))
+    return known[name]
+
+
+def save_model(model: Model, out: Path, *, layout: str | None = None, overwrite: bool = False) -> Path:
+    """Write a model to a directory, whole or not at all.
+
+    Parameters
+    ----------
+    layout
+        ``projections``: those alone; the towers are named, not copied. ``own``: all weights, and how sound is heard.
+        ``published``: all weights, for other people's code. None is ``projections`` where it has some, else ``own``.
+
+    Raises
+    ------
+    ModelError
+        Where the layout has no place for such a model.
+    DatasetError
+        Where ``out`` exists and ``overwrite`` was not asked for.
+    """
+    chosen = layout or (_PROJECTIONS.name if model.projections else "own")
+    return format_named(chosen).save(model, out, overwrite=overwrite)

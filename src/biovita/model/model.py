@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from biovita.compute.pipeline import in_batches, load_ahead
 from biovita.errors import MediaError, ModelError
 from biovita.media.items import Sound
 from biovita.modality import Modality
+from biovita.model.card import ModelCard
 from biovita.towers import Encoder
 from biovita.towers.base import Loaded
 from biovita.towers.long import window_parts
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Model"]
 
-_BATCH = 16
-
 
 @dataclass(frozen=True, eq=False)
 class Model:
@@ -36,6 +35,10 @@ class Model:
 
     Attributes
     ----------
+    name
+        What it calls itself.
+    card
+        Which model it is, and where it is from.
     towers
         The encoder of each modality that the model has.
     projections
@@ -47,6 +50,7 @@ class Model:
     """
 
     name: str
+    card: ModelCard
     towers: Mapping[Modality, Encoder]
     projections: Mapping[Modality, Projection] = field(default_factory=dict)
     logit_scale: float = 1.0
@@ -68,6 +72,44 @@ class Model:
         if modality not in self.towers:
             raise ModelError(f"the model {self.name!r} has no {modality} tower; it has {', '.join(self.towers)}")
         return self.towers[modality]
+
+    def encoder(self, modality: Modality) -> Encoder:
+        """Return one side of the model as an encoder: its tower, the projection where there is one, and length 1.
+
+        Raises
+        ------
+        ModelError
+            Where the model has no tower for the modality.
+        """
+        from biovita.model.side import Side
+
+        return Side(self, modality)
+
+    def listening(self, **changes: Any) -> Model:
+        """Return the model as it reads sound in another way: fields of `AudioInput`. The weights are shared.
+
+        Raises
+        ------
+        ModelError
+            Where its audio tower has one way only, or a field's value is not accepted.
+        """
+        from biovita.towers.clap import ClapAudio
+
+        audio = self.tower(Modality.AUDIO)
+        if not isinstance(audio, ClapAudio):
+            raise ModelError(f"the audio tower {audio.card.name} reads sound in one way only")
+        changed = audio.listening(**changes)
+        card = replace(self.card, encoders={**self.card.encoders, Modality.AUDIO: changed.card})
+        return replace(self, card=card, towers={**self.towers, Modality.AUDIO: changed})
+
+    @classmethod
+    def of_towers(cls, name: str, towers: Mapping[Modality, Encoder], *, logit_scale: float = 1.0) -> Model:
+        """Return a model of towers that are in memory; its card has no place."""
+        encoders = {modality: tower.card for modality, tower in towers.items()}
+        dims = {card.dim for card in encoders.values()}
+        revision = "+".join(dict.fromkeys(card.revision for card in encoders.values()))
+        card = ModelCard(name, "in memory", "", "", revision, encoders, dims.pop() if len(dims) == 1 else None)
+        return cls(name, card, towers, logit_scale=logit_scale)
 
     def embed_audio(self, items: Sequence[str | Path | Clip | Sound | tuple[np.ndarray, int]]) -> np.ndarray:
         """Return the embeddings of recordings: ``(len(items), dim)``, float32, L2-normalised, in their order.
@@ -105,7 +147,8 @@ class Model:
         Parameters
         ----------
         overlap
-            Share of a window that the next one repeats, from 0 up to 1. The last window is filled up with silence.
+            Share of a window that the next one repeats, from 0 up to 1, where the tower can do that. A tower may
+            leave out a short last window; else it is filled up with silence.
 
         Returns
         -------
@@ -115,15 +158,12 @@ class Model:
         Raises
         ------
         ModelError
-            Where the audio tower does not say how it cuts recordings.
+            Where the audio tower does not cut recordings, or not with an overlap.
         """
-        tower: Any = self.tower(Modality.AUDIO)
-        if not hasattr(tower, "listening"):
-            raise ModelError(f"the audio tower {tower.card.name} gives one vector a recording, not one a window")
-        tower = tower.listening(window="all", overlap=overlap)
-        vectors = np.concatenate([tower.encode_windows(some) for some in window_parts(tower.load(item))])
-        starts = np.arange(len(vectors)) * (tower.loader.hop / tower.loader.sample_rate)
-        return starts, self.project(Modality.AUDIO, vectors)
+        tower = self.tower(Modality.AUDIO).cutting(overlap)
+        assert tower.windows is not None, "it cuts recordings"
+        vectors = np.concatenate([tower.encode_windows(list(some)) for some in window_parts(tower.load(item))])
+        return np.arange(len(vectors)) * tower.windows.hop_s, self.project(Modality.AUDIO, vectors)
 
     def project(self, modality: Modality, vectors: np.ndarray) -> np.ndarray:
         """Return a tower's vectors ``(N, tower dim)`` in the shared space: ``(N, dim)``, float32, L2-normalised.
@@ -151,7 +191,7 @@ class Model:
         tower = self.tower(modality)
         if not len(items):
             return np.zeros((0, self.dim(modality)), np.float32)
-        size = getattr(tower, "batch_size", _BATCH)
+        size = tower.batch_size
         with closing(load_ahead(enumerate(items), tower.load, workers=cpu_count(), ahead=2 * size)) as loaded:
             vectors = [tower.encode([_usable(*entry) for entry in batch]) for batch in in_batches(loaded, size)]
         return self.project(modality, np.concatenate(vectors))

@@ -150,6 +150,21 @@ class Encoder(Protocol):
         """
         ...
 
+    def cutting(self, overlap: float = 0.0) -> Encoder:
+        """Return the encoder as it reads all windows of a recording; its weights are shared.
+
+        Parameters
+        ----------
+        overlap
+            Share of a window that the next one repeats, from 0 up to 1.
+
+        Raises
+        ------
+        ModelError
+            Where it does not cut recordings, or not with such an overlap.
+        """
+        ...
+
     def classes(self) -> Classes | None:
         """Return what its own classifier names; None where it has none."""
         ...
@@ -171,6 +186,10 @@ class Simple:
         return None
 
     def encode_windows(self, windows: Sequence[np.ndarray]) -> np.ndarray:  # noqa: ARG002
+        """Raise a `ModelError`."""
+        raise ModelError(f"{self.card.name} cuts nothing into windows: it encodes {self.card.modality}")
+
+    def cutting(self, overlap: float = 0.0) -> Encoder:  # noqa: ARG002
         """Raise a `ModelError`."""
         raise ModelError(f"{self.card.name} cuts nothing into windows: it encodes {self.card.modality}")
 

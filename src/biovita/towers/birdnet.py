@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from biovita.compute.cores import cpu_count
+from biovita.errors import ModelError
 from biovita.media.items import AudioItem
 from biovita.modality import Modality
 from biovita.towers.base import Classes, EncoderCard, Simple, Windowing
@@ -102,6 +103,14 @@ class BirdNET(Simple):
         Times the class weights, plus the bias, that is BirdNET's score (a logit) for each of its classes.
         """
         return np.stack(list(self._pool.map(self._run, windows)))
+
+    def cutting(self, overlap: float = 0.0) -> BirdNET:
+        """Return itself: it reads all windows, one after the other."""
+        if overlap:
+            raise ModelError(
+                f"{CARD.name} reads windows of 3 s that do not overlap; an overlap of {overlap} was asked"
+            )
+        return self
 
     def classes(self) -> Classes:
         """Return its 6,522 classes, each as (scientific name, common name).

@@ -17,7 +17,7 @@ from biovita.towers.base import EncoderCard, Simple, Windowing
 from biovita.towers.clap_config import check_clap_config, read_clap_config
 from biovita.towers.device import Device, batch_size_for
 from biovita.towers.long import LongWindows, mean_over_windows
-from biovita.towers.mel import MelConfig, MelSpectrogram
+from biovita.towers.mel_config import MelConfig
 from biovita.towers.state import UNBUILDABLE, check_fit, load_strictly, read_state
 from biovita.towers.transfer import encode_in_batches
 
@@ -63,6 +63,7 @@ class ClapAudio(Simple):
         mel: MelConfig | None = None,
         adapter: torch.Tensor | None = None,
     ) -> None:
+        from biovita.towers.mel import MelSpectrogram
 
         self.network = network.eval()
         self.device = device
@@ -80,7 +81,12 @@ class ClapAudio(Simple):
         self.batch_size = batch_size_for(device, _CLIP_BYTES, on_cpu=2 * _ON_A_CORE * cpu_count())
 
     def listening(self, **changes: Any) -> Self:
-        """Return the tower with another way to cut recordings: fields of `AudioInput`. The weights are shared.
+        """Return the tower with another way to read recordings: fields of `AudioInput`. The weights are shared.
+
+        Raises
+        ------
+        ModelError
+            Where a field's value is not accepted.
 
         Examples
         --------
@@ -88,9 +94,16 @@ class ClapAudio(Simple):
         """
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
-        other.listen = replace(self.listen, **changes)
+        try:
+            other.listen = replace(self.listen, **changes)
+        except ValueError as error:
+            raise ModelError(str(error)) from error
         other.card = replace(self.card, preprocessing=other.listen.describe())
         return other
+
+    def cutting(self, overlap: float = 0.0) -> Self:
+        """Return the tower as it reads all windows of a recording."""
+        return self.listening(window="all", overlap=overlap)
 
     @property
     def loader(self) -> AudioInput:

@@ -7,7 +7,7 @@ from typing import Any
 
 from biovita.errors import ModelError
 from biovita.towers.audio import AudioInput
-from biovita.towers.mel import MelConfig
+from biovita.towers.mel_config import MelConfig
 from biovita.towers.settings import (
     FLAG,
     NONE,

@@ -8,7 +8,7 @@ from pathlib import Path
 from biovita.errors import ModelError
 from biovita.redact import redacted
 
-__all__ = ["OFFLINE_VARIABLE", "go_offline", "hub_file", "is_offline"]
+__all__ = ["OFFLINE_VARIABLE", "go_offline", "hub_file", "hub_has", "is_offline"]
 
 OFFLINE_VARIABLE = "HF_HUB_OFFLINE"  # the hub's own; biovita --offline sets it
 _TRUE = {"1", "ON", "YES", "TRUE"}  # as the hub's library reads it
@@ -26,7 +26,13 @@ def go_offline() -> None:
 
 
 def hub_file(
-    repository: str, file: str, revision: str | None, *, how: str = "", optional: bool = False
+    repository: str,
+    file: str,
+    revision: str | None,
+    *,
+    how: str = "",
+    optional: bool = False,
+    local: bool = False,
 ) -> Path | None:
     """Return where a file of a hub repository lies on this machine; it is fetched where it is not there yet.
 
@@ -40,6 +46,8 @@ def hub_file(
         What the error tells a user to do to get it.
     optional
         Return None where the repository has no such file.
+    local
+        Look at the local copy alone.
 
     Raises
     ------
@@ -56,18 +64,19 @@ def hub_file(
         RevisionNotFoundError,
     )
 
-    offline = is_offline()
+    offline = local or is_offline()
     at = f"{repository}@{revision[:12]}" if revision else repository
     try:
         return Path(hf_hub_download(repository, file, revision=revision, local_files_only=offline))
     except LocalEntryNotFoundError as error:
         if optional and (offline or _known_absent(repository, file, revision)):
             return None
-        reason = (
-            f"it is not on this machine and {OFFLINE_VARIABLE} or --offline forbids the network"
-            if offline
-            else "it is not on this machine and the hub cannot be reached"
-        )
+        reason = "it is not on this machine"
+        if not local:
+            why = (
+                f"{OFFLINE_VARIABLE} or --offline forbids the network" if offline else "the hub cannot be reached"
+            )
+            reason = f"{reason} and {why}"
         raise ModelError(f"{file} of {at} is missing: {reason}. {how}".strip()) from error
     except GatedRepoError as error:
         raise ModelError(
@@ -84,6 +93,28 @@ def hub_file(
     except (HfHubHTTPError, OSError) as error:
         reason = redacted(str(error).split("\n", maxsplit=1)[0])  # signed addresses of the hub's storage
         raise ModelError(f"{file} of {at} cannot be fetched: {reason}. {how}".strip()) from error
+
+
+def hub_has(repository: str, file: str, revision: str, *, local: bool = False) -> bool:
+    """Return whether a repository has a file, without fetching it; offline or ``local``, whether it is here.
+
+    Raises
+    ------
+    ModelError
+        Where the hub cannot be asked.
+    """
+    from huggingface_hub import file_exists, try_to_load_from_cache
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if isinstance(try_to_load_from_cache(repository, file, revision=revision), str):
+        return True
+    if local or is_offline() or _known_absent(repository, file, revision):
+        return False
+    try:
+        return file_exists(repository, file, revision=revision)
+    except (HfHubHTTPError, OSError) as error:
+        reason = redacted(str(error).split("\n", maxsplit=1)[0])
+        raise ModelError(f"whether {repository} has {file} cannot be asked of the hub: {reason}") from error
 
 
 def _known_absent(repository: str, file: str, revision: str | None) -> bool:

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from biovita.errors import ModelError
 from biovita.hashing import sha256_of
 from biovita.towers.hub import hub_file
 
-__all__ = ["CLIP_IMAGES", "CLIP_TEXTS", "HUB_MODELS", "HubFile", "HubModel", "Layout"]
-
-
-class Layout(StrEnum):
-    """How a model's files lie."""
-
-    PUBLISHED = "published"  # the published repository: open_clip files and clap_weights.pth
-    CHECKPOINT = "checkpoint"  # one epochNNN.pth of the published training
-    OPEN_CLIP = "open_clip"
-    CLAP = "clap"  # as transformers writes it
-    OWN = "own"  # all weights, as training and `biovita models export --layout own` write them
+__all__ = ["CLIP_IMAGES", "CLIP_TEXTS", "HUB_MODELS", "HubFile", "HubModel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +27,8 @@ class HubModel:
 
     Attributes
     ----------
+    format
+        Name of the layout of its files.
     dim
         Length of the vectors.
     images, texts
@@ -49,7 +40,7 @@ class HubModel:
     repository: str
     revision: str
     license: str
-    layout: Layout
+    format: str
     files: tuple[HubFile, ...]
     dim: int
     images: str = ""
@@ -109,7 +100,7 @@ HUB_MODELS: dict[str, HubModel] = {
             repository="risashinoda/BioVITA",
             revision="64aea8edfcc846842a167944f4a5a052d932d0b4",
             license="MIT",
-            layout=Layout.PUBLISHED,
+            format="published",
             files=(HubFile(_CONFIG), HubFile("open_clip_pytorch_model.bin"), HubFile("clap_weights.pth")),
             dim=768,
             images=CLIP_IMAGES,
@@ -121,7 +112,7 @@ HUB_MODELS: dict[str, HubModel] = {
             repository="imageomics/bioclip-2",
             revision="2957b322090f9cb17ae72c71981c7218a28d81e0",
             license="MIT",
-            layout=Layout.OPEN_CLIP,
+            format="open_clip",
             files=(
                 HubFile(_CONFIG, 534, "1bf947e96e943fe50efd5c3e26c37f843a2fa3c358967719a68c8a6d17ce68c8"),
                 HubFile(
@@ -140,7 +131,7 @@ HUB_MODELS: dict[str, HubModel] = {
             repository="imageomics/bioclip-2.5-vith14",
             revision="6e3d04e3d6522012c88181085c5ae666e14c45cd",
             license="MIT",
-            layout=Layout.OPEN_CLIP,
+            format="open_clip",
             files=(
                 HubFile(_CONFIG, 560, "4c131846348300c77b5bee06690b0e94ee85ca9ce9a30a853b36084d00dcd25c"),
                 HubFile(
@@ -159,7 +150,7 @@ HUB_MODELS: dict[str, HubModel] = {
             repository="laion/clap-htsat-unfused",
             revision="8fa0f1c6d0433df6e97c127f64b2a1d6c0dcda8a",
             license="Apache-2.0",
-            layout=Layout.CLAP,
+            format="clap",
             files=(HubFile("config.json"), HubFile("preprocessor_config.json"), HubFile("pytorch_model.bin")),
             dim=512,
         ),

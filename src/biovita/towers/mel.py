@@ -7,45 +7,17 @@ with a floor of 1e-10, so -100 dB.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["MelConfig", "MelSpectrogram", "mel_bank"]
+from biovita.towers.mel_config import MelConfig
+
+__all__ = ["MelSpectrogram", "mel_bank"]
 
 _FLOOR = 1e-10  # power; -100 dB
 _CPU_FRAMES = 64  # a block of frames that stays in the cache of one core
 _DEVICE_CLIPS = 32  # clips of 10 s a block elsewhere: under a gigabyte
-
-
-@dataclass(frozen=True, slots=True)
-class MelConfig:
-    """The numbers of a mel front end; the defaults are those of the unfused CLAP.
-
-    Attributes
-    ----------
-    sample_rate
-        Hertz.
-    window, hop
-        Length of a frame and the step from one to the next, samples.
-    bands
-        Number of mel bands.
-    low_hz, high_hz
-        Where the lowest band begins and the highest ends.
-    scale
-        ``slaney``: linear below 1 kHz, bands of unit area. ``htk``: logarithmic throughout, bands of unit height.
-    """
-
-    sample_rate: int = 48_000
-    window: int = 1024
-    hop: int = 480
-    bands: int = 64
-    low_hz: float = 50.0
-    high_hz: float = 14_000.0
-    scale: Literal["slaney", "htk"] = "slaney"
 
 
 def mel_bank(config: MelConfig) -> np.ndarray:

@@ -143,11 +143,6 @@ class OpenClipText(Simple):
             most=2048,
         )
 
-    @property
-    def logit_scale(self) -> float:
-        """One over the temperature that the model was trained to."""
-        return self.clip.logit_scale
-
     def load(self, item: str) -> np.ndarray:
         """Return the tokens of a text, ``(context_length,)``, int64."""
         return self._tokenizer([item])[0].numpy()

@@ -12,7 +12,7 @@ from biovita.towers.audio import AudioInput
 from biovita.towers.clap import clap_network
 from biovita.towers.clap_config import check_clap_config, check_listening
 from biovita.towers.clip_config import check_model_cfg, check_preprocess_cfg
-from biovita.towers.mel import MelConfig
+from biovita.towers.mel_config import MelConfig
 from biovita.towers.open_clip import ClipNetwork, build_clip
 from biovita.towers.state import read_json, read_state, under
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,9 @@ from biovita.embed import Vectors, vectors
 from biovita.errors import DatasetError
 from biovita.modality import MEDIA, Modality
 from biovita.model import Model
+from biovita.model.formats.projections import aligned_model
 from biovita.parquet import read_parquet
 from biovita.taxonomy import Taxon, prompts
-from biovita.towers import Encoder
 from biovita.train.items import Pool
 from biovita.train.loop import Aligned, TrainingSet
 from biovita.train.recipe import FrozenRecipe
@@ -29,19 +29,15 @@ __all__ = ["model_of", "other_names", "training_set", "unseen_taxa"]
 _DECIDED = pa.schema([(name, pa.string()) for name in ("name", "parsed", "species_id")])
 
 
-def training_set(
-    dataset: Dataset, model: str, towers: Mapping[Modality, Encoder], *, names: bool = True, progress: bool = False
-) -> TrainingSet:
-    """Return what a dataset's ``train`` rows, and where asked its towers' classifiers, give to train on.
+def training_set(dataset: Dataset, base: Model, *, names: bool = True, progress: bool = False) -> TrainingSet:
+    """Return what a dataset's ``train`` rows, and where asked a model's own classifiers, give to train on.
 
     Vectors are read from the dataset's tables; what has none yet is embedded.
 
     Parameters
     ----------
-    model
-        Name of the towers.
-    towers
-        The same towers, open: their classifiers are read.
+    base
+        Its towers embed, and may have classifiers.
     names
         Whether to use the classifiers' rows and names. Classes that name an unseen species, under whatever name the
         dataset knows it by, are held out.
@@ -53,9 +49,9 @@ def training_set(
     """
 
     def embedded(texts: Iterable[str]) -> Vectors:
-        return vectors(dataset, model, Modality.TEXT, ids=texts, space="tower", progress=progress)
+        return vectors(dataset, base, Modality.TEXT, ids=texts, space="tower", progress=progress)
 
-    kept = {modality: _training_vectors(dataset, model, modality, progress=progress) for modality in MEDIA}
+    kept = {modality: _training_vectors(dataset, base, modality, progress=progress) for modality in MEDIA}
     owned = {modality: found.columns["taxon_id"] for modality, found in kept.items()}
     species = pc.unique(pa.chunked_array(list(owned.values()), pa.string())).sort()
     taxa = tuple(dataset.taxonomy[taxon_id] for taxon_id in species.to_pylist())
@@ -75,7 +71,7 @@ def training_set(
         unseen = unseen_taxa(dataset)
         synonyms = other_names(dataset, unseen)
         for modality, found in kept.items():
-            known = named_classes(towers[modality])
+            known = named_classes(base.tower(modality))
             if known is None:
                 continue
             chosen = kept_classes(known, unseen, synonyms)
@@ -91,19 +87,22 @@ def training_set(
 def model_of(
     aligned: Aligned,
     recipe: FrozenRecipe,
-    towers: Mapping[Modality, Encoder],
+    base: Model,
     dataset: Dataset,
     *,
     start: Path | None = None,
 ) -> Model:
-    """Return the model of trained projections, with the record of what made it and the bias it learned, if any."""
+    """Return the model of trained projections of the towers of ``base``.
+
+    Its record says what made it, and which bias it learned, if any.
+    """
     record = record_of(recipe, dataset, start=start)
     if aligned.logit_bias is not None:
         record["logit_bias"] = aligned.logit_bias
-    return Model(recipe.name, towers, aligned.projections, aligned.logit_scale, record)
+    return aligned_model(recipe.name, base, aligned.projections, aligned.logit_scale, record)
 
 
-def _training_vectors(dataset: Dataset, model: str, modality: Modality, *, progress: bool) -> Vectors:
+def _training_vectors(dataset: Dataset, base: Model, modality: Modality, *, progress: bool) -> Vectors:
     """Return the vectors of a modality's ``train`` rows."""
     split = dataset.media(modality)["split"]
     if len(split) and split.null_count == len(split):
@@ -111,7 +110,7 @@ def _training_vectors(dataset: Dataset, model: str, modality: Modality, *, progr
     if not pc.any(pc.equal(split, Split.TRAIN.value)).as_py():
         raise DatasetError(f"{dataset.path} has no {modality} items in its train split")
     rows = pc.field("split") == Split.TRAIN.value
-    return vectors(dataset, model, modality, where=rows, space="tower", progress=progress)
+    return vectors(dataset, base, modality, where=rows, space="tower", progress=progress)
 
 
 def unseen_taxa(dataset: Dataset) -> list[Taxon]:

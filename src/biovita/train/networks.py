@@ -9,7 +9,6 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -180,15 +179,13 @@ def _require_compiler() -> None:
 def starting_model(recipe: TowersRecipe, start: str | Path | None, device: str) -> Model:
     """Return the model that a run begins with: ``start``, else the recipe's towers with a new adapter.
 
-    Its open_clip network is a copy: a model that is opened twice shares one, and training changes it.
-
     Raises
     ------
     ModelError
         Where one cannot be opened, or has no tower for what is asked of it.
     """
     if start is not None or recipe.audio_model is None:
-        return _with_own_clip(load_model(recipe.model if start is None else start, device))
+        return load_model(recipe.model if start is None else start, device)
     model, audio = load_model(recipe.model, device), load_model(recipe.audio_model, device)
     tower = audio.tower(Modality.AUDIO)
     if not isinstance(tower, ClapAudio):
@@ -201,20 +198,7 @@ def starting_model(recipe: TowersRecipe, start: str | Path | None, device: str) 
     listening = ClapAudio(
         info, tower.network, tower.device, listen=AudioInput(), mel=tower.mel.config, adapter=adapter
     )
-    return _with_own_clip(replace(model, towers={**model.towers, Modality.AUDIO: listening}))
-
-
-def _with_own_clip(model: Model) -> Model:
-    image, text = model.tower(Modality.IMAGE), model.tower(Modality.TEXT)
-    if not isinstance(image, OpenClipImage) or not isinstance(text, OpenClipText):
-        return model
-    clip = replace(image.clip, network=deepcopy(image.clip.network))
-    towers = {
-        **model.towers,
-        Modality.IMAGE: OpenClipImage(image.card, clip, image.device),
-        Modality.TEXT: OpenClipText(text.card, clip, text.device),
-    }
-    return replace(model, towers=towers)
+    return Model.of_towers(model.name, {**model.towers, Modality.AUDIO: listening}, logit_scale=model.logit_scale)
 
 
 def has_towers_of(networks: Networks, model: Model) -> bool:

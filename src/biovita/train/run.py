@@ -12,9 +12,8 @@ from pathlib import Path
 from biovita.dataset import Dataset
 from biovita.dataset.store import new_directory
 from biovita.errors import ModelError
-from biovita.model import save_model
-from biovita.model.store import CONFIG, Config, read_config, with_towers
-from biovita.towers import towers_of
+from biovita.model import describe, load_model, save_model
+from biovita.model.formats.projections import CONFIG, Config, read_config, read_projections
 from biovita.train.recipe import FrozenRecipe, Recipe, TowersRecipe
 
 __all__ = ["TrainReport", "train"]
@@ -99,19 +98,18 @@ def _train_projections(
     """Write the model, its losses and its page into ``out``, which is empty; return the losses."""
     from biovita.progress import progress_bar
     from biovita.report.training import write_training_page
-    from biovita.towers import load_towers
     from biovita.train.frozen import model_of, training_set
     from biovita.train.loop import Aligned, align, untrained
 
-    towers = load_towers(recipe.model, device)
-    data = training_set(dataset, recipe.model, towers, names=recipe.weights.names > 0, progress=progress)
+    base = load_model(describe(recipe.model).towers, device)
+    data = training_set(dataset, base, names=recipe.weights.names > 0, progress=progress)
     begin = untrained(data, recipe)
     if start is not None:
-        before = with_towers(start, read_config(start), towers)
-        begin = Aligned(before.projections, before.logit_scale, (), _bias(start, read_config(start)))
+        config = read_config(start)
+        begin = Aligned(read_projections(start, config), config.logit_scale, (), _bias(start, config))
     with progress_bar(recipe.name, recipe.steps, shown=progress) as advance:
         aligned = align(data, recipe, begin, on_step=advance)
-    model = model_of(aligned, recipe, towers, dataset, start=start)
+    model = model_of(aligned, recipe, base, dataset, start=start)
     save_model(model, out)
     lines = [json.dumps({"step": step, **values}) for step, values in enumerate(aligned.history)]
     (out / "losses.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -135,9 +133,9 @@ def _check_start(path: Path, recipe: FrozenRecipe, given: Collection[str]) -> No
     config = read_config(path)
     if config.dim != recipe.dim:
         raise ModelError(f"{path} has {config.dim} dimensions, and the recipe asks for {recipe.dim}")
-    for modality, tower in towers_of(recipe.model).items():
+    for modality, tower in describe(recipe.model).encoders.items():
         ref = config.towers.get(modality)
-        if ref is None or (ref.name, ref.revision, ref.dim) != (tower.name, tower.revision, tower.dim):
+        if ref is None or (ref.revision, ref.dim) != (tower.revision, tower.dim):
             found = "not there" if ref is None else f"{ref.name} of {ref.dim} numbers at {ref.revision}"
             raise ModelError(
                 f"{path} is not of the towers of {recipe.model!r}: its {modality} tower is {found}, and wanted is "

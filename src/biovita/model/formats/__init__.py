@@ -1,0 +1,1 @@
+"""How models lie: one module a layout, behind one protocol."""
