@@ -46,8 +46,9 @@ def train(
 ) -> TrainReport:
     """Train by a recipe on a split dataset, and write the model to ``out``.
 
-    Projections of frozen towers need the dataset's embeddings; ``out`` is then the model, and beside ``config.json``
-    and ``model.safetensors`` lie ``losses.jsonl``, one line a step, and ``report.html``. A recipe that trains towers
+    Projections of frozen towers train on the dataset's embeddings, which are made where they are missing; ``out`` is
+    then the model, and beside ``config.json`` and ``model.safetensors`` lie ``losses.jsonl``, one line a step, and
+    ``report.html``. A recipe that trains towers
     leaves the directory that `biovita.train.towers.train_towers` describes, and goes on where it was stopped.
 
     Parameters
@@ -61,7 +62,7 @@ def train(
     Raises
     ------
     DatasetError
-        Where the dataset has not been split or embedded, or ``out`` exists.
+        Where the dataset has not been split, or ``out`` exists.
     ModelError
         Where ``start`` does not fit the recipe, a setting asked for is one that ``start`` has learned, or there is
         nothing to train on.
