@@ -19,8 +19,7 @@ from biovita import load_model
 from biovita.errors import BiovitaError
 from biovita.media.items import Sound
 from biovita.modality import Modality
-from biovita.model import save_model
-from biovita.model.formats.projections import read_config, read_projections
+from biovita.model import describe, save_model
 from published_layouts import SMALL_CLAP, SMALL_CLIP, make, write_open_clip, write_published
 
 CODE = "import pathlib\npathlib.Path({marker!r}).write_text('ran')\nclass Evil: pass\n"
@@ -241,27 +240,35 @@ def write_siglip(directory: Path) -> Path:
     return directory
 
 
-def projections(directory: Path) -> list[np.ndarray]:
-    config = read_config(directory)
-    read = read_projections(directory, config)
-    return [
-        *(value.numpy() for part in read.values() for value in part.state_dict().values()),
-        np.array([config.logit_scale]),
-    ]
-
-
-def write_projections(directory: Path) -> Path:
+def write_projections(directory: Path, made: Any, base: str) -> Path:
+    """Write projections of towers that lie inside their own directory, or are known by a name."""
     from safetensors.torch import save_file
 
     from biovita.model.projection import Projection
 
     directory.mkdir()
-    towers = {"audio": {"name": "birdnet-2.4", "revision": "sha256:1", "dim": 6}}
-    config = {"format": 1, "name": "x", "dim": 4, "logit_scale": 9.5, "towers": towers, "record": {"seed": 0}}
-    (directory / "config.json").write_text(json.dumps(config))
-    state = Projection(6, 4).state_dict()
-    save_file({f"audio.{key}": value for key, value in state.items()}, directory / "model.safetensors")
+    card = describe("starter")
+    refs: dict[str, Any] = {"name": "starter", "revision": card.revision}
+    modalities = [Modality.TEXT]
+    if base == "path":
+        card = describe(write_open_clip(made.clip, directory / "towers"))
+        refs = {"path": "towers", "absolute": str(directory / "towers"), "revision": card.revision}
+        modalities = [Modality.IMAGE, Modality.TEXT]
+    towers = {m: {"name": card.encoders[m].name, "revision": card.encoders[m].revision} for m in modalities}
+    for modality, ref in towers.items():
+        ref["dim"] = card.encoders[modality].dim  # type: ignore[assignment]
+    config = {"format": 2, "name": "x", "dim": 4, "logit_scale": 9.5, "base": refs, "towers": towers}
+    (directory / "config.json").write_text(json.dumps({**config, "record": {"seed": 0}}))
+    torch.manual_seed(0)
+    states = {modality: Projection(card.encoders[modality].dim, 4).state_dict() for modality in modalities}
+    tensors = {f"{modality}.{key}": value for modality, state in states.items() for key, value in state.items()}
+    save_file(tensors, directory / "model.safetensors")
     return directory
+
+
+def written_in_text(directory: Path) -> list[np.ndarray]:
+    model = load_model(directory, "cpu", [Modality.TEXT])
+    return [model.embed_texts(["Turdus merula", "frog"]), np.array([model.logit_scale])]
 
 
 def walks(work: Path, made: Any, which: str) -> Walk:
@@ -337,8 +344,10 @@ def walks(work: Path, made: Any, which: str) -> Walk:
         walk = Walk(work, with_code(save_model(whole, directory), work), embedded)
         walk.file("config.json", {}, values, ("clap_config", "model_cfg", "record", "preprocess_cfg"))
         return walk
-    walk = Walk(work, with_code(write_projections(directory), work), projections)
-    walk.file("config.json", {}, values)
+    base = which.partition("-")[2]
+    walk = Walk(work, with_code(write_projections(directory, made, base), work), written_in_text)
+    more = {("base",): dict.fromkeys(("name", "path", "absolute"))}
+    walk.file("config.json", more, [*values, str(work / "outside"), "../outside", "../../outside/epoch001.pth"])
     return walk
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from biovita.compute.cores import cpu_count
 from biovita.compute.executor import Executor, LocalExecutor
 from biovita.embed.failures import Failure
 from biovita.embed.items import Items
@@ -156,7 +155,7 @@ def run_plan(
         items.locate,
         made.window_s is not None,
         settings.batch_size,
-        settings.workers or cpu_count(),
+        settings.workers,
         len(todo.new) >= _WORTH_PROCESSES,
     )
     writer = _Writer(table, made, set(state["shard"].unique().to_pylist()), rebuild=bool(rebuilt))

@@ -37,6 +37,7 @@ _FRAGMENTS = 256  # at the end of a run; more are joined to larger ones
 _MOST_DELETED = 0.05  # as a share of the rows
 _ROWS_AT_ONCE = 4096
 _IDS_AT_ONCE = 1000
+_LITTLE_AHEAD = {"batch_readahead": 2, "fragment_readahead": 1}  # what is read ahead lies in memory twice
 _WAIT_S = 600.0
 _NOW = timedelta(0)
 _LACKING = {pa.string(): "STRING", pa.int64(): "BIGINT", pa.float64(): "DOUBLE"}
@@ -270,7 +271,7 @@ class _Snapshot:
         """Fill ``taken`` reading the vectors of all rows once, in their order."""
         order = np.argsort(numbers, kind="stable")
         ordered, before, at = numbers[order], 0, 0
-        for batch in self._dataset.to_batches(columns=["vector"], batch_size=_ROWS_AT_ONCE):
+        for batch in self._dataset.to_batches(columns=["vector"], batch_size=_ROWS_AT_ONCE, **_LITTLE_AHEAD):
             end = at + int(np.searchsorted(ordered[at:], before + len(batch)))
             taken[order[at:end]] = self._matrix(batch)[ordered[at:end] - before]
             before, at = before + len(batch), end

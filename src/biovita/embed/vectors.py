@@ -277,8 +277,6 @@ class _Projected:
 
 def _held(rows: Matrix) -> np.ndarray:
     """Return all rows in one array, read some at a time."""
-    if isinstance(rows, _Rows):
-        return rows[np.arange(len(rows))]
     held = np.empty(rows.shape, np.float32)
     for start in range(0, len(held), _ROWS_AT_ONCE):
         end = min(start + _ROWS_AT_ONCE, len(held))

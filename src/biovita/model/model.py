@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from biovita.compute.cores import cpu_count
-from biovita.compute.pipeline import in_batches, load_ahead
 from biovita.errors import MediaError, ModelError
 from biovita.media.items import Sound
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
 from biovita.towers import Encoder
-from biovita.towers.base import Loaded
+from biovita.towers.encode import encode_items
 from biovita.towers.long import window_parts
 
 if TYPE_CHECKING:
@@ -191,9 +189,8 @@ class Model:
         tower = self.tower(modality)
         if not len(items):
             return np.zeros((0, self.dim(modality)), np.float32)
-        size = tower.batch_size
-        with closing(load_ahead(enumerate(items), tower.load, workers=cpu_count(), ahead=2 * size)) as loaded:
-            vectors = [tower.encode([_usable(*entry) for entry in batch]) for batch in in_batches(loaded, size)]
+        with closing(encode_items(tower, enumerate(items))) as encoded:
+            vectors = [_usable(*entry) for entry in encoded]
         return self.project(modality, np.concatenate(vectors))
 
 
@@ -206,7 +203,7 @@ def _check_is_list(items: Any, method: str, what: str) -> None:
         )
 
 
-def _usable(place: int, loaded: Loaded | MediaError) -> Loaded:
-    if isinstance(loaded, MediaError):
-        raise MediaError(loaded.reason, f"item {place}: {loaded}") from loaded
-    return loaded
+def _usable(place: int, found: np.ndarray | MediaError) -> np.ndarray:
+    if isinstance(found, MediaError):
+        raise MediaError(found.reason, f"item {place}: {found}") from found
+    return found
