@@ -21,7 +21,7 @@ class Modality(StrEnum):
 
 
 MEDIA: tuple[Modality, ...] = (Modality.AUDIO, Modality.IMAGE)
-"""Those that a dataset has files of; a text is its own item."""
+"""Those whose items are files."""
 
 PAIRS: tuple[tuple[Modality, Modality], ...] = (
     (Modality.AUDIO, Modality.TEXT),
