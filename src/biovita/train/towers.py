@@ -91,6 +91,34 @@ def train_towers(
     }
     fresh = is_fresh(out, identity, needed=(dataset.path, start), overwrite=overwrite)
     place.wait_for_everyone()
+    trainer, checkpoints = _trainer(
+        recipe, dataset, out, identity, start=start, device=device, place=place, shown=progress
+    )
+    with alone(out) if place.is_main_process else nullcontext():
+        if place.is_main_process and fresh:
+            begin(out, identity)
+        place.wait_for_everyone()
+        trainer.state, moments = checkpoints.restore()
+        if recipe.sharded:
+            trainer.whole.share_out(copied=place.is_main_process)
+        trainer.run(moments, stop_after)
+        if trainer.state.done:
+            checkpoints.tell_what_was_left_out()
+    return trainer.log.lines
+
+
+def _trainer(
+    recipe: TowersRecipe,
+    dataset: Dataset,
+    out: Path,
+    identity: dict[str, Any],
+    *,
+    start: Path | None,
+    device: str,
+    place: PartialState,
+    shown: bool,
+) -> tuple[Trainer, Checkpointer]:
+    """Return the trainer of a run at its beginning, and what keeps it; vectors of frozen towers are made here."""
     main, stop, phases = place.is_main_process, StopRequest(), phases_of(recipe)
     trained = {modality for phase in phases.values() for modality in phase.trains}
     cached = recipe.cached and Modality.IMAGE not in trained
@@ -107,7 +135,7 @@ def train_towers(
     seen = any(phase.compares(Modality.IMAGE) for phase in phases.values())
     vectors = Cached({}, None)
     if cached:
-        vectors = _cached(recipe, items, failures, networks.device, place, images=seen, progress=progress and main)
+        vectors = _cached(recipe, items, failures, networks.device, place, images=seen, progress=shown and main)
     feed = Feed(
         recipe,
         items,
@@ -117,35 +145,27 @@ def train_towers(
         rank=place.process_index,
         processes=place.num_processes,
     )
-    kinship = kinship_of(items.taxa, recipe.kinship) if recipe.positives == "taxonomy" else None
+    kinship = None
+    if recipe.positives == "taxonomy":
+        kinship = kinship_of(items.taxa, recipe.kinship).to(networks.device)
     objective = Objective(recipe, networks, items.prompts, vectors, kinship)
     scaler = torch.amp.GradScaler(networks.device.type, enabled=recipe.precision == "fp16")
     log, whole = RunLog(out, writes=main), Whole(networks)
     checkpoints = Checkpointer(out, whole, recipe.name, identity, phases, failures, scaler, log, place)
-    with alone(out) if main else nullcontext():
-        if main and fresh:
-            begin(out, identity)
-        place.wait_for_everyone()
-        state, moments = checkpoints.restore()
-        if recipe.sharded:
-            whole.share_out(copied=main)
-        Trainer(
-            recipe,
-            phases,
-            objective,
-            feed,
-            scaler,
-            whole,
-            checkpoints,
-            validator if main else None,
-            log,
-            stop,
-            state,
-            shown=progress and main,
-        ).run(moments, stop_after)
-        if state.done:
-            checkpoints.tell_what_was_left_out()
-    return log.lines
+    trainer = Trainer(
+        recipe,
+        phases,
+        objective,
+        feed,
+        scaler,
+        whole,
+        checkpoints,
+        validator if main else None,
+        log,
+        stop,
+        shown=shown and main,
+    )
+    return trainer, checkpoints
 
 
 def _networks(recipe: TowersRecipe, start: Path | None, device: str, *, cached: bool) -> Networks:

@@ -6,7 +6,7 @@ import math
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
@@ -73,7 +73,7 @@ class Trainer:
     validator: Callable[[Networks], Validation | None] | None
     log: RunLog
     stop: StopRequest
-    state: Progress
+    state: Progress = field(default_factory=Progress)
     shown: bool = False
 
     @property
