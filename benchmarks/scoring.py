@@ -17,7 +17,8 @@ from typing import Self
 import numpy as np
 
 from biovita.bench.score import Rows, rank_candidates
-from biovita.bench.vectors import LanceVectors
+from biovita.embed import vectors
+from biovita.modality import MEDIA, Modality
 from biovita.simulate.embeddings import simulate_embeddings
 
 QUERIES, SAMPLES, TAXA, WIDTH, DIM = 20_000, 16_000, 2_000, 100, 768
@@ -126,27 +127,22 @@ def ratios() -> None:
 
 
 def scale() -> None:
-    import lance
     import torch
 
     torch.ones(1000, 1000) @ torch.ones(1000, 1000)  # what the libraries themselves take is not the kernel's
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         dataset = simulate_embeddings(Path(folder) / "fauna", **SCALE)
-        tables = {
-            name: lance.dataset(str(dataset.path / f"embeddings/simulated/{name}.lance"))
-            for name in ("audio", "image")
-        }
-        taxon = {
-            name: table.to_table(columns=["taxon_id"])["taxon_id"].to_pylist() for name, table in tables.items()
-        }
-        names, number = np.unique(taxon["image"], return_inverse=True)
+        there = {modality: vectors(dataset, "simulated", modality, compute=False) for modality in MEDIA}
+        names, number = np.unique(there[Modality.IMAGE].taxon_ids, return_inverse=True)
         order = np.argsort(number, kind="stable")
         offsets = np.r_[0, np.cumsum(np.bincount(number))]
         asking = rng.choice(SCALE["audio"], SLICE, replace=False)
         lists, correct = lists_of(rng, SLICE, len(names))
-        lists[np.arange(SLICE), correct] = np.searchsorted(names, np.array(taxon["audio"])[asking])
-        ask, have = Rows(LanceVectors(tables["audio"]), asking), Rows(LanceVectors(tables["image"]), order)
+        lists[np.arange(SLICE), correct] = np.searchsorted(
+            names, np.array(there[Modality.AUDIO].taxon_ids)[asking]
+        )
+        ask, have = Rows(there[Modality.AUDIO].vectors, asking), Rows(there[Modality.IMAGE].vectors, order)
         print(f"{'setting MiB':>12}{'used MiB':>10}{'seconds':>9}   for {SLICE:,} of {SCALE['audio']:,} queries")
         for setting in (256, 512, 1024):
             with Memory() as memory:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from biovita.bench.vectors import Unit, _read
+from biovita.bench.precomputed import Unit, _read
 from biovita.towers.threads import PartsInThreads
 
 DIM, FILES = 768, 20_000
@@ -44,7 +44,7 @@ def one_npy_an_id(folder: Path, ids: list[str]) -> np.ndarray:
 
 def ours(folder: Path) -> Unit:
     """Read ids and vectors as `read_precomputed` does; rows are normalised as they are taken."""
-    from biovita.bench.vectors import _zero_rows
+    from biovita.bench.precomputed import _zero_rows
     from biovita.modality import Modality
 
     ids, vectors, _ = _read(folder, Modality.AUDIO)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +10,10 @@ import pyarrow as pa
 from biovita.dataset import Dataset, write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
 from biovita.dataset.store import replace_tables
+from biovita.embed import Vectors
 from biovita.hashing import sha256_of
 from biovita.modality import Modality
 from biovita.taxonomy import Rank, Taxon
-
-
-@dataclass(frozen=True)
-class Table:
-    """Vectors by id, as `biovita.embed.Vectors` has them."""
-
-    ids: tuple[str, ...]
-    vectors: np.ndarray
 
 
 def species(number: int) -> Taxon:
@@ -82,7 +76,7 @@ def restated(dataset: Dataset) -> Dataset:
     return dataset
 
 
-def class_vectors(benchmark, dataset, noise: float, seed: int = 0, dim: int = 32) -> dict[Modality, Table]:
+def class_vectors(benchmark, dataset, noise: float, seed: int = 0, dim: int = 32) -> dict[Modality, Vectors]:
     """Vectors of a made-up model: one direction a taxon, and noise."""
     rng = np.random.default_rng(seed)
     centre = {}
@@ -97,9 +91,15 @@ def class_vectors(benchmark, dataset, noise: float, seed: int = 0, dim: int = 32
         return found / np.linalg.norm(found)
 
     return {
-        modality: Table(
+        modality: Vectors(
             tuple(table["id"].to_pylist()),
             np.array([vector(r["species"], r["genus"], r["family"]) for r in table.to_pylist()], np.float32),
         )
         for modality, table in benchmark.items.items()
     }
+
+
+def write_vectors(path: Path, modality: Modality, ids: Sequence[str], vectors: np.ndarray) -> None:
+    """Write vectors as others may hand them over: ``<modality>.npy`` and ``<modality>.ids.json``."""
+    np.save(path / f"{modality}.npy", vectors)
+    (path / f"{modality}.ids.json").write_text(json.dumps(list(ids)), encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import numpy as np
 import pytest
 
 import biovita
-from biovita.bench import build_benchmark, headline, score_benchmark
+from biovita.bench import ScoreRow, build_benchmark, headline, score_benchmark
 from biovita.dataset import Dataset
 from biovita.demo import TEXT, DemoResult, demo
-from biovita.embed import Vectors, read_vectors
+from biovita.embed import vectors
 from biovita.modality import Modality
 from biovita.model import Model
 from biovita.model.formats.projections import aligned_model
@@ -27,12 +28,12 @@ from biovita.train.run import train
 FOUR = ("A2I", "I2A", "I2T", "T2I")
 
 
-def _rows(result: DemoResult) -> list[dict[str, Any]]:
-    return json.loads(result.results.read_text())["scores"]
+def _rows(result: DemoResult) -> list[ScoreRow]:
+    return [ScoreRow(**row) for row in json.loads(result.results.read_text())["scores"]]
 
 
 def _times_chance(
-    rows: list[dict[str, Any]], stage: int, k: int, directions: tuple[str, ...] | None = None
+    rows: Sequence[ScoreRow], stage: int, k: int, directions: tuple[str, ...] | None = None
 ) -> float:
     found = headline(rows, stage=stage, part="unseen", k=k, directions=directions)
     assert found is not None
@@ -66,15 +67,13 @@ def test_unseen_species_are_found_well_above_chance(runs: list[DemoResult]) -> N
 def test_untrained_projections_are_at_chance(runs: list[DemoResult], starter: Model) -> None:
     """On 40 draws of them: of one alone, Top-1 scatters by 0.4 times chance."""
     dataset = Dataset.open(runs[-1].out / "dataset")
-    data = training_set(dataset, "starter", starter.towers)
+    data = training_set(dataset, starter)
     benchmark = build_benchmark(dataset, seed=0, text=TEXT)
-    raw = {modality: read_vectors(dataset, "starter", modality) for modality in Modality}
     found = []
     for seed in range(40):
         chosen = recipe("starter/stage1", {"seed": seed}, FrozenRecipe)
         model = aligned_model("untrained", starter, untrained(data, chosen).projections)
-        vectors = {m: Vectors(v.ids, v.taxon_ids, model.project(m, v.vectors)) for m, v in raw.items()}
-        rows = score_benchmark(benchmark, vectors).rows(0)
+        rows = score_benchmark(benchmark, {m: vectors(dataset, model, m) for m in Modality}).rows(0)
         found.append([_times_chance(rows, 0, k) for k in (1, 5)])
     first, fifth = np.mean(found, axis=0)
     assert 0.6 < first < 1.6
@@ -103,16 +102,14 @@ def test_a_starter_recipe_leaves_a_page_and_what_made_the_model(runs: list[DemoR
 @pytest.mark.timeout(900)
 def test_six_directions_three_levels_both_parts(runs: list[DemoResult]) -> None:
     rows = _rows(runs[0])
-    cells = {(row["part"], row["direction"], row["level"]) for row in rows}
+    cells = {(row.part, row.direction, row.level) for row in rows}
     directions = ["A2T", "T2A", "A2I", "I2A", "I2T", "T2I"]
     levels = ["species", "genus", "family"]
     assert cells == {(p, d, level) for p in ("seen", "unseen") for d in directions for level in levels}
-    assert {row["stage"] for row in rows} == {0, 1, 2}
-    assert {row["k"] for row in rows} == {1, 5, 10}
-    fields = {"stage", "part", "direction", "level", "k", "accuracy", "chance", "low", "high", "queries", "taxa"}
-    assert all(fields <= row.keys() and row["low"] <= row["accuracy"] <= row["high"] for row in rows)
-    species = [row for row in rows if (row["part"], row["level"]) == ("unseen", "species")]
-    assert {row["taxa"] for row in species} == {40}
+    assert {row.stage for row in rows} == {0, 1, 2}
+    assert {row.k for row in rows} == {1, 5, 10}
+    assert all(row.low <= row.accuracy <= row.high for row in rows)
+    assert {row.taxa for row in rows if (row.part, row.level) == ("unseen", "species")} == {40}
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ import biovita
 from biovita.bench import Headline, Scores, build_benchmark, headline, score_benchmark
 from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
-from biovita.embed import Vectors, embed, read_vectors
+from biovita.embed import embed, vectors
 from biovita.errors import DatasetError
 from biovita.modality import Modality
 from biovita.model import Model, save_model
@@ -127,9 +127,9 @@ def demo(
         tell(f"stages 1 and 2, {len(losses['stage 2'])} steps each, loss {losses['stage 2'][-1]:.2f}")
     with path.stage("bench") as tell:
         benchmark = build_benchmark(dataset, seed=seed, text=text)
-        embeddings = {stage: _embeddings(dataset, model) for stage, model in stages.items()}
+        embedded = {stage: {m: vectors(dataset, model, m) for m in Modality} for stage, model in stages.items()}
         scores: dict[int | str, Scores] = {
-            stage: score_benchmark(benchmark, vectors) for stage, vectors in embeddings.items()
+            stage: score_benchmark(benchmark, found) for stage, found in embedded.items()
         }
         headlines = _headlines(scores, seed)
         first = headlines[2, 1]
@@ -143,7 +143,7 @@ def demo(
             title=f"{title}: recordings, photographs and names in one space",
             benchmark=benchmark,
             scores=scores,
-            vectors=embeddings[2],
+            vectors=embedded[2],
             towers=[tower.card for tower in stages[2].towers.values()],
             losses=losses,
             made={"seed": seed, "text": text, **made},
@@ -205,7 +205,7 @@ def _train(
     from biovita.train.loop import align, untrained
 
     base = load_model(MODEL, device)
-    data = training_set(dataset, MODEL, base.towers, progress=progress)
+    data = training_set(dataset, base, progress=progress)
     recipes = {stage: recipe(f"{MODEL}/stage{stage}", {"seed": seed}, FrozenRecipe) for stage in (1, 2)}
     aligned = untrained(data, recipes[1])
     models = {0: model_of(aligned, recipes[1], base, dataset)}
@@ -216,14 +216,6 @@ def _train(
         models[stage] = model_of(aligned, chosen, base, dataset)
         losses[f"stage {stage}"] = [values["loss"] for values in aligned.history]
     return models, losses
-
-
-def _embeddings(dataset: Dataset, model: Model) -> dict[Modality, Vectors]:
-    found = {}
-    for modality in Modality:
-        vectors = read_vectors(dataset, MODEL, modality)
-        found[modality] = Vectors(vectors.ids, vectors.taxon_ids, model.project(modality, vectors.vectors))
-    return found
 
 
 def _headlines(scores: Mapping[int | str, Scores], seed: int) -> dict[tuple[int | str, int], Headline]:

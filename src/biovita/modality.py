@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["DIRECTIONS", "PAIRS", "Modality", "modalities_of", "term_of"]
+__all__ = ["DIRECTIONS", "MEDIA", "PAIRS", "Modality", "modalities_of", "term_of"]
 
 
 class Modality(StrEnum):
@@ -19,6 +19,9 @@ class Modality(StrEnum):
         """The letter that names it in a direction such as ``A2T``."""
         return self.value[0].upper()
 
+
+MEDIA: tuple[Modality, ...] = (Modality.AUDIO, Modality.IMAGE)
+"""Those whose items are files."""
 
 PAIRS: tuple[tuple[Modality, Modality], ...] = (
     (Modality.AUDIO, Modality.TEXT),

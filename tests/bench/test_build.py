@@ -107,12 +107,12 @@ def test_what_has_no_answer_is_counted(small):
 
 def test_text_may_be_common_names_or_prompts(small):
     common = build_benchmark(small, text="common")
-    assert {t for t in common.texts if t.startswith("Common")}
+    assert {t for t in common.ids(Modality.TEXT) if t.startswith("Common")}
     assert any("species5 has no common text" in entry.reason for entry in common.left_out)
     genus = common.task("unseen", "A2T", Rank.GENUS)
-    assert set(genus.taxa) <= set(common.texts), "wider levels keep their bare names"
+    assert set(genus.taxa) <= set(common.ids(Modality.TEXT)), "wider levels keep their bare names"
     prompt = build_benchmark(small, text="sci_com")
-    assert any(" with common name " in text for text in prompt.texts)
+    assert any(" with common name " in text for text in prompt.ids(Modality.TEXT))
     with pytest.raises(DatasetError, match=r"unknown text 'commn'.*common"):
         build_benchmark(small, text="commn")
 

@@ -2,21 +2,28 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import soundfile
-from PIL import Image
 
-from biovita.bench.models import ClapAudio, OpenClip, RandomModel, modalities_of_model, open_model
+from biovita.bench.models import ObjectEncoder, Random, modalities_of_model, model_name, open_model
+from biovita.embed import text_items
 from biovita.errors import MediaError, ModelError
+from biovita.media.items import Clip
+from biovita.media.packed import PackedFile
 from biovita.modality import Modality
+from biovita.towers.base import Encoder
+from plainmodel import write_photograph, write_sound
 
 
-def test_random_is_the_same_each_time_and_unit(tmp_path):
+def test_random_is_the_same_each_time_and_unit():
     model = open_model("random:7")
-    assert model.embed_texts(["a", "b"]).shape == (2, 7)
-    assert (model.embed_texts(["a"]) == RandomModel(7).embed_texts(["a"])).all()
-    assert (model.embed_texts(["a"]) != model.embed_images(["a"])).any()
-    assert np.linalg.norm(model.embed_audio([(np.ones(4), 8000)]), axis=1) == pytest.approx(1)
-    assert model.embed_texts([]).shape == (0, 7)
+    ids = text_items(["a", "b"]).ids
+    texts = model.vectors(Modality.TEXT, ids)
+    assert texts.vectors.shape == (2, 7)
+    assert texts.vectors.dtype == np.float32
+    assert list(texts.ids) == ["a", "b"]
+    assert (texts.vectors == Random(7).vectors(Modality.TEXT, ids).vectors).all()
+    assert (texts.vectors != model.vectors(Modality.IMAGE, ids).vectors).any()
+    assert np.linalg.norm(texts.vectors, axis=1) == pytest.approx(1)
+    assert model.vectors(Modality.TEXT, ids[:0]).vectors.shape == (0, 7)
     assert modalities_of_model(model) == tuple(Modality)
     with pytest.raises(ModelError, match="number of dimensions"):
         open_model("random:x")
@@ -24,67 +31,75 @@ def test_random_is_the_same_each_time_and_unit(tmp_path):
         open_model("nobody")
 
 
-def test_a_model_says_what_it_can_do_by_what_it_has():
-    class Deaf:
-        def embed_images(self, items):
-            return np.ones((len(items), 2))
+class Deaf:
+    """Sees how large a photograph is, and reads how long a text is."""
 
-    assert modalities_of_model(Deaf()) == (Modality.IMAGE,)
+    name = "deaf"
+
+    def __init__(self):
+        self.given = []
+
+    def embed_images(self, items):
+        self.given += [(item.name, len(item.read_bytes())) for item in items]
+        return np.array([[len(item.read_bytes()), 1, 2] for item in items])
+
+    def embed_texts(self, items):
+        return np.array([[len(item)] * len(item) for item in items])
+
+
+class Hears:
+    def embed_audio(self, items):
+        return np.array([[1, 0] if hasattr(item, "name") else [item[0].std(), item[1]] for item in items])
+
+
+def test_a_model_says_what_it_can_do_by_what_it_has():
+    assert modalities_of_model(Deaf()) == (Modality.IMAGE, Modality.TEXT)
+    assert modalities_of_model(open_model("starter")) == tuple(Modality)
+    assert (model_name("starter"), model_name(Deaf()), model_name(Hears())) == ("starter", "deaf", "Hears")
     with pytest.raises(ModelError, match="embed_audio, embed_images, embed_texts"):
         modalities_of_model(object())
 
 
-@pytest.mark.slow
-def test_open_clip_against_its_own_code(tmp_path):
-    import open_clip
-    import torch
-
-    torch.manual_seed(0)
-    model, _, preprocess = open_clip.create_model_and_transforms("RN50", pretrained=None)
-    model.eval()
-    tokenizer = open_clip.get_tokenizer("RN50")
-    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 70, 3), np.uint8))
-    picture.save(tmp_path / "a.png")
-    ours = OpenClip(model, preprocess, tokenizer)
-    with torch.inference_mode():
-        image = torch.nn.functional.normalize(model.encode_image(preprocess(picture)[None]), dim=-1)
-        text = torch.nn.functional.normalize(model.encode_text(tokenizer(["Pica pica"])), dim=-1)
-    assert ours.embed_images([tmp_path / "a.png"]) == pytest.approx(image.numpy(), abs=1e-6)
-    assert ours.embed_texts(["Pica pica"]) == pytest.approx(text.numpy(), abs=1e-6)
-    assert modalities_of_model(ours) == (Modality.IMAGE, Modality.TEXT)
-    (tmp_path / "b.png").write_text("no picture")
-    with pytest.raises(MediaError):
-        ours.embed_images([tmp_path / "b.png"])
+def test_an_object_is_an_encoder(tmp_path):
+    photograph = write_photograph(tmp_path / "a.png", 0)
+    model = Deaf()
+    encoder = ObjectEncoder(model, Modality.IMAGE, "deaf", 3)
+    assert isinstance(encoder, Encoder)
+    assert encoder.card.name == "deaf image"
+    vectors = encoder.encode([encoder.load(photograph)])
+    assert vectors.dtype == np.float32
+    assert vectors.tolist() == [[photograph.stat().st_size, 1, 2]]
+    with pytest.raises(MediaError, match="no such file"):
+        encoder.load(tmp_path / "b.png")
 
 
-@pytest.mark.slow
-def test_clap_against_its_own_code(tmp_path):
-    import torch
-    from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
+def test_a_packed_file_is_given_as_a_file_of_its_own_name(tmp_path):
+    content = write_photograph(tmp_path / "a.png", 0).read_bytes()
+    model = Deaf()
+    packed = [PackedFile("none.lance", row, "a.png", len(content), content=content) for row in range(2)]
+    ObjectEncoder(model, Modality.IMAGE, "deaf", 3).encode(packed)
+    assert model.given == [("a.png", len(content))] * 2
 
-    torch.manual_seed(0)
-    small = {"hidden_size": 32, "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 32}
-    config = ClapConfig(
-        text_config={**small, "vocab_size": 100, "projection_dim": 16},
-        audio_config={
-            "patch_embeds_hidden_size": 16, "depths": [1, 1], "num_attention_heads": [2, 2], "hidden_size": 32,
-            "projection_dim": 16, "enable_fusion": False, "num_classes": 4,
-        },
-        projection_dim=16,
-    )  # fmt: skip
-    model = ClapModel(config).eval()
 
-    class Processor:
-        feature_extractor = ClapFeatureExtractor(truncation="rand_trunc", padding="repeatpad")
+def test_a_span_is_given_as_samples_and_a_recording_as_its_path(tmp_path):
+    path = write_sound(tmp_path / "a.wav", 0)
+    encoder = ObjectEncoder(Hears(), Modality.AUDIO, "hears", 2)
+    samples, rate = encoder.load(Clip(path, 0.1, 0.2))
+    assert (samples.shape, rate) == ((800,), 8000)
+    assert encoder.load(Clip(path)) == path
+    assert encoder.encode([path, (samples, rate)]).tolist()[0] == [1, 0]
 
-    rng = np.random.default_rng(0)
-    samples = 0.1 * rng.normal(size=48_000).astype(np.float32)
-    soundfile.write(tmp_path / "a.wav", samples, 48_000, subtype="FLOAT")
-    features = Processor.feature_extractor(samples, sampling_rate=48_000, return_tensors="pt")
-    with torch.inference_mode():
-        found = model.get_audio_features(**features)
-        found = getattr(found, "pooler_output", found)
-    expected = torch.nn.functional.normalize(found, dim=-1).numpy()
-    ours = ClapAudio(model, Processor())
-    assert ours.embed_audio([tmp_path / "a.wav"]) == pytest.approx(expected, abs=1e-5)
-    assert ours.embed_audio([(samples, 48_000)]) == pytest.approx(expected, abs=1e-5)
+
+def test_vectors_of_another_length_are_an_error_and_those_of_zeros_are_none(tmp_path):
+    encoder = ObjectEncoder(Deaf(), Modality.TEXT, "deaf", 2)
+    with pytest.raises(ModelError, match="vectors of 2 and of 3 numbers"):
+        encoder.encode(["abc"])
+
+    class Silent:
+        def embed_texts(self, items):
+            return np.array([[0, 0], [0, 1]])
+
+    assert np.isnan(ObjectEncoder(Silent(), Modality.TEXT, "silent", 2).encode(["a", "b"])).tolist() == [
+        [True, True],
+        [False, False],
+    ]

@@ -11,8 +11,8 @@ from bench_cases import write_small
 from biovita.bench import build_benchmark, score_benchmark
 from biovita.bench.models import open_model
 from biovita.bench.mteb_tasks import MtebModel, export_mteb, local_tasks, run_local
-from biovita.bench.vectors import Table
 from biovita.dataset import split_dataset
+from biovita.embed import Vectors
 from biovita.errors import BiovitaError, ModelError
 from biovita.modality import Modality
 
@@ -93,11 +93,8 @@ def test_mteb_gives_the_scores_that_we_give(benchmark, exported, monkeypatch):
             elif modality == Modality.AUDIO:
                 content = {"array": read_clip(path, row["start_s"], row["end_s"])[0]}
             made.append(by_content(modality.value, content))
-        vectors[modality] = Table([row["id"] for row in rows], np.array(made, np.float32))
-    ours = {
-        (r["part"], r["direction"], r["level"], r["k"]): r["accuracy"]
-        for r in score_benchmark(benchmark, vectors).rows()
-    }
+        vectors[modality] = Vectors([row["id"] for row in rows], np.array(made, np.float32))
+    ours = {(r.part, r.direction, r.level, r.k): r.accuracy for r in score_benchmark(benchmark, vectors).rows()}
     theirs = run_local(Encoder(), exported)
     assert len(theirs) == len(ours) >= 3 * 20
     for row in theirs:

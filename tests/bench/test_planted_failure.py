@@ -8,12 +8,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from bench_cases import class_vectors
+from bench_cases import class_vectors, write_vectors
 from biovita.bench import build_benchmark
 from biovita.bench.run import run_benchmark
-from biovita.bench.vectors import write_vectors
 from biovita.dataset import Dataset, split_dataset
 from biovita.modality import Modality
+from biovita.report import run_of, write_run
 from biovita.taxonomy import Rank
 
 pytestmark = pytest.mark.slow
@@ -51,10 +51,9 @@ def test_exchanged_calls_stand_out(source, shared_data, tmp_path):
     (tmp_path / "v").mkdir()
     for modality, made in vectors.items():
         write_vectors(tmp_path / "v", modality, made.ids, made.vectors)
-    result = run_benchmark(
-        benchmark, f"vectors:{tmp_path / 'v'}", tmp_path / "run", dataset=dataset, progress=False
-    )
-    found = json.loads(result.results.read_text(encoding="utf-8"))
+    result = run_benchmark(benchmark, f"vectors:{tmp_path / 'v'}", tmp_path / "run", contrast=True, progress=False)
+    files = write_run(tmp_path / "run", run_of(result))
+    found = json.loads(files.results.read_text(encoding="utf-8"))
     accuracy = {
         row["family"]: row["accuracy"]
         for row in found["by_family"]
@@ -71,7 +70,7 @@ def test_exchanged_calls_stand_out(source, shared_data, tmp_path):
         assert {row["method"] for row in found["trait_prediction"]} == {"probe"}, (
             "vectors alone cannot read labels"
         )
-    page = result.report.read_text(encoding="utf-8")
+    page = files.report.read_text(encoding="utf-8")
     for title in ("Families that are found least", "Species that are confused most", "Contrast of the recording"):
         assert title in page
     assert page.index(f">{one}<") > 0

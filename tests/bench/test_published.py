@@ -143,8 +143,8 @@ def test_manifest_counts_and_hashes(small, made):
 def test_prompts_survive_the_files(small, tmp_path):
     benchmark = build_benchmark(small, text="sci_com")
     again = read_benchmark(write_benchmark(benchmark, tmp_path / "bench"))
-    assert set(again.texts) == set(benchmark.texts)
-    assert any(" with common name " in text for text in again.texts)
+    assert set(again.ids(Modality.TEXT)) == set(benchmark.ids(Modality.TEXT))
+    assert any(" with common name " in text for text in again.ids(Modality.TEXT))
 
 
 def test_media_can_be_copied_and_spans_cut(tmp_path):

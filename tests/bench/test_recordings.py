@@ -6,7 +6,7 @@ import soundfile
 
 from bench_cases import write_small
 from biovita.bench import build_benchmark
-from biovita.bench.recordings import contrast_db, measure
+from biovita.bench.recordings import contrast_db, measured, stated
 from biovita.dataset import split_dataset
 
 RATE = 16_000
@@ -45,9 +45,13 @@ def test_spans_are_measured_and_what_cannot_be_read_is_left_out(tmp_path):
     benchmark = build_benchmark(dataset)
     gone = benchmark.items["audio"]["path"][0].as_py()
     (tmp_path / "d" / gone).unlink()
-    found = measure(benchmark)
+    found = measured(benchmark)
     assert 0 not in found
     assert len(found) == benchmark.items["audio"].num_rows - 1 - sum(
         row["species"] is None for row in benchmark.items["audio"].to_pylist()
     ) + sum(row["species"] is None and row["genus"] is not None for row in benchmark.items["audio"].to_pylist())
     assert {recording.seconds for recording in found.values()} == {0.5}
+    assert {row: recording.seconds for row, recording in stated(benchmark).items() if row in found} == {
+        row: recording.seconds for row, recording in found.items()
+    }
+    assert 0 in stated(benchmark), "its length is known without it"

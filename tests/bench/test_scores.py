@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
-from bench_cases import Table, class_vectors
+from bench_cases import class_vectors
 from biovita.bench import build_benchmark, headline, score_benchmark
 from biovita.bench.scores import bootstrap_interval
+from biovita.embed import Vectors
 from biovita.errors import BiovitaError
 from biovita.modality import Modality
 from biovita.taxonomy import Rank
@@ -18,8 +21,8 @@ def test_rows_have_every_field_and_are_the_same_twice(small):
     vectors = class_vectors(benchmark, small, noise=1.0)
     rows = score_benchmark(benchmark, vectors).rows(stage=1, seed=4)
     assert len(rows) == 36 * 3
-    assert all(list(row)[: len(FIELDS)] == FIELDS for row in rows)
-    assert all(0 <= r["low"] <= r["accuracy"] <= r["high"] <= 1 for r in rows)
+    assert [field.name for field in fields(rows[0])][: len(FIELDS)] == FIELDS
+    assert all(0 <= r.low <= r.accuracy <= r.high <= 1 for r in rows)
     assert rows == score_benchmark(benchmark, vectors).rows(stage=1, seed=4)
     assert rows != score_benchmark(benchmark, vectors).rows(stage=1, seed=5)
 
@@ -27,13 +30,12 @@ def test_rows_have_every_field_and_are_the_same_twice(small):
 def test_perfect_vectors_score_one_and_random_ones_chance(small):
     benchmark = build_benchmark(small)
     rows = score_benchmark(benchmark, class_vectors(benchmark, small, noise=0.0)).rows(1)
-    species = [r for r in rows if r["level"] == "species"]
-    assert {r["accuracy"] for r in species} == {1.0}
+    assert {r.accuracy for r in rows if r.level == "species"} == {1.0}
     hits, chance = [], []
     for seed in range(25):
         rng = np.random.default_rng(seed)
         drawn = {
-            m: Table(tuple(benchmark.ids(m)), rng.normal(size=(len(benchmark.ids(m)), 8)).astype(np.float32))
+            m: Vectors(tuple(benchmark.ids(m)), rng.normal(size=(len(benchmark.ids(m)), 8)).astype(np.float32))
             for m in Modality
         }
         found = headline(score_benchmark(benchmark, drawn).rows(0), stage=0, part="unseen", k=1)
@@ -61,7 +63,7 @@ def test_absent_items_are_counted_and_never_zero_vectors(small):
 
     def without(table, gone):
         keep = [i for i, key in enumerate(table.ids) if key not in gone]
-        return Table(tuple(table.ids[i] for i in keep), table.vectors[keep])
+        return Vectors(tuple(table.ids[i] for i in keep), table.vectors[keep])
 
     fewer = {
         Modality.AUDIO: without(vectors[Modality.AUDIO], {lost_query}),
@@ -75,8 +77,8 @@ def test_absent_items_are_counted_and_never_zero_vectors(small):
     own = score.task.correct_taxa == taxon
     assert (score.ranks[own] == len(task.taxa)).all(), "a taxon without samples ranks last"
     assert (score.ranks[~own][1:] == 1).all()
-    row = next(r for r in score_benchmark(benchmark, fewer).rows() if r["direction"] == "A2I")
-    assert row["queries"] == len(benchmark.task("seen", "A2I", Rank.SPECIES).queries)
+    row = next(r for r in score_benchmark(benchmark, fewer).rows() if r.direction == "A2I")
+    assert row.queries == len(benchmark.task("seen", "A2I", Rank.SPECIES).queries)
 
 
 def test_only_directions_that_a_model_can_answer_are_scored(small):
@@ -89,7 +91,7 @@ def test_only_directions_that_a_model_can_answer_are_scored(small):
 def test_vectors_of_two_spaces_are_refused(small):
     benchmark = build_benchmark(small)
     vectors = class_vectors(benchmark, small, noise=0.0)
-    vectors[Modality.TEXT] = Table(vectors[Modality.TEXT].ids, vectors[Modality.TEXT].vectors[:, :7])
+    vectors[Modality.TEXT] = Vectors(vectors[Modality.TEXT].ids, vectors[Modality.TEXT].vectors[:, :7])
     with pytest.raises(BiovitaError, match="not in one space"):
         score_benchmark(benchmark, vectors)
 
@@ -106,9 +108,9 @@ def test_a_bad_vector_is_named(small):
 def test_mean_reciprocal_rank_and_its_chance(small):
     benchmark = build_benchmark(small)
     perfect = score_benchmark(benchmark, class_vectors(benchmark, small, noise=0.0))
-    row = next(r for r in perfect.reciprocal_rank_rows() if (r["part"], r["level"]) == ("unseen", "species"))
-    assert row["mrr"] == row["low"] == row["high"] == 1.0
-    assert row["chance"] == pytest.approx(sum(1 / r for r in range(1, 9)) / 8)
+    row = next(r for r in perfect.reciprocal_rank_rows() if (r.part, r.level) == ("unseen", "species"))
+    assert row.mrr == row.low == row.high == 1.0
+    assert row.chance == pytest.approx(sum(1 / r for r in range(1, 9)) / 8)
 
 
 def test_interval_equals_plain_resampling():

@@ -11,6 +11,7 @@ from biovita.bench.traits import (
     area_under_curve,
     average_precision,
     linear_probe,
+    species_means,
     trait_agreement,
     trait_prediction,
 )
@@ -93,13 +94,25 @@ def test_prediction_finds_what_the_vectors_hold_and_nothing_else(small):
         dataset.taxonomy[item["taxon_id"]].scientific_name for item in table if item["split"] == "unseen"
     )
     prompts = {"nocturnal": night, "forest": rng.normal(size=16)}
-    rows = trait_prediction({Modality.AUDIO: (names, np.array(rows))}, unseen, traits, prompts)
-    found = {(r["method"], r["part"], r["label"]): r for r in rows}
-    assert found["probe", "unseen", "nocturnal"]["auc"] > 0.95
-    assert found["probe", "seen", "nocturnal"]["auc"] > 0.95
-    assert found["zero-shot", "unseen", "nocturnal"]["auc"] > 0.9
-    assert found["probe", "seen", "forest"]["auc"] < 0.9
-    assert all(0 <= r["average_precision"] <= 1 for r in rows)
+    means = {Modality.AUDIO: species_means(names, np.array(rows))}
+    scores = trait_prediction(means, unseen, traits, prompts)
+    found = {(s.method, s.part, s.label): s.auc for s in scores}
+    assert found["probe", "unseen", "nocturnal"] > 0.95
+    assert found["probe", "seen", "nocturnal"] > 0.95
+    assert found["zero-shot", "unseen", "nocturnal"] > 0.9
+    assert found["probe", "seen", "forest"] < 0.9
+    assert all(0 <= s.average_precision <= 1 for s in scores)
+
+
+def test_means_in_parts_are_those_of_the_whole(monkeypatch):
+    rng = np.random.default_rng(0)
+    names, items = rng.choice(list("abc"), 50), rng.normal(size=(80, 4)).astype(np.float32)
+    rows = rng.choice(80, 50)
+    monkeypatch.setattr("biovita.bench.traits._AT_ONCE", 7)
+    species, means = species_means(names, items, rows)
+    for name, mean in zip(species, means, strict=True):
+        plain = items[rows[names == name]].astype(float).mean(axis=0)
+        assert mean == pytest.approx(plain / np.linalg.norm(plain))
 
 
 def test_measures_against_scikit_learn():

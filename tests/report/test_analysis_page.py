@@ -10,6 +10,7 @@ import pytest
 from bench_cases import class_vectors, write_small
 from biovita.bench import build_benchmark, score_benchmark
 from biovita.bench.recordings import Recording
+from biovita.bench.traits import TraitScore
 from biovita.dataset import Dataset, split_dataset, write_table
 from biovita.dataset.schema import TRAITS
 from biovita.embed.failures import Failure
@@ -53,8 +54,7 @@ def run(tmp_path):
             n: Recording(float(n), float(n % 40)) for n in range(benchmark.items[Modality.AUDIO].num_rows)
         },
         predictions=[
-            {"modality": "audio", "method": method, "part": "unseen", "group": "activity", "label": "nocturnal"}
-            | {"auc": 0.87, "average_precision": 0.8, "chance": 0.5, "species": 8}
+            TraitScore("audio", method, "unseen", "activity", "nocturnal", 0.87, 0.8, 0.5, species=8)
             for method in ("zero-shot", "probe")
         ],
         published=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,12 @@ from safetensors.torch import load_file, save_file
 
 from bench_cases import write_small
 from biovita.bench import build_benchmark
+from biovita.bench.item_vectors import benchmark_items, item_vectors
 from biovita.bench.layout import write_benchmark
+from biovita.bench.published import read_benchmark
 from biovita.dataset import split_dataset
+from biovita.embed import Vectors
+from biovita.errors import BiovitaError, DatasetError
 from biovita.modality import Modality
 from biovita.model import describe
 from hostile import biovita, run_many
@@ -77,63 +81,75 @@ def test_embeddings_of_every_odd_kind_are_plain_errors_of_embed(tmp_path: Path) 
     assert said.lower().count("remove it") == len(cases)
 
 
-def npy(rows: Any) -> Callable[[Path], object]:
-    return lambda file: np.save(file.open("wb"), np.array(rows))
+class Words:
+    """A model of others."""
+
+    name = "words"
+
+    def embed_texts(self, items: list[str]) -> np.ndarray:
+        return np.array([[len(item), 1.0] for item in items])
 
 
-def test_vectors_that_a_benchmark_brings_are_plain_errors_of_bench_run(tmp_path: Path) -> None:
-    dataset = write_small(tmp_path / "small", taxa=12)
-    split_dataset(dataset, unseen=4, seed=3, held_out=0.4)
-    bench = write_benchmark(build_benchmark(dataset), tmp_path / "bench")
-    pair = {"audio.ids.json": '["a", "b"]', "audio.state.json": '{"a": "x", "b": "x"}'}
-    cases: list[dict[str, Any]] = [
-        {"model.json": "[" * 100_000},
-        {"audio.npy": npy([[1.0], [2.0]]), "audio.state.json": "{}"},
-        {**pair, "audio.npy": npy([[1.0]])},
-        {**pair, "audio.npy": npy([[1.0], [np.nan]])},
-        {**pair, "audio.npy": npy([["a"], ["b"]])},
-        {**pair, "audio.npy": "\x80\x04}."},
-        {**pair, "audio.npy": npy([[1.0], [2.0]]), "audio.state.json": "[]"},
-        {**pair, "audio.npy": npy([[1.0], [2.0]]), "audio.ids.json": "[[], {}]"},
-        {"audio.parts/000000.json": "[1]"},
-        {"audio.parts/000000.json": '{"a": "x"}'},
-        {"audio.parts/000000.json": '{"a": "x"}', "audio.parts/000000.npy": npy(1.0)},
+def benchmark_of(tmp_path: Path) -> Path:
+    dataset = write_tiny(tmp_path / "tiny", species=8, unseen=3)
+    split_dataset(dataset, unseen=3, seed=3, held_out=0.4)
+    return write_benchmark(build_benchmark(dataset), tmp_path / "bench")
+
+
+def score_texts(bench: Path, out: Path) -> Mapping[Modality, Vectors]:
+    benchmark = read_benchmark(bench)
+    items = benchmark_items(benchmark, [Modality.TEXT], benchmark.ids(Modality.TEXT))
+    return item_vectors(Words(), items, None, out / "vectors", name="words", progress=False).vectors
+
+
+def test_vectors_that_a_benchmark_brings_are_plain_errors_of_a_run(tmp_path: Path) -> None:
+    bench = benchmark_of(tmp_path)
+    whole = score_texts(bench, tmp_path / "whole")
+    made = {"tower": "words text", "revision": "", "dim": 2, "preprocessing": ""}
+    ids, two = ["a", "b"], pa.FixedSizeListArray.from_arrays(pa.array(np.ones(4, np.float32)), 2)
+    cases: list[Callable[[Path], object]] = [
+        lambda folder: (folder / "text.lance").write_text("x"),
+        lance_table({"id": ids, "vector": two}, "[" * 100_000),
+        lance_table({"id": ids, "vector": two}, json.dumps({**made, "dim": "2"})),
+        lance_table({"id": ids, "vector": two}, json.dumps({**made, "dim": 10**12})),
+        lance_table({"id": [1, 2], "vector": two}, json.dumps(made)),
+        lance_table({"id": ids, "vector": ["x", "y"]}, json.dumps(made)),
+        lance_table({"x": [1]}, json.dumps(made)),
     ]
-    commands = []
-    for number, files in enumerate(cases):
-        place = tmp_path / f"case{number}"
-        shutil.copytree(bench, place)
-        for name, content in {"model.json": '{"name": "random:8"}', **files}.items():
-            file = place / "runs" / "random-8" / "vectors" / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            content(file) if callable(content) else file.write_text(content, encoding="latin-1")
-        commands.append(["bench", "run", str(place), "--model", "random:8"])
-    said = run_many(tmp_path, commands)
-    assert "none of the" in said[0]
-    assert "items can be embedded; the first:" in said[0]
+    for number, make in enumerate(cases):
+        place = tmp_path / f"case{number}" / "vectors"
+        place.mkdir(parents=True)
+        make(place)
+        with pytest.raises(BiovitaError, match=r"text\.lance"):
+            score_texts(bench, place.parent)
+    odd = tmp_path / "old" / "vectors"
+    odd.mkdir(parents=True)
+    for name in ("text.npy", "text.ids.json", "model.json"):
+        (odd / name).write_text("[" * 100_000)
+    again = score_texts(bench, odd.parent)
+    assert list(again[Modality.TEXT].ids) == list(whole[Modality.TEXT].ids)
 
 
 def test_a_run_leads_nowhere_else(tmp_path: Path) -> None:
-    dataset = write_tiny(tmp_path / "tiny", species=8, unseen=3)
-    split_dataset(dataset, unseen=3, seed=3, held_out=0.4)
-    bench = write_benchmark(build_benchmark(dataset), tmp_path / "bench")
+    bench = benchmark_of(tmp_path)
     home = tmp_path / "home"
     home.mkdir()
-    for name in ("scores", "ranks", "audio.npy"):
+    for name in ("scores", "ranks", "page"):
         (home / name).write_text("mine")
-    files, folders, parts = (tmp_path / name for name in ("files", "folders", "parts"))
-    for place in (files, folders, parts / "vectors"):
+    files, folders, tables = (tmp_path / name for name in ("files", "folders", "tables"))
+    for place in (files, folders, tables / "vectors"):
         place.mkdir(parents=True)
     (files / "scores.csv").symlink_to(home / "scores")
     (files / "ranks.parquet").symlink_to(home / "ranks")
+    (files / "report.html").symlink_to(home / "page")
     (folders / "vectors").symlink_to(home)
-    (parts / "vectors" / ".audio.npy.part").symlink_to(home / "audio.npy")
-    command = ("bench", "run", bench, "--model", "random:8", "--out")
-    biovita(*command, files).succeeded()
-    assert "is a link" in biovita(*command, folders).failed_plainly().err
-    assert "is a link" in biovita(*command, parts).failed_plainly().err
+    (tables / "vectors" / "text.lance").symlink_to(home)
+    biovita("bench", "run", bench, "--model", "random:8", "--out", files).succeeded()
+    for place in (folders, tables):
+        with pytest.raises(DatasetError, match="is a link"):
+            score_texts(bench, place)
     assert {file.name: file.read_text() for file in home.iterdir()} == dict.fromkeys(
-        ("scores", "ranks", "audio.npy"), "mine"
+        ("scores", "ranks", "page"), "mine"
     )
 
 

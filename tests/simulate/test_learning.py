@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from biovita.bench import headline
+from biovita.bench import ScoreRow, headline
 from biovita.dataset import Dataset
 from biovita.dataset.store import replace_tables
 from biovita.demo import DemoResult, demo
@@ -20,7 +19,7 @@ SOUND_AND_PICTURE = ("A2I", "I2A")
 
 
 def _times_chance(result: DemoResult, k: int, directions: tuple[str, ...] | None = None) -> float:
-    rows: list[dict[str, Any]] = json.loads(result.results.read_text())["scores"]
+    rows = [ScoreRow(**row) for row in json.loads(result.results.read_text())["scores"]]
     found = headline(rows, stage=2, part="unseen", k=k, directions=directions)
     assert found is not None
     return found.times_chance

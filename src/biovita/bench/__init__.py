@@ -1,13 +1,14 @@
 """The benchmark: build, release files in and out, score, analyse."""
 
 from biovita.bench.build import build_benchmark
-from biovita.bench.scores import Headline, Scores, TaskScore, headline, score_benchmark
+from biovita.bench.scores import Headline, ScoreRow, Scores, TaskScore, headline, score_benchmark
 from biovita.bench.task import Benchmark, LeftOut, Task
 
 __all__ = [
     "Benchmark",
     "Headline",
     "LeftOut",
+    "ScoreRow",
     "Scores",
     "Task",
     "TaskScore",

@@ -108,7 +108,7 @@ def by_recording(
     Parameters
     ----------
     recordings
-        What was measured, by row of the benchmark's recordings; see `biovita.bench.recordings.measure`.
+        What is known of them, by row of the benchmark's recordings; see `biovita.bench.recordings`.
 
     Returns
     -------

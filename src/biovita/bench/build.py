@@ -16,7 +16,7 @@ from biovita.dataset.outgoing import taxon_of
 from biovita.dataset.schema import Split
 from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError, unknown_name
-from biovita.modality import DIRECTIONS, Modality, modalities_of
+from biovita.modality import DIRECTIONS, MEDIA, Modality, modalities_of
 from biovita.taxonomy import PROMPT_KINDS, RANKS, Rank, Taxon, prompts
 
 __all__ = ["DRAWS", "TEXTS", "build_benchmark", "draw_candidates", "held_out"]
@@ -122,7 +122,7 @@ class _Maker:
         trained = _trained(dataset) if new_groups else set()
         items: dict[Modality, pa.Table] = {}
         members: dict[tuple[Split, Rank, str], Taxon] = {}
-        for modality in (Modality.AUDIO, Modality.IMAGE):
+        for modality in MEDIA:
             records = (row for row in held_out(dataset, modality) if only is None or row["id"] in only)
             made = []
             for row, record in enumerate(records):
@@ -161,7 +161,7 @@ class _Maker:
 def _trained(dataset: Dataset) -> set[tuple[Rank, str]]:
     """Return the genera and families that have a species outside the unseen ones, by rank and name."""
     found: set[tuple[Rank, str]] = set()
-    for modality in (Modality.AUDIO, Modality.IMAGE):
+    for modality in MEDIA:
         table = dataset.media(modality).select(["taxon_id", "split"]).group_by(["taxon_id", "split"]).aggregate([])
         for row in table.to_pylist():
             if row["split"] != Split.UNSEEN.value:
@@ -177,9 +177,9 @@ def _place(item: tuple[tuple[Split, Rank, str], Taxon]) -> tuple[int, int, str]:
 
 def held_out(dataset: Dataset, modality: Modality) -> Iterator[dict[str, Any]]:
     """Give the rows of a dataset's held-out recordings or photographs."""
-    spans = ["start_s", "end_s"] if modality == Modality.AUDIO else []
-    columns = ("id", "taxon_id", "path", "sha256", "split", "license", "attribution", *spans)
-    table = dataset.media(modality).select(columns)
+    columns = ("id", "taxon_id", "path", "sha256", "split", "license", "attribution", "start_s", "end_s")
+    table = dataset.media(modality)
+    table = table.select([name for name in columns if name in table.column_names])
     parts = {part.value for part in PARTS}
     return (row for batch in table.to_batches() for row in batch.to_pylist() if row["split"] in parts)
 

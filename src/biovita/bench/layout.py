@@ -21,7 +21,7 @@ from biovita.dataset.store import new_directory
 from biovita.errors import DatasetError
 from biovita.filenames import safe_suffix
 from biovita.hashing import sha256_of
-from biovita.modality import Modality, modalities_of
+from biovita.modality import MEDIA, Modality, modalities_of
 
 __all__ = [
     "COLUMNS",
@@ -214,7 +214,7 @@ def media_outside(benchmark: Benchmark, *, allow: bool = True) -> int:
 
 def _outgoing(benchmark: Benchmark) -> Iterator[tuple[Modality, int, dict[str, Any], Outgoing]]:
     """Yield modality, row and item of each recording and photograph of a benchmark, and its file."""
-    for modality in (Modality.AUDIO, Modality.IMAGE):
+    for modality in MEDIA:
         for row, item in enumerate(benchmark.items[modality].to_pylist()):
             yield modality, row, item, Outgoing(benchmark.locate(item["path"]), modality, item["sha256"])
 

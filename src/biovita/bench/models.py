@@ -1,31 +1,39 @@
-"""Models to score: anything with ``embed_audio``, ``embed_images``, ``embed_texts``, or some of them."""
+"""What can be scored: models of ours, chance, and any object that embeds recordings, photographs or texts."""
 
 from __future__ import annotations
 
-import hashlib
+import re
+import tempfile
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from biovita.errors import ModelError
+from biovita.embed import Vectors
+from biovita.errors import MediaError, ModelError
+from biovita.filenames import file_name
+from biovita.media.items import Clip
+from biovita.media.packed import PackedFile
 from biovita.modality import Modality
-
-if TYPE_CHECKING:
-    from PIL import Image
+from biovita.model import Model
+from biovita.model.card import ModelCard
+from biovita.model.describe import describe
+from biovita.towers.base import EncoderCard, Simple
+from biovita.towers.device import Device
 
 __all__ = [
     "METHODS",
-    "ClapAudio",
-    "OpenClip",
-    "RandomModel",
-    "embedder",
-    "identity",
+    "ObjectEncoder",
+    "Random",
+    "encoder_name",
     "modalities_of_model",
+    "model_name",
     "open_model",
+    "safe_name",
 ]
 
 METHODS: dict[Modality, str] = {
@@ -33,200 +41,147 @@ METHODS: dict[Modality, str] = {
     Modality.IMAGE: "embed_images",
     Modality.TEXT: "embed_texts",
 }
-AudioItem = "Path | tuple[np.ndarray, int]"  # a whole file, or samples (samples,) and their rate in hertz
+_BATCH = 16
 
 
-def open_model(spec: str, *, device: str = "auto") -> Any:
-    """Return the model that a name stands for.
+def open_model(spec: Any) -> Any:
+    """Return what is meant by the model to score: a card of one of ours, chance, or an object of others.
 
-    ``random`` or ``random:DIM`` is chance with vectors, ``mteb:NAME`` a model of mteb's registry (extra ``mteb``);
-    everything else is a name or directory as `biovita.load_model` takes it.
+    Parameters
+    ----------
+    spec
+        ``random`` or ``random:DIM``; ``mteb:NAME``, a model of mteb's registry (extra ``mteb``); any other name or
+        path as `biovita.model.describe` takes it. What is no name or path is returned as it is.
     """
-    if spec == "random" or spec.startswith("random:"):
-        _, _, dim = spec.partition(":")
-        if dim and not dim.isdigit():
+    if not isinstance(spec, str | Path):
+        return spec
+    kind, _, rest = str(spec).partition(":")
+    if kind == "random":
+        if rest and not rest.isdigit():
             raise ModelError(f"{spec!r}: what follows random: is the number of dimensions")
-        return RandomModel(int(dim or 256))
-    if spec.startswith("mteb:"):
+        return Random(int(rest or 256))
+    if kind == "mteb":
         from biovita.bench.mteb_tasks import MtebModel
 
-        return MtebModel.load(spec.removeprefix("mteb:"))
-    from biovita.model import load_model
-
-    return load_model(spec, device)
+        return MtebModel.load(rest)
+    return describe(spec)
 
 
 def modalities_of_model(model: Any) -> tuple[Modality, ...]:
-    """Return what a model can embed.
+    """Return what a model that `open_model` gives can embed.
 
     Raises
     ------
     ModelError
         Where it can embed nothing.
     """
-    towers = getattr(model, "towers", None)
-    found = tuple(
-        modality
-        for modality, method in METHODS.items()
-        if callable(getattr(model, method, None)) and (towers is None or modality in towers)
-    )
+    if isinstance(model, Random):
+        return tuple(Modality)
+    if isinstance(model, Model | ModelCard):
+        return tuple((model.card if isinstance(model, Model) else model).encoders)
+    found = tuple(modality for modality, method in METHODS.items() if callable(getattr(model, method, None)))
     if not found:
         raise ModelError(f"{model!r} has none of {', '.join(METHODS.values())}: there is nothing to score")
     return found
 
 
-def embedder(model: Any, modality: Modality) -> Callable[[Sequence[Any]], np.ndarray]:
-    """Return the method of a model that embeds a modality."""
-    method: Callable[[Sequence[Any]], np.ndarray] = getattr(model, METHODS[modality])
-    return method
+def model_name(model: Any) -> str:
+    """Return what a model to score is called: the name given, or the object's ``name``."""
+    return str(model) if isinstance(model, str | Path) else str(getattr(model, "name", type(model).__name__))
+
+
+def safe_name(name: str) -> str:
+    """Return a model's name as a directory may be called.
+
+    Examples
+    --------
+    >>> safe_name("mteb:risashinoda/BioVITA")
+    'mteb-risashinoda-BioVITA'
+    """
+    return file_name(re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model")
 
 
 @dataclass(frozen=True)
-class RandomModel:
-    """Gives every item a random direction, the same one each time: what chance looks like."""
+class Random:
+    """Gives every item a random direction, the same one for the same items: what chance looks like."""
 
-    dim: int = 256
-    seed: int = 0
+    dim: int
 
-    @property
-    def name(self) -> str:
-        """What it is called."""
-        return f"random:{self.dim}"
-
-    def embed_audio(self, items: Sequence[Any]) -> np.ndarray:
-        """Return ``(len(items), dim)`` float32 unit vectors."""
-        return self._draw("audio", items)
-
-    def embed_images(self, items: Sequence[Any]) -> np.ndarray:
-        """Return ``(len(items), dim)`` float32 unit vectors."""
-        return self._draw("image", items)
-
-    def embed_texts(self, items: Sequence[str]) -> np.ndarray:
-        """Return ``(len(items), dim)`` float32 unit vectors."""
-        return self._draw("text", items)
-
-    def _draw(self, kind: str, items: Sequence[Any]) -> np.ndarray:
-        rows = [
-            np.random.default_rng([self.seed, zlib.crc32(kind.encode()), _digest(item)]).standard_normal(self.dim)
-            for item in items
-        ]
-        made = np.array(rows, np.float32).reshape(len(rows), self.dim)
-        return made / np.linalg.norm(made, axis=1, keepdims=True)
+    def vectors(self, modality: Modality, ids: pa.Array) -> Vectors:
+        """Return unit vectors, float32; no item is looked at."""
+        rng = np.random.default_rng([self.dim, zlib.crc32(modality.encode())])
+        drawn = rng.standard_normal((len(ids), self.dim), np.float32)
+        return Vectors(ids.to_pylist(), drawn / np.linalg.norm(drawn, axis=1, keepdims=True))
 
 
-def _digest(item: Any) -> int:
-    if isinstance(item, tuple):  # samples and their rate
-        return zlib.crc32(np.ascontiguousarray(item[0]).tobytes())
-    return zlib.crc32((item.name if isinstance(item, Path) else str(item)).encode())
+def encoder_name(name: str, modality: Modality) -> str:
+    """Return what one of an object's methods is called as an encoder."""
+    return f"{name} {modality}"
 
 
-@dataclass(frozen=True, eq=False)
-class OpenClip:
-    """An open_clip model that is already in memory.
+class ObjectEncoder(Simple):
+    """One of the methods of an object, as an encoder.
+
+    Its method is given texts as they are, of media files their paths, and of spans of recordings their samples with
+    the rate of the file, ``(samples, rate)``.
 
     Parameters
     ----------
-    model, preprocess, tokenizer
-        As ``open_clip.create_model_and_transforms`` and ``get_tokenizer`` give them.
+    name
+        What the object's vectors are known by.
+    dim
+        Length of the vectors; 0 where that is not known yet.
     """
 
-    model: Any
-    preprocess: Callable[[Image.Image], Any]
-    tokenizer: Callable[[list[str]], Any]
-    name: str = "open_clip"
+    tolerance = 1e-3  # what others promise is not known
+    batch_size = _BATCH
+    device = Device("cpu", "where the object runs is its own affair")
 
-    def embed_images(self, items: Sequence[Path | str]) -> np.ndarray:
-        """Return ``(len(items), dim)`` float32, L2-normalised.
-
-        Raises
-        ------
-        MediaError
-            Where a photograph cannot be read.
-        """
-        import torch
-
-        from biovita.media import read_image
-
-        pixels = torch.stack([self.preprocess(read_image(item)) for item in items])
-        return self._unit(self.model.encode_image, pixels)
-
-    def embed_texts(self, items: Sequence[str]) -> np.ndarray:
-        """Return ``(len(items), dim)`` float32, L2-normalised."""
-        return self._unit(self.model.encode_text, self.tokenizer(list(items)))
-
-    def _unit(self, encode: Callable[[Any], Any], batch: Any) -> np.ndarray:
-        import torch
-
-        device = next(self.model.parameters()).device
-        with torch.inference_mode():
-            found = torch.nn.functional.normalize(encode(batch.to(device)).float(), dim=-1)
-        vectors: np.ndarray = found.cpu().numpy()
-        return vectors
-
-
-@dataclass(frozen=True, eq=False)
-class ClapAudio:
-    """A transformers ``ClapModel`` that is already in memory: recordings and texts.
-
-    Parameters
-    ----------
-    model, processor
-        As ``ClapModel.from_pretrained`` and ``ClapProcessor.from_pretrained`` give them. Of a recording, the
-        processor's own length is used.
-    """
-
-    model: Any
-    processor: Any
-    name: str = "clap"
-
-    def embed_audio(self, items: Sequence[Any]) -> np.ndarray:
-        """Return ``(len(items), dim)`` float32, L2-normalised.
-
-        Raises
-        ------
-        MediaError
-            Where a recording cannot be read.
-        """
-        from biovita.media import read_clip, resample
-
-        rate = self.processor.feature_extractor.sampling_rate
-        sounds = []
-        for item in items:
-            samples, found = read_clip(item) if isinstance(item, Path | str) else item
-            sounds.append(resample(samples, found, rate))
-        features = self.processor.feature_extractor(sounds, sampling_rate=rate, return_tensors="pt")
-        return self._unit(self.model.get_audio_features, features)
-
-    def embed_texts(self, items: Sequence[str]) -> np.ndarray:
-        """Return ``(len(items), dim)`` float32, L2-normalised."""
-        return self._unit(
-            self.model.get_text_features, self.processor.tokenizer(list(items), padding=True, return_tensors="pt")
+    def __init__(self, model: Any, modality: Modality, name: str, dim: int) -> None:
+        self._embed: Callable[[Sequence[Any]], np.ndarray] = getattr(model, METHODS[modality])
+        revision = str(getattr(model, "revision", ""))
+        self.card = EncoderCard(
+            encoder_name(name, modality), modality, dim, "a model of others", revision, "unknown"
         )
 
-    def _unit(self, encode: Callable[..., Any], batch: Any) -> np.ndarray:
-        import torch
+    def load(self, item: Any) -> Any:
+        """Return what the method takes."""
+        from biovita.media import read_clip
 
-        with torch.inference_mode():
-            found = encode(**batch.to(self.model.device))
-            found = getattr(found, "pooler_output", found)  # from transformers 5 on an object
-            vectors: np.ndarray = torch.nn.functional.normalize(found.float(), dim=-1).cpu().numpy()
+        if isinstance(item, str):
+            return item
+        clip = item if isinstance(item, Clip) else Clip(item)
+        if not clip.path.is_file():
+            raise MediaError("missing", f"{clip.path}: there is no such file")
+        whole = clip.end_s is None and not clip.start_s
+        return clip.path if whole else read_clip(clip.path, clip.start_s, clip.end_s)
+
+    def encode(self, batch: Sequence[Any]) -> np.ndarray:
+        """Return the vectors ``(len(batch), dim)``, float32, as the object gives them.
+
+        Raises
+        ------
+        MediaError
+            Where the object cannot read one.
+        ModelError
+            Where it gives vectors of another length than before.
+        """
+        with tempfile.TemporaryDirectory(prefix="biovita-") as folder:
+            given = [_unpacked(entry, Path(folder, str(place))) for place, entry in enumerate(batch)]
+            vectors = np.asarray(self._embed(given), np.float32).reshape(len(batch), -1)
+        if self.card.dim not in {0, vectors.shape[1]}:
+            raise ModelError(
+                f"{self.card.name}: vectors of {self.card.dim} and of {vectors.shape[1]} numbers are not of one model"
+            )
+        vectors[~vectors.any(axis=1)] = np.nan  # it has no direction: no vector, as one that is not finite
         return vectors
 
 
-def identity(name: str, model: Any) -> str:
-    """Return what vectors belong to: the name, and of our own models the revisions and weights behind it."""
-    towers = getattr(model, "towers", None)
-    if not towers:
-        return name
-    parts = [f"{tower.card.name} {tower.card.revision}" for tower in towers.values()]
-    projections = getattr(model, "projections", {})
-    if projections:
-        parts += [f"{modality} {_fingerprint(projection)}" for modality, projection in projections.items()]
-    return "; ".join([name, *parts])
-
-
-def _fingerprint(projection: Any) -> str:
-    digest = hashlib.sha256()
-    for key, value in sorted(projection.state_dict().items()):
-        digest.update(key.encode() + value.cpu().numpy().tobytes())
-    return digest.hexdigest()[:16]
+def _unpacked(content: Any, folder: Path) -> Any:
+    """Return a packed file as a file of its own name in a new folder, and anything else as it is."""
+    if not isinstance(content, PackedFile):
+        return content
+    folder.mkdir()
+    place = folder / file_name(content.name)
+    place.write_bytes(content.read_bytes())
+    return place

@@ -226,6 +226,11 @@ class MtebModel:
     encoder: Any
     name: str
 
+    @property
+    def revision(self) -> str:
+        """Of its weights, as mteb states it."""
+        return str(self.encoder.mteb_model_meta.revision)
+
     @classmethod
     def load(cls, name: str) -> MtebModel:
         """Return a model of mteb's registry by its name.
@@ -244,7 +249,7 @@ class MtebModel:
         return cls(mteb.get_model(name), f"mteb:{name}")
 
     def embed_audio(self, items: Sequence[Any]) -> np.ndarray:
-        """Return ``(len(items), dim)`` float32; see `biovita.bench.embed.embed_benchmark` for the items."""
+        """Return ``(len(items), dim)`` float32; see `biovita.bench.models.ObjectEncoder` for the items."""
         from biovita.media import read_clip
 
         read = (read_clip(item) if isinstance(item, Path | str) else item for item in items)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from biovita.bench.scores import VectorTable
 from biovita.bench.task import Benchmark, Task
+from biovita.embed import Vectors
 from biovita.modality import Modality, modalities_of
 
 __all__ = ["Neighbour", "nearest"]
@@ -35,7 +35,7 @@ class Neighbour:
 
 
 def nearest(
-    benchmark: Benchmark, task: Task, vectors: Mapping[Modality, VectorTable], query: int, *, count: int = 5
+    benchmark: Benchmark, task: Task, vectors: Mapping[Modality, Vectors], query: int, *, count: int = 5
 ) -> list[Neighbour]:
     """Return the first-ranked candidates of one query, best first, in the order that it was scored by.
 
@@ -49,23 +49,22 @@ def nearest(
     At most ``count``; none where the query has no vector. Candidates without a vector are left out.
     """
     asked, answered = modalities_of(task.direction)
-    place = {key: row for row, key in enumerate(vectors[asked].ids)}
-    row = place.get(benchmark.items[asked]["id"][int(task.queries[query])].as_py())
-    if row is None:
+    queries, samples = vectors[asked], vectors[answered]
+    key = benchmark.items[asked]["id"][int(task.queries[query])].as_py()
+    if key not in queries:
         return []
-    vector = vectors[asked].vectors[row].astype(np.float64)
-    targets = {key: row for row, key in enumerate(vectors[answered].ids)}
+    vector = queries.vectors[queries.places([key])][0].astype(np.float64)
     ids = benchmark.items[answered]["id"]
     found = []
     for column, taxon in enumerate(task.candidates[query]):
         if taxon < 0:
             break
-        samples = task.samples[task.offsets[taxon] : task.offsets[taxon + 1]]
-        known = [(int(s), targets[key]) for s in samples if (key := ids[int(s)].as_py()) in targets]
+        rows = task.samples[task.offsets[taxon] : task.offsets[taxon + 1]]
+        known = {int(row): key for row in rows if (key := ids[int(row)].as_py()) in samples}
         if not known:
             continue
-        similar = (vectors[answered].vectors[[at for _, at in known]].astype(np.float64) * vector).sum(axis=1)
+        similar = (samples.vectors[samples.places(known.values())].astype(np.float64) * vector).sum(axis=1)
         best = int(similar.argmax())
         correct = column == task.correct[query]
-        found.append(Neighbour(int(taxon), known[best][0], float(similar[best]), bool(correct)))
+        found.append(Neighbour(int(taxon), list(known)[best], float(similar[best]), bool(correct)))
     return sorted(found, key=lambda neighbour: -neighbour.similarity)[:count]

@@ -19,7 +19,7 @@ from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError
 from biovita.jsonfile import parse_json, read_json
 from biovita.limits import limit, over
-from biovita.modality import DIRECTIONS, Modality, modalities_of
+from biovita.modality import DIRECTIONS, MEDIA, Modality, modalities_of
 from biovita.tables import MAX_COLUMNS, BoundedLines, Held
 from biovita.taxonomy import Rank
 
@@ -197,7 +197,7 @@ class _Reader:
                 if line["id"] in names:
                     self._say("duplicate-id", file, number, f"the id {line['id']!r} is there before")
                     continue
-                if modality != Modality.TEXT and leads_out(line["file_path"]) and not self._listed(modality, line):
+                if modality in MEDIA and leads_out(line["file_path"]) and not self._listed(modality, line):
                     self._say("outside", file, number, f"{line['file_path']!r} leads out of the directory")
                     continue
                 if modality == Modality.AUDIO and not _is_span(line.get("start_s", ""), line.get("end_s", "")):
@@ -208,13 +208,13 @@ class _Reader:
                 names[line["id"]] = line
         rows: dict[tuple[str, str], int] = {}
         items = self.items[modality]
-        if modality != Modality.TEXT:
+        if modality in MEDIA:
             for key, line in names.items():
                 rows[key, ""] = len(items)
                 items.append(_media_item(part, line, modality))
 
         def look_up(key: str, level: Rank) -> int | None:
-            if modality != Modality.TEXT:
+            if modality in MEDIA:
                 return rows.get((key, ""))
             if (key, level.value) not in rows:
                 if key not in names or not (words := self._words(names[key], level)):

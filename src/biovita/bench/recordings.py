@@ -1,36 +1,39 @@
-"""How long the recordings of a benchmark are, and how clear."""
+"""How long the recordings are that a benchmark asks with, and how clear."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from biovita.bench.task import Benchmark
 from biovita.errors import MediaError
 from biovita.modality import Modality, modalities_of
 
-__all__ = ["Recording", "contrast_db", "measure"]
+__all__ = ["Recording", "contrast_db", "measured", "stated"]
 
 _FRAME_S = 0.02
 _BAND_HZ = 500.0  # wind and traffic lie below
 _WORKERS = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Recording:
-    """What was measured of a recording.
+    """What is known of a recording that asks.
 
     Attributes
     ----------
+    seconds
+        Its length; None where neither a table nor its samples say it.
     contrast_db
-        How far its loud moments stand out from its quiet ones, in decibels; see `contrast_db`.
+        How far its loud moments stand out from its quiet ones, in decibels (see `contrast_db`); None where it was not
+        measured.
     """
 
-    seconds: float
-    contrast_db: float
+    seconds: float | None
+    contrast_db: float | None = None
 
 
 def contrast_db(samples: np.ndarray, sample_rate: float) -> float:
@@ -50,25 +53,35 @@ def contrast_db(samples: np.ndarray, sample_rate: float) -> float:
     return float(loud - quiet)
 
 
-def measure(benchmark: Benchmark, rows: Sequence[int] | None = None) -> dict[int, Recording]:
-    """Return what can be measured of recordings, by row; by default of those that are queries.
+def stated(benchmark: Benchmark) -> dict[int, Recording]:
+    """Return the lengths that the benchmark states, by row of the recordings that ask; no file is opened."""
+    items = (
+        benchmark.items[Modality.AUDIO].select(["start_s", "end_s"]).take(pa.array(_asked(benchmark))).to_pylist()
+    )
+    return {
+        row: Recording(item["end_s"] - item["start_s"])
+        for row, item in zip(_asked(benchmark), items, strict=True)
+        if item["start_s"] is not None and item["end_s"] is not None
+    }
+
+
+def measured(benchmark: Benchmark) -> dict[int, Recording]:
+    """Return length and contrast by row of the recordings that ask, each of which is decoded for it.
 
     Recordings that cannot be read are left out: they are reported where they are embedded.
     """
-    if rows is None:
-        asked = {
-            int(row)
-            for task in benchmark.tasks
-            if modalities_of(task.direction)[0] == Modality.AUDIO
-            for row in task.queries
-        }
-        rows = sorted(asked)
     if benchmark.root is None:
         return {}
-    items = benchmark.items[Modality.AUDIO].select(["path", "start_s", "end_s"]).to_pylist()
+    rows = _asked(benchmark)
+    items = benchmark.items[Modality.AUDIO].select(["path", "start_s", "end_s"]).take(pa.array(rows)).to_pylist()
     with ThreadPoolExecutor(_WORKERS) as pool:
-        found = list(pool.map(lambda row: _measured(benchmark, **items[row]), rows))
+        found = list(pool.map(lambda item: _measured(benchmark, **item), items))
     return {row: got for row, got in zip(rows, found, strict=True) if got is not None}
+
+
+def _asked(benchmark: Benchmark) -> list[int]:
+    tasks = [task.queries for task in benchmark.tasks if modalities_of(task.direction)[0] == Modality.AUDIO]
+    return np.unique(np.concatenate(tasks)).tolist() if tasks else []
 
 
 def _measured(benchmark: Benchmark, path: str, start_s: float | None, end_s: float | None) -> Recording | None:

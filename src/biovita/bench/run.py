@@ -1,55 +1,67 @@
-"""Scoring a model on a benchmark from start to end: embed, score, analyse, report."""
+"""Scoring a model on a benchmark: vectors, scores, and what a report is made of."""
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from biovita.bench.compare import ranks_table
-from biovita.bench.embed import embed_benchmark
+from biovita.bench.item_vectors import ItemVectors, benchmark_items, item_vectors, say_unused, source_of
 from biovita.bench.media import resolve_media
-from biovita.bench.models import identity, open_model
-from biovita.bench.recordings import measure
+from biovita.bench.models import modalities_of_model, model_name, open_model
+from biovita.bench.precomputed import read_precomputed
+from biovita.bench.recordings import Recording, measured, stated
 from biovita.bench.score import MEMORY_MB
-from biovita.bench.scores import Scores, VectorTable, score_benchmark
+from biovita.bench.scores import ScoreRow, Scores, score_benchmark
 from biovita.bench.task import Benchmark
-from biovita.bench.trait_run import predict_from_benchmark
-from biovita.bench.vectors import read_precomputed
-from biovita.csv_safe import write_rows
-from biovita.dataset.store import Dataset, write_table
-from biovita.embed.failures import Failure
+from biovita.bench.trait_run import label_texts, predict_from_benchmark
+from biovita.bench.traits import TraitScore
+from biovita.embed import Failure, Vectors
 from biovita.errors import BiovitaError
-from biovita.filenames import file_name
-from biovita.files import make_directory, write_whole
 from biovita.modality import Modality
+from biovita.towers.base import EncoderCard
 
-__all__ = ["RunResult", "run_benchmark", "safe_name"]
+__all__ = ["RunResult", "run_benchmark"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RunResult:
-    """Where a run's files are, and what it got.
+    """What a model got on a benchmark; `biovita.report.run_of` makes a report of it.
 
     Attributes
     ----------
-    new, kept
-        Items embedded now, and items whose vector was there already.
+    name
+        What the model is called.
+    benchmark
+        With its media where they lie.
+    vectors
+        By modality, what was scored.
+    rows
+        Those of ``scores``.
+    towers
+        The encoders of the model, where it is one of ours.
+    made
+        What the run was made with.
     failed
         Items without a vector, and why.
+    recordings
+        Length and contrast, by row of the benchmark's recordings.
+    predictions
+        How well traits can be told from the vectors; none without a dataset that has traits.
     """
 
-    out: Path
-    report: Path
-    results: Path
+    name: str
+    benchmark: Benchmark
+    vectors: Mapping[Modality, Vectors]
     scores: Scores
-    rows: list[dict[str, Any]]
-    new: int
-    kept: int
+    rows: tuple[ScoreRow, ...]
+    towers: tuple[EncoderCard, ...]
+    made: Mapping[str, Any]
     failed: tuple[Failure, ...]
+    recordings: Mapping[int, Recording]
+    predictions: tuple[TraitScore, ...]
+    seed: int
 
 
 def run_benchmark(
@@ -58,96 +70,76 @@ def run_benchmark(
     out: Path,
     *,
     name: str | None = None,
-    dataset: Dataset | None = None,
     device: str = "auto",
     memory_mb: int = MEMORY_MB,
     seed: int = 0,
+    contrast: bool = False,
     progress: bool = True,
 ) -> RunResult:
-    """Score a model, and write ``results.json``, ``scores.csv``, ``ranks.parquet`` and ``report.html`` into ``out``.
+    """Score a model on a benchmark.
 
-    Vectors are kept in ``out/vectors``; a run that was stopped goes on where it was.
+    Of a benchmark whose items are a dataset's, the vectors are those that `biovita.embed` keeps in the dataset; what
+    is missing is computed into it. Of any other, and of models that are not ours, they are kept in ``out/vectors``.
+    Either way a run that was stopped goes on where it was.
 
     Parameters
     ----------
     model
-        A name or directory (see `biovita.bench.models.open_model`), ``vectors:PATH`` for vectors made elsewhere (see
-        `biovita.bench.vectors.read_precomputed`), or any object with ``embed_audio``, ``embed_images``,
-        ``embed_texts`` or some of them. Tasks that it cannot answer are left out.
+        A name or directory (see `biovita.load_model`) or a `biovita.Model`; ``random`` or ``random:DIM``, chance with
+        vectors; ``vectors:PATH`` for vectors made elsewhere (see `biovita.bench.precomputed.read_precomputed`);
+        ``mteb:NAME``, a model of mteb's registry (extra ``mteb``); or any object with ``embed_audio``,
+        ``embed_images``, ``embed_texts`` or some of them. Tasks that it cannot answer are left out.
     name
         What it is called in the report; by default the name given, or the object's ``name``.
-    dataset
-        Where the benchmark is from, for its traits and counts.
+    contrast
+        Measure how clear the recordings that ask are, too: each is decoded once more for it.
 
     Raises
     ------
     BiovitaError
         Where the model or its vectors cannot be used, or it can answer no task.
     """
-    from biovita.report import Run, write_report
-
     benchmark, _ = resolve_media(benchmark)
-    name = name or (model if isinstance(model, str) else str(getattr(model, "name", type(model).__name__)))
+    name = name or model_name(model)
+    say_unused(out / "vectors")
     made: dict[str, Any] = {"model": name, "seed": seed}
-    new = kept = 0
-    failed: tuple[Failure, ...] = ()
-    towers = []
-    opened: Any = None
-    vectors: Mapping[Modality, VectorTable]
     if isinstance(model, str) and model.startswith("vectors:"):
-        vectors, zeros = read_precomputed(model.removeprefix("vectors:"), benchmark)
+        read, zeros = read_precomputed(model.removeprefix("vectors:"), benchmark)
+        found = ItemVectors(read)
         made["zero vectors, taken as missing"] = {m.value: count for m, count in zeros.items() if count}
     else:
-        opened = open_model(model, device=device) if isinstance(model, str) else model
-        towers = [tower.card for tower in getattr(opened, "towers", {}).values()]
-        embedded = embed_benchmark(
-            benchmark, opened, out / "vectors", name=identity(name, opened), progress=progress
+        texts = () if benchmark.dataset is None else label_texts(benchmark.dataset)
+        opened = open_model(model)
+        items = benchmark_items(benchmark, modalities_of_model(opened), texts)
+        found = item_vectors(
+            opened,
+            items,
+            source_of(benchmark, items),
+            out / "vectors",
+            name=name,
+            device=device,
+            progress=progress,
         )
-        vectors, new, kept, failed = embedded.vectors, embedded.new, embedded.kept, embedded.failed
-    make_directory(out)
-    scores = score_benchmark(benchmark, vectors, memory_mb=memory_mb, device=_torch_device(device))
+    scores = score_benchmark(benchmark, found.vectors, memory_mb=memory_mb, device=_torch_device(device))
     if not scores.tasks:
-        have = ", ".join(modality.value for modality in vectors)
+        have = ", ".join(modality.value for modality in found.vectors)
         raise BiovitaError(f"{name}: the benchmark has no task between the modalities it has vectors of ({have})")
-    run = Run(
-        title=f"{name} on {benchmark.made.get('dataset') or benchmark.made.get('benchmark') or 'a benchmark'}",
+    return RunResult(
+        name=name,
         benchmark=benchmark,
-        scores={name: scores},
-        vectors=vectors,
-        towers=towers,
+        vectors=found.vectors,
+        scores=scores,
+        rows=scores.rows(name, seed=seed),
+        towers=found.towers,
         made=made,
-        dataset=dataset,
-        failed=failed,
-        recordings=measure(benchmark),
-        predictions=[] if dataset is None else predict_from_benchmark(benchmark, dataset, vectors, opened),
-        published=True,
+        failed=found.failed,
+        recordings=measured(benchmark) if contrast else stated(benchmark),
+        predictions=predict_from_benchmark(benchmark, found.vectors),
         seed=seed,
     )
-    report, results = write_report(out, run)
-    rows = scores.rows(name, seed=seed)
-    _write_csv(out / "scores.csv", rows)
-    write_table(ranks_table(benchmark, scores), out / "ranks.parquet")
-    return RunResult(out, report, results, scores, rows, new, kept, failed)
-
-
-def safe_name(name: str) -> str:
-    """Return a model's name as a directory may be called.
-
-    Examples
-    --------
-    >>> safe_name("mteb:risashinoda/BioVITA")
-    'mteb-risashinoda-BioVITA'
-    """
-    return file_name(re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model")
 
 
 def _torch_device(device: str) -> str:
     from biovita.towers.device import select_device
 
     return select_device(device)
-
-
-def _write_csv(file: Path, rows: list[dict[str, Any]]) -> None:
-    stream = io.StringIO()
-    write_rows(stream, list(rows[0]), rows)
-    write_whole(file, stream.getvalue())

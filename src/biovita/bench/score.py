@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from biovita.compute.cores import cpu_count
+from biovita.embed.container import Matrix
 from biovita.errors import BiovitaError
 from biovita.towers.threads import PartsInThreads
 
@@ -62,12 +63,12 @@ class Rows:
     Attributes
     ----------
     vectors
-        ``(n, dim)`` float32; may be memory-mapped, rows are read as they are needed.
+        ``(n, dim)`` float32; rows are read as they are needed.
     rows
         ``(items,)`` rows of ``vectors``; -1 for an item that has no vector.
     """
 
-    vectors: np.ndarray
+    vectors: Matrix
     rows: np.ndarray
 
 
@@ -167,7 +168,7 @@ def _full_products() -> None:
 class _Taxa:
     """The samples that have vectors: ``rows[starts[t]:starts[t + 1]]`` are those of taxon ``t``."""
 
-    vectors: np.ndarray
+    vectors: Matrix
     rows: np.ndarray
     starts: np.ndarray
 

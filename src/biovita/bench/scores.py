@@ -5,21 +5,23 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from biovita.bench.score import MEMORY_MB, NotFiniteError, Rows, rank_candidates
 from biovita.bench.task import Benchmark, Task
+from biovita.embed import Vectors
 from biovita.errors import BiovitaError
 from biovita.modality import Modality, modalities_of
 
 __all__ = [
     "KS",
     "Headline",
+    "ReciprocalRankRow",
+    "ScoreRow",
     "Scores",
     "TaskScore",
-    "VectorTable",
     "bootstrap_interval",
     "headline",
     "score_benchmark",
@@ -29,20 +31,6 @@ KS: tuple[int, ...] = (1, 5, 10)
 RESAMPLES = 10_000
 
 Stage: TypeAlias = "int | str | None"  # of training, or any other name of what was scored
-
-
-class VectorTable(Protocol):
-    """Vectors by id, such as `biovita.embed.Vectors`."""
-
-    @property
-    def ids(self) -> Sequence[str]:
-        """One id a vector; those of text are the texts."""
-        ...
-
-    @property
-    def vectors(self) -> np.ndarray:
-        """``(len(ids), dim)`` float32."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +73,54 @@ class TaskScore:
         return float((np.minimum(k, counts) / counts).mean())
 
 
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """Top-k accuracy in one task.
+
+    Attributes
+    ----------
+    stage
+        Of the training, or the name of what was scored; None where neither was said.
+    accuracy, chance
+        Shares of the queries, from 0 to 1; ``chance`` is what a random order is expected to get.
+    low, high
+        The 95 % bootstrap interval of ``accuracy`` over the queries.
+    taxa
+        That occur as candidates.
+    absent_queries, absent_samples
+        Those that have no vector.
+    """
+
+    stage: Stage
+    part: str
+    direction: str
+    level: str
+    k: int
+    accuracy: float
+    chance: float
+    low: float
+    high: float
+    queries: int
+    taxa: int
+    absent_queries: int
+    absent_samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReciprocalRankRow:
+    """Mean reciprocal rank ``mrr`` in one task; the other fields are those of a `ScoreRow`."""
+
+    stage: Stage
+    part: str
+    direction: str
+    level: str
+    mrr: float
+    chance: float
+    low: float
+    high: float
+    queries: int
+
+
 @dataclass(frozen=True)
 class Headline:
     """The mean over the directions of one part, level and k."""
@@ -105,66 +141,55 @@ class Scores:
 
     tasks: tuple[TaskScore, ...]
 
-    def rows(self, stage: Stage = None, *, ks: Sequence[int] = KS, seed: int = 0) -> list[dict[str, Any]]:
-        """Return one row a task and ``k``, in the order of the tasks.
+    def rows(self, stage: Stage = None, *, ks: Sequence[int] = KS, seed: int = 0) -> tuple[ScoreRow, ...]:
+        """Return one row a task and ``k``, in the order of the tasks. The same scores and seed give the same rows."""
+        return tuple(_score_row(score, k, stage, seed) for score in self.tasks for k in ks)
 
-        Each has ``stage``, ``part``, ``direction``, ``level``, ``k``, ``accuracy``, ``chance``, ``low`` and
-        ``high`` (95 % bootstrap interval over the queries), ``queries``, ``taxa``, and how many queries and
-        samples were absent. The same scores and seed give the same rows.
-        """
-        rows = []
-        for score in self.tasks:
-            task = score.task
-            for k in ks:
-                hits = score.hits(k)
-                row_seed = [seed, zlib.crc32(f"{task.name}/{k}".encode())]
-                low, high = bootstrap_interval(hits, row_seed)
-                rows.append(
-                    {
-                        "stage": stage,
-                        "part": task.part,
-                        "direction": task.direction,
-                        "level": task.level.value,
-                        "k": k,
-                        "accuracy": float(hits.mean()),
-                        "chance": score.chance(k),
-                        "low": low,
-                        "high": high,
-                        "queries": len(hits),
-                        "taxa": len(task.taxa),
-                        "absent_queries": score.absent_queries,
-                        "absent_samples": score.absent_samples,
-                    }
-                )
-        return rows
+    def reciprocal_rank_rows(self, stage: Stage = None, *, seed: int = 0) -> tuple[ReciprocalRankRow, ...]:
+        """Return one row a task, as `rows`."""
+        return tuple(_reciprocal_rank_row(score, stage, seed) for score in self.tasks)
 
-    def reciprocal_rank_rows(self, stage: Stage = None, *, seed: int = 0) -> list[dict[str, Any]]:
-        """Return one row a task with the mean reciprocal rank ``mrr``, its chance and interval."""
-        rows = []
-        for score in self.tasks:
-            task, values = score.task, score.reciprocal_ranks()
-            low, high = bootstrap_interval(values, [seed, zlib.crc32(f"{task.name}/mrr".encode())])
-            harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, task.candidates.shape[1] + 1))])
-            counts = task.candidate_counts
-            rows.append(
-                {
-                    "stage": stage,
-                    "part": task.part,
-                    "direction": task.direction,
-                    "level": task.level.value,
-                    "mrr": float(values.mean()),
-                    "chance": float((harmonic[counts] / counts).mean()),
-                    "low": low,
-                    "high": high,
-                    "queries": len(values),
-                }
-            )
-        return rows
+
+def _score_row(score: TaskScore, k: int, stage: Stage, seed: int) -> ScoreRow:
+    task, hits = score.task, score.hits(k)
+    low, high = bootstrap_interval(hits, [seed, zlib.crc32(f"{task.name}/{k}".encode())])
+    return ScoreRow(
+        stage=stage,
+        part=task.part,
+        direction=task.direction,
+        level=task.level.value,
+        k=k,
+        accuracy=float(hits.mean()),
+        chance=score.chance(k),
+        low=low,
+        high=high,
+        queries=len(hits),
+        taxa=len(task.taxa),
+        absent_queries=score.absent_queries,
+        absent_samples=score.absent_samples,
+    )
+
+
+def _reciprocal_rank_row(score: TaskScore, stage: Stage, seed: int) -> ReciprocalRankRow:
+    task, values, counts = score.task, score.reciprocal_ranks(), score.task.candidate_counts
+    low, high = bootstrap_interval(values, [seed, zlib.crc32(f"{task.name}/mrr".encode())])
+    harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, task.candidates.shape[1] + 1))])
+    return ReciprocalRankRow(
+        stage=stage,
+        part=task.part,
+        direction=task.direction,
+        level=task.level.value,
+        mrr=float(values.mean()),
+        chance=float((harmonic[counts] / counts).mean()),
+        low=low,
+        high=high,
+        queries=len(values),
+    )
 
 
 def score_benchmark(
     benchmark: Benchmark,
-    vectors: Mapping[Modality, VectorTable],
+    vectors: Mapping[Modality, Vectors],
     *,
     memory_mb: int = MEMORY_MB,
     device: str = "cpu",
@@ -183,7 +208,7 @@ def score_benchmark(
     BiovitaError
         Where vectors are not finite, or two modalities differ in length.
     """
-    rows_of = {modality: _rows(benchmark.ids(modality), table.ids) for modality, table in vectors.items()}
+    rows_of = {modality: _rows(benchmark.ids(modality), have.ids) for modality, have in vectors.items()}
     scored = []
     for task in benchmark.tasks:
         asked, answered = modalities_of(task.direction)
@@ -217,6 +242,7 @@ def score_benchmark(
 
 
 def _rows(wanted: Sequence[str], have: Sequence[str]) -> np.ndarray:
+    """Return where the ids lie, ``(wanted,)``; -1 for those that are not there."""
     place = {key: row for row, key in enumerate(have)}
     return np.array([place.get(key, -1) for key in wanted], np.int64)
 
@@ -238,7 +264,7 @@ def bootstrap_interval(
 
 
 def headline(
-    rows: Iterable[Mapping[str, Any]],
+    rows: Iterable[ScoreRow],
     *,
     stage: Stage,
     part: str,
@@ -250,13 +276,13 @@ def headline(
     chosen = [
         row
         for row in rows
-        if (row["stage"], row["part"], row["level"], row["k"]) == (stage, part, level, k)
-        and (directions is None or row["direction"] in directions)
+        if (row.stage, row.part, row.level, row.k) == (stage, part, level, k)
+        and (directions is None or row.direction in directions)
     ]
     if not chosen:
         return None
     return Headline(
-        accuracy=float(np.mean([row["accuracy"] for row in chosen])),
-        chance=float(np.mean([row["chance"] for row in chosen])),
-        directions=tuple(row["direction"] for row in chosen),
+        accuracy=float(np.mean([row.accuracy for row in chosen])),
+        chance=float(np.mean([row.chance for row in chosen])),
+        directions=tuple(row.direction for row in chosen),
     )

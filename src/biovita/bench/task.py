@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -130,7 +130,7 @@ class Benchmark:
     home: Path | None = None
 
     @cached_property
-    def _dataset(self) -> Dataset | None:
+    def dataset(self) -> Dataset | None:
         """The dataset at ``root``, where there is one."""
         if self.root is None or not (self.root / "dataset.toml").is_file():
             return None
@@ -138,16 +138,21 @@ class Benchmark:
 
     def locate(self, path: str) -> MediaPath:
         """Return where a media path of an item lies, in the dataset's packed media where it has some."""
-        return self._dataset.locate(path) if self._dataset is not None else (self.root or Path()) / path
+        return self.dataset.locate(path) if self.dataset is not None else (self.root or Path()) / path
 
     def ids(self, modality: Modality) -> list[str]:
         """Return the ids of the items of one modality, row by row; those of text are the texts."""
         return self.items[modality]["id"].to_pylist()
 
-    @property
-    def texts(self) -> list[str]:
-        """The different texts that a model has to embed, in the order of their first use."""
-        return list(dict.fromkeys(self.ids(Modality.TEXT)))
+    def used(self, modality: Modality, able: Collection[Modality] = tuple(Modality)) -> np.ndarray:
+        """Return the rows of a modality that tasks between those that a model is ``able`` to encode use, ascending."""
+        rows = [np.empty(0, np.int64)]
+        for task in self.tasks:
+            asked, answered = modalities_of(task.direction)
+            if asked in able and answered in able:
+                rows += [task.queries] if asked == modality else []
+                rows += [task.samples] if answered == modality else []
+        return np.unique(np.concatenate(rows))
 
     def labels(self, modality: Modality, level: Rank) -> np.ndarray:
         """Return ``(items,)`` the name of each item's taxon at ``level``, None where it has none."""

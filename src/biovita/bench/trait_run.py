@@ -1,25 +1,27 @@
-"""Trait prediction from a model's embeddings of a whole dataset."""
+"""Trait prediction from the vectors of a whole dataset, or of a benchmark."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from biovita.bench.embed import Item, embed_items, media_item
-from biovita.bench.models import identity, modalities_of_model, open_model
-from biovita.bench.scores import VectorTable
+from biovita.bench.item_vectors import item_vectors, say_unused
+from biovita.bench.models import modalities_of_model, model_name, open_model, safe_name
 from biovita.bench.task import Benchmark
-from biovita.bench.traits import Traits, trait_prediction
+from biovita.bench.traits import Traits, TraitScore, species_means, trait_prediction
 from biovita.dataset.schema import Split
 from biovita.dataset.store import Dataset
+from biovita.embed import Items, Vectors, dataset_items, text_items
+from biovita.embed.store import embeddings_directory
 from biovita.errors import DatasetError
-from biovita.modality import Modality
+from biovita.modality import MEDIA, Modality
 from biovita.taxonomy import Rank
 
-__all__ = ["label_text", "predict_from_benchmark", "predict_traits"]
+__all__ = ["label_text", "label_texts", "predict_from_benchmark", "predict_traits"]
 
 
 def label_text(label_id: str) -> str:
@@ -35,13 +37,24 @@ def label_text(label_id: str) -> str:
     return f"{label_id.replace('_', ' ')} animal: {label(label_id).definition}"
 
 
+def label_texts(dataset: Dataset) -> tuple[str, ...]:
+    """Return what stands in text for the labels that are known of a dataset's species."""
+    return tuple(map(label_text, Traits.of(dataset).labels))
+
+
 def predict_traits(
-    dataset: Dataset, model: Any, directory: Path, *, device: str = "auto", progress: bool = True
-) -> list[dict[str, Any]]:
+    dataset: Dataset, model: Any, *, device: str = "auto", progress: bool = True
+) -> tuple[TraitScore, ...]:
     """Return how well traits can be told from a model's embeddings; see `biovita.bench.traits.trait_prediction`.
 
-    Every recording and photograph of a species with a known trait is embedded, into ``directory``. A label's text
-    vector is that of `label_text` less the mean of its group's, so that what all labels share does not count.
+    Every recording and photograph of a species with a known trait counts. Their vectors are those that
+    `biovita.embed` keeps in the dataset; what is missing is computed into it. A label's text vector is that of
+    `label_text` less the mean of its group's, so that what all labels share does not count.
+
+    Parameters
+    ----------
+    model
+        As for `biovita.bench.run.run_benchmark`, vectors made elsewhere apart.
 
     Raises
     ------
@@ -55,82 +68,70 @@ def predict_traits(
         raise DatasetError(
             f"{dataset.path} has not been divided: biovita data split {dataset.path} --unseen N --seed S"
         )
-    opened = open_model(model, device=device) if isinstance(model, str) else model
-    name = model if isinstance(model, str) else str(getattr(model, "name", type(model).__name__))
-    able = modalities_of_model(opened)
-    wanted: dict[Modality, list[Item]] = {}
-    species: dict[Modality, dict[str, str]] = {}
-    unseen: set[str] = set()
-    for modality in (Modality.AUDIO, Modality.IMAGE):
-        owners: dict[str, str] = {}
-        items = []
-        for row in dataset.media(modality).to_pylist() if modality in able else ():
-            taxon = dataset.taxonomy[row["taxon_id"]]
-            if taxon.rank != Rank.SPECIES or not traits.values.get(taxon.scientific_name):
-                continue
-            owners[row["id"]] = taxon.scientific_name
-            items.append(
-                media_item(row["id"], dataset.locate(row["path"]), (row.get("start_s"), row.get("end_s")))
-            )
-            if row["split"] == Split.UNSEEN.value:
-                unseen.add(taxon.scientific_name)
-        wanted[modality], species[modality] = items, owners
-    if Modality.TEXT in able:
-        wanted[Modality.TEXT] = [Item(text, text, "") for text in map(label_text, traits.labels)]
-    embedded = embed_items(opened, wanted, directory, name=identity(name, opened), progress=progress)
-    vectors: dict[Modality, tuple[Sequence[str], np.ndarray]] = {
-        modality: ([species[modality][key] for key in table.ids], np.asarray(table.vectors))
-        for modality, table in embedded.vectors.items()
-        if modality != Modality.TEXT and len(table.ids)
+    species = {
+        taxon.id: taxon.scientific_name
+        for taxon in dataset.taxonomy.values()
+        if taxon.rank == Rank.SPECIES and traits.values.get(taxon.scientific_name)
     }
-    texts = embedded.vectors.get(Modality.TEXT)
-    prompts = None if texts is None else _prompts(dict(zip(texts.ids, texts.vectors, strict=True)), traits)
-    return trait_prediction(vectors, frozenset(unseen), traits, prompts)
+    known = pc.field("taxon_id").isin(list(species))
+    wanted: dict[Modality, Items] = {m: dataset_items(dataset, m, known) for m in MEDIA}
+    wanted[Modality.TEXT] = text_items(label_texts(dataset))
+    name = model_name(model)
+    opened = open_model(model)
+    able = {modality: items for modality, items in wanted.items() if modality in modalities_of_model(opened)}
+    directory = embeddings_directory(dataset, safe_name(name))
+    say_unused(embeddings_directory(dataset, f"traits-{safe_name(name)}"))
+    found = item_vectors(opened, able, dataset, directory, name=name, device=device, progress=progress)
+    means, unseen = {}, set[str]()
+    for modality in MEDIA:
+        table = dataset.media(modality).filter(known)
+        held_out = table.filter(pc.field("split") == Split.UNSEEN.value)
+        unseen |= {species[taxon_id] for taxon_id in held_out["taxon_id"].unique().to_pylist()}
+        vectors = found.vectors.get(modality)
+        if vectors is not None and len(vectors):
+            at = pc.index_in(pa.array(vectors.ids, pa.string()), value_set=table["id"])
+            names = [species[taxon_id] for taxon_id in table["taxon_id"].take(at).to_pylist()]
+            means[modality] = species_means(names, vectors.vectors)
+    return tuple(trait_prediction(means, frozenset(unseen), traits, _prompts(found.vectors, traits)))
 
 
-def predict_from_benchmark(
-    benchmark: Benchmark, dataset: Dataset, vectors: Mapping[Modality, VectorTable], model: Any = None
-) -> list[dict[str, Any]]:
+def predict_from_benchmark(benchmark: Benchmark, vectors: Mapping[Modality, Vectors]) -> tuple[TraitScore, ...]:
     """Return the same from a benchmark's vectors alone: the probe is fitted on the held-out items of seen species.
 
-    Parameters
-    ----------
-    model
-        Embeds the labels' texts for zero-shot prediction; None, or a model without texts: only the probe.
+    Where the vectors of texts have those of `label_texts` among them, labels are also told zero-shot. There is nothing
+    to tell without a dataset that has traits.
     """
-    traits = Traits.of(dataset)
+    traits = Traits.of(benchmark.dataset) if benchmark.dataset is not None else Traits({})
     if not traits.labels:
-        return []
-    unseen: set[str] = set()
-    known: dict[Modality, tuple[Sequence[str], np.ndarray]] = {}
-    for modality in (Modality.AUDIO, Modality.IMAGE):
+        return ()
+    means, unseen = {}, set[str]()
+    for modality in MEDIA:
         if modality not in vectors:
             continue
-        table = vectors[modality]
-        place = {key: row for row, key in enumerate(table.ids)}
-        rows = [row for row in benchmark.items[modality].to_pylist() if row["species"] and row["id"] in place]
-        if rows:
-            at = np.array([place[row["id"]] for row in rows])
-            known[modality] = [row["species"] for row in rows], np.asarray(table.vectors[at], np.float64)
-            unseen |= {row["species"] for row in rows if row["part"] == Split.UNSEEN.value}
-    prompts = None
-    if model is not None and Modality.TEXT in modalities_of_model(model):
-        texts = [label_text(label) for label in traits.labels]
-        prompts = _prompts(dict(zip(texts, np.asarray(model.embed_texts(texts)), strict=True)), traits)
-    return trait_prediction(known, frozenset(unseen), traits, prompts)
+        have = vectors[modality]
+        items = benchmark.items[modality].filter(pc.field("species").is_valid())
+        items = items.filter(pc.is_in(items["id"], value_set=pa.array(have.ids, pa.string())))
+        if items.num_rows:
+            names = items["species"].to_pylist()
+            means[modality] = species_means(names, have.vectors, have.places(items["id"].to_pylist()))
+            unseen |= set(items.filter(pc.field("part") == Split.UNSEEN.value)["species"].to_pylist())
+    return tuple(trait_prediction(means, frozenset(unseen), traits, _prompts(vectors, traits)))
 
 
-def _prompts(texts: dict[str, np.ndarray], traits: Traits) -> dict[str, np.ndarray]:
+def _prompts(vectors: Mapping[Modality, Vectors], traits: Traits) -> dict[str, np.ndarray] | None:
+    """Return the vector that stands for each label, less the mean of its group's; None where texts have none."""
     from biovita.traits.vocabulary import group_of
 
+    texts = vectors.get(Modality.TEXT)
     groups: dict[str, list[str]] = {}
     for label in traits.labels:
-        if label_text(label) in texts:
+        if texts is not None and label_text(label) in texts:
             groups.setdefault(group_of(label), []).append(label)
     prompts: dict[str, np.ndarray] = {}
     for labels in groups.values():
-        vectors = np.stack([texts[label_text(label)] for label in labels]).astype(np.float64)
+        assert texts is not None
+        found = texts.vectors[texts.places(map(label_text, labels))].astype(np.float64)
         if len(labels) > 1:
-            vectors -= vectors.mean(axis=0)
-        prompts.update(zip(labels, vectors, strict=True))
-    return prompts
+            found = found - found.mean(axis=0)
+        prompts.update(zip(labels, found, strict=True))
+    return prompts or None

@@ -15,16 +15,19 @@ from biovita.modality import Modality
 from biovita.taxonomy import Rank
 
 __all__ = [
+    "TraitScore",
     "Traits",
     "area_under_curve",
     "average_precision",
     "linear_probe",
+    "species_means",
     "trait_agreement",
     "trait_prediction",
 ]
 
 _FEWEST = 3  # species with, and species without a label, for it to be judged
 _PENALTY = 1.0
+_AT_ONCE = 8192  # vectors in memory while means are taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +63,33 @@ class Traits:
     def column(self, names: Sequence[str], label: str) -> np.ndarray:
         """Return ``(names,)`` 1 where the label is true, 0 where it is false, NaN where it is unknown."""
         return np.array([self.values.get(name, {}).get(label, np.nan) for name in names], np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class TraitScore:
+    """How well a label can be told from the embeddings of species.
+
+    Attributes
+    ----------
+    method
+        ``zero-shot`` or ``probe``; see `trait_prediction`.
+    auc
+        Area under the ROC curve; chance is one half.
+    chance
+        Of ``average_precision``: the share of the species that have the label.
+    species
+        How many were judged.
+    """
+
+    modality: str
+    method: str
+    part: str
+    group: str
+    label: str
+    auc: float
+    average_precision: float
+    chance: float
+    species: int
 
 
 def trait_agreement(scores: Scores, traits: Traits, *, seed: int = 0) -> list[dict[str, Any]]:
@@ -106,22 +136,45 @@ def trait_agreement(scores: Scores, traits: Traits, *, seed: int = 0) -> list[di
     return rows
 
 
+def species_means(
+    names: Sequence[str], vectors: Any, rows: np.ndarray | None = None
+) -> tuple[list[str], np.ndarray]:
+    """Return the species of items, and the normalised mean of each one's vectors, ``(species, dim)`` float64.
+
+    Parameters
+    ----------
+    names
+        The species of each item.
+    vectors
+        ``(n, dim)``; an array, or anything that gives some of its rows for their numbers.
+    rows
+        The row of each item; None where there is one an item, in their order.
+    """
+    rows = np.arange(len(names)) if rows is None else rows
+    species, place = np.unique(np.array(names, object).astype(str), return_inverse=True)
+    means = np.zeros((len(species), vectors.shape[1]))
+    for start in range(0, len(rows), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        np.add.at(means, place[part], vectors[rows[part]])
+    return species.tolist(), means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
+
+
 def trait_prediction(
-    vectors: Mapping[Modality, tuple[Sequence[str], np.ndarray]],
+    means: Mapping[Modality, tuple[Sequence[str], np.ndarray]],
     unseen: frozenset[str],
     traits: Traits,
     prompts: Mapping[str, np.ndarray] | None = None,
-) -> list[dict[str, Any]]:
+) -> list[TraitScore]:
     """Return how well each label can be told from the embeddings of a species' recordings or photographs.
 
-    A species is the normalised mean of its items' vectors. ``zero-shot`` ranks species by similarity to the label's
+    ``zero-shot`` ranks species by similarity to the label's
     text; ``probe`` by a linear classifier (logistic regression with an L2 penalty, classes weighted alike) that was
     fitted on seen species, and is judged on unseen ones, or on seen ones by five-fold cross-validation.
 
     Parameters
     ----------
-    vectors
-        By modality, the species of each item and its vector ``(items, dim)``.
+    means
+        By modality, species and the mean of their vectors, as `species_means` gives them.
     unseen
         The species that no training has met.
     prompts
@@ -129,15 +182,12 @@ def trait_prediction(
 
     Returns
     -------
-    One row a modality, method, part and label of which at least three species have it and three have not:
-    ``auc`` (chance is one half), ``average_precision`` and its ``chance`` (the share of species that have it),
-    ``species``.
+    One row a modality, method, part and label of which at least three species have it and three have not.
     """
     from biovita.traits.vocabulary import group_of
 
     rows = []
-    for modality, (names, items) in vectors.items():
-        species, means = _species_means(names, items)
+    for modality, (species, vectors) in means.items():
         hidden = np.array([name in unseen for name in species])
         for label in traits.labels:
             known = traits.column(species, label)
@@ -147,36 +197,29 @@ def trait_prediction(
                 if not _enough(known[at]):
                     continue
                 if prompts is not None and label in prompts:
-                    judged["zero-shot", part] = (means[at] @ prompts[label], known[at])
+                    judged["zero-shot", part] = (vectors[at] @ prompts[label], known[at])
                 fitted = np.flatnonzero(~hidden & ~np.isnan(known))
                 if not _enough(known[fitted]):
                     continue
                 if part == "unseen":
-                    judged["probe", part] = (linear_probe(means[fitted], known[fitted])(means[at]), known[at])
+                    judged["probe", part] = (linear_probe(vectors[fitted], known[fitted])(vectors[at]), known[at])
                 else:
-                    judged["probe", part] = (_cross_validated(means[at], known[at]), known[at])
+                    judged["probe", part] = (_cross_validated(vectors[at], known[at]), known[at])
             rows += [
-                {
-                    "modality": modality.value,
-                    "method": method,
-                    "part": part,
-                    "group": group_of(label),
-                    "label": label,
-                    "auc": area_under_curve(values, truth),
-                    "average_precision": average_precision(values, truth),
-                    "chance": float(truth.mean()),
-                    "species": len(truth),
-                }
+                TraitScore(
+                    modality=modality.value,
+                    method=method,
+                    part=part,
+                    group=group_of(label),
+                    label=label,
+                    auc=area_under_curve(values, truth),
+                    average_precision=average_precision(values, truth),
+                    chance=float(truth.mean()),
+                    species=len(truth),
+                )
                 for (method, part), (values, truth) in judged.items()
             ]
     return rows
-
-
-def _species_means(names: Sequence[str], items: np.ndarray) -> tuple[list[str], np.ndarray]:
-    species, place = np.unique(np.array(names, object).astype(str), return_inverse=True)
-    means = np.zeros((len(species), items.shape[1]))
-    np.add.at(means, place, items)
-    return species.tolist(), means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
 
 
 def _enough(known: np.ndarray) -> bool:

@@ -142,7 +142,7 @@ def _media(benchmark: Benchmark, on_file: Callable[[int], None] | None) -> tuple
     probes = ((Modality.AUDIO, probe_audio), (Modality.IMAGE, probe_image))
     for modality, probe in probes:
         rows = benchmark.items[modality].to_pylist()
-        used = _used(benchmark, modality)
+        used = benchmark.used(modality).tolist()
 
         paths = [benchmark.locate(rows[at]["path"]) for at in used]
         with ThreadPoolExecutor(_WORKERS) as pool:
@@ -163,15 +163,3 @@ def _read(probe: Callable[[MediaPath], Any], file: MediaPath) -> tuple[str, str]
     except MediaError as error:
         return error.reason, str(error).removeprefix(f"{file}: ")
     return ("odd", "; ".join(warnings)) if warnings else ("", "")
-
-
-def _used(benchmark: Benchmark, modality: Modality) -> list[int]:
-    """Return the rows of a modality that a task asks or answers with, ascending."""
-    used: set[int] = set()
-    for task in benchmark.tasks:
-        asked, answered = modalities_of(task.direction)
-        if asked == modality:
-            used.update(task.queries.tolist())
-        if answered == modality:
-            used.update(task.samples.tolist())
-    return sorted(used)

@@ -6,15 +6,15 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from biovita.bench.scores import ScoreRow
     from biovita.bench.task import Benchmark
-    from biovita.dataset import Dataset
 
 __all__ = ["app"]
 
@@ -152,6 +152,7 @@ def run(
     media_root: Path | None = None,
     device: str = "auto",
     seed: int = 0,
+    contrast: Flag = False,
     json_: Json = False,
 ) -> None:
     """Score a model on a benchmark, and write results.json, scores.csv, ranks.parquet and report.html.
@@ -164,7 +165,7 @@ def run(
         A model directory or a name that biovita models lists; random or random:DIM; mteb:NAME; or vectors:PATH for
         vectors made elsewhere (audio, image and text as .npy, .parquet, .lance, or a folder of one file an id).
     out
-        Where everything goes; vectors that are there are used again. Default: runs/MODEL in the benchmark.
+        Where everything goes. Default: runs/MODEL in the benchmark.
     name
         What the model is called in the report.
     media_root
@@ -173,36 +174,41 @@ def run(
         auto, cpu, cuda, cuda:1 or mps.
     seed
         For the intervals and the examples.
+    contrast
+        Score by how clear the recordings that ask are, too, each of which is decoded once more for it.
     json_
         Print results.json.
     """
-    from biovita.bench.run import run_benchmark, safe_name
+    from biovita.bench.models import safe_name
+    from biovita.bench.run import run_benchmark
     from biovita.bench.score import MEMORY_MB
     from biovita.filenames import own_place
     from biovita.limits import memory_mib
+    from biovita.report import run_of, write_run
 
-    benchmark, dataset = _open(bench, media_root)
+    benchmark = _open(bench, media_root)
     place = out or own_place(bench, "runs", safe_name(name or model))
     result = run_benchmark(
         benchmark,
         model,
         place,
         name=name,
-        dataset=dataset,
         device=device,
         memory_mb=memory_mib(MEMORY_MB),
         seed=seed,
+        contrast=contrast,
         progress=not json_,
     )
+    files = write_run(place, run_of(result))
     if json_:
-        sys.stdout.write(result.results.read_text(encoding="utf-8"))
+        sys.stdout.write(files.results.read_text(encoding="utf-8"))
         return
     _print_scores(result.rows)
     if result.failed:
         sys.stdout.write(
             f"{len(result.failed)} items could not be embedded; they are absent, and listed in the report\n"
         )
-    sys.stdout.write(f"{result.report}\n")
+    sys.stdout.write(f"{files.report}\n")
 
 
 @app.command
@@ -280,7 +286,6 @@ def traits(
     /,
     *,
     model: str,
-    out: Path | None = None,
     device: str = "auto",
     json_: Json = False,
 ) -> None:
@@ -292,33 +297,27 @@ def traits(
         A dataset with traits that has been divided (biovita data split).
     model
         As for biovita bench run.
-    out
-        Where vectors are kept. Default: embeddings/traits-MODEL in the dataset.
     device
         auto, cpu, cuda, cuda:1 or mps.
     json_
         Print all rows.
     """
-    from biovita.bench.run import safe_name
     from biovita.bench.trait_run import predict_traits
     from biovita.dataset import Dataset
-    from biovita.filenames import own_place
 
-    opened = Dataset.open(dataset)
-    place = out or own_place(dataset, "embeddings", f"traits-{safe_name(model)}")
-    rows = predict_traits(opened, model, place, device=device, progress=not json_)
+    rows = predict_traits(Dataset.open(dataset), model, device=device, progress=not json_)
     if json_:
-        _print_json(rows)
+        _print_json([asdict(row) for row in rows])
         return
     _table(
         ["modality", "method", "part", "group", "label", "AUC", "AP", "chance", "species"],
         [
             [
-                *(row[key] for key in ("modality", "method", "part", "group", "label")),
-                f"{row['auc']:.2f}",
-                f"{row['average_precision']:.2f}",
-                f"{row['chance']:.2f}",
-                str(row["species"]),
+                *(row.modality, row.method, row.part, row.group, row.label),
+                f"{row.auc:.2f}",
+                f"{row.average_precision:.2f}",
+                f"{row.chance:.2f}",
+                str(row.species),
             ]
             for row in rows
         ],
@@ -342,7 +341,7 @@ def export_mteb(bench: Path, /, *, out: Path, media_root: Path | None = None, ov
     """
     from biovita.bench.mteb_tasks import export_mteb as export
 
-    benchmark, _ = _open(bench, media_root)
+    benchmark = _open(bench, media_root)
     sys.stdout.write(f"{export(benchmark, out, overwrite=overwrite)}\n")
 
 
@@ -374,45 +373,41 @@ def run_mteb(copies: Path, /, *, model: str, json_: Json = False) -> None:
     )
 
 
-def _open(bench: Path, media_root: Path | None) -> tuple[Benchmark, Dataset | None]:
-    """Return a benchmark, and its dataset where that is at hand: a dataset itself, or the one it lies in."""
+def _open(bench: Path, media_root: Path | None) -> Benchmark:
     from biovita.bench import build_benchmark
     from biovita.bench.published import read_benchmark
     from biovita.dataset import Dataset
 
     if (bench / "dataset.toml").is_file():
-        dataset = Dataset.open(bench)
-        return build_benchmark(dataset), dataset
-    benchmark = read_benchmark(bench, media_root=media_root)
-    root = benchmark.root
-    return benchmark, Dataset.open(root) if root is not None and (root / "dataset.toml").is_file() else None
+        return build_benchmark(Dataset.open(bench))
+    return read_benchmark(bench, media_root=media_root)
 
 
 def _media_files(bench: Path, media_root: Path | None) -> int:
     from biovita.bench.published import read_with_problems
-    from biovita.modality import Modality
+    from biovita.modality import MEDIA
 
     benchmark, _ = read_with_problems(bench, media_root=media_root)
-    return benchmark.items[Modality.AUDIO].num_rows + benchmark.items[Modality.IMAGE].num_rows
+    return sum(benchmark.items[modality].num_rows for modality in MEDIA)
 
 
-def _print_scores(rows: Sequence[Mapping[str, Any]]) -> None:
+def _print_scores(rows: Sequence[ScoreRow]) -> None:
     """Print a line a task: Top-1, 5 and 10 with the interval of the first, against chance."""
-    tasks: dict[tuple[str, str, str], dict[int, Mapping[str, Any]]] = {}
+    tasks: dict[tuple[str, str, str], dict[int, ScoreRow]] = {}
     for row in rows:
-        tasks.setdefault((row["part"], row["level"], row["direction"]), {})[row["k"]] = row
+        tasks.setdefault((row.part, row.level, row.direction), {})[row.k] = row
     _table(
         ["part", "level", "direction", "Top-1", "95 % interval", "chance", "Top-5", "Top-10", "queries", "absent"],
         [
             [
                 *key,
-                f"{100 * found[1]['accuracy']:.1f}",
-                f"{100 * found[1]['low']:.1f} to {100 * found[1]['high']:.1f}",
-                f"{100 * found[1]['chance']:.1f}",
-                f"{100 * found[5]['accuracy']:.1f}",
-                f"{100 * found[10]['accuracy']:.1f}",
-                f"{found[1]['queries']:,}",
-                f"{found[1]['absent_queries'] + found[1]['absent_samples']:,}",
+                f"{100 * found[1].accuracy:.1f}",
+                f"{100 * found[1].low:.1f} to {100 * found[1].high:.1f}",
+                f"{100 * found[1].chance:.1f}",
+                f"{100 * found[5].accuracy:.1f}",
+                f"{100 * found[10].accuracy:.1f}",
+                f"{found[1].queries:,}",
+                f"{found[1].absent_queries + found[1].absent_samples:,}",
             ]
             for key, found in tasks.items()
         ],

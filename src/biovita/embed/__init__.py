@@ -10,7 +10,7 @@ from biovita.embed.read import read_vectors
 from biovita.embed.run import EmbedReport, ModalityReport, embed
 from biovita.embed.store import VectorStore, VectorTable, embeddings_directory, read
 from biovita.embed.texts import texts_of
-from biovita.embed.vectors import vectors
+from biovita.embed.vectors import stored, vectors
 
 __all__ = [
     "EmbedReport",
@@ -34,6 +34,7 @@ __all__ = [
     "read",
     "read_failures",
     "read_vectors",
+    "stored",
     "text_items",
     "texts_of",
     "vectors",

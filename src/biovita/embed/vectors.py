@@ -32,7 +32,7 @@ from biovita.towers.base import Encoder
 if TYPE_CHECKING:
     from biovita.model import Model
 
-__all__ = ["vectors"]
+__all__ = ["stored", "vectors"]
 
 Space: TypeAlias = Literal["shared", "tower"]
 Project: TypeAlias = Callable[[np.ndarray], np.ndarray]
@@ -101,9 +101,7 @@ def vectors(
     found: Matrix = _Rows(source.table, snapshot, places[same], kept.ids)
     if space == "shared":
         found = _Projected(found, source.project(), source.shared_dim)
-    size = found.shape[0] * found.shape[1] * 4
-    held = found if size > min(_IN_MEMORY_MIB << 20, memory_mib() << 18) else _held(found)
-    return Vectors(tuple(kept.ids.to_pylist()), held, _columns(dataset, kept, columns))
+    return Vectors(tuple(kept.ids.to_pylist()), _held(found), _columns(dataset, kept, columns))
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,10 +273,29 @@ class _Projected:
         return self._project(self._rows[rows])
 
 
-def _held(rows: Matrix) -> np.ndarray:
-    """Return all rows in one array, read some at a time."""
+def _held(rows: Matrix) -> Matrix:
+    """Return all rows in one array, read some at a time, where that is not too large; otherwise as they are."""
+    if rows.shape[0] * rows.shape[1] * 4 > min(_IN_MEMORY_MIB << 20, memory_mib() << 18):
+        return rows
     held = np.empty(rows.shape, np.float32)
     for start in range(0, len(held), _ROWS_AT_ONCE):
         end = min(start + _ROWS_AT_ONCE, len(held))
         held[start:end] = rows[np.arange(start, end)]
     return held
+
+
+def stored(table: VectorTable, ids: pa.Array, project: Project = _unit, dim: int | None = None) -> Vectors:
+    """Return the vectors of items in any table, in the order of ``ids``, which are unique; those without are left out.
+
+    Parameters
+    ----------
+    project
+        Takes what the encoder gave to where it is compared, ``dim`` numbers long; by default L2-normalised.
+    """
+    if not table.exists:
+        return Vectors((), np.empty((0, dim or 0), np.float32))
+    snapshot = table.snapshot()
+    places, there = up_to_date(Items.of(Modality.TEXT, pa.table({"id": ids})), snapshot.state(("id", "window")))
+    kept = ids.filter(pa.array(there))
+    rows = _Rows(table, snapshot, places[there], kept)
+    return Vectors(tuple(kept.to_pylist()), _held(_Projected(rows, project, dim or rows.shape[1])))

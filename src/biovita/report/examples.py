@@ -12,7 +12,7 @@ from biovita.bench.nearest import Neighbour, nearest
 from biovita.bench.task import Task
 from biovita.dataset.outgoing import Outgoing, is_outside, require_same
 from biovita.errors import DatasetError, MediaError
-from biovita.modality import DIRECTIONS, Modality, modalities_of
+from biovita.modality import DIRECTIONS, MEDIA, Modality, modalities_of
 from biovita.report.media import SoundView, sound_view, thumbnail
 from biovita.report.run import Run
 from biovita.taxonomy import Rank
@@ -135,7 +135,7 @@ class _Deck:
         )
 
     def _view(self, modality: Modality, item: dict[str, Any]) -> dict[str, Any]:
-        if modality == Modality.TEXT:
+        if modality not in MEDIA:
             return {}
         if self.run.benchmark.root is None or item["path"] is None:
             return {"fault": "no media here"}

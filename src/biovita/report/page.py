@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from biovita.bench.compare import ranks_table
-from biovita.bench.scores import KS, headline
+from biovita.bench.scores import KS, ScoreRow, headline
 from biovita.bench.task import LEVELS
 from biovita.csv_safe import write_rows
 from biovita.dataset import Dataset
 from biovita.dataset.schema import Split
 from biovita.files import make_directory, write_whole
-from biovita.modality import DIRECTIONS
+from biovita.modality import DIRECTIONS, Modality, modalities_of
 from biovita.report.analysis import family_rows, group_tables, radars, trait_rows
 from biovita.report.charts import axis_top, loss_chart
 from biovita.report.examples import Card, examples
-from biovita.report.published import AVERAGES, TABLES, is_released
+from biovita.report.published import AVERAGES, COLUMNS, TABLES, is_released
 from biovita.report.results import results
 from biovita.report.run import Run
 from biovita.taxonomy import Rank
@@ -30,7 +30,7 @@ from biovita.terminal import visible
 
 __all__ = ["environment", "render", "write_report"]
 
-SPOKEN = {"A": "sound", "I": "photo", "T": "name"}
+SPOKEN = {Modality.AUDIO: "sound", Modality.IMAGE: "photo", Modality.TEXT: "name"}
 STAGES = {
     0: ("untrained", "The projections as they were drawn, before any training."),
     1: ("stage 1", "Recordings aligned to names."),
@@ -59,7 +59,7 @@ def write_report(out: str | Path, run: Run) -> tuple[Path, Path]:
 
 def render(run: Run, numbers: Mapping[str, Any], text: str) -> str:
     """Return the page; ``text`` is ``results.json`` as it is offered for download."""
-    parts = sorted({row["part"] for row in numbers["scores"]}, key=lambda part: (part != Split.UNSEEN, part))
+    parts = sorted({row.part for row in run.rows}, key=lambda part: (part != Split.UNSEEN, part))
     stages = [_stage(stage) for stage in run.scores]
     shown = [example for part in parts[:1] for example in examples(run, part=part)]
     return (
@@ -72,10 +72,10 @@ def render(run: Run, numbers: Mapping[str, Any], text: str) -> str:
             parts=parts,
             simulated=_simulated(run.dataset),
             pretrained=[name for name in PRETRAINED if any(name.lower() in i.name.lower() for i in run.towers)],
-            directions=[d for d in DIRECTIONS if any(row["direction"] == d for row in numbers["scores"])],
+            directions=[d for d in DIRECTIONS if any(row.direction == d for row in run.rows)],
             ks=KS,
-            headline=_headlines(run, numbers, parts),
-            panels=[_panel(numbers, part, k, stages) for part in parts for k in KS],
+            headline=_headlines(run, parts),
+            panels=[_panel(run, part, k, stages) for part in parts for k in KS],
             classes=_classes(numbers, parts[0]) if parts else [],
             radars=radars(numbers, parts[0], spoken=_spoken) if parts else [],
             families=family_rows(numbers, parts[0]) if parts else [],
@@ -84,7 +84,7 @@ def render(run: Run, numbers: Mapping[str, Any], text: str) -> str:
                 r for r in numbers["confusions"] if parts and (r["part"], r["level"]) == (parts[0], "species")
             ][:12],
             traits=trait_rows(numbers, parts[0]) if parts else [],
-            published=_published(run, numbers) if run.published else [],
+            published=_published(run) if run.published else [],
             released=is_released(run.benchmark),
             misses=[row for row in numbers["near_misses"] if parts and row["part"] == parts[0]],
             losses=[loss_chart(name, values, index) for index, (name, values) in enumerate(run.losses.items())],
@@ -93,7 +93,7 @@ def render(run: Run, numbers: Mapping[str, Any], text: str) -> str:
             left_out=_left_out(numbers["left_out"]),
             rejected=_rejected(run),
             downloads=_downloads(run, numbers, text),
-            final=[row for row in numbers["scores"] if row["stage"] == run.last],
+            final=[row for row in run.rows if row.stage == run.last],
         )
     )
 
@@ -147,14 +147,14 @@ def _stage(stage: int | str) -> dict[str, Any]:
     return {"key": stage, "label": label, "meaning": meaning}
 
 
-def _headlines(run: Run, numbers: Mapping[str, Any], parts: Sequence[str]) -> dict[str, Any] | None:
+def _headlines(run: Run, parts: Sequence[str]) -> dict[str, Any] | None:
     """Return the mean over the directions at species level of the foremost part, for Top-1 and Top-5."""
     for part in parts:
         steps = [
             {"stage": _stage(stage), "top1": one, "top5": five}
             for stage in run.scores
-            if (one := headline(numbers["scores"], stage=stage, part=part, k=1))
-            and (five := headline(numbers["scores"], stage=stage, part=part, k=5))
+            if (one := headline(run.rows, stage=stage, part=part, k=1))
+            and (five := headline(run.rows, stage=stage, part=part, k=5))
         ]
         if steps:
             tasks = [s.task for s in run.final.tasks if (s.task.part, s.task.level) == (part, Rank.SPECIES)]
@@ -163,26 +163,21 @@ def _headlines(run: Run, numbers: Mapping[str, Any], parts: Sequence[str]) -> di
     return None
 
 
-def _panel(numbers: Mapping[str, Any], part: str, k: int, stages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _panel(run: Run, part: str, k: int, stages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the plots of one part and k: a table a level, a row a direction, a mark a stage."""
-    rows = [row for row in numbers["scores"] if (row["part"], row["k"]) == (part, k)]
-    top = axis_top(max((row["high"] for row in rows), default=1.0))
+    rows = [row for row in run.rows if (row.part, row.k) == (part, k)]
+    top = axis_top(max((row.high for row in rows), default=1.0))
     levels = []
     for level in LEVELS:
         lines = []
         for direction in DIRECTIONS:
-            mine = {
-                row["stage"]: row for row in rows if (row["level"], row["direction"]) == (level.value, direction)
-            }
+            mine = {row.stage: row for row in rows if (row.level, row.direction) == (level.value, direction)}
             if mine:
                 final = mine[stages[-1]["key"]]
                 lines.append({"direction": direction, "final": final, "marks": _marks(mine, stages)})
         if not lines:
             continue
-        means = {
-            s["key"]: headline(numbers["scores"], stage=s["key"], part=part, k=k, level=level.value)
-            for s in stages
-        }
+        means = {s["key"]: headline(run.rows, stage=s["key"], part=part, k=k, level=level.value) for s in stages}
         mean = means[stages[-1]["key"]]
         marks = [
             {"index": index, "accuracy": found.accuracy, "last": index == len(stages) - 1}
@@ -193,9 +188,9 @@ def _panel(numbers: Mapping[str, Any], part: str, k: int, stages: Sequence[Mappi
     return {"part": part, "k": k, "top": top, "ticks": [top * i / 4 for i in range(5)], "levels": levels}
 
 
-def _marks(rows: Mapping[Any, Mapping[str, Any]], stages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _marks(rows: Mapping[Any, ScoreRow], stages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [
-        {"index": index, "accuracy": rows[stage["key"]]["accuracy"], "last": index == len(stages) - 1}
+        {"index": index, "accuracy": rows[stage["key"]].accuracy, "last": index == len(stages) - 1}
         for index, stage in enumerate(stages)
         if stage["key"] in rows
     ]
@@ -218,20 +213,24 @@ def _classes(numbers: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
     ]
 
 
-def _published(run: Run, numbers: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _published(run: Run) -> list[dict[str, Any]]:
     """Return the published tables with the run's own row after theirs; cells are (Top-1, Top-5) in percent."""
     tables = []
     for part, rows in TABLES.items():
         found = {
-            (row["direction"], row["k"]): 100 * row["accuracy"]
-            for row in numbers["scores"]
-            if (row["stage"], row["part"], row["level"]) == (run.last, part, "species")
+            (row.direction, row.k): 100 * row.accuracy
+            for row in run.rows
+            if (row.stage, row.part, row.level) == (run.last, part, "species")
         }
         if not found:
             continue
-        own = [(found[d, 1], found[d, 5]) if (d, 1) in found else None for d in DIRECTIONS]
+        own = [(found[d, 1], found[d, 5]) if (d, 1) in found else None for d in COLUMNS]
         whole = [cell for cell in own if cell]
-        mean = tuple(sum(cell[i] for cell in whole) / 6 for i in (0, 1)) if len(whole) == 6 else None
+        mean = (
+            tuple(sum(cell[i] for cell in whole) / len(COLUMNS) for i in (0, 1))
+            if len(whole) == len(COLUMNS)
+            else None
+        )
         listed = [
             {"name": name, "cells": [*cells, AVERAGES[part].get(name)], "own": False}
             for name, cells in rows.items()
@@ -297,7 +296,8 @@ def _number(value: float) -> str:
 
 
 def _spoken(direction: str) -> str:
-    return f"{SPOKEN[direction[0]]} → {SPOKEN[direction[2]]}"
+    asked, answered = modalities_of(direction)
+    return f"{SPOKEN[asked]} → {SPOKEN[answered]}"
 
 
 def _simulated(dataset: Dataset | None) -> bool:

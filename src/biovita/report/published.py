@@ -5,9 +5,9 @@ from __future__ import annotations
 from biovita.bench.task import Benchmark
 from biovita.taxonomy import Rank
 
-__all__ = ["AVERAGES", "DIRECTIONS", "RELEASED_QUERIES", "TABLES", "is_released"]
+__all__ = ["AVERAGES", "COLUMNS", "RELEASED_QUERIES", "TABLES", "is_released"]
 
-DIRECTIONS: tuple[str, ...] = ("A2T", "T2A", "A2I", "I2A", "I2T", "T2I")  # the order of the columns below
+COLUMNS: tuple[str, ...] = ("A2T", "T2A", "A2I", "I2A", "I2T", "T2I")  # of the tables below, as printed
 RELEASED_QUERIES = {"A2T": 1003, "T2A": 325, "A2I": 887, "I2A": 1352, "I2T": 1352, "T2I": 288}
 
 _Cell = tuple[float, float] | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 from biovita.bench.analysis import by_class, by_family, by_recording, by_samples, confusions, near_misses
@@ -41,9 +42,9 @@ def results(run: Run) -> dict[str, Any]:
             for info in run.towers
         ],
         "losses": {name: [float(value) for value in values] for name, values in run.losses.items()},
-        "scores": [row for stage, scores in run.scores.items() for row in scores.rows(stage, seed=run.seed)],
+        "scores": [asdict(row) for row in run.rows],
         "mrr": [
-            row
+            asdict(row)
             for stage, scores in run.scores.items()
             for row in scores.reciprocal_rank_rows(stage, seed=run.seed)
         ],
@@ -58,7 +59,7 @@ def results(run: Run) -> dict[str, Any]:
             for row in confusions(benchmark, run.final, level=level, most=most)
         ],
         "traits": trait_agreement(run.final, traits, seed=seed),
-        "trait_prediction": [dict(row) for row in run.predictions],
+        "trait_prediction": [asdict(row) for row in run.predictions],
         "failed": [{"modality": f.modality.value, "id": f.id, "reason": f.reason} for f in run.failed],
         "left_out": [
             {"part": e.part, "direction": e.direction, "level": e.level, "reason": e.reason, "count": e.count}

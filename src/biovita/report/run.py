@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from biovita.bench.recordings import Recording
-from biovita.bench.scores import Scores, VectorTable
+from biovita.bench.run import RunResult
+from biovita.bench.scores import ScoreRow, Scores
 from biovita.bench.task import Benchmark
+from biovita.bench.traits import TraitScore
 from biovita.dataset.store import Dataset
-from biovita.embed.failures import Failure
+from biovita.embed import Failure, Vectors
 from biovita.modality import Modality
 from biovita.towers.base import EncoderCard
 
-__all__ = ["Run"]
+__all__ = ["Run", "run_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +43,7 @@ class Run:
     failed
         Items that could not be embedded, and why.
     recordings
-        Length and clearness of recordings, by row of the benchmark's; see `biovita.bench.recordings.measure`.
+        Length and contrast of recordings, by row of the benchmark's; see `biovita.bench.recordings`.
     predictions
         How well traits can be told from the embeddings; see `biovita.bench.traits.trait_prediction`.
     published
@@ -50,7 +53,7 @@ class Run:
     title: str
     benchmark: Benchmark
     scores: Mapping[int | str, Scores]
-    vectors: Mapping[Modality, VectorTable]
+    vectors: Mapping[Modality, Vectors]
     towers: Sequence[EncoderCard] = ()
     losses: Mapping[str, Sequence[float]] = field(default_factory=dict)
     made: Mapping[str, Any] = field(default_factory=dict)
@@ -58,9 +61,14 @@ class Run:
     dataset: Dataset | None = None
     failed: Sequence[Failure] = ()
     recordings: Mapping[int, Recording] = field(default_factory=dict)
-    predictions: Sequence[Mapping[str, Any]] = ()
+    predictions: Sequence[TraitScore] = ()
     published: bool = False
     seed: int = 0
+
+    @cached_property
+    def rows(self) -> tuple[ScoreRow, ...]:
+        """The rows of all stages."""
+        return tuple(row for stage, scores in self.scores.items() for row in scores.rows(stage, seed=self.seed))
 
     @property
     def final(self) -> Scores:
@@ -71,3 +79,23 @@ class Run:
     def last(self) -> int | str:
         """The last stage."""
         return list(self.scores)[-1]
+
+
+def run_of(result: RunResult) -> Run:
+    """Return what the report of one scored model is made of."""
+    benchmark = result.benchmark
+    source = benchmark.made.get("dataset") or benchmark.made.get("benchmark") or "a benchmark"
+    return Run(
+        title=f"{result.name} on {source}",
+        benchmark=benchmark,
+        scores={result.name: result.scores},
+        vectors=result.vectors,
+        towers=result.towers,
+        made=result.made,
+        dataset=benchmark.dataset,
+        failed=result.failed,
+        recordings=result.recordings,
+        predictions=result.predictions,
+        published=True,
+        seed=result.seed,
+    )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +12,17 @@ import pyarrow as pa
 
 from biovita.bench.task import Benchmark
 from biovita.bench.vector_files import check_vector_columns, load_npy, load_pt
+from biovita.embed import Vectors
 from biovita.errors import BiovitaError
-from biovita.files import cleared
 from biovita.jsonfile import read_json, read_text
 from biovita.limits import limit, over
 from biovita.modality import Modality
 from biovita.parquet import gathered, read_as_it_is
 
-__all__ = ["LanceVectors", "Table", "Unit", "read_precomputed", "write_vectors"]
+__all__ = ["LanceVectors", "Unit", "read_precomputed"]
 
 _SQUARES = 1e-20, 1e30  # sums of squares that single precision holds without underflow or overflow
 _IN_MEMORY = 2**30  # bytes; larger Lance tables are read as they are used
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """Vectors by id; what `biovita.bench.scores.VectorTable` asks for."""
-
-    ids: Sequence[str]
-    vectors: Any
 
 
 class Unit:
@@ -83,7 +73,9 @@ class LanceVectors:
         return np.concatenate(found) if found else np.zeros(0, np.int64)
 
 
-def read_precomputed(path: str | Path, benchmark: Benchmark) -> tuple[dict[Modality, Table], dict[Modality, int]]:
+def read_precomputed(
+    path: str | Path, benchmark: Benchmark
+) -> tuple[dict[Modality, Vectors], dict[Modality, int]]:
     """Return the vectors in a directory by modality, under the ids of the benchmark, and how many were zero.
 
     Each of ``audio``, ``image`` and ``text`` may be
@@ -103,7 +95,7 @@ def read_precomputed(path: str | Path, benchmark: Benchmark) -> tuple[dict[Modal
         Where nothing is found, a file does not have what it needs, or no id is one of the benchmark's.
     """
     path = Path(path)
-    found: dict[Modality, Table] = {}
+    found: dict[Modality, Vectors] = {}
     zeros: dict[Modality, int] = {}
     for modality in Modality:
         read = _read(path, modality)
@@ -121,27 +113,12 @@ def read_precomputed(path: str | Path, benchmark: Benchmark) -> tuple[dict[Modal
         zeros[modality] = len(empty)
         for row in empty:
             names[row] = ""
-        found[modality] = Table(names, Unit(vectors))
+        found[modality] = Vectors(names, Unit(vectors))
     if not found:
         raise BiovitaError(
             f"{path}: holds no vectors. Looked for audio, image and text as .npy, .parquet, .lance or a folder"
         )
     return found, zeros
-
-
-def write_vectors(path: Path, modality: Modality, ids: Sequence[str], vectors: np.ndarray) -> None:
-    """Write vectors as ``<modality>.npy`` and ``<modality>.ids.json``, through temporary files."""
-    for name, write in (
-        (f"{modality.value}.npy", lambda stream: np.save(stream, vectors)),
-        (f"{modality.value}.ids.json", lambda stream: stream.write(json.dumps(list(ids)).encode())),
-    ):
-        part = cleared(path / f".{name}.part")
-        try:
-            with part.open("wb") as stream:
-                write(stream)
-            part.replace(path / name)
-        finally:
-            part.unlink(missing_ok=True)
 
 
 Read = tuple["list[str] | None", Any, Path]

@@ -7,11 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench_cases import class_vectors
+from bench_cases import class_vectors, write_vectors
 from biovita.bench import build_benchmark, score_benchmark
 from biovita.bench.layout import write_benchmark
+from biovita.bench.precomputed import Unit, read_precomputed
 from biovita.bench.published import read_benchmark
-from biovita.bench.vectors import Unit, read_precomputed, write_vectors
 from biovita.errors import BiovitaError
 from biovita.modality import Modality
 
@@ -84,7 +84,7 @@ def test_large_lance_tables_are_read_as_they_are_used(made, tmp_path, monkeypatc
     import lance
 
     benchmark, vectors = made
-    monkeypatch.setattr("biovita.bench.vectors._IN_MEMORY", 100)
+    monkeypatch.setattr("biovita.bench.precomputed._IN_MEMORY", 100)
     kind = pa.list_(pa.float32() if dtype == "float32" else pa.float16(), 32)
     for modality, table in vectors.items():
         table.vectors[:] = table.vectors.astype(dtype)
