@@ -83,7 +83,7 @@ def test_it_says_what_it_is(encoder: Encoder) -> None:
     assert isinstance(encoder, Encoder)
     assert isinstance(encoder.device, Device)
     assert encoder.batch_size >= 1
-    assert 0 <= encoder.tolerance <= 1e-4
+    assert 0 <= encoder.tolerance <= 1e-5
     assert encoder.card.dim >= 1
     assert encoder.card.revision
     assert encoder.card.preprocessing
