@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -40,8 +41,8 @@ from biovita.towers.mel_config import MelConfig
 from biovita.towers.open_clip import OpenClipImage, OpenClipText, build_clip
 from biovita.train import TowersRecipe, recipe
 from biovita.train.recipe import Group, Ramp
-from biovita.train.trainer import train_towers
-from biovita.train.validate import scores_of
+from biovita.train.towers import train_towers
+from biovita.train.validate import embedded, scores_of
 
 DIM = 64
 CLIP: dict[str, Any] = {
@@ -188,7 +189,8 @@ def main() -> None:
     print("Top-1 on unseen species as times chance (95 % interval)")
     for seed in arguments.seeds:
         for title, path in train(dataset, arguments.out / f"seed{seed}", seed, arguments.device).items():
-            scores = scores_of(load_model(path, arguments.device), dataset, seed=0, text="tax_com")
+            find = partial(embedded, load_model(path, arguments.device), dataset)
+            scores = scores_of(dataset, find, seed=0, text="tax_com")
             found.setdefault(title, []).append(by_species(scores))
             taken = "" if title == "random" else f"   {seconds_of(path):4.0f} s"
             print(line(f"seed {seed} {title}", found[title][-1:]) + taken, flush=True)

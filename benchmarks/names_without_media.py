@@ -15,19 +15,18 @@ import argparse
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
-from biovita.embed import Vectors, read_vectors
+from biovita.embed import Vectors, vectors
 from biovita.modality import Modality
-from biovita.model import load_model
-from biovita.towers import Encoder
+from biovita.model import Model, load_model
 from biovita.train import FrozenRecipe, recipe
-from biovita.train.frozen import name_vectors, training_set, unseen_taxa
+from biovita.train.frozen import training_set, unseen_taxa
 from biovita.train.loop import Aligned, align, untrained
 from biovita.train.vocabulary import named_classes
 
@@ -49,8 +48,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--unseen", type=int, default=40)
     arguments = parser.parse_args()
-    towers = load_model("starter", "cpu").towers
-    classes, classifier = named_classes(towers[AUDIO]), towers[AUDIO].classes()
+    starter = load_model("starter", "cpu")
+    listener = starter.tower(AUDIO)
+    classes, classifier = named_classes(listener), listener.classes()
     assert classes is not None
     assert classifier is not None
     place = {names[0]: number for number, names in enumerate(classes.names)}
@@ -58,19 +58,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         shutil.copytree(arguments.dataset, Path(scratch) / "dataset", ignore=shutil.ignore_patterns("media"))
         dataset = Dataset.open(Path(scratch) / "dataset")
-        sounds = read_vectors(dataset, "starter", AUDIO)
+        sounds = vectors(dataset, starter, AUDIO, space="tower")
         names = [dataset.taxonomy[taxon_id].scientific_name for taxon_id in sounds.taxon_ids]
         asked = [item for item, name in zip(sounds.ids, names, strict=True) if name in place]
         wanted = np.array([place[name] for name in names if name in place])
         sounds = sounds.subset(asked)
-        texts = name_vectors(dataset, "starter", classes, towers[TEXT], progress=False)
-        own = sounds.vectors @ classifier.weights.T + classifier.bias
+        flat = [text for forms in classes.texts for text in forms]
+        texts = vectors(dataset, starter, TEXT, ids=flat, space="tower").subset(flat).array
+        texts = texts.reshape(len(classes.texts), -1, texts.shape[1])
+        own = sounds.array @ classes.weights.T + classifier.bias[: classifier.animals]
         for seed in arguments.seeds:
             split_dataset(dataset, unseen=arguments.unseen, seed=seed)
             hidden = {taxon.id for taxon in unseen_taxa(dataset)}
             unseen = np.array([taxon_id in hidden for taxon_id in sounds.taxon_ids])
             found["BirdNET's own classifier"].append(_hits(own, wanted, unseen))
-            for name, aligned in _trained(dataset, towers, seed):
+            for name, aligned in _trained(dataset, starter, seed):
                 found[name].append(_hits(_similarity(aligned, sounds, texts), wanted, unseen))
     chance = 100 / len(place)
     print(f"{len(wanted)} recordings, {len(place)} names; chance {chance:.3f} and {5 * chance:.3f}")
@@ -80,8 +82,8 @@ def main() -> None:
         print(f"{name:<26} " + " ".join(f"{mean[2 * n]:15.1f} {mean[2 * n + 1]:6.1f}" for n in range(len(PARTS))))
 
 
-def _trained(dataset: Dataset, towers: Mapping[Modality, Encoder], seed: int) -> Iterator[tuple[str, Aligned]]:
-    data = training_set(dataset, "starter", towers)
+def _trained(dataset: Dataset, starter: Model, seed: int) -> Iterator[tuple[str, Aligned]]:
+    data = training_set(dataset, starter)
     recipes = {stage: recipe(f"starter/stage{stage}", {"seed": seed}, FrozenRecipe) for stage in (0, 1, 2)}
     made: dict[tuple[int, ...], Aligned] = {(): untrained(data, recipes[0])}
     for name, stages in STAGES.items():
@@ -94,13 +96,13 @@ def _similarity(aligned: Aligned, sounds: Vectors, texts: np.ndarray) -> np.ndar
     """Return ``(recordings, names)``: the mean similarity of the texts of each name."""
     import torch
 
-    def embed(modality: Modality, vectors: np.ndarray) -> np.ndarray:
+    def embed(modality: Modality, rows: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            made = aligned.projections[modality](torch.from_numpy(vectors))
+            made = aligned.projections[modality](torch.from_numpy(rows))
             return torch.nn.functional.normalize(made, dim=1).numpy()
 
     named, forms, dim = texts.shape
-    similarity = embed(AUDIO, sounds.vectors) @ embed(TEXT, texts.reshape(-1, dim)).T
+    similarity = embed(AUDIO, sounds.array) @ embed(TEXT, texts.reshape(-1, dim)).T
     return similarity.reshape(-1, named, forms).mean(axis=2)
 
 

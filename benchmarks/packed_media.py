@@ -28,12 +28,13 @@ from biovita.compute.read_ahead import read_ahead
 from biovita.dataset import Dataset, write_dataset
 from biovita.dataset.packed import PackedMedia
 from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
-from biovita.embed.plan import items_of, rows_of
+from biovita.embed.items import dataset_items, loadable
+from biovita.media import resample
 from biovita.media.items import Clip
 from biovita.media.packed import PackedFile
 from biovita.modality import Modality
 from biovita.taxonomy import Taxon
-from biovita.towers.items import mono_samples, rgb_image
+from biovita.towers.items import native_mono, rgb_image
 
 ROUNDS = 3
 RATE = 32_000
@@ -65,15 +66,15 @@ def write_media(directory: Path, count: int) -> Dataset:
     return Dataset.open(directory)
 
 
-def entries(dataset: Dataset, modality: Modality) -> list[tuple[dict[str, object], Clip | Path | PackedFile]]:
-    rows = rows_of(dataset, modality)
-    order = np.random.default_rng(1).permutation(rows.num_rows)
-    return list(items_of(dataset, modality, rows, order))
+def entries(dataset: Dataset, modality: Modality) -> list[tuple[str, Clip | Path | PackedFile | str]]:
+    items = dataset_items(dataset, modality)
+    shuffled = items.take(np.random.default_rng(1).permutation(len(items)))
+    return [(row["id"], loadable(modality, row, items.locate)) for row in shuffled.rows.to_pylist()]
 
 
 def decoded(dataset: Dataset, modality: Modality, workers: int) -> None:
     def sound(item: Clip) -> np.ndarray:
-        return mono_samples(item, RATE)
+        return resample(*native_mono(item), RATE)
 
     def picture(item: Path | PackedFile) -> np.ndarray:
         return np.asarray(rgb_image(item))
@@ -86,6 +87,7 @@ def decoded(dataset: Dataset, modality: Modality, workers: int) -> None:
 def read(dataset: Dataset, modality: Modality) -> None:
     for _, item in read_ahead(entries(dataset, modality)):
         path = item.path if isinstance(item, Clip) else item
+        assert not isinstance(path, str)
         assert len(path.read_bytes()) > 0
 
 

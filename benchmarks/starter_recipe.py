@@ -34,7 +34,7 @@ from biovita.bench.task import Benchmark
 from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
 from biovita.demo import TEXT
-from biovita.embed import Vectors, read_vectors
+from biovita.embed import Vectors, vectors
 from biovita.modality import Modality
 from biovita.model import Model, load_model
 from biovita.model.formats.projections import aligned_model
@@ -155,13 +155,13 @@ def _measured(
         return
     with _copy_of(path) as dataset:
         split_dataset(dataset, unseen=unseen, seed=seed)
-        data = training_set(dataset, "starter", starter.towers)
+        data = training_set(dataset, starter)
         benchmark = build_benchmark(dataset, seed=seed, text=TEXT)
-        vectors = {modality: read_vectors(dataset, "starter", modality) for modality in Modality}
+        found = {modality: vectors(dataset, starter, modality, space="tower") for modality in Modality}
         before: dict[str, Aligned] = {}
         for option in options:
             aligned = _trained(data, OPTIONS[option], seed, before)
-            yield option, _times_chance(aligned, benchmark, vectors, starter)
+            yield option, _times_chance(aligned, benchmark, found, starter)
 
 
 def _trained(data: TrainingSet, option: Option, seed: int, before: dict[str, Aligned]) -> Aligned:
@@ -185,10 +185,10 @@ def _trained(data: TrainingSet, option: Option, seed: int, before: dict[str, Ali
 
 
 def _times_chance(
-    aligned: Aligned, benchmark: Benchmark, vectors: Mapping[Modality, Vectors], starter: Model
+    aligned: Aligned, benchmark: Benchmark, found: Mapping[Modality, Vectors], starter: Model
 ) -> tuple[float, float]:
     model = aligned_model("measured", starter, aligned.projections)
-    projected = {m: Vectors(v.ids, v.taxon_ids, model.project(m, v.vectors)) for m, v in vectors.items()}
+    projected = {m: Vectors(v.ids, model.project(m, v.array)) for m, v in found.items()}
     rows = score_benchmark(benchmark, projected).rows()
     first, fifth = (headline(rows, stage=None, part="unseen", k=k) for k in (1, 5))
     assert first is not None

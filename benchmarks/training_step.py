@@ -38,10 +38,11 @@ from biovita.towers.clap import ClapAudio, pooled
 from biovita.towers.device import choose_device
 from biovita.towers.open_clip import OpenClipImage, OpenClipText, architecture, build_clip
 from biovita.train import TowersRecipe, recipe
-from biovita.train.batches import Batch, Frozen, TrainingItems
+from biovita.train.batches import Batch
+from biovita.train.cached import Cached
 from biovita.train.networks import Networks
 from biovita.train.objective import Objective
-from biovita.train.sampling import Epoch, Items
+from biovita.train.sampling import Epoch
 from biovita.train.schedule import groups_of, loss_terms, trainable
 from biovita.train.step import backward
 
@@ -81,11 +82,12 @@ class Setting:
             for n in range(SPECIES)
         )
         self.texts = tuple(tuple(prompts(taxon).values()) for taxon in taxa)
-        self.taxa = taxa
         self.sounds = rng.normal(0, 0.1, (batch, SAMPLES)).astype(np.float32)
         self.pixels = rng.integers(0, 255, (batch, 3, 224, 224), dtype=np.uint8)
         species = rng.integers(0, SPECIES, batch)
-        self.pairs = Epoch(species, np.arange(batch), np.arange(batch), np.zeros(batch, np.int64))
+        self.pairs = Epoch(
+            species, np.zeros(batch, np.int64), dict.fromkeys((Modality.AUDIO, Modality.IMAGE), np.arange(batch))
+        )
 
 
 Way = tuple[Callable[[], float], Callable[[], torch.Tensor]]
@@ -140,13 +142,10 @@ def ours(setting: Setting) -> Way:
     used = [setting.texts[species][0] for species in dict.fromkeys(setting.pairs.species)]
     table = networks.text.encode([networks.text.load(text) for text in used])
     images = torch.from_numpy(networks.image.encode(list(setting.pixels)))
-    frozen = Frozen(normalize(images, dim=1).to(device), Vectors(tuple(used), ("",) * len(used), table))
-    nothing = tuple(np.empty(0, np.int64) for _ in setting.taxa)
-    items = TrainingItems(
-        setting.taxa, setting.texts, (), (), (), (), Items(nothing, nothing, tuple(len(t) for t in setting.texts))
-    )
-    objective = Objective(setting.recipe, networks, items, frozen, None)
-    batch, terms = Batch(setting.pairs, setting.sounds, None), loss_terms(setting.phase, 0)
+    photographs = {Modality.IMAGE: normalize(images, dim=1).to(device)}
+    cached = Cached(photographs, Vectors(used, table))
+    objective = Objective(setting.recipe, networks, setting.texts, cached, None)
+    batch, terms = Batch(setting.pairs, {Modality.AUDIO: setting.sounds}), loss_terms(setting.phase, 0)
 
     def data() -> torch.Tensor:
         return objective.inputs(batch, terms)[Modality.AUDIO].values

@@ -67,7 +67,7 @@ def test_unseen_species_are_found_well_above_chance(runs: list[DemoResult]) -> N
 def test_untrained_projections_are_at_chance(runs: list[DemoResult], starter: Model) -> None:
     """On 40 draws of them: of one alone, Top-1 scatters by 0.4 times chance."""
     dataset = Dataset.open(runs[-1].out / "dataset")
-    data = training_set(dataset, "starter", starter.towers)
+    data = training_set(dataset, starter)
     benchmark = build_benchmark(dataset, seed=0, text=TEXT)
     found = []
     for seed in range(40):

@@ -7,6 +7,7 @@ import io
 import shutil
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from biovita.collect.plan import read_plan
 from biovita.collect.select import select
 from biovita.dataset import Dataset
 from biovita.dataset.check import check
-from biovita.embed import embed, read_vectors
+from biovita.embed import embed, vectors
 from biovita.errors import DatasetError
 from biovita.media.packed import PackedFile
 from biovita.modality import Modality
@@ -27,6 +28,8 @@ from biovita.sources.inaturalist import Inaturalist
 from biovita.sources.remote import copied
 from biovita.storage import file_system
 from tiny_training import write_tiny
+
+read_vectors = partial(vectors, space="tower", compute=False)
 
 TABLES = ("photos", "observations", "taxa", "observers")
 pytestmark = pytest.mark.slow  # the server takes seconds to import

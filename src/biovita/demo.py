@@ -205,7 +205,7 @@ def _train(
     from biovita.train.loop import align, untrained
 
     base = load_model(MODEL, device)
-    data = training_set(dataset, MODEL, base.towers, progress=progress)
+    data = training_set(dataset, base, progress=progress)
     recipes = {stage: recipe(f"{MODEL}/stage{stage}", {"seed": seed}, FrozenRecipe) for stage in (1, 2)}
     aligned = untrained(data, recipes[1])
     models = {0: model_of(aligned, recipes[1], base, dataset)}

@@ -8,6 +8,7 @@ import pytest
 from biovita.cli import main
 from biovita.model import describe
 from plainmodel import Builder
+from published_layouts import make, write_published
 
 
 def run(*arguments: str) -> int:
@@ -83,3 +84,29 @@ def test_models_prints_the_registry(capsys: pytest.CaptureFixture[str]) -> None:
         "efficientnet-lite2",
         "minilm-l6-v2",
     ]
+
+
+def test_any_model_is_shown_without_being_opened(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = write_published(make(), tmp_path / "BioVITA")
+    monkeypatch.setattr("torch.load", lambda *_, **__: pytest.fail("weights were opened"))
+    card = describe(place)
+    assert run("models", "show", str(place)) == 0
+    out = capsys.readouterr().out
+    for text in (
+        card.name,
+        "published",
+        str(place),
+        card.revision,
+        "48 numbers",
+        f"{card.name}-audio",
+        "not stated",
+    ):
+        assert text in out
+    assert run("models", "show", "starter", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["name"], shown["base"], shown["dim"]) == ("starter", None, None)
+    assert [tower["dim"] for tower in shown["towers"]] == [1024, 1280, 384]
+    assert run("models", "show", "startr") == 1
+    assert "Did you mean 'starter'" in capsys.readouterr().err

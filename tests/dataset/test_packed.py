@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from biovita.compute.read_ahead import read_ahead
 from biovita.dataset import Dataset
 from biovita.dataset.check import check
 from biovita.dataset.store import replace_tables
-from biovita.embed import embed, read_vectors
+from biovita.embed import embed, vectors
 from biovita.errors import DatasetError, MediaError
 from biovita.media import read_clip, read_image
 from biovita.media.items import Clip
@@ -35,6 +36,8 @@ from biovita.modality import MEDIA, Modality
 from biovita.report.media import sound_view, thumbnail
 from biovita.towers.items import native_mono
 from tiny_training import write_tiny
+
+read_vectors = partial(vectors, space="tower", compute=False)
 
 AUDIO, IMAGE = Modality.AUDIO, Modality.IMAGE
 

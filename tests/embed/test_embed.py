@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,15 @@ import numpy as np
 import pytest
 
 from biovita.dataset import Dataset
-from biovita.embed import LanceStore, embed, read_failures, read_vectors, shards
+from biovita.embed import LanceStore, embed, read_failures, shards, vectors
 from biovita.embed import engine as engine_module
 from biovita.errors import BiovitaError, DatasetError, ModelError
 from biovita.media.items import Clip
 from biovita.modality import Modality
 from biovita.towers import Encoder, EncoderCard
 from plainmodel import TAXA, Builder, Plain, know, sha256, write_sound
+
+read_vectors = partial(vectors, space="tower", compute=False)
 
 AUDIO, IMAGE, TEXT = Modality.AUDIO, Modality.IMAGE, Modality.TEXT
 HTML = b"<!DOCTYPE html><html><body>404</body></html>"
@@ -44,14 +47,14 @@ def test_every_item_gets_its_vector_in_the_datasets_order(builder: Builder, plai
     texts = read_vectors(dataset, "plain", TEXT)
     assert texts.ids[:3] == ("Eurasian Magpie", "Pica pica", "Aves Passeriformes Corvidae Pica Pica pica")
     assert not texts.columns
-    for tower, vectors, items in (
+    for tower, found, items in (
         (plain[AUDIO], audio, [dataset.locate(path) for path in dataset.audio["path"].to_pylist()]),
         (plain[IMAGE], images, [dataset.locate(path) for path in dataset.images["path"].to_pylist()]),
         (plain[TEXT], texts, texts.ids),
     ):
-        assert vectors.vectors.dtype == np.float32
-        assert vectors.vectors.flags.writeable
-        np.testing.assert_array_equal(vectors.vectors, tower.encode([tower.load(item) for item in items]))
+        assert found.vectors.dtype == np.float32
+        assert found.vectors.flags.writeable
+        np.testing.assert_array_equal(found.vectors, tower.encode([tower.load(item) for item in items]))
 
 
 def test_second_run_opens_no_tower(builder: Builder, plain: dict[Modality, Plain]) -> None:

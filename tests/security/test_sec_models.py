@@ -235,7 +235,7 @@ def test_projections_whose_weights_are_a_pipe_or_out_of_proportion(tmp_path: Pat
         directory = tmp_path / name
         directory.mkdir()
         revision = minilm.CARD.revision
-        towers = {"text": {"name": "minilm-l6-v2", "revision": revision, "dim": 60_000}}
+        towers = {"text": {"name": "minilm-l6-v2", "revision": revision, "dim": 384}}
         config = {"format": 1, "name": "x", "dim": 60_000, "logit_scale": 10.0, "towers": towers, "record": {}}
         (directory / "config.json").write_text(json.dumps(config))
         write(directory / "model.safetensors")

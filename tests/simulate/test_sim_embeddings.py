@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 
 from biovita.dataset import Dataset
 from biovita.embed import LanceStore, read, texts_of
+from biovita.embed import vectors as vectors_of
 from biovita.errors import DatasetError
 from biovita.modality import Modality
 from biovita.simulate import Fauna
@@ -56,6 +58,18 @@ def test_stored_as_float16(dataset):
 
     schema = lance.dataset(str(dataset.path / "embeddings" / MODEL / "audio.lance")).schema
     assert schema.field("vector").type == pa.list_(pa.float16(), _DIM)
+
+
+def test_vectors_are_read_though_there_is_no_such_model(dataset, vectors):
+    for modality, (rows, values) in vectors.items():
+        found = vectors_of(dataset, MODEL, modality, space="tower")
+        assert list(found.ids) == rows["id"].to_pylist()
+        assert np.array_equal(found.array, values)
+        assert np.linalg.norm(vectors_of(dataset, MODEL, modality).array, axis=1) == pytest.approx(1, abs=1e-6)
+    unseen = vectors_of(dataset, MODEL, Modality.AUDIO, where=pc.field("taxon_id") == dataset.taxonomy.taxa[3].id)
+    assert set(unseen.taxon_ids) == {dataset.taxonomy.taxa[3].id}
+    with pytest.raises(DatasetError, match="There is no such model to make them with"):
+        vectors_of(dataset, MODEL, Modality.TEXT, ids=["nothing"])
 
 
 def test_every_species_has_items_unevenly_many(dataset):

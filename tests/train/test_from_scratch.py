@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ from biovita.towers.device import choose_device
 from biovita.towers.mel_config import MelConfig
 from biovita.towers.open_clip import OpenClipImage, OpenClipText, build_clip
 from biovita.train import TowersRecipe, recipe
-from biovita.train.trainer import train_towers
-from biovita.train.validate import scores_of
+from biovita.train.towers import train_towers
+from biovita.train.validate import embedded, scores_of
 from published_layouts import SMALL_CLAP, SMALL_CLIP, make
 
 CLIP: dict[str, Any] = {
@@ -99,5 +100,6 @@ def test_towers_without_weights_learn_to_place_species_they_never_met(tmp_path: 
 
 def _times_chance(model: Path, dataset: Dataset) -> dict[tuple[str, str], float]:
     """Return Top-1 at species level as times chance, by part and direction."""
-    rows = scores_of(load_model(model, "cpu"), dataset, seed=0, text="tax_com").rows(ks=(1,))
+    find = partial(embedded, load_model(model, "cpu"), dataset)
+    rows = scores_of(dataset, find, seed=0, text="tax_com").rows(ks=(1,))
     return {(row.part, row.direction): row.accuracy / row.chance for row in rows if row.level == "species"}

@@ -10,15 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import torch
 
 from biovita.cli.app import main
 from biovita.dataset import Dataset
-from biovita.embed import embed
+from biovita.embed import LanceStore, embed, embeddings_directory
 from biovita.errors import BiovitaError, DatasetError, ModelError
-from biovita.modality import Modality
+from biovita.modality import MEDIA, Modality
 from biovita.model import load_model
 from biovita.model.formats.projections import read_config
 from biovita.taxonomy import Taxon
@@ -214,13 +215,30 @@ def test_a_class_under_a_synonym_of_an_unseen_species_is_not_trained_on(
     monkeypatch.setattr(
         "biovita.train.frozen.named_classes", lambda tower: classes if tower.card.modality == AUDIO else None
     )
-    towers = load_model("plain", "cpu").towers
-    assert len(training_set(birds, "plain", towers).classes[AUDIO]) == 2
+    base = load_model("plain", "cpu")
+    assert len(training_set(birds, base).classes[AUDIO]) == 2
     decisions = {"name": ["Altus quintus"], "parsed": ["Altus quintus"], "species_id": ["t5"]}
     pq.write_table(pa.table(decisions), birds.path / "taxonomy_decisions.parquet")
-    data = training_set(birds, "plain", towers)
+    data = training_set(birds, base)
     assert len(data.classes[AUDIO]) == 1
     assert int(data.class_names[AUDIO].count.sum()) == 1
+
+
+def test_training_rows_without_vectors_are_embedded_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know("plain", plain_towers(), monkeypatch.setitem)
+    dataset, base = write_tiny(tmp_path / "birds", unseen=1), load_model("plain", "cpu")
+    data = training_set(dataset, base)
+    for modality in MEDIA:
+        table = LanceStore(embeddings_directory(dataset, "plain")).table(modality)
+        rows = dataset.media(modality).filter(pc.field("split") == "train")
+        assert sorted(table.snapshot().state(["id"])["id"].to_pylist()) == sorted(rows["id"].to_pylist())
+    embed(dataset, "plain", progress=False)
+    again = training_set(dataset, base)
+    for modality, pool in data.items.items():
+        assert torch.equal(pool.vectors, again.items[modality].vectors)
+        assert torch.equal(pool.count, again.items[modality].count)
 
 
 def test_a_directory_that_exists_is_refused_before_any_work(

@@ -22,7 +22,7 @@ from biovita.train import TowersRecipe, recipe
 from biovita.train.networks import Networks
 from biovita.train.objective import Objective
 from biovita.train.step import Losses
-from biovita.train.trainer import train_towers
+from biovita.train.towers import train_towers
 from published_schedule import ADAPTER, AUDIO, ENDS, SCALE, TEXT, TOP
 from published_schedule import WEIGHTS as PUBLISHED
 from tiny_training import write_tiny, write_towers
@@ -222,16 +222,16 @@ def test_a_step_trains_what_the_paper_trains_at_its_rates_and_nothing_else(steps
 @pytest.fixture(scope="module")
 def published(train: Train) -> list[Step]:
     """Return these steps of the full phase with the published numbers; those between them are leapt over."""
-    make, left = trainer._Run._step, list(PUBLISHED)
+    make, left = trainer.Trainer._step, list(PUBLISHED)
 
-    def leap(run: Any, phase: Any, batch: Any, waited: float) -> None:
-        if phase.name == "full":
+    def leap(run: trainer.Trainer, descent: Any, batch: Any, waited: float) -> None:
+        if descent.name == "full":
             run.state.step = left.pop(0)
-        make(run, phase, batch, waited)
+        make(run, descent, batch, waited)
 
     numbers = {"audio_top.from_step": 300, "temperature.from_step": 600, "aic.steps": 600, "itc.steps": 300}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer._Run, "_step", leap)
+        patch.setattr(trainer.Trainer, "_step", leap)
         made = train({f"phases.full.{k}": v for k, v in numbers.items()}, stop_after=WARMUP + len(PUBLISHED))
     return _of(made, "full")
 

@@ -5,37 +5,42 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from biovita.modality import Modality
 from biovita.train.recipe import Pairs
 from biovita.train.sampling import Epoch, Items, batches, stage0_epoch, stage1_epoch, stage2_epoch
 
 #       species:      0 (30 clips)      1 (3)               2 (1)             3 (none)          4 (7)
 CLIPS = (np.arange(30), np.arange(30, 33), np.array([33]), np.empty(0, int), np.arange(34, 41))
 PHOTOS = (np.arange(25), np.arange(25, 28), np.empty(0, int), np.arange(28, 40), np.array([40]))
-ITEMS = Items(CLIPS, PHOTOS, (5, 5, 1, 3, 5))
+AUDIO, IMAGE = Modality.AUDIO, Modality.IMAGE
+ITEMS = Items({AUDIO: CLIPS, IMAGE: PHOTOS}, (5, 5, 1, 3, 5))
 
 
 def _same(one: Epoch, other: Epoch) -> bool:
-    names = ("species", "audio", "image", "prompt")
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
+    return one.rows.keys() == other.rows.keys() and all(map(np.array_equal, _columns(one), _columns(other)))
+
+
+def _columns(epoch: Epoch) -> list[np.ndarray]:
+    return [epoch.species, epoch.prompt, *epoch.rows.values()]
 
 
 def test_stage1_takes_at_most_20_and_fills_up_to_5() -> None:
     epoch = stage1_epoch(ITEMS, Pairs(), seed=3, epoch=0)
     counts = np.bincount(epoch.species, minlength=5).tolist()
     assert counts == [20, 5, 5, 0, 7]
-    of = [set(epoch.audio[epoch.species == number].tolist()) for number in range(5)]
+    of = [set(epoch.rows[AUDIO][epoch.species == number].tolist()) for number in range(5)]
     assert len(of[0]) == 20
     assert of[1] == {30, 31, 32}, "all clips of a rare species, some again"
     assert of[2] == {33}
     assert of[4] == set(range(34, 41))
-    assert (epoch.image == -1).all()
+    assert set(epoch.rows) == {AUDIO}
     assert all(0 <= prompt < ITEMS.prompts[s] for s, prompt in zip(epoch.species, epoch.prompt, strict=True))
     assert len(set(epoch.prompt[epoch.species == 0].tolist())) > 2, "the prompt is drawn for every sample"
 
 
 def test_stage1_is_drawn_anew_each_epoch_and_fixed_by_seed_and_epoch() -> None:
     first, second = (stage1_epoch(ITEMS, Pairs(), seed=3, epoch=epoch) for epoch in (0, 1))
-    assert set(first.audio[first.species == 0]) != set(second.audio[second.species == 0])
+    assert set(first.rows[AUDIO][first.species == 0]) != set(second.rows[AUDIO][second.species == 0])
     assert _same(first, stage1_epoch(ITEMS, Pairs(), seed=3, epoch=0))
     assert not _same(first, stage1_epoch(ITEMS, Pairs(), seed=4, epoch=0))
 
@@ -44,18 +49,20 @@ def test_stage0_draws_photographs_as_stage1_draws_clips() -> None:
     epoch = stage0_epoch(ITEMS, Pairs(), seed=3, epoch=0)
     assert np.bincount(epoch.species, minlength=5).tolist() == [20, 5, 0, 12, 5], "also species without a clip"
     owner = {row: number for number, rows in enumerate(PHOTOS) for row in rows.tolist()}
-    assert [owner[row] for row in epoch.image.tolist()] == epoch.species.tolist()
-    assert (epoch.audio == -1).all()
+    assert [owner[row] for row in epoch.rows[IMAGE].tolist()] == epoch.species.tolist()
+    assert set(epoch.rows) == {IMAGE}
     assert not _same(epoch, stage0_epoch(ITEMS, Pairs(), seed=3, epoch=1))
 
 
 def test_stage2_pairs_are_drawn_once_and_reshuffled() -> None:
     first, second = (stage2_epoch(ITEMS, Pairs(), seed=3, epoch=epoch) for epoch in (0, 1))
     assert np.bincount(first.species, minlength=5).tolist() == [20, 20, 0, 0, 20], "species with both alone"
-    assert first.image.max() == 40
-    assert first.image[first.species == 0].max() < 20, "of the first 20 photographs alone"
-    assert len(set(first.audio[first.species == 0].tolist())) == 20, "without replacement where there are enough"
-    rows = [sorted(zip(e.species, e.audio, e.image, e.prompt, strict=True)) for e in (first, second)]
+    assert first.rows[IMAGE].max() == 40
+    assert first.rows[IMAGE][first.species == 0].max() < 20, "of the first 20 photographs alone"
+    assert len(set(first.rows[AUDIO][first.species == 0].tolist())) == 20, (
+        "without replacement where there are enough"
+    )
+    rows = [sorted(zip(*_columns(e), strict=True)) for e in (first, second)]
     assert rows[0] == rows[1], "the same pairs with the same prompts"
     assert not np.array_equal(first.species, second.species), "in another order"
     assert all(len(set(first.prompt[first.species == number].tolist())) == 1 for number in (0, 1, 4))
@@ -63,7 +70,7 @@ def test_stage2_pairs_are_drawn_once_and_reshuffled() -> None:
 
 def test_all_phases_of_stage2_have_the_same_pairs_in_orders_of_their_own() -> None:
     warmup, full = (stage2_epoch(ITEMS, Pairs(), seed=3, epoch=0, phase=phase) for phase in (0, 1))
-    rows = [sorted(zip(e.species, e.audio, e.image, e.prompt, strict=True)) for e in (warmup, full)]
+    rows = [sorted(zip(*_columns(e), strict=True)) for e in (warmup, full)]
     assert rows[0] == rows[1]
     assert not np.array_equal(warmup.species, full.species)
 

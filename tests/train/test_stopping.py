@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-import biovita.train.trainer as trainer
+import biovita.train.validate as validation
 from biovita.errors import StoppedError
 from biovita.train import TowersRecipe, recipe
-from biovita.train.trainer import train_towers
+from biovita.train.towers import train_towers
 from tiny_training import write_tiny, write_towers
 
 SETTINGS = {
@@ -101,7 +101,7 @@ def test_a_signal_cuts_validation_off_and_it_is_made_later(
     whole = run(tmp_path / "whole")
     before = signal.getsignal(signal.SIGTERM)
     with monkeypatch.context() as patch:
-        patch.setattr(trainer, "validate", slow)
+        patch.setattr(validation, "validate", slow)
         with pytest.raises(StoppedError, match="stopped by SIGTERM after 2 steps") as stopped:
             run(tmp_path / "cut")
     assert stopped.value.exit_code == 143

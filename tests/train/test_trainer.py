@@ -31,7 +31,7 @@ from biovita.model import load_model, save_model
 from biovita.towers.open_clip import OpenClipImage, OpenClipText
 from biovita.train import TowersRecipe, recipe
 from biovita.train.networks import starting_model
-from biovita.train.trainer import train_towers
+from biovita.train.towers import train_towers
 from published_layouts import make, write_open_clip
 from tiny_training import write_tiny, write_towers
 

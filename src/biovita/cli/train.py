@@ -37,7 +37,7 @@ def train(
     recipe
         Its name; --list shows those there are.
     data
-        Dataset that has been split (biovita data split) and, for a starter recipe, embedded (biovita embed).
+        Dataset that has been split (biovita data split). A starter recipe embeds what has no vectors yet.
     out
         Directory to write: the model, or for a paper recipe the run, with its models in last and best. Such a run
         keeps a checkpoint at SIGTERM and Ctrl-C, and the same command continues it.

@@ -237,4 +237,6 @@ def _weight(item: object) -> int:
 
 
 def _size(result: object) -> int:
+    if isinstance(result, dict):
+        return sum(map(_size, result.values()))
     return result.nbytes if isinstance(result, np.ndarray) else 0

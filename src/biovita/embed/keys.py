@@ -7,7 +7,7 @@ import pyarrow as pa
 
 __all__ = ["Keys"]
 
-_FEW = 65_536
+_FEW = 262_144
 
 
 class Keys:
@@ -24,8 +24,8 @@ class Keys:
         """Enter rows."""
         self._newer.update(_hashes(rows))
         if len(self._newer) > _FEW:
-            newer = np.fromiter(self._newer, np.int64, len(self._newer))
-            self._sorted = np.sort(np.concatenate([self._sorted, newer]), kind="stable")
+            newer = np.sort(np.fromiter(self._newer, np.int64, len(self._newer)))
+            self._sorted = np.sort(np.concatenate([self._sorted, newer]), kind="stable")  # which merges the two
             self._newer = set()
 
     def may_have(self, rows: pa.Table) -> bool:

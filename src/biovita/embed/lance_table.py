@@ -31,12 +31,13 @@ logger = logging.getLogger(__name__)
 _AGAIN = "Remove it and run biovita embed again"
 # What Lance and Arrow raise for a table whose files or columns are not as they were written.
 _DAMAGED = (ValueError, OSError, RuntimeError, LookupError, NotImplementedError, pa.ArrowException)
-_PIECES = 64  # that commits leave are joined
-_PIECE_ROWS = 8192  # what has as many is no piece
+_PIECES = 50  # that commits leave are joined
+_PIECE_ROWS = 4096  # what has as many is no piece
 _FRAGMENTS = 256  # at the end of a run; more are joined to larger ones
 _MOST_DELETED = 0.05  # as a share of the rows
 _ROWS_AT_ONCE = 4096
 _IDS_AT_ONCE = 1000
+_LITTLE_AHEAD = {"batch_readahead": 2, "fragment_readahead": 1}  # what is read ahead lies in memory twice
 _WAIT_S = 600.0
 _NOW = timedelta(0)
 _LACKING = {pa.string(): "STRING", pa.int64(): "BIGINT", pa.float64(): "DOUBLE"}
@@ -225,9 +226,12 @@ class _Writing:
 
 
 def _join(dataset: lance.LanceDataset) -> None:
-    """Join the pieces of a table. What has become large enough is left alone, so that no row is written often."""
-    if sum(each.physical_rows < _PIECE_ROWS for each in dataset.get_fragments()) > 1:
-        dataset.optimize.compact_files(target_rows_per_fragment=_PIECE_ROWS)
+    """Join the pieces of a table to one. What has become large is left alone, so that no row is written often."""
+    fragments = dataset.get_fragments()
+    whole = [each.fragment_id for each in fragments if each.physical_rows >= _PIECE_ROWS]
+    if len(fragments) - len(whole) > 1:
+        rows = sum(each.physical_rows for each in fragments)
+        dataset.optimize.compact_files(target_rows_per_fragment=rows, excluded_fragment_ids=whole)
 
 
 class _Snapshot:
@@ -270,7 +274,7 @@ class _Snapshot:
         """Fill ``taken`` reading the vectors of all rows once, in their order."""
         order = np.argsort(numbers, kind="stable")
         ordered, before, at = numbers[order], 0, 0
-        for batch in self._dataset.to_batches(columns=["vector"], batch_size=_ROWS_AT_ONCE):
+        for batch in self._dataset.to_batches(columns=["vector"], batch_size=_ROWS_AT_ONCE, **_LITTLE_AHEAD):
             end = at + int(np.searchsorted(ordered[at:], before + len(batch)))
             taken[order[at:end]] = self._matrix(batch)[ordered[at:end] - before]
             before, at = before + len(batch), end

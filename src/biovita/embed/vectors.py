@@ -277,8 +277,6 @@ def _held(rows: Matrix) -> Matrix:
     """Return all rows in one array, read some at a time, where that is not too large; otherwise as they are."""
     if rows.shape[0] * rows.shape[1] * 4 > min(_IN_MEMORY_MIB << 20, memory_mib() << 18):
         return rows
-    if isinstance(rows, _Rows):
-        return rows[np.arange(len(rows))]
     held = np.empty(rows.shape, np.float32)
     for start in range(0, len(held), _ROWS_AT_ONCE):
         end = min(start + _ROWS_AT_ONCE, len(held))

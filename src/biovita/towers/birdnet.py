@@ -102,6 +102,8 @@ class BirdNET(Simple):
 
         Times the class weights, plus the bias, that is BirdNET's score (a logit) for each of its classes.
         """
+        if len(windows) == 0:
+            return np.empty((0, CARD.dim), np.float32)
         return np.stack(list(self._pool.map(self._run, windows)))
 
     def cutting(self, overlap: float = 0.0) -> BirdNET:

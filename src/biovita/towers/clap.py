@@ -51,8 +51,6 @@ class ClapAudio(Simple):
         ``(dim, projection_dim)``, a linear map without a bias; None leaves CLAP's own vectors.
     """
 
-    tolerance = 1e-4
-
     def __init__(
         self,
         card: EncoderCard,
@@ -67,6 +65,7 @@ class ClapAudio(Simple):
 
         self.network = network.eval()
         self.device = device
+        self.tolerance = device.tolerance
         self.listen = listen
         self.fused = bool(network.config.audio_config.enable_fusion)
         self.mel = MelSpectrogram(mel or MelConfig(scale="htk" if self.fused else "slaney")).to(device.name)

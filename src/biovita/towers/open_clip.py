@@ -86,11 +86,10 @@ class ClipNetwork:
 class OpenClipImage(Simple):
     """Vectors of photographs, not normalised."""
 
-    tolerance = 1e-4
-
     def __init__(self, card: EncoderCard, clip: ClipNetwork, device: Device) -> None:
         self.clip = clip
         self.device = device
+        self.tolerance = device.tolerance
         self.card = replace(card, dim=clip.dim, preprocessing=clip.images.describe())
         network = clip.on(device)
         self._encode = network.encode_image
@@ -126,11 +125,10 @@ class OpenClipImage(Simple):
 class OpenClipText(Simple):
     """Vectors of texts, not normalised."""
 
-    tolerance = 1e-4
-
     def __init__(self, card: EncoderCard, clip: ClipNetwork, device: Device) -> None:
         self.clip = clip
         self.device = device
+        self.tolerance = device.tolerance
         self._tokenizer = clip.tokenizer
         self._encode = clip.on(device).encode_text
         text = clip.model_cfg["text_cfg"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 __all__ = ["Pool"]
@@ -27,7 +28,7 @@ class Pool:
     count: torch.Tensor
 
     @classmethod
-    def of(cls, vectors: torch.Tensor, species: Sequence[int], number: int) -> Pool:
+    def of(cls, vectors: torch.Tensor, species: Sequence[int] | np.ndarray, number: int) -> Pool:
         """Return the pool of ``vectors``, where item ``n`` belongs to ``species[n]``, one of ``range(number)``."""
         labels = torch.as_tensor(species, dtype=torch.int64)
         order = torch.argsort(labels, stable=True)

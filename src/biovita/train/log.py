@@ -12,10 +12,11 @@ from typing import Any
 from biovita.errors import DatasetError
 from biovita.files import write_whole
 from biovita.jsonfile import parse_json, read_json
+from biovita.train.recipe import TERMS
 
 __all__ = ["RunLog", "scalars"]
 
-_TERMS = ("loss", "atc", "aic", "itc", "guard")
+_TERMS = ("loss", *TERMS, "guard")
 _OTHERS = ("temperature", "gradient_norm", "loss_scale", "seconds", "waited")
 
 

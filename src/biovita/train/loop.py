@@ -16,7 +16,7 @@ from biovita.model.projection import Projection
 from biovita.taxonomy import Taxon
 from biovita.train.items import Pool
 from biovita.train.losses import contrastive, kinship_of, targets
-from biovita.train.recipe import FrozenRecipe
+from biovita.train.recipe import TERMS, WATCHED, FrozenRecipe
 from biovita.train.schedule import Gate, guard
 
 __all__ = ["Aligned", "TrainingSet", "align", "untrained"]
@@ -25,9 +25,6 @@ logger = logging.getLogger(__name__)
 
 _MOST_LOGIT_SCALE = 100.0  # CLIP's bound (Radford et al. 2021)
 _MIXED = 256  # classes whose rows are mixed at random into others
-
-AUDIO, IMAGE, TEXT = Modality.AUDIO, Modality.IMAGE, Modality.TEXT
-_PAIRS = {"atc": (AUDIO, TEXT), "aic": (AUDIO, IMAGE), "itc": (IMAGE, TEXT)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +65,7 @@ def untrained(data: TrainingSet, recipe: FrozenRecipe) -> Aligned:
         for modality, pool in data.items.items():
             projections[modality] = Projection(pool.vectors.shape[1], recipe.dim)
             vectors = [pool.vectors]
-            if modality == TEXT:
+            if modality == Modality.TEXT:
                 vectors += [names.vectors for names in data.class_names.values()]
             projections[modality].standardise_on(torch.cat(vectors))
     return Aligned(projections, recipe.logit_scale, ())
@@ -97,7 +94,7 @@ def align(
 
 def _named(data: TrainingSet, recipe: FrozenRecipe) -> list[Modality]:
     """Return the modalities whose classifiers a stage learns from: stage 1 leaves the photographs' alone."""
-    return [modality for modality in data.classes if recipe.stage != 1 or modality == AUDIO]
+    return [modality for modality in data.classes if recipe.stage != 1 or modality == Modality.AUDIO]
 
 
 def _check_names(data: TrainingSet, recipe: FrozenRecipe) -> None:
@@ -110,7 +107,7 @@ def _check_names(data: TrainingSet, recipe: FrozenRecipe) -> None:
         f"{recipe.name}: weights.names is {weights.names:g}, and no {which} tower of {recipe.model!r} has a "
         "classifier whose classes are known by name"
     )
-    if not any(getattr(weights, term) for term in _PAIRS):
+    if not any(weights.of_terms.values()):
         raise ModelError(
             f"{lacking}, so there is nothing to train on. Choose a model that has one, such as starter; go without "
             "this stage; or set another weight, such as weights.atc"
@@ -143,14 +140,14 @@ def _align(
     history = []
     for step in range(recipe.steps):
         scale = log_scale.exp().clamp(max=_MOST_LOGIT_SCALE)
-        now = recipe if gate is None or gate.open else _with_weights(recipe, aic=0.0, itc=0.0)
+        now = recipe if gate is None or gate.open else _watched_alone(recipe)
         terms = _terms(data, now, projections, _Head(scale, bias, kinship), generator)
         loss = torch.stack([getattr(now.weights, name) * value for name, value in terms.items()]).sum()
         watched = {}
         if gate is not None and recipe.gate is not None:
-            atc = float(terms["atc"].detach())
+            atc = float(terms[WATCHED].detach())
             excess, slope = guard(atc, gate, recipe.gate)
-            loss = loss + excess + slope * (terms["atc"] - atc)
+            loss = loss + excess + slope * (terms[WATCHED] - atc)
             watched = {"guard": excess, "atc_base": gate.base}
             gate = gate.after(atc, recipe.gate)
         optimiser.zero_grad(set_to_none=True)
@@ -190,14 +187,16 @@ def _mean_atc(
     batches: int,
 ) -> float:
     """Return ATC before a stage, the mean over some batches, with the noise that training adds."""
-    alone = _with_weights(recipe, aic=0.0, itc=0.0, names=0.0)
+    alone = _watched_alone(recipe, names=0.0)
     generator = torch.Generator().manual_seed(recipe.seed * 2 + recipe.stage)
-    found = [_terms(data, alone, projections, head, generator)["atc"] for _ in range(batches)]
+    found = [_terms(data, alone, projections, head, generator)[WATCHED] for _ in range(batches)]
     return float(torch.stack(found).mean())
 
 
-def _with_weights(recipe: FrozenRecipe, **weights: float) -> FrozenRecipe:
-    return recipe.model_copy(update={"weights": recipe.weights.model_copy(update=weights)})
+def _watched_alone(recipe: FrozenRecipe, **weights: float) -> FrozenRecipe:
+    """Return a recipe whose terms between modalities are all 0 but the one that the gate watches."""
+    others = dict.fromkeys(TERMS.keys() - {WATCHED}, 0.0)
+    return recipe.model_copy(update={"weights": recipe.weights.model_copy(update=others | weights)})
 
 
 def _terms(
@@ -211,7 +210,7 @@ def _terms(
 
     def embed(modality: Modality, x: torch.Tensor) -> torch.Tensor:
         """Project, with noise, standardised vectors of a tower."""
-        if recipe.noise and modality != TEXT:
+        if recipe.noise and modality != Modality.TEXT:
             x = torch.add(x, torch.randn(x.shape, generator=generator), alpha=recipe.noise)
         return torch.nn.functional.normalize(projections[modality].linear(x), dim=1)
 
@@ -221,11 +220,11 @@ def _terms(
         a = torch.nn.functional.normalize(
             projections[modality].linear(_mixed(rows, drawn, recipe, generator)), dim=1
         )
-        b = embed(TEXT, texts.draw(drawn, generator))
+        b = embed(Modality.TEXT, texts.draw(drawn, generator))
         return contrastive(recipe.loss, a, b, head.scale, torch.eye(len(drawn)), bias=head.bias)
 
     weights = recipe.weights
-    wanted = {term: pair for term, pair in _PAIRS.items() if getattr(weights, term)}
+    wanted = {term: TERMS[term] for term, weight in weights.of_terms.items() if weight}
     species = torch.arange(len(data.taxa)).repeat(recipe.items_per_species)
     there, vectors = {}, {}
     for modality in dict.fromkeys(modality for pair in wanted.values() for modality in pair):
@@ -262,7 +261,7 @@ def _standardised(data: TrainingSet, projections: Mapping[Modality, Projection])
         return replace(plain, vectors=projections[modality].standardise(plain.vectors))
 
     items = {modality: pool(modality, plain) for modality, plain in data.items.items()}
-    names = {modality: pool(TEXT, plain) for modality, plain in data.class_names.items()}
+    names = {modality: pool(Modality.TEXT, plain) for modality, plain in data.class_names.items()}
     return replace(data, items=items, class_names=names)
 
 

@@ -26,7 +26,9 @@ from biovita.train.recipe import TowersRecipe
 from biovita.train.schedule import Part, part_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
+
+    from biovita.train.batches import Loader
 
 __all__ = ["Networks", "has_towers_of", "starting_model"]
 
@@ -85,8 +87,7 @@ class Networks(nn.Module):
             _require_compiler()
             self._forward = {modality: torch.compile(run) for modality, run in self._forward.items()}
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale), device=device))
-        if bias is not None:
-            self.bias = nn.Parameter(torch.tensor(bias, device=device))
+        self.bias = None if bias is None else nn.Parameter(torch.tensor(bias, device=device))
         self.requires_grad_(requires_grad=False)
         self.eval()
 
@@ -99,6 +100,12 @@ class Networks(nn.Module):
     def dims(self) -> dict[str, int]:
         """By name, how many dimensions each parameter has."""
         return {name: parameter.ndim for name, parameter in self.named_parameters()}
+
+    @property
+    def loaders(self) -> dict[Modality, Loader]:
+        """By modality, what decodes a training item: a window from a random place of a recording, a whole picture."""
+        look = self.image.loader
+        return {Modality.AUDIO: self.audio.loader.random_window, Modality.IMAGE: lambda picture, _: look(picture)}
 
     def set_trainable(self, names: Collection[str]) -> None:
         """Freeze all but the parameters of these names; a tower with any of them is in training mode."""
@@ -130,7 +137,7 @@ class Networks(nn.Module):
         """Return the factor between cosine similarity and logit, a scalar."""
         return self.log_scale.exp()
 
-    def as_model(self, name: str, record: dict[str, object]) -> Model:
+    def as_model(self, name: str, record: Mapping[str, object]) -> Model:
         """Return the model as it is now; it shares its weights with this module."""
         return replace(self.model, name=name, logit_scale=float(self.logit_scale().detach()), record=record)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -11,21 +11,18 @@ import torch
 
 from biovita.modality import Modality
 from biovita.train.augment import mask_mel, vary_sounds
-from biovita.train.batches import Batch, Frozen, TrainingItems
+from biovita.train.batches import Batch
+from biovita.train.cached import Cached
 from biovita.train.gathered import gathered_loss, mean_over_processes
 from biovita.train.networks import Networks
-from biovita.train.recipe import Phase, TowersRecipe
-from biovita.train.schedule import Gate, LossTerms, guard
+from biovita.train.recipe import TERMS, WATCHED, Phase, TowersRecipe
+from biovita.train.sampling import Epoch
+from biovita.train.schedule import Gate, guard
 from biovita.train.step import Input, Losses, pieces
 
 __all__ = ["Objective"]
 
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
-_PAIRS = {
-    "atc": (Modality.AUDIO, Modality.TEXT),
-    "aic": (Modality.AUDIO, Modality.IMAGE),
-    "itc": (Modality.IMAGE, Modality.TEXT),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +31,9 @@ class Objective:
 
     Attributes
     ----------
-    frozen
+    prompts
+        By species, its texts.
+    cached
         The vectors that are there already.
     kinship
         Of the training species, for taxonomy-aware targets.
@@ -42,16 +41,16 @@ class Objective:
 
     recipe: TowersRecipe
     networks: Networks
-    items: TrainingItems
-    frozen: Frozen
+    prompts: Sequence[Sequence[str]]
+    cached: Cached
     kinship: torch.Tensor | None
 
     def evaluate(self, batch: Batch) -> float:
         """Return ATC of a batch over all processes, in evaluation mode."""
         with self.networks.evaluating(), torch.no_grad():
-            inputs = self.inputs(batch, LossTerms(1.0, 0.0, 0.0))
+            inputs = self.inputs(batch, {WATCHED: 1.0})
             vectors = {modality: self._vectors(entry) for modality, entry in inputs.items()}
-            return float(mean_over_processes(self._term("atc", vectors, self._species(batch))))
+            return float(mean_over_processes(self._term(WATCHED, vectors, self._species(batch))))
 
     def _vectors(self, entry: Input) -> torch.Tensor:
         """Return the vectors of the pairs without a graph."""
@@ -66,7 +65,7 @@ class Objective:
     def losses(
         self,
         phase: Phase,
-        terms: LossTerms,
+        terms: Mapping[str, float],
         gate: Gate | None,
         vectors: Mapping[Modality, torch.Tensor],
         batch: Batch,
@@ -76,19 +75,19 @@ class Objective:
         local = {
             name: (weight, self._term(name, vectors, species))
             for name, weight in terms.items()
-            if weight or (name == "atc" and gate is not None)
+            if weight or (name == WATCHED and gate is not None)
         }
         values = {name: float(mean_over_processes(value)) for name, (_, value) in local.items()}
         total = torch.stack([weight * value for weight, value in local.values()]).sum()
         loss = sum(weight * values[name] for name, (weight, _) in local.items())
         if gate is not None and phase.gate is not None:
-            values["guard"], slope = guard(values["atc"], gate, phase.gate)
-            total = total + slope * local["atc"][1]
+            values["guard"], slope = guard(values[WATCHED], gate, phase.gate)
+            total = total + slope * local[WATCHED][1]
             loss += values["guard"]
         return Losses(total, {"loss": loss, **values})
 
     def _term(self, name: str, vectors: Mapping[Modality, torch.Tensor], species: torch.Tensor) -> torch.Tensor:
-        first, second = _PAIRS[name]
+        first, second = TERMS[name]
         return gathered_loss(
             self.recipe.loss,
             vectors[first],
@@ -97,48 +96,61 @@ class Objective:
             species,
             positives=self.recipe.positives,
             kinship=self.kinship,
-            bias=getattr(self.networks, "bias", 0.0),
+            bias=0.0 if self.networks.bias is None else self.networks.bias,
             gradients=self.recipe.behaviour == "paper",
         )
 
-    def inputs(self, batch: Batch, terms: LossTerms, augment: int | None = None) -> dict[Modality, Input]:
-        """Return what the towers are given of a batch; photographs where a term has them.
+    def inputs(
+        self, batch: Batch, terms: Mapping[str, float], augment: int | None = None
+    ) -> dict[Modality, Input]:
+        """Return what the towers are given of a batch; a modality that no term has at the moment is left out.
 
-        ``augment`` is the seed of the recipe's augmentations; None makes none.
+        Parameters
+        ----------
+        terms
+            Their weights. The one that a gate watches is made in any case.
+        augment
+            The seed of the recipe's augmentations; None makes none.
         """
+        named = [TERMS[term] for term, weight in terms.items() if weight or term == WATCHED]
+        wanted = {modality for pair in named for modality in pair}
+        inputs: dict[Modality, Input] = {}
+        for modality in Modality:
+            if modality not in wanted:
+                continue
+            if modality == Modality.TEXT:
+                inputs[modality] = self._texts(batch.pairs)
+            elif modality in self.cached.items:
+                vectors = self.cached.rows(modality, batch.pairs.rows[modality])
+                inputs[modality] = Input(vectors, None, trained=False)
+            elif modality in batch.inputs:
+                values = torch.from_numpy(batch.inputs[modality]).to(self.networks.device)
+                if modality == Modality.AUDIO:
+                    values = self._mel(values, augment)
+                inputs[modality] = Input(values, self._embed(modality), self.networks.trained(modality))
+        return inputs
+
+    def _mel(self, sounds: torch.Tensor, augment: int | None) -> torch.Tensor:
+        """Return the spectrograms of sounds; ``augment`` is the seed of what is changed in them."""
+        mel = self.networks.audio.mel
+        if augment is None:
+            return mel(sounds)
+        sounds = vary_sounds(sounds, self.recipe.augment, 2 * augment)
+        return mask_mel(mel(sounds), self.recipe.augment, 2 * augment + 1)
+
+    def _texts(self, pairs: Epoch) -> Input:
+        """Return the distinct texts of pairs, as tokens or as the vectors that are there."""
         networks, device = self.networks, self.networks.device
-        inputs = {}
-        if batch.sounds is not None:
-            sounds = torch.from_numpy(batch.sounds).to(device)
-            if augment is None:
-                mel = networks.audio.mel(sounds)
-            else:
-                sounds = vary_sounds(sounds, self.recipe.augment, 2 * augment)
-                mel = mask_mel(networks.audio.mel(sounds), self.recipe.augment, 2 * augment + 1)
-            inputs[Modality.AUDIO] = Input(mel, self._embed(Modality.AUDIO), networks.trained(Modality.AUDIO))
-        texts = [self.items.prompts[s][p] for s, p in zip(batch.pairs.species, batch.pairs.prompt, strict=True)]
+        texts = [self.prompts[s][p] for s, p in zip(pairs.species, pairs.prompt, strict=True)]
         distinct = list(dict.fromkeys(texts))
         place = {text: number for number, text in enumerate(distinct)}
         rows = torch.tensor([place[text] for text in texts], device=device)
         trained = networks.trained(Modality.TEXT)
-        if trained or self.frozen.texts is None:
+        if trained or self.cached.texts is None:
             tokens = torch.from_numpy(np.stack([networks.text.load(text) for text in distinct])).to(device)
-            inputs[Modality.TEXT] = Input(tokens, self._embed(Modality.TEXT), trained, rows)
-        else:
-            made = torch.from_numpy(self.frozen.texts.subset(distinct).vectors).to(device)
-            inputs[Modality.TEXT] = Input(
-                torch.nn.functional.normalize(made, dim=1), None, trained=False, rows=rows
-            )
-        if terms.aic or terms.itc:
-            if self.frozen.images is not None:
-                inputs[Modality.IMAGE] = Input(self.frozen.image_rows(batch.pairs.image), None, trained=False)
-            else:
-                assert batch.pixels is not None
-                pixels = torch.from_numpy(batch.pixels).to(device)
-                inputs[Modality.IMAGE] = Input(
-                    pixels, self._embed(Modality.IMAGE), networks.trained(Modality.IMAGE)
-                )
-        return inputs
+            return Input(tokens, self._embed(Modality.TEXT), trained, rows)
+        made = torch.from_numpy(self.cached.texts.subset(distinct).vectors).to(device)
+        return Input(torch.nn.functional.normalize(made, dim=1), None, trained=False, rows=rows)
 
     def _embed(self, modality: Modality) -> Callable[[torch.Tensor], torch.Tensor]:
         dtype = _AUTOCAST.get(self.recipe.precision)

@@ -17,9 +17,12 @@ from pydantic import (
     model_validator,
 )
 
+from biovita.modality import PAIRS, Modality, term_of
 from biovita.train.losses import Loss, Positives
 
 __all__ = [
+    "TERMS",
+    "WATCHED",
     "Augment",
     "FrozenRecipe",
     "Group",
@@ -31,6 +34,13 @@ __all__ = [
     "TowersRecipe",
     "flat",
 ]
+
+
+TERMS: dict[str, tuple[Modality, Modality]] = {term_of(*pair): pair for pair in PAIRS}
+"""The terms of the loss by the names of their settings, and what each is between."""
+
+WATCHED = term_of(Modality.AUDIO, Modality.TEXT)
+"""The term that a gate keeps from getting worse."""
 
 
 class _Settings(BaseModel):
@@ -81,9 +91,14 @@ class LossWeights(_Settings):
     itc: NonNegativeFloat = 0.0
     names: NonNegativeFloat = 0.0
 
+    @property
+    def of_terms(self) -> dict[str, float]:
+        """The factors of the terms between modalities, by name."""
+        return {term: getattr(self, term) for term in TERMS}
+
     @model_validator(mode="after")
     def _has_a_term(self) -> LossWeights:
-        if not (self.atc or self.aic or self.itc or self.names):
+        if not (self.names or any(self.of_terms.values())):
             raise ValueError("all weights are 0: there is nothing to train by")
         return self
 
@@ -202,17 +217,41 @@ class Phase(_Settings):
     clamp: bool = True
     gate: GateSettings | None = None
 
+    @property
+    def ramps(self) -> dict[str, Ramp]:
+        """The weights of the terms of the loss, by name."""
+        return {term: getattr(self, term) for term in TERMS}
+
+    @property
+    def trains(self) -> set[Modality]:
+        """The modalities of whose towers anything is trained."""
+        return {modality for part, modality in _TOWER_OF.items() if getattr(self, part) is not None}
+
+    def compares(self, modality: Modality) -> bool:
+        """Return whether a term of the loss is between a modality and another."""
+        return any(ramp.to and modality in TERMS[term] for term, ramp in self.ramps.items())
+
     @model_validator(mode="after")
     def _trains_each_part_once(self) -> Phase:
         for whole, part in (("audio", "audio_top"), ("text", "text_ends")):
             if getattr(self, whole) and getattr(self, part):
                 raise ValueError(f"{part} is a part of {whole}: one of them is none")
-        if not (self.atc.to or self.aic.to or self.itc.to):
+        if not any(ramp.to for ramp in self.ramps.values()):
             raise ValueError("atc.to, aic.to and itc.to are all 0: there is nothing to train by")
-        parts = (self.audio, self.audio_top, self.adapter, self.text, self.text_ends, self.image)
+        parts = [getattr(self, part) for part in _TOWER_OF]
         if all(group is None or group.from_step for group in parts):
             raise ValueError("no part of the towers is trained from the first step on")
         return self
+
+
+_TOWER_OF = {
+    "audio": Modality.AUDIO,
+    "audio_top": Modality.AUDIO,
+    "adapter": Modality.AUDIO,
+    "text": Modality.TEXT,
+    "text_ends": Modality.TEXT,
+    "image": Modality.IMAGE,
+}
 
 
 class Pairs(_Settings):
@@ -320,12 +359,16 @@ class TowersRecipe(Recipe):
 
     @model_validator(mode="after")
     def _has_what_its_terms_need(self) -> TowersRecipe:
-        deaf = [name for name, phase in self.phases.items() if phase.atc.to or phase.aic.to or phase.gate]
+        deaf = [name for name, phase in self.phases.items() if phase.compares(Modality.AUDIO) or phase.gate]
         if self.stage == 0 and deaf:
             raise ValueError(
                 f"stage 0 has no recordings: atc.to and aic.to are 0, and gate is none; not so in {', '.join(deaf)}"
             )
-        blind = [name for name, phase in self.phases.items() if phase.aic.to or phase.itc.to or phase.image]
+        blind = [
+            name
+            for name, phase in self.phases.items()
+            if phase.compares(Modality.IMAGE) or Modality.IMAGE in phase.trains
+        ]
         if self.stage == 1 and blind:
             raise ValueError(
                 f"stage 1 has no photographs: aic.to and itc.to are 0, and image is none; not so in {', '.join(blind)}"

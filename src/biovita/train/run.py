@@ -46,9 +46,10 @@ def train(
 ) -> TrainReport:
     """Train by a recipe on a split dataset, and write the model to ``out``.
 
-    Projections of frozen towers need the dataset's embeddings; ``out`` is then the model, and beside ``config.json``
-    and ``model.safetensors`` lie ``losses.jsonl``, one line a step, and ``report.html``. A recipe that trains towers
-    leaves the directory that `biovita.train.trainer.train_towers` describes, and goes on where it was stopped.
+    Projections of frozen towers train on the dataset's embeddings, which are made where they are missing; ``out`` is
+    then the model, and beside ``config.json`` and ``model.safetensors`` lie ``losses.jsonl``, one line a step, and
+    ``report.html``. A recipe that trains towers
+    leaves the directory that `biovita.train.towers.train_towers` describes, and goes on where it was stopped.
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ def train(
     Raises
     ------
     DatasetError
-        Where the dataset has not been split or embedded, or ``out`` exists.
+        Where the dataset has not been split, or ``out`` exists.
     ModelError
         Where ``start`` does not fit the recipe, a setting asked for is one that ``start`` has learned, or there is
         nothing to train on.
@@ -69,7 +70,7 @@ def train(
     if recipe.stage == 2 and start is None:
         raise ModelError(f"{recipe.name} goes on from a stage 1: give its model with --start MODEL")
     if isinstance(recipe, TowersRecipe):
-        from biovita.train.trainer import train_towers
+        from biovita.train.towers import train_towers
 
         log = train_towers(
             recipe, dataset, out, start=start, device=device, overwrite=overwrite, progress=progress
@@ -102,7 +103,7 @@ def _train_projections(
     from biovita.train.loop import Aligned, align, untrained
 
     base = load_model(describe(recipe.model).towers, device)
-    data = training_set(dataset, recipe.model, base.towers, names=recipe.weights.names > 0, progress=progress)
+    data = training_set(dataset, base, names=recipe.weights.names > 0, progress=progress)
     begin = untrained(data, recipe)
     if start is not None:
         config = read_config(start)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from biovita.modality import Modality
 from biovita.train.recipe import Pairs
 
 __all__ = ["Epoch", "Items", "batches", "stage0_epoch", "stage1_epoch", "stage2_epoch"]
@@ -16,37 +17,43 @@ _DRAW, _ORDER = 0, 1  # independent streams of one seed
 
 @dataclass(frozen=True, eq=False)
 class Items:
-    """What each training species has: rows of its clips and photographs, and how many prompts.
+    """What each training species has.
 
-    Photographs are in the order of their paths.
+    Attributes
+    ----------
+    rows
+        By modality and species, the rows of its recordings or photographs. Photographs are in the order of their paths.
+    prompts
+        By species, how many prompts it has.
     """
 
-    audio: tuple[np.ndarray, ...]
-    images: tuple[np.ndarray, ...]
-    prompts: tuple[int, ...]
+    rows: Mapping[Modality, Sequence[np.ndarray]]
+    prompts: Sequence[int]
 
 
 @dataclass(frozen=True, eq=False)
 class Epoch:
-    """The pairs of an epoch in their order, all ``(pairs,)`` int64; ``audio`` or ``image`` is -1 where there is none.
+    """The pairs of an epoch in their order.
 
     Attributes
     ----------
-    species, audio, image, prompt
-        Species of a pair, rows of its clip and photograph, and number of its prompt among those of the species.
+    species, prompt
+        ``(pairs,)`` int64: the species of a pair, and the number of its prompt among those of the species.
+    rows
+        By modality, ``(pairs,)`` int64: the row of its recording or photograph. A modality that pairs do not have is
+        not in it.
     """
 
     species: np.ndarray
-    audio: np.ndarray
-    image: np.ndarray
     prompt: np.ndarray
+    rows: Mapping[Modality, np.ndarray]
 
     def __len__(self) -> int:
         return len(self.species)
 
     def __getitem__(self, at: np.ndarray) -> Epoch:
         """Return some of the pairs."""
-        return Epoch(self.species[at], self.audio[at], self.image[at], self.prompt[at])
+        return Epoch(self.species[at], self.prompt[at], {m: rows[at] for m, rows in self.rows.items()})
 
 
 def stage1_epoch(items: Items, pairs: Pairs, seed: int, epoch: int) -> Epoch:
@@ -55,23 +62,19 @@ def stage1_epoch(items: Items, pairs: Pairs, seed: int, epoch: int) -> Epoch:
     A species has at most ``pairs.at_most`` clips, drawn without replacement; one with fewer than ``pairs.at_least`` has
     all of its clips, and others of them again up to that number.
     """
-    species, audio, prompt = _drawn(items.audio, items.prompts, pairs, seed, epoch)
-    return Epoch(species, audio, np.full(len(species), -1), prompt)
+    return _drawn(items, Modality.AUDIO, pairs, seed, epoch)
 
 
 def stage0_epoch(items: Items, pairs: Pairs, seed: int, epoch: int) -> Epoch:
     """Return the photographs of an epoch of stage 0, drawn as `stage1_epoch` draws clips."""
-    species, image, prompt = _drawn(items.images, items.prompts, pairs, seed, epoch)
-    return Epoch(species, np.full(len(species), -1), image, prompt)
+    return _drawn(items, Modality.IMAGE, pairs, seed, epoch)
 
 
-def _drawn(
-    items: Sequence[np.ndarray], prompts: Sequence[int], pairs: Pairs, seed: int, epoch: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return species, row and prompt of an epoch's items of one modality."""
+def _drawn(items: Items, modality: Modality, pairs: Pairs, seed: int, epoch: int) -> Epoch:
+    """Return an epoch's items of one modality."""
     rng = np.random.default_rng([seed, _DRAW, epoch])
     species, chosen = [], []
-    for number, rows in enumerate(items):
+    for number, rows in enumerate(items.rows[modality]):
         if not len(rows):
             continue
         drawn = rng.permutation(rows)[: pairs.at_most]
@@ -80,31 +83,31 @@ def _drawn(
         chosen.append(drawn)
         species.append(np.full(len(drawn), number))
     owners = _flat(species)
-    prompt = (rng.random(len(owners)) * np.array(prompts)[owners]).astype(np.int64)
-    order = np.random.default_rng([seed, _ORDER, epoch]).permutation(len(owners))
-    return owners[order], _flat(chosen)[order], prompt[order]
+    prompt = (rng.random(len(owners)) * np.array(items.prompts)[owners]).astype(np.int64)
+    made = Epoch(owners, prompt, {modality: _flat(chosen)})
+    return made[np.random.default_rng([seed, _ORDER, epoch]).permutation(len(made))]
 
 
 def stage2_epoch(items: Items, pairs: Pairs, seed: int, epoch: int, *, phase: int = 0) -> Epoch:
-    """Return the (audio, image) pairs of an epoch of stage 2: drawn once for all phases, in another order each epoch.
+    """Return the pairs of an epoch of stage 2: drawn once for all phases, in another order each epoch.
 
-    A species with both modalities has ``pairs.at_most`` pairs, with replacement where it has fewer items, of its
-    first ``pairs.first_images`` photographs, and keeps one prompt throughout.
+    A species with items of all modalities has ``pairs.at_most`` pairs, with replacement where it has fewer items, of
+    its first ``pairs.first_images`` photographs, and keeps one prompt throughout.
     """
     rng = np.random.default_rng([seed, _DRAW])
     species: list[np.ndarray] = []
-    audio: list[np.ndarray] = []
-    image: list[np.ndarray] = []
     prompt: list[np.ndarray] = []
-    for number, (clips, photographs) in enumerate(zip(items.audio, items.images, strict=True)):
-        if not len(clips) or not len(photographs):
+    drawn: dict[Modality, list[np.ndarray]] = {modality: [] for modality in items.rows}
+    for number, prompts in enumerate(items.prompts):
+        has = {modality: rows[number] for modality, rows in items.rows.items()}
+        if not all(len(rows) for rows in has.values()):
             continue
-        shown = photographs[: pairs.first_images]
-        for rows, drawn in ((clips, audio), (shown, image)):
-            drawn.append(rng.choice(rows, pairs.at_most, replace=len(rows) < pairs.at_most))
+        for modality, rows in has.items():
+            shown = rows[: pairs.first_images] if modality == Modality.IMAGE else rows
+            drawn[modality].append(rng.choice(shown, pairs.at_most, replace=len(shown) < pairs.at_most))
         species.append(np.full(pairs.at_most, number))
-        prompt.append(np.full(pairs.at_most, rng.integers(items.prompts[number])))
-    made = Epoch(_flat(species), _flat(audio), _flat(image), _flat(prompt))
+        prompt.append(np.full(pairs.at_most, rng.integers(prompts)))
+    made = Epoch(_flat(species), _flat(prompt), {modality: _flat(parts) for modality, parts in drawn.items()})
     return made[np.random.default_rng([seed, _ORDER, phase, epoch]).permutation(len(made))]
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from biovita.train.recipe import GateSettings, Group, Phase, Ramp, TowersRecipe
+from biovita.train.recipe import WATCHED, GateSettings, Group, Phase, Ramp, TowersRecipe
 
 __all__ = [
     "MOST_LOG_SCALE",
     "Gate",
-    "LossTerms",
     "Part",
     "TrainedGroup",
     "groups_of",
@@ -134,25 +133,12 @@ def ramp(settings: Ramp, step: int) -> float:
     return settings.to * min(1.0, step / settings.steps) if settings.steps else settings.to
 
 
-@dataclass(frozen=True)
-class LossTerms:
-    """The weight of each term of the loss at a step."""
-
-    atc: float
-    aic: float
-    itc: float
-
-    def items(self) -> Sequence[tuple[str, float]]:
-        """Return (name, weight) pairs."""
-        return (("atc", self.atc), ("aic", self.aic), ("itc", self.itc))
-
-
-def loss_terms(phase: Phase, step: int, gate: Gate | None = None) -> LossTerms:
-    """Return the weights at a step; a shut gate takes AIC and ITC away."""
-    open_ = gate is None or gate.open
-    return LossTerms(
-        ramp(phase.atc, step), ramp(phase.aic, step) if open_ else 0.0, ramp(phase.itc, step) if open_ else 0.0
-    )
+def loss_terms(phase: Phase, step: int, gate: Gate | None = None) -> dict[str, float]:
+    """Return the weight of each term of the loss at a step; a shut gate takes all but ATC away."""
+    shut = gate is not None and not gate.open
+    return {
+        term: 0.0 if shut and term != WATCHED else ramp(settings, step) for term, settings in phase.ramps.items()
+    }
 
 
 @dataclass(frozen=True)

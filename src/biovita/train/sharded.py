@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from functools import reduce
 from typing import Any
 
@@ -20,39 +21,60 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from biovita.train.gathered import processes
 from biovita.train.networks import Networks
 
-__all__ = ["clip_gradients", "copy_whole", "shard", "shared_out", "whole", "whole_state"]
+__all__ = ["Whole", "clip_gradients", "shared_out", "whole_state"]
 
 _BLOCK = re.compile(r"\.(resblocks|blocks)\.\d+$")  # of open_clip's towers, and of HTS-AT's stages
 
 
-def shard(networks: Networks) -> None:
-    """Share the weights of all transformer blocks out over the processes; their parameters are `DTensor` from then on.
+class Whole:
+    """Networks with whole weights, whether they are shared out or not."""
 
-    The names of parameters stay. Every process has to call this, with the same weights.
-    """
+    def __init__(self, networks: Networks) -> None:
+        self.networks = networks
+        self._shared = False
+        self._copy: Networks | None = None
+
+    def share_out(self, *, copied: bool) -> None:
+        """Share the networks out over the processes; ``copied`` in the one that has whole ones from then on.
+
+        Every process has to call this, with the same weights.
+        """
+        self._copy = deepcopy(self.networks) if copied else None
+        self._shared = True
+        _shard(self.networks)
+
+    def __call__(self) -> Networks:
+        """Return networks with whole weights where there is a copy; every process has to call this."""
+        if self._shared:
+            _copy_whole(self.networks, self._copy)
+        return self._copy or self.networks
+
+
+def _shard(networks: Networks) -> None:
+    """Share the weights of all transformer blocks out; their parameters are `DTensor` then, under the same names."""
     mesh = init_device_mesh(networks.device.type, (processes(),))
     for name, module in list(networks.named_modules()):
         if _BLOCK.search(name):
             fully_shard(module, mesh=mesh, reshard_after_forward=True)
 
 
-def whole(tensor: torch.Tensor) -> torch.Tensor:
+def _whole(tensor: torch.Tensor) -> torch.Tensor:
     """Return all of a tensor; where it is shared out, every process has to call this."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
-def copy_whole(networks: Networks, into: Networks | None) -> None:
+def _copy_whole(networks: Networks, into: Networks | None) -> None:
     """Copy whole weights and statistics to networks that are not sharded, if any; every process has to call this."""
     target = {} if into is None else into.state_dict()
     for name, value in networks.state_dict().items():
-        gathered = whole(value)
+        gathered = _whole(value)
         if name in target:
             target[name].copy_(gathered)
 
 
 def whole_state(state: Mapping[str, Any]) -> dict[str, Any]:
     """Return an optimiser's state with whole tensors; every process has to call this."""
-    return _mapped(state, lambda _, value: whole(value))
+    return _mapped(state, lambda _, value: _whole(value))
 
 
 def shared_out(state: Mapping[str, Any], parameters: Sequence[nn.Parameter]) -> dict[str, Any]:
@@ -90,7 +112,7 @@ def clip_gradients(parameters: Sequence[nn.Parameter], most: float) -> float:
         [p for p in parameters if isinstance(p, DTensor) is kind and p.grad is not None] for kind in (False, True)
     ]
     norms = [
-        whole(nn.utils.get_total_norm([p.grad for p in kind if p.grad is not None])) for kind in kinds if kind
+        _whole(nn.utils.get_total_norm([p.grad for p in kind if p.grad is not None])) for kind in kinds if kind
     ]
     norm = reduce(torch.hypot, norms) if norms else torch.tensor(0.0)
     for kind in kinds:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -17,6 +17,9 @@ from torch.distributed.tensor import DTensor
 
 from biovita.modality import Modality
 from biovita.train.gathered import largest, processes
+
+if TYPE_CHECKING:
+    from biovita.train.networks import Networks
 
 __all__ = ["Input", "Losses", "average_gradients", "average_statistics", "backward", "pieces"]
 
@@ -59,7 +62,7 @@ class Losses:
 def backward(
     inputs: Mapping[Modality, Input],
     losses: Callable[[Mapping[Modality, torch.Tensor]], Losses],
-    networks: Any,
+    networks: Networks,
     *,
     chunk: int | None,
     seed: int,

@@ -3,40 +3,40 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from biovita.bench import Scores, build_benchmark, headline, score_benchmark
-from biovita.bench.build import held_out
-from biovita.compute.cores import cpu_count
-from biovita.compute.pipeline import load_ahead
-from biovita.dataset import Dataset, Split
-from biovita.embed import Vectors
-from biovita.errors import DatasetError, MediaError
-from biovita.media.items import Clip
-from biovita.media.packed import MediaPath
-from biovita.modality import Modality
+from biovita.bench.task import PARTS
+from biovita.dataset import Dataset
+from biovita.embed import MemoryTable, Vectors, dataset_items, embed_items, read, text_items, vectors
+from biovita.errors import DatasetError
+from biovita.modality import MEDIA, Modality
 from biovita.model import Model
+from biovita.train.networks import Networks
+from biovita.train.recipe import TowersRecipe
+from biovita.train.stopping import Interrupted, StopRequest
 
-__all__ = ["criterion", "scores_of", "tower_vectors", "validate", "validation_items"]
+__all__ = ["Validation", "Validator", "criterion", "embedded", "scores_of", "validate", "validation_items"]
 
 logger = logging.getLogger(__name__)
 
-_TEXTS_AT_ONCE = 512
 _ITEMS = 5  # of a species in each modality
 
-Rows = dict[Modality, list[dict[str, Any]]]
+Validation: TypeAlias = "dict[str, dict[str, float]]"  # by part: top1, top5, and chance (of Top-1)
+Ids: TypeAlias = "Mapping[Modality, Sequence[str]]"
+Find: TypeAlias = "Callable[[Modality, Sequence[str]], Vectors]"  # the vectors of held-out items, and of texts
 
 
-def _held_out(dataset: Dataset) -> Rows:
-    return {modality: list(held_out(dataset, modality)) for modality in (Modality.AUDIO, Modality.IMAGE)}
-
-
-def validation_items(dataset: Dataset, *, species: int | None, seed: int) -> Rows:
-    """Return the held-out rows that a run validates on: the same at each time, fixed by the seed.
+def validation_items(dataset: Dataset, *, species: int | None, seed: int) -> Ids:
+    """Return the ids of the held-out items that a run validates on: the same at each time, fixed by the seed.
 
     Parameters
     ----------
@@ -49,44 +49,63 @@ def validation_items(dataset: Dataset, *, species: int | None, seed: int) -> Row
     DatasetError
         Where nothing is held out.
     """
-    rows = _held_out(dataset)
-    if not any(rows.values()):
+    rows = {modality: _held_out(dataset, modality) for modality in MEDIA}
+    if not any(map(len, rows.values())):
         raise DatasetError(
             f"{dataset.path} has no held-out items to validate on. Divide it with biovita data split "
             f"{dataset.path} --unseen N, or train with --set validate_epochs=0"
         )
-    if species is None:
-        return rows
-    has: dict[tuple[str, str], set[Modality]] = defaultdict(set)
-    for modality, table in rows.items():
-        for row in table:
-            has[row["split"], row["taxon_id"]].add(modality)
+    if species is not None:
+        chosen = _drawn(list(rows.values()), species, seed)
+        rows = {
+            modality: table.take(places) for (modality, table), places in zip(rows.items(), chosen, strict=True)
+        }
+    return {modality: table["id"].to_pylist() for modality, table in rows.items()}
+
+
+def _held_out(dataset: Dataset, modality: Modality) -> pa.Table:
+    """Return part, taxon and id of a modality's held-out rows."""
+    table = dataset.media(modality).select(["split", "taxon_id", "id"])
+    return table.filter(pc.is_in(table["split"], value_set=pa.array([part.value for part in PARTS])))
+
+
+def _drawn(tables: Sequence[pa.Table], species: int, seed: int) -> list[np.ndarray]:
+    """Return by table the places of the rows that are drawn, ascending."""
     rng = np.random.default_rng(seed)
-    order = [list(has)[place] for place in rng.permutation(len(has))]
-    order.sort(key=lambda key: -len(has[key]))
-    chosen = {key for part in Split for key in [each for each in order if each[0] == part.value][:species]}
-    kept: Rows = {}
-    for modality, table in rows.items():
-        count: dict[tuple[str, str], int] = defaultdict(int)
-        drawn = []
-        for place in rng.permutation(len(table)):
-            key = table[place]["split"], table[place]["taxon_id"]
-            count[key] += 1
-            if key in chosen and count[key] <= _ITEMS:
-                drawn.append(place)
-        kept[modality] = [table[place] for place in sorted(drawn)]
-    return kept
+    keys = [pc.binary_join_element_wise(table["split"], table["taxon_id"], "\t").chunks for table in tables]
+    known = pc.dictionary_encode(pa.chunked_array([chunk for each in keys for chunk in each], pa.string()))
+    known = known.combine_chunks()
+    code = known.indices.to_numpy()
+    codes = np.split(code, np.cumsum([len(table) for table in tables])[:-1])
+    part = np.array([key.split("\t")[0] for key in known.dictionary.to_pylist()])
+    modalities = np.sum([np.bincount(each, minlength=len(part)) > 0 for each in codes], axis=0)
+    order = rng.permutation(len(part))
+    order = order[np.argsort(-modalities[order], kind="stable")]  # those with more modalities first
+    chosen = np.zeros(len(part), bool)
+    for name in np.unique(part):
+        chosen[order[part[order] == name][:species]] = True
+    drawn = []
+    for each in codes:
+        shuffled = rng.permutation(len(each))
+        drawn.append(np.sort(shuffled[chosen[each[shuffled]] & (_rank(each[shuffled]) < _ITEMS)]))
+    return drawn
 
 
-def validate(
-    model: Model, dataset: Dataset, rows: Rows, *, seed: int, images: Vectors | None = None
-) -> dict[str, dict[str, float]]:
+def _rank(codes: np.ndarray) -> np.ndarray:
+    """Return for each value how many of the same come before it."""
+    order = np.argsort(codes, kind="stable")
+    rank = np.empty(len(codes), np.int64)
+    rank[order] = np.arange(len(codes)) - np.searchsorted(codes[order], codes[order])
+    return rank
+
+
+def validate(dataset: Dataset, find: Find, ids: Ids, *, seed: int) -> Validation:
     """Return by part (``seen``, ``unseen``) the mean of the six directions at species level.
 
     Each has ``top1``, ``top5`` and ``chance`` (of Top-1). A part without tasks is not there. Texts are bare names, as
     published; the rest is as `scores_of` has it.
     """
-    scored = scores_of(model, dataset, rows, seed=seed, images=images).rows()
+    scored = scores_of(dataset, find, ids, seed=seed).rows()
     result = {}
     for part in ("seen", "unseen"):
         first, fifth = (headline(scored, stage=None, part=part, k=k) for k in (1, 5))
@@ -95,80 +114,103 @@ def validate(
     return result
 
 
-def scores_of(
-    model: Model,
-    dataset: Dataset,
-    rows: Rows | None = None,
-    *,
-    seed: int,
-    images: Vectors | None = None,
-    text: str = "name",
-) -> Scores:
+def scores_of(dataset: Dataset, find: Find, ids: Ids | None = None, *, seed: int, text: str = "name") -> Scores:
     """Return what a model gets on the benchmark of a dataset's split.
 
-    What does not decode is said and counts as the benchmark has it: a query missed, a sample that does not exist.
+    What does not decode counts as the benchmark has it: a query missed, a sample that does not exist.
 
     Parameters
     ----------
-    rows
-        The held-out rows that are asked for and answer; None is all.
-    images
-        Vectors of the photographs' tower; None computes them.
+    find
+        Gives the model's vectors of recordings or photographs by their ids, and of texts.
+    ids
+        Of the held-out items that ask and answer; None is all.
     text
         As `biovita.bench.build_benchmark` has it.
     """
-    chosen = _held_out(dataset) if rows is None else rows
-    only = None if rows is None else {row["id"] for table in rows.values() for row in table}
+    only = None if ids is None else {item for each in ids.values() for item in each}
     benchmark = build_benchmark(dataset, seed=seed, text=text, only=only)
-    found: dict[Modality, Vectors] = {}
-    for modality, table in chosen.items():
-        if modality == Modality.IMAGE and images is not None:
-            there = images.subset([row["id"] for row in table if row["id"] in images])
-        else:
-            there = tower_vectors(model, dataset, modality, table)
-        found[modality] = Vectors(there.ids, there.taxon_ids, model.project(modality, there.vectors))
-    texts = list(dict.fromkeys(benchmark.ids(Modality.TEXT)))
-    parts = [
-        model.embed_texts(texts[start : start + _TEXTS_AT_ONCE]) for start in range(0, len(texts), _TEXTS_AT_ONCE)
-    ]
-    found[Modality.TEXT] = Vectors(tuple(texts), ("",) * len(texts), np.concatenate(parts))
-    return score_benchmark(benchmark, found)
+    asked = {modality: list(dict.fromkeys(benchmark.ids(modality))) for modality in Modality}
+    return score_benchmark(benchmark, {modality: find(modality, wanted) for modality, wanted in asked.items()})
 
 
-def tower_vectors(model: Model, dataset: Dataset, modality: Modality, rows: Sequence[dict[str, Any]]) -> Vectors:
-    """Return what the tower of a modality makes of these rows; those that do not decode are left out and said."""
-    tower = model.tower(modality)
+def embedded(
+    model: Model, dataset: Dataset, modality: Modality, ids: Collection[str], table: MemoryTable | None = None
+) -> Vectors:
+    """Return a model's vectors of some items of a dataset, or of texts, without keeping them in the dataset.
 
-    def item(row: dict[str, Any]) -> Clip | MediaPath:
-        path = dataset.locate(row["path"])
-        return Clip(path, row["start_s"], row["end_s"]) if modality == Modality.AUDIO else path
+    What does not decode is left out and said.
 
-    ahead = 2 * tower.batch_size
-    kept, loaded, parts, failed = [], [], [], []
-    for row, made in load_ahead(((row, item(row)) for row in rows), tower.load, workers=cpu_count(), ahead=ahead):
-        if isinstance(made, MediaError):
-            failed.append(str(made))
-            continue
-        kept.append(row)
-        loaded.append(made)
-        if len(loaded) == tower.batch_size:
-            parts.append(tower.encode(loaded))
-            loaded = []
-    if loaded:
-        parts.append(tower.encode(loaded))
+    Parameters
+    ----------
+    table
+        Where the tower's vectors are kept: what is there is not made again.
+    """
+    table = table or MemoryTable()
+    if modality == Modality.TEXT:
+        items = text_items(ids)
+    else:
+        items = dataset_items(dataset, modality, pc.field("id").isin(list(ids)))
+    failed = embed_items(model.tower(modality), items, table).failed
     if failed:
         logger.warning(
             "%d of %d held-out %s items cannot be decoded and count as missed. The first: %s",
             len(failed),
-            len(rows),
+            len(items),
             modality,
-            failed[0],
+            failed[0].detail,
         )
-    vectors = np.concatenate(parts) if parts else np.zeros((0, tower.card.dim), np.float32)
-    return Vectors(tuple(row["id"] for row in kept), tuple(row["taxon_id"] for row in kept), vectors)
+    if not table.exists:
+        return Vectors((), np.zeros((0, model.dim(modality)), np.float32))
+    rows, found = read(table, ids=ids, columns=["id"])
+    return Vectors(rows["id"].to_pylist(), model.project(modality, found))
 
 
-def criterion(validation: dict[str, dict[str, float]]) -> float:
+@dataclass(frozen=True, eq=False)
+class Validator:
+    """Scores networks on the held-out items of a run.
+
+    Attributes
+    ----------
+    ids
+        As `validation_items` returns them.
+    identity
+        What the model that is scored says of its run.
+    stop
+        A signal cuts scoring off.
+    cached, trained
+        The modalities whose vectors are those of the dataset's tables, and those whose towers are trained. Vectors of
+        other ones are made once.
+    """
+
+    recipe: TowersRecipe
+    dataset: Dataset
+    identity: Mapping[str, Any]
+    ids: Ids
+    stop: StopRequest
+    cached: Collection[Modality]
+    trained: Collection[Modality]
+    _tables: dict[Modality, MemoryTable] = field(default_factory=dict)
+
+    def __call__(self, networks: Networks) -> Validation | None:
+        """Return what `validate` does; None where a signal cut it off."""
+        with suppress(Interrupted), self.stop.at_once(), networks.evaluating():
+            find = partial(self._vectors, networks.as_model(self.recipe.name, self.identity))
+            return validate(self.dataset, find, self.ids, seed=self.recipe.seed)
+        return None
+
+    def _vectors(self, model: Model, modality: Modality, ids: Sequence[str]) -> Vectors:
+        if modality in self.cached and ids:
+            return vectors(
+                self.dataset, self.recipe.model, modality, ids=ids, device=model.tower(modality).device.name
+            )
+        table = MemoryTable()
+        if modality not in self.trained:
+            table = self._tables.setdefault(modality, table)
+        return embedded(model, self.dataset, modality, ids, table)
+
+
+def criterion(validation: Validation) -> float:
     """Return what the best model is chosen by: Top-1 on unseen species, where there are none on seen ones."""
     part = validation.get("unseen") or validation.get("seen")
     return part["top1"] if part else 0.0

@@ -83,7 +83,7 @@ class Config(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: Literal[1, 2] = 2
+    format: Literal[1, 2] = 1
     name: ModelName
     dim: Dimensions
     logit_scale: LogitScale
@@ -139,6 +139,7 @@ class Projections:
         if model.card.base is None or dim is None:
             raise ModelError(f"the model {model.name!r} has no projections: it is not written without its towers")
         config = Config(
+            format=2,
             name=model.name,
             dim=dim,
             logit_scale=model.logit_scale,
@@ -333,12 +334,14 @@ def _base_of_format_1(file: Path, config: Config) -> BaseRef:
             return BaseRef(name=card.name, revision=card.revision)
     recipe = config.record.get("recipe")
     trained_on = recipe.get("model") if isinstance(recipe, dict) else None
+    names = ", ".join(ref.name for ref in config.towers.values())
+    if not isinstance(trained_on, str) or trained_on.startswith(HUB_PREFIX):
+        raise ModelError(f"{file} does not say where its towers are: {names}. {_MEND}")
     try:
-        place = os.path.abspath(str(trained_on).removeprefix(LOCAL_PREFIX))  # noqa: PTH100
+        place = os.path.abspath(trained_on.removeprefix(LOCAL_PREFIX))  # noqa: PTH100
         return BaseRef(absolute=place, revision=next(iter(config.towers.values())).revision)
     except ValidationError:
-        names = ", ".join(ref.name for ref in config.towers.values())
-        raise ModelError(f"{file} does not say where its towers are: {names}. {_MEND}") from None
+        raise ModelError(f"{file}: record.recipe.model is no path of its towers: {names}. {_MEND}") from None
 
 
 def _as_bytes(projections: Mapping[Modality, Projection]) -> bytes:
