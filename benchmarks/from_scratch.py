@@ -189,7 +189,7 @@ def main() -> None:
     print("Top-1 on unseen species as times chance (95 % interval)")
     for seed in arguments.seeds:
         for title, path in train(dataset, arguments.out / f"seed{seed}", seed, arguments.device).items():
-            find = partial(embedded, load_model(path, arguments.device), dataset)
+            find = partial(embedded, load_model(path, arguments.device))
             scores = scores_of(dataset, find, seed=0, text="tax_com")
             found.setdefault(title, []).append(by_species(scores))
             taken = "" if title == "random" else f"   {seconds_of(path):4.0f} s"

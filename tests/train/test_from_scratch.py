@@ -100,6 +100,6 @@ def test_towers_without_weights_learn_to_place_species_they_never_met(tmp_path: 
 
 def _times_chance(model: Path, dataset: Dataset) -> dict[tuple[str, str], float]:
     """Return Top-1 at species level as times chance, by part and direction."""
-    find = partial(embedded, load_model(model, "cpu"), dataset)
+    find = partial(embedded, load_model(model, "cpu"))
     rows = scores_of(dataset, find, seed=0, text="tax_com").rows(ks=(1,))
     return {(row.part, row.direction): row.accuracy / row.chance for row in rows if row.level == "species"}

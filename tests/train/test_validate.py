@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from biovita.dataset import Dataset, Split, write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
+from biovita.embed import dataset_items
 from biovita.errors import DatasetError
 from biovita.modality import MEDIA, Modality
 from biovita.model import load_model
@@ -160,11 +163,11 @@ def test_what_does_not_decode_is_said_and_counts_as_missed(
     dataset = write_tiny(tmp_path / "data", unseen=2)
     (dataset.path / "media" / "t5-0.wav").write_text("<html>not found</html>")
     model = load_model(towers, "cpu")
-    scores = scores_of(dataset, lambda modality, ids: embedded(model, dataset, modality, ids), seed=0)
+    scores = scores_of(dataset, partial(embedded, model), seed=0)
     assert {score.absent_queries for score in scores.tasks if score.task.direction == "A2T"} == {1}
     assert "1 of 6 held-out audio items cannot be decoded and count as missed" in caplog.text
     for number in range(3):
         for name in ("t4", "t5"):
             (dataset.path / "media" / f"{name}-{number}.wav").write_text("<html>not found</html>")
-    nothing = embedded(model, dataset, Modality.AUDIO, [f"t4-{n}" for n in range(3)])
+    nothing = embedded(model, dataset_items(dataset, Modality.AUDIO, pc.field("split") == "unseen"))
     assert (len(nothing), nothing.dim) == (0, model.dim(Modality.AUDIO))

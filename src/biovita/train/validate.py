@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.bench import Scores, build_benchmark, headline, score_benchmark
+from biovita.bench.item_vectors import benchmark_items
 from biovita.bench.task import PARTS
 from biovita.dataset import Dataset
-from biovita.embed import MemoryTable, Vectors, dataset_items, embed_items, read, text_items, vectors
+from biovita.embed import Items, MemoryTable, Vectors, VectorTable, embed_items, stored, vectors
 from biovita.errors import DatasetError
 from biovita.modality import MEDIA, Modality
 from biovita.model import Model
@@ -32,7 +33,7 @@ _ITEMS = 5  # of a species in each modality
 
 Validation: TypeAlias = "dict[str, dict[str, float]]"  # by part: top1, top5, and chance (of Top-1)
 Ids: TypeAlias = "Mapping[Modality, Sequence[str]]"
-Find: TypeAlias = "Callable[[Modality, Sequence[str]], Vectors]"  # the vectors of held-out items, and of texts
+Find: TypeAlias = "Callable[[Items], Vectors]"
 
 
 def validation_items(dataset: Dataset, *, species: int | None, seed: int) -> Ids:
@@ -122,7 +123,7 @@ def scores_of(dataset: Dataset, find: Find, ids: Ids | None = None, *, seed: int
     Parameters
     ----------
     find
-        Gives the model's vectors of recordings or photographs by their ids, and of texts.
+        Gives the model's vectors of recordings, photographs or texts.
     ids
         Of the held-out items that ask and answer; None is all.
     text
@@ -130,40 +131,33 @@ def scores_of(dataset: Dataset, find: Find, ids: Ids | None = None, *, seed: int
     """
     only = None if ids is None else {item for each in ids.values() for item in each}
     benchmark = build_benchmark(dataset, seed=seed, text=text, only=only)
-    asked = {modality: list(dict.fromkeys(benchmark.ids(modality))) for modality in Modality}
-    return score_benchmark(benchmark, {modality: find(modality, wanted) for modality, wanted in asked.items()})
+    items = benchmark_items(benchmark, Modality)
+    return score_benchmark(benchmark, {modality: find(asked) for modality, asked in items.items()})
 
 
-def embedded(
-    model: Model, dataset: Dataset, modality: Modality, ids: Collection[str], table: MemoryTable | None = None
-) -> Vectors:
-    """Return a model's vectors of some items of a dataset, or of texts, without keeping them in the dataset.
-
-    What does not decode is left out and said.
+def embedded(model: Model, items: Items, table: VectorTable | None = None) -> Vectors:
+    """Return a model's vectors of items, without keeping them in a dataset; what does not decode is left out and said.
 
     Parameters
     ----------
     table
-        Where the tower's vectors are kept: what is there is not made again.
+        Where the tower's vectors are kept: what is there is not made again. None keeps them nowhere.
     """
     table = table or MemoryTable()
-    if modality == Modality.TEXT:
-        items = text_items(ids)
-    else:
-        items = dataset_items(dataset, modality, pc.field("id").isin(list(ids)))
-    failed = embed_items(model.tower(modality), items, table).failed
+    failed = embed_items(model.tower(items.modality), items, table).failed
     if failed:
-        logger.warning(
-            "%d of %d held-out %s items cannot be decoded and count as missed. The first: %s",
-            len(failed),
-            len(items),
-            modality,
-            failed[0].detail,
-        )
-    if not table.exists:
-        return Vectors((), np.zeros((0, model.dim(modality)), np.float32))
-    rows, found = read(table, ids=ids, columns=["id"])
-    return Vectors(rows["id"].to_pylist(), model.project(modality, found))
+        _say_missed(len(failed), items, f"The first: {failed[0].detail}")
+    return stored(table, items.ids, partial(model.project, items.modality), model.dim(items.modality))
+
+
+def _say_missed(number: int, items: Items, why: str) -> None:
+    logger.warning(
+        "%d of %d held-out %s items cannot be decoded and count as missed. %s",
+        number,
+        len(items),
+        items.modality,
+        why,
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,15 +193,18 @@ class Validator:
             return validate(self.dataset, find, self.ids, seed=self.recipe.seed)
         return None
 
-    def _vectors(self, model: Model, modality: Modality, ids: Sequence[str]) -> Vectors:
-        if modality in self.cached and ids:
-            return vectors(
-                self.dataset, self.recipe.model, modality, ids=ids, device=model.tower(modality).device.name
-            )
+    def _vectors(self, model: Model, items: Items) -> Vectors:
+        modality = items.modality
+        if modality in self.cached and len(items):
+            device = model.tower(modality).device.name
+            found = vectors(self.dataset, self.recipe.model, modality, ids=items.ids.to_pylist(), device=device)
+            if lacking := len(items) - len(found):
+                _say_missed(lacking, items, "They are listed in failed.parquet beside the vectors")
+            return found
         table = MemoryTable()
         if modality not in self.trained:
             table = self._tables.setdefault(modality, table)
-        return embedded(model, self.dataset, modality, ids, table)
+        return embedded(model, items, table)
 
 
 def criterion(validation: Validation) -> float:
