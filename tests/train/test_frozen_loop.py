@@ -21,7 +21,7 @@ from biovita.embed import LanceStore, embed, embeddings_directory
 from biovita.errors import BiovitaError, DatasetError, ModelError
 from biovita.modality import MEDIA, Modality
 from biovita.model import load_model
-from biovita.model.formats.projections import read_config
+from biovita.model.formats.projections_config import read_config
 from biovita.taxonomy import Taxon
 from biovita.train import FrozenRecipe, recipe
 from biovita.train.frozen import training_set

@@ -9,7 +9,7 @@ from pathlib import Path
 from biovita.errors import ModelError
 from biovita.model.formats.base import Format, Origin
 from biovita.towers.clip_config import CONFIG_FILE
-from biovita.towers.hub import hub_file, hub_has
+from biovita.towers.hub import hub_file, hub_has, is_offline
 from biovita.towers.hub_models import HUB_MODELS
 from biovita.towers.published import CLAP_FILE
 from biovita.towers.state import read_json
@@ -77,20 +77,16 @@ def place_of(place: str, form: Format, *, local: bool = False) -> Path:
     repository, revision = _parts(place)
     how = _how(place, repository)
     here = [_first(repository, names, revision, how, local=True) for names in form.weights]
-    if all(here):
-        return here[0].parent  # type: ignore[union-attr]
-    if local:
-        missing = next(names for names, file in zip(form.weights, here, strict=True) if file is None)
-        raise ModelError(f"{' or '.join(missing)} of {repository} is not on this machine. {how}")
-    for file in form.extras:
-        hub_file(repository, file, revision, optional=True)
-    found = None
-    for names in form.weights:
-        found = _first(repository, names, revision, how)
+    if None in here and not local:
+        for file in form.extras:
+            hub_file(repository, file, revision, optional=True)
+        here = [_first(repository, names, revision, how) for names in form.weights]
+    for names, found in zip(form.weights, here, strict=True):
         if found is None:
-            raise ModelError(f"{repository}@{revision} has no weights: {' or '.join(names)}")
-    assert found is not None
-    return found.parent
+            where = "on this machine" if local or is_offline() else "in the repository"
+            raise ModelError(f"{' or '.join(names)} of {repository}@{revision} is not {where}. {how}")
+    assert here[0] is not None
+    return here[0].parent
 
 
 def _first(

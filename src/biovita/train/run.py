@@ -13,7 +13,8 @@ from biovita.dataset import Dataset
 from biovita.dataset.store import new_directory
 from biovita.errors import ModelError
 from biovita.model import describe, load_model, save_model
-from biovita.model.formats.projections import CONFIG, Config, read_config, read_projections
+from biovita.model.formats.projections import read_projections
+from biovita.model.formats.projections_config import CONFIG, Config, read_config
 from biovita.train.recipe import FrozenRecipe, Recipe, TowersRecipe
 
 __all__ = ["TrainReport", "train"]
