@@ -9,7 +9,6 @@ import shlex
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -33,6 +32,7 @@ from biovita.towers.open_clip import OpenClipImage, OpenClipText
 from biovita.train import TowersRecipe, recipe
 from biovita.train.networks import starting_model
 from biovita.train.trainer import train_towers
+from forked import METHOD, finish, start
 from published_layouts import make, write_open_clip
 from tiny_training import write_tiny, write_towers
 
@@ -368,21 +368,10 @@ def test_the_gate_shuts_and_opens_alike_on_cached_and_uncached_frozen_towers(
     assert _losses(logs[0]) == pytest.approx(_losses(logs[1]), abs=1e-5)
 
 
-def _command(chosen: TowersRecipe, dataset: Dataset, towers: Path, out: Path, **changes: int) -> list[str]:
-    chosen_settings = {**STAGE2, "model": towers, "checkpoint_steps": 2, **changes}
-    settings = [f"{key}={value}" for key, value in chosen_settings.items()]
-    command = [
-        sys.executable,
-        "-m",
-        "biovita",
-        "train",
-        chosen.name,
-        "--data",
-        str(dataset.path),
-        "--out",
-        str(out),
-    ]
-    return [*command, "--start", str(towers), "--device", "cpu", "--set", *settings]
+def _command(chosen: TowersRecipe, dataset: Dataset, towers: Path, out: Path, **changes: int) -> list[object]:
+    settings = {**STAGE2, "model": towers, "checkpoint_steps": 2, **changes}
+    command = ["train", chosen.name, "--data", dataset.path, "--out", out, "--start", towers, "--device", "cpu"]
+    return [*command, "--set", *(f"{key}={value}" for key, value in settings.items())]
 
 
 def _lines(out: Path) -> int:
@@ -397,16 +386,16 @@ def test_the_same_command_after_kill_9_ends_with_the_same_weights(
     chosen = _recipe(2, towers, checkpoint_steps=2)
     whole, out = tmp_path / "whole", tmp_path / "killed"
     _run(chosen, dataset, whole, start=towers)
-    command = _command(chosen, dataset, towers, out)
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    command, said = _command(chosen, dataset, towers, out), tmp_path / "said"
+    process = start(command, said)
     began = time.monotonic()
-    while _lines(out) < 6 and process.poll() is None and time.monotonic() - began < 120:
+    while _lines(out) < 6 and process.is_alive() and time.monotonic() - began < 120:
         time.sleep(0.01)
-    assert process.poll() is None, process.stderr.read().decode() if process.stderr else ""
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    assert process.is_alive(), said.read_text()
+    process.kill()
+    assert finish(process) == -signal.SIGKILL
     assert not (out / "last").exists()
-    subprocess.run(command, check=True, capture_output=True)
+    assert finish(start(command, said)) == 0, said.read_text()
     files = [path / "last" / "model.safetensors" for path in (whole, out)]
     assert files[0].read_bytes() == files[1].read_bytes()
     assert _lines(out) == _lines(whole)
@@ -420,18 +409,18 @@ def test_a_signal_leaves_a_checkpoint_and_the_same_command_goes_on(
     rare = {"checkpoint_steps": 1000}
     whole, out = tmp_path / "whole", tmp_path / "stopped"
     _run(_recipe(2, towers, **rare), dataset, whole, start=towers)
-    command = _command(_recipe(2, towers), dataset, towers, out, **rare)
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    command, said = _command(_recipe(2, towers), dataset, towers, out, **rare), tmp_path / "said"
+    process = start(command, said)
     began = time.monotonic()
-    while _lines(out) < 3 and process.poll() is None and time.monotonic() - began < 120:
+    while _lines(out) < 3 and process.is_alive() and time.monotonic() - began < 120:
         time.sleep(0.01)
-    process.send_signal(number)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == code, said.decode()
-    assert f"stopped by {number.name} after" in said.decode()
+    assert process.pid is not None
+    os.kill(process.pid, number)
+    assert finish(process) == code, said.read_text()
+    assert f"stopped by {number.name} after" in said.read_text()
     assert list((out / "checkpoints").iterdir())
     assert not (out / "last").exists()
-    subprocess.run(command, check=True, capture_output=True)
+    assert finish(start(command, said)) == 0, said.read_text()
     files = [path / "last" / "model.safetensors" for path in (whole, out)]
     assert files[0].read_bytes() == files[1].read_bytes()
     steps = [line for line in (out / "log.jsonl").read_text().splitlines() if '"kind": "step"' in line]
@@ -469,7 +458,7 @@ def _in_two_processes(worker: Callable[..., None], *arguments: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mp.start_processes(worker, args=(port, *arguments), nprocs=2, start_method="spawn")
+    mp.start_processes(worker, args=(port, *arguments), nprocs=2, start_method=METHOD)
 
 
 HALVES = {"phases.warmup.batch_size": 3, "phases.full.batch_size": 3}
