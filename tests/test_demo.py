@@ -41,7 +41,7 @@ def _times_chance(
 
 
 @pytest.fixture(scope="module")
-def runs(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[DemoResult]:
+def runs(shared_data: Path, tmp_path_factory: pytest.TempPathFactory, each_text_once: None) -> list[DemoResult]:
     """Return the demo on the field sample with seeds 0, 1 and 2; the embeddings are made once."""
     out = tmp_path_factory.mktemp("demo")
     results = []

@@ -333,8 +333,8 @@ build(Path(sys.argv[1]), Path(sys.argv[2]), backoff_s=0.01)
 
 @pytest.mark.slow
 def test_a_build_killed_ten_times_gives_the_very_same_dataset(tmp_path: Path) -> None:
-    """2,000 files, a server that fails in every way, and places that go to the next candidates, or stay empty."""
-    count = 2000
+    """1,200 files, a server that fails in every way, and places that go to the next candidates, or stay empty."""
+    count = 1200
     random_ = random.Random(7)
     fails: list[tuple[int | str, ...]] = [(), (), (), (), (429,), (500, 503), ("cut",), ("hang-up",), (429, "cut")]
     with media_server() as server:
@@ -365,7 +365,7 @@ def test_a_build_killed_ten_times_gives_the_very_same_dataset(tmp_path: Path) ->
                 observations.append(observation(number, server.url(f"/{number}"), modality, species))
             return observations
 
-        plan = write_plan(tmp_path, serve(), "[limits]\naudio_per_species = 230\nimages_per_species = 215\n")
+        plan = write_plan(tmp_path, serve(), "[limits]\naudio_per_species = 138\nimages_per_species = 129\n")
         undisturbed = tmp_path / "undisturbed"
         report = run(plan, undisturbed)
         assert report.refilled > 100

@@ -6,9 +6,8 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import biovita.train.validate as validation
 from biovita.errors import StoppedError
 from biovita.train import TowersRecipe, recipe
 from biovita.train.towers import train_towers
+from forked import finish, start
 from tiny_training import write_tiny, write_towers
 
 SETTINGS = {
@@ -39,19 +39,14 @@ def _logged(out: Path) -> list[dict[str, Any]]:
     )
 
 
-def _start_two(command: list[str]) -> list[subprocess.Popen[bytes]]:
-    """Start two processes as torchrun does."""
+def _start_two(command: list[object], said: Path) -> list[BaseProcess]:
+    """Start two processes as torchrun does; what they say goes to ``said0`` and ``said1``."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     common = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     return [
-        subprocess.Popen(
-            command,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"},
-        )
+        start(command, said.with_name(f"said{rank}"), {**common, "RANK": str(rank), "LOCAL_RANK": str(rank)})
         for rank in range(2)
     ]
 
@@ -62,16 +57,17 @@ def test_a_signal_to_one_process_stops_all_at_the_same_step(tmp_path: Path) -> N
     settings = {**SETTINGS, "model": towers, "validate_epochs": 0}
     outs = [tmp_path / "whole", tmp_path / "stopped"]
     for out, stops in ((outs[0], False), (outs[1], True), (outs[1], False)):
-        command = [sys.executable, "-m", "biovita", "train", "paper/stage1", "--data", str(dataset.path)]
-        command += ["--out", str(out), "--device", "cpu", "--set", *(f"{k}={v}" for k, v in settings.items())]
-        processes = _start_two(command)
+        command = ["train", "paper/stage1", "--data", dataset.path, "--out", out, "--device", "cpu"]
+        processes = _start_two([*command, "--set", *(f"{k}={v}" for k, v in settings.items())], tmp_path / "said")
         if stops:
             began = time.monotonic()
             while not _logged(out) and time.monotonic() - began < 120:
                 time.sleep(0.01)
-            processes[1].send_signal(signal.SIGTERM)
-        said = [process.communicate(timeout=180)[1].decode() for process in processes]
-        assert [process.returncode for process in processes] == ([143, 143] if stops else [0, 0]), said
+            assert processes[1].pid is not None
+            os.kill(processes[1].pid, signal.SIGTERM)
+        codes = [finish(process) for process in processes]
+        said = [(tmp_path / f"said{rank}").read_text() for rank in range(2)]
+        assert codes == ([143, 143] if stops else [0, 0]), said
         if stops:
             made = len(_logged(out))
             assert f"stopped by SIGTERM after {made} steps" in said[0]

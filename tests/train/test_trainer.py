@@ -9,7 +9,6 @@ import shlex
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -32,6 +31,7 @@ from biovita.towers.open_clip import OpenClipImage, OpenClipText
 from biovita.train import TowersRecipe, recipe
 from biovita.train.networks import starting_model
 from biovita.train.towers import train_towers
+from forked import METHOD, finish, start
 from published_layouts import make, write_open_clip
 from tiny_training import write_tiny, write_towers
 
@@ -68,6 +68,28 @@ def _losses(log: list[dict[str, Any]], name: str = "loss") -> list[float]:
 
 def _run(chosen: TowersRecipe, dataset: Dataset, out: Path, **options: Any) -> list[dict[str, Any]]:
     return train_towers(chosen, dataset, out, device="cpu", progress=False, **options)
+
+
+def _log(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def whole(towers: Path, dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run through both phases of stage 2 that nothing stopped."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    _run(_recipe(2, towers), dataset, out, start=towers)
+    return out
+
+
+@pytest.fixture(scope="module")
+def plain(towers: Path, dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same without chance: in one process, in single precision, with whole batches, not compiled."""
+    out = tmp_path_factory.mktemp("plain") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        _without_chance(patch.setattr)
+        _run(_recipe(2, towers), dataset, out, start=towers)
+    return out
 
 
 def test_the_audio_model_is_the_one_that_is_named(towers: Path, tmp_path: Path) -> None:
@@ -165,14 +187,13 @@ def test_a_clap_model_joins_a_clip_model_through_a_new_adapter(dataset: Dataset,
 
 @pytest.mark.slow
 def test_cached_and_uncached_frozen_towers_give_the_same_losses(
-    towers: Path, dataset: Dataset, tmp_path: Path
+    towers: Path, dataset: Dataset, whole: Path, tmp_path: Path
 ) -> None:
-    curves = [
-        _losses(_run(_recipe(2, towers, cached=cached), dataset, tmp_path / str(cached), start=towers))
-        for cached in (True, False)
-    ]
-    assert len(curves[0]) == 8
-    assert curves[0] == pytest.approx(curves[1], abs=1e-5)
+    assert _recipe(2, towers).cached
+    cached = _losses(_log(whole))
+    uncached = _losses(_run(_recipe(2, towers, cached=False), dataset, tmp_path / "run", start=towers))
+    assert len(cached) == 8
+    assert cached == pytest.approx(uncached, abs=1e-5)
 
 
 @pytest.mark.slow
@@ -224,14 +245,15 @@ def test_a_text_that_comes_twice_in_a_batch_is_encoded_once(
 
 
 @pytest.mark.slow
-def test_a_stopped_run_ends_as_one_that_was_not(towers: Path, dataset: Dataset, tmp_path: Path) -> None:
+def test_a_stopped_run_ends_as_one_that_was_not(
+    towers: Path, dataset: Dataset, whole: Path, tmp_path: Path
+) -> None:
     chosen = _recipe(2, towers, checkpoint_steps=3)
-    whole = _run(chosen, dataset, tmp_path / "whole", start=towers)
     for steps in (2, 5, 7):
         _run(chosen, dataset, tmp_path / "parts", start=towers, stop_after=steps)
     parts = _run(chosen, dataset, tmp_path / "parts", start=towers)
-    assert _losses(parts) == _losses(whole)
-    files = [tmp_path / name / "last" / "model.safetensors" for name in ("whole", "parts")]
+    assert _losses(parts) == _losses(_log(whole))
+    files = [path / "last" / "model.safetensors" for path in (whole, tmp_path / "parts")]
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
@@ -367,21 +389,10 @@ def test_the_gate_shuts_and_opens_alike_on_cached_and_uncached_frozen_towers(
     assert _losses(logs[0]) == pytest.approx(_losses(logs[1]), abs=1e-5)
 
 
-def _command(chosen: TowersRecipe, dataset: Dataset, towers: Path, out: Path, **changes: int) -> list[str]:
-    chosen_settings = {**STAGE2, "model": towers, "checkpoint_steps": 2, **changes}
-    settings = [f"{key}={value}" for key, value in chosen_settings.items()]
-    command = [
-        sys.executable,
-        "-m",
-        "biovita",
-        "train",
-        chosen.name,
-        "--data",
-        str(dataset.path),
-        "--out",
-        str(out),
-    ]
-    return [*command, "--start", str(towers), "--device", "cpu", "--set", *settings]
+def _command(chosen: TowersRecipe, dataset: Dataset, towers: Path, out: Path, **changes: int) -> list[object]:
+    settings = {**STAGE2, "model": towers, "checkpoint_steps": 2, **changes}
+    command = ["train", chosen.name, "--data", dataset.path, "--out", out, "--start", towers, "--device", "cpu"]
+    return [*command, "--set", *(f"{key}={value}" for key, value in settings.items())]
 
 
 def _lines(out: Path) -> int:
@@ -391,21 +402,19 @@ def _lines(out: Path) -> int:
 
 @pytest.mark.slow
 def test_the_same_command_after_kill_9_ends_with_the_same_weights(
-    towers: Path, dataset: Dataset, tmp_path: Path
+    towers: Path, dataset: Dataset, whole: Path, tmp_path: Path
 ) -> None:
-    chosen = _recipe(2, towers, checkpoint_steps=2)
-    whole, out = tmp_path / "whole", tmp_path / "killed"
-    _run(chosen, dataset, whole, start=towers)
-    command = _command(chosen, dataset, towers, out)
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    out, said = tmp_path / "killed", tmp_path / "said"
+    command = _command(_recipe(2, towers), dataset, towers, out)
+    process = start(command, said)
     began = time.monotonic()
-    while _lines(out) < 6 and process.poll() is None and time.monotonic() - began < 120:
+    while _lines(out) < 6 and process.is_alive() and time.monotonic() - began < 120:
         time.sleep(0.01)
-    assert process.poll() is None, process.stderr.read().decode() if process.stderr else ""
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    assert process.is_alive(), said.read_text()
+    process.kill()
+    assert finish(process) == -signal.SIGKILL
     assert not (out / "last").exists()
-    subprocess.run(command, check=True, capture_output=True)
+    assert finish(start(command, said)) == 0, said.read_text()
     files = [path / "last" / "model.safetensors" for path in (whole, out)]
     assert files[0].read_bytes() == files[1].read_bytes()
     assert _lines(out) == _lines(whole)
@@ -414,23 +423,21 @@ def test_the_same_command_after_kill_9_ends_with_the_same_weights(
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_leaves_a_checkpoint_and_the_same_command_goes_on(
-    towers: Path, dataset: Dataset, tmp_path: Path, number: int, code: int
+    towers: Path, dataset: Dataset, whole: Path, tmp_path: Path, number: int, code: int
 ) -> None:
-    rare = {"checkpoint_steps": 1000}
-    whole, out = tmp_path / "whole", tmp_path / "stopped"
-    _run(_recipe(2, towers, **rare), dataset, whole, start=towers)
-    command = _command(_recipe(2, towers), dataset, towers, out, **rare)
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    out, said = tmp_path / "stopped", tmp_path / "said"
+    command = _command(_recipe(2, towers), dataset, towers, out, checkpoint_steps=1000)
+    process = start(command, said)
     began = time.monotonic()
-    while _lines(out) < 3 and process.poll() is None and time.monotonic() - began < 120:
+    while _lines(out) < 3 and process.is_alive() and time.monotonic() - began < 120:
         time.sleep(0.01)
-    process.send_signal(number)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == code, said.decode()
-    assert f"stopped by {number.name} after" in said.decode()
+    assert process.pid is not None
+    os.kill(process.pid, number)
+    assert finish(process) == code, said.read_text()
+    assert f"stopped by {number.name} after" in said.read_text()
     assert list((out / "checkpoints").iterdir())
     assert not (out / "last").exists()
-    subprocess.run(command, check=True, capture_output=True)
+    assert finish(start(command, said)) == 0, said.read_text()
     files = [path / "last" / "model.safetensors" for path in (whole, out)]
     assert files[0].read_bytes() == files[1].read_bytes()
     steps = [line for line in (out / "log.jsonl").read_text().splitlines() if '"kind": "step"' in line]
@@ -468,7 +475,7 @@ def _in_two_processes(worker: Callable[..., None], *arguments: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mp.start_processes(worker, args=(port, *arguments), nprocs=2, start_method="spawn")
+    mp.start_processes(worker, args=(port, *arguments), nprocs=2, start_method=METHOD)
 
 
 HALVES = {"phases.warmup.batch_size": 3, "phases.full.batch_size": 3}
@@ -481,18 +488,10 @@ def _worker(rank: int, port: int, towers: str, data: str, out: str) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one(
-    towers: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from biovita.train.networks import Networks
-
-    monkeypatch.setattr(Networks, "set_trainable", Networks.set_trainable)  # put back at the end
-    _without_chance()
-    alone = _run(_recipe(2, towers), dataset, tmp_path / "alone", start=towers)
+def test_two_processes_train_as_one(towers: Path, dataset: Dataset, plain: Path, tmp_path: Path) -> None:
     _in_two_processes(_worker, str(towers), str(dataset.path), str(tmp_path / "two"))
-    together = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text().splitlines()]
-    assert _losses(together) == pytest.approx(_losses(alone), abs=2e-5)
-    first, second = (load_model(tmp_path / name / "last", "cpu") for name in ("alone", "two"))
+    assert _losses(_log(tmp_path / "two")) == pytest.approx(_losses(_log(plain)), abs=2e-5)
+    first, second = (load_model(path / "last", "cpu") for path in (plain, tmp_path / "two"))
     torch.testing.assert_close(
         first.towers["audio"].adapter.weight, second.towers["audio"].adapter.weight, rtol=1e-3, atol=2e-5
     )
@@ -548,12 +547,12 @@ def test_sharded_towers_train_as_whole_ones(towers: Path, tmp_path: Path) -> Non
     dataset = write_tiny(tmp_path / "data", unseen=2)
     _in_two_processes(_sharding_worker, str(towers), str(dataset.path), str(tmp_path))
     for chunk in ("None", "1"):
-        plain = [json.loads(line) for line in (tmp_path / chunk / "plain" / "log.jsonl").read_text().splitlines()]
+        plain = _log(tmp_path / chunk / "plain")
         weights = load_file(tmp_path / chunk / "plain" / "last" / "model.safetensors")
         assert {line["kind"] for line in plain} == {"step", "validation"}
         for name in ("sharded", "True first", "False first"):
             run = tmp_path / chunk / name
-            log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+            log = _log(run)
             for value in ("loss", "gradient_norm"):
                 mine, theirs = _losses(log, value), _losses(plain, value)
                 assert mine[:2] == pytest.approx(theirs[:2], rel=1e-6)
@@ -596,13 +595,17 @@ def test_compiling_without_a_compiler_is_refused_at_once(
 @pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"precision": "fp16"}, {"precision": "bf16"}, {"compiled": True}])
 def test_half_precision_and_compiling_lead_to_nearly_the_same_losses(
-    towers: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+    towers: Path,
+    dataset: Dataset,
+    plain: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
 ) -> None:
     # Traced and differentiated as in earnest; the C++ compiler alone would take two minutes, and is not called.
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
     monkeypatch.setenv("CXX", shlex.quote(sys.executable))
     _without_chance(monkeypatch.setattr)
-    plain = _run(_recipe(2, towers), dataset, tmp_path / "plain", start=towers)
     out = tmp_path / "changed"
     chosen = _recipe(2, towers, checkpoint_steps=2, **changes)
     begun = _run(chosen, dataset, out, start=towers, stop_after=3)
@@ -612,8 +615,8 @@ def test_half_precision_and_compiling_lead_to_nearly_the_same_losses(
     if "compiled" in changes:
         assert _run(_recipe(2, towers, checkpoint_steps=2), dataset, out, start=towers) == changed, "the same run"
     tolerance = 1e-4 if "compiled" in changes else 0.03
-    assert _losses(changed) == pytest.approx(_losses(plain), rel=tolerance)
-    names = [set(torch_names(path / "last" / "model.safetensors")) for path in (tmp_path / "plain", out)]
+    assert _losses(changed) == pytest.approx(_losses(_log(plain)), rel=tolerance)
+    names = [set(torch_names(path / "last" / "model.safetensors")) for path in (plain, out)]
     assert names[0] == names[1]
 
 
