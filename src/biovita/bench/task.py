@@ -134,7 +134,7 @@ class Benchmark:
         """The dataset at ``root``, where there is one."""
         if self.root is None or not (self.root / "dataset.toml").is_file():
             return None
-        return Dataset.open(self.root)
+        return Dataset.open(self.root.resolve())
 
     def locate(self, path: str) -> MediaPath:
         """Return where a media path of an item lies, in the dataset's packed media where it has some."""
