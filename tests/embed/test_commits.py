@@ -103,6 +103,16 @@ def test_a_reader_of_a_version_that_is_removed_reads_the_newest(
     assert len(found) == len(vectors) == 30
 
 
+def test_a_version_with_a_tag_stays(tmp_path: Path) -> None:
+    table = LanceStore(tmp_path).table("audio")
+    commit(table, 0)
+    lance.dataset(str(table.path)).tags.create("published", 1)
+    commit(table, 1)
+    table.tidy()
+    assert lance.dataset(str(table.path), version="published").count_rows() == 10
+    assert len(table.snapshot()) == 20
+
+
 LOOP = """
 import sys
 sys.path.insert(0, {here!r})

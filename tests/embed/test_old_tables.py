@@ -126,6 +126,22 @@ def test_rows_of_migrated_tables_are_replaced_refreshed_and_removed(
     assert found["photo 1"] == float(stored[0, 0]) + 1
 
 
+def test_a_migration_that_was_killed_goes_on(old: Dataset, builder: Builder) -> None:
+    path = old.path / "embeddings" / "plain" / "image.lance"
+    lance.dataset(str(path)).alter_columns({"path": "taxon_id", "nullable": True})
+    lance.dataset(str(path)).add_columns({"shard": "CAST(NULL AS STRING)"})
+    builder.add_photograph("new", 78)
+    assert embed(builder.write(), "plain", [IMAGE]).parts[0].new == 1
+    table = LanceStore(path.parent).table("image")
+    rows, stored = read(table, ids=["new"])
+    bare = {
+        name: rows[name] if name in {"id", "window"} else pa.nulls(1, COLUMNS.field(name).type)
+        for name in COLUMNS.names
+    }
+    table.commit(pa.table(bare, schema=COLUMNS), stored, table.made())
+    assert read(table, ids=["new"])[0]["sha256"].null_count == 1
+
+
 def test_half_precision_of_before_is_known_by_its_column(tmp_path: Path) -> None:
     made = {"tower": "simulated", "revision": "seed 0", "dim": 2, "preprocessing": "none", "biovita": "0.1.0"}
     write_old(tmp_path / "text.lance", {"id": pa.array(["a"])}, made, np.array([[0.5, 0.25]], np.float16))

@@ -151,7 +151,7 @@ def test_rebuilding_drops_what_was_there(table: VectorTable) -> None:
     table.commit(rows("b", window=0), numbers(5)[:, :2], other, rebuild=True)
     assert table.made() == other
     assert content(table) == {("b", 0): [5.0, 5.25]}
-    table.commit(rows("a", window=0), numbers(6)[:, :2], other)
+    table.commit(rows("a", window=0), numbers(6)[:, :2], other, rebuild=True)  # which another run has done
     assert len(content(table)) == 2
 
 

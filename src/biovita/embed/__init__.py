@@ -6,7 +6,6 @@ from biovita.embed.failures import Failure, read_failures, write_failures
 from biovita.embed.items import Items, dataset_items, text_items
 from biovita.embed.lance_table import LanceStore, LanceTable
 from biovita.embed.memory_table import MemoryStore, MemoryTable
-from biovita.embed.read import read_vectors
 from biovita.embed.run import EmbedReport, ModalityReport, embed
 from biovita.embed.store import VectorStore, VectorTable, embeddings_directory, read
 from biovita.embed.texts import texts_of
@@ -33,7 +32,6 @@ __all__ = [
     "embeddings_directory",
     "read",
     "read_failures",
-    "read_vectors",
     "stored",
     "text_items",
     "texts_of",

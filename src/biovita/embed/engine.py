@@ -145,6 +145,7 @@ def run_plan(
     for start in range(0, len(todo.refresh), _REFRESH_ROWS):
         table.refresh(todo.refresh.slice(start, _REFRESH_ROWS))
     if not len(todo.new):
+        table.tidy()
         return Embedded(0, todo.kept, (), 0.0, rebuilt)
     replaced = set(items.ids.take(pa.array(todo.new[todo.replaced])).to_pylist())
     if made.window_s is not None:
@@ -173,8 +174,7 @@ def run_plan(
         if failed is not None:
             failed += writer.failed
         table.remove([failure.id for failure in writer.failed if failure.id in replaced])
-        if table.exists:
-            table.tidy()
+        table.tidy()
     return Embedded(writer.items, todo.kept, tuple(writer.failed), clock.seconds(), rebuilt)
 
 

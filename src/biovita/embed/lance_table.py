@@ -40,7 +40,12 @@ _IDS_AT_ONCE = 1000
 _LITTLE_AHEAD = {"batch_readahead": 2, "fragment_readahead": 1}  # what is read ahead lies in memory twice
 _WAIT_S = 600.0
 _NOW = timedelta(0)
-_LACKING = {pa.string(): "STRING", pa.int64(): "BIGINT", pa.float64(): "DOUBLE"}
+_NEW_VALUES = {  # of a column that a table lacks; the one of int32 is the window
+    pa.int32(): f"CAST({WHOLE} AS INT)",
+    pa.string(): "CAST(NULL AS STRING)",
+    pa.int64(): "CAST(NULL AS BIGINT)",
+    pa.float64(): "CAST(NULL AS DOUBLE)",
+}
 
 
 class LanceTable:
@@ -76,7 +81,7 @@ class LanceTable:
         assert vectors.shape == (len(rows), made.dim)
         rows = rows.select(COLUMNS.names).cast(COLUMNS)
         with self._locked():
-            if rebuild or not self.exists:
+            if not self.exists or (rebuild and self.made().difference(made)):
                 place, _ = for_lance(self.name)
                 mode = "overwrite" if self.exists else "create"
                 dataset = lance.write_dataset(_with_vectors(rows, vectors, made), place, mode=mode)
@@ -96,7 +101,7 @@ class LanceTable:
                 writing.commits += 1
                 if writing.commits % _PIECES == 0:
                     _join(writing.dataset)
-                    writing.dataset.cleanup_old_versions(older_than=_NOW)
+                    _remove_old_versions(writing.dataset)
             writing.keys.add(rows)
             self._writing = writing
 
@@ -119,7 +124,7 @@ class LanceTable:
 
     def tidy(self) -> None:
         """Join the pieces that commits leave, and remove what no reader of the newest version needs."""
-        if not self.exists:
+        if not self.exists or len(list((self.path / "_versions").glob("*.manifest"))) == 1:
             return
         with self._locked():
             dataset = self._open()
@@ -127,7 +132,7 @@ class LanceTable:
             rows = sum(each.physical_rows for each in dataset.get_fragments())
             if len(dataset.get_fragments()) > _FRAGMENTS or rows - dataset.count_rows() > _MOST_DELETED * rows:
                 dataset.optimize.compact_files(materialize_deletions_threshold=_MOST_DELETED)
-            dataset.cleanup_old_versions(older_than=_NOW, delete_unverified=True)
+            _remove_old_versions(dataset, unfinished=True)
             self._writing = None
 
     def _open(self) -> lance.LanceDataset:
@@ -169,20 +174,15 @@ class LanceTable:
     def _migrate(self, dataset: lance.LanceDataset) -> None:
         """Give a table of an earlier release the columns that it lacks."""
         self._made(dataset)
-        lacking = [field for field in COLUMNS if field.name not in dataset.schema.names]
-        if not lacking:
-            return
-        logger.warning("%s is a table of an earlier release: it gets %d new columns", self.path, len(lacking))
-        values = {
-            field.name: f"CAST({WHOLE} AS INT)"
-            if field.name == "window"
-            else f"CAST(NULL AS {_LACKING[field.type]})"
-            for field in lacking
-        }
-        fixed = [f.name for f in COLUMNS if f.nullable and f.name in dataset.schema.names]
-        dataset.add_columns(values)
-        if closed := [name for name in fixed if not dataset.schema.field(name).nullable]:
+        there = dataset.schema.names
+        closed = [
+            f.name for f in COLUMNS if f.nullable and f.name in there and not dataset.schema.field(f.name).nullable
+        ]
+        if closed:
             dataset.alter_columns(*({"path": name, "nullable": True} for name in closed))
+        if lacking := [field for field in COLUMNS if field.name not in there]:
+            logger.warning("%s is a table of an earlier release: it gets %d new columns", self.path, len(lacking))
+            dataset.add_columns({field.name: _NEW_VALUES[field.type] for field in lacking})
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -232,6 +232,17 @@ def _join(dataset: lance.LanceDataset) -> None:
     if len(fragments) - len(whole) > 1:
         rows = sum(each.physical_rows for each in fragments)
         dataset.optimize.compact_files(target_rows_per_fragment=rows, excluded_fragment_ids=whole)
+
+
+def _remove_old_versions(dataset: lance.LanceDataset, *, unfinished: bool = False) -> None:
+    """Remove all versions but the newest, those that somebody gave a tag excepted; what reads them reads that one.
+
+    Parameters
+    ----------
+    unfinished
+        Remove files of writes that were killed, too.
+    """
+    dataset.cleanup_old_versions(older_than=_NOW, delete_unverified=unfinished, error_if_tagged_old_versions=False)
 
 
 class _Snapshot:

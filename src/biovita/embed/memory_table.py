@@ -71,7 +71,7 @@ class MemoryTable:
 
     def commit(self, rows: pa.Table, vectors: np.ndarray, made: Made, *, rebuild: bool = False) -> None:
         """Write rows with their vectors; see `VectorTable`."""
-        if rebuild:
+        if rebuild and self._made is not None and self._made.difference(made):
             self._made, self._parts = None, []
         if self._made is not None and (difference := self._made.difference(made)):
             raise DatasetError(f"{self.name} was made by something else: {difference}")

@@ -17,6 +17,7 @@ from biovita.modality import Modality
 __all__ = ["Plan", "plan", "up_to_date"]
 
 _ROWS_AT_ONCE = 8192
+_LOOKED_AT = ["taxon_id", "sha256", "file_size", "file_mtime_ns"]
 _REFRESHED = pa.schema([COLUMNS.field(name) for name in ("id", "taxon_id", "file_size", "file_mtime_ns")])
 
 
@@ -84,7 +85,7 @@ def plan(items: Items, state: pa.Table) -> Plan:
     places, same = up_to_date(items, state)
     content, refresh = items.rows["sha256"].combine_chunks(), _REFRESHED.empty_table()
     if items.modality != Modality.TEXT and same.any():
-        stored = state.combine_chunks().take(pa.array(np.maximum(places, 0)))
+        stored = state.select(_LOOKED_AT).combine_chunks().take(pa.array(np.maximum(places, 0)))
         seen, changed = _looked_at(items, stored, np.flatnonzero(same))
         mask = np.zeros(len(items), bool)
         mask[list(changed)] = True

@@ -104,7 +104,7 @@ class VectorTable(Protocol):
     def commit(self, rows: pa.Table, vectors: np.ndarray, made: Made, *, rebuild: bool = False) -> None:
         """Write rows, as `COLUMNS` has them, with their vectors, ``(rows, dim)``.
 
-        One whose id and window are there takes the place of the row there. ``rebuild`` drops what was there before.
+        One whose id and window are there takes the place of the row there. ``rebuild`` drops what something else made.
 
         Raises
         ------
