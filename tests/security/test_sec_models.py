@@ -24,7 +24,7 @@ from biovita.dataset import split_dataset
 from biovita.errors import ModelError
 from biovita.model import load_model, save_model
 from biovita.model.formats import published
-from biovita.towers import minilm
+from biovita.towers import efficientnet, minilm
 from biovita.towers.state import read_checkpoint, read_json
 from biovita.towers.tokenizer import read_tokenizer
 from hostile import Outcome, biovita, run_many, watched
@@ -247,8 +247,10 @@ def test_projections_whose_weights_are_a_pipe_or_out_of_proportion(tmp_path: Pat
     }.items():
         directory = tmp_path / name
         directory.mkdir()
-        revision = minilm.CARD.revision
-        towers = {"text": {"name": "minilm-l6-v2", "revision": revision, "dim": 384}}
+        towers = {
+            str(card.modality): {"name": card.name, "revision": card.revision, "dim": card.dim}
+            for card in (minilm.CARD, efficientnet.CARD)
+        }
         config = {"format": 1, "name": "x", "dim": 60_000, "logit_scale": 10.0, "towers": towers, "record": {}}
         (directory / "config.json").write_text(json.dumps(config))
         write(directory / "model.safetensors")

@@ -105,12 +105,13 @@ def run_benchmark(
     made: dict[str, Any] = {"model": name, "seed": seed}
     if isinstance(model, str) and model.startswith("vectors:"):
         read, zeros = read_precomputed(model.removeprefix("vectors:"), benchmark)
-        found = ItemVectors(read)
+        found, able = ItemVectors(read), ", ".join(read)
         made["zero vectors, taken as missing"] = {m.value: count for m, count in zeros.items() if count}
     else:
         texts = () if benchmark.dataset is None else label_texts(benchmark.dataset)
         opened = open_model(model)
         items = benchmark_items(benchmark, modalities_of_model(opened), texts)
+        able = ", ".join(items)
         found = item_vectors(
             opened,
             items,
@@ -122,8 +123,7 @@ def run_benchmark(
         )
     scores = score_benchmark(benchmark, found.vectors, memory_mb=memory_mb, device=_torch_device(device))
     if not scores.tasks:
-        have = ", ".join(modality.value for modality in found.vectors)
-        raise BiovitaError(f"{name}: the benchmark has no task between the modalities it has vectors of ({have})")
+        raise BiovitaError(f"{name}: the benchmark has no task between the modalities it has vectors of ({able})")
     return RunResult(
         name=name,
         benchmark=benchmark,
