@@ -154,7 +154,8 @@ def _lines(card: ModelCard) -> list[str]:
         f"  space    {space}",
     ]
     if card.base is not None:
-        lines.append(f"  towers   of {card.base.name}, at {card.base.place}")
+        at = "" if card.base.place == card.base.name else f", at {card.base.place}"
+        lines.append(f"  towers   of {card.base.name}{at}")
     return [*lines, *_towers(card)]
 
 

@@ -26,30 +26,13 @@ from biovita.towers.base import Encoder
 __all__ = ["EmbedReport", "ModalityReport", "embed", "embed_modality"]
 
 
-@dataclass(frozen=True, slots=True)
-class ModalityReport:
-    """What a run did about one modality.
-
-    Attributes
-    ----------
-    new, kept
-        Items embedded now, and items that had their vector already.
-    failed
-        Items without a vector, and why. They are tried again by the next run.
-    seconds
-        From the first item read to the last vector written; opening the tower does not count.
-    rebuilt
-        Why the table that was there was not continued; None where it was, or there was none.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModalityReport(Embedded):
+    """What a run did about one modality, and with which tower."""
 
     modality: Modality
     tower: str
     dim: int
-    new: int
-    kept: int
-    failed: tuple[Failure, ...]
-    seconds: float
-    rebuilt: str | None = None
 
     @property
     def rate(self) -> float:
@@ -136,7 +119,14 @@ def embed(
         done = embed_modality(dataset, items, directory, opening, made=Made.by(tower), settings=settings)
         parts.append(
             ModalityReport(
-                tower.modality, tower.name, tower.dim, done.new, done.kept, done.failed, done.seconds, done.rebuilt
+                modality=tower.modality,
+                tower=tower.name,
+                dim=tower.dim,
+                new=done.new,
+                kept=done.kept,
+                failed=done.failed,
+                seconds=done.seconds,
+                rebuilt=done.rebuilt,
             )
         )
     return EmbedReport(model, None if card.base is None else towers.name, directory, tuple(parts))
