@@ -139,9 +139,14 @@ class ObjectEncoder(Simple):
 
     def __init__(self, model: Any, modality: Modality, name: str, dim: int) -> None:
         self._embed: Callable[[Sequence[Any]], np.ndarray] = getattr(model, METHODS[modality])
-        revision = str(getattr(model, "revision", ""))
         self.card = EncoderCard(
-            encoder_name(name, modality), modality, dim, "a model of others", revision, "unknown"
+            encoder_name(name, modality),
+            modality,
+            dim,
+            source="a model of others",
+            revision=str(getattr(model, "revision", "not stated")),
+            license="unknown",
+            preprocessing="its own",
         )
 
     def load(self, item: Any) -> Any:
@@ -166,6 +171,8 @@ class ObjectEncoder(Simple):
         ModelError
             Where it gives vectors of another length than before.
         """
+        if not batch:
+            return np.empty((0, self.card.dim), np.float32)
         with tempfile.TemporaryDirectory(prefix="biovita-") as folder:
             given = [_unpacked(entry, Path(folder, str(place))) for place, entry in enumerate(batch)]
             vectors = np.asarray(self._embed(given), np.float32).reshape(len(batch), -1)
