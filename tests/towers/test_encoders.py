@@ -145,12 +145,17 @@ def test_nothing_in_nothing_out(encoder: Encoder) -> None:
 def test_what_cannot_be_decoded_is_an_error_and_never_silence(encoder: Encoder, tmp_path: Path) -> None:
     if encoder.card.modality == Modality.TEXT:
         pytest.skip("every text can be read")
+
+    def read(path: Path) -> None:
+        """Load it; an adapter's object looks at it only when it encodes."""
+        loaded = encoder.load(path)
+        assert isinstance(encoder, ObjectEncoder), "others know as soon as they have loaded it"
+        encoder.encode([loaded])
+
     for name, content in (("page.mp3", HTML.encode()), ("empty.wav", b""), ("cut.png", b"\x89PNG\r\n\x1a\n")):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(MediaError, match=name):
-            loaded = encoder.load(tmp_path / name)
-            assert isinstance(encoder, ObjectEncoder), "others know as soon as they have loaded it"
-            encoder.encode([loaded])
+            read(tmp_path / name)
     with pytest.raises(MediaError):
         encoder.load(tmp_path / "nowhere.wav")
 
