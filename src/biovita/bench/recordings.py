@@ -55,12 +55,11 @@ def contrast_db(samples: np.ndarray, sample_rate: float) -> float:
 
 def stated(benchmark: Benchmark) -> dict[int, Recording]:
     """Return the lengths that the benchmark states, by row of the recordings that ask; no file is opened."""
-    items = (
-        benchmark.items[Modality.AUDIO].select(["start_s", "end_s"]).take(pa.array(_asked(benchmark))).to_pylist()
-    )
+    rows = _asked(benchmark)
+    items = benchmark.items[Modality.AUDIO].select(["start_s", "end_s"]).take(pa.array(rows)).to_pylist()
     return {
         row: Recording(item["end_s"] - item["start_s"])
-        for row, item in zip(_asked(benchmark), items, strict=True)
+        for row, item in zip(rows, items, strict=True)
         if item["start_s"] is not None and item["end_s"] is not None
     }
 
