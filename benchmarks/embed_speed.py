@@ -22,21 +22,21 @@ import soundfile
 import torch
 from PIL import Image
 
+from biovita.compute.device import choose_device
+from biovita.compute.threads import PartsInThreads
+from biovita.compute.transfer import autocast, to_device
+from biovita.dataset.dataset import Dataset, write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
-from biovita.dataset.store import Dataset, write_dataset
-from biovita.embed import embed
+from biovita.embedding import embed
 from biovita.modality import Modality
 from biovita.model import Model, ModelCard
 from biovita.model.formats.installed import Installed
 from biovita.model.lookup import FORMATS, KNOWN
 from biovita.taxonomy import Taxon
 from biovita.towers import Encoder, EncoderCard
-from biovita.towers.audio import AudioInput
+from biovita.towers.audio_windows import AudioInput
 from biovita.towers.clap import _ON_A_CORE, ClapAudio
-from biovita.towers.device import choose_device
 from biovita.towers.open_clip import _IMAGES_ON_A_CORE, OpenClipImage, architecture, build_clip
-from biovita.towers.threads import PartsInThreads
-from biovita.towers.transfer import autocast, to_device
 
 BARE, BARE_PARTS = "bare network", "bare, a part on each core"
 

@@ -28,21 +28,21 @@ import open_clip
 import torch
 from transformers import ClapConfig, ClapModel
 
-from biovita.bench import Scores
+from biovita.benchmark import Scores
+from biovita.compute.device import choose_device
 from biovita.dataset import Dataset
 from biovita.modality import Modality
 from biovita.model import Model, load_model, save_model
 from biovita.taxonomy import Rank
 from biovita.towers import EncoderCard
-from biovita.towers.audio import AudioInput
+from biovita.towers.audio_windows import AudioInput
 from biovita.towers.clap import ClapAudio
-from biovita.towers.device import choose_device
 from biovita.towers.mel_config import MelConfig
 from biovita.towers.open_clip import OpenClipImage, OpenClipText, build_clip
-from biovita.train import TowersRecipe, recipe
-from biovita.train.recipe import Group, Ramp
-from biovita.train.towers import train_towers
-from biovita.train.validate import embedded, scores_of
+from biovita.training import TowersRecipe, recipe
+from biovita.training.recipe import ParameterGroup, Ramp
+from biovita.training.towers.parts import train_towers
+from biovita.training.towers.validate import embedded, scores_of
 
 DIM = 64
 CLIP: dict[str, Any] = {
@@ -112,7 +112,7 @@ def small(name: str, shared: Mapping[str, Any]) -> TowersRecipe:
         place = f"phases.{title}."
         settings |= {f"{place}epochs": EPOCHS[title], f"{place}batch_size": 64}
         for field, value in phase:
-            if isinstance(value, Group):
+            if isinstance(value, ParameterGroup):
                 settings[f"{place}{field}.learning_rate"] = quick * value.learning_rate
                 settings[f"{place}{field}.from_step"] = value.from_step // quick
             elif isinstance(value, Ramp):

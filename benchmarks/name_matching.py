@@ -32,7 +32,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.compute.cores import cpu_count
-from biovita.taxonomy.backbone import Backbone, open_backbone
+from biovita.taxonomy.backbone import Backbone
+from biovita.taxonomy.backbone_files import open_backbone
 from biovita.taxonomy.decisions import Rule
 from biovita.taxonomy.match import match_names
 

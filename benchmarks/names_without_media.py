@@ -22,13 +22,13 @@ import numpy as np
 
 from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
-from biovita.embed import Vectors, vectors
+from biovita.embedding import Vectors, vectors
 from biovita.modality import Modality
 from biovita.model import Model, load_model
-from biovita.train import FrozenRecipe, recipe
-from biovita.train.frozen import training_set, unseen_taxa
-from biovita.train.loop import Aligned, align, untrained
-from biovita.train.vocabulary import named_classes
+from biovita.training import FrozenRecipe, recipe
+from biovita.training.projections.frozen import training_set, unseen_taxa
+from biovita.training.projections.loop import Aligned, align, untrained
+from biovita.training.projections.names_without_media import named_classes
 
 AUDIO, TEXT = Modality.AUDIO, Modality.TEXT
 STAGES = {

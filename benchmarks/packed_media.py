@@ -22,19 +22,19 @@ import pyarrow as pa
 import soundfile
 from PIL import Image
 
-from biovita.collect.pack import pack, state_packed
 from biovita.compute.pipeline import load_ahead
 from biovita.compute.read_ahead import read_ahead
 from biovita.dataset import Dataset, write_dataset
-from biovita.dataset.packed import PackedMedia
+from biovita.dataset.packed_media import PackedMedia
 from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
-from biovita.embed.items import dataset_items, loadable
+from biovita.embedding.items import dataset_items, loadable
 from biovita.media import resample
-from biovita.media.items import Clip
-from biovita.media.packed import PackedFile
+from biovita.media.inputs import Clip
+from biovita.media.packed_files import PackedFile
 from biovita.modality import Modality
+from biovita.publish.pack import pack, state_packed
 from biovita.taxonomy import Taxon
-from biovita.towers.items import native_mono, rgb_image
+from biovita.towers.input_arrays import native_mono, rgb_image
 
 ROUNDS = 3
 RATE = 32_000

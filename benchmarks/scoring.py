@@ -16,10 +16,10 @@ from typing import Self
 
 import numpy as np
 
-from biovita.bench.score import Rows, rank_candidates
-from biovita.embed import vectors
+from biovita.benchmark.score import Rows, rank_candidates
+from biovita.embedding import vectors
 from biovita.modality import MEDIA, Modality
-from biovita.simulate.embeddings import simulate_embeddings
+from biovita.simulation.embeddings import simulate_embeddings
 
 QUERIES, SAMPLES, TAXA, WIDTH, DIM = 20_000, 16_000, 2_000, 100, 768
 LOOPED = 100  # queries that the loop is timed on; its time is proportional to them

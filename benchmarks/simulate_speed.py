@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from biovita.compute.cores import cpu_count
-from biovita.simulate import simulate
+from biovita.simulation import simulate
 
 SPECIES = 60
 AIMS = {"clips of 5 s": 20.0, "pictures of 256 px": 60.0}

@@ -29,18 +29,18 @@ import numpy as np
 import torch
 from scipy import stats
 
-from biovita.bench import build_benchmark, headline, score_benchmark
-from biovita.bench.task import Benchmark
+from biovita.benchmark import build_benchmark, headline, score_benchmark
+from biovita.benchmark.task import Benchmark
 from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
 from biovita.demo import TEXT
-from biovita.embed import Vectors, vectors
+from biovita.embedding import Vectors, vectors
 from biovita.modality import Modality
 from biovita.model import Model, load_model
 from biovita.model.formats.projections import aligned_model
-from biovita.train import FrozenRecipe, recipe
-from biovita.train.frozen import training_set
-from biovita.train.loop import Aligned, TrainingSet, align, untrained
+from biovita.training import FrozenRecipe, recipe
+from biovita.training.projections.frozen import training_set
+from biovita.training.projections.loop import Aligned, TrainingSet, align, untrained
 
 
 @dataclass(frozen=True)

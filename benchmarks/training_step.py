@@ -28,23 +28,23 @@ import torch
 from torch.nn.functional import cross_entropy, normalize
 from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
 
-from biovita.embed import Vectors
+from biovita.compute.device import choose_device
+from biovita.embedding import Vectors
 from biovita.modality import Modality
 from biovita.model import Model
 from biovita.taxonomy import Taxon, prompts
 from biovita.towers import EncoderCard
-from biovita.towers.audio import AudioInput
+from biovita.towers.audio_windows import AudioInput
 from biovita.towers.clap import ClapAudio, pooled
-from biovita.towers.device import choose_device
 from biovita.towers.open_clip import OpenClipImage, OpenClipText, architecture, build_clip
-from biovita.train import TowersRecipe, recipe
-from biovita.train.batches import Batch
-from biovita.train.cached import Cached
-from biovita.train.networks import Networks
-from biovita.train.objective import Objective
-from biovita.train.sampling import Epoch
-from biovita.train.schedule import groups_of, loss_terms, trainable
-from biovita.train.step import backward
+from biovita.training import TowersRecipe, recipe
+from biovita.training.towers.batches import TrainingBatch
+from biovita.training.towers.cached import Cached
+from biovita.training.towers.networks import Networks
+from biovita.training.towers.objective import Objective
+from biovita.training.towers.sampling import Epoch
+from biovita.training.towers.schedule import groups_of, loss_terms, trainable
+from biovita.training.towers.step import backward
 
 SAMPLES, RATE, SPECIES = 480_000, 48_000, 16
 
@@ -145,7 +145,7 @@ def ours(setting: Setting) -> Way:
     photographs = {Modality.IMAGE: normalize(images, dim=1).to(device)}
     cached = Cached(photographs, Vectors(used, table))
     objective = Objective(setting.recipe, networks, setting.texts, cached, None)
-    batch, terms = Batch(setting.pairs, {Modality.AUDIO: setting.sounds}), loss_terms(setting.phase, 0)
+    batch, terms = TrainingBatch(setting.pairs, {Modality.AUDIO: setting.sounds}), loss_terms(setting.phase, 0)
 
     def data() -> torch.Tensor:
         return objective.inputs(batch, terms)[Modality.AUDIO].values

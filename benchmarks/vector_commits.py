@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from biovita.embed import LanceStore
-from biovita.embed.made import Made
-from biovita.embed.store import COLUMNS, WHOLE
+from biovita.embedding import LanceStore
+from biovita.embedding.made import Made
+from biovita.embedding.store import COLUMNS, WHOLE
 
 GROUP = 100
 

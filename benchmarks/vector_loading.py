@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from biovita.bench.precomputed import Unit, _read
-from biovita.towers.threads import PartsInThreads
+from biovita.benchmark.precomputed import Unit, _read
+from biovita.compute.threads import PartsInThreads
 
 DIM, FILES = 768, 20_000
 BLOCK = 1024
@@ -44,7 +44,7 @@ def one_npy_an_id(folder: Path, ids: list[str]) -> np.ndarray:
 
 def ours(folder: Path) -> Unit:
     """Read ids and vectors as `read_precomputed` does; rows are normalised as they are taken."""
-    from biovita.bench.precomputed import _zero_rows
+    from biovita.benchmark.precomputed import _zero_rows
     from biovita.modality import Modality
 
     ids, vectors, _ = _read(folder, Modality.AUDIO)

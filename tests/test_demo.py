@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 
 import biovita
-from biovita.bench import ScoreRow, build_benchmark, headline, score_benchmark
+from biovita.benchmark import ScoreRow, build_benchmark, headline, score_benchmark
 from biovita.dataset import Dataset
 from biovita.demo import TEXT, DemoResult, demo
-from biovita.embed import vectors
+from biovita.embedding import vectors
 from biovita.modality import Modality
 from biovita.model import Model
 from biovita.model.formats.projections import aligned_model
-from biovita.train import FrozenRecipe, recipe
-from biovita.train.frozen import training_set
-from biovita.train.loop import untrained
-from biovita.train.run import train
+from biovita.training import FrozenRecipe, recipe
+from biovita.training.projections.frozen import training_set
+from biovita.training.projections.loop import untrained
+from biovita.training.run import train
 
 FOUR = ("A2I", "I2A", "I2T", "T2I")
 

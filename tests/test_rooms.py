@@ -45,7 +45,7 @@ def test_each_room_can_be_imported_alone() -> None:
 
 
 def test_the_benchmark_knows_nothing_of_reports() -> None:
-    files = sorted((HOUSE / "bench").rglob("*.py"))
+    files = sorted((HOUSE / "benchmark").rglob("*.py"))
     assert len(files) > 10
     for file in files:
         assert not {name for name in imported(file) if name.startswith(("biovita.report", "biovita.cli"))}, file

@@ -15,19 +15,19 @@ import numpy as np
 import pytest
 
 from biovita.cli.app import main
-from biovita.collect.pack import pack
 from biovita.collect.plan import read_plan
 from biovita.collect.select import select
 from biovita.dataset import Dataset
 from biovita.dataset.check import check
-from biovita.embed import embed, vectors
+from biovita.embedding import embed, vectors
 from biovita.errors import DatasetError
-from biovita.media.packed import PackedFile
+from biovita.media.packed_files import PackedFile
 from biovita.modality import Modality
+from biovita.publish.pack import pack
 from biovita.sources.inaturalist import Inaturalist
 from biovita.sources.remote import copied
 from biovita.storage import file_system
-from tiny_training import write_tiny
+from support.tiny_training import write_tiny
 
 read_vectors = partial(vectors, space="tower", compute=False)
 
@@ -179,7 +179,7 @@ def test_media_packed_into_object_storage_embed_as_files(
 def test_packed_media_in_a_public_bucket_need_no_credentials(
     signed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from biovita.dataset.packed import PackedMedia
+    from biovita.dataset.packed_media import PackedMedia
 
     signed.create_bucket(Bucket="public-media", ACL="public-read")
     files = write_tiny(tmp_path / "files", species=2)

@@ -9,10 +9,10 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from biovita.media.spectrogram import spectrogram_png
-from biovita.simulate import Fauna, SpeciesTruth
-from biovita.simulate.calls import SAMPLE_RATE, recording
-from biovita.simulate.pictures import picture
-from biovita.simulate.seeds import stream
+from biovita.simulation import Fauna, SpeciesTruth
+from biovita.simulation.calls import SAMPLE_RATE, recording
+from biovita.simulation.pictures import picture
+from biovita.simulation.seeds import stream
 
 SEED = 5
 HERE = Path(__file__).parent

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import biovita
-from biovita.bench import Headline, Scores, build_benchmark, headline, score_benchmark
+from biovita.benchmark import Headline, Scores, build_benchmark, headline, score_benchmark
 from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
-from biovita.embed import embed, vectors
+from biovita.embedding import embed, vectors
 from biovita.errors import DatasetError
 from biovita.modality import Modality
 from biovita.model import Model, save_model
@@ -93,7 +93,7 @@ def demo(
     unseen
         Species to hold out whole; None is a quarter of those that have both modalities, and at most 40.
     text
-        What stands for a species in text: one of `biovita.bench.build.TEXTS`. The default is its lineage, scientific
+        What stands for a species in text: one of `benchmark.from_split.TEXTS`. The default is its lineage, scientific
         and common name; ``name`` is the bare scientific name, as in the published benchmark.
     say
         Called once a stage with its name and what it did.
@@ -103,7 +103,7 @@ def demo(
     BiovitaError
         Where the data cannot be used; the message says what to mend.
     """
-    from biovita.report import Run, write_report
+    from biovita.report import ReportContent, write_report
 
     path = _Path(say)
     with path.stage("data") as tell:
@@ -139,7 +139,7 @@ def demo(
     with path.stage("report") as tell:
         title = "Simulated fauna" if data is None else dataset.info["name"]
         made = {f"stage{stage}": dict(stages[stage].record) for stage in (1, 2)}
-        run = Run(
+        run = ReportContent(
             title=f"{title}: recordings, photographs and names in one space",
             benchmark=benchmark,
             scores=scores,
@@ -176,7 +176,7 @@ def _dataset(data: Path | None, out: Path, *, seed: int, progress: bool) -> Data
     if not (dataset / "dataset.toml").is_file() or not note.is_file() or json.loads(note.read_text()) != source:
         note.unlink(missing_ok=True)
         if data is None:
-            from biovita.simulate import simulate
+            from biovita.simulation import simulate
 
             simulate(dataset, SPECIES, seed, overwrite=True, progress=progress)
         else:
@@ -200,9 +200,9 @@ def _train(
     """Return the models of stages 0 (untrained), 1 and 2, and the losses of the two that were trained."""
     from biovita.model import load_model
     from biovita.progress import progress_bar
-    from biovita.train import FrozenRecipe, recipe
-    from biovita.train.frozen import model_of, training_set
-    from biovita.train.loop import align, untrained
+    from biovita.training import FrozenRecipe, recipe
+    from biovita.training.projections.frozen import model_of, training_set
+    from biovita.training.projections.loop import align, untrained
 
     base = load_model(MODEL, device)
     data = training_set(dataset, base, progress=progress)

@@ -105,7 +105,7 @@ def _extra(name: str, parts: list[Requirement]) -> Check:
 
 
 def _device() -> str:
-    from biovita.towers.device import choose_device
+    from biovita.compute.device import choose_device
 
     try:
         return str(choose_device())
@@ -179,7 +179,7 @@ def _images() -> list[Check]:
 
 
 def _models() -> tuple[Check, ...]:
-    from biovita.towers.hub_models import HUB_MODELS
+    from biovita.weights.hub_models import HUB_MODELS
 
     return tuple(
         Check(name, well=True, found=f"here: {place}")

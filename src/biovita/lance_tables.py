@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from biovita.foreign_tables import Held
 from biovita.limits import limit, over
-from biovita.tables import Held
 
 if TYPE_CHECKING:
     import lance

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 
 from biovita.errors import DatasetError
 from biovita.files import open_regular
+from biovita.foreign_tables import Held
 from biovita.limits import limit, over
-from biovita.tables import Held
 
 __all__ = ["gathered", "parquet_batches", "read_as_it_is", "read_parquet", "written_out"]
 

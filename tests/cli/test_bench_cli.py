@@ -6,9 +6,9 @@ import pytest
 import soundfile
 from PIL import Image
 
-from bench_cases import write_small
 from biovita.cli import main
 from biovita.dataset import split_dataset
+from support.bench_cases import write_small
 
 
 def run(capsys, *arguments):
@@ -105,7 +105,7 @@ def test_traits_from_the_command_line(dataset, capsys):
         if taxon.id != "g"
     ]
     write_table(pa.Table.from_pylist(rows, schema=TRAITS), dataset / "traits.parquet")
-    import biovita.bench.traits as module
+    import biovita.benchmark.trait_scores as module
 
     module._FEWEST, kept = 1, module._FEWEST
     try:

@@ -7,8 +7,8 @@ import pytest
 
 from biovita.cli import main
 from biovita.model import describe
-from plainmodel import Builder
-from published_layouts import make, write_published
+from support.plain_model import Builder
+from support.published_layouts import make, write_published
 
 
 def run(*arguments: str) -> int:

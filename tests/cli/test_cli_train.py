@@ -7,7 +7,7 @@ import json
 import pytest
 
 from biovita.cli import main
-from biovita.train import RECIPES
+from biovita.training import RECIPES
 
 
 def run(*arguments: str) -> int:

@@ -18,8 +18,8 @@ import pytest
 
 from biovita.cli import main
 from biovita.dataset import Dataset
-from folders import append, make_folder
-from mediafiles import song, write_sound
+from support.folders import append, make_folder
+from support.sound_files import song, write_sound
 
 
 @pytest.fixture

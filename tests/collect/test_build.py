@@ -19,17 +19,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from media_files import HTML, observation, picture, sound, write_plan
-from servers import MediaServer, Resource, media_server
 
 from biovita import __version__
 from biovita.cli.app import main
 from biovita.collect.build import WORK, BuildReport, build
-from biovita.collect.pack import pack, state_packed, unpack
 from biovita.dataset import Dataset
 from biovita.dataset.check import check
 from biovita.dataset.omitted import count_omitted
 from biovita.errors import DatasetError
+from biovita.publish.pack import pack, state_packed, unpack
+from support.collected_media import HTML, observation, picture, sound, write_plan
+from support.media_servers import MediaServer, Resource, media_server
 
 
 @pytest.fixture

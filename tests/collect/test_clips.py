@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from media_files import picture
 from PIL import Image
 
-from biovita.collect.clips import FRAME_S, Levels, Listener, best_windows
+from biovita.collect.listening import FRAME_S, Levels, Listener, best_windows
 from biovita.collect.phash import NEAR, distance, perceptual_hash
 from biovita.media import probe_audio
+from support.collected_media import picture
 
 
 @settings(max_examples=60, deadline=None)

@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from media_files import picture, sound
 
 from biovita.cli.app import main
 from biovita.collect.build import build
-from biovita.collect.export import export_hub, export_release
-from biovita.collect.pack import pack
 from biovita.dataset import Dataset
-from biovita.dataset.packed import PackedMedia
+from biovita.dataset.packed_media import PackedMedia
 from biovita.errors import DatasetError
+from biovita.publish.export import export_hub, export_release
+from biovita.publish.pack import pack
 from biovita.sources.folder_source import Folder
 from biovita.sources.release import Release
+from support.collected_media import picture, sound
 
 
 @pytest.fixture(scope="module")

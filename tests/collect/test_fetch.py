@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from servers import MediaServer, Resource, media_server
 
 from biovita.collect.fetch import Wanted, fetch_all
 from biovita.collect.hosts import check_address, check_ip
@@ -14,6 +13,7 @@ from biovita.collect.ledger import Entry, Ledger
 from biovita.collect.plan import Fetching
 from biovita.errors import DatasetError, MediaError
 from biovita.sources.web import retry_after
+from support.media_servers import MediaServer, Resource, media_server
 
 CONTENT = bytes(range(256)) * 2000
 FAST = {"per_second": 1000.0, "allow_private": True, "tries": 4, "timeout_s": 5.0}

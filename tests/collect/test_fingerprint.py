@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from media_files import observation, write_plan
-from servers import MediaServer, Resource, media_server
 
 from biovita.collect.build import build
 from biovita.collect.fingerprint import SAME, Fingerprinter, Fingerprints, decoded, distance, encoded
 from biovita.dataset import Dataset
 from biovita.media import resample
+from support.collected_media import observation, write_plan
+from support.media_servers import MediaServer, Resource, media_server
 
 Sound = tuple[np.ndarray, int]
 

@@ -8,8 +8,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from media_files import HTML, observation, picture, sound, write_plan
-from servers import MediaServer, Resource, media_server
 
 from biovita.cli.app import main
 from biovita.collect import build as building
@@ -21,6 +19,8 @@ from biovita.dataset.check import check
 from biovita.dataset.omitted import count_omitted
 from biovita.dataset.schema import OMITTED
 from biovita.dataset.summary import summary
+from support.collected_media import HTML, observation, picture, sound, write_plan
+from support.media_servers import MediaServer, Resource, media_server
 
 
 @pytest.fixture

@@ -6,18 +6,18 @@ import json
 from pathlib import Path
 
 import pytest
-from media_files import picture
 
 from biovita.cli.app import main
 from biovita.collect.build import build, report_lines
-from biovita.collect.plan import Traits, read_plan
-from biovita.collect.traits import check_tables
+from biovita.collect.plan import PlannedTraits, read_plan
+from biovita.collect.trait_tables import check_tables
 from biovita.dataset import Dataset
 from biovita.dataset.check import check
 from biovita.errors import DatasetError
 from biovita.traits.importer import import_traits
 from biovita.traits.plain import PLAIN
 from biovita.traits.tables import TABLES, trait_table
+from support.collected_media import picture
 
 SPECIES = {
     "Parus major": "Aves,Paridae",
@@ -69,7 +69,7 @@ ALL = {table.replace("-", "_"): f"{table}.txt" for table in FILES} | {"csv": "ow
 
 
 def test_a_plan_can_name_every_table() -> None:
-    given = Traits(**{field: Path(name) for field, name in ALL.items()}).files()
+    given = PlannedTraits(**{field: Path(name) for field, name in ALL.items()}).files()
     assert set(given) == {*TABLES, PLAIN}
 
 

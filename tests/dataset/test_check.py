@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from biovita.dataset import Dataset
-from biovita.dataset.check import Problem, check
+from biovita.dataset.check import DatasetProblem, check
 from biovita.dataset.split import split_dataset
 from biovita.sources.folder import import_folder
-from folders import make_folder
+from support.folders import make_folder
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_files_that_are_gone_or_changed(dataset: Dataset) -> None:
     second.write_bytes(second.read_bytes() + b"more")
     ids = dataset.audio["id"].to_pylist()
     (gone,) = check(dataset)
-    assert gone == Problem("missing-file", "audio", ids[0], f"{first}: there is no such file")
+    assert gone == DatasetProblem("missing-file", "audio", ids[0], f"{first}: there is no such file")
     assert str(gone) == f"audio.parquet {ids[0]}: {first}: there is no such file [missing-file]"
     assert {(p.code, p.item) for p in check(dataset, hashes=True)} == {
         ("missing-file", ids[0]),

@@ -176,7 +176,7 @@ def test_whole_clans_are_held_out(audio, images, unseen, seed):
 
 
 def test_whole_genera_are_held_out_of_a_dataset(tmp_path):
-    from bench_cases import write_small
+    from support.bench_cases import write_small
 
     dataset = write_small(tmp_path / "d")
     report = split_dataset(dataset, unseen=4, seed=0, by=Rank.GENUS)

@@ -7,8 +7,8 @@ from pathlib import Path
 from biovita.dataset import Dataset
 from biovita.dataset.summary import ClassCounts, summary
 from biovita.sources.folder import import_folder
-from folders import append, make_folder
-from mediafiles import song, write_sound
+from support.folders import append, make_folder
+from support.sound_files import song, write_sound
 
 
 def test_counts(tmp_path: Path) -> None:

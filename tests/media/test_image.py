@@ -15,7 +15,7 @@ from PIL import Image, ImageFile
 
 from biovita.errors import MediaError
 from biovita.media import probe_image, read_image
-from mediafiles import HTML, song, write_sound
+from support.sound_files import HTML, song, write_sound
 
 CORNERS = np.zeros((40, 60, 3), np.uint8)
 CORNERS[:20, :30] = (200, 30, 30)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from biovita.errors import MediaError
 from biovita.media import probe_audio, read_clip, resample, windows
 from biovita.media.wav import write_float_wav
-from mediafiles import HTML, KINDS, song, without_xing, write_sound
+from support.sound_files import HTML, KINDS, song, without_xing, write_sound
 
 RATE = {"opus": 48000}
 SECONDS = 4.321

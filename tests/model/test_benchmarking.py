@@ -8,9 +8,9 @@ from PIL import Image
 
 from biovita import load_model
 from biovita.errors import MediaError, MissingExtraError, ModelError
-from biovita.media.items import Sound
+from biovita.media.inputs import Sound
 from biovita.model.benchmarking import for_mteb
-from published_layouts import make, write_open_clip, write_published
+from support.published_layouts import make, write_open_clip, write_published
 
 mteb = pytest.importorskip("mteb")
 

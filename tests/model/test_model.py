@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 import biovita
 from biovita.errors import MediaError, ModelError
-from biovita.media.items import Clip, Sound
+from biovita.media.inputs import Clip, Sound
 from biovita.modality import Modality
 from biovita.model import Model, save_model
 from biovita.model.formats.projections import aligned_model

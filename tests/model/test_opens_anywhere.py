@@ -19,8 +19,8 @@ from biovita.cli import main
 from biovita.errors import ModelError
 from biovita.model import Model, describe, save_model
 from biovita.model.projection import Projection
-from published_layouts import make, write_published
-from tiny_training import write_tiny
+from support.published_layouts import make, write_published
+from support.tiny_training import write_tiny
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TEXTS = ["Genus0 species1", "Bird 3"]
@@ -225,7 +225,7 @@ def test_of_a_model_that_is_not_the_one_wanted_nothing_is_read_but_its_hash(
     base = {"absolute": str(tmp_path / "epoch001.pth"), "revision": describe(towers).revision}
     model = write_aligned(tmp_path / "model", format=2, base=base, towers=refs(towers))
     monkeypatch.setattr("torch.load", lambda *_, **__: pytest.fail("it was opened"))
-    monkeypatch.setattr("biovita.towers.published.read_state", lambda _: pytest.fail("it was opened"))
+    monkeypatch.setattr("biovita.model.formats.published_files.read_state", lambda _: pytest.fail("it was opened"))
     with pytest.raises(ModelError, match=r"epoch001\.pth holds another model, at sha256:"):
         describe(model)
 

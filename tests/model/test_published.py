@@ -11,12 +11,20 @@ from PIL import Image
 
 from biovita import load_model
 from biovita.errors import ModelError
-from biovita.media.items import Sound
+from biovita.media.inputs import Sound
 from biovita.modality import Modality
 from biovita.model import save_model
+from biovita.model.formats.published_files import read_checkpoint_clip
 from biovita.model.identity import KEPT
-from biovita.towers.published import read_checkpoint_clip
-from published_layouts import PREPROCESS, SMALL_CLIP, Made, audio_features, make, write_open_clip, write_published
+from support.published_layouts import (
+    PREPROCESS,
+    SMALL_CLIP,
+    Made,
+    audio_features,
+    make,
+    write_open_clip,
+    write_published,
+)
 
 RATE = 48_000
 

@@ -18,7 +18,7 @@ from PIL import Image
 from biovita import load_model
 from biovita.modality import Modality
 from biovita.model import save_model
-from published_layouts import make, write_published
+from support.published_layouts import make, write_published
 
 pytest.importorskip("mteb")
 

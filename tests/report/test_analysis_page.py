@@ -7,18 +7,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from bench_cases import class_vectors, write_small
-from biovita.bench import build_benchmark, score_benchmark
-from biovita.bench.recordings import Recording
-from biovita.bench.traits import TraitScore
+from biovita.benchmark import build_benchmark, score_benchmark
+from biovita.benchmark.recordings import Recording
+from biovita.benchmark.trait_scores import TraitScore
 from biovita.dataset import Dataset, split_dataset, write_table
 from biovita.dataset.schema import TRAITS
-from biovita.embed.failures import Failure
+from biovita.embedding.failures import Failure
 from biovita.modality import Modality
-from biovita.report import Run, write_report
+from biovita.report import ReportContent, write_report
 from biovita.report.charts import radar_chart
-from biovita.report.published import AVERAGES, RELEASED_QUERIES, TABLES, is_released
+from biovita.report.published_tables import AVERAGES, RELEASED_QUERIES, TABLES, is_released
 from biovita.taxonomy import Rank
+from support.bench_cases import class_vectors, write_small
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def run(tmp_path):
     table = vectors[Modality.AUDIO].vectors
     length = min(len(one), len(other))
     table[one[:length]], table[other[:length]] = table[other[:length]].copy(), table[one[:length]].copy()
-    return Run(
+    return ReportContent(
         title="Analysis",
         benchmark=benchmark,
         scores={"mine": score_benchmark(benchmark, vectors)},
@@ -89,7 +89,7 @@ def test_every_part_of_the_analysis_is_on_the_page(run, tmp_path):
 
 def test_exchanged_calls_of_a_family_stand_out(run, tmp_path):
     """The page is about the foremost part; there the exchanged families come first, each taken for the other."""
-    from biovita.report.analysis import family_rows
+    from biovita.report.analysis_section import family_rows
     from biovita.report.results import results
 
     rows = family_rows(results(run), "seen")

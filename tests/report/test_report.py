@@ -10,14 +10,14 @@ import pytest
 import soundfile
 from PIL import Image
 
-from bench_cases import class_vectors, write_small
-from biovita.bench import build_benchmark, score_benchmark
+from biovita.benchmark import build_benchmark, score_benchmark
 from biovita.dataset import split_dataset
 from biovita.modality import Modality
-from biovita.report import Run, results, write_report
+from biovita.report import ReportContent, results, write_report
 from biovita.report.charts import axis_top, loss_chart
-from biovita.report.media import sound_view, thumbnail
+from biovita.report.thumbnails import sound_view, thumbnail
 from biovita.towers import EncoderCard
+from support.bench_cases import class_vectors, write_small
 
 VOID = {"meta", "link", "img", "input", "br", "hr"}
 
@@ -62,7 +62,7 @@ def run(tmp_path_factory):
     stages = {stage: class_vectors(benchmark, dataset, noise) for stage, noise in ((0, 40.0), (1, 2.0), (2, 1.0))}
     seen = [row for row in benchmark.items[Modality.IMAGE].to_pylist() if row["part"] == "seen"]
     dataset.locate(seen[0]["path"]).unlink()
-    return Run(
+    return ReportContent(
         title="A <run> & more",
         benchmark=benchmark,
         scores={stage: score_benchmark(benchmark, vectors) for stage, vectors in stages.items()},
@@ -191,7 +191,7 @@ def test_results_hold_every_row_with_its_fields(run, written):
 
 def test_a_single_model_without_dataset_or_training_has_a_page(run, tmp_path):
     vectors = {m: t for m, t in run.vectors.items() if m != Modality.AUDIO}
-    alone = Run("One model", run.benchmark, {"mine": score_benchmark(run.benchmark, vectors)}, vectors)
+    alone = ReportContent("One model", run.benchmark, {"mine": score_benchmark(run.benchmark, vectors)}, vectors)
     page = write_report(tmp_path, alone)[0].read_text(encoding="utf-8")
     assert "photo → name" in page
     assert "name → sound" not in page

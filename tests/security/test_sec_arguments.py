@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from biovita.dataset.dataset import write_dataset
 from biovita.dataset.schema import IMAGES
-from biovita.dataset.store import write_dataset
-from hostile import biovita, python
+from support.hostile import biovita, python
 
 # Runs many command lines in one process, and prints what became of each.
 MANY = """

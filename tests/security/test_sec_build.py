@@ -9,11 +9,10 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from media_files import observation, picture, sound, write_plan
-from servers import Resource, media_server
-
 from biovita.collect.build import build
-from hostile_data import commands, digest
+from support.collected_media import observation, picture, sound, write_plan
+from support.hostile_data import commands, digest
+from support.media_servers import Resource, media_server
 
 _PRECIOUS = "years of work\n"
 _KEY = "0123456789abcdef0123"

@@ -19,14 +19,14 @@ import soundfile
 
 from biovita.compute.pipeline import load_ahead
 from biovita.dataset.schema import AUDIO, OMITTED, REJECTED, TAXA
-from biovita.embed.made import Made
+from biovita.embedding.made import Made
 from biovita.media import LongSound, read_mono
-from biovita.media.items import Clip
+from biovita.media.inputs import Clip
 from biovita.model import describe
-from biovita.towers.audio import AudioInput
+from biovita.towers.audio_windows import AudioInput
 from biovita.towers.long import LongWindows
-from hostile import biovita
-from hostile_data import commands, dataset, digest, media
+from support.hostile import biovita
+from support.hostile_data import commands, dataset, digest, media
 
 Change = Callable[[Path], object]
 

@@ -17,19 +17,19 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from bench_cases import write_small
-from biovita.bench import build_benchmark
-from biovita.bench.item_vectors import benchmark_items, item_vectors
-from biovita.bench.layout import write_benchmark
-from biovita.bench.published import read_benchmark
+from biovita.benchmark import build_benchmark
+from biovita.benchmark.item_vectors import benchmark_items, item_vectors
+from biovita.benchmark.layout import write_benchmark
+from biovita.benchmark.reader import read_benchmark
 from biovita.dataset import split_dataset
-from biovita.embed import Vectors
+from biovita.embedding import Vectors
 from biovita.errors import BiovitaError, DatasetError
 from biovita.modality import Modality
 from biovita.model import describe
-from forked import finish, start
-from hostile import biovita, run_many
-from tiny_training import write_tiny, write_towers
+from support.bench_cases import write_small
+from support.forked import finish, start
+from support.hostile import biovita, run_many
+from support.tiny_training import write_tiny, write_towers
 
 
 def lance_table(columns: dict[str, Any], metadata: str) -> Callable[[Path], object]:

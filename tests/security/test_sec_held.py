@@ -14,8 +14,8 @@ import pytest
 from biovita.errors import DatasetError
 from biovita.files import locked
 from biovita.limits import LIMITS
-from biovita.train.directory import alone
-from hostile import biovita
+from biovita.training.directory import alone
+from support.hostile import biovita
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/security.md").read_text(encoding="utf-8")
@@ -69,7 +69,7 @@ def test_a_second_build_is_told_that_one_is_at_work(tmp_path: Path) -> None:
 def test_a_second_training_is_told_that_one_is_at_work(tmp_path: Path) -> None:
     code = """
 import sys, pathlib
-from biovita.train.directory import alone
+from biovita.training.directory import alone
 with alone(pathlib.Path(sys.argv[1])):
     print("in", flush=True)
     sys.stdin.read()

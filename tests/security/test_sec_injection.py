@@ -16,14 +16,14 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 
-from biovita.bench.published import read_benchmark
+from biovita.benchmark.reader import read_benchmark
 from biovita.dataset import Dataset
 from biovita.modality import Modality
-from biovita.sources.base import Rejected
 from biovita.sources.release import Release
-from biovita.taxonomy.files import read_names
-from hostile import biovita, python
-from injected import FORMULAS, MARKUP, write_injected
+from biovita.sources.source import Rejected
+from biovita.taxonomy.name_lists import read_names
+from support.hostile import biovita, python
+from support.injected import FORMULAS, MARKUP, write_injected
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
 

@@ -16,10 +16,10 @@ import soundfile
 from PIL import Image
 
 from biovita.media import probe_image
-from folders import append, make_folder, write_rows
-from hostile import biovita, python
-from mediafiles import song, write_sound
-from published_layouts import make, write_published
+from support.folders import append, make_folder, write_rows
+from support.hostile import biovita, python
+from support.published_layouts import make, write_published
+from support.sound_files import song, write_sound
 
 SPECIES = "Pica pica"
 

@@ -19,17 +19,17 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from bench_cases import write_small
 from biovita.dataset import split_dataset
 from biovita.errors import ModelError
 from biovita.model import load_model, save_model
-from biovita.model.formats import published
+from biovita.model.formats import published_repository as published
 from biovita.towers import efficientnet, minilm
-from biovita.towers.state import read_checkpoint, read_json
 from biovita.towers.tokenizer import read_tokenizer
-from hostile import Outcome, biovita, run_many, watched
-from plainmodel import Builder
-from published_layouts import SMALL_CLAP, make, write_open_clip, write_published
+from biovita.weights.state import read_checkpoint, read_json
+from support.bench_cases import write_small
+from support.hostile import Outcome, biovita, run_many, watched
+from support.plain_model import Builder
+from support.published_layouts import SMALL_CLAP, make, write_open_clip, write_published
 
 HERE = Path(__file__).parent
 WORDS = """
@@ -120,7 +120,7 @@ def test_no_setting_of_a_model_runs_code_opens_a_file_asks_the_network_or_change
     walked = watched(
         [
             sys.executable,
-            str(HERE / "walk_models.py"),
+            str(HERE.parent / "support" / "walk_models.py"),
             str(tmp_path),
             "clip",
             "siglip",

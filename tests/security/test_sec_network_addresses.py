@@ -8,12 +8,12 @@ from pathlib import Path
 import lance
 import pyarrow.parquet as pq
 import tomli_w
-from media_files import observation, sound, write_plan
 
 from biovita.dataset import Dataset
-from hostile import biovita, python
-from odd_servers import OddServer, answer_of, odd_server
-from tiny_training import write_tiny
+from support.collected_media import observation, sound, write_plan
+from support.hostile import biovita, python
+from support.odd_servers import OddServer, answer_of, odd_server
+from support.tiny_training import write_tiny
 
 TOKEN = "t0ken-of-the-user"
 CREDENTIALS = {

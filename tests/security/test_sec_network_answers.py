@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from media_files import observation, picture, sound, write_plan
 
-from hostile import biovita
-from odd_servers import Answer, OddServer, answer_of, dripping, odd_server
+from support.collected_media import observation, picture, sound, write_plan
+from support.hostile import biovita
+from support.odd_servers import Answer, OddServer, answer_of, dripping, odd_server
 
 MANY = "9" * 5000
 WAV = sound(1)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from hostile import Outcome, python
-from odd_servers import Answer, OddServer, answer_of, dripping, odd_server
+from support.hostile import Outcome, python
+from support.odd_servers import Answer, OddServer, answer_of, dripping, odd_server
 
 KEY = "c0ffee/+s3cret&key=1<"
 RECORDING = {"id": "1", "gen": "Pica", "sp": "pica", "file": "https://x.org/1.mp3", "lic": "//cc.org/by/4.0/"}

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 import pyarrow.parquet as pq
 import pytest
 import tomli_w
-from media_files import observation, picture, sound, write_plan
-from servers import MediaServer, Resource, media_server
 
 from biovita.dataset import Dataset
-from hostile import biovita, python
+from support.collected_media import observation, picture, sound, write_plan
+from support.hostile import biovita, python
+from support.media_servers import MediaServer, Resource, media_server
 
 # Parameters of addresses, each with a value that must not be seen again; as services write them.
 QUERIES = (

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import lance
 import pyarrow as pa
-from media_files import sound
 
-from biovita.dataset.packed import PACKED
+from biovita.dataset.packed_media import PACKED
 from biovita.sources.folder import import_folder
-from folders import make_folder
-from hostile_data import commands, dataset, files_below, media
+from support.collected_media import sound
+from support.folders import make_folder
+from support.hostile_data import commands, dataset, files_below, media
 
 
 def _packed(place: Path, *paths: str) -> Path:

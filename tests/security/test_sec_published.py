@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from biovita.bench import build_benchmark
-from biovita.bench.layout import write_benchmark
+from biovita.benchmark import build_benchmark
+from biovita.benchmark.layout import write_benchmark
 from biovita.dataset import Dataset, split_dataset
 from biovita.sources.folder import import_folder
-from folders import make_folder
-from hostile_data import commands, dataset, digest, files_below, media
+from support.folders import make_folder
+from support.hostile_data import commands, dataset, digest, files_below, media
 
 _KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ\n"
 

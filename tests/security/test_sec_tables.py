@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from folders import HEADER, make_folder, write_image, write_rows
-from hostile import biovita, python
-from hostile_tables import TERM, archive, core, media, plan
-from mediafiles import song, write_sound
+from support.folders import HEADER, make_folder, write_image, write_rows
+from support.hostile import biovita, python
+from support.hostile_tables import TERM, archive, core, media, plan
+from support.sound_files import song, write_sound
 
 MIB = 1 << 20
 GOOD = {

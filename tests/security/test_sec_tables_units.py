@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 
 from biovita.errors import DatasetError
-from biovita.sources.base import Rejected, batches_of, name_key_of
+from biovita.foreign_tables import MAX_DIRECTORY, BoundedLines, open_zip
 from biovita.sources.csv_rows import read_table
 from biovita.sources.csv_table import BrokenRow, read_csv
 from biovita.sources.darwin_core import DarwinCore
 from biovita.sources.inaturalist import Inaturalist
 from biovita.sources.licenses import normalise_license
 from biovita.sources.release import Release
+from biovita.sources.source import Rejected, batches_of, name_key_of
 from biovita.sources.values import iso_date, number, seconds, text, web_address, whole
-from biovita.tables import MAX_DIRECTORY, BoundedLines, open_zip
 from biovita.taxonomy.parse import NameKind, parse_name
-from hostile_tables import archive, core
+from support.hostile_tables import archive, core
 
 RECORD = {"modality": "audio", "name": "Pica pica", "source_id": "1", "file": "x", "row": 2}
 
@@ -95,7 +95,8 @@ def test_batches_are_bounded_by_what_they_hold_too() -> None:
 
 
 def test_long_texts_are_not_kept_in_memory_for_the_next_time() -> None:
-    from biovita.sources import base, licenses
+    from biovita.sources import licenses
+    from biovita.sources import source as base
 
     before = base._kept_key.cache_info().currsize, licenses._kept.cache_info().currsize
     for n in range(20):

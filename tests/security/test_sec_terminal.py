@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hostile import Outcome, biovita, python, watched
-from injected import TERMINAL, write_injected
+from support.hostile import Outcome, biovita, python, watched
+from support.injected import TERMINAL, write_injected
 
 # What would steer a terminal, or turn or break a line of text, when it is printed.
 STEERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")

@@ -17,14 +17,14 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from bench_cases import write_small
-from biovita.bench import build_benchmark
-from biovita.bench.layout import write_benchmark
-from biovita.bench.published import read_benchmark, read_with_problems
+from biovita.benchmark import build_benchmark
+from biovita.benchmark.layout import write_benchmark
+from biovita.benchmark.reader import read_benchmark, read_with_problems
 from biovita.dataset import split_dataset
 from biovita.errors import BiovitaError
 from biovita.modality import Modality
-from hostile import biovita, run_many
+from support.bench_cases import write_small
+from support.hostile import biovita, run_many
 
 
 def npy_header(text: str, version: int = 1) -> bytes:
@@ -141,7 +141,7 @@ def test_a_parquet_file_that_unpacks_to_gigabytes_is_refused(bench: Path, tmp_pa
 
 @pytest.mark.parametrize("name", ODD_ARRAYS)
 def test_odd_arrays_are_plain_errors(tmp_path: Path, name: str) -> None:
-    from biovita.bench.vector_files import load_npy
+    from biovita.benchmark.vector_files import load_npy
 
     (tmp_path / "x.npy").write_bytes(ODD_ARRAYS[name])
     if name in {"flat", "zero wide"}:
@@ -152,7 +152,7 @@ def test_odd_arrays_are_plain_errors(tmp_path: Path, name: str) -> None:
 
 
 def test_bytes_gone_wrong_in_a_header_are_told_or_do_no_harm(tmp_path: Path) -> None:
-    from biovita.bench.vector_files import load_npy
+    from biovita.benchmark.vector_files import load_npy
 
     rng, whole = np.random.default_rng(0), npy("(2, 2)", data=16)
     refused = 0

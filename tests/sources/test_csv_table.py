@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biovita.errors import DatasetError
-from biovita.sources.csv_table import BrokenRow, CsvTable, Row, read_csv
+from biovita.sources.csv_table import BrokenRow, CsvRow, CsvTable, read_csv
 
 FIELDS = ("file", "name", "note")
 
@@ -29,9 +29,9 @@ def test_rows_have_their_line(table: Path) -> None:
     got = read(table, 'file,name,extra,note\na,b,c,d\n\n"multi\nline", b ,,\nx,y,z,\n')
     assert got.ignored == ("extra",)
     assert got.rows == (
-        Row(2, {"file": "a", "name": "b", "note": "d"}),
-        Row(4, {"file": "multi\nline", "name": "b", "note": None}),
-        Row(6, {"file": "x", "name": "y", "note": None}),
+        CsvRow(2, {"file": "a", "name": "b", "note": "d"}),
+        CsvRow(4, {"file": "multi\nline", "name": "b", "note": None}),
+        CsvRow(6, {"file": "x", "name": "y", "note": None}),
     )
 
 
@@ -54,13 +54,13 @@ def test_a_broken_row_does_not_cost_the_next(table: Path, broken: str, detail: s
     got = read(table, f"file,name,note\n1,2,3\n{broken}\n4,5,6\n7,8,9\n")
     assert [row.line for row in got.rows] == [2, 3, 4, 5]
     assert got.rows[1] == BrokenRow(3, "bad-row", detail)
-    assert isinstance(got.rows[2], Row)
+    assert isinstance(got.rows[2], CsvRow)
 
 
 def test_a_stray_quote_that_swallows_rows_costs_one(table: Path) -> None:
     got = read(table, 'file,name,note\na,"open,c\n1,2,3\n4,5,"six"\n')
-    assert [type(row) for row in got.rows] == [BrokenRow, Row, Row]
-    assert got.rows[2] == Row(4, {"file": "4", "name": "5", "note": "six"})
+    assert [type(row) for row in got.rows] == [BrokenRow, CsvRow, CsvRow]
+    assert got.rows[2] == CsvRow(4, {"file": "4", "name": "5", "note": "six"})
 
 
 def test_bytes_that_are_not_utf8(table: Path) -> None:
@@ -78,7 +78,7 @@ def test_bytes_that_are_not_utf8(table: Path) -> None:
 
 def test_the_separator_is_that_of_the_needed_columns(table: Path) -> None:
     got = read(table, "file;name;a,b,c,d,e\n1;2;3,4\n")
-    assert got.rows == (Row(2, {"file": "1", "name": "2"}),)
+    assert got.rows == (CsvRow(2, {"file": "1", "name": "2"}),)
     assert got.ignored == ("a,b,c,d,e",)
     with pytest.raises(DatasetError, match="Columns: file, x"):
         read(table, "file\tx\n1\t2\n")
@@ -103,7 +103,7 @@ def test_what_a_csv_writer_writes_is_read(
         csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows([FIELDS, *rows])
     got = read_csv(path, FIELDS, ("file", "name"), {})
     want = [dict(zip(FIELDS, (cell.strip() or None for cell in row), strict=True)) for row in rows]
-    assert [row.values for row in got.rows if isinstance(row, Row)] == want
+    assert [row.values for row in got.rows if isinstance(row, CsvRow)] == want
 
 
 @settings(max_examples=200, deadline=None)

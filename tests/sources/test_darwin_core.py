@@ -8,7 +8,7 @@ import pytest
 
 from biovita.errors import DatasetError
 from biovita.sources.darwin_core import DarwinCore
-from biovita.sources.darwin_core_archive import Row, RowError, open_archive
+from biovita.sources.darwin_core_archive import ArchiveRow, RowError, open_archive
 from biovita.sources.darwin_core_meta import parse_meta
 
 BROKEN = {"dwca-invalid-simple-toomuch.zip", "dwca-invalid-simple-two.zip"}
@@ -34,7 +34,7 @@ def make(path: Path, meta: str, files: dict[str, bytes]) -> Path:
     return path
 
 
-def rows_of(path: Path) -> list[Row | RowError]:
+def rows_of(path: Path) -> list[ArchiveRow | RowError]:
     with open_archive(path) as archive:
         return list(archive.rows(archive.meta.core))
 

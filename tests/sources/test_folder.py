@@ -18,8 +18,8 @@ from biovita.dataset.check import check
 from biovita.errors import DatasetError
 from biovita.sources.folder import ImportReport, import_folder
 from biovita.taxonomy import Rank
-from folders import HEADER, SPECIES, append, make_folder, write_image, write_rows
-from mediafiles import HTML, song, write_sound
+from support.folders import HEADER, SPECIES, append, make_folder, write_image, write_rows
+from support.sound_files import HTML, song, write_sound
 
 
 @pytest.fixture

@@ -19,12 +19,12 @@ import pytest
 from biovita.dataset.schema import REJECTED
 from biovita.errors import DatasetError
 from biovita.sources import answers, inaturalist_api, xeno_canto
-from biovita.sources.base import RECORDS, Source
 from biovita.sources.inaturalist import Inaturalist
 from biovita.sources.inaturalist_api import InaturalistApi, InaturalistExport
 from biovita.sources.licenses import allowed, normalise_license
 from biovita.sources.registry import SOURCES
 from biovita.sources.release import Release
+from biovita.sources.source import RECORDS, Source
 from biovita.sources.values import iso_date, media_kind, seconds
 from biovita.sources.xeno_canto import XenoCanto
 

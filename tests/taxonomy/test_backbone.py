@@ -9,7 +9,8 @@ import pytest
 
 from biovita.errors import DatasetError
 from biovita.taxonomy import Rank, Taxon, Taxonomy
-from biovita.taxonomy.backbone import BACKBONE, Backbone, keys_of, open_backbone
+from biovita.taxonomy.backbone import BACKBONE, Backbone, keys_of
+from biovita.taxonomy.backbone_files import open_backbone
 from biovita.taxonomy.parse import fold
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from biovita.errors import DatasetError
-from biovita.taxonomy.backbone import Backbone, open_backbone
+from biovita.taxonomy.backbone import Backbone
+from biovita.taxonomy.backbone_files import open_backbone
 
 GBIF = {
     "taxonID": ["1", "2", "3", "4", "5", "6"],

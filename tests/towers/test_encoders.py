@@ -13,17 +13,17 @@ import soundfile
 import torch
 from PIL import Image
 
-from biovita.bench.models import ObjectEncoder
+from biovita.benchmark.scored_models import ObjectEncoder
+from biovita.compute.device import Device
 from biovita.errors import MediaError, ModelError
-from biovita.media.items import Sound
+from biovita.media.inputs import Sound
 from biovita.modality import Modality
 from biovita.model import Model, load_model
 from biovita.model.formats.projections import aligned_model
 from biovita.model.projection import Projection
 from biovita.towers import Encoder
-from biovita.towers.device import Device
 from biovita.towers.long import window_parts
-from published_layouts import make, write_open_clip, write_published
+from support.published_layouts import make, write_open_clip, write_published
 
 RATE = 48_000
 HTML = "<!DOCTYPE html><html><body>Not found</body></html>"

@@ -15,9 +15,9 @@ import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 from biovita.errors import ModelError
-from biovita.towers.hub import hub_file
-from biovita.towers.hub_models import HUB_MODELS
-from published_layouts import make, write_published
+from biovita.weights.hub import hub_file
+from biovita.weights.hub_models import HUB_MODELS
+from support.published_layouts import make, write_published
 
 COMMIT = "64aea8edfcc846842a167944f4a5a052d932d0b4"
 
@@ -120,7 +120,7 @@ def test_fetching_ahead_then_offline_then_missing(hub, tmp_path):
 def test_a_file_with_another_hash_and_a_missing_one_are_told(hub, tmp_path):
     code = (
         "from dataclasses import replace\n"
-        "from biovita.towers.hub_models import HUB_MODELS, HubFile\n"
+        "from biovita.weights.hub_models import HUB_MODELS, HubFile\n"
         "model = HUB_MODELS['biovita']\n"
         "{}.fetch(verify=True)\n"
     )

@@ -13,7 +13,7 @@ from biovita.errors import ModelError
 from biovita.modality import Modality
 from biovita.towers.clip_images import ImageInput, image_input
 from biovita.towers.open_clip import architecture, build_clip
-from published_layouts import PREPROCESS, SMALL_CLIP, make, write_open_clip
+from support.published_layouts import PREPROCESS, SMALL_CLIP, make, write_open_clip
 
 MEAN, STD = tuple(PREPROCESS["mean"]), tuple(PREPROCESS["std"])
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from biovita.towers.threads import PartsInThreads
+from biovita.compute.threads import PartsInThreads
 
 
 def test_parts_come_back_in_order_each_on_one_thread() -> None:

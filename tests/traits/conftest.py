@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from spot_checks import TAXA
-from trait_cases import animal
 
 from biovita.taxonomy import Taxon
+from support.spot_checks import TAXA
+from support.trait_cases import animal
 
 FILES = {
     "avonet": "AVONET1_BirdLife.csv",

@@ -6,8 +6,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from spot_checks import SAID, TAXA
-from trait_cases import animal, dataset_of
 
 from biovita.dataset import Dataset
 from biovita.dataset.schema import TRAITS
@@ -17,6 +15,8 @@ from biovita.taxonomy.backbone import Backbone
 from biovita.traits.importer import TraitsReport, import_traits
 from biovita.traits.tables import TABLES
 from biovita.traits.vocabulary import LABELS
+from support.spot_checks import SAID, TAXA
+from support.trait_cases import animal, dataset_of
 
 
 @pytest.fixture(scope="module")

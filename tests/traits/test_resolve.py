@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import pyarrow as pa
-from trait_cases import animal, dataset_of
 
 from biovita.dataset import Dataset
+from biovita.dataset.dataset import replace_tables
 from biovita.dataset.schema import TRAITS
-from biovita.dataset.store import replace_tables
 from biovita.taxonomy import Rank, Taxon
 from biovita.traits.resolve import COVERAGE, RESOLVED, coverage, disagreements, resolve
+from support.trait_cases import animal, dataset_of
 
 
 def traits(*rows: tuple[str, str, bool, str]) -> pa.Table:

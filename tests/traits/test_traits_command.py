@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from trait_cases import animal, dataset_of
 
 from biovita.cli import main
 from biovita.dataset import Dataset
+from support.trait_cases import animal, dataset_of
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ def _settled(arguments: list[str]) -> list[str]:
         if argument == "--":
             return [*rest, argument, *waiting]
         if argument == "--offline":
-            from biovita.towers.hub import go_offline
+            from biovita.weights.hub import go_offline
 
             go_offline()
         elif name in _GLOBAL:

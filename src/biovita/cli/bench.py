@@ -13,8 +13,8 @@ from cyclopts import App, Parameter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from biovita.bench.scores import ScoreRow
-    from biovita.bench.task import Benchmark
+    from biovita.benchmark.scores import ScoreRow
+    from biovita.benchmark.task import Benchmark
 
 __all__ = ["app"]
 
@@ -68,8 +68,8 @@ def build(
     json_
         Print the manifest.
     """
-    from biovita.bench import build_benchmark
-    from biovita.bench.layout import MANIFEST, media_outside, write_benchmark
+    from biovita.benchmark import build_benchmark
+    from biovita.benchmark.layout import MANIFEST, media_outside, write_benchmark
     from biovita.dataset import Dataset
     from biovita.filenames import own_place
 
@@ -113,7 +113,7 @@ def verify(
     json_
         Print everything that was found.
     """
-    from biovita.bench.verify import verify_benchmark
+    from biovita.benchmark.verify import verify_benchmark
     from biovita.progress import progress_bar
 
     total = _media_files(bench, media_root)
@@ -179,9 +179,9 @@ def run(
     json_
         Print results.json.
     """
-    from biovita.bench.models import safe_name
-    from biovita.bench.run import run_benchmark
-    from biovita.bench.score import MEMORY_MB
+    from biovita.benchmark.evaluation import run_benchmark
+    from biovita.benchmark.score import MEMORY_MB
+    from biovita.benchmark.scored_models import safe_name
     from biovita.filenames import own_place
     from biovita.limits import memory_mib
     from biovita.report import run_of, write_run
@@ -238,8 +238,8 @@ def compare(
     json_
         Print all rows.
     """
-    from biovita.bench.compare import compare as paired
-    from biovita.bench.compare import not_compared, read_ranks
+    from biovita.benchmark.compare import compare as paired
+    from biovita.benchmark.compare import not_compared, read_ranks
 
     base = read_ranks(first)
     runs = (first, second, *others)
@@ -302,7 +302,7 @@ def traits(
     json_
         Print all rows.
     """
-    from biovita.bench.trait_run import predict_traits
+    from biovita.benchmark.trait_run import predict_traits
     from biovita.dataset import Dataset
 
     rows = predict_traits(Dataset.open(dataset), model, device=device, progress=not json_)
@@ -339,7 +339,7 @@ def export_mteb(bench: Path, /, *, out: Path, media_root: Path | None = None, ov
     overwrite
         Replace OUT.
     """
-    from biovita.bench.mteb_tasks import export_mteb as export
+    from biovita.benchmark.mteb_tasks import export_mteb as export
 
     benchmark = _open(bench, media_root)
     sys.stdout.write(f"{export(benchmark, out, overwrite=overwrite)}\n")
@@ -358,7 +358,7 @@ def run_mteb(copies: Path, /, *, model: str, json_: Json = False) -> None:
     json_
         Print the rows.
     """
-    from biovita.bench.mteb_tasks import MtebModel, run_local
+    from biovita.benchmark.mteb_tasks import MtebModel, run_local
 
     rows = run_local(MtebModel.load(model).encoder, copies)
     if json_:
@@ -374,8 +374,8 @@ def run_mteb(copies: Path, /, *, model: str, json_: Json = False) -> None:
 
 
 def _open(bench: Path, media_root: Path | None) -> Benchmark:
-    from biovita.bench import build_benchmark
-    from biovita.bench.published import read_benchmark
+    from biovita.benchmark import build_benchmark
+    from biovita.benchmark.reader import read_benchmark
     from biovita.dataset import Dataset
 
     if (bench / "dataset.toml").is_file():
@@ -384,7 +384,7 @@ def _open(bench: Path, media_root: Path | None) -> Benchmark:
 
 
 def _media_files(bench: Path, media_root: Path | None) -> int:
-    from biovita.bench.published import read_with_problems
+    from biovita.benchmark.reader import read_with_problems
     from biovita.modality import MEDIA
 
     benchmark, _ = read_with_problems(bench, media_root=media_root)

@@ -37,7 +37,7 @@ def plan(
     """
     from biovita.collect.plan import read_plan
     from biovita.collect.select import select
-    from biovita.collect.traits import check_tables
+    from biovita.collect.trait_tables import check_tables
     from biovita.console import Console, status
 
     console = Console()
@@ -143,9 +143,9 @@ def pack(dataset: Path, /, *, out: str, allow_outside: Annotated[bool, Parameter
     allow_outside
         Pack files that lie outside the dataset, too.
     """
-    from biovita.collect.pack import pack as pack_media
-    from biovita.collect.pack import state_packed
     from biovita.dataset import Dataset
+    from biovita.publish.pack import pack as pack_media
+    from biovita.publish.pack import state_packed
 
     opened = Dataset.open(dataset)
     count = pack_media(opened, out, allow_outside=allow_outside)
@@ -173,7 +173,7 @@ def unpack(packed: str, /, *, out: Path) -> None:
     out
         The dataset's directory.
     """
-    from biovita.collect.pack import unpack as unpack_media
+    from biovita.publish.pack import unpack as unpack_media
 
     _say(f"{out}: {unpack_media(packed, out)} files written")
 
@@ -186,8 +186,8 @@ def card(dataset: Path, /) -> None:
     dataset
         Its directory.
     """
-    from biovita.collect.card import write_papers
     from biovita.dataset import Dataset
+    from biovita.publish.dataset_card import write_papers
 
     write_papers(Dataset.open(dataset), dataset)
     _say(f"{dataset}: README.md, ATTRIBUTION.csv and croissant.json")
@@ -218,8 +218,8 @@ def release(
     allow_outside
         Export files that lie outside the dataset, too.
     """
-    from biovita.collect.export import training_files
     from biovita.dataset import Dataset
+    from biovita.publish.export import training_files
 
     opened = Dataset.open(dataset)
     _exported(out, "export_release", opened, training_files(opened), copy=copy, allow_outside=allow_outside)
@@ -245,7 +245,7 @@ def hub(dataset: Path, /, *, out: Path, allow_outside: Annotated[bool, Parameter
 
 
 def _exported(out: Path, how: str, dataset: Dataset, files: Iterable[Outgoing], **options: bool) -> None:
-    from biovita.collect import export
+    from biovita.publish import export
 
     counts = getattr(export, how)(dataset, out, **options)
     said = ", ".join(f"{number} in {name}" for name, number in counts.items())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
-    from biovita.embed import EmbedReport, ModalityReport
+    from biovita.embedding import EmbedReport, ModalityReport
 
 __all__ = ["app"]
 
@@ -56,10 +56,10 @@ def embed(
     json_
         Print the report as JSON.
     """
+    from biovita.compute.device import choose_device
     from biovita.dataset import Dataset
-    from biovita.embed import embed as run
+    from biovita.embedding import embed as run
     from biovita.modality import Modality
-    from biovita.towers.device import choose_device
 
     sys.stderr.write(f"device: {choose_device(device)}\n")
     report = run(

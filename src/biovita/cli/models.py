@@ -71,8 +71,8 @@ def fetch(name: str, /) -> None:
     """
     from biovita.model import describe
     from biovita.model.describe import format_named
-    from biovita.model.hub import place_of
-    from biovita.towers.hub_models import HUB_MODELS
+    from biovita.model.repository import place_of
+    from biovita.weights.hub_models import HUB_MODELS
 
     if name in HUB_MODELS:
         sys.stdout.write(f"{name}: {HUB_MODELS[name].fetch(verify=True)}\n")

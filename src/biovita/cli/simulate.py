@@ -53,7 +53,7 @@ def media(
     json_
         Print what was made as JSON.
     """
-    from biovita.simulate import simulate
+    from biovita.simulation import simulate
 
     dataset = simulate(
         out,
@@ -103,7 +103,7 @@ def embeddings(
     json_
         Print what was made as JSON.
     """
-    from biovita.simulate.embeddings import simulate_embeddings
+    from biovita.simulation.embeddings import simulate_embeddings
 
     dataset = simulate_embeddings(out, species, seed, audio=audio, images=images, dim=dim, overwrite=overwrite)
     _print(dataset, json_=json_)

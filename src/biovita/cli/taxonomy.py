@@ -39,10 +39,10 @@ def match(
         Print the counts as JSON.
     """
     from biovita.console import status
-    from biovita.taxonomy.backbone import open_backbone
+    from biovita.taxonomy.backbone_files import open_backbone
     from biovita.taxonomy.decisions import decisions_summary
-    from biovita.taxonomy.files import read_names, write_decisions
     from biovita.taxonomy.match import match_names
+    from biovita.taxonomy.name_lists import read_names, write_decisions
     from biovita.taxonomy.overrides import read_overrides
 
     given = read_names(names)

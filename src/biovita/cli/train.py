@@ -57,9 +57,9 @@ def train(
         Print the result as JSON.
     """
     from biovita.dataset import Dataset
-    from biovita.train import RECIPES, Recipe
-    from biovita.train import recipe as find
-    from biovita.train.run import train as run
+    from biovita.training import RECIPES, Recipe
+    from biovita.training import recipe as find
+    from biovita.training.run import train as run
 
     if listing:
         for name, make in RECIPES.items():

@@ -55,10 +55,10 @@ def import_(
     """
     from biovita.console import status
     from biovita.dataset import Dataset
-    from biovita.taxonomy.backbone import open_backbone
+    from biovita.taxonomy.backbone_files import open_backbone
     from biovita.taxonomy.overrides import read_overrides
     from biovita.traits.importer import import_traits
-    from biovita.traits.names import dataset_backbone
+    from biovita.traits.matched_names import dataset_backbone
 
     given = {
         "avonet": avonet,

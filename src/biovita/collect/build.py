@@ -17,22 +17,22 @@ import pyarrow.parquet as pq
 
 from biovita import __version__
 from biovita.collect.assemble import Assembled, assemble, keep_split
-from biovita.collect.card import write_papers
-from biovita.collect.fill import Progress, Run, fill
+from biovita.collect.fill import FillRun, Progress, fill
 from biovita.collect.ledger import Ledger
 from biovita.collect.places import Places
 from biovita.collect.plan import Plan, as_understood, read_plan
 from biovita.collect.select import CANDIDATES, NOT_LISTED, select
-from biovita.collect.traits import check_tables, import_tables
+from biovita.collect.trait_tables import check_tables, import_tables
 from biovita.collect.workplace import WORK, begin, put_in_place, tidy
+from biovita.dataset.dataset import Dataset, write_dataset
 from biovita.dataset.schema import OMITTED, REJECTED, taxa_table
 from biovita.dataset.split import split_dataset
-from biovita.dataset.store import Dataset, write_dataset
 from biovita.errors import DatasetError
 from biovita.files import locked
+from biovita.publish.dataset_card import write_papers
 from biovita.redact import redacted_column
 from biovita.taxonomy import Rank, Taxon
-from biovita.taxonomy.files import write_decisions
+from biovita.taxonomy.name_lists import write_decisions
 
 __all__ = ["WORK", "BuildReport", "build", "report_lines"]
 
@@ -110,7 +110,7 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
             ledger.require_own()
             ledger.settle(out, work / "parts")
             chosen = _select(plan, work)
-            run = Run(plan, ledger, out, work, progress, backoff_s)
+            run = FillRun(plan, ledger, out, work, progress, backoff_s)
             fetched, places = fill(run)
             made = assemble(work, ledger, plan, out, places)
             left_out = {

@@ -13,21 +13,21 @@ from typing import Any
 
 from biovita.collect.assemble import records_in
 from biovita.collect.fetch import Wanted, fetch_all
+from biovita.collect.file_check import how_listened, verify
 from biovita.collect.ledger import Entry, Ledger, key_of, stated_address
 from biovita.collect.places import Places
 from biovita.collect.plan import Plan
-from biovita.collect.verify import how_listened, verify
 from biovita.compute.cores import cpu_count
 from biovita.errors import MediaError
 
-__all__ = ["Progress", "Run", "fill"]
+__all__ = ["FillRun", "Progress", "fill"]
 
 _AT_ONCE = 64  # files at hand that are looked at together
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class FillRun:
     """A build at work; ``work`` holds its candidates and the parts of downloads."""
 
     plan: Plan
@@ -38,7 +38,7 @@ class Run:
     backoff_s: float
 
 
-def fill(run: Run) -> tuple[int, Places]:
+def fill(run: FillRun) -> tuple[int, Places]:
     """Fetch and judge candidates until every place is filled or nothing is left to fill it with."""
     places = Places(run.work / "chosen.parquet", run.ledger, run.plan.budget.bytes)
     fetched = _collect(run, places.is_fresh, places.to_fetch)
@@ -55,7 +55,7 @@ def fill(run: Run) -> tuple[int, Places]:
             return fetched, places
 
 
-def _collect(run: Run, wanted: Callable[[Mapping[str, Any]], bool], total: int) -> int:
+def _collect(run: FillRun, wanted: Callable[[Mapping[str, Any]], bool], total: int) -> int:
     """Verify what is at hand of the wanted records and fetch the rest; return how many files came."""
     plan, ledger, out, progress = run.plan, run.ledger, run.out, run.progress
     tally = Counter[str]()

@@ -232,7 +232,7 @@ def _is_within(path: str) -> bool:
 
 
 def _is_info(info: Any) -> bool:
-    """Say whether an entry's info has the types that `biovita.collect.verify.verify` gives."""
+    """Say whether an entry's info has the types that `biovita.collect.file_check.verify` gives."""
     if not isinstance(info, dict):
         return False
     if "phash" in info:

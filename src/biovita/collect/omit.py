@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from biovita.sources.base import SourceViews
+from biovita.sources.source import SourceViews
 
 __all__ = ["DETAIL", "omitted_query", "rank_detail"]
 

@@ -31,7 +31,7 @@ _COLUMNS = ("modality", "source", "source_id", "taxon_id", "number", "places", "
 Record = Mapping[str, Any]
 
 
-class Group(NamedTuple):
+class PlaceGroup(NamedTuple):
     """The candidates of a species in one modality."""
 
     taxon_id: str
@@ -75,10 +75,12 @@ class Places:
         self.dropped: set[str] = set()
         self.to_fetch = 0
         self._file, self._ledger = file, ledger
-        self._reach: dict[Group, int] = {}
-        self._fresh: dict[Group, int] | None = None  # where what is to be fetched begins; None: all that is chosen
-        self._filled: dict[Group, Filled] = {}
-        self._in_use: dict[Group, int] = {}
+        self._reach: dict[PlaceGroup, int] = {}
+        self._fresh: dict[PlaceGroup, int] | None = (
+            None  # where what is to be fetched begins; None: all that is chosen
+        )
+        self._filled: dict[PlaceGroup, Filled] = {}
+        self._in_use: dict[PlaceGroup, int] = {}
         self._taxon_of: dict[bytes, str] = {}
         self._ambiguous: set[bytes] = set()
         self._left: int | None = budget
@@ -152,7 +154,7 @@ class Places:
         self._ambiguous.add(same)
         return {first, row["taxon_id"]}
 
-    def _judge(self, group: Group, rows: list[dict[str, Any]], new: int) -> None:
+    def _judge(self, group: PlaceGroup, rows: list[dict[str, Any]], new: int) -> None:
         """Give the places of one group to its candidates in their order, and send for more where some are left.
 
         What was found of those before the number ``new`` still holds, for they come first.
@@ -212,5 +214,5 @@ class Places:
             self._left -= size
 
 
-def _group(record: Record) -> Group:
-    return Group(record["taxon_id"], record["modality"])
+def _group(record: Record) -> PlaceGroup:
+    return PlaceGroup(record["taxon_id"], record["modality"])

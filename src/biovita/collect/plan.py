@@ -25,11 +25,11 @@ __all__ = [
     "Division",
     "Fetching",
     "Limits",
-    "Places",
     "Plan",
+    "PlannedPlaces",
+    "PlannedTraits",
     "Quality",
     "Taxa",
-    "Traits",
     "as_understood",
     "read_plan",
     "shown_plan",
@@ -76,7 +76,7 @@ class Taxa(_Part):
         return self
 
 
-class Places(_Part):
+class PlannedPlaces(_Part):
     """Where: boxes of (south, west, north, east) in degrees, or countries as the sources write them; either will do.
 
     A box whose west is greater than its east crosses the 180th meridian.
@@ -150,7 +150,7 @@ class Clips(_Part):
     cut: bool = False
 
 
-class Traits(_Part):
+class PlannedTraits(_Part):
     """Trait tables to import, each by its file.
 
     Parameters
@@ -241,13 +241,13 @@ class Plan(_Part):
     licenses: tuple[str, ...] = OPEN_LICENSES
     sources: Annotated[tuple[AnySource, ...], Field(min_length=1, max_length=MAX_SOURCES)]
     taxa: Taxa = Taxa()
-    places: Places = Places()
+    places: PlannedPlaces = PlannedPlaces()
     dates: Dates = Dates()
     quality: Quality = Quality()
     limits: Limits = Limits()
     budget: Budget = Budget()
     clips: Clips = Clips()
-    traits: Traits = Traits()
+    traits: PlannedTraits = PlannedTraits()
     split: Division = Division()
     fetching: Fetching = Fetching()
 

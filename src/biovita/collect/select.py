@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from biovita.collect.names import NameChoice, choose_names
 from biovita.collect.omit import DETAIL, omitted_query
 from biovita.collect.plan import Plan
+from biovita.collect.wanted_names import NameChoice, choose_names
 from biovita.errors import DatasetError
 from biovita.limits import memory_mib
-from biovita.sources.base import NAME_COLUMNS, RECORDS, SourceViews, identifier, sql_text
+from biovita.sources.source import NAME_COLUMNS, RECORDS, SourceViews, identifier, sql_text
 from biovita.sources.watch import MEMORY_MIB, watched
 
 if TYPE_CHECKING:

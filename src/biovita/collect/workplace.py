@@ -14,7 +14,7 @@ from pathlib import Path
 
 from biovita.collect.assemble import Assembled
 from biovita.collect.ledger import CLIP, Ledger
-from biovita.dataset.store import target_of
+from biovita.dataset.dataset import target_of
 from biovita.errors import DatasetError
 from biovita.filenames import contained
 

@@ -17,7 +17,7 @@ import numpy as np
 from biovita.compute.read_ahead import read_ahead
 from biovita.errors import BiovitaError, MediaError
 from biovita.limits import MemoryGate, memory_mib, share_memory
-from biovita.media.items import Clip
+from biovita.media.inputs import Clip
 from biovita.terminal import guard_output
 
 __all__ = ["encode_ahead", "in_batches", "in_processes", "load_ahead"]

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from biovita.errors import MediaError
-from biovita.media.items import Clip
-from biovita.media.packed import PackedFile, contents
+from biovita.media.inputs import Clip
+from biovita.media.packed_files import PackedFile, contents
 
 __all__ = ["read_ahead"]
 

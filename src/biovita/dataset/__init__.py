@@ -1,8 +1,8 @@
 """The dataset on disk: schema, reading, writing, checking, splitting."""
 
+from biovita.dataset.dataset import Dataset, new_directory, write_dataset, write_table
 from biovita.dataset.schema import Split
 from biovita.dataset.split import SplitReport, split_dataset
-from biovita.dataset.store import Dataset, new_directory, write_dataset, write_table
 
 __all__ = [
     "Dataset",

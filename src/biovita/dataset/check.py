@@ -14,19 +14,19 @@ from typing import Any
 
 import pyarrow as pa
 
+from biovita.dataset.dataset import Dataset
 from biovita.dataset.omitted import count_omitted
 from biovita.dataset.schema import LARGE_TABLES, TABLES, Split
-from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError, MediaError
 from biovita.filenames import is_name, is_path
 from biovita.files import open_regular
-from biovita.media.packed import MediaPath, PackedFile
+from biovita.media.packed_files import MediaPath, PackedFile
 from biovita.media.sniff import HEAD_BYTES, Kind, kind_of
 from biovita.modality import Modality
 from biovita.taxonomy import Rank
 from biovita.traits import LABELS
 
-__all__ = ["Problem", "check"]
+__all__ = ["DatasetProblem", "check"]
 
 _AT_ONCE = 8192  # rows
 _NO_KIND = Kind("unknown", "not read")
@@ -45,7 +45,7 @@ class _Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class DatasetProblem:
     """Something that is wrong in a dataset.
 
     Attributes
@@ -71,7 +71,7 @@ class Problem:
         return f"{place}{f' {self.item}' if self.item else ''}: {self.message} [{self.code}]"
 
 
-def check(dataset: Dataset, *, hashes: bool = False) -> list[Problem]:
+def check(dataset: Dataset, *, hashes: bool = False) -> list[DatasetProblem]:
     """Return what is wrong with a dataset, table by table; nothing where it is as it has to be.
 
     Parameters
@@ -80,12 +80,12 @@ def check(dataset: Dataset, *, hashes: bool = False) -> list[Problem]:
         Compare the bytes of each file with its SHA-256, too.
     """
     tables: dict[str, pa.Table] = {}
-    problems: list[Problem] = []
+    problems: list[DatasetProblem] = []
     for name in TABLES:
         try:
             tables[name] = dataset.loose_table(name)
         except DatasetError as error:
-            problems.append(Problem("schema", name, "", str(error)))
+            problems.append(DatasetProblem("schema", name, "", str(error)))
             tables[name] = TABLES[name].empty_table()
             continue
         problems.extend(_absent_values(name, tables[name]))
@@ -106,61 +106,61 @@ def check(dataset: Dataset, *, hashes: bool = False) -> list[Problem]:
     return problems
 
 
-def _absent_values(name: str, table: pa.Table) -> Iterator[Problem]:
+def _absent_values(name: str, table: pa.Table) -> Iterator[DatasetProblem]:
     for field in TABLES[name]:
         count = table.column(field.name).null_count
         if count and not field.nullable:
-            yield Problem(
+            yield DatasetProblem(
                 "missing-value", name, "", f"{field.name} is empty in {count} rows; it is needed in each"
             )
 
 
-def _counts(dataset: Dataset, tables: Mapping[str, pa.Table], broken: set[str]) -> Iterator[Problem]:
+def _counts(dataset: Dataset, tables: Mapping[str, pa.Table], broken: set[str]) -> Iterator[DatasetProblem]:
     stated = dataset.info.get("counts")
     for name, table in tables.items():
         if not isinstance(stated, dict) or name not in stated:
-            yield Problem("counts", "dataset.toml", "", f"states no count of {name}")
+            yield DatasetProblem("counts", "dataset.toml", "", f"states no count of {name}")
         elif name not in broken and stated[name] != table.num_rows:
-            yield Problem(
+            yield DatasetProblem(
                 "counts", "dataset.toml", "", f"states {stated[name]} {name}, and {table.num_rows} are there"
             )
 
 
-def _omitted(dataset: Dataset) -> Iterator[Problem]:
+def _omitted(dataset: Dataset) -> Iterator[DatasetProblem]:
     try:
         found = sum(count_omitted(dataset).values())
     except DatasetError as error:
-        yield Problem("schema", "omitted", "", str(error))
+        yield DatasetProblem("schema", "omitted", "", str(error))
         return
     counts = dataset.info.get("counts")
     stated = counts.get("omitted", 0) if isinstance(counts, dict) else 0
     if stated != found:
-        yield Problem("counts", "dataset.toml", "", f"states {stated} omitted, and {found} are there")
+        yield DatasetProblem("counts", "dataset.toml", "", f"states {stated} omitted, and {found} are there")
 
 
-def _taxa(rows: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
+def _taxa(rows: Iterable[Mapping[str, Any]]) -> Iterator[DatasetProblem]:
     seen = set()
     for row in rows:
         taxon_id = row["taxon_id"]
         if taxon_id in seen:
-            yield Problem("duplicate-id", "taxa", taxon_id, "this id is there more than once")
+            yield DatasetProblem("duplicate-id", "taxa", taxon_id, "this id is there more than once")
         seen.add(taxon_id)
         if row["rank"] not in set(Rank):
-            yield Problem(
+            yield DatasetProblem(
                 "bad-value", "taxa", taxon_id, f"rank is {row['rank']!r}; accepted are {', '.join(Rank)}"
             )
 
 
-def _unsafe(rows: Mapping[str, _Rows]) -> Iterator[Problem]:
+def _unsafe(rows: Mapping[str, _Rows]) -> Iterator[DatasetProblem]:
     """Find ids that could lead elsewhere, or cannot be names, where others make files of them, and such paths."""
     for name in ("taxa", *_MEDIA):
         for row in rows[name]:
             item = row["taxon_id" if name == "taxa" else "id"]
             if item is not None and not is_name(item):
-                yield Problem("unsafe-name", name, repr(item)[1:-1], "this id cannot be the name of a file")
+                yield DatasetProblem("unsafe-name", name, repr(item)[1:-1], "this id cannot be the name of a file")
             species = row.get("scientific_name")
             if species is not None and not is_name(species):
-                yield Problem(
+                yield DatasetProblem(
                     "unsafe-name",
                     name,
                     repr(item)[1:-1],
@@ -170,69 +170,75 @@ def _unsafe(rows: Mapping[str, _Rows]) -> Iterator[Problem]:
             if path is None:
                 continue
             if not is_path(path):
-                yield Problem("unsafe-path", name, repr(item)[1:-1], f"{path!r} cannot be the path of a file")
+                yield DatasetProblem(
+                    "unsafe-path", name, repr(item)[1:-1], f"{path!r} cannot be the path of a file"
+                )
             elif ".." in PurePosixPath(path.replace("\\", "/")).parts:
-                yield Problem("unsafe-path", name, repr(item)[1:-1], f"{path!r} leads out by '..'")
+                yield DatasetProblem("unsafe-path", name, repr(item)[1:-1], f"{path!r} leads out by '..'")
 
 
-def _traits(rows: Iterable[Mapping[str, Any]], known: set[str]) -> Iterator[Problem]:
+def _traits(rows: Iterable[Mapping[str, Any]], known: set[str]) -> Iterator[DatasetProblem]:
     seen = set()
     for row in rows:
         if row["taxon_id"] not in known:
-            yield Problem("unknown-taxon", "traits", str(row["taxon_id"]), "taxa.parquet has no such taxon")
+            yield DatasetProblem("unknown-taxon", "traits", str(row["taxon_id"]), "taxa.parquet has no such taxon")
         if row["label"] not in LABELS:
-            yield Problem("bad-value", "traits", str(row["taxon_id"]), f"no trait has the label {row['label']!r}")
+            yield DatasetProblem(
+                "bad-value", "traits", str(row["taxon_id"]), f"no trait has the label {row['label']!r}"
+            )
         key = row["taxon_id"], row["label"], row["source"]  # sources may disagree, one does not with itself
         if key in seen:
             twice = f"the label {row['label']} is there twice from {row['source']}"
-            yield Problem("duplicate-id", "traits", str(row["taxon_id"]), twice)
+            yield DatasetProblem("duplicate-id", "traits", str(row["taxon_id"]), twice)
         seen.add(key)
 
 
-def _ids(rows: Mapping[str, _Rows]) -> Iterator[Problem]:
+def _ids(rows: Mapping[str, _Rows]) -> Iterator[DatasetProblem]:
     seen: dict[str, str] = {}
     for name in _MEDIA:
         for row in rows[name]:
             if row["id"] in seen:
                 where = f"{seen[row['id']]}.parquet"
-                yield Problem(
+                yield DatasetProblem(
                     "duplicate-id", name, str(row["id"]), f"this id is also that of another item, in {where}"
                 )
             seen.setdefault(row["id"], name)
 
 
-def _media_row(name: str, row: Mapping[str, Any], known: set[str]) -> Iterator[Problem]:
+def _media_row(name: str, row: Mapping[str, Any], known: set[str]) -> Iterator[DatasetProblem]:
     item = str(row["id"])
     if row["taxon_id"] not in known:
-        yield Problem("unknown-taxon", name, item, f"taxa.parquet has no taxon {row['taxon_id']!r}")
+        yield DatasetProblem("unknown-taxon", name, item, f"taxa.parquet has no taxon {row['taxon_id']!r}")
     if row["split"] is not None and row["split"] not in set(Split):
-        yield Problem(
+        yield DatasetProblem(
             "bad-value", name, item, f"split is {row['split']!r}; accepted are {', '.join(Split)}, or none"
         )
     for axis, limit in (("latitude", 90), ("longitude", 180)):
         value = row[axis]
         if value is not None and not -limit <= value <= limit:  # NaN is not, either
-            yield Problem(
+            yield DatasetProblem(
                 "coordinates", name, item, f"{axis} is {value}; accepted is {-limit} to {limit}, or none"
             )
     if name == "images":
         for side in ("width", "height"):
             if row[side] is not None and row[side] < 1:
-                yield Problem("bad-value", name, item, f"{side} is {row[side]}; accepted is 1 and more")
+                yield DatasetProblem("bad-value", name, item, f"{side} is {row[side]}; accepted is 1 and more")
         return
     rate, start, end, duration = row["sample_rate"], row["start_s"], row["end_s"], row["duration_s"]
     if rate is not None and rate < 1:
-        yield Problem("bad-value", name, item, f"sample_rate is {rate}; accepted is 1 and more")
+        yield DatasetProblem("bad-value", name, item, f"sample_rate is {rate}; accepted is 1 and more")
     elif None not in {rate, start, end, duration} and not 0 <= start < end <= duration + 1 / rate < math.inf:
-        yield Problem("span", name, item, f"{start} to {end} s is not a span of a file that lasts {duration} s")
+        yield DatasetProblem(
+            "span", name, item, f"{start} to {end} s is not a span of a file that lasts {duration} s"
+        )
 
 
-def _files(dataset: Dataset, rows: Mapping[str, _Rows], *, hashes: bool) -> Iterator[Problem]:
+def _files(dataset: Dataset, rows: Mapping[str, _Rows], *, hashes: bool) -> Iterator[DatasetProblem]:
     """Look at each file once, however many spans of it are used."""
     try:
         _ = dataset.packed
     except DatasetError as error:
-        yield Problem("packed", "dataset.toml", "", str(error))
+        yield DatasetProblem("packed", "dataset.toml", "", str(error))
         return
     users: dict[MediaPath, list[tuple[str, str, str]]] = defaultdict(list)
     for name in _MEDIA:
@@ -245,11 +251,11 @@ def _files(dataset: Dataset, rows: Mapping[str, _Rows], *, hashes: bool) -> Iter
             for (path, items), seen in found:
                 for name, item, sha256 in items:
                     if seen.state is not None:
-                        yield Problem("missing-file", name, item, f"{path}: {seen.state}")
+                        yield DatasetProblem("missing-file", name, item, f"{path}: {seen.state}")
                     elif hashes and seen.sha256 != sha256:
-                        yield Problem("changed-file", name, item, f"{path}: its bytes have changed")
+                        yield DatasetProblem("changed-file", name, item, f"{path}: its bytes have changed")
                     elif hashes and seen.kind.family not in {_MEDIA[name].value, "unknown"}:
-                        yield Problem("not-media", name, item, f"{path}: is {seen.kind.description}")
+                        yield DatasetProblem("not-media", name, item, f"{path}: is {seen.kind.description}")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -300,7 +306,7 @@ def _read(path: MediaPath) -> _Seen:
         return _Seen(str(error))
 
 
-def _leaks(rows: Mapping[str, _Rows]) -> Iterator[Problem]:
+def _leaks(rows: Mapping[str, _Rows]) -> Iterator[DatasetProblem]:
     """Find what lies on two sides of the split: one recording, one file's bytes, or one held-out species."""
     groups: dict[str, set[str]] = defaultdict(set)
     contents: dict[str, set[str]] = defaultdict(set)
@@ -314,13 +320,19 @@ def _leaks(rows: Mapping[str, _Rows]) -> Iterator[Problem]:
             species[row["taxon_id"]].add(row["split"])
     for group, splits in groups.items():
         if len(splits) > 1:
-            yield Problem("leaking-group", "split", str(group), f"items of this group are in {_and(splits)}")
+            yield DatasetProblem(
+                "leaking-group", "split", str(group), f"items of this group are in {_and(splits)}"
+            )
     for content, splits in contents.items():
         if len(splits) > 1:
-            yield Problem("leaking-file", "split", str(content), f"files with these bytes are in {_and(splits)}")
+            yield DatasetProblem(
+                "leaking-file", "split", str(content), f"files with these bytes are in {_and(splits)}"
+            )
     for taxon_id, splits in species.items():
         if Split.UNSEEN in splits and len(splits) > 1:
-            yield Problem("leaking-species", "split", str(taxon_id), f"is held out, and is in {_and(splits)}")
+            yield DatasetProblem(
+                "leaking-species", "split", str(taxon_id), f"is held out, and is in {_and(splits)}"
+            )
 
 
 def _and(splits: Iterable[str]) -> str:

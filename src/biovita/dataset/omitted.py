@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from biovita.dataset.dataset import Dataset
 from biovita.dataset.schema import OMITTED
-from biovita.dataset.store import Dataset
 from biovita.errors import DatasetError
+from biovita.foreign_tables import Held
 from biovita.parquet import parquet_batches
-from biovita.tables import Held
 
 __all__ = ["count_omitted"]
 

@@ -16,11 +16,11 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from biovita.dataset.store import Dataset
+from biovita.dataset.dataset import Dataset
 from biovita.errors import DatasetError, MediaError
 from biovita.files import open_regular
 from biovita.limits import memory_mib
-from biovita.media.packed import MediaPath, PackedFile
+from biovita.media.packed_files import MediaPath, PackedFile
 from biovita.media.sniff import HEAD_BYTES, kind_of
 from biovita.modality import Modality
 from biovita.taxonomy import Taxon

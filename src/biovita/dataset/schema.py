@@ -8,7 +8,7 @@ from enum import StrEnum
 import pyarrow as pa
 
 from biovita.errors import DatasetError
-from biovita.tables import Held
+from biovita.foreign_tables import Held
 from biovita.taxonomy import Rank, Taxon, Taxonomy
 
 __all__ = [

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from biovita.dataset.dataset import Dataset, replace_tables
 from biovita.dataset.schema import Split
-from biovita.dataset.store import Dataset, replace_tables
 from biovita.errors import DatasetError
 from biovita.modality import Modality
 from biovita.taxonomy import Rank

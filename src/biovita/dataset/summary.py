@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from biovita.dataset.dataset import Dataset
 from biovita.dataset.omitted import count_omitted
-from biovita.dataset.store import Dataset
 
 __all__ = ["UNKNOWN", "ClassCounts", "Summary", "summary"]
 

@@ -11,8 +11,8 @@ import numpy as np
 from biovita.errors import MediaError
 from biovita.limits import gate, memory_mib
 from biovita.media.containers import TRUNCATION_TOLERANCE_S, truncated
-from biovita.media.decode import Reader, open_sound
-from biovita.media.packed import MediaPath, as_media_path
+from biovita.media.decode import SoundReader, open_sound
+from biovita.media.packed_files import MediaPath, as_media_path
 
 __all__ = [
     "SILENCE",
@@ -194,7 +194,7 @@ def read_mono(
         return _held(path, reader, (start, stop), mono=True, is_exact=end_s is not None), rate
 
 
-def _edges(path: MediaPath, reader: Reader, start_s: float, end_s: float | None) -> tuple[int, int]:
+def _edges(path: MediaPath, reader: SoundReader, start_s: float, end_s: float | None) -> tuple[int, int]:
     rate = reader.sample_rate
     start, stop = _sample(start_s, rate), reader.frames if end_s is None else _sample(end_s, rate)
     if not 0 <= start < stop <= reader.frames:
@@ -211,7 +211,9 @@ def _sample(seconds: float, rate: int) -> int:
     return round(seconds * rate) if math.isfinite(seconds * rate) else -1
 
 
-def _held(path: MediaPath, reader: Reader, edges: tuple[int, int], *, mono: bool, is_exact: bool) -> np.ndarray:
+def _held(
+    path: MediaPath, reader: SoundReader, edges: tuple[int, int], *, mono: bool, is_exact: bool
+) -> np.ndarray:
     """Return the samples of a span, where they fit into the memory that is set."""
     length = edges[1] - edges[0]
     size = length * _BYTES * (1 if mono else reader.channels)
@@ -231,7 +233,7 @@ def _held(path: MediaPath, reader: Reader, edges: tuple[int, int], *, mono: bool
 
 
 def _blocks(
-    path: MediaPath, reader: Reader, edges: tuple[int, int], *, mono: bool, is_exact: bool
+    path: MediaPath, reader: SoundReader, edges: tuple[int, int], *, mono: bool, is_exact: bool
 ) -> Iterator[np.ndarray]:
     """Yield the blocks of a span, and raise where less of it decodes than its length says."""
     start, stop = edges

@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 
 from biovita.errors import MediaError
-from biovita.media.packed import MediaPath
+from biovita.media.packed_files import MediaPath
 from biovita.media.patience import Patience
 
 __all__ = ["TRUNCATION_TOLERANCE_S", "check_complete", "truncated"]

@@ -15,11 +15,11 @@ import numpy as np
 from biovita.errors import MediaError
 from biovita.media import mp3
 from biovita.media.containers import TRUNCATION_TOLERANCE_S, check_complete, truncated
-from biovita.media.packed import MediaPath, on_disk
+from biovita.media.packed_files import MediaPath, on_disk
 from biovita.media.patience import Patience
 from biovita.media.sniff import Kind, kind_of, read_head
 
-__all__ = ["ACCEPTED", "SAMPLE_RATES", "Reader", "open_sound"]
+__all__ = ["ACCEPTED", "SAMPLE_RATES", "SoundReader", "open_sound"]
 
 ACCEPTED = "wav, aiff, flac, mp3, ogg (vorbis, opus), m4a and aac"
 
@@ -34,7 +34,7 @@ _VORBIS_PREROLL = 1 << 14
 _AV_PREROLL = 1 << 13
 
 
-class Reader(Protocol):
+class SoundReader(Protocol):
     """An open sound file; `frames` is its length in samples, and `states_length` whether it says so itself."""
 
     sample_rate: int
@@ -50,7 +50,7 @@ class Reader(Protocol):
 
 
 @contextmanager
-def open_sound(path: MediaPath) -> Iterator[Reader]:
+def open_sound(path: MediaPath) -> Iterator[SoundReader]:
     """Open a sound file, whatever its name says.
 
     Raises
@@ -63,7 +63,7 @@ def open_sound(path: MediaPath) -> Iterator[Reader]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Reader]:
+def _opened(path: Path) -> Iterator[SoundReader]:
     head = read_head(path)
     kind = kind_of(head)
     if kind.family in {"image", "other"}:
@@ -135,7 +135,9 @@ class _SoundfileReader:
         return truncated(self.path, f"it states {stated:.2f} s, and its end cannot be read")
 
 
-def _open_soundfile(path: Path, kind: Kind, warnings: tuple[str, ...]) -> AbstractContextManager[Reader] | None:
+def _open_soundfile(
+    path: Path, kind: Kind, warnings: tuple[str, ...]
+) -> AbstractContextManager[SoundReader] | None:
     """Return the opened file; None where it is in no format that soundfile reads and we accept."""
     import soundfile
 
@@ -154,13 +156,13 @@ def _open_soundfile(path: Path, kind: Kind, warnings: tuple[str, ...]) -> Abstra
 
 
 @contextmanager
-def _closing(file: Any, reader: Reader) -> Iterator[Reader]:
+def _closing(file: Any, reader: SoundReader) -> Iterator[SoundReader]:
     with file:
         yield reader
 
 
 @contextmanager
-def _open_mp3(path: Path, layout: mp3.Mp3Layout) -> Iterator[Reader]:
+def _open_mp3(path: Path, layout: mp3.Mp3Layout) -> Iterator[SoundReader]:
     import soundfile
 
     if layout.missing_s > TRUNCATION_TOLERANCE_S:
@@ -302,7 +304,7 @@ def _av_container(path: Path) -> Any:
 
 
 @contextmanager
-def _open_av(path: Path, kind: Kind, warnings: tuple[str, ...]) -> Iterator[Reader]:
+def _open_av(path: Path, kind: Kind, warnings: tuple[str, ...]) -> Iterator[SoundReader]:
     import av
 
     try:

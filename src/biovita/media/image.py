@@ -22,7 +22,7 @@ from biovita.media.bombs import (
     check_opened,
     no_limit_of_pillow,
 )
-from biovita.media.packed import MediaPath, as_media_path, on_disk
+from biovita.media.packed_files import MediaPath, as_media_path, on_disk
 from biovita.media.patience import Patience
 from biovita.media.sniff import kind_of, read_head
 

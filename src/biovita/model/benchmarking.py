@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from biovita.errors import MissingExtraError, ModelError
-from biovita.media.items import Sound
+from biovita.media.inputs import Sound
 from biovita.modality import Modality
 from biovita.model.model import Model
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from biovita.errors import ModelError
 from biovita.modality import Modality
-from biovita.towers.base import EncoderCard
+from biovita.towers.encoder import EncoderCard
 
 __all__ = ["ModelCard"]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from biovita.errors import ModelError, unknown_name
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
-from biovita.model.formats.base import Format, Origin, weight_files
+from biovita.model.formats.format import Format, Origin, weight_files
 from biovita.model.formats.projections import Projections
 from biovita.model.lookup import FORMATS, find_towers, local_path, open_towers
 from biovita.model.model import Model
-from biovita.towers.base import Encoder
+from biovita.towers.encoder import Encoder
 
 __all__ = ["describe", "format_named", "load_encoder", "load_model", "save_model"]
 

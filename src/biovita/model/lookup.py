@@ -10,18 +10,18 @@ from pathlib import Path
 from biovita.errors import ModelError, unknown_name
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
-from biovita.model.formats.base import Format, Origin, weight_files
-from biovita.model.formats.checkpoint import Checkpoint
-from biovita.model.formats.clap import Clap
+from biovita.model.formats.clap_directory import Clap
+from biovita.model.formats.format import Format, Origin, weight_files
 from biovita.model.formats.installed import STARTER, Installed
-from biovita.model.formats.open_clip import OpenClip
+from biovita.model.formats.open_clip_directory import OpenClip
 from biovita.model.formats.own import Own
-from biovita.model.formats.published import Published
-from biovita.model.hub import HUB_PREFIX, find_on_hub, place_of
+from biovita.model.formats.published_checkpoint import PublishedCheckpoint
+from biovita.model.formats.published_repository import Published
 from biovita.model.model import Model
-from biovita.towers.audio import AudioInput
-from biovita.towers.base import EncoderCard
-from biovita.towers.hub_models import HUB_MODELS, HubModel
+from biovita.model.repository import HUB_PREFIX, find_on_hub, place_of
+from biovita.towers.audio_windows import AudioInput
+from biovita.towers.encoder import EncoderCard
+from biovita.weights.hub_models import HUB_MODELS, HubModel
 
 __all__ = [
     "FORMATS",
@@ -40,7 +40,7 @@ LOCAL_PREFIX = "local-dir:"
 PROJECTIONS_FILES = "config.json and model.safetensors that training of projections wrote"
 
 FORMATS: dict[str, Format] = {
-    form.name: form for form in (Installed(), OpenClip(), Published(), Checkpoint(), Clap(), Own())
+    form.name: form for form in (Installed(), OpenClip(), Published(), PublishedCheckpoint(), Clap(), Own())
 }
 """The layouts that hold towers, by name."""
 

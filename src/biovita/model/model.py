@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from biovita.errors import MediaError, ModelError
-from biovita.media.items import Sound
+from biovita.media.inputs import Sound
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
-from biovita.towers import Encoder
+from biovita.model.side import Side
+from biovita.towers import Encoder, EncoderCard
 from biovita.towers.encode import encode_items
 from biovita.towers.long import window_parts
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from biovita.media.items import Clip
+    from biovita.media.inputs import Clip
     from biovita.model.projection import Projection
 
 __all__ = ["Model"]
@@ -79,9 +81,20 @@ class Model:
         ModelError
             Where the model has no tower for the modality.
         """
-        from biovita.model.side import Side
+        return Side(self.tower(modality), partial(self._side_card, modality), partial(self.project, modality))
 
-        return Side(self, modality)
+    def _side_card(self, modality: Modality, card: EncoderCard) -> EncoderCard:
+        """Return the card of a side from its tower's; where there is a projection, its revision is the model's."""
+        if modality not in self.projections:
+            return replace(card, preprocessing=f"{card.preprocessing}; L2-normalised")
+        return replace(
+            card,
+            name=f"{self.card.name}-{modality}",
+            dim=self.dim(modality),
+            source=self.card.place or card.source,
+            revision=self.card.revision,
+            preprocessing=f"{card.preprocessing}; projected, L2-normalised",
+        )
 
     def listening(self, **changes: Any) -> Model:
         """Return the model as it reads sound in another way: fields of `AudioInput`. The weights are shared.

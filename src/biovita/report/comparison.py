@@ -25,7 +25,7 @@ def write_comparison(
     Parameters
     ----------
     found
-        By the name of the other run, the rows of `biovita.bench.compare.compare`.
+        By the name of the other run, the rows of `biovita.benchmark.compare.compare`.
     apart
         Likewise the tasks that only the first run has, and those that only the other has.
     """

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from biovita.bench.nearest import Neighbour, nearest
-from biovita.bench.task import Task
+from biovita.benchmark.nearest import Neighbour, nearest
+from biovita.benchmark.task import Task
 from biovita.dataset.outgoing import Outgoing, is_outside, require_same
 from biovita.errors import DatasetError, MediaError
 from biovita.modality import DIRECTIONS, MEDIA, Modality, modalities_of
-from biovita.report.media import SoundView, sound_view, thumbnail
-from biovita.report.run import Run
+from biovita.report.content import ReportContent
+from biovita.report.thumbnails import SoundView, sound_view, thumbnail
 from biovita.taxonomy import Rank
 
 __all__ = ["Card", "Example", "examples"]
@@ -56,7 +56,7 @@ class Example:
     candidates: int
 
 
-def examples(run: Run, *, part: str, per_direction: int = 3, count: int = 5) -> list[Example]:
+def examples(run: ReportContent, *, part: str, per_direction: int = 3, count: int = 5) -> list[Example]:
     """Return some queries of each direction at species level, of different species where there are enough.
 
     The queries are drawn at random with the run's seed, hits and misses alike.
@@ -100,7 +100,7 @@ def examples(run: Run, *, part: str, per_direction: int = 3, count: int = 5) -> 
 class _Deck:
     """Makes cards; a photograph or recording that occurs twice is read once."""
 
-    run: Run
+    run: ReportContent
     _views: dict[tuple[Modality, int], dict[str, Any]] = field(default_factory=dict)
 
     def query(self, task: Task, query: int) -> Card:

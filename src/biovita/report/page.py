@@ -11,20 +11,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from biovita.bench.compare import ranks_table
-from biovita.bench.scores import KS, ScoreRow, headline
-from biovita.bench.task import LEVELS
+from biovita.benchmark.compare import ranks_table
+from biovita.benchmark.scores import KS, ScoreRow, headline
+from biovita.benchmark.task import LEVELS
 from biovita.csv_safe import write_rows
 from biovita.dataset import Dataset
 from biovita.dataset.schema import Split
 from biovita.files import make_directory, write_whole
 from biovita.modality import DIRECTIONS, Modality, modalities_of
-from biovita.report.analysis import family_rows, group_tables, radars, trait_rows
+from biovita.report.analysis_section import family_rows, group_tables, radars, trait_rows
 from biovita.report.charts import axis_top, loss_chart
+from biovita.report.content import ReportContent
 from biovita.report.examples import Card, examples
-from biovita.report.published import AVERAGES, COLUMNS, TABLES, is_released
+from biovita.report.published_tables import AVERAGES, COLUMNS, TABLES, is_released
 from biovita.report.results import results
-from biovita.report.run import Run
 from biovita.taxonomy import Rank
 from biovita.terminal import visible
 
@@ -41,7 +41,7 @@ _RANKS = 20_000  # of queries, that the page holds as a table; of more, biovita 
 _LISTED = 200  # rejected records that the page lists
 
 
-def write_report(out: str | Path, run: Run) -> tuple[Path, Path]:
+def write_report(out: str | Path, run: ReportContent) -> tuple[Path, Path]:
     """Write ``report.html`` and ``results.json`` into the directory ``out``, and return their paths.
 
     The page holds all it needs: styles, scripts, pictures and sounds. Media that can no longer be read are named
@@ -57,7 +57,7 @@ def write_report(out: str | Path, run: Run) -> tuple[Path, Path]:
     return out / "report.html", out / "results.json"
 
 
-def render(run: Run, numbers: Mapping[str, Any], text: str) -> str:
+def render(run: ReportContent, numbers: Mapping[str, Any], text: str) -> str:
     """Return the page; ``text`` is ``results.json`` as it is offered for download."""
     parts = sorted({row.part for row in run.rows}, key=lambda part: (part != Split.UNSEEN, part))
     stages = [_stage(stage) for stage in run.scores]
@@ -98,7 +98,7 @@ def render(run: Run, numbers: Mapping[str, Any], text: str) -> str:
     )
 
 
-def _downloads(run: Run, numbers: Mapping[str, Any], text: str) -> dict[str, str]:
+def _downloads(run: ReportContent, numbers: Mapping[str, Any], text: str) -> dict[str, str]:
     """Return what the page offers, by file name: data URIs."""
     found = {
         "results.json": _data("application/json", text),
@@ -147,7 +147,7 @@ def _stage(stage: int | str) -> dict[str, Any]:
     return {"key": stage, "label": label, "meaning": meaning}
 
 
-def _headlines(run: Run, parts: Sequence[str]) -> dict[str, Any] | None:
+def _headlines(run: ReportContent, parts: Sequence[str]) -> dict[str, Any] | None:
     """Return the mean over the directions at species level of the foremost part, for Top-1 and Top-5."""
     for part in parts:
         steps = [
@@ -163,7 +163,7 @@ def _headlines(run: Run, parts: Sequence[str]) -> dict[str, Any] | None:
     return None
 
 
-def _panel(run: Run, part: str, k: int, stages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _panel(run: ReportContent, part: str, k: int, stages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the plots of one part and k: a table a level, a row a direction, a mark a stage."""
     rows = [row for row in run.rows if (row.part, row.k) == (part, k)]
     top = axis_top(max((row.high for row in rows), default=1.0))
@@ -213,7 +213,7 @@ def _classes(numbers: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
     ]
 
 
-def _published(run: Run) -> list[dict[str, Any]]:
+def _published(run: ReportContent) -> list[dict[str, Any]]:
     """Return the published tables with the run's own row after theirs; cells are (Top-1, Top-5) in percent."""
     tables = []
     for part, rows in TABLES.items():
@@ -267,7 +267,7 @@ def _left_out(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return list(merged.values())
 
 
-def _rejected(run: Run) -> dict[str, Any]:
+def _rejected(run: ReportContent) -> dict[str, Any]:
     rows = run.dataset.rejected.to_pylist() if run.dataset is not None else []
     return {
         "total": len(rows),

@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
-from biovita.bench.analysis import by_class, by_family, by_recording, by_samples, confusions, near_misses
-from biovita.bench.traits import Traits, trait_agreement
-from biovita.report.run import Run
+from biovita.benchmark.analysis import by_class, by_family, by_recording, by_samples, confusions, near_misses
+from biovita.benchmark.trait_scores import Traits, trait_agreement
+from biovita.report.content import ReportContent
 from biovita.taxonomy import Rank
 
 __all__ = ["results"]
@@ -16,7 +16,7 @@ __all__ = ["results"]
 _CONFUSED = {Rank.SPECIES: 50, Rank.FAMILY: 500}  # pairs that are listed
 
 
-def results(run: Run) -> dict[str, Any]:
+def results(run: ReportContent) -> dict[str, Any]:
     """Return what ``results.json`` holds.
 
     ``scores`` is a flat list with a row a stage, task and k; ``mrr`` one with a row a stage and task; everything
@@ -68,7 +68,7 @@ def results(run: Run) -> dict[str, Any]:
     }
 
 
-def _dataset(run: Run) -> dict[str, Any] | None:
+def _dataset(run: ReportContent) -> dict[str, Any] | None:
     if run.dataset is None:
         return None
     info = run.dataset.info

@@ -35,7 +35,7 @@ def write_training_page(
     lines
         Those of the run's log: of ``kind`` step with ``phase``, ``total`` and losses, and of ``kind`` validation.
     record
-        What made the run, as `biovita.train.record.record_of` has it.
+        What made the run, as `biovita.training.towers.run_record.record_of` has it.
     files
         Names of the log and of the file that holds the record.
     left_out

@@ -1,14 +1,22 @@
 """Where records come from: one adapter a file, behind one protocol."""
 
-from biovita.sources.base import NAME_COLUMNS, RECORDS, Batch, Rejected, Source, SourceViews, StreamedSource
 from biovita.sources.licenses import allowed, normalise_license
+from biovita.sources.source import (
+    NAME_COLUMNS,
+    RECORDS,
+    Rejected,
+    Source,
+    SourceBatch,
+    SourceViews,
+    StreamedSource,
+)
 
 __all__ = [
     "NAME_COLUMNS",
     "RECORDS",
-    "Batch",
     "Rejected",
     "Source",
+    "SourceBatch",
     "SourceViews",
     "StreamedSource",
     "allowed",

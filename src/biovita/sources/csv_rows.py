@@ -8,9 +8,9 @@ from pathlib import Path
 
 from biovita.csv_safe import plain_cell
 from biovita.errors import DatasetError
+from biovita.foreign_tables import MAX_COLUMNS, BoundedLines, cell_limit, open_bytes, row_limit
 from biovita.limits import limit, over
-from biovita.sources.base import Rejected
-from biovita.tables import MAX_COLUMNS, BoundedLines, cell_limit, open_bytes, row_limit
+from biovita.sources.source import Rejected
 
 __all__ = ["read_table"]
 

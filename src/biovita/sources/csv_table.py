@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TextIO
 
 from biovita.errors import DatasetError, unknown_name
+from biovita.foreign_tables import MAX_COLUMNS, Held, cell_limit, ends_inside, row_limit
 from biovita.limits import limit, over
-from biovita.tables import MAX_COLUMNS, Held, cell_limit, ends_inside, row_limit
 
-__all__ = ["BrokenRow", "CsvTable", "OpenTable", "Row", "check_columns", "open_csv", "read_csv"]
+__all__ = ["BrokenRow", "CsvRow", "CsvTable", "OpenTable", "check_columns", "open_csv", "read_csv"]
 
 _DELIMITERS = (",", ";", "\t", "|")
 _MAX_ROW_LINES = 200  # more in one row is a quote that nobody closed
@@ -26,7 +26,7 @@ _ROW_BYTES, _BROKEN_BYTES = 600, 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CsvRow:
     """The values of one row by field, without surrounding spaces; an empty cell is None."""
 
     line: int
@@ -49,7 +49,7 @@ class CsvTable:
     path: Path
     columns: Mapping[str, str]
     ignored: tuple[str, ...]
-    rows: tuple[Row | BrokenRow, ...]
+    rows: tuple[CsvRow | BrokenRow, ...]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class OpenTable:
     width: int
     index: Mapping[str, int]
 
-    def __iter__(self) -> Iterator[Row | BrokenRow]:
+    def __iter__(self) -> Iterator[CsvRow | BrokenRow]:
         cell_limit()
         with _open(self.path) as stream:
             lines = enumerate(_lines(stream), start=1)
@@ -114,7 +114,7 @@ def read_csv(path: Path, fields: Sequence[str], required: Sequence[str], columns
     table = open_csv(path, fields, required, columns)
     held, rows = Held(str(path)), []
     for row in table:
-        if isinstance(row, Row):
+        if isinstance(row, CsvRow):
             held.add(_ROW_BYTES + sum([len(value) for value in row.values.values() if value is not None]))
         else:
             held.add(_BROKEN_BYTES)
@@ -197,7 +197,7 @@ def _missing_column(path: Path, name: str, field: str, header: list[str]) -> str
     )
 
 
-def _rows(table: OpenTable, lines: Iterator[tuple[int, str | None]]) -> Iterator[Row | BrokenRow]:
+def _rows(table: OpenTable, lines: Iterator[tuple[int, str | None]]) -> Iterator[CsvRow | BrokenRow]:
     records, most = _Records(lines, table.delimiter), limit("rows")
     for number, line in records.firsts():
         if number > most:
@@ -218,7 +218,7 @@ def _rows(table: OpenTable, lines: Iterator[tuple[int, str | None]]) -> Iterator
         if any(_not_utf8(cell) for cell in cells):
             yield BrokenRow(number, "not-utf8", "holds bytes that are not UTF-8. Save the table as UTF-8")
         else:
-            yield Row(number, {field: cells[place].strip() or None for field, place in table.index.items()})
+            yield CsvRow(number, {field: cells[place].strip() or None for field, place in table.index.items()})
 
 
 class _Records:

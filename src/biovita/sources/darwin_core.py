@@ -11,12 +11,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
-from biovita.sources.base import Rejected, StreamedSource
-from biovita.sources.darwin_core_archive import Archive, Row, RowError, open_archive
+from biovita.foreign_tables import Meter
+from biovita.sources.darwin_core_archive import Archive, ArchiveRow, RowError, open_archive
 from biovita.sources.darwin_core_meta import DataFile, short_term
 from biovita.sources.licenses import normalise_license
+from biovita.sources.source import Rejected, StreamedSource
 from biovita.sources.values import coordinates, iso_date, media_kind, text, web_address
-from biovita.tables import Meter
 
 __all__ = ["DarwinCore"]
 
@@ -147,7 +147,7 @@ def _rejected(row: RowError, file: DataFile) -> Rejected:
 
 
 def _of_row(
-    row: Row, core: DataFile, store: sqlite3.Connection, made: _Made
+    row: ArchiveRow, core: DataFile, store: sqlite3.Connection, made: _Made
 ) -> Iterator[Mapping[str, Any] | Rejected]:
     terms = {key[:1].lower() + key[1:]: value for key, value in _short(row.data).items()}
     # Simple downloads before 2018 wrote the terms in lower case.
@@ -183,7 +183,7 @@ def _of_row(
 Medium = tuple[str, int, Terms]
 
 
-def _stored(row: Row, store: sqlite3.Connection) -> Iterator[Medium] | None:
+def _stored(row: ArchiveRow, store: sqlite3.Connection) -> Iterator[Medium] | None:
     """Return the media of a row of the core, read one by one; None where an earlier row with its id had them."""
     if row.id is None:
         return iter(())

@@ -18,9 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
 from biovita.errors import DatasetError
-from biovita.limits import limit, over
-from biovita.sources.darwin_core_meta import DataFile, Field, Meta, parse_meta
-from biovita.tables import (
+from biovita.foreign_tables import (
     DAMAGED,
     MAX_COLUMNS,
     CountedBytes,
@@ -31,8 +29,10 @@ from biovita.tables import (
     open_zip,
     row_limit,
 )
+from biovita.limits import limit, over
+from biovita.sources.darwin_core_meta import DataFile, Field, Meta, parse_meta
 
-__all__ = ["Archive", "Row", "RowError", "open_archive"]
+__all__ = ["Archive", "ArchiveRow", "RowError", "open_archive"]
 
 MAX_META_BYTES = 1 << 20
 MAX_ROW_LINES = 1000  # of a row whose quoted fields hold line ends
@@ -40,7 +40,7 @@ _CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ArchiveRow:
     """A row: its line in the file (the first is 1), its id or core id, and its values by full term."""
 
     line: int
@@ -130,7 +130,7 @@ class Archive:
     members: _Members
     meter: Meter
 
-    def rows(self, file: DataFile) -> Iterator[Row | RowError]:
+    def rows(self, file: DataFile) -> Iterator[ArchiveRow | RowError]:
         """Yield the rows of the core or of an extension, in order, with those that cannot be read."""
         cell_limit()
         for location in file.locations:
@@ -275,7 +275,7 @@ def _lines(stream: CountedBytes, file: DataFile, where: str) -> Iterator[tuple[i
             return
 
 
-def _rows(lines: Iterator[tuple[int, str | None]], file: DataFile) -> Iterator[Row | RowError]:
+def _rows(lines: Iterator[tuple[int, str | None]], file: DataFile) -> Iterator[ArchiveRow | RowError]:
     for line, values in _split(lines, file):
         if isinstance(values, RowError):
             yield values
@@ -283,14 +283,14 @@ def _rows(lines: Iterator[tuple[int, str | None]], file: DataFile) -> Iterator[R
             yield _row(line, values, file)
 
 
-def _row(line: int, values: list[str], file: DataFile) -> Row | RowError:
+def _row(line: int, values: list[str], file: DataFile) -> ArchiveRow | RowError:
     if len(values) < file.width:
         return RowError(line, "too-few-columns", f"{len(values)} columns, and {file.width} are described")
     data = {}
     for field in file.fields:
         value = values[field.index] if field.index is not None else ""
         data[field.term] = field.default if not value and field.default is not None else value
-    return Row(line, None if file.id_index is None else values[file.id_index], data)
+    return ArchiveRow(line, None if file.id_index is None else values[file.id_index], data)
 
 
 def _split(lines: Iterator[tuple[int, str | None]], file: DataFile) -> Iterator[tuple[int, list[str] | RowError]]:

@@ -31,11 +31,11 @@ from biovita.dataset.schema import AUDIO, IMAGES, REJECTED, taxa_table
 from biovita.errors import DatasetError, MediaError
 from biovita.media import AudioProbe
 from biovita.modality import Modality
-from biovita.sources.base import storable
 from biovita.sources.csv_table import BrokenRow, CsvTable, check_columns, read_csv
 from biovita.sources.inspect import Inspected, inspect_files, map_threads
 from biovita.sources.lineage import merge_taxa
-from biovita.sources.record import FIELDS, REQUIRED, Record, is_iso_8601, parse_record
+from biovita.sources.media_row import FIELDS, REQUIRED, MediaRow, is_iso_8601, parse_record
+from biovita.sources.source import storable
 
 __all__ = ["ImportReport", "import_folder"]
 
@@ -75,7 +75,7 @@ class _Intake:
     rejected: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def reject(self, record: Record, reason: str, detail: str) -> None:
+    def reject(self, record: MediaRow, reason: str, detail: str) -> None:
         values = {"file": record.file, "scientific_name": record.name}
         self.reject_row(record.modality, record.line, values, reason, detail)
 
@@ -215,7 +215,7 @@ def _check_place(src: Path, out: Path, *, overwrite: bool) -> None:
         raise DatasetError(f"{out} is not a dataset (it has no dataset.toml), and is not replaced")
 
 
-def _records(intake: _Intake, root: Path, modality: Modality, table: CsvTable) -> list[Record]:
+def _records(intake: _Intake, root: Path, modality: Modality, table: CsvTable) -> list[MediaRow]:
     records, odd_dates = [], []
     for row in table.rows:
         if isinstance(row, BrokenRow):
@@ -240,8 +240,8 @@ def _records(intake: _Intake, root: Path, modality: Modality, table: CsvTable) -
 
 
 def _usable(
-    intake: _Intake, records: Sequence[Record], inspected: Mapping[tuple[Modality, Path], Inspected | MediaError]
-) -> list[tuple[Record, dict[str, Any]]]:
+    intake: _Intake, records: Sequence[MediaRow], inspected: Mapping[tuple[Modality, Path], Inspected | MediaError]
+) -> list[tuple[MediaRow, dict[str, Any]]]:
     """Return the records whose media hold up, each with its row of a media table; reject the others."""
     usable, noted = [], set()
     for record in records:
@@ -276,12 +276,12 @@ def _usable(
 
 
 def _without_duplicates(
-    intake: _Intake, items: Sequence[tuple[Record, dict[str, Any]]]
-) -> list[tuple[Record, dict[str, Any]]]:
-    def content(record: Record, row: Mapping[str, Any]) -> tuple[Any, ...]:
+    intake: _Intake, items: Sequence[tuple[MediaRow, dict[str, Any]]]
+) -> list[tuple[MediaRow, dict[str, Any]]]:
+    def content(record: MediaRow, row: Mapping[str, Any]) -> tuple[Any, ...]:
         return record.modality, row["sha256"], row.get("start_s"), row.get("end_s")
 
-    same: dict[tuple[Any, ...], list[Record]] = defaultdict(list)
+    same: dict[tuple[Any, ...], list[MediaRow]] = defaultdict(list)
     taxa: dict[tuple[Any, ...], set[str]] = defaultdict(set)
     for record, row in items:
         same[content(record, row)].append(record)
@@ -303,7 +303,7 @@ def _without_duplicates(
 
 
 def _check_any(
-    src: Path, modality: Modality, items: Sequence[tuple[Record, dict[str, Any]]], intake: _Intake
+    src: Path, modality: Modality, items: Sequence[tuple[MediaRow, dict[str, Any]]], intake: _Intake
 ) -> None:
     if any(record.modality == modality for record, _ in items):
         return
@@ -320,7 +320,7 @@ def _counts(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
 
 
-def _copy_media(directory: Path, records: Sequence[Record], *, progress: bool) -> None:
+def _copy_media(directory: Path, records: Sequence[MediaRow], *, progress: bool) -> None:
     def copy(pair: tuple[Path, Path]) -> None:
         path, target = pair
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from biovita.errors import DatasetError, MediaError
 from biovita.modality import Modality
-from biovita.sources.base import Rejected, StreamedSource
 from biovita.sources.csv_table import BrokenRow, open_csv
 from biovita.sources.licenses import normalise_license
+from biovita.sources.media_row import FIELDS, REQUIRED, MediaRow, parse_record
 from biovita.sources.misnamed import size_of
-from biovita.sources.record import FIELDS, REQUIRED, Record, parse_record
+from biovita.sources.source import Rejected, StreamedSource
 
 __all__ = ["Folder"]
 
@@ -55,7 +55,7 @@ class Folder(StreamedSource):
                 yield _item(record)
 
 
-def _item(record: Record) -> Mapping[str, Any] | Rejected:
+def _item(record: MediaRow) -> Mapping[str, Any] | Rejected:
     values = record.values
     if record.span != (None, None):
         detail = "the row means a span of the file; import the folder by itself to keep it"

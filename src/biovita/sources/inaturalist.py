@@ -18,12 +18,21 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from biovita.dataset.schema import REJECTED
 from biovita.errors import DatasetError
-from biovita.sources.base import BATCH_ROWS, MAX_NAME, RECORDS, Batch, SourceViews, identifier, sql_file, sql_text
+from biovita.foreign_tables import DAMAGED
 from biovita.sources.licenses import normalise_license
 from biovita.sources.remote import copied
+from biovita.sources.source import (
+    BATCH_ROWS,
+    MAX_NAME,
+    RECORDS,
+    SourceBatch,
+    SourceViews,
+    identifier,
+    sql_file,
+    sql_text,
+)
 from biovita.sources.watch import watched
 from biovita.storage import is_address, storage_address
-from biovita.tables import DAMAGED
 
 if TYPE_CHECKING:
     import duckdb
@@ -97,7 +106,7 @@ class Inaturalist(BaseModel):
         """What the ``source`` column of its records says."""
         return "iNaturalist"
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[SourceBatch]:
         """Yield all records, in any order, then the rejected rows; DuckDB's limit bounds the memory."""
         import duckdb
 
@@ -106,9 +115,9 @@ class Inaturalist(BaseModel):
             views = self.views(connection, Path(scratch))
             records = connection.sql(f"from {views.records} where problem is null")
             for rows in records.to_arrow_reader(BATCH_ROWS):
-                yield Batch(_cast(rows, RECORDS), _cast(None, REJECTED))
+                yield SourceBatch(_cast(rows, RECORDS), _cast(None, REJECTED))
             for rows in connection.sql(f"from {views.rejected}").to_arrow_reader(BATCH_ROWS):
-                yield Batch(_cast(None, RECORDS), _cast(rows, REJECTED))
+                yield SourceBatch(_cast(None, RECORDS), _cast(rows, REJECTED))
 
     def views(self, connection: duckdb.DuckDBPyConnection, scratch: Path) -> SourceViews:  # noqa: ARG002 - protocol
         """Make views over the tables; taxa and their lineages are read now, the rest when asked for."""

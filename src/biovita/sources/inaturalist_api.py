@@ -11,10 +11,10 @@ from pydantic import model_validator
 
 from biovita.errors import DatasetError
 from biovita.sources.answers import Answer, ask, saved_answers
-from biovita.sources.base import Rejected, StreamedSource
 from biovita.sources.csv_rows import read_table
 from biovita.sources.inaturalist import SIZES
 from biovita.sources.licenses import normalise_license
+from biovita.sources.source import Rejected, StreamedSource
 from biovita.sources.values import coordinates, iso_date, text, web_address, whole
 
 __all__ = ["InaturalistApi", "InaturalistExport"]

@@ -12,9 +12,9 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlparse
 
-from biovita.sources.base import Rejected
+from biovita.foreign_tables import Held
 from biovita.sources.csv_rows import read_table
-from biovita.tables import Held
+from biovita.sources.source import Rejected
 
 __all__ = ["find_metadata", "inside", "locate_recordings", "size_of"]
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from biovita.errors import DatasetError
-from biovita.sources.base import Rejected, StreamedSource
+from biovita.foreign_tables import Held
 from biovita.sources.csv_rows import read_table
 from biovita.sources.licenses import normalise_license
 from biovita.sources.misnamed import find_metadata, inside, locate_recordings, size_of
+from biovita.sources.source import Rejected, StreamedSource
 from biovita.sources.values import text, web_address
-from biovita.tables import Held
 from biovita.taxonomy import taxon_id_of
 
 __all__ = ["Release"]

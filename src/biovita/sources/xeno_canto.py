@@ -11,9 +11,9 @@ from pydantic import model_validator
 
 from biovita.errors import DatasetError
 from biovita.sources.answers import Answer, ask, saved_answers
-from biovita.sources.base import Rejected, StreamedSource
 from biovita.sources.csv_rows import read_table
 from biovita.sources.licenses import normalise_license
+from biovita.sources.source import Rejected, StreamedSource
 from biovita.sources.values import coordinates, iso_date, seconds, text, web_address, whole
 
 __all__ = ["KEY_VARIABLE", "XenoCanto"]

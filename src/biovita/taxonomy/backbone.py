@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from biovita.errors import DatasetError
-from biovita.hashing import sha256_of
-from biovita.limits import limit, over
-from biovita.tables import Held
 from biovita.taxonomy.parse import fold
 from biovita.taxonomy.taxon import RANKS, Rank, Taxon, Taxonomy
 
-__all__ = ["BACKBONE", "LINEAGE", "Backbone", "keys_of", "open_backbone"]
+__all__ = ["BACKBONE", "LINEAGE", "Backbone", "keys_of"]
 
 LINEAGE: tuple[str, ...] = tuple(rank.value for rank in RANKS if rank != Rank.SPECIES)
-_BATCH = 65_536  # rows of a Parquet file
-_HELD = 64  # times the size of the file may be held of it, where that is more than the memory that may be used
 _WORDS = pa.dictionary(pa.int32(), pa.string())
 
 BACKBONE = pa.schema(
@@ -197,65 +190,6 @@ class Backbone:
         table = pa.concat_tables([here, added]).unify_dictionaries().combine_chunks()
         names, hashes = f"{self.name} + {checklist.name}", f"{self.sha256} + {checklist.sha256}"
         return replace(self, name=names, sha256=hashes, table=table)
-
-
-def open_backbone(path: str | Path) -> Backbone:
-    """Return the backbone in a file.
-
-    Parameters
-    ----------
-    path
-        iNaturalist's taxa as Parquet, or a Darwin Core checklist: its taxon file (``Taxon.tsv``, ...), the
-        folder that holds it, or the archive as a zip.
-
-    Raises
-    ------
-    DatasetError
-        Where it is neither.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise DatasetError(
-            f"{path} does not exist: a backbone is a Parquet file of taxa or a Darwin Core checklist"
-        )
-    if path.suffix == ".parquet":
-        return _open_parquet(path)
-    from biovita.taxonomy.checklist import read_checklist
-
-    return read_checklist(path)
-
-
-def _open_parquet(path: Path) -> Backbone:
-    """Read the columns of iNaturalist's taxonomy as its Parquet file names them."""
-    wanted = {"id": "id", "scientificName": "name", "taxonRank": "rank", **{rank: rank for rank in LINEAGE}}
-    try:
-        names = pq.read_schema(path.absolute()).names
-        missing = [column for column in wanted if column not in names]
-        if missing:
-            raise DatasetError(f"{path} lacks the column(s) {', '.join(missing)} of a table of taxa")
-        _check_size(path, ("id", "scientificName"))
-        table = pq.read_table(path.absolute(), columns=list(wanted), read_dictionary=["taxonRank", *LINEAGE])
-        table.validate(full=True)  # texts that are not UTF-8
-    except (pa.ArrowException, OSError, KeyError) as error:
-        raise DatasetError(f"{path} cannot be read as Parquet: {error}") from error
-    return Backbone.of(path.name, {wanted[name]: table[name] for name in wanted}, sha256=sha256_of(path))
-
-
-def _check_size(path: Path, texts: Sequence[str]) -> None:
-    """Refuse a Parquet file whose texts, a few of which may stand in all rows, are too long to be written out."""
-    held, most = Held(str(path), _HELD * path.stat().st_size), limit("rows")
-    with pq.ParquetFile(path.absolute(), read_dictionary=list(texts)) as file:
-        if file.metadata.num_rows > most:
-            raise DatasetError(f"{path}: has more rows; {over('rows')}")
-        for batch in file.iter_batches(_BATCH, columns=list(texts)):
-            held.add(sum(_written_out(column) for column in batch.columns))
-
-
-def _written_out(column: pa.Array) -> int:
-    """Return how many bytes a column of words takes when each row has its own."""
-    if not pa.types.is_dictionary(column.type) or not pa.types.is_string(column.type.value_type):
-        return int(column.nbytes)
-    return int(pc.sum(pc.binary_length(column.dictionary).take(column.indices)).as_py() or 0)
 
 
 def keys_of(names: pa.Array) -> pa.Array:

@@ -15,9 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from biovita.errors import DatasetError
-from biovita.hashing import sha256_of
-from biovita.limits import limit, over
-from biovita.tables import (
+from biovita.foreign_tables import (
     DAMAGED,
     MAX_COLUMNS,
     CountedBytes,
@@ -27,6 +25,8 @@ from biovita.tables import (
     open_member,
     open_zip,
 )
+from biovita.hashing import sha256_of
+from biovita.limits import limit, over
 from biovita.taxonomy.backbone import LINEAGE, Backbone
 from biovita.taxonomy.parse import parse_name
 

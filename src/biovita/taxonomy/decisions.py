@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from biovita.taxonomy.names import GIVEN, Lineage, Name
+from biovita.taxonomy.backbone_names import GIVEN, Lineage, Name
 from biovita.taxonomy.parse import ParsedName
 
 __all__ = ["CONFIDENCE", "DECISIONS", "Found", "Query", "Reason", "Refused", "Rule", "decisions_summary"]

@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from biovita.errors import DatasetError
 from biovita.taxonomy.backbone import Backbone
+from biovita.taxonomy.backbone_names import BELOW_SPECIES, GIVEN, Name, NameReader, agreement, folded_lineage
 from biovita.taxonomy.decisions import DECISIONS, Found, Query, Reason, Refused, Rule
-from biovita.taxonomy.names import BELOW_SPECIES, GIVEN, Name, Reader, agreement, folded_lineage
 from biovita.taxonomy.overrides import Overrides
 from biovita.taxonomy.parse import NameKind, ParsedName, fold, parse_name
 from biovita.taxonomy.taxon import RANKS
@@ -56,7 +56,7 @@ def match_names(
     columns = _given(names)
     distinct = dict.fromkeys(zip(*columns, strict=True))
     queries = [_query(*given) for given in distinct]
-    reader = Reader(backbone)
+    reader = NameReader(backbone)
     outcomes = _decide(queries, reader, overrides or Overrides(), frozenset(rules))
     species = _species_of(outcomes, reader)
     rows = {
@@ -90,7 +90,7 @@ def _query(name: str | None, *lineage: str | None) -> Query:
 
 
 def _decide(
-    queries: Sequence[Query], reader: Reader, overrides: Overrides, rules: frozenset[Rule]
+    queries: Sequence[Query], reader: NameReader, overrides: Overrides, rules: frozenset[Rule]
 ) -> list[Found | Refused]:
     ruled = _overruled(queries, reader, overrides) if Rule.OVERRIDE in rules else {}
     keys = [() if at in ruled else tuple(_keys(query.parsed, rules)) for at, query in enumerate(queries)]
@@ -113,7 +113,7 @@ def _no_match(query: Query, backbone: Backbone) -> Refused:
     return Refused(Reason.NO_MATCH, f"{query.parsed.canonical or query.name} is not in {backbone.name}")
 
 
-def _overruled(queries: Sequence[Query], reader: Reader, overrides: Overrides) -> dict[int, Found | Refused]:
+def _overruled(queries: Sequence[Query], reader: NameReader, overrides: Overrides) -> dict[int, Found | Refused]:
     said = {
         at: override
         for at, query in enumerate(queries)
@@ -162,7 +162,7 @@ def _keys(parsed: ParsedName, rules: frozenset[Rule]) -> Iterator[tuple[Rule, st
 
 
 def _direct(
-    query: Query, keys: Iterable[tuple[Rule, str]], known: Mapping[str, list[Name]], reader: Reader
+    query: Query, keys: Iterable[tuple[Rule, str]], known: Mapping[str, list[Name]], reader: NameReader
 ) -> Found | Refused | None:
     """Return what the look-ups say; None where none of them finds anything."""
     if query.parsed.kind in _REFUSED and query.parsed.kind != NameKind.HYBRID:
@@ -181,7 +181,7 @@ def _direct(
     return None
 
 
-def _settle(query: Query, rule: Rule, names: Sequence[Name], reader: Reader) -> Found | Refused:
+def _settle(query: Query, rule: Rule, names: Sequence[Name], reader: NameReader) -> Found | Refused:
     """Return which of the taxa that bear a name is meant."""
     placed = [(reader[name.accepted], name) for name in names if name.accepted >= 0]
     if not placed:
@@ -226,7 +226,7 @@ def _described(taxa: Iterable[Name]) -> str:
     )
 
 
-def _species_of(outcomes: Sequence[Found | Refused], reader: Reader) -> dict[int, Name]:
+def _species_of(outcomes: Sequence[Found | Refused], reader: NameReader) -> dict[int, Name]:
     """Return the species of each matched taxon that is one or lies below one, by the taxon's row."""
     taxa = {outcome.taxon.row: outcome.taxon for outcome in outcomes if isinstance(outcome, Found)}
     species = {row: taxon for row, taxon in taxa.items() if taxon.rank == "species"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from biovita.csv_safe import plain_cell
 from biovita.errors import DatasetError
-from biovita.tables import read_rows
+from biovita.foreign_tables import read_rows
 from biovita.taxonomy.backbone import Backbone
 from biovita.taxonomy.parse import fold
 

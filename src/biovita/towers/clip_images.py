@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from biovita.media.items import ImageItem
-from biovita.towers.items import rgb_image
+from biovita.media.inputs import ImageItem
+from biovita.towers.input_arrays import rgb_image
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from biovita.compute.device import choose_device
+from biovita.compute.threads import PartsInThreads
 from biovita.errors import ModelError
-from biovita.media.items import ImageItem
+from biovita.media.inputs import ImageItem
 from biovita.modality import Modality
-from biovita.towers.base import Classes, EncoderCard, Simple
-from biovita.towers.device import choose_device
-from biovita.towers.items import rgb_image
-from biovita.towers.threads import PartsInThreads
-from biovita.towers.weights import verified_file
+from biovita.towers.encoder import Classes, EncoderCard, Simple
+from biovita.towers.input_arrays import rgb_image
+from biovita.weights.packages import verified_file
 
 if TYPE_CHECKING:
     import torch

@@ -12,7 +12,7 @@ import numpy as np
 from biovita.compute.cores import cpu_count
 from biovita.compute.pipeline import encode_ahead, in_batches, in_processes, load_ahead
 from biovita.errors import MediaError
-from biovita.towers.base import Encoder, Loaded
+from biovita.towers.encoder import Encoder, Loaded
 from biovita.towers.long import LongWindows, window_parts
 
 __all__ = ["encode_items"]

@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from biovita.errors import ModelError
-from biovita.towers.hub import is_offline
-from biovita.towers.settings import FLAG, NONE, Rule, Section, checked, choice, either, number, whole
 from biovita.towers.tokenizer import is_on_this_machine
+from biovita.weights.hub import is_offline
+from biovita.weights.settings import FLAG, NONE, Section, SettingRule, checked, choice, either, number, whole
 
 __all__ = ["described_text"]
 
@@ -24,7 +24,7 @@ _WIDTH, _LAYERS, _HEADS, _WORDS, _SHARE = (
     number(0, 1),
 )
 _ACTIVATION = choice("gelu", "gelu_new", "relu", "silu", "swish", "tanh", "gelu_pytorch_tanh")
-_RULES: dict[str, Rule | Section] = {
+_RULES: dict[str, SettingRule | Section] = {
     "model_type": choice("bert", "m2m_100", "mt5", "roberta", "xlm-roberta"),
     **dict.fromkeys(("hidden_size", "intermediate_size", "d_model", "d_ff", "d_kv"), _WIDTH),
     **dict.fromkeys(("encoder_ffn_dim", "decoder_ffn_dim"), _WIDTH),

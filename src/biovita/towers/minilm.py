@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from biovita.compute.device import choose_device
+from biovita.compute.threads import PartsInThreads
 from biovita.modality import Modality
-from biovita.towers.base import EncoderCard, Simple
-from biovita.towers.device import choose_device
-from biovita.towers.threads import PartsInThreads
-from biovita.towers.weights import verified_file
+from biovita.towers.encoder import EncoderCard, Simple
+from biovita.weights.packages import verified_file
 
 __all__ = ["CARD", "MiniLM"]
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from biovita.compute.cores import cpu_count
+from biovita.compute.device import Device, batch_size_for
+from biovita.compute.transfer import encode_in_batches
 from biovita.errors import ModelError, unknown_name
-from biovita.media.items import ImageItem
-from biovita.towers.base import EncoderCard, Simple
+from biovita.media.inputs import ImageItem
 from biovita.towers.clip_config import CONFIG_FILE, check_model_cfg, check_preprocess_cfg, read_clip_config
 from biovita.towers.clip_images import ImageInput, image_input
-from biovita.towers.device import Device, batch_size_for
+from biovita.towers.encoder import EncoderCard, Simple
 from biovita.towers.hub_text import described_text
-from biovita.towers.state import UNBUILDABLE, check_fit, load_strictly, read_state
 from biovita.towers.tokenizer import hub_tokenizer, read_tokenizer
-from biovita.towers.transfer import encode_in_batches
+from biovita.weights.state import UNBUILDABLE, check_fit, load_strictly, read_state
 
 if TYPE_CHECKING:
     import torch

@@ -12,9 +12,21 @@ from typing import Any
 from biovita.errors import ModelError
 from biovita.jsonfile import read_text
 from biovita.limits import limit, over
-from biovita.towers.hub import hub_file, is_offline
-from biovita.towers.settings import FLAG, NONE, Rule, Section, checked, choice, either, names, number, text, whole
-from biovita.towers.state import read_json
+from biovita.weights.hub import hub_file, is_offline
+from biovita.weights.settings import (
+    FLAG,
+    NONE,
+    Section,
+    SettingRule,
+    checked,
+    choice,
+    either,
+    names,
+    number,
+    text,
+    whole,
+)
+from biovita.weights.state import read_json
 
 __all__ = ["TOKENIZER_FILES", "hub_tokenizer", "is_on_this_machine", "read_tokenizer"]
 
@@ -53,23 +65,23 @@ def _is_token(value: Any) -> bool:
     )
 
 
-def _holds(container: type, test: Callable[[Any], bool], wanted: str) -> Rule:
+def _holds(container: type, test: Callable[[Any], bool], wanted: str) -> SettingRule:
     def accepts(value: Any) -> bool:
         inner = value.values() if isinstance(value, dict) else value
         return isinstance(value, container) and all(map(test, inner))
 
-    return Rule(accepts, wanted)
+    return SettingRule(accepts, wanted)
 
 
-_TOKEN = Rule(_is_token, "a token: a text, or an AddedToken")
+_TOKEN = SettingRule(_is_token, "a token: a text, or an AddedToken")
 _TOKENS = either(
     NONE, _holds(list, _is_token, "a list of tokens"), _holds(dict, _is_token, "a JSON object of tokens")
 )
-_BY_ID = Rule(
+_BY_ID = SettingRule(
     lambda value: isinstance(value, dict) and all(key.isascii() and key.isdigit() for key in value),
     "a JSON object of tokens by number",
 )
-_SPECIAL: dict[str, Rule | Section] = {f"{name}_token": either(NONE, _TOKEN) for name in sorted(_NAMED)}
+_SPECIAL: dict[str, SettingRule | Section] = {f"{name}_token": either(NONE, _TOKEN) for name in sorted(_NAMED)}
 _SPECIAL |= {"additional_special_tokens": _TOKENS, "extra_special_tokens": _TOKENS}
 _SPECIAL_MAP = Section(_SPECIAL)
 _CONFIG = Section(
@@ -82,7 +94,7 @@ _CONFIG = Section(
                 "a class of transformers, known here",
             ),
         ),
-        "added_tokens_decoder": Rule(
+        "added_tokens_decoder": SettingRule(
             lambda value: _BY_ID.accepts(value) and all(map(_is_token, value.values())), _BY_ID.wanted
         ),
         "model_max_length": either(NONE, number(1, 1e31)),

@@ -11,16 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.dataset import Dataset
+from biovita.dataset.dataset import replace_tables
 from biovita.dataset.schema import TRAITS
-from biovita.dataset.store import replace_tables
 from biovita.errors import DatasetError
 from biovita.hashing import sha256_of
 from biovita.taxonomy.backbone import Backbone
 from biovita.taxonomy.overrides import Overrides
-from biovita.traits.names import Left, Match, match_records
+from biovita.traits.matched_names import Left, Match, match_records
 from biovita.traits.plain import PLAIN, read_plain
 from biovita.traits.resolve import disagreements
-from biovita.traits.tables import Record, read_records, trait_table
+from biovita.traits.tables import TraitRecord, read_records, trait_table
 from biovita.traits.vocabulary import LABELS, group_of
 
 __all__ = ["TableReport", "TraitsReport", "import_traits"]
@@ -206,7 +206,9 @@ def _read(
 
 
 def _said(
-    records: Sequence[Record], matches: Mapping[int, Match], statements: Sequence[tuple[Mapping[str, bool], str]]
+    records: Sequence[TraitRecord],
+    matches: Mapping[int, Match],
+    statements: Sequence[tuple[Mapping[str, bool], str]],
 ) -> tuple[dict[tuple[str, str, str], bool], int]:
     """Return the value by taxon, label and source, and how many are left out because rows contradict each other.
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from biovita.csv_safe import plain_cell
 from biovita.errors import DatasetError, unknown_name
-from biovita.tables import read_rows
-from biovita.taxonomy.names import GIVEN
-from biovita.traits.tables import TABLES, Record
+from biovita.foreign_tables import read_rows
+from biovita.taxonomy.backbone_names import GIVEN
+from biovita.traits.tables import TABLES, TraitRecord
 from biovita.traits.vocabulary import LABELS
 
-__all__ = ["PLAIN", "Entry", "read_plain"]
+__all__ = ["PLAIN", "PlainRow", "read_plain"]
 
 PLAIN = "csv"
 _NEEDED = ("name", "label", "value")
@@ -22,16 +22,16 @@ _VALUES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PlainRow:
     """One row: what a source says of one label of a taxon."""
 
-    record: Record
+    record: TraitRecord
     label: str
     value: bool
     source: str
 
 
-def read_plain(path: Path) -> list[Entry]:
+def read_plain(path: Path) -> list[PlainRow]:
     """Return the rows of a plain CSV of traits.
 
     Columns: ``name``, ``label`` (an id of the vocabulary), ``value`` (true or false, yes or no, 1 or 0); and, where
@@ -74,8 +74,8 @@ def read_plain(path: Path) -> list[Entry]:
             continue
         name, label, value = (cells[column] or "" for column in _NEEDED)
         lineage = {rank: cells.get(rank) for rank in GIVEN}
-        record = Record(line, name, lineage, cells)
-        entries.append(Entry(record, label, _VALUES[value.lower()], cells.get("source") or path.stem))
+        record = TraitRecord(line, name, lineage, cells)
+        entries.append(PlainRow(record, label, _VALUES[value.lower()], cells.get("source") or path.stem))
     if faults:
         more = f"\n  and {len(faults) - 20} more" if len(faults) > 20 else ""
         raise DatasetError(f"{path} cannot be used:\n  " + "\n  ".join(faults[:20]) + more)

@@ -13,11 +13,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from biovita.errors import DatasetError, unknown_name
+from biovita.foreign_tables import read_rows
 from biovita.sources.values import number as finite_number
-from biovita.tables import read_rows
 from biovita.traits.vocabulary import label
 
-__all__ = ["TABLES", "Record", "TraitTable", "read_records", "trait_table"]
+__all__ = ["TABLES", "TraitRecord", "TraitTable", "read_records", "trait_table"]
 
 TABLES: tuple[str, ...] = tuple(
     sorted(
@@ -70,7 +70,7 @@ def _known(label_id: str) -> str:
     return label(label_id).id
 
 
-class Rule(_Strict):
+class LabelRule(_Strict):
     """When a row makes a label true or false; where neither, or ``unknown`` holds, it is unknown."""
 
     label: Annotated[str, AfterValidator(_known)]
@@ -79,7 +79,7 @@ class Rule(_Strict):
     false: tuple[Alternative, ...] | Literal["otherwise"] = ()
 
 
-class Place(_Strict):
+class TraitColumn(_Strict):
     """Where a rank of a row's lineage is: in a column, or the same for the whole table."""
 
     column: str | None = None
@@ -111,11 +111,11 @@ class TraitTable(_Strict):
     delimiter: str
     missing: tuple[str, ...]
     name: tuple[str, ...]
-    lineage: Mapping[str, Place]
+    lineage: Mapping[str, TraitColumn]
     sets: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     sums: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     values: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
-    rule: tuple[Rule, ...]
+    rule: tuple[LabelRule, ...]
 
     @cached_property
     def columns(self) -> frozenset[str]:
@@ -220,7 +220,7 @@ class _Cells:
         return number
 
 
-def _ways(rule: Rule) -> Iterator[Alternative]:
+def _ways(rule: LabelRule) -> Iterator[Alternative]:
     yield from rule.true
     yield from rule.unknown
     if rule.false != "otherwise":
@@ -246,7 +246,7 @@ def trait_table(table_id: str) -> TraitTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class TraitRecord:
     """One row of a trait table: its number (the header is 1), name, lineage, and cells by column."""
 
     row: int
@@ -255,7 +255,7 @@ class Record:
     cells: Mapping[str, str | None]
 
 
-def read_records(table: TraitTable, path: Path) -> tuple[list[Record], int]:
+def read_records(table: TraitTable, path: Path) -> tuple[list[TraitRecord], int]:
     """Return the rows of a trait table's file that have a name, and how many have none.
 
     Raises
@@ -286,5 +286,5 @@ def read_records(table: TraitTable, path: Path) -> tuple[list[Record], int]:
             rank: place.value if place.column is None else cells[place.column]
             for rank, place in table.lineage.items()
         }
-        records.append(Record(number, " ".join(word for word in words if word), lineage, cells))
+        records.append(TraitRecord(number, " ".join(word for word in words if word), lineage, cells))
     return records, nameless

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from biovita.errors import DatasetError, unknown_name
 
-__all__ = ["GROUPS", "LABELS", "Group", "Label", "group_of", "groups", "label"]
+__all__ = ["GROUPS", "LABELS", "Label", "TraitGroup", "group_of", "groups", "label"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class TraitGroup:
     """Labels that answer one question about an animal."""
 
     id: str
@@ -42,11 +42,11 @@ class Group:
 
 
 @cache
-def groups() -> tuple[Group, ...]:
+def groups() -> tuple[TraitGroup, ...]:
     """Return the groups of the vocabulary with their labels, in its order."""
     text = (files("biovita.traits") / "vocabulary.toml").read_text(encoding="utf-8")
     return tuple(
-        Group(
+        TraitGroup(
             id=group["id"],
             name=group["name"],
             definition=group["definition"],

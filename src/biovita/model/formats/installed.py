@@ -9,10 +9,10 @@ from pathlib import Path
 
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
-from biovita.model.formats.base import NotWritten, Origin
+from biovita.model.formats.format import NotWritten, Origin
 from biovita.model.model import Model
 from biovita.towers import birdnet, efficientnet, minilm
-from biovita.towers.base import Encoder
+from biovita.towers.encoder import Encoder
 
 __all__ = ["STARTER", "Installed"]
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from biovita.dataset.store import new_directory
+from biovita.dataset.dataset import new_directory
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
-from biovita.model.formats.base import Origin, joined_towers, towers_card
-from biovita.model.formats.open_clip import TOKENIZER_FILES, clip_towers
-from biovita.model.formats.published import copy_tokenizer, joined_parts, on_cpu, preprocess_cfg
-from biovita.model.model import Model
-from biovita.towers.clap import BUFFERS
-from biovita.towers.state import read_json
-from biovita.towers.whole import (
+from biovita.model.formats.format import Origin, joined_towers, towers_card
+from biovita.model.formats.open_clip_directory import TOKENIZER_FILES, clip_towers
+from biovita.model.formats.own_files import (
     ADAPTER,
     CLAP,
     CLIP,
@@ -26,6 +22,10 @@ from biovita.towers.whole import (
     read_whole_config,
     read_whole_state,
 )
+from biovita.model.formats.published_repository import copy_tokenizer, joined_parts, on_cpu, preprocess_cfg
+from biovita.model.model import Model
+from biovita.towers.clap import BUFFERS
+from biovita.weights.state import read_json
 
 __all__ = ["Own"]
 

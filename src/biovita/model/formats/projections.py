@@ -7,15 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from biovita.dataset.store import new_directory
+from biovita.dataset.dataset import new_directory
 from biovita.errors import ModelError
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
-from biovita.model.formats.base import Origin
+from biovita.model.formats.format import Origin
 from biovita.model.formats.projections_config import CONFIG, Config, TowerRef, base_card, base_ref, read_config
 from biovita.model.lookup import PROJECTIONS_FILES, open_towers
 from biovita.model.model import Model
-from biovita.towers.state import read_checkpoint, read_json
+from biovita.weights.state import read_checkpoint, read_json
 
 if TYPE_CHECKING:
     from biovita.model.projection import Projection

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from biovita.errors import BiovitaError, ModelError
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
-from biovita.model.hub import HUB_PREFIX
+from biovita.model.formats.own_files import Dimensions, LogitScale, ModelName
 from biovita.model.lookup import KNOWN, LOCAL_PREFIX, find_at, find_towers
-from biovita.towers.state import read_json
-from biovita.towers.whole import Dimensions, LogitScale, ModelName
+from biovita.model.repository import HUB_PREFIX
+from biovita.weights.state import read_json
 
 __all__ = ["CONFIG", "BaseRef", "Config", "TowerRef", "base_card", "base_ref", "read_config"]
 

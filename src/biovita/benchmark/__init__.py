@@ -1,0 +1,18 @@
+"""The benchmark: build, release files in and out, score, analyse."""
+
+from biovita.benchmark.from_split import build_benchmark
+from biovita.benchmark.scores import Headline, ScoreRow, Scores, TaskScore, headline, score_benchmark
+from biovita.benchmark.task import Benchmark, LeftOut, Task
+
+__all__ = [
+    "Benchmark",
+    "Headline",
+    "LeftOut",
+    "ScoreRow",
+    "Scores",
+    "Task",
+    "TaskScore",
+    "build_benchmark",
+    "headline",
+    "score_benchmark",
+]

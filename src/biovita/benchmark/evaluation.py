@@ -1,0 +1,145 @@
+"""Scoring a model on a benchmark: vectors, scores, and what a report is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from biovita.benchmark.item_vectors import ItemVectors, benchmark_items, item_vectors, say_unused, source_of
+from biovita.benchmark.media_files import resolve_media
+from biovita.benchmark.precomputed import read_precomputed
+from biovita.benchmark.recordings import Recording, measured, stated
+from biovita.benchmark.score import MEMORY_MB
+from biovita.benchmark.scored_models import modalities_of_model, model_name, open_model
+from biovita.benchmark.scores import ScoreRow, Scores, score_benchmark
+from biovita.benchmark.task import Benchmark
+from biovita.benchmark.trait_run import label_texts, predict_from_benchmark
+from biovita.benchmark.trait_scores import TraitScore
+from biovita.embedding import Failure, Vectors
+from biovita.errors import BiovitaError
+from biovita.modality import Modality
+from biovita.towers.encoder import EncoderCard
+
+__all__ = ["RunResult", "run_benchmark"]
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """What a model got on a benchmark; `biovita.report.run_of` makes a report of it.
+
+    Attributes
+    ----------
+    name
+        What the model is called.
+    benchmark
+        With its media where they lie.
+    vectors
+        By modality, what was scored.
+    rows
+        Those of ``scores``.
+    towers
+        The encoders of the model, where it is one of ours.
+    made
+        What the run was made with.
+    failed
+        Items without a vector, and why.
+    recordings
+        Length and contrast, by row of the benchmark's recordings.
+    predictions
+        How well traits can be told from the vectors; none without a dataset that has traits.
+    """
+
+    name: str
+    benchmark: Benchmark
+    vectors: Mapping[Modality, Vectors]
+    scores: Scores
+    rows: tuple[ScoreRow, ...]
+    towers: tuple[EncoderCard, ...]
+    made: Mapping[str, Any]
+    failed: tuple[Failure, ...]
+    recordings: Mapping[int, Recording]
+    predictions: tuple[TraitScore, ...]
+    seed: int
+
+
+def run_benchmark(
+    benchmark: Benchmark,
+    model: Any,
+    out: Path,
+    *,
+    name: str | None = None,
+    device: str = "auto",
+    memory_mb: int = MEMORY_MB,
+    seed: int = 0,
+    contrast: bool = False,
+    progress: bool = True,
+) -> RunResult:
+    """Score a model on a benchmark.
+
+    Of a benchmark whose items are a dataset's, the vectors are those that `embedding` keeps in the dataset; what
+    is missing is computed into it. Of any other, and of models that are not ours, they are kept in ``out/vectors``.
+    Either way a run that was stopped goes on where it was.
+
+    Parameters
+    ----------
+    model
+        A name or directory (see `biovita.load_model`) or a `biovita.Model`; ``random`` or ``random:DIM``, chance with
+        vectors; ``vectors:PATH`` for vectors made elsewhere (see `biovita.benchmark.precomputed.read_precomputed`);
+        ``mteb:NAME``, a model of mteb's registry (extra ``mteb``); or any object with ``embed_audio``,
+        ``embed_images``, ``embed_texts`` or some of them. Tasks that it cannot answer are left out.
+    name
+        What it is called in the report; by default the name given, or the object's ``name``.
+    contrast
+        Measure how clear the recordings that ask are, too: each is decoded once more for it.
+
+    Raises
+    ------
+    BiovitaError
+        Where the model or its vectors cannot be used, or it can answer no task.
+    """
+    benchmark, _ = resolve_media(benchmark)
+    name = name or model_name(model)
+    say_unused(out / "vectors")
+    made: dict[str, Any] = {"model": name, "seed": seed}
+    if isinstance(model, str) and model.startswith("vectors:"):
+        read, zeros = read_precomputed(model.removeprefix("vectors:"), benchmark)
+        found, able = ItemVectors(read), ", ".join(read)
+        made["zero vectors, taken as missing"] = {m.value: count for m, count in zeros.items() if count}
+    else:
+        texts = () if benchmark.dataset is None else label_texts(benchmark.dataset)
+        opened = open_model(model)
+        items = benchmark_items(benchmark, modalities_of_model(opened), texts)
+        able = ", ".join(items)
+        found = item_vectors(
+            opened,
+            items,
+            source_of(benchmark, items),
+            out / "vectors",
+            name=name,
+            device=device,
+            progress=progress,
+        )
+    scores = score_benchmark(benchmark, found.vectors, memory_mb=memory_mb, device=_torch_device(device))
+    if not scores.tasks:
+        raise BiovitaError(f"{name}: the benchmark has no task between the modalities it has vectors of ({able})")
+    return RunResult(
+        name=name,
+        benchmark=benchmark,
+        vectors=found.vectors,
+        scores=scores,
+        rows=scores.rows(name, seed=seed),
+        towers=found.towers,
+        made=made,
+        failed=found.failed,
+        recordings=measured(benchmark) if contrast else stated(benchmark),
+        predictions=predict_from_benchmark(benchmark, found.vectors),
+        seed=seed,
+    )
+
+
+def _torch_device(device: str) -> str:
+    from biovita.compute.device import select_device
+
+    return select_device(device)

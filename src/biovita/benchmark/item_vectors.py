@@ -1,0 +1,213 @@
+"""Where a model's vectors of items come from: the dataset that the items are of, or a store beside the run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial, reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from biovita.benchmark.scored_models import ObjectEncoder, Random, encoder_name
+from biovita.benchmark.task import Benchmark
+from biovita.dataset.dataset import Dataset
+from biovita.embedding import (
+    Failure,
+    Items,
+    LanceStore,
+    Settings,
+    Vectors,
+    dataset_items,
+    embed_items,
+    read_failures,
+    stored,
+    text_items,
+    vectors,
+)
+from biovita.embedding.items import loadable
+from biovita.embedding.store import VectorTable, embeddings_directory
+from biovita.errors import BiovitaError, MediaError
+from biovita.files import make_directory, refuse_links
+from biovita.modality import MEDIA, Modality
+from biovita.model import Model, load_model
+from biovita.model.card import ModelCard
+from biovita.towers.encoder import EncoderCard
+
+__all__ = ["ItemVectors", "benchmark_items", "item_vectors", "say_unused", "source_of"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class ItemVectors:
+    """Vectors by modality.
+
+    Attributes
+    ----------
+    towers
+        The encoders of the model, where it is one of ours.
+    failed
+        Items without a vector, and why.
+    """
+
+    vectors: Mapping[Modality, Vectors]
+    towers: tuple[EncoderCard, ...] = ()
+    failed: tuple[Failure, ...] = ()
+
+
+def benchmark_items(
+    benchmark: Benchmark, able: Iterable[Modality], texts: Iterable[str] = ()
+) -> dict[Modality, Items]:
+    """Return what the tasks ask and answer with that are between modalities a model is ``able`` to encode.
+
+    Each id comes once. The ``texts`` come beside the benchmark's own.
+    """
+    able = tuple(able)
+    found = {}
+    for modality in able:
+        table = benchmark.items[modality].take(pa.array(benchmark.used(modality, able)))
+        if modality in MEDIA:
+            _, first = np.unique(table["id"].to_numpy().astype(str), return_index=True)
+            found[modality] = Items.of(modality, table.take(pa.array(np.sort(first))), benchmark.locate)
+        else:
+            found[modality] = text_items([*table["id"].to_pylist(), *texts])
+    return found
+
+
+def source_of(benchmark: Benchmark, items: Mapping[Modality, Items]) -> Dataset | None:
+    """Return the dataset that a benchmark is of: it has each of the items, with the same span of the same file.
+
+    The same file is the one with the hash that the benchmark states, or where it states none at the same path.
+    """
+    dataset = benchmark.dataset
+    if dataset is not None:
+        for modality in MEDIA:
+            if modality in items and not _are_of(items[modality].rows, dataset_items(dataset, modality).rows):
+                return None
+    return dataset
+
+
+def _are_of(mine: pa.Table, theirs: pa.Table) -> bool:
+    found = theirs.take(pc.index_in(mine["id"], value_set=theirs["id"].combine_chunks()))
+
+    def same(name: str) -> pa.ChunkedArray:
+        return pc.fill_null(pc.equal(mine[name], found[name]), fill_value=False)
+
+    def unstated(name: str) -> pa.ChunkedArray:
+        return pc.is_null(mine[name])
+
+    files = pc.or_(same("sha256"), pc.and_(unstated("sha256"), same("path")))
+    spans = [pc.or_(same(name), pc.and_(unstated(name), pc.is_null(found[name]))) for name in ("start_s", "end_s")]
+    known = reduce(pc.and_, (same("id"), files, *spans))
+    return bool(pc.all(known, min_count=0).as_py())
+
+
+def say_unused(directory: Path) -> None:
+    """Say where vectors lie that an earlier biovita kept, and that are not read any more."""
+    if any((directory / f"{modality}.npy").is_file() for modality in Modality):
+        logger.warning("%s holds vectors of an earlier biovita (.npy). They are not used: remove them", directory)
+
+
+def item_vectors(
+    model: Any,
+    items: Mapping[Modality, Items],
+    dataset: Dataset | None,
+    directory: Path,
+    *,
+    name: str,
+    device: str = "auto",
+    progress: bool = True,
+) -> ItemVectors:
+    """Return the vectors of items in the space of a model, L2-normalised.
+
+    Parameters
+    ----------
+    model
+        As `biovita.benchmark.scored_models.open_model` gives it.
+    dataset
+        What the items are of. Vectors of our own models are read from it, and computed into it where they are
+        missing.
+    directory
+        Where all others are kept, as the tower or the object gives them. What is there of the same model and the same
+        content is used again.
+    name
+        What an object's vectors are known by, and for errors.
+
+    Raises
+    ------
+    BiovitaError
+        Where a modality has items and none of them can be embedded.
+    """
+    wanted = {modality: mine for modality, mine in items.items() if len(mine)}
+    if isinstance(model, Random):
+        return ItemVectors({modality: model.vectors(modality, mine.ids) for modality, mine in wanted.items()})
+    card = _card_of(model)
+    if card is not None and dataset is not None:
+        return _of_dataset(model, card, wanted, dataset, device, progress=progress)
+    make_directory(directory)
+    refuse_links(directory)
+    found: dict[Modality, Vectors] = {}
+    failed: list[Failure] = []
+    for modality, mine in wanted.items():
+        table, settings = LanceStore(directory).table(modality), Settings(progress=progress)
+        if card is None:
+            encoder = ObjectEncoder(model, modality, name, _dim(model, name, mine, table))
+            done = embed_items(encoder, mine, table, settings=settings)
+            found[modality] = stored(table, mine.ids)
+        else:
+            opened = model if isinstance(model, Model) else load_model(card, device, [modality])
+            done = embed_items(opened.tower(modality), mine, table, settings=settings)
+            found[modality] = stored(table, mine.ids, partial(opened.project, modality), opened.dim(modality))
+        failed += done.failed
+        if not len(found[modality]):
+            raise BiovitaError(_none_of(name, mine, done.failed[0].detail))
+    return ItemVectors(found, () if card is None else tuple(card.encoders.values()), tuple(failed))
+
+
+def _card_of(model: Any) -> ModelCard | None:
+    """Return the card of a model of ours."""
+    if isinstance(model, Model):
+        return model.card
+    return model if isinstance(model, ModelCard) else None
+
+
+def _of_dataset(
+    model: Model | ModelCard,
+    card: ModelCard,
+    wanted: Mapping[Modality, Items],
+    dataset: Dataset,
+    device: str,
+    *,
+    progress: bool,
+) -> ItemVectors:
+    found = {
+        modality: vectors(dataset, model, modality, ids=mine.ids.to_pylist(), device=device, progress=progress)
+        for modality, mine in wanted.items()
+    }
+    listed = read_failures(embeddings_directory(dataset, card.towers.name))
+    ids = {each.modality: set(wanted[each.modality].ids.to_pylist()) for each in listed if each.modality in wanted}
+    failed = tuple(each for each in listed if each.id in ids.get(each.modality, ()))
+    return ItemVectors(found, tuple(card.encoders.values()), failed)
+
+
+def _dim(model: Any, name: str, items: Items, table: VectorTable) -> int:
+    """Return the length of an object's vectors: of those that it made before, or of the first that it can make."""
+    if table.exists and (made := table.made()).tower == encoder_name(name, items.modality):
+        return made.dim
+    trial = ObjectEncoder(model, items.modality, name, 0)
+    why = ""
+    for row in (row for some in items.rows.to_batches(max_chunksize=16) for row in some.to_pylist()):
+        try:
+            return trial.encode([trial.load(loadable(items.modality, row, items.locate))]).shape[1]
+        except MediaError as error:
+            why = why or str(error)
+    raise BiovitaError(_none_of(name, items, why))
+
+
+def _none_of(name: str, items: Items, why: str) -> str:
+    return f"{name}: none of the {len(items):,} {items.modality} items can be embedded; the first: {why}"

@@ -1,0 +1,264 @@
+"""Vectors that were made elsewhere, by id: NumPy, Parquet and Lance files, and folders of one file an id."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from biovita.benchmark.task import Benchmark
+from biovita.benchmark.vector_files import check_vector_columns, load_npy, load_pt
+from biovita.embedding import Vectors
+from biovita.errors import BiovitaError
+from biovita.jsonfile import read_json, read_text
+from biovita.limits import limit, over
+from biovita.modality import Modality
+from biovita.parquet import gathered, read_as_it_is
+
+__all__ = ["LanceVectors", "Unit", "read_precomputed"]
+
+_SQUARES = 1e-20, 1e30  # sums of squares that single precision holds without underflow or overflow
+_IN_MEMORY = 2**30  # bytes; larger Lance tables are read as they are used
+
+
+class Unit:
+    """Vectors that are L2-normalised as they are taken, so that a memory-mapped file is never read as a whole.
+
+    Indexing with an array of rows gives float32 ``(rows, dim)``.
+    """
+
+    def __init__(self, vectors: np.ndarray) -> None:
+        self.vectors = vectors
+        self.shape = vectors.shape
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        taken = np.array(self.vectors[rows], np.float32)
+        squared = np.einsum("...d,...d->...", taken, taken)
+        if not ((squared > _SQUARES[0]) & (squared < _SQUARES[1])).all():
+            squared = np.einsum("...d,...d->...", taken, taken, dtype=np.float64)
+        with np.errstate(invalid="ignore"):
+            return np.divide(taken, np.sqrt(squared)[..., None], out=taken, casting="same_kind")
+
+
+class LanceVectors:
+    """A large Lance table's vectors, read row by row as they are asked for; ``[rows]`` gives ``(rows, dim)``."""
+
+    ndim = 2
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+        self.shape = (dataset.count_rows(), dataset.schema.field("vector").type.list_size)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        taken = self.dataset.take(np.asarray(rows).tolist(), columns=["vector"])
+        return _matrix(taken)
+
+    def zero_rows(self) -> np.ndarray:
+        """Return the rows that are all zeros, reading the table once."""
+        found, before = [], 0
+        for batch in self.dataset.to_batches(columns=["vector"], batch_size=4096):
+            vectors = batch.column(0).flatten().to_numpy(zero_copy_only=False).reshape(len(batch), -1)
+            found.append(before + np.flatnonzero(~vectors.any(axis=1)))
+            before += len(batch)
+        return np.concatenate(found) if found else np.zeros(0, np.int64)
+
+
+def read_precomputed(
+    path: str | Path, benchmark: Benchmark
+) -> tuple[dict[Modality, Vectors], dict[Modality, int]]:
+    """Return the vectors in a directory by modality, under the ids of the benchmark, and how many were zero.
+
+    Each of ``audio``, ``image`` and ``text`` may be
+
+    - ``audio.npy``, ``(N, dim)``, with ``audio.ids.json`` (a list of ids) or ``audio.ids.txt`` (one a line); without
+      them its rows are the items of the benchmark in their order;
+    - ``audio.parquet`` or ``audio.lance`` with the columns ``id`` and ``vector``;
+    - ``audio/``, one ``<id>.npy`` or ``<id>.pt`` an item, as the published code writes features.
+
+    An id is the item's own, its ``id`` in the published index, that with its part before it (``unseen/17``), its file
+    path or the path's stem, or of a text its words. Vectors are normalised as they are used. A vector of zeros is
+    what the published code puts where a feature is missing: such an item is absent.
+
+    Raises
+    ------
+    BiovitaError
+        Where nothing is found, a file does not have what it needs, or no id is one of the benchmark's.
+    """
+    path = Path(path)
+    found: dict[Modality, Vectors] = {}
+    zeros: dict[Modality, int] = {}
+    for modality in Modality:
+        read = _read(path, modality)
+        if read is None:
+            continue
+        ids, vectors, where = read
+        if vectors.ndim != 2 or not vectors.shape[1]:
+            raise BiovitaError(f"{where}: has the shape {vectors.shape}; it has to be (items, dimensions)")
+        if ids is None:
+            ids = benchmark.ids(modality)
+        if len(ids) != len(vectors):
+            raise BiovitaError(f"{where}: {len(vectors)} vectors and {len(ids)} ids")
+        names = _named(benchmark, modality, ids, where)
+        empty = _zero_rows(vectors)
+        zeros[modality] = len(empty)
+        for row in empty:
+            names[row] = ""
+        found[modality] = Vectors(names, Unit(vectors))
+    if not found:
+        raise BiovitaError(
+            f"{path}: holds no vectors. Looked for audio, image and text as .npy, .parquet, .lance or a folder"
+        )
+    return found, zeros
+
+
+Read = tuple["list[str] | None", Any, Path]
+
+
+def _read(path: Path, modality: Modality) -> Read | None:
+    for suffix, reader in (
+        (".npy", _read_npy),
+        (".parquet", _read_parquet),
+        (".lance", _read_lance),
+        ("", _read_folder),
+    ):
+        where = path / f"{modality.value}{suffix}"
+        if where.is_dir() if suffix in {"", ".lance"} else where.is_file():
+            return (*reader(where), where)
+    return None
+
+
+def _read_npy(file: Path) -> tuple[list[str] | None, np.ndarray]:
+    vectors = load_npy(file)
+    listed, lines = file.with_suffix(".ids.json"), file.with_suffix(".ids.txt")
+    if listed.exists():
+        ids = read_json(listed, BiovitaError)
+        if not isinstance(ids, list) or not all(type(key) in {str, int} for key in ids):
+            raise BiovitaError(f"{listed}: is not a list of ids, each a text or a whole number")
+        return [str(key) for key in ids], vectors
+    if lines.exists():
+        return read_text(lines, BiovitaError).splitlines(), vectors
+    return None, vectors
+
+
+def _read_parquet(file: Path) -> tuple[list[str], np.ndarray]:
+    table = read_as_it_is(file, ["id", "vector"])
+    check_vector_columns(table.schema, file)
+    return _columns(table, file)
+
+
+def _read_lance(path: Path) -> tuple[list[str], Any]:
+    import lance
+
+    try:
+        dataset = lance.dataset(str(path))
+        check_vector_columns(dataset.schema, path)
+        if dataset.count_rows() > limit("rows"):
+            raise BiovitaError(f"{path}: has {dataset.count_rows():,} rows; {over('rows')}")
+        size = getattr(dataset.schema.field("vector").type, "list_size", 0)
+        if dataset.count_rows() * size * 4 > _IN_MEMORY:
+            ids = dataset.to_table(columns=["id"])["id"].to_pylist()
+            return [str(key) for key in ids], LanceVectors(dataset)
+        batches = dataset.to_batches(columns=["id", "vector"], batch_size=4096)
+        schema = pa.schema([dataset.schema.field(name) for name in ("id", "vector")])
+        table = gathered(batches, schema, path, sum(file.lstat().st_size for file in path.rglob("*")))
+    except BiovitaError:
+        raise
+    except (ValueError, OSError, LookupError, RuntimeError, TypeError, NotImplementedError) as error:
+        reason = str(error).split("\n", maxsplit=1)[0][:200]
+        raise BiovitaError(f"{path}: cannot be read, or lacks the columns id and vector: {reason}") from error
+    return _columns(table, path)
+
+
+def _columns(table: Any, where: Path) -> tuple[list[str], np.ndarray]:
+    import pyarrow.compute as pc
+
+    lengths = pc.unique(pc.list_value_length(table["vector"])).to_pylist() if table.num_rows else []
+    if len(lengths) != 1 or not lengths[0]:
+        raise BiovitaError(f"{where}: vectors are missing, or not all of one length")
+    return [str(key) for key in table["id"].to_pylist()], _matrix(table)
+
+
+def _matrix(table: Any) -> np.ndarray:
+    flat: np.ndarray = table["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(table.num_rows, -1)
+
+
+def _read_folder(path: Path) -> tuple[list[str], np.ndarray]:
+    files = sorted(file for file in path.rglob("*") if file.suffix in {".npy", ".pt"})
+    if not files:
+        raise BiovitaError(f"{path}: holds no .npy or .pt files")
+    rows = [_one(file) for file in files]
+    dims = Counter(len(row) for row in rows)
+    if len(dims) > 1:
+        usual = dims.most_common(1)[0][0]
+        odd = next(file for file, row in zip(files, rows, strict=True) if len(row) != usual)
+        raise BiovitaError(f"{odd}: has not {usual} dimensions as the others do")
+    return [str(file.relative_to(path).with_suffix("")) for file in files], np.stack(rows)
+
+
+def _one(file: Path) -> np.ndarray:
+    if not file.is_file():
+        raise BiovitaError(f"{file}: is not a regular file")
+    try:
+        found = load_npy(file) if file.suffix == ".npy" else load_pt(file)
+    except BiovitaError as error:
+        raise BiovitaError(f"{file}: is not one vector that can be read safely: {error}") from error
+    return np.array(found, np.float32).reshape(-1)
+
+
+def _named(benchmark: Benchmark, modality: Modality, ids: Sequence[str], where: Path) -> list[str]:
+    """Return the benchmark's own id for each of ``ids``, empty where it has none."""
+    rows = benchmark.items[modality].select(["id", "index_id", "part", "path"]).to_pylist()
+    own = {row["id"] for row in rows}
+    if any(key in own for key in ids):
+        return [key if key in own else "" for key in ids]
+    for naming in (_by_index, _by_part, _by_path, _by_stem):
+        names: dict[str, set[str]] = {}
+        for row in rows:
+            if name := naming(row):
+                names.setdefault(name, set()).add(row["id"])
+        if not any(key in names for key in ids):
+            continue
+        double = next((name for name, meant in names.items() if len(meant) > 1), None)
+        if double is not None:
+            raise BiovitaError(
+                f"{where}: the id {double!r} means more than one {modality.value} item here; name them by part, such "
+                f"as 'unseen/{double}', or by the item's own id"
+            )
+        return [next(iter(names[key])) if key in names else "" for key in ids]
+    such = f", such as {rows[0]['id']!r}" if rows else f", which has no {modality.value} items"
+    raise BiovitaError(f"{where}: none of its {len(ids)} ids is one of the benchmark's{such}")
+
+
+def _by_index(row: dict[str, Any]) -> str | None:
+    return row["index_id"]
+
+
+def _by_part(row: dict[str, Any]) -> str | None:
+    return row["index_id"] and f"{row['part']}/{row['index_id']}"
+
+
+def _by_path(row: dict[str, Any]) -> str | None:
+    return row["path"]
+
+
+def _by_stem(row: dict[str, Any]) -> str | None:
+    return row["path"] and Path(row["path"]).stem
+
+
+def _zero_rows(vectors: Any) -> np.ndarray:
+    """Return the rows that are all zeros; of an array only those that begin with one are read as a whole."""
+    if isinstance(vectors, LanceVectors):
+        return vectors.zero_rows()
+    suspects = np.flatnonzero(vectors[:, 0] == 0)
+    return np.array([row for row in suspects if not vectors[row].any()], np.int64)

@@ -1,0 +1,194 @@
+"""What can be scored: models of ours, chance, and any object that embeds recordings, photographs or texts."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from biovita.compute.device import Device
+from biovita.embedding import Vectors
+from biovita.errors import MediaError, ModelError
+from biovita.filenames import file_name
+from biovita.media.inputs import Clip
+from biovita.media.packed_files import PackedFile
+from biovita.modality import Modality
+from biovita.model import Model
+from biovita.model.card import ModelCard
+from biovita.model.describe import describe
+from biovita.towers.encoder import EncoderCard, Simple
+
+__all__ = [
+    "METHODS",
+    "ObjectEncoder",
+    "Random",
+    "encoder_name",
+    "modalities_of_model",
+    "model_name",
+    "open_model",
+    "safe_name",
+]
+
+METHODS: dict[Modality, str] = {
+    Modality.AUDIO: "embed_audio",
+    Modality.IMAGE: "embed_images",
+    Modality.TEXT: "embed_texts",
+}
+_BATCH = 16
+
+
+def open_model(spec: Any) -> Any:
+    """Return what is meant by the model to score: a card of one of ours, chance, or an object of others.
+
+    Parameters
+    ----------
+    spec
+        ``random`` or ``random:DIM``; ``mteb:NAME``, a model of mteb's registry (extra ``mteb``); any other name or
+        path as `biovita.model.describe` takes it. What is no name or path is returned as it is.
+    """
+    if not isinstance(spec, str | Path):
+        return spec
+    kind, _, rest = str(spec).partition(":")
+    if kind == "random":
+        if rest and not rest.isdigit():
+            raise ModelError(f"{spec!r}: what follows random: is the number of dimensions")
+        return Random(int(rest or 256))
+    if kind == "mteb":
+        from biovita.benchmark.mteb_tasks import MtebModel
+
+        return MtebModel.load(rest)
+    return describe(spec)
+
+
+def modalities_of_model(model: Any) -> tuple[Modality, ...]:
+    """Return what a model that `open_model` gives can embed.
+
+    Raises
+    ------
+    ModelError
+        Where it can embed nothing.
+    """
+    if isinstance(model, Random):
+        return tuple(Modality)
+    if isinstance(model, Model | ModelCard):
+        return tuple((model.card if isinstance(model, Model) else model).encoders)
+    found = tuple(modality for modality, method in METHODS.items() if callable(getattr(model, method, None)))
+    if not found:
+        raise ModelError(f"{model!r} has none of {', '.join(METHODS.values())}: there is nothing to score")
+    return found
+
+
+def model_name(model: Any) -> str:
+    """Return what a model to score is called: the name given, or the object's ``name``."""
+    return str(model) if isinstance(model, str | Path) else str(getattr(model, "name", type(model).__name__))
+
+
+def safe_name(name: str) -> str:
+    """Return a model's name as a directory may be called.
+
+    Examples
+    --------
+    >>> safe_name("mteb:risashinoda/BioVITA")
+    'mteb-risashinoda-BioVITA'
+    """
+    return file_name(re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model")
+
+
+@dataclass(frozen=True)
+class Random:
+    """Gives every item a random direction, the same one for the same items: what chance looks like."""
+
+    dim: int
+
+    def vectors(self, modality: Modality, ids: pa.Array) -> Vectors:
+        """Return unit vectors, float32; no item is looked at."""
+        rng = np.random.default_rng([self.dim, zlib.crc32(modality.encode())])
+        drawn = rng.standard_normal((len(ids), self.dim), np.float32)
+        return Vectors(ids.to_pylist(), drawn / np.linalg.norm(drawn, axis=1, keepdims=True))
+
+
+def encoder_name(name: str, modality: Modality) -> str:
+    """Return what one of an object's methods is called as an encoder."""
+    return f"{name} {modality}"
+
+
+class ObjectEncoder(Simple):
+    """One of the methods of an object, as an encoder.
+
+    Its method is given texts as they are, of media files their paths, and of spans of recordings their samples with
+    the rate of the file, ``(samples, rate)``.
+
+    Parameters
+    ----------
+    name
+        What the object's vectors are known by.
+    dim
+        Length of the vectors; 0 where that is not known yet.
+    """
+
+    tolerance = 1e-3  # what others promise is not known
+    batch_size = _BATCH
+    device = Device("cpu", "where the object runs is its own affair")
+
+    def __init__(self, model: Any, modality: Modality, name: str, dim: int) -> None:
+        self._embed: Callable[[Sequence[Any]], np.ndarray] = getattr(model, METHODS[modality])
+        self.card = EncoderCard(
+            encoder_name(name, modality),
+            modality,
+            dim,
+            source="a model of others",
+            revision=str(getattr(model, "revision", "not stated")),
+            license="unknown",
+            preprocessing="its own",
+        )
+
+    def load(self, item: Any) -> Any:
+        """Return what the method takes."""
+        from biovita.media import read_clip
+
+        if isinstance(item, str):
+            return item
+        clip = item if isinstance(item, Clip) else Clip(item)
+        if not clip.path.is_file():
+            raise MediaError("missing", f"{clip.path}: there is no such file")
+        whole = clip.end_s is None and not clip.start_s
+        return clip.path if whole else read_clip(clip.path, clip.start_s, clip.end_s)
+
+    def encode(self, batch: Sequence[Any]) -> np.ndarray:
+        """Return the vectors ``(len(batch), dim)``, float32, as the object gives them.
+
+        Raises
+        ------
+        MediaError
+            Where the object cannot read one.
+        ModelError
+            Where it gives vectors of another length than before.
+        """
+        if not batch:
+            return np.empty((0, self.card.dim), np.float32)
+        with tempfile.TemporaryDirectory(prefix="biovita-") as folder:
+            given = [_unpacked(entry, Path(folder, str(place))) for place, entry in enumerate(batch)]
+            vectors = np.asarray(self._embed(given), np.float32).reshape(len(batch), -1)
+        if self.card.dim not in {0, vectors.shape[1]}:
+            raise ModelError(
+                f"{self.card.name}: vectors of {self.card.dim} and of {vectors.shape[1]} numbers are not of one model"
+            )
+        vectors[~vectors.any(axis=1)] = np.nan  # it has no direction: no vector, as one that is not finite
+        return vectors
+
+
+def _unpacked(content: Any, folder: Path) -> Any:
+    """Return a packed file as a file of its own name in a new folder, and anything else as it is."""
+    if not isinstance(content, PackedFile):
+        return content
+    folder.mkdir()
+    place = folder / file_name(content.name)
+    place.write_bytes(content.read_bytes())
+    return place

@@ -1,0 +1,288 @@
+"""Scores: what a model got on a benchmark, as rows of numbers with chance and intervals."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from biovita.benchmark.score import MEMORY_MB, NotFiniteError, Rows, rank_candidates
+from biovita.benchmark.task import Benchmark, Task
+from biovita.embedding import Vectors
+from biovita.errors import BiovitaError
+from biovita.modality import Modality, modalities_of
+
+__all__ = [
+    "KS",
+    "Headline",
+    "ReciprocalRankRow",
+    "ScoreRow",
+    "Scores",
+    "TaskScore",
+    "bootstrap_interval",
+    "headline",
+    "score_benchmark",
+]
+
+KS: tuple[int, ...] = (1, 5, 10)
+RESAMPLES = 10_000
+
+Stage: TypeAlias = "int | str | None"  # of training, or any other name of what was scored
+
+
+@dataclass(frozen=True, eq=False)
+class TaskScore:
+    """How the queries of one task were ranked.
+
+    Attributes
+    ----------
+    ranks
+        ``(queries,)`` place of the correct taxon among the candidates, from 1; 0 for a query without a vector,
+        which counts as missed.
+    retrieved
+        ``(queries,)`` the first-ranked taxon, as a position in ``task.taxa``; -1 for a query without a vector.
+    absent_samples
+        How many of the candidates' samples have no vector. A taxon scores by those it has; one that has none ranks
+        last.
+    """
+
+    task: Task
+    ranks: np.ndarray
+    retrieved: np.ndarray
+    absent_samples: int
+
+    @property
+    def absent_queries(self) -> int:
+        """How many queries have no vector."""
+        return int((self.ranks == 0).sum())
+
+    def hits(self, k: int) -> np.ndarray:
+        """Return, for each query, whether the correct taxon is among the first ``k``."""
+        return (self.ranks > 0) & (self.ranks <= k)
+
+    def reciprocal_ranks(self) -> np.ndarray:
+        """Return one over the rank, 0 for an absent query."""
+        return np.divide(1.0, self.ranks, out=np.zeros(len(self.ranks)), where=self.ranks > 0)
+
+    def chance(self, k: int) -> float:
+        """Return the expected accuracy of a random order: the mean over queries of ``k`` over the candidates."""
+        counts = self.task.candidate_counts
+        return float((np.minimum(k, counts) / counts).mean())
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """Top-k accuracy in one task.
+
+    Attributes
+    ----------
+    stage
+        Of the training, or the name of what was scored; None where neither was said.
+    accuracy, chance
+        Shares of the queries, from 0 to 1; ``chance`` is what a random order is expected to get.
+    low, high
+        The 95 % bootstrap interval of ``accuracy`` over the queries.
+    taxa
+        That occur as candidates.
+    absent_queries, absent_samples
+        Those that have no vector.
+    """
+
+    stage: Stage
+    part: str
+    direction: str
+    level: str
+    k: int
+    accuracy: float
+    chance: float
+    low: float
+    high: float
+    queries: int
+    taxa: int
+    absent_queries: int
+    absent_samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReciprocalRankRow:
+    """Mean reciprocal rank ``mrr`` in one task; the other fields are those of a `ScoreRow`."""
+
+    stage: Stage
+    part: str
+    direction: str
+    level: str
+    mrr: float
+    chance: float
+    low: float
+    high: float
+    queries: int
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The mean over the directions of one part, level and k."""
+
+    accuracy: float
+    chance: float
+    directions: tuple[str, ...]
+
+    @property
+    def times_chance(self) -> float:
+        """Accuracy over chance."""
+        return self.accuracy / self.chance
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What a model got on the tasks of a benchmark that it can answer."""
+
+    tasks: tuple[TaskScore, ...]
+
+    def rows(self, stage: Stage = None, *, ks: Sequence[int] = KS, seed: int = 0) -> tuple[ScoreRow, ...]:
+        """Return one row a task and ``k``, in the order of the tasks. The same scores and seed give the same rows."""
+        return tuple(_score_row(score, k, stage, seed) for score in self.tasks for k in ks)
+
+    def reciprocal_rank_rows(self, stage: Stage = None, *, seed: int = 0) -> tuple[ReciprocalRankRow, ...]:
+        """Return one row a task, as `rows`."""
+        return tuple(_reciprocal_rank_row(score, stage, seed) for score in self.tasks)
+
+
+def _score_row(score: TaskScore, k: int, stage: Stage, seed: int) -> ScoreRow:
+    task, hits = score.task, score.hits(k)
+    low, high = bootstrap_interval(hits, [seed, zlib.crc32(f"{task.name}/{k}".encode())])
+    return ScoreRow(
+        stage=stage,
+        part=task.part,
+        direction=task.direction,
+        level=task.level.value,
+        k=k,
+        accuracy=float(hits.mean()),
+        chance=score.chance(k),
+        low=low,
+        high=high,
+        queries=len(hits),
+        taxa=len(task.taxa),
+        absent_queries=score.absent_queries,
+        absent_samples=score.absent_samples,
+    )
+
+
+def _reciprocal_rank_row(score: TaskScore, stage: Stage, seed: int) -> ReciprocalRankRow:
+    task, values, counts = score.task, score.reciprocal_ranks(), score.task.candidate_counts
+    low, high = bootstrap_interval(values, [seed, zlib.crc32(f"{task.name}/mrr".encode())])
+    harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, task.candidates.shape[1] + 1))])
+    return ReciprocalRankRow(
+        stage=stage,
+        part=task.part,
+        direction=task.direction,
+        level=task.level.value,
+        mrr=float(values.mean()),
+        chance=float((harmonic[counts] / counts).mean()),
+        low=low,
+        high=high,
+        queries=len(values),
+    )
+
+
+def score_benchmark(
+    benchmark: Benchmark,
+    vectors: Mapping[Modality, Vectors],
+    *,
+    memory_mb: int = MEMORY_MB,
+    device: str = "cpu",
+) -> Scores:
+    """Score every task whose two modalities ``vectors`` has.
+
+    Parameters
+    ----------
+    vectors
+        By modality, the vectors of the items, L2-normalised where cosine similarity is meant. Items that are not
+        in it are absent: such a query counts as missed, such a sample does not exist. Vectors of other items are
+        ignored.
+
+    Raises
+    ------
+    BiovitaError
+        Where vectors are not finite, or two modalities differ in length.
+    """
+    rows_of = {modality: _rows(benchmark.ids(modality), have.ids) for modality, have in vectors.items()}
+    scored = []
+    for task in benchmark.tasks:
+        asked, answered = modalities_of(task.direction)
+        if asked not in vectors or answered not in vectors:
+            continue
+        query_vectors, sample_vectors = vectors[asked].vectors, vectors[answered].vectors
+        if query_vectors.shape[1] != sample_vectors.shape[1]:
+            raise BiovitaError(
+                f"{asked.value} vectors have {query_vectors.shape[1]} dimensions and {answered.value} vectors "
+                f"{sample_vectors.shape[1]}: they are not in one space"
+            )
+        sample_rows = rows_of[answered][task.samples]
+        try:
+            ranking = rank_candidates(
+                Rows(query_vectors, rows_of[asked][task.queries]),
+                Rows(sample_vectors, sample_rows),
+                task.offsets,
+                task.candidates,
+                task.correct,
+                memory_mb=memory_mb,
+                device=device,
+            )
+        except NotFiniteError as error:
+            modality = asked if error.side == "query" else answered
+            item = vectors[modality].ids[error.row]
+            raise BiovitaError(f"{task.name}: {modality.value} {item!r}: {error}") from None
+        first = task.candidates[np.arange(len(ranking.top)), ranking.top]
+        retrieved = np.where(ranking.top >= 0, first, -1)
+        scored.append(TaskScore(task, ranking.rank, retrieved, int((sample_rows < 0).sum())))
+    return Scores(tuple(scored))
+
+
+def _rows(wanted: Sequence[str], have: Sequence[str]) -> np.ndarray:
+    """Return where the ids lie, ``(wanted,)``; -1 for those that are not there."""
+    place = {key: row for row, key in enumerate(have)}
+    return np.array([place.get(key, -1) for key in wanted], np.int64)
+
+
+def bootstrap_interval(
+    values: np.ndarray, seed: Sequence[int] | int, *, resamples: int = RESAMPLES, share: float = 0.95
+) -> tuple[float, float]:
+    """Return the percentile bootstrap interval of the mean of ``values``.
+
+    Resampling ``n`` values with replacement draws how often each distinct value occurs from a multinomial
+    distribution, so that is what is drawn, at a cost that depends on the distinct values only.
+    """
+    distinct, counts = np.unique(np.asarray(values, np.float64), return_counts=True)
+    rng = np.random.default_rng(seed)
+    total = counts.sum()
+    draws = rng.multinomial(total, counts / total, size=resamples)
+    low, high = np.quantile(draws @ distinct / total, [(1 - share) / 2, (1 + share) / 2])
+    return float(low), float(high)
+
+
+def headline(
+    rows: Iterable[ScoreRow],
+    *,
+    stage: Stage,
+    part: str,
+    k: int,
+    level: str = "species",
+    directions: Sequence[str] | None = None,
+) -> Headline | None:
+    """Return the mean accuracy and chance over the directions, each counting alike; None where there is no row."""
+    chosen = [
+        row
+        for row in rows
+        if (row.stage, row.part, row.level, row.k) == (stage, part, level, k)
+        and (directions is None or row.direction in directions)
+    ]
+    if not chosen:
+        return None
+    return Headline(
+        accuracy=float(np.mean([row.accuracy for row in chosen])),
+        chance=float(np.mean([row.chance for row in chosen])),
+        directions=tuple(row.direction for row in chosen),
+    )

@@ -1,0 +1,174 @@
+"""Tasks and benchmarks: which queries, against which candidate taxa, with which samples."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from biovita.dataset.dataset import Dataset
+from biovita.dataset.schema import Split
+from biovita.media.packed_files import MediaPath
+from biovita.modality import Modality, modalities_of
+from biovita.taxonomy import Rank
+
+__all__ = ["ITEMS", "LEVELS", "PARTS", "Benchmark", "LeftOut", "Task"]
+
+LEVELS: tuple[Rank, ...] = (Rank.SPECIES, Rank.GENUS, Rank.FAMILY)
+PARTS: tuple[Split, ...] = (Split.SEEN, Split.UNSEEN)
+
+ITEMS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),  # what its vector is known by; for text the text itself
+        pa.field("path", pa.string()),
+        pa.field("start_s", pa.float64()),
+        pa.field("end_s", pa.float64()),
+        pa.field("species", pa.string()),
+        pa.field("genus", pa.string()),
+        pa.field("family", pa.string()),
+        pa.field("class", pa.string()),
+        pa.field("common_name", pa.string()),
+        pa.field("level", pa.string()),  # of a text: what its name names
+        pa.field("part", pa.string()),
+        pa.field("license", pa.string()),
+        pa.field("attribution", pa.string()),
+        pa.field("sha256", pa.string()),  # of the whole file, where it is stated
+        pa.field("index_id", pa.string()),  # in a published index, unique within its part and modality
+    ]
+)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Something that could not become part of a task, and why."""
+
+    part: str
+    direction: str
+    level: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Queries of one direction at one level, each with its own candidate taxa.
+
+    Attributes
+    ----------
+    part
+        ``seen``, ``unseen``, or another name of a part.
+    queries
+        ``(queries,)`` rows in the items of the query modality.
+    taxa
+        ``(taxa,)`` names of the taxa that occur as candidates. A name may occur twice where a published file gives
+        it different samples in different rows.
+    samples, offsets
+        Rows in the items of the target modality, taxon after taxon; taxon ``t`` has
+        ``samples[offsets[t]:offsets[t + 1]]``.
+    candidates
+        ``(queries, most candidates)`` positions in ``taxa``, in the order that decides ties; -1 where a query has
+        fewer.
+    correct
+        ``(queries,)`` column of the correct taxon in ``candidates``.
+    """
+
+    part: str
+    direction: str
+    level: Rank
+    queries: np.ndarray
+    taxa: tuple[str, ...]
+    samples: np.ndarray
+    offsets: np.ndarray
+    candidates: np.ndarray
+    correct: np.ndarray
+
+    @property
+    def name(self) -> str:
+        """Part, direction and level, such as ``unseen/A2I/species``."""
+        return f"{self.part}/{self.direction}/{self.level.value}"
+
+    @cached_property
+    def candidate_counts(self) -> np.ndarray:
+        """``(queries,)`` how many candidates each query has."""
+        return (self.candidates >= 0).sum(axis=1)
+
+    @cached_property
+    def correct_taxa(self) -> np.ndarray:
+        """``(queries,)`` the correct taxon of each query, as a position in ``taxa``."""
+        return self.candidates[np.arange(len(self.candidates)), self.correct]
+
+
+@dataclass(frozen=True, eq=False)
+class Benchmark:
+    """Tasks over common items.
+
+    Attributes
+    ----------
+    items
+        By modality, one row an item in the `ITEMS` schema.
+    left_out
+        What could not become part of a task, and why.
+    made
+        How it was made: dataset, seed and parameters.
+    root
+        The directory that relative media paths start from; None where there are no media.
+    home
+        What whoever reads the benchmark chose: its own directory, or where they said that media lie. A file outside
+        is shown to others only where its bytes are those that are stated. None is ``root``.
+    """
+
+    items: Mapping[Modality, pa.Table]
+    tasks: tuple[Task, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    made: Mapping[str, Any] = field(default_factory=dict)
+    root: Path | None = None
+    home: Path | None = None
+
+    @cached_property
+    def dataset(self) -> Dataset | None:
+        """The dataset at ``root``, where there is one."""
+        if self.root is None or not (self.root / "dataset.toml").is_file():
+            return None
+        return Dataset.open(self.root.resolve())
+
+    def locate(self, path: str) -> MediaPath:
+        """Return where a media path of an item lies, in the dataset's packed media where it has some."""
+        return self.dataset.locate(path) if self.dataset is not None else (self.root or Path()) / path
+
+    def ids(self, modality: Modality) -> list[str]:
+        """Return the ids of the items of one modality, row by row; those of text are the texts."""
+        return self.items[modality]["id"].to_pylist()
+
+    def used(self, modality: Modality, able: Collection[Modality] = tuple(Modality)) -> np.ndarray:
+        """Return the rows of a modality that tasks between those that a model is ``able`` to encode use, ascending."""
+        rows = [np.empty(0, np.int64)]
+        for task in self.tasks:
+            asked, answered = modalities_of(task.direction)
+            if asked in able and answered in able:
+                rows += [task.queries] if asked == modality else []
+                rows += [task.samples] if answered == modality else []
+        return np.unique(np.concatenate(rows))
+
+    def labels(self, modality: Modality, level: Rank) -> np.ndarray:
+        """Return ``(items,)`` the name of each item's taxon at ``level``, None where it has none."""
+        return np.array(self.items[modality][level.value].to_pylist(), object)
+
+    def taxon_labels(self, task: Task, level: Rank) -> np.ndarray:
+        """Return ``(taxa,)`` the name at ``level`` of each candidate taxon of a task, None where it has none."""
+        names = self.labels(modalities_of(task.direction)[1], level)
+        first = task.samples[np.minimum(task.offsets[:-1], len(task.samples) - 1)]
+        found: np.ndarray = names[first]
+        found[np.diff(task.offsets) == 0] = None
+        return found
+
+    def task(self, part: str, direction: str, level: Rank) -> Task | None:
+        """Return one task, or None where it was left out."""
+        for task in self.tasks:
+            if (task.part, task.direction, task.level) == (part, direction, level):
+                return task
+        return None

@@ -1,0 +1,288 @@
+"""Traits: whether errors at least find the right way of life, and how well embeddings tell it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from biovita.benchmark.scores import Scores, bootstrap_interval
+from biovita.dataset.dataset import Dataset
+from biovita.modality import Modality
+from biovita.taxonomy import Rank
+
+__all__ = [
+    "TraitScore",
+    "Traits",
+    "area_under_curve",
+    "average_precision",
+    "linear_probe",
+    "species_means",
+    "trait_agreement",
+    "trait_prediction",
+]
+
+_FEWEST = 3  # species with, and species without a label, for it to be judged
+_PENALTY = 1.0
+_AT_ONCE = 8192  # vectors in memory while means are taken
+
+
+@dataclass(frozen=True, eq=False)
+class Traits:
+    """What is known of species: ``values[name][label]`` is true or false; an unknown label is not there."""
+
+    values: Mapping[str, Mapping[str, bool]]
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Traits:
+        """Return the traits of a dataset, by scientific name. Where sources disagree the label is left out."""
+        found: dict[str, dict[str, bool]] = {}
+        disputed: set[tuple[str, str]] = set()
+        for row in dataset.traits.to_pylist():
+            taxon = dataset.taxonomy.get(row["taxon_id"])
+            if taxon is None:
+                continue
+            known = found.setdefault(taxon.scientific_name, {})
+            if known.setdefault(row["label"], row["value"]) != row["value"]:
+                disputed.add((taxon.scientific_name, row["label"]))
+        for name, label in disputed:
+            del found[name][label]
+        return cls(found)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that are known of some species, in the order of the vocabulary."""
+        from biovita.traits.vocabulary import LABELS
+
+        used = {label for known in self.values.values() for label in known}
+        return tuple(label for label in LABELS if label in used)
+
+    def column(self, names: Sequence[str], label: str) -> np.ndarray:
+        """Return ``(names,)`` 1 where the label is true, 0 where it is false, NaN where it is unknown."""
+        return np.array([self.values.get(name, {}).get(label, np.nan) for name in names], np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class TraitScore:
+    """How well a label can be told from the embeddings of species.
+
+    Attributes
+    ----------
+    method
+        ``zero-shot`` or ``probe``; see `trait_prediction`.
+    auc
+        Area under the ROC curve; chance is one half.
+    chance
+        Of ``average_precision``: the share of the species that have the label.
+    species
+        How many were judged.
+    """
+
+    modality: str
+    method: str
+    part: str
+    group: str
+    label: str
+    auc: float
+    average_precision: float
+    chance: float
+    species: int
+
+
+def trait_agreement(scores: Scores, traits: Traits, *, seed: int = 0) -> list[dict[str, Any]]:
+    """Return, for each label, how often a wrong species shares it with the right one.
+
+    Only errors at species level count, and of them those whose right species has the label. ``chance`` is the mean
+    share of the query's wrong candidates that have it, among those of which it is known.
+
+    Returns
+    -------
+    One row a task and label: ``part``, ``direction``, ``group``, ``label``, ``queries`` whose species has it,
+    ``accuracy`` on them, ``errors`` that count, ``share``, ``chance``, ``low``, ``high``.
+    """
+    from biovita.traits.vocabulary import group_of
+
+    rows = []
+    for score in scores.tasks:
+        task = score.task
+        if task.level != Rank.SPECIES:
+            continue
+        for label in traits.labels:
+            known = traits.column(task.taxa, label)
+            own = known[task.correct_taxa] == 1
+            if not own.any():
+                continue
+            listed = np.where(task.candidates >= 0, known[task.candidates], np.nan)
+            listed[np.arange(len(listed)), task.correct] = np.nan
+            judged = own & (score.ranks > 1) & ~np.isnan(known[score.retrieved]) & ~np.isnan(listed).all(axis=1)
+            row: dict[str, Any] = {
+                "part": task.part,
+                "direction": task.direction,
+                "group": group_of(label),
+                "label": label,
+                "queries": int(own.sum()),
+                "accuracy": float(score.hits(1)[own].mean()),
+                "errors": int(judged.sum()),
+            }
+            if judged.any():
+                hits = known[score.retrieved[judged]] == 1
+                low, high = bootstrap_interval(hits, [seed, zlib.crc32(f"{task.name}/{label}".encode())])
+                chance = float(np.nanmean(listed[judged], axis=1).mean())
+                row |= {"share": float(hits.mean()), "chance": chance, "low": low, "high": high}
+            rows.append(row)
+    return rows
+
+
+def species_means(
+    names: Sequence[str], vectors: Any, rows: np.ndarray | None = None
+) -> tuple[list[str], np.ndarray]:
+    """Return the species of items, and the normalised mean of each one's vectors, ``(species, dim)`` float64.
+
+    Parameters
+    ----------
+    names
+        The species of each item.
+    vectors
+        ``(n, dim)``; an array, or anything that gives some of its rows for their numbers.
+    rows
+        The row of each item; None where there is one an item, in their order.
+    """
+    rows = np.arange(len(names)) if rows is None else rows
+    species, place = np.unique(np.array(names, object).astype(str), return_inverse=True)
+    means = np.zeros((len(species), vectors.shape[1]))
+    for start in range(0, len(rows), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        np.add.at(means, place[part], vectors[rows[part]])
+    return species.tolist(), means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
+
+
+def trait_prediction(
+    means: Mapping[Modality, tuple[Sequence[str], np.ndarray]],
+    unseen: frozenset[str],
+    traits: Traits,
+    prompts: Mapping[str, np.ndarray] | None = None,
+) -> list[TraitScore]:
+    """Return how well each label can be told from the embeddings of a species' recordings or photographs.
+
+    ``zero-shot`` ranks species by similarity to the label's
+    text; ``probe`` by a linear classifier (logistic regression with an L2 penalty, classes weighted alike) that was
+    fitted on seen species, and is judged on unseen ones, or on seen ones by five-fold cross-validation.
+
+    Parameters
+    ----------
+    means
+        By modality, species and the mean of their vectors, as `species_means` gives them.
+    unseen
+        The species that no training has met.
+    prompts
+        From each label to the vector of its text, for zero-shot prediction.
+
+    Returns
+    -------
+    One row a modality, method, part and label of which at least three species have it and three have not.
+    """
+    from biovita.traits.vocabulary import group_of
+
+    rows = []
+    for modality, (species, vectors) in means.items():
+        hidden = np.array([name in unseen for name in species])
+        for label in traits.labels:
+            known = traits.column(species, label)
+            judged: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
+            for part, mine in (("unseen", hidden), ("seen", ~hidden)):
+                at = np.flatnonzero(mine & ~np.isnan(known))
+                if not _enough(known[at]):
+                    continue
+                if prompts is not None and label in prompts:
+                    judged["zero-shot", part] = (vectors[at] @ prompts[label], known[at])
+                fitted = np.flatnonzero(~hidden & ~np.isnan(known))
+                if not _enough(known[fitted]):
+                    continue
+                if part == "unseen":
+                    judged["probe", part] = (linear_probe(vectors[fitted], known[fitted])(vectors[at]), known[at])
+                else:
+                    judged["probe", part] = (_cross_validated(vectors[at], known[at]), known[at])
+            rows += [
+                TraitScore(
+                    modality=modality.value,
+                    method=method,
+                    part=part,
+                    group=group_of(label),
+                    label=label,
+                    auc=area_under_curve(values, truth),
+                    average_precision=average_precision(values, truth),
+                    chance=float(truth.mean()),
+                    species=len(truth),
+                )
+                for (method, part), (values, truth) in judged.items()
+            ]
+    return rows
+
+
+def _enough(known: np.ndarray) -> bool:
+    return min((known == 1).sum(), (known == 0).sum()) >= _FEWEST
+
+
+def linear_probe(features: np.ndarray, truth: np.ndarray) -> Any:
+    """Fit a logistic regression with an L2 penalty, classes weighted alike, and return its decision function.
+
+    Parameters
+    ----------
+    features
+        ``(n, dim)``; standardised by their own mean and spread.
+    truth
+        ``(n,)`` of 0 and 1, both of them there.
+    """
+    import torch
+
+    centre, spread = features.mean(axis=0), features.std() + 1e-12
+    inputs = torch.from_numpy((features - centre) / spread)
+    target = torch.from_numpy(truth)
+    weight = torch.where(target == 1, 0.5 / target.mean(), 0.5 / (1 - target.mean()))
+    slope = torch.zeros(features.shape[1], dtype=torch.float64, requires_grad=True)
+    offset = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([slope, offset], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimiser.zero_grad()
+        fit = torch.nn.functional.binary_cross_entropy_with_logits(inputs @ slope + offset, target, weight)
+        total = fit + _PENALTY / len(target) * slope.square().sum()
+        total.backward()
+        return total
+
+    optimiser.step(loss)
+    learned, constant = slope.detach().numpy(), float(offset.detach())
+    return lambda new: (new - centre) / spread @ learned + constant
+
+
+def _cross_validated(features: np.ndarray, truth: np.ndarray, folds: int = 5) -> np.ndarray:
+    """Return the decision on each row by a probe fitted without its fold; classes are spread over the folds."""
+    fold = np.empty(len(truth), int)
+    for value in (0, 1):
+        mine = np.flatnonzero(truth == value)
+        fold[mine] = np.arange(len(mine)) % folds
+    values = np.zeros(len(truth))
+    for number in np.unique(fold):
+        held = fold == number
+        values[held] = linear_probe(features[~held], truth[~held])(features[held])
+    return values
+
+
+def area_under_curve(values: np.ndarray, truth: np.ndarray) -> float:
+    """Return the area under the ROC curve: how often a true one is ranked above a false one, ties counting half."""
+    true, false = values[truth == 1], values[truth == 0]
+    above = (true[:, None] > false[None, :]).mean()
+    return float(above + 0.5 * (true[:, None] == false[None, :]).mean())
+
+
+def average_precision(values: np.ndarray, truth: np.ndarray) -> float:
+    """Return the mean, over the true ones, of the share of true ones at or above each in the ranking."""
+    order = np.argsort(-values, kind="stable")
+    ranked, scored = truth[order], values[order]
+    last = np.r_[np.flatnonzero(np.diff(scored)), len(scored) - 1]  # of each run of equal values
+    found = np.cumsum(ranked)[last]
+    gained = np.diff(np.r_[0, found])
+    return float((gained * found / (last + 1)).sum() / ranked.sum())

@@ -1,0 +1,165 @@
+"""Checking a benchmark in the published layout: what is missing, undecodable or inconsistent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from biovita.benchmark.layout import MANIFEST, index_file, task_file
+from biovita.benchmark.media_files import resolve_media
+from biovita.benchmark.reader import BenchmarkProblem, home_of, leads_out, read_manifest, read_with_problems
+from biovita.benchmark.task import Benchmark, Task
+from biovita.errors import MediaError
+from biovita.hashing import sha256_of
+from biovita.media.packed_files import MediaPath
+from biovita.modality import Modality, modalities_of
+
+__all__ = ["Verdict", "verify_benchmark"]
+
+_WORKERS = 4
+CANDIDATES = 100  # a query's, in the published benchmark
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `verify_benchmark` found.
+
+    Attributes
+    ----------
+    files
+        How many media files were read.
+    """
+
+    problems: tuple[BenchmarkProblem, ...]
+    tasks: int
+    queries: int
+    files: int
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing was found that changes a score."""
+        return not any(problem.counts for problem in self.problems)
+
+
+def verify_benchmark(
+    path: str | Path,
+    *,
+    media_root: str | Path | None = None,
+    metadata: Path | None = None,
+    on_file: Callable[[int], None] | None = None,
+) -> Verdict:
+    """Read a benchmark and every media file that its tasks use, and return what is wrong.
+
+    Parameters
+    ----------
+    metadata
+        The release's ``metadata.csv``, by which misnamed recordings are found; by default looked for nearby.
+    on_file
+        Called with 1 for each media file read, for progress.
+
+    Raises
+    ------
+    DatasetError
+        Where there is no benchmark to verify, or a file lacks a column.
+    """
+    path = Path(path)
+    benchmark, problems = read_with_problems(path, media_root=media_root)
+    benchmark, renamed = resolve_media(benchmark, metadata)
+    problems += [
+        BenchmarkProblem("misnamed", index_file(r.modality), 0, f"{r.said} is called {r.found}", counts=False)
+        for r in renamed
+    ]
+    for task in benchmark.tasks:
+        problems += _counts(task, benchmark.made.get("candidates", CANDIDATES))
+        problems += _labels(benchmark, task)
+    problems += _hashes(path)
+    found, files = _media(benchmark, on_file)
+    problems += found
+    queries = sum(len(task.queries) for task in benchmark.tasks)
+    return Verdict(tuple(problems), len(benchmark.tasks), queries, files)
+
+
+def _where(task: Task) -> str:
+    return f"{task.part}/{task_file(task.direction, task.level.value)}"
+
+
+def _counts(task: Task, most: int) -> Iterable[BenchmarkProblem]:
+    """Find queries with another number of candidates than ``most``, or all taxa of the task where it has fewer."""
+    counts = task.candidate_counts
+    due = min(most, len(set(task.taxa)))
+    odd = np.flatnonzero(counts != due)
+    if len(odd):
+        detail = f"{len(odd)} queries have not {due} candidates, the first {counts[odd[0]]}"
+        yield BenchmarkProblem("candidate-count", _where(task), 0, detail)
+
+
+def _labels(benchmark: Benchmark, task: Task) -> Iterable[BenchmarkProblem]:
+    """Find queries and samples that the index puts into another taxon than the task does."""
+    asked, answered = modalities_of(task.direction)
+    taxa = np.array(task.taxa, object)
+    names = benchmark.labels(asked, task.level)[task.queries]
+    wrong = np.flatnonzero(names != taxa[task.correct_taxa])
+    if len(wrong):
+        first = f"{names[wrong[0]]} in {index_file(asked)}, {taxa[task.correct_taxa[wrong[0]]]} in the task"
+        yield BenchmarkProblem("label-mismatch", _where(task), 0, f"{len(wrong)} queries, the first {first}")
+    owners = np.repeat(taxa, np.diff(task.offsets))
+    names = benchmark.labels(answered, task.level)[task.samples]
+    wrong = np.flatnonzero(names != owners)
+    if len(wrong):
+        first = f"{names[wrong[0]]} in {index_file(answered)}, {owners[wrong[0]]} in the task"
+        yield BenchmarkProblem("label-mismatch", _where(task), 0, f"{len(wrong)} samples, the first {first}")
+
+
+def _hashes(path: Path) -> Iterable[BenchmarkProblem]:
+    home = home_of(path)
+    manifest = read_manifest(home)
+    part = "" if home == path else f"{path.resolve().name}/"
+    for name, digest in (manifest or {}).get("sha256", {}).items():
+        if not name.startswith(part):
+            continue
+        if leads_out(name):
+            yield BenchmarkProblem("outside", MANIFEST, 0, f"{name!r} leads out of the benchmark")
+            continue
+        file = home / name
+        if not file.is_file():
+            yield BenchmarkProblem("missing-file", name, 0, "the manifest names it, and it is not there")
+        elif sha256_of(file) != digest:
+            yield BenchmarkProblem("changed", name, 0, "is not what the manifest says it was")
+
+
+def _media(benchmark: Benchmark, on_file: Callable[[int], None] | None) -> tuple[list[BenchmarkProblem], int]:
+    from biovita.media import probe_audio, probe_image
+
+    problems: list[BenchmarkProblem] = []
+    files = 0
+    probes: tuple[tuple[Modality, Callable[[MediaPath], Any]], ...]
+    probes = ((Modality.AUDIO, probe_audio), (Modality.IMAGE, probe_image))
+    for modality, probe in probes:
+        rows = benchmark.items[modality].to_pylist()
+        used = benchmark.used(modality).tolist()
+
+        paths = [benchmark.locate(rows[at]["path"]) for at in used]
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            for at, (code, detail) in zip(used, pool.map(partial(_read, probe), paths), strict=True):
+                files += 1
+                if on_file:
+                    on_file(1)
+                if code:
+                    where, name = f"{rows[at]['part']}/{index_file(modality)}", rows[at]["path"]
+                    problems.append(BenchmarkProblem(code, where, 0, f"{name}: {detail}", counts=code != "odd"))
+    return problems, files
+
+
+def _read(probe: Callable[[MediaPath], Any], file: MediaPath) -> tuple[str, str]:
+    """Return a code and what is the matter with a file, or two empty strings."""
+    try:
+        warnings = getattr(probe(file), "warnings", ())
+    except MediaError as error:
+        return error.reason, str(error).removeprefix(f"{file}: ")
+    return ("odd", "; ".join(warnings)) if warnings else ("", "")

@@ -1,0 +1,230 @@
+"""Which of the sources' names the plan wants, and the species that each stands for."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from biovita.collect.plan import Taxa
+from biovita.csv_safe import plain_cell
+from biovita.errors import DatasetError
+from biovita.foreign_tables import BoundedLines, Held, open_bytes, read_rows
+from biovita.taxonomy import Rank, Taxon, taxon_id_of
+
+__all__ = ["NameChoice", "choose_names", "read_checklist_names"]
+
+_LINEAGE = (Rank.KINGDOM, Rank.PHYLUM, Rank.CLASS, Rank.ORDER, Rank.FAMILY, Rank.GENUS)
+_PLAIN = re.compile(r"^[A-Z][a-z]+(-[a-z]+)? [a-z]+(-[a-z]+)*$")
+
+
+@dataclass(frozen=True)
+class NameChoice:
+    """What became of the names.
+
+    Attributes
+    ----------
+    taxa
+        The species that the plan wants and a source names, sorted by scientific name.
+    meaning
+        From (number of the source, name key) to the number of the taxon in ``taxa``.
+    refused
+        From (number of the source, name key) to the reason why it is not used.
+    decisions
+        How names were matched to the backbone; None where the plan names none.
+    missing
+        Names listed in the plan that no source has.
+    """
+
+    taxa: tuple[Taxon, ...]
+    meaning: Mapping[tuple[int, int], int]
+    refused: Mapping[tuple[int, int], str]
+    decisions: pa.Table | None
+    missing: tuple[str, ...]
+
+
+def choose_names(names: Sequence[pa.Table], wanted: Taxa) -> NameChoice:
+    """Return the species that the plan wants among the names of each source.
+
+    Without a backbone, a name that sources place in different kingdoms or classes is refused as a homonym.
+
+    Parameters
+    ----------
+    names
+        A table a source: ``name_key`` and `biovita.sources.NAME_COLUMNS`.
+    """
+    asked = [*wanted.species, *(read_checklist_names(wanted.checklist) if wanted.checklist else ())]
+    listed = {name.casefold(): name for name in asked}
+    clades = {name.casefold() for name in wanted.clades}
+    if wanted.backbone is not None:
+        species, reasons, decisions, accepted = _matched(names, wanted, list(listed.values()))
+        listed |= {name.casefold(): given for given, name in accepted.items()}
+    else:
+        species, reasons, decisions = _as_given(names)
+    merged, homonyms = _merged(species)
+    taxa = sorted(
+        (
+            taxon
+            for taxon in merged.values()
+            if not (asked or clades) or taxon.scientific_name.casefold() in listed or clades & _groups(taxon)
+        ),
+        key=lambda taxon: (taxon.scientific_name, taxon.id),
+    )
+    number = {taxon.id: at for at, taxon in enumerate(taxa)}
+    found = {listed.get(taxon.scientific_name.casefold()) for taxon in taxa}
+    refused = {
+        key: "name-homonym" if taxon.id in homonyms else "other-taxon"
+        for key, taxon in species
+        if taxon.id not in number
+    }
+    return NameChoice(
+        tuple(taxa),
+        {key: number[taxon.id] for key, taxon in species if taxon.id in number},
+        {**reasons, **refused},
+        decisions,
+        tuple(name for name in dict.fromkeys(asked) if name not in found and listed[name.casefold()] not in found),
+    )
+
+
+def read_checklist_names(path: Path) -> list[str]:
+    """Return the names of a checklist: a line each, or the column ``scientific_name`` of a CSV file."""
+    if not path.is_file():
+        raise DatasetError(f"taxa.checklist: {path}: there is no such file")
+    if path.suffix.lower() != ".csv":
+        return _listed(path)
+    rows = read_rows(path, strict=True)
+    header = next(rows, (1, []))[1]
+    if "scientific_name" not in header:
+        raise DatasetError(f"{path}, line 1: lacks the column scientific_name")
+    place = header.index("scientific_name")
+    return [name for _, row in rows if len(row) > place and (name := plain_cell(row[place]).strip())]
+
+
+def _listed(path: Path) -> list[str]:
+    names, held = [], Held(str(path))
+    try:
+        with open_bytes(path) as (raw, meter):
+            for line in BoundedLines(raw, meter).as_text("utf-8-sig"):
+                held.add(100 + len(line))
+                if (name := line.strip()) and not name.startswith("#"):
+                    names.append(name)
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path}: is not UTF-8: {error.reason}") from None
+    return names
+
+
+def _rows(names: Sequence[pa.Table]) -> Iterator[tuple[int, dict[str, Any]]]:
+    for source, table in enumerate(names):
+        for batch in table.to_batches(max_chunksize=10_000):
+            for row in batch.to_pylist():
+                yield source, row
+
+
+def _groups(taxon: Taxon) -> set[str]:
+    return {name.casefold() for _, name in taxon.lineage}
+
+
+Named = list[tuple[tuple[int, int], Taxon]]
+Reasons = dict[tuple[int, int], str]
+
+
+def _as_given(names: Sequence[pa.Table]) -> tuple[Named, Reasons, None]:
+    """Return species by their names without authorship; a subspecies counts as its species."""
+    from biovita.taxonomy.parse import NameKind, parse_name
+
+    species: Named = []
+    reasons: Reasons = {}
+    for source, row in _rows(names):
+        key, name = (source, row["name_key"]), row["name"]
+        if not _PLAIN.match(name):
+            parsed = parse_name(name)
+            if parsed.kind != NameKind.SCIENTIFIC or parsed.epithet is None:
+                reasons[key] = (
+                    f"name-{parsed.kind.value}" if parsed.kind != NameKind.SCIENTIFIC else "not-a-species"
+                )
+                continue
+            name = f"{parsed.genus} {parsed.epithet}"
+        taxon = Taxon(
+            taxon_id_of(name),
+            name,
+            row["vernacular"],
+            kingdom=_shared(row["kingdom"]),
+            phylum=_shared(row["phylum"]),
+            class_=_shared(row["class"]),
+            order=_shared(row["order"]),
+            family=_shared(row["family"]),
+            genus=_shared(row["genus"] or name.split()[0]),
+        )
+        species.append((key, taxon))
+    return species, reasons, None
+
+
+def _shared(name: str | None) -> str | None:
+    """Return the same string object for the same name: a family's is held by thousands of taxa."""
+    return None if name is None else sys.intern(name)
+
+
+def _matched(
+    names: Sequence[pa.Table], wanted: Taxa, listed: Sequence[str]
+) -> tuple[Named, Reasons, pa.Table, dict[str, str]]:
+    """Return the backbone's species, with the sources' common names where the backbone has none.
+
+    The last value is what the names listed in the plan are called there.
+    """
+    from biovita.taxonomy.backbone_files import open_backbone
+    from biovita.taxonomy.match import match_names
+    from biovita.taxonomy.overrides import read_overrides
+
+    assert wanted.backbone is not None
+    backbone = open_backbone(wanted.backbone)
+    overrides = read_overrides(wanted.overrides, backbone) if wanted.overrides is not None else None
+    rows = list(_rows(names))
+    columns = ("name", "kingdom", "class", "order", "family")
+    given = pa.table({name: pa.array([row[name] for _, row in rows], pa.string()) for name in columns})
+    decisions = match_names(given, backbone, overrides)
+    found = decisions.select(["species_id", "reason"]).to_pylist()
+    taxa = backbone.taxa({each["species_id"] for each in found if each["species_id"]})
+    species: Named = []
+    reasons: Reasons = {}
+    for (source, row), each in zip(rows, found, strict=True):
+        taxon = taxa.get(each["species_id"])
+        if taxon is None:
+            reasons[source, row["name_key"]] = f"name-{each['reason']}" if each["reason"] else "not-a-species"
+        else:
+            common = taxon.common_name or row["vernacular"]
+            species.append(((source, row["name_key"]), replace(taxon, common_name=common)))
+    asked = match_names(pa.table({"name": pa.array(listed, pa.string())}), backbone, overrides)
+    accepted = dict(zip(listed, asked["species_name"].to_pylist(), strict=True))
+    return species, reasons, decisions, {name: other for name, other in accepted.items() if other}
+
+
+def _merged(species: Named) -> tuple[dict[str, Taxon], set[str]]:
+    """Return one taxon an id, and the ids of homonyms.
+
+    What the first name of a taxon does not know, a later one may add; names of one id that are placed in different
+    kingdoms or classes are homonyms, and no taxon.
+    """
+    merged: dict[str, Taxon] = {}
+    homonyms: set[str] = set()
+    for _, taxon in species:
+        known = merged.get(taxon.id)
+        if known is None:
+            merged[taxon.id] = taxon
+            continue
+        if _contradict(known.kingdom, taxon.kingdom) or _contradict(known.class_, taxon.class_):
+            homonyms.add(taxon.id)
+            continue
+        fields = ("common_name", "kingdom", "phylum", "class_", "order", "family", "genus")
+        missing = {name: getattr(taxon, name) for name in fields if getattr(known, name) is None}
+        if any(missing.values()):
+            merged[taxon.id] = replace(known, **missing)
+    return {id_: taxon for id_, taxon in merged.items() if id_ not in homonyms}, homonyms
+
+
+def _contradict(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and one.casefold() != other.casefold()

@@ -1,0 +1,328 @@
+"""A dataset on disk: opened for reading, and written whole or not at all."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tomli_w
+
+from biovita.dataset.info import read_info
+from biovita.dataset.packed_media import PackedMedia
+from biovita.dataset.schema import LARGE_TABLES, TABLES, taxonomy_of
+from biovita.errors import DatasetError
+from biovita.files import cleared, share
+from biovita.media.packed_files import MediaPath
+from biovita.modality import Modality
+from biovita.parquet import read_parquet
+from biovita.storage import is_address
+from biovita.taxonomy import Taxonomy
+
+__all__ = ["FORMAT", "Dataset", "new_directory", "replace_tables", "target_of", "write_dataset", "write_table"]
+
+FORMAT = 1  # of the directory; raised when older code could misread it
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset directory. Tables are read when first asked for and then kept.
+
+    Examples
+    --------
+    >>> dataset = Dataset.open("birds")                     # doctest: +SKIP
+    >>> dataset.audio.num_rows, len(dataset.taxonomy)       # doctest: +SKIP
+    """
+
+    path: Path
+
+    @classmethod
+    def open(cls, path: str | Path) -> Dataset:
+        """Return the dataset at ``path``.
+
+        Raises
+        ------
+        DatasetError
+            Where there is none, or it was written by a newer biovita.
+        """
+        path = Path(path)
+        if not path.exists():
+            raise DatasetError(
+                f"{path} does not exist. Make a dataset with: biovita data import folder SRC --out {path}"
+            )
+        if not (path / "dataset.toml").is_file():
+            raise DatasetError(
+                f"{path} is not a dataset: it has no dataset.toml. "
+                "Make one with: biovita data import folder SRC --out DATASET"
+            )
+        dataset = cls(path)
+        found = dataset.info.get("format")
+        if found != FORMAT:
+            raise DatasetError(f"{path}/dataset.toml: format is {found!r}, and this biovita reads format {FORMAT}")
+        return dataset
+
+    @cached_property
+    def info(self) -> dict[str, Any]:
+        """What ``dataset.toml`` says: name, version, how it was made, counts."""
+        return read_info(self.path / "dataset.toml")
+
+    def table(self, name: str) -> pa.Table:
+        """Return one of the tables in `TABLES`, as its schema says; an absent one is empty.
+
+        Raises
+        ------
+        DatasetError
+            Where the file is not Parquet, lacks a column, or holds in one what the schema does not allow.
+        """
+        return self._as(name, self.loose_table(name), TABLES[name])
+
+    def loose_table(self, name: str) -> pa.Table:
+        """Return a table like `table`, but with empty values also where none may be: for `biovita.dataset.check`."""
+        schema = pa.schema([field.with_nullable(nullable=True) for field in TABLES[name]])
+        file = self.path / f"{name}.parquet"
+        if not file.is_file():
+            return schema.empty_table()
+        return read_parquet(file, schema)
+
+    def _as(self, name: str, table: pa.Table, schema: pa.Schema) -> pa.Table:
+        try:
+            return table.cast(schema)
+        except (ValueError, pa.ArrowNotImplementedError) as error:  # ArrowInvalid is a ValueError
+            raise DatasetError(f"{self.path / name}.parquet does not hold what it has to: {error}") from error
+
+    @cached_property
+    def taxonomy(self) -> Taxonomy:
+        """The taxa of ``taxa.parquet``."""
+        return taxonomy_of(self.table("taxa"))
+
+    @cached_property
+    def audio(self) -> pa.Table:
+        """One row a recording or clip."""
+        return self.table("audio")
+
+    @cached_property
+    def images(self) -> pa.Table:
+        """One row a photograph."""
+        return self.table("images")
+
+    @cached_property
+    def traits(self) -> pa.Table:
+        """One row a known trait label of a taxon."""
+        return self.table("traits")
+
+    @cached_property
+    def rejected(self) -> pa.Table:
+        """One row for each record that was left out, and why."""
+        return self.table("rejected")
+
+    def media(self, modality: Modality) -> pa.Table:
+        """Return the audio or the images table."""
+        return {Modality.AUDIO: self.audio, Modality.IMAGE: self.images}[modality]
+
+    @property
+    def packed_address(self) -> str | None:
+        """Where ``dataset.toml`` says that the media are packed: a path or an address; None where it does not."""
+        stated = self.info.get("packed")
+        return stated if stated is None or is_address(stated) else str(self.path / stated)
+
+    @cached_property
+    def packed(self) -> PackedMedia | None:
+        """The packed media, where ``dataset.toml`` names some.
+
+        Raises
+        ------
+        DatasetError
+            Where they cannot be read.
+        """
+        address = self.packed_address
+        if address is None:
+            return None
+        named = [table.select(["path", "sha256"]) for table in (self.audio, self.images)]
+        try:
+            return PackedMedia.open(address, pa.concat_tables(named))
+        except DatasetError as error:
+            raise DatasetError(f"{self.path}/dataset.toml says that the media are packed, but {error}") from None
+
+    def locate(self, path: str) -> MediaPath:
+        """Return where a media path of this dataset lies.
+
+        In the packed media, where there are some and they hold it as the tables describe it; otherwise it is a file,
+        and a relative path starts at the dataset's directory.
+        """
+        found = self.packed.find(path) if self.packed is not None else None
+        return found or self.path / path
+
+
+def target_of(out: Path) -> Path:
+    """Return where a directory is to be made: ``out``, or where the link that it is leads.
+
+    Raises
+    ------
+    DatasetError
+        Where the link leads to nothing.
+    """
+    if not out.is_symlink():
+        return out
+    if not out.exists():
+        raise DatasetError(
+            f"{out} is a link to {out.readlink()}, which does not exist. Make that, or remove the link"
+        )
+    return out.resolve()
+
+
+@contextmanager
+def new_directory(
+    path: Path, *, replace: bool = False, marker: str = "*", keep: Sequence[str] = ()
+) -> Iterator[Path]:
+    """Give a temporary directory beside ``path`` that becomes ``path`` when the block ends without an error.
+
+    Whatever stops the block, an exception or Ctrl-C, nothing is left behind and ``path`` is as it was. What ``keep``
+    names is carried over from the directory that is replaced. Files can be read by whom the umask lets read them.
+
+    Parameters
+    ----------
+    replace
+        Whether ``path`` may be there, as a directory that is empty or holds ``marker``.
+    marker
+        What shows that a directory is of the kind that is written: a file's name or pattern.
+
+    Raises
+    ------
+    DatasetError
+        Where ``path`` exists and ``replace`` was not asked for, or it is something else.
+    """
+    path = target_of(path)
+    if path.exists() and not replace and (not path.is_dir() or any(path.iterdir())):
+        raise DatasetError(f"{path} already exists. Choose another place, or give --overwrite to replace it")
+    if path.exists() and not path.is_dir():
+        raise DatasetError(f"{path} is a file, and is not replaced by a directory. Choose another place")
+    if path.exists() and any(path.iterdir()) and not any(path.glob(marker)):
+        raise DatasetError(
+            f"{path} is not replaced: it has no {marker}, so it is something else. Choose another place"
+        )
+    absent = [parent for parent in path.parents if not parent.exists()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise DatasetError(f"{path} cannot be made: {error.filename} is not a directory") from None
+    mark = secrets.token_hex(4)
+    scratch = path.with_name(f".{path.name}.{mark}")  # named before it is made: Ctrl-C in between leaves nothing
+    aside: Path | None = None  # holds the old directory until the new one is in its place
+    kept: list[str] = []
+    try:
+        scratch.mkdir()
+        yield scratch
+        for file in scratch.iterdir():
+            if file.is_file():
+                share(file)
+        if path.exists():
+            aside = path.with_name(f".{path.name}.old.{mark}")
+            aside.mkdir()
+            path.rename(aside / path.name)
+            for name in keep:
+                if (aside / path.name / name).exists() and not (scratch / name).exists():
+                    (aside / path.name / name).rename(scratch / name)
+                    kept.append(name)
+        scratch.rename(path)
+    except BaseException:
+        if aside is not None and not path.exists():
+            for name in kept:
+                (scratch / name).rename(aside / path.name / name)
+            (aside / path.name).rename(path)
+        shutil.rmtree(scratch, ignore_errors=True)
+        for parent in absent:
+            with suppress(OSError):  # someone else may have put something there
+                parent.rmdir()
+        raise
+    finally:
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_table(table: pa.Table | pa.RecordBatchReader, file: Path) -> int:
+    """Write one Parquet file through a temporary one beside it, so that readers see the old or the new.
+
+    A reader is written batch by batch, a row group each. Returns the number of rows.
+    """
+    scratch = cleared(file.with_name(f".{file.name}.part"))
+    rows = 0
+    try:
+        if isinstance(table, pa.Table):
+            with scratch.open("wb") as raw:  # pyarrow would take some names for addresses
+                pq.write_table(table, raw, compression="zstd")
+            rows = table.num_rows
+        else:
+            with scratch.open("wb") as raw, pq.ParquetWriter(raw, table.schema, compression="zstd") as writer:
+                for batch in table:
+                    writer.write_batch(batch)
+                    rows += batch.num_rows
+        scratch.replace(file)
+    finally:
+        scratch.unlink(missing_ok=True)
+    return rows
+
+
+def replace_tables(dataset: Dataset, tables: Mapping[str, pa.Table], info: Mapping[str, Any]) -> None:
+    """Replace some tables of a dataset, and what ``dataset.toml`` says; the counts follow by themselves.
+
+    Everything is written under temporary names before the first is renamed. What ``dataset`` held of the old tables
+    is forgotten.
+
+    Parameters
+    ----------
+    tables
+        By the names of `TABLES`; each is cast to its schema.
+    info
+        Added to ``dataset.toml``, in place of what it had under the same keys; None takes a key out.
+    """
+    cast = {name: table.select(TABLES[name].names).cast(TABLES[name]) for name, table in tables.items()}
+    counts = {**dataset.info.get("counts", {}), **{name: table.num_rows for name, table in cast.items()}}
+    stated = {**dataset.info, **info, "counts": counts}
+    toml = tomli_w.dumps({key: value for key, value in stated.items() if value is not None})
+    files = [*(f"{name}.parquet" for name in cast), "dataset.toml"]
+    parts = {dataset.path / f".{file}.part": dataset.path / file for file in files}
+    try:
+        for part, table in zip(parts, cast.values(), strict=False):
+            with cleared(part).open("wb") as raw:
+                pq.write_table(table, raw, compression="zstd")
+        cleared(dataset.path / ".dataset.toml.part").write_text(toml, encoding="utf-8")
+        for part, file in parts.items():
+            part.replace(file)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
+    for cached in ("info", "taxonomy", "packed", *tables):
+        dataset.__dict__.pop(cached, None)
+
+
+def write_dataset(
+    directory: Path, tables: Mapping[str, pa.Table | pa.RecordBatchReader], info: Mapping[str, Any]
+) -> None:
+    """Write tables and ``dataset.toml`` into an existing directory, usually one from `new_directory`.
+
+    Parameters
+    ----------
+    tables
+        By the names of `TABLES`; what is absent is written empty. Each is cast to its schema. One that does not fit
+        into memory comes as a reader, which already has the schema. Those of `LARGE_TABLES` may be there too.
+    info
+        ``name``, ``version`` and ``made`` (how it was made); format and counts are added here.
+    """
+    counts = {}
+    large = {name: schema for name, schema in LARGE_TABLES.items() if name in tables}
+    for name, schema in {**TABLES, **large}.items():
+        table = tables.get(name, schema.empty_table())
+        if isinstance(table, pa.RecordBatchReader):
+            assert table.schema.equals(schema), name
+        else:
+            table = table.select(schema.names).cast(schema)
+        counts[name] = write_table(table, directory / f"{name}.parquet")
+    text = tomli_w.dumps({"format": FORMAT, **info, "counts": counts})
+    (directory / "dataset.toml").write_text(text, encoding="utf-8")

@@ -1,0 +1,301 @@
+"""Vectors of a dataset in the space of a model: from the tables of its towers, computed where they are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from biovita.dataset.dataset import Dataset
+from biovita.embedding.container import Matrix, Vectors
+from biovita.embedding.dataset_vectors import embed_modality
+from biovita.embedding.engine import Settings
+from biovita.embedding.failures import read_failures
+from biovita.embedding.items import Items, dataset_items, text_items
+from biovita.embedding.lance_table import LanceStore
+from biovita.embedding.made import Made
+from biovita.embedding.pending import up_to_date
+from biovita.embedding.store import Snapshot, VectorTable, embeddings_directory
+from biovita.errors import DatasetError, ModelError
+from biovita.limits import memory_mib
+from biovita.modality import Modality
+from biovita.model.card import ModelCard
+from biovita.model.describe import describe, load_encoder
+from biovita.towers.encoder import Encoder
+
+if TYPE_CHECKING:
+    from biovita.model import Model
+
+__all__ = ["stored", "vectors"]
+
+Space: TypeAlias = Literal["shared", "tower"]
+Project: TypeAlias = Callable[[np.ndarray], np.ndarray]
+
+_IN_MEMORY_MIB = (
+    1024  # of vectors, or a quarter of --memory where that is less; what is larger is read as it is used
+)
+_ROWS_AT_ONCE = 8192
+
+
+def vectors(
+    dataset: Dataset,
+    model: str | Path | ModelCard | Model,
+    modality: Modality,
+    *,
+    where: pc.Expression | None = None,
+    ids: Iterable[str] | None = None,
+    columns: Sequence[str] = (),
+    space: Space = "shared",
+    compute: bool = True,
+    device: str = "auto",
+    progress: bool = False,
+) -> Vectors:
+    """Return the vectors of a dataset's items, in the dataset's order.
+
+    They are read from the tables of the model's towers, ``embeddings/<towers>``, and projected on the way. Of many
+    items the rows are read as they are asked for. Items that failed have no vector and are left out; see
+    ``failed.parquet`` beside the tables.
+
+    Parameters
+    ----------
+    where
+        What holds for the columns of ``dataset.media(modality)`` of the items that are wanted.
+    ids
+        The items that are wanted, and their order. Of texts they are the texts, which need not be the dataset's; None
+        is those of `biovita.embedding.texts_of`.
+    columns
+        Columns of ``dataset.media(modality)`` to bring along, beside ``taxon_id``.
+    space
+        ``shared`` is the model's space, L2-normalised; ``tower`` is what the tower gives.
+    compute
+        Whether to embed what has no vector yet. Otherwise it is an error that names the command which does.
+
+    Raises
+    ------
+    DatasetError
+        Where there are no such items, or vectors are missing and cannot be computed.
+    ModelError
+        Where the model is unknown or has no tower for the modality.
+    """
+    source = _source(dataset, model, modality, device)
+    items = _items(dataset, modality, where, ids)
+    if not len(items):
+        raise DatasetError(f"{dataset.path} has no {modality} items, and so no vectors of them")
+    places, same, snapshot = _there(source, items)
+    missing = ~same & ~_excused(source, items)
+    if compute and missing.any() and source.opening is not None:
+        settings = Settings(progress=progress)
+        embed_modality(dataset, items, source.directory, source.opening, made=source.made, settings=settings)
+        places, same, snapshot = _there(source, items)
+        missing = ~same & ~_excused(source, items)
+    if missing.any() or not same.any():
+        raise DatasetError(_what_is_missing(dataset, source, items, int(missing.sum())))
+    assert snapshot is not None
+    kept = items.take(np.flatnonzero(same))
+    found: Matrix = _Rows(source.table, snapshot, places[same], kept.ids)
+    if space == "shared":
+        found = _Projected(found, source.project(), source.shared_dim)
+    return Vectors(tuple(kept.ids.to_pylist()), _held(found), _columns(dataset, kept, columns))
+
+
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """Where a modality's vectors come from.
+
+    Attributes
+    ----------
+    made
+        What they have to be made by.
+    opening
+        Gives the tower; None where there is none, and the table is all there is.
+    project
+        Gives what takes a tower's vectors to the shared space.
+    """
+
+    model: str
+    modality: Modality
+    directory: Path
+    table: VectorTable
+    made: Made
+    opening: Callable[[], Encoder] | None
+    project: Callable[[], Project]
+    shared_dim: int
+
+
+def _source(dataset: Dataset, model: str | Path | ModelCard | Model, modality: Modality, device: str) -> _Source:
+    if isinstance(model, str | Path):
+        try:
+            model = describe(model)
+        except ModelError:
+            table = LanceStore(embeddings_directory(dataset, str(model))).table(modality)
+            if not table.exists:
+                raise
+            made = table.made()
+            where = table.path.parent
+            return _Source(str(model), modality, where, table, made, None, lambda: _unit, made.dim)
+    if isinstance(model, ModelCard):
+        card = model
+        opening: Callable[[], Encoder] = partial(load_encoder, card.towers, modality, device)
+        project: Callable[[], Project] = partial(_projection, card, modality, device)
+    else:
+        card, opened = model.card, model
+        opening = partial(opened.tower, modality)
+        project = partial(partial, opened.project, modality)
+    tower = card.encoder(modality)
+    directory = embeddings_directory(dataset, card.towers.name)
+    table = LanceStore(directory).table(modality)
+    dim = tower.dim if card.base is None or card.dim is None else card.dim
+    return _Source(card.place or card.name, modality, directory, table, Made.by(tower), opening, project, dim)
+
+
+def _projection(card: ModelCard, modality: Modality, device: str) -> Project:
+    """Return what takes a tower's vectors to the space of its model; a model without projections normalises them."""
+    if card.base is None:
+        return _unit
+    from biovita.model import load_model
+
+    return partial(load_model(card, device, modalities=()).project, modality)
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    """Return vectors L2-normalised; one of zeros has no direction, and is an error."""
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    if bad := int((length == 0).sum()):
+        raise ModelError(f"{bad} vectors are zero, and have no direction")
+    return np.asarray(rows / length, np.float32)
+
+
+def _items(dataset: Dataset, modality: Modality, where: pc.Expression | None, ids: Iterable[str] | None) -> Items:
+    if ids is None:
+        return dataset_items(dataset, modality, where)
+    if modality == Modality.TEXT:
+        return text_items(ids)
+    items = dataset_items(dataset, modality, where)
+    wanted = pa.array(dict.fromkeys(ids), pa.string())
+    places = pc.index_in(wanted, value_set=items.ids)
+    if places.null_count:
+        odd = wanted.filter(pc.is_null(places))
+        raise DatasetError(
+            f"{dataset.path} has no {modality} item {odd[0].as_py()!r} ({len(odd)} such ids in all)"
+        )
+    return items.take(places.to_numpy().astype(np.int64))
+
+
+def _there(source: _Source, items: Items) -> tuple[np.ndarray, np.ndarray, Snapshot | None]:
+    """Return of each item its row in the table, whether the vector there is current, and the table as it is now."""
+    none = np.full(len(items), -1), np.zeros(len(items), bool), None
+    if not source.table.exists or source.table.made().difference(source.made):
+        return none
+    snapshot = source.table.snapshot()
+    return *up_to_date(items, snapshot.state(("id", "window", "sha256", "start_s", "end_s"))), snapshot
+
+
+def _excused(source: _Source, items: Items) -> np.ndarray:
+    """Return which items failed, and are listed."""
+    failed = [each.id for each in read_failures(source.directory) if each.modality == source.modality]
+    excused: np.ndarray = pc.is_in(items.ids, value_set=pa.array(failed, pa.string())).to_numpy(
+        zero_copy_only=False
+    )
+    return excused
+
+
+def _what_is_missing(dataset: Dataset, source: _Source, items: Items, missing: int) -> str:
+    modality, model = source.modality, source.model
+    mend = f"Run: biovita embed {dataset.path} --model {model} --modality {modality}"
+    if source.opening is None:
+        mend = "There is no such model to make them with"
+    if not source.table.exists:
+        failed = int(_excused(source, items).sum())
+        why = (
+            f"all {failed} failed, see {source.directory / 'failed.parquet'}" if failed else "they were never made"
+        )
+        return f"{dataset.path} has no {modality} vectors of the model {model!r}: {why}. {mend}"
+    if difference := source.table.made().difference(source.made):
+        return f"{source.table.name} was made by something else ({difference}). {mend}"
+    some = f"{missing} of {len(items)} {modality} items"
+    return f"{dataset.path}: {some} have no vector of the model {model!r} yet. {mend}"
+
+
+def _columns(dataset: Dataset, items: Items, names: Sequence[str]) -> dict[str, pa.Array]:
+    if items.modality == Modality.TEXT:
+        return {}
+    found = {"taxon_id": items.rows["taxon_id"].combine_chunks()}
+    if names:
+        table = dataset.media(items.modality).select(["id", *names])
+        at = pc.index_in(items.ids, value_set=table["id"].combine_chunks())
+        found |= {name: table[name].combine_chunks().take(at) for name in names}
+    return found
+
+
+class _Rows:
+    """Rows of a table by number, read as they are asked for; found again where the table is written to meanwhile."""
+
+    def __init__(self, table: VectorTable, snapshot: Snapshot, numbers: np.ndarray, ids: pa.Array) -> None:
+        self._table, self._snapshot, self._numbers, self._ids = table, snapshot, numbers, ids
+        self.shape = (len(numbers), table.made().dim)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        try:
+            return self._snapshot.take(self._numbers[rows])
+        except LookupError:
+            self._find_again()
+            return self._snapshot.take(self._numbers[rows])
+
+    def _find_again(self) -> None:
+        self._snapshot = self._table.snapshot()
+        state = self._snapshot.state(("id", "window"))
+        places, there = up_to_date(Items.of(Modality.TEXT, pa.table({"id": self._ids})), state)
+        if not there.all() or self._table.made().dim != self.shape[1]:
+            raise DatasetError(f"{self._table.name} was made anew while it was read. Start again")
+        self._numbers = places
+
+
+class _Projected:
+    """Rows taken to the shared space as they are asked for."""
+
+    def __init__(self, rows: Matrix, project: Project, dim: int) -> None:
+        self._rows, self._project = rows, project
+        self.shape = (len(rows), dim)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        return self._project(self._rows[rows])
+
+
+def _held(rows: Matrix) -> Matrix:
+    """Return all rows in one array, read some at a time, where that is not too large; otherwise as they are."""
+    if rows.shape[0] * rows.shape[1] * 4 > min(_IN_MEMORY_MIB << 20, memory_mib() << 18):
+        return rows
+    held = np.empty(rows.shape, np.float32)
+    for start in range(0, len(held), _ROWS_AT_ONCE):
+        end = min(start + _ROWS_AT_ONCE, len(held))
+        held[start:end] = rows[np.arange(start, end)]
+    return held
+
+
+def stored(table: VectorTable, ids: pa.Array, project: Project = _unit, dim: int | None = None) -> Vectors:
+    """Return the vectors of items in any table, in the order of ``ids``, which are unique; those without are left out.
+
+    Parameters
+    ----------
+    project
+        Takes what the encoder gave to where it is compared, ``dim`` numbers long; by default L2-normalised.
+    """
+    if not table.exists:
+        return Vectors((), np.empty((0, dim or 0), np.float32))
+    snapshot = table.snapshot()
+    places, there = up_to_date(Items.of(Modality.TEXT, pa.table({"id": ids})), snapshot.state(("id", "window")))
+    kept = ids.filter(pa.array(there))
+    rows = _Rows(table, snapshot, places[there], kept)
+    return Vectors(tuple(kept.to_pylist()), _held(_Projected(rows, project, dim or rows.shape[1])))

@@ -1,0 +1,200 @@
+"""What goes out with a dataset: its card, attribution, licences and description in Croissant."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from biovita.collect.plan import shown_plan
+from biovita.dataset import Dataset
+from biovita.dataset.omitted import count_omitted
+from biovita.files import refuse_links
+from biovita.modality import Modality
+from biovita.publish.attribution import license_summary, write_attribution
+from biovita.publish.croissant import write_croissant
+from biovita.publish.markdown import code, fenced, words, yaml_text
+
+__all__ = ["write_papers"]
+
+_TABLES = (
+    "The tables are Parquet: `taxa`, `traits`, `audio`, `images`, and `rejected`, which lists every record that could "
+    "not be used, with the reason{omitted}. `path` starts at this directory; of a recording, the span from `start_s` "
+    "to `end_s` is meant."
+)
+_OMITTED = "; `omitted` lists every record that the plan left out, with the reason"
+_INK, _AUDIO, _IMAGES = "#333333", "#3b6ea5", "#c9822b"
+
+
+def write_papers(dataset: Dataset, directory: Path) -> None:
+    """Write ``README.md`` with its plots, ``ATTRIBUTION.csv`` and ``croissant.json`` into a directory.
+
+    The directory holds the dataset's tables, which `croissant.json` describes with their hashes.
+    """
+    refuse_links(*(directory / name for name in ("README.md", "ATTRIBUTION.csv", "croissant.json", "card")))
+    anonymous = write_attribution(dataset, directory / "ATTRIBUTION.csv")
+    licenses = license_summary(dataset)
+    plots = _plots(dataset, directory / "card")
+    text = _card(dataset, licenses, anonymous, plots)
+    (directory / "README.md").write_text(text, encoding="utf-8")
+    known = [license_ for license_ in licenses if license_ != "not stated"]
+    write_croissant(dataset, directory, _description(dataset), sorted(known))
+
+
+def _description(dataset: Dataset) -> str:
+    counts = {name: dataset.table(name).num_rows for name in ("audio", "images", "taxa", "traits")}
+    return (
+        f"{counts['audio']:,} clips and {counts['images']:,} photographs of {counts['taxa']:,} species, with their "
+        "taxonomy" + (f" and {counts['traits']:,} trait labels" if counts["traits"] else "") + "."
+    )
+
+
+def _classes(dataset: Dataset) -> list[tuple[str, int, int, int]]:
+    """Return (class, species, clips, photographs), the largest first."""
+    class_of = {taxon.id: taxon.class_ or "unknown" for taxon in dataset.taxonomy.values()}
+    species = Counter(class_of.values())
+    audio, images = (
+        Counter(class_of[id_] for id_ in dataset.media(modality)["taxon_id"].to_pylist())
+        for modality in (Modality.AUDIO, Modality.IMAGE)
+    )
+    rows = [(name, species[name], audio[name], images[name]) for name in species]
+    return sorted(rows, key=lambda row: (-(row[2] + row[3]), row[0]))
+
+
+def _card(dataset: Dataset, licenses: Any, anonymous: int, plots: list[tuple[str, str]]) -> str:
+    info = dataset.info
+    made = info.get("made", {})
+    front = [
+        "---",
+        f"pretty_name: {yaml_text(info['name'])}",
+        "configs:",
+        *(
+            f"- config_name: {name}\n  data_files: {name}.parquet"
+            for name in ("audio", "images", "taxa", "traits", "rejected", "omitted")
+            if dataset.info["counts"].get(name)
+        ),
+        "---",
+    ]
+    lines = [
+        *front,
+        "",
+        f"# {words(info['name'])} {words(info['version'])}",
+        "",
+        _description(dataset),
+        "",
+        "## What it holds",
+        "",
+        "| class | species | clips | photographs |",
+        "| --- | ---: | ---: | ---: |",
+        *(f"| {words(name)} | {a:,} | {b:,} | {c:,} |" for name, a, b, c in _classes(dataset)),
+        "",
+        *(line for file, about in plots for line in (f"![{about}](card/{file})", "")),
+        _TABLES.format(omitted=_OMITTED if (dataset.path / "omitted.parquet").is_file() else ""),
+        "",
+        "## Licences",
+        "",
+        "Each file keeps its own licence. `ATTRIBUTION.csv` credits the author of each.",
+        "",
+        "| licence | clips | photographs |",
+        "| --- | ---: | ---: |",
+        *(f"| {words(name)} | {row['audio']:,} | {row['images']:,} |" for name, row in licenses.items()),
+        "",
+        *_terms(licenses),
+        *([f"{anonymous} files name no author.", ""] if anonymous else []),
+        "## Left out",
+        "",
+        *_left_out(dataset, made),
+    ]
+    if split := info.get("split"):
+        lines += [
+            "## Split",
+            "",
+            f"Seed {words(split['seed'])}, {words(split['unseen_species'])} species held out whole.",
+            "",
+        ]
+    if plan := shown_plan(str(made.get("plan", ""))):
+        lines += [
+            "## How it was made",
+            "",
+            f"{code(made['by'])} (biovita {words(made['biovita'])}) with this plan:",
+            "",
+        ]
+        lines += [*fenced(plan.strip(), "toml"), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _terms(licenses: Any) -> list[str]:
+    """Return what using all of it needs, by the licences' parts."""
+    parts = {part for name in licenses for part in name.split("-")}
+    terms = [
+        ("BY", "authors have to be credited"),
+        ("NC", "no commercial use"),
+        ("SA", "what is made from it goes out under the same licence"),
+        ("ND", "no changed versions may be given on"),
+        ("ARR", "some files may not be given on at all"),
+    ]
+    said = [text for part, text in terms if part in parts]
+    if "not stated" in licenses:
+        said.append("for some files no licence is stated, and nothing may be assumed")
+    return [f"To use all of it: {'; '.join(said)}.", ""] if said else []
+
+
+def _left_out(dataset: Dataset, made: dict[str, Any]) -> list[str]:
+    rejected, omitted = Counter(dataset.rejected["reason"].to_pylist()), count_omitted(dataset)
+    lines = []
+    if omitted:
+        lines += ["By the plan, one by one in `omitted`: " + _counts(omitted) + ".", ""]
+    if not_listed := made.get("not_listed"):
+        lines += ["Not asked for by the plan, and counted only: " + _counts(not_listed) + ".", ""]
+    if missing := made.get("missing"):
+        lines += ["Listed in the plan, and in no source: " + ", ".join(map(words, missing)) + ".", ""]
+    if rejected:
+        lines += ["Unusable, one by one in `rejected`: " + _counts(rejected) + ".", ""]
+    if refilled := made.get("refilled"):
+        lines += [f"{refilled:,} places of unusable files went to the next candidates of the species.", ""]
+    if empty := made.get("empty"):
+        lines += ["Places that stay empty: " + _counts(empty) + ".", ""]
+    return lines or ["Nothing.", ""]
+
+
+def _counts(counts: Any) -> str:
+    return ", ".join(
+        f"{number:,} {words(reason)}" for reason, number in sorted(counts.items(), key=lambda c: (-c[1], c[0]))
+    )
+
+
+def _plots(dataset: Dataset, directory: Path) -> list[tuple[str, str]]:
+    """Draw items by species and on the map; return (file, what it shows)."""
+    from matplotlib.figure import Figure
+
+    directory.mkdir(exist_ok=True)
+    media = [(dataset.audio, "clips", _AUDIO), (dataset.images, "photographs", _IMAGES)]
+    plots = []
+    figure = Figure(figsize=(7, 3), layout="constrained")
+    axes = figure.add_subplot()
+    for table, name, colour in media:
+        counts = sorted(Counter(table["taxon_id"].to_pylist()).values(), reverse=True)
+        if counts:
+            axes.plot(range(1, len(counts) + 1), counts, color=colour, label=name)
+    if axes.lines:
+        axes.set(xlabel="species, from the commonest", ylabel="items", yscale="log")
+        axes.legend(frameon=False)
+        figure.savefig(directory / "species.png", dpi=120, metadata={"Software": None})
+        plots.append(("species.png", "Items a species, from the commonest to the rarest"))
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    axes = figure.add_subplot()
+    drawn = False
+    for table, name, colour in reversed(media):
+        columns = (table[column].to_pylist() for column in ("longitude", "latitude"))
+        places = [(x, y) for x, y in zip(*columns, strict=True) if x is not None and y is not None]
+        if places:
+            drawn = True
+            east, north = zip(*places, strict=True)
+            axes.scatter(east, north, s=3, color=colour, alpha=0.5, linewidths=0, label=name)
+    if drawn:
+        axes.set(xlim=(-180, 180), ylim=(-90, 90), xlabel="longitude", ylabel="latitude", aspect="equal")
+        axes.grid(color=_INK, alpha=0.15)
+        axes.legend(frameon=False, loc="lower left")
+        figure.savefig(directory / "places.png", dpi=120, metadata={"Software": None})
+        plots.append(("places.png", "Where clips and photographs come from"))
+    return plots

@@ -1,0 +1,46 @@
+"""All files of a run: the page, the numbers, and the rank of every query."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from biovita.benchmark.compare import ranks_table
+from biovita.csv_safe import write_rows
+from biovita.dataset.dataset import write_table
+from biovita.files import write_whole
+from biovita.report.content import ReportContent
+from biovita.report.page import write_report
+
+__all__ = ["RunFiles", "write_run"]
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """Where the files of a run are."""
+
+    report: Path
+    results: Path
+    scores: Path
+    ranks: Path
+
+
+def write_run(out: str | Path, run: ReportContent) -> RunFiles:
+    """Write ``report.html``, ``results.json``, ``scores.csv`` and ``ranks.parquet`` of a run into ``out``.
+
+    The last two are of the last stage; `biovita.benchmark.compare` reads the ranks.
+    """
+    report, results = write_report(out, run)
+    files = RunFiles(report, results, report.with_name("scores.csv"), report.with_name("ranks.parquet"))
+    _write_csv(files.scores, [asdict(row) for row in run.rows if row.stage == run.last])
+    write_table(ranks_table(run.benchmark, run.final), files.ranks)
+    return files
+
+
+def _write_csv(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    stream = io.StringIO()
+    write_rows(stream, list(rows[0]), rows)
+    write_whole(file, stream.getvalue())

@@ -1,0 +1,168 @@
+"""A simulated fauna as a dataset, written by several processes through the normal code."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pyarrow as pa
+
+from biovita import __version__
+from biovita.compute.cores import cpu_count
+from biovita.dataset import Dataset, new_directory, write_dataset
+from biovita.dataset.schema import AUDIO, IMAGES, TRAITS, taxa_table
+from biovita.errors import DatasetError
+from biovita.progress import progress_bar
+from biovita.simulation.fauna import Fauna
+from biovita.simulation.seeds import stream
+from biovita.simulation.species_media import Job, make_items
+
+__all__ = ["SOURCE", "simulate", "traits_table"]
+
+SOURCE = "simulated"
+Rows = list[dict[str, Any]]
+
+
+def simulate(
+    out: str | Path,
+    species: int = 60,
+    seed: int = 0,
+    *,
+    recordings: int = 8,
+    photographs: int = 8,
+    workers: int | None = None,
+    permute_calls: bool = False,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> Dataset:
+    """Write a simulated fauna, its recordings and photographs as a dataset.
+
+    A species' files depend on the seed and its index alone: with more species, more workers or on another day they
+    are the same bytes, as long as the library versions are.
+
+    Parameters
+    ----------
+    out
+        The dataset to make.
+    species
+        Number of species; those of a smaller fauna of the same seed come first.
+    recordings, photographs
+        Mean number a species; each species has its own, at least 2. A recording has one to three clips of 5 s.
+    workers
+        Processes; as many as processors if not given. They are spawned: a script that calls this with more than one
+        guards its entry with ``if __name__ == "__main__"``.
+    permute_calls
+        Give each species the calls of another, drawn at random. What looks and calls share is then gone: models
+        trained on such a dataset find no photograph by its call but by chance.
+    overwrite
+        Replace what is at ``out``.
+
+    Raises
+    ------
+    DatasetError
+        Where ``out`` exists and ``overwrite`` was not asked for, or a number is out of range.
+    """
+    for name, number in (("recordings", recordings), ("photographs", photographs)):
+        if number < 0:
+            raise DatasetError(f"the number of {name} a species is 0 or more, not {number}")
+    if workers is not None and workers < 1:
+        raise DatasetError(f"at least 1 worker is needed, not {workers}")
+    fauna = Fauna.grow(species, seed)
+    callers = _permutation(len(fauna.species), seed) if permute_calls else range(len(fauna.species))
+    out = Path(out)
+    with new_directory(out, replace=overwrite, marker="dataset.toml") as directory:
+        jobs = [
+            Job(truth, fauna.species[caller], seed, recordings, photographs, directory)
+            for truth, caller in zip(fauna.species, callers, strict=True)
+        ]
+        audio, images = _run(jobs, workers or cpu_count(), progress=progress)
+        write_dataset(
+            directory,
+            {
+                "taxa": taxa_table(truth.taxon for truth in fauna.species),
+                "traits": traits_table(fauna),
+                "audio": pa.Table.from_pylist(audio, schema=AUDIO),
+                "images": pa.Table.from_pylist(images, schema=IMAGES),
+            },
+            {
+                "name": out.resolve().name,
+                "version": "1",
+                "made": {
+                    "by": "biovita simulate",
+                    "biovita": __version__,
+                    "simulated": True,
+                    "species": species,
+                    "seed": seed,
+                    "recordings": recordings,
+                    "photographs": photographs,
+                    "permute_calls": permute_calls,
+                },
+            },
+        )
+    return Dataset.open(out)
+
+
+def traits_table(fauna: Fauna) -> pa.Table:
+    """Return the trait labels of a fauna in the `TRAITS` schema; none is unknown."""
+    pairs = [(truth.taxon.id, label, value) for truth in fauna.species for label, value in truth.traits.items()]
+    taxon_ids, labels, values = zip(*pairs, strict=True)
+    return pa.table([taxon_ids, labels, values, pa.repeat(SOURCE, len(pairs))], schema=TRAITS)
+
+
+def _permutation(count: int, seed: int) -> list[int]:
+    """Return for each species another one, each once: its place in a random cycle, one on."""
+    cycle = stream(seed, "permuted-calls").permutation(count).tolist()
+    following = dict(zip(cycle, cycle[1:] + cycle[:1], strict=True))
+    return [following[index] for index in range(count)]
+
+
+def _run(jobs: Sequence[Job], workers: int, *, progress: bool) -> tuple[Rows, Rows]:
+    audio: Rows = []
+    images: Rows = []
+    with progress_bar("Simulating species", len(jobs), shown=progress) as advance:
+        for sounds, pictures in _results(jobs, min(workers, len(jobs))):
+            audio += sounds
+            images += pictures
+            advance(1)
+    return audio, images
+
+
+def _results(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Rows, Rows]]:
+    """Yield the rows of each job, in the order of the jobs."""
+    if workers == 1:
+        yield from map(make_items, jobs)
+        return
+    with _pool(workers) as pool:
+        waiting: list[Future[tuple[Rows, Rows]]] = [pool.submit(make_items, job) for job in jobs]
+        for future in waiting:
+            yield future.result()
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[Executor]:
+    """Give worker processes that stop with this one: Ctrl-C waits for what they have in hand and no more."""
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    """Leave Ctrl-C to the parent, and end when it was killed: a pool's processes would wait for it for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

@@ -1,0 +1,86 @@
+"""From what a user hands over (a path, a span, an array, an image) to samples and pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from biovita.errors import MediaError
+from biovita.media.inputs import AudioItem, Clip, ImageItem, Sound
+from biovita.media.packed_files import PackedFile, as_media_path
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from biovita.media import LongSound
+
+__all__ = ["mono_sound", "native_mono", "rgb_image"]
+
+
+def native_mono(item: AudioItem) -> tuple[np.ndarray, int]:
+    """Return the mean of an item's channels as it is, ``(samples,)``, float32, and its rate in hertz.
+
+    Raises
+    ------
+    MediaError
+        Where the item cannot be decoded, is empty, or holds numbers that are not finite.
+    """
+    from biovita.media import read_clip
+
+    if isinstance(item, str | Path | PackedFile):
+        item = Clip(as_media_path(item))
+    if isinstance(item, Clip):
+        return read_clip(item.path, item.start_s, item.end_s, mono=True)
+    samples = _checked(item)
+    mono = samples if samples.ndim == 1 else samples.mean(axis=1)
+    return np.ascontiguousarray(mono, dtype=np.float32), item.sample_rate
+
+
+def mono_sound(item: AudioItem, *, for_rate: int = 0) -> tuple[np.ndarray, int] | LongSound:
+    """Return what `native_mono` does; of what is too long to be held, as it is or at ``for_rate``, a `LongSound`.
+
+    Raises
+    ------
+    MediaError
+        As `native_mono`; of a `LongSound`, when its blocks are read.
+    """
+    from biovita.media import read_mono
+
+    if isinstance(item, str | Path | PackedFile):
+        item = Clip(as_media_path(item))
+    if isinstance(item, Clip):
+        return read_mono(item.path, item.start_s, item.end_s, for_rate=for_rate)
+    return native_mono(item)
+
+
+def _checked(sound: Sound) -> np.ndarray:
+    samples = np.asarray(sound.samples)
+    if samples.ndim not in {1, 2} or not np.issubdtype(samples.dtype, np.floating):
+        raise MediaError(
+            "not-samples",
+            f"samples are float, (samples,) or (samples, channels); got {samples.dtype} {samples.shape}",
+        )
+    if samples.size == 0:
+        raise MediaError("empty", "the sound has no samples")
+    if not np.isfinite(samples).all():
+        raise MediaError("not-finite", "the sound holds samples that are NaN or infinite")
+    if sound.sample_rate <= 0:
+        raise MediaError("not-samples", f"the sample rate is {sound.sample_rate} Hz; it has to be positive")
+    return samples
+
+
+def rgb_image(item: ImageItem) -> Image.Image:
+    """Return an item as an RGB picture.
+
+    Raises
+    ------
+    MediaError
+        Where a file cannot be decoded.
+    """
+    from biovita.media import read_image
+
+    if isinstance(item, str | Path | PackedFile):
+        return read_image(item)
+    return item if item.mode == "RGB" else item.convert("RGB")

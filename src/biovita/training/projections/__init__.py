@@ -1,0 +1,1 @@
+"""Projections of frozen towers, trained on vectors that are kept."""

@@ -1,0 +1,1 @@
+"""The towers themselves, trained on recordings, photographs and texts."""

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import soundfile
+
+from biovita.benchmark import build_benchmark
+from biovita.benchmark.recordings import contrast_db, measured, stated
+from biovita.dataset import split_dataset
+from support.bench_cases import write_small
+
+RATE = 16_000
+
+
+def call(loudness: float, seconds: float = 4.0) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    samples = 0.01 * rng.normal(size=int(seconds * RATE))
+    for start in range(0, len(samples) - RATE // 4, RATE):
+        span = slice(start, start + RATE // 4)
+        samples[span] += loudness * np.sin(2 * np.pi * 3000 * np.arange(RATE // 4) / RATE)
+    return samples
+
+
+def test_nearer_calls_stand_out_more():
+    found = [contrast_db(call(loudness), RATE) for loudness in (0, 0.03, 0.3)]
+    assert found[0] < 6
+    assert found[0] < found[1] < found[2]
+    assert found[2] > 25
+
+
+def test_level_and_hum_do_not_matter():
+    samples = call(0.1)
+    hum = 0.5 * np.sin(2 * np.pi * 100 * np.arange(len(samples)) / RATE)
+    assert contrast_db(0.1 * samples, RATE) == pytest.approx(contrast_db(samples, RATE), abs=1e-6)
+    assert contrast_db(samples + hum, RATE) == pytest.approx(contrast_db(samples, RATE), abs=1)
+    assert contrast_db(np.zeros(10), RATE) == 0
+
+
+def test_spans_are_measured_and_what_cannot_be_read_is_left_out(tmp_path):
+    dataset = write_small(tmp_path / "d", taxa=6)
+    rows = dataset.audio.to_pylist()
+    for row in rows:
+        soundfile.write(tmp_path / "d" / row["path"], call(0.1), RATE)
+    split_dataset(dataset, unseen=2, seed=0)
+    benchmark = build_benchmark(dataset)
+    gone = benchmark.items["audio"]["path"][0].as_py()
+    (tmp_path / "d" / gone).unlink()
+    found = measured(benchmark)
+    assert 0 not in found
+    assert len(found) == benchmark.items["audio"].num_rows - 1 - sum(
+        row["species"] is None for row in benchmark.items["audio"].to_pylist()
+    ) + sum(row["species"] is None and row["genus"] is not None for row in benchmark.items["audio"].to_pylist())
+    assert {recording.seconds for recording in found.values()} == {0.5}
+    assert {row: recording.seconds for row, recording in stated(benchmark).items() if row in found} == {
+        row: recording.seconds for row, recording in found.items()
+    }
+    assert 0 in stated(benchmark), "its length is known without it"

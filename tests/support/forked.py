@@ -1,0 +1,38 @@
+"""``biovita`` in processes of its own, forked from one that has imported what training needs: some seconds a start."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Mapping, Sequence
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+METHOD = "forkserver"
+_CONTEXT = multiprocessing.get_context(METHOD)
+_CONTEXT.set_forkserver_preload(
+    ["biovita.cli.app", "biovita.training.towers.parts", "biovita.towers.clap", "biovita.towers.open_clip"]
+)
+
+
+def start(arguments: Sequence[object], said: Path, env: Mapping[str, str] = {}) -> BaseProcess:
+    """Start ``biovita`` with arguments; what it says on standard error goes to the file ``said``."""
+    process = _CONTEXT.Process(target=_main, args=([str(each) for each in arguments], said, {**os.environ, **env}))
+    process.start()
+    return process
+
+
+def finish(process: BaseProcess, seconds: float = 180) -> int:
+    """Wait for a process and return its exit status."""
+    process.join(seconds)
+    assert process.exitcode is not None, f"it takes more than {seconds:g} s"
+    return process.exitcode
+
+
+def _main(arguments: list[str], said: Path, env: dict[str, str]) -> None:
+    from biovita.cli import main
+
+    os.environ.update(env)
+    for file, stream in ((os.devnull, 1), (said, 2)):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), stream)
+    main(arguments)
