@@ -26,9 +26,10 @@ from typing import Any
 import pyarrow as pa
 
 from biovita import __version__
-from biovita.dataset import new_directory, write_dataset
+from biovita.dataset import write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, REJECTED, taxa_table
 from biovita.errors import DatasetError, MediaError
+from biovita.files import new_directory
 from biovita.media import AudioProbe
 from biovita.modality import Modality
 from biovita.sources.csv_table import BrokenRow, CsvTable, check_columns, read_csv
@@ -147,7 +148,7 @@ def import_folder(
         if copy:
             _copy_media(directory, [record for record, _ in items], progress=progress)
         for record, row in items:
-            row["path"] = f"media/{record.file}" if copy else str(record.path)
+            row["path"] = f"media/{record.file}" if copy else record.path.as_posix()
         of = {modality: [row for record, row in items if record.modality == modality] for modality in _TABLES}
         places = list(_TABLES.values())
         rejected = sorted(intake.rejected, key=lambda row: (places.index(row["file"]), row["row"]))

@@ -69,7 +69,7 @@ def _item(record: MediaRow) -> Mapping[str, Any] | Rejected:
         "source_id": record.file,
         "group": record.columns()["group_id"],
         "url": values.get("url"),
-        "path": str(record.path),
+        "path": record.path.as_posix(),
         "license": normalise_license(values.get("license")),
         "license_given": values.get("license"),
         "attribution": values.get("attribution"),

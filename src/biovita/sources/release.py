@@ -88,7 +88,7 @@ class Release(StreamedSource):
                     **shared,
                     "modality": "image",
                     "source_id": item,
-                    "path": str(file.resolve()),
+                    "path": file.resolve().as_posix(),
                     "bytes": size,
                 }
 
@@ -183,5 +183,5 @@ def _benchmark(folder: Path) -> Iterator[Mapping[str, Any] | Rejected]:
                 yield Rejected(modality, table.name, line, *why, name, values["file_path"])
                 continue
             place = {"file": table.name, "row": line, "source_id": values["id"]}
-            place |= {"path": str(file), "bytes": size_of(file)}
+            place |= {"path": file.as_posix(), "bytes": size_of(file)}
             yield {**_shared(values, name, place), "modality": modality}

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from biovita.csv_safe import plain_cell, safe_table
 from biovita.errors import DatasetError
+from biovita.files import replacing
 from biovita.foreign_tables import read_rows
 from biovita.taxonomy.backbone_names import GIVEN
 
@@ -57,12 +58,8 @@ def write_decisions(decisions: pa.Table, path: str | Path) -> None:
     if path.suffix not in {".parquet", ".csv"}:
         raise DatasetError(f"{path}: decisions are written as .parquet or .csv")
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.part")
-    try:
+    with replacing(path) as scratch:
         if path.suffix == ".csv":
             pacsv.write_csv(safe_table(decisions), scratch)
         else:
             pq.write_table(decisions, scratch.absolute(), compression="zstd")
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
