@@ -240,6 +240,7 @@ def compare(
     """
     from biovita.benchmark.compare import compare as paired
     from biovita.benchmark.compare import not_compared, read_ranks
+    from biovita.benchmark.records import records
 
     base = read_ranks(first)
     runs = (first, second, *others)
@@ -253,24 +254,25 @@ def compare(
 
         write_comparison(out, names[first], found, apart)
     if json_:
+        rows = {name: records(mine) for name, mine in found.items()}
         only = {name: {"first": one, "other": other} for name, (one, other) in apart.items()}
-        _print_json({"first": names[first], "compared": found, "not_compared": only})
+        _print_json({"first": names[first], "compared": rows, "not_compared": only})
         return
     for name, rows in found.items():
         sys.stdout.write(f"{name} less {names[first]}, Top-1 in percent\n")
-        lines = [r for r in rows if r["k"] == 1]
+        lines = [row for row in rows if row.k == 1]
         _table(
             ["part", "level", "direction", "first", "second", "difference", "95 % interval", "p (Holm)"],
             [
                 [
-                    row["part"],
-                    row["level"],
-                    row["direction"],
-                    f"{100 * row['first']:.1f}",
-                    f"{100 * row['second']:.1f}",
-                    f"{100 * row['difference']:+.1f}",
-                    f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}",
-                    f"{row['p_holm']:.3g}" if "p_holm" in row else "",
+                    row.part,
+                    row.level,
+                    row.direction,
+                    f"{100 * row.first:.1f}",
+                    f"{100 * row.second:.1f}",
+                    f"{100 * row.difference:+.1f}",
+                    f"{100 * row.low:+.1f} to {100 * row.high:+.1f}",
+                    "" if row.p_holm is None else f"{row.p_holm:.3g}",
                 ]
                 for row in lines
             ],
@@ -359,17 +361,15 @@ def run_mteb(copies: Path, /, *, model: str, json_: Json = False) -> None:
         Print the rows.
     """
     from biovita.benchmark.mteb_tasks import MtebModel, run_local
+    from biovita.benchmark.records import records
 
     rows = run_local(MtebModel.load(model).encoder, copies)
     if json_:
-        _print_json(rows)
+        _print_json(records(rows))
         return
     _table(
         ["part", "direction", "level", "k", "accuracy %"],
-        [
-            [*(str(row[key]) for key in ("part", "direction", "level", "k")), f"{100 * row['accuracy']:.1f}"]
-            for row in rows
-        ],
+        [[row.part, row.direction, row.level, str(row.k), f"{100 * row.accuracy:.1f}"] for row in rows],
     )
 
 
