@@ -11,7 +11,7 @@ from functools import cache
 
 import cyclopts
 
-from biovita import __version__
+from biovita.version import __version__
 
 __all__ = ["app", "main"]
 
@@ -23,6 +23,7 @@ app = cyclopts.App(
     (1024) is what all workers together may take for data; --limit NAME=VALUE sets one of the limits that keep foreign
     files from taking this machine down: answer, archive, cell, decoding, pages, pixels, request, rows.""",
     version=__version__,
+    default_parameter=cyclopts.Parameter(negative=()),
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )

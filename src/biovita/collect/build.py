@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from biovita import __version__
 from biovita.collect.assemble import Assembled, assemble, keep_split
 from biovita.collect.fill import FillRun, Progress, fill
 from biovita.collect.ledger import Ledger
@@ -33,6 +32,7 @@ from biovita.publish.dataset_card import write_papers
 from biovita.redact import redacted_column
 from biovita.taxonomy import Rank, Taxon
 from biovita.taxonomy.name_lists import write_decisions
+from biovita.version import __version__
 
 __all__ = ["WORK", "BuildReport", "build", "report_lines"]
 

@@ -45,14 +45,16 @@ class Dataset:
     path: Path
 
     @classmethod
-    def open(cls, path: str | Path) -> Dataset:
-        """Return the dataset at ``path``.
+    def open(cls, path: str | Path | Dataset) -> Dataset:
+        """Return the dataset at ``path``; one that is open is returned as it is.
 
         Raises
         ------
         DatasetError
             Where there is none, or it was written by a newer biovita.
         """
+        if isinstance(path, Dataset):
+            return path
         path = Path(path)
         if not path.exists():
             raise DatasetError(

@@ -25,7 +25,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from biovita import __version__
 from biovita.dataset import new_directory, write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, REJECTED, taxa_table
 from biovita.errors import DatasetError, MediaError
@@ -36,6 +35,7 @@ from biovita.sources.inspect import Inspected, inspect_files, map_threads
 from biovita.sources.lineage import merge_taxa
 from biovita.sources.media_row import FIELDS, REQUIRED, MediaRow, is_iso_8601, parse_record
 from biovita.sources.source import storable
+from biovita.version import __version__
 
 __all__ = ["ImportReport", "import_folder"]
 
@@ -97,8 +97,8 @@ class _Intake:
 
 def import_folder(
     src: str | Path,
-    out: str | Path,
     *,
+    out: str | Path,
     columns: Mapping[str, str] | None = None,
     copy: bool = False,
     strict: bool = False,
@@ -110,6 +110,10 @@ def import_folder(
 
     Parameters
     ----------
+    src
+        The folder.
+    out
+        The dataset to make.
     columns
         From a field of `FIELDS` to the column that holds it, where their names differ.
     copy
