@@ -1,13 +1,19 @@
-"""The code that README and docs/ show, block by block."""
+"""The code that README and docs/ show, and a small world that it can run in."""
 
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import soundfile
 from markdown_it import MarkdownIt
+from PIL import Image
+
+import biovita
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -52,3 +58,31 @@ def code_of(path: Path) -> Iterator[Code]:
 
 
 CODE = [code for path in PAGES for code in code_of(path)]
+INLINE = [code for code in CODE if code.language == "inline"]
+PYTHON = [code for code in CODE if code.language.split(" ")[0] == "python"]
+
+
+def write_world(folder: Path) -> None:
+    """Write what the examples name: datasets, models and recordings, all small."""
+    data = biovita.simulate(out=folder / "birds", species=4, recordings=2, photographs=2, workers=1, progress=False)
+    biovita.split_dataset(data, unseen=2)
+    biovita.embed(folder / "birds", progress=False)
+    few = {"steps": 2, "weights.names": 0.0}
+    for recipe, start, out in (("starter/stage1", None, "run1"), ("starter/stage2", "run1", "run2")):
+        biovita.train(
+            recipe,
+            data=folder / "birds",
+            out=folder / out,
+            start=start and folder / start,
+            settings=few,
+            progress=False,
+        )
+    shutil.copytree(folder / "run2", folder / "demo-run/model")
+    biovita.build_benchmark(folder / "birds", out=folder / "birds-bench")
+    sound = np.random.default_rng(0).uniform(-0.5, 0.5, 4 * 48_000).astype(np.float32)
+    soundfile.write(folder / "dawn.wav", sound, 48_000)
+    (folder / "field").mkdir()
+    soundfile.write(folder / "field/a.wav", sound, 48_000)
+    Image.fromarray(np.arange(64 * 64 * 3, dtype=np.uint8).reshape(64, 64, 3)).save(folder / "field/a.png")
+    for table, file in (("audio", "a.wav"), ("images", "a.png")):
+        (folder / f"field/{table}.csv").write_text(f"file,species\n{file},Pica pica\n", encoding="utf-8")
