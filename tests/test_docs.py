@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import cyclopts
 import pytest
@@ -93,14 +94,14 @@ def test_python_on_the_pages_uses_the_public_names_as_they_are() -> None:
                 )
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "biovita":
                 assert node.attr in biovita.__all__, f"{code}: biovita.{node.attr}"
-            if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("biovita."):
+            if isinstance(node, ast.Call) and re.fullmatch(r"biovita(\.\w+)+", ast.unparse(node.func)):
                 called += 1
                 _bind(node, str(code))
     assert called > 10
 
 
 def _bind(call: ast.Call, where: str) -> None:
-    function = biovita
+    function: Any = biovita
     for name in ast.unparse(call.func).split(".")[1:]:
         function = getattr(function, name)
     try:
