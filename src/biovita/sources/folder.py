@@ -25,17 +25,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from biovita import __version__
 from biovita.csv_table import CsvTable, check_columns
-from biovita.dataset import new_directory, write_dataset
+from biovita.dataset import write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
 from biovita.errors import DatasetError, MediaError
+from biovita.files import new_directory
 from biovita.media import AudioProbe, ImageProbe
 from biovita.modality import Modality
 from biovita.sources.inspect import Inspected, inspect_files, map_threads
 from biovita.sources.lineage import merge_taxa
 from biovita.sources.media_row import FIELDS, TABLES, MediaRow, media_rows, open_media_table
 from biovita.sources.source import Rejected, rejected_table, storable
+from biovita.version import __version__
 
 __all__ = ["ImportReport", "import_folder"]
 
@@ -94,14 +95,14 @@ class _Item:
             }
         else:
             held = {"width": probe.width, "height": probe.height}
-        path = f"media/{self.row.file}" if copied else str(self.row.path)
+        path = f"media/{self.row.file}" if copied else self.row.path.as_posix()
         return {**self.row.columns(), "sha256": self.sha256, **held, "path": path}
 
 
 def import_folder(
     src: str | Path,
-    out: str | Path,
     *,
+    out: str | Path,
     columns: Mapping[str, str] | None = None,
     copy: bool = False,
     strict: bool = False,
@@ -113,6 +114,10 @@ def import_folder(
 
     Parameters
     ----------
+    src
+        The folder.
+    out
+        The dataset to make.
     columns
         From a field of `FIELDS` to the column that holds it, where their names differ.
     copy

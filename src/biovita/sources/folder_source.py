@@ -56,7 +56,7 @@ def _item(row: MediaRow) -> Mapping[str, Any] | Rejected:
         "source_id": row.file,
         "group": row.group_id,
         "url": row.url,
-        "path": str(row.path),
+        "path": row.path.as_posix(),
         "license": normalise_license(row.license),
         "license_given": row.license,
         "attribution": row.attribution,

@@ -93,7 +93,7 @@ class Release(StreamedSource):
                     **shared,
                     "modality": "image",
                     "source_id": item,
-                    "path": str(file.resolve()),
+                    "path": file.resolve().as_posix(),
                     "bytes": size,
                 }
 
@@ -186,5 +186,5 @@ def _benchmark(folder: Path) -> Iterator[Mapping[str, Any] | Rejected]:
                 yield Rejected(modality, table.name, line, *why, name, values["file_path"])
                 continue
             place = {"file": table.name, "row": line, "source_id": values["id"]}
-            place |= {"path": str(file), "bytes": size_of(file)}
+            place |= {"path": file.as_posix(), "bytes": size_of(file)}
             yield {**_shared(values, name, place), "modality": modality}

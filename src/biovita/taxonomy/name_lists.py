@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from biovita.csv_safe import safe_table
 from biovita.csv_table import open_csv, sound_rows
 from biovita.errors import DatasetError
+from biovita.files import replacing
 from biovita.taxonomy.backbone_names import GIVEN
 
 __all__ = ["read_names", "write_decisions"]
@@ -53,12 +54,8 @@ def write_decisions(decisions: pa.Table, path: str | Path) -> None:
     if path.suffix not in {".parquet", ".csv"}:
         raise DatasetError(f"{path}: decisions are written as .parquet or .csv")
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.part")
-    try:
+    with replacing(path) as scratch:
         if path.suffix == ".csv":
             pacsv.write_csv(safe_table(decisions), scratch)
         else:
             pq.write_table(decisions, scratch.absolute(), compression="zstd")
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
