@@ -20,7 +20,7 @@ from biovita.media.bombs import (
     check_header,
     check_memory,
     check_opened,
-    no_limit_of_pillow,
+    pillow_limit,
 )
 from biovita.media.packed_files import MediaPath, as_media_path, on_disk
 from biovita.media.patience import Patience
@@ -100,7 +100,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise MediaError("not-image", f"{path}: is {kind.description}, not a picture. Accepted are {_accepted()}")
     check_header(path, head)
     patience = Patience(path)
-    with io.BufferedReader(TimedFile(path, patience)) as file, no_limit_of_pillow():
+    with io.BufferedReader(TimedFile(path, patience)) as file, pillow_limit.lifted():
         try:
             image = Image.open(file, formats=ACCEPTED)
         except UnidentifiedImageError:
