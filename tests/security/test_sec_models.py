@@ -25,7 +25,7 @@ from biovita.model import load_model, save_model
 from biovita.model.formats import published_repository as published
 from biovita.towers import efficientnet, minilm
 from biovita.towers.tokenizer import read_tokenizer
-from biovita.weights.state import read_checkpoint, read_json
+from biovita.weights.state_dicts import read_checkpoint, read_json
 from support.bench_cases import write_small
 from support.hostile import Outcome, biovita, run_many, watched
 from support.plain_model import Builder

@@ -22,7 +22,7 @@ from biovita.model import Model, load_model
 from biovita.model.formats.projections import aligned_model
 from biovita.model.projection import Projection
 from biovita.towers import Encoder
-from biovita.towers.long import window_parts
+from biovita.towers.long_recordings import window_parts
 from support.published_layouts import make, write_open_clip, write_published
 
 RATE = 48_000

@@ -26,13 +26,8 @@ from biovita.towers.open_clip import OpenClipImage, OpenClipText
 from biovita.training import TowersRecipe, recipe
 from biovita.training.towers.networks import Networks, starting_model
 from biovita.training.towers.stopping import StopRequest
-from biovita.training.towers.validate import Validator, embedded, scores_of, validation_items
-from support.tiny_training import write_tiny, write_towers
-
-
-@pytest.fixture(scope="module")
-def towers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_towers(tmp_path_factory.mktemp("towers") / "small")
+from biovita.training.towers.validation import Validator, embedded, scores_of, validation_items
+from support.tiny_training import write_tiny
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 
 from biovita.errors import ModelError
 from biovita.hashing import sha256_of
-from biovita.weights.packages import package_file, verified_file
+from biovita.weights.package_files import package_file, verified_file
 
 
 def test_weights_are_checked_and_the_package_is_not_imported(

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from biovita.errors import ModelError
-from biovita.weights.state import load_strictly, read_checkpoint, read_state, without_wrappers
+from biovita.weights.state_dicts import load_strictly, read_checkpoint, read_state, without_wrappers
 
 
 class Bomb:

@@ -14,7 +14,7 @@ from biovita.media.audio import LongSound
 from biovita.media.inputs import AudioItem, Clip
 from biovita.media.packed_files import PackedFile, as_media_path
 from biovita.towers.input_arrays import mono_sound, native_mono
-from biovita.towers.long import LongWindows
+from biovita.towers.long_recordings import LongWindows
 
 __all__ = ["AudioInput", "fill", "first_call"]
 

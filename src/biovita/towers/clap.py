@@ -17,9 +17,9 @@ from biovita.media.inputs import AudioItem
 from biovita.towers.audio_windows import AudioInput
 from biovita.towers.clap_config import check_clap_config, read_clap_config
 from biovita.towers.encoder import EncoderCard, Simple, Windowing
-from biovita.towers.long import LongWindows, mean_over_windows
+from biovita.towers.long_recordings import LongWindows, mean_over_windows
 from biovita.towers.mel_config import MelConfig
-from biovita.weights.state import UNBUILDABLE, check_fit, load_strictly, read_state
+from biovita.weights.state_dicts import UNBUILDABLE, check_fit, load_strictly, read_state
 
 if TYPE_CHECKING:
     import torch

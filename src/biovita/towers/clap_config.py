@@ -8,7 +8,7 @@ from typing import Any
 from biovita.errors import ModelError
 from biovita.towers.audio_windows import AudioInput
 from biovita.towers.mel_config import MelConfig
-from biovita.weights.settings import (
+from biovita.weights.setting_rules import (
     FLAG,
     NONE,
     Section,
@@ -21,7 +21,7 @@ from biovita.weights.settings import (
     several,
     whole,
 )
-from biovita.weights.state import read_json
+from biovita.weights.state_dicts import read_json
 
 __all__ = ["check_clap_config", "check_listening", "read_clap_config", "read_clap_input"]
 

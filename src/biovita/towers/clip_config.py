@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from biovita.errors import ModelError
-from biovita.weights.settings import (
+from biovita.weights.setting_rules import (
     FLAG,
     NONE,
     Section,
@@ -19,7 +19,7 @@ from biovita.weights.settings import (
     text,
     whole,
 )
-from biovita.weights.state import read_json
+from biovita.weights.state_dicts import read_json
 
 __all__ = ["CONFIG_FILE", "MOST_TOKENS", "check_model_cfg", "check_preprocess_cfg", "read_clip_config"]
 

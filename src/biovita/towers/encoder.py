@@ -13,7 +13,7 @@ from biovita.modality import Modality
 
 if TYPE_CHECKING:
     from biovita.compute.device import Device
-    from biovita.towers.long import LongWindows
+    from biovita.towers.long_recordings import LongWindows
 
 __all__ = ["Classes", "Encoder", "EncoderCard", "Loaded", "Simple", "Windowing"]
 

@@ -12,7 +12,7 @@ from typing import Any
 from biovita.errors import ModelError
 from biovita.towers.tokenizer import is_on_this_machine
 from biovita.weights.hub import is_offline
-from biovita.weights.settings import FLAG, NONE, Section, SettingRule, checked, choice, either, number, whole
+from biovita.weights.setting_rules import FLAG, NONE, Section, SettingRule, checked, choice, either, number, whole
 
 __all__ = ["described_text"]
 

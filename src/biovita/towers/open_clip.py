@@ -20,7 +20,7 @@ from biovita.towers.clip_images import ImageInput, image_input
 from biovita.towers.encoder import EncoderCard, Simple
 from biovita.towers.hub_text import described_text
 from biovita.towers.tokenizer import hub_tokenizer, read_tokenizer
-from biovita.weights.state import UNBUILDABLE, check_fit, load_strictly, read_state
+from biovita.weights.state_dicts import UNBUILDABLE, check_fit, load_strictly, read_state
 
 if TYPE_CHECKING:
     import torch

@@ -13,7 +13,7 @@ from biovita.errors import ModelError
 from biovita.jsonfile import read_text
 from biovita.limits import limit, over
 from biovita.weights.hub import hub_file, is_offline
-from biovita.weights.settings import (
+from biovita.weights.setting_rules import (
     FLAG,
     NONE,
     Section,
@@ -26,7 +26,7 @@ from biovita.weights.settings import (
     text,
     whole,
 )
-from biovita.weights.state import read_json
+from biovita.weights.state_dicts import read_json
 
 __all__ = ["TOKENIZER_FILES", "hub_tokenizer", "is_on_this_machine", "read_tokenizer"]
 

@@ -1,9 +1,9 @@
-"""From a dataset with embeddings of frozen towers to a trained model."""
+"""What projections are trained on: the vectors that frozen towers make of a dataset, and of the names of classes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -15,18 +15,34 @@ from biovita.embedding import Vectors, vectors
 from biovita.errors import DatasetError
 from biovita.modality import MEDIA, Modality
 from biovita.model import Model
-from biovita.model.formats.projections import aligned_model
 from biovita.parquet import read_parquet
 from biovita.taxonomy import Taxon, prompts
-from biovita.training.projections.loop import Aligned, TrainingSet
 from biovita.training.projections.names_without_media import kept_classes, named_classes
-from biovita.training.projections.training_set import Pool
-from biovita.training.recipe import FrozenRecipe
-from biovita.training.towers.run_record import record_of
+from biovita.training.projections.pool import Pool
 
-__all__ = ["model_of", "other_names", "training_set", "unseen_taxa"]
+__all__ = ["TrainingSet", "other_names", "training_set", "unseen_taxa"]
 
 _DECIDED = pa.schema([(name, pa.string()) for name in ("name", "parsed", "species_id")])
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """Everything a run draws from, all of it vectors of frozen towers.
+
+    Attributes
+    ----------
+    items
+        By modality, a pool over the training species; text holds their prompts.
+    classes, class_names
+        By modality of the classifier: its rows ``(classes, tower dim)``, and a pool of the texts of each class.
+    taxa
+        The training species, in the order of the pools.
+    """
+
+    items: Mapping[Modality, Pool]
+    classes: Mapping[Modality, torch.Tensor]
+    class_names: Mapping[Modality, Pool]
+    taxa: tuple[Taxon, ...]
 
 
 def training_set(dataset: Dataset, base: Model, *, names: bool = True, progress: bool = False) -> TrainingSet:
@@ -82,24 +98,6 @@ def training_set(dataset: Dataset, base: Model, *, names: bool = True, progress:
             )
             classes[modality] = _as_standardised(known.weights, found.array)[chosen]
     return TrainingSet(items, classes, class_names, taxa)
-
-
-def model_of(
-    aligned: Aligned,
-    recipe: FrozenRecipe,
-    base: Model,
-    dataset: Dataset,
-    *,
-    start: Path | None = None,
-) -> Model:
-    """Return the model of trained projections of the towers of ``base``.
-
-    Its record says what made it, and which bias it learned, if any.
-    """
-    record = record_of(recipe, dataset, start=start)
-    if aligned.logit_bias is not None:
-        record["logit_bias"] = aligned.logit_bias
-    return aligned_model(recipe.name, base, aligned.projections, aligned.logit_scale, record)
 
 
 def _training_vectors(dataset: Dataset, base: Model, modality: Modality, *, progress: bool) -> Vectors:

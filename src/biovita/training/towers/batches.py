@@ -14,8 +14,8 @@ from biovita.errors import DatasetError, MediaError
 from biovita.modality import Modality
 from biovita.training.recipe import Phase, TowersRecipe
 from biovita.training.towers.decode_failures import Failures
-from biovita.training.towers.rows import TrainingItems
 from biovita.training.towers.sampling import Epoch, batches, stage0_epoch, stage1_epoch, stage2_epoch
+from biovita.training.towers.training_items import TrainingItems
 
 __all__ = ["Feed", "Loader", "TrainingBatch", "load_batches"]
 

@@ -20,7 +20,9 @@ from biovita.errors import ModelError
 from biovita.hashing import sha256_of
 from biovita.jsonfile import read_json
 from biovita.modality import Modality
-from biovita.weights.state import is_whole, read_checkpoint
+from biovita.training.gate import Gate
+from biovita.training.towers.decode_failures import Undecodable
+from biovita.weights.state_dicts import is_whole, read_checkpoint
 
 __all__ = ["Checkpoint", "Progress", "check_moments", "latest_checkpoint", "save_checkpoint"]
 
@@ -29,8 +31,6 @@ logger = logging.getLogger(__name__)
 _WEIGHTS, _OPTIMISER, _STATE = "weights.safetensors", "optimiser.pt", "state.json"
 _KEPT = 2
 _NAME = re.compile(r"step-\d{8,18}", re.ASCII)
-
-_GATE = {"base", "average", "open", "calm"}
 
 Count = Annotated[int, Field(ge=0, le=1 << 53, strict=True)]
 
@@ -52,9 +52,9 @@ class Progress:
     batch: Count = 0
     step: Count = 0
     total: Count = 0
-    gate: dict[str, Any] | None = None
+    gate: Gate | None = None
     best: float | None = None
-    failures: list[tuple[str, str, str]] = field(default_factory=list)
+    failures: list[Undecodable] = field(default_factory=list)
     scaler: dict[str, Any] = field(default_factory=dict)
     done: bool = False
 
@@ -169,12 +169,14 @@ def _progress(state: dict[str, Any]) -> Progress:
     except ValidationError as error:
         first = error.errors()[0]
         raise ModelError(f"{_STATE}: {'.'.join(map(str, first['loc']))[:100]}: {first['msg']}") from error
-    gate = {} if found.gate is None else found.gate
-    numbers = (*gate.values(), *found.scaler.values())
-    if not all(isinstance(value, int | float) for value in numbers) or not gate.keys() <= _GATE:
-        raise ModelError(f"{_STATE}: gate or scaler is none of a run")
-    if gate and not {"base", "average"} <= gate.keys():
-        raise ModelError(f"{_STATE}: gate has no base or no average")
-    if strange := [name for name, _, _ in found.failures if name not in set(Modality)]:
-        raise ModelError(f"{_STATE}: failures are of {strange[0][:100]!r}, which is no modality")
+    if (
+        strange := sorted((state["gate"] or {}).keys() - {each.name for each in fields(Gate)})
+        if found.gate
+        else []
+    ):
+        raise ModelError(f"{_STATE}: gate has {', '.join(strange)[:100]}, which no run writes")
+    if not all(isinstance(value, int | float) for value in found.scaler.values()):
+        raise ModelError(f"{_STATE}: scaler holds something other than numbers")
+    if strange := [each.modality for each in found.failures if each.modality not in set(Modality)]:
+        raise ModelError(f"{_STATE}: failures names {strange[0][:100]!r}, which is not a modality")
     return found

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 
 from biovita.errors import ModelError
+from biovita.training.gate import Gate
 from biovita.training.recipe import Augment, Phase
 from biovita.training.towers.batches import TrainingBatch
 from biovita.training.towers.checkpoint import check_moments
 from biovita.training.towers.objective import Objective
-from biovita.training.towers.schedule import MOST_LOG_SCALE, Gate, groups_of, trainable
+from biovita.training.towers.schedule import MOST_LOG_SCALE, groups_of, trainable
 from biovita.training.towers.sharded import clip_gradients, shared_out
 from biovita.training.towers.step import average_gradients, average_statistics, backward
 

@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Networks", "has_towers_of", "starting_model"]
 
-_MODULE = {Modality.AUDIO: {Part.AUDIO, Part.AUDIO_TOP, Part.ADAPTER}, Modality.IMAGE: {Part.IMAGE}}
-_MODULE[Modality.TEXT] = {Part.TEXT_BLOCKS, Part.TEXT_ENDS}
+_PARTS = {
+    Modality.AUDIO: {Part.AUDIO, Part.AUDIO_TOP, Part.ADAPTER},
+    Modality.IMAGE: {Part.IMAGE},
+    Modality.TEXT: {Part.TEXT_BLOCKS, Part.TEXT_ENDS},
+}
 
 
 class Networks(nn.Module):
@@ -119,14 +122,14 @@ class Networks(nn.Module):
             self.clap.audio_projection.train()
         if Part.IMAGE in active:
             self.clip.visual.train()
-        if active & _MODULE[Modality.TEXT]:
+        if active & _PARTS[Modality.TEXT]:
             for name, child in self.clip.named_children():
                 if name != "visual":
                     child.train()
 
     def trained(self, modality: Modality) -> bool:
         """Return whether anything of a modality's tower is trained at the moment."""
-        parts = _MODULE[modality]
+        parts = _PARTS[modality]
         return any(p.requires_grad and part_of(name) in parts for name, p in self.named_parameters())
 
     def embed(self, modality: Modality, inputs: torch.Tensor) -> torch.Tensor:

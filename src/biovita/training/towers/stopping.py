@@ -11,11 +11,12 @@ from typing import Any
 
 import torch
 
-from biovita.training.towers.gathered import largest, processes
+from biovita.training.towers.distributed import largest, processes
 
 __all__ = ["Interrupted", "StopRequest"]
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# Windows has no SIGTERM that a process is told of; Ctrl-Break comes as SIGBREAK there.
+_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name)]
 
 
 class Interrupted(BaseException):
