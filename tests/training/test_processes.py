@@ -135,9 +135,9 @@ def test_sharded_towers_train_as_whole_ones(towers: Path, tmp_path: Path) -> Non
 def test_sharding_wants_several_processes_and_what_it_can_share(
     towers: Path, dataset: Dataset, tmp_path: Path
 ) -> None:
-    with pytest.raises(ModelError, match="start several with torchrun"):
+    with pytest.raises(ModelError, match="Start several with torchrun"):
         run_tiny(tiny_recipe(1, towers, sharded=True), dataset, tmp_path / "run")
     assert not (tmp_path / "run").exists()
     for other in ({"compiled": True}, {"precision": "fp16"}):
-        with pytest.raises(BiovitaError, match=r"sharded = True: .*in fp32 or bf16, and not compiled"):
+        with pytest.raises(BiovitaError, match=r"sharded = True: .*in fp32 or bf16 only, and not when compiled"):
             tiny_recipe(1, towers, sharded=True, **other)

@@ -161,7 +161,9 @@ def test_without_a_classifier_stage_0_is_refused_and_other_stages_say_what_they_
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     bare = replace(_data(), classes={}, class_names={})
-    with pytest.raises(ModelError, match=r"starter/stage0: weights\.names is 1, .*'starter'.*starter; go without"):
+    with pytest.raises(
+        ModelError, match=r"starter/stage0: weights\.names is 1, .*'starter'.*starter, leave this stage out"
+    ):
         align(bare, _recipe(0), untrained(bare, _recipe(0)))
     assert not caplog.records
     for stage, which in ((1, "no audio tower"), (2, "no audio or image tower")):
@@ -277,7 +279,9 @@ def test_a_stage_goes_on_from_the_learned_scale_and_refuses_another(trained: Tra
     second = trained(2, "second", first)
     history = [json.loads(line) for line in (second / "losses.jsonl").read_text().splitlines()]
     assert history[0]["logit_scale"] == pytest.approx(learned)
-    with pytest.raises(ModelError, match=r"logit_scale = 25 would change nothing: .*first has learned .*Leave"):
+    with pytest.raises(
+        ModelError, match=r"logit_scale = 25 would change nothing: .*first has learned .*Set logit_scale only"
+    ):
         trained(2, "third", first, logit_scale=25)
 
 

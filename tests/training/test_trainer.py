@@ -269,7 +269,7 @@ def test_compiling_without_a_compiler_is_refused_at_once(
 ) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler --fast")
     with pytest.raises(
-        ModelError, match=r"'no-such-compiler --fast' is not there: install one, name it in .* CXX"
+        ModelError, match=r"'no-such-compiler --fast' is not there. Install one, name it in .* CXX"
     ):
         run_tiny(tiny_recipe(1, towers, compiled=True), dataset, tmp_path / "run")
     assert not (tmp_path / "run").exists()

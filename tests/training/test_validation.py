@@ -160,7 +160,7 @@ def test_what_does_not_decode_is_said_and_counts_as_missed(
     model = load_model(towers, "cpu")
     scores = scores_of(dataset, partial(embedded, model), seed=0)
     assert {score.absent_queries for score in scores.tasks if score.task.direction == "A2T"} == {1}
-    assert "1 of 6 held-out audio items cannot be decoded and count as missed" in caplog.text
+    assert "1 of 6 held-out audio items cannot be decoded. They count as missed" in caplog.text
     for number in range(3):
         for name in ("t4", "t5"):
             (dataset.path / "media" / f"{name}-{number}.wav").write_text("<html>not found</html>")

@@ -118,7 +118,8 @@ def check_opened(path: Path, image: Image.Image) -> None:
         _check_size(path, (width, length), _MOST_BYTES)
     if image.format in {"JPEG", "MPO"} and (scans := _scans(path)) > _MOST_SCANS:
         raise MediaError(
-            "undecodable", f"{path}: a JPEG of {scans} scans or more; at most {_MOST_SCANS} are accepted"
+            "undecodable",
+            f"{path}: the file is a JPEG of {scans} scans or more; at most {_MOST_SCANS} are accepted",
         )
 
 

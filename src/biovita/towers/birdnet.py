@@ -110,7 +110,7 @@ class BirdNET(Simple):
         """Return itself: it reads all windows, one after the other."""
         if overlap:
             raise ModelError(
-                f"{CARD.name} reads windows of 3 s that do not overlap; an overlap of {overlap} was asked"
+                f"{CARD.name} reads windows of 3 s that do not overlap. Leave the overlap of {overlap} out"
             )
         return self
 

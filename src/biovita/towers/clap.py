@@ -155,7 +155,7 @@ def _linear(weight: torch.Tensor, inputs: int) -> nn.Linear:
     import torch
 
     if weight.ndim != 2 or weight.shape[1] != inputs:
-        raise ModelError(f"the audio adapter has the shape {tuple(weight.shape)}; wanted (dim, {inputs})")
+        raise ModelError(f"the audio adapter has the shape {tuple(weight.shape)}; it has to be (dim, {inputs})")
     linear = torch.nn.Linear(inputs, weight.shape[0], bias=False)
     with torch.no_grad():
         linear.weight.copy_(weight)
@@ -213,5 +213,5 @@ def read_clap(directory: Path) -> ClapModel:
     config = read_clap_config(directory)
     file = next((directory / name for name in WEIGHT_FILES if (directory / name).is_file()), None)
     if file is None:
-        raise ModelError(f"{directory} has no weights: {' or '.join(WEIGHT_FILES)}")
+        raise ModelError(f"{directory} has no weights. It needs {' or '.join(WEIGHT_FILES)}")
     return clap_network(read_state(file), str(file), config)

@@ -114,7 +114,7 @@ def _require_same_run(out: Path, record: ResumableRecord) -> None:
     many, now_many = before.get("processes"), record.processes
     if many != now_many:
         raise DatasetError(
-            f"{out} holds a run of {many} processes, each with batches of its own, and there are {now_many} now. "
+            f"{out} holds a run of {many} processes, which share out each batch, and there are {now_many} now. "
             f"Continue it with torchrun --nproc-per-node {many}, choose another place, or give --overwrite"
         )
 

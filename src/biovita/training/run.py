@@ -64,7 +64,7 @@ def train(
         nothing to train on.
     """
     if recipe.stage == 2 and start is None:
-        raise ModelError(f"{recipe.name} goes on from a stage 1: give its model with --start MODEL")
+        raise ModelError(f"{recipe.name} goes on from a stage 1. Give its model with --start MODEL")
     if isinstance(recipe, TowersRecipe):
         from biovita.training.towers.train_towers import train_towers
 
@@ -75,7 +75,7 @@ def train(
         return TrainReport(out / "last", out / "report.html", recipe, len(losses), losses[0], losses[-1])
     assert isinstance(recipe, FrozenRecipe)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise ModelError(f"{recipe.name} trains in one process, in seconds: start it without torchrun")
+        raise ModelError(f"{recipe.name} trains in one process, in seconds. Start it without torchrun")
     from biovita.training.projections.train_projections import check_start, train_projections
 
     if start is not None:

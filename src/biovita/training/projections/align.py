@@ -116,10 +116,10 @@ def _check_names(data: TrainingSet, recipe: FrozenRecipe) -> None:
     )
     if not any(weights.of_terms.values()):
         raise ModelError(
-            f"{lacking}, so there is nothing to train on. Choose a model that has one, such as starter; go without "
-            "this stage; or set another weight, such as weights.atc"
+            f"{lacking}, so there is nothing to train on. Choose a model that has one, such as starter, leave this "
+            "stage out, or set another weight, such as weights.atc"
         )
-    logger.warning("%s: this term is left out", lacking)
+    logger.warning("%s. Training goes on without this term", lacking)
 
 
 def _align(

@@ -81,7 +81,9 @@ def check_start(path: Path, recipe: FrozenRecipe, given: Collection[str]) -> Non
     """Raise a `ModelError` where a model is not of the recipe's towers, or has learned what was asked for anew."""
     config = read_config(path)
     if config.dim != recipe.dim:
-        raise ModelError(f"{path} has {config.dim} dimensions, and the recipe asks for {recipe.dim}")
+        raise ModelError(
+            f"{path} has {config.dim} dimensions, and the recipe has dim = {recipe.dim}. Set dim={config.dim}"
+        )
     for modality, tower in describe(recipe.model).encoders.items():
         ref = config.towers.get(modality)
         if ref is None or (ref.revision, ref.dim) != (tower.revision, tower.dim):

@@ -126,7 +126,7 @@ def check_moments(state: Any, parameters: Sequence[torch.nn.Parameter], where: s
         for place, values in moments.items()
     )
     if not fits:
-        raise ModelError(f"{where} is not of this run. Start again with --overwrite")
+        raise ModelError(f"{where} does not belong to this run. Start again with --overwrite")
 
 
 def _hash_of(state: Mapping[str, Any]) -> str:
@@ -145,17 +145,17 @@ def _read(path: Path) -> Checkpoint:
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{_STATE} cannot be read ({error})") from error
     if not isinstance(state, dict) or not isinstance(hashes, dict):
-        raise ModelError(f"{_STATE} cannot be read (state and files are to be JSON objects)")
+        raise ModelError(f"{_STATE} cannot be read (its state and its files have to be JSON objects)")
     if _hash_of(state) != hashed:
-        raise ModelError(f"{_STATE} is not as it was written")
+        raise ModelError(f"{_STATE} has changed since it was written")
     for name in (_WEIGHTS, _OPTIMISER):
         if not (path / name).is_file():
             raise ModelError(f"{name} is missing")
         if sha256_of(path / name) != hashes.get(name):
-            raise ModelError(f"{name} is not as it was written")
+            raise ModelError(f"{name} has changed since it was written")
     optimiser = read_checkpoint(path / _OPTIMISER)
     if not isinstance(optimiser, Mapping):
-        raise ModelError(f"{_OPTIMISER} holds no state of an optimiser")
+        raise ModelError(f"{_OPTIMISER} does not hold the state of an optimiser")
     return Checkpoint(_progress(state), read_checkpoint(path / _WEIGHTS), optimiser)
 
 

@@ -72,7 +72,9 @@ class Descent:
         try:
             self.optimiser.load_state_dict(shared_out(state, order))
         except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
-            raise ModelError(f"{where} is not of this run: {error}. Start again with --overwrite") from error
+            raise ModelError(
+                f"{where} does not belong to this run: {error}. Start again with --overwrite"
+            ) from error
         for group, own in zip(self.optimiser.param_groups, settings, strict=True):
             for name in group.keys() - {"params"} - own.keys():
                 del group[name]
@@ -138,5 +140,5 @@ class Descent:
     def _not_finite(self, step: int, what: str) -> ModelError:
         return ModelError(
             f"{self.objective.recipe.name}: the {what} at step {step} of phase {self.name}. Try lower learning rates "
-            f"(phases.{self.name}.*.learning_rate), or precision=fp32 where it is another"
+            f"(phases.{self.name}.*.learning_rate), or precision=fp32"
         )

@@ -1,4 +1,4 @@
-"""Ending a run early without loss: SIGTERM and Ctrl-C are taken note of, and acted on where the run can go on later."""
+"""Ending a run early without loss: SIGTERM and Ctrl-C are noted, and acted on where the run can be taken up later."""
 
 from __future__ import annotations
 

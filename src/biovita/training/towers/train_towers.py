@@ -84,7 +84,8 @@ def train_towers(
     place = PartialState(cpu=select_device(device) == "cpu", timeout=timedelta(days=7))
     if recipe.sharded and place.num_processes == 1:
         raise ModelError(
-            f"{recipe.name}: sharded=true shares towers out over processes; start several with torchrun"
+            f"{recipe.name}: sharded=true shares the towers out over processes, and there is one. "
+            "Start several with torchrun"
         )
     record = ResumableRecord(
         **vars(record_of(recipe, dataset, start=start)),
@@ -180,8 +181,8 @@ def _networks(recipe: TowersRecipe, start: Path | None, device: str, *, cached: 
     )
     if start is not None and cached and not has_towers_of(networks, load_model(recipe.model, "cpu")):
         raise ModelError(
-            f"{start} has other image or text towers than {recipe.model!r}, whose vectors the dataset holds: "
-            "name the model it was trained from with --set model=..., or train with --set cached=false"
+            f"{start} has other image or text towers than {recipe.model!r}, whose vectors the dataset holds. "
+            "Name the model that it was trained from with --set model=..., or train with --set cached=false"
         )
     return networks
 

@@ -152,7 +152,7 @@ def embedded(model: Model, items: Items, table: VectorTable | None = None) -> Ve
 
 def _say_missed(number: int, items: Items, why: str) -> None:
     logger.warning(
-        "%d of %d held-out %s items cannot be decoded and count as missed. %s",
+        "%d of %d held-out %s items cannot be decoded. They count as missed. %s",
         number,
         len(items),
         items.modality,
