@@ -254,9 +254,9 @@ def compare(
 
         write_comparison(out, names[first], found, apart)
     if json_:
-        rows = {name: records(mine) for name, mine in found.items()}
+        compared = {name: records(rows) for name, rows in found.items()}
         only = {name: {"first": one, "other": other} for name, (one, other) in apart.items()}
-        _print_json({"first": names[first], "compared": rows, "not_compared": only})
+        _print_json({"first": names[first], "compared": compared, "not_compared": only})
         return
     for name, rows in found.items():
         sys.stdout.write(f"{name} less {names[first]}, Top-1 in percent\n")

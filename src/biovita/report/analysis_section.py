@@ -102,7 +102,7 @@ def radars(analysis: Analysis, part: str, *, spoken: Callable[[str], str]) -> tu
     for direction in DIRECTIONS:
         found = {k: [classes[name].cells.get((direction, k)) for name in axes] for k in KS}
         if any(row is not None for rows in found.values() for row in rows):
-            series = {k: [row and row.accuracy for row in rows] for k, rows in found.items()}
+            series = {k: [None if row is None else row.accuracy for row in rows] for k, rows in found.items()}
             charts.append(radar_chart(spoken(direction), axes, series, len(charts)))
     return tuple(charts)
 
