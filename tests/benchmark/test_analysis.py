@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from biovita.benchmark import build_benchmark, score_benchmark
+from biovita.benchmark import benchmark_from_split, score_benchmark
 from biovita.benchmark.analysis import by_class, near_misses
 from biovita.benchmark.nearest import nearest
 from biovita.modality import modalities_of
@@ -13,7 +13,7 @@ from support.bench_cases import class_vectors
 
 @pytest.fixture
 def scored(small):
-    benchmark = build_benchmark(small)
+    benchmark = benchmark_from_split(small)
     vectors = class_vectors(benchmark, small, noise=1.4)
     return benchmark, vectors, score_benchmark(benchmark, vectors)
 
@@ -74,7 +74,7 @@ def test_near_misses_by_hand(scored):
 
 
 def test_a_model_that_knows_the_family_misses_near(small):
-    benchmark = build_benchmark(small)
+    benchmark = benchmark_from_split(small)
     rng = np.random.default_rng(0)
     vectors = class_vectors(benchmark, small, noise=0.0)
     for table in vectors.values():
@@ -100,7 +100,7 @@ def test_swapped_calls_of_one_family_are_visible(small):
     from biovita.benchmark.analysis import by_family, confusions
     from biovita.modality import Modality
 
-    benchmark = build_benchmark(small)
+    benchmark = benchmark_from_split(small)
     vectors = class_vectors(benchmark, small, noise=0.5)
     table = vectors[Modality.AUDIO]
     species = benchmark.labels(Modality.AUDIO, Rank.SPECIES)

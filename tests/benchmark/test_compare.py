@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from biovita.benchmark import build_benchmark, score_benchmark
+from biovita.benchmark import benchmark_from_split, score_benchmark
 from biovita.benchmark.compare import compare, exact_mcnemar, holm, not_compared, ranks_table, read_ranks
 from biovita.errors import BiovitaError
 from support.bench_cases import class_vectors
@@ -16,7 +16,7 @@ from support.bench_cases import class_vectors
 
 @pytest.fixture
 def runs(small):
-    benchmark = build_benchmark(small)
+    benchmark = benchmark_from_split(small)
     return {
         noise: ranks_table(
             benchmark, score_benchmark(benchmark, class_vectors(benchmark, small, noise, seed=seed))
@@ -44,11 +44,11 @@ def test_a_better_model_is_better_and_the_same_is_the_same(runs):
 
 
 def test_runs_of_different_benchmarks_are_refused(small, runs):
-    benchmark = build_benchmark(small, candidates=3)
+    benchmark = benchmark_from_split(small, candidates=3)
     other = ranks_table(benchmark, score_benchmark(benchmark, class_vectors(benchmark, small, 1.2)))
     with pytest.raises(BiovitaError, match="not of the same benchmark"):
         compare(runs[1.2], other)
-    hard = build_benchmark(small, candidates=3, draw="hard")
+    hard = benchmark_from_split(small, candidates=3, draw="hard")
     nearer = ranks_table(hard, score_benchmark(hard, class_vectors(hard, small, 1.2)))
     with pytest.raises(BiovitaError, match="queries or candidates differ"):
         compare(other, nearer)

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from biovita.benchmark import build_benchmark, score_benchmark
+from biovita.benchmark import benchmark_from_split, score_benchmark
 from biovita.benchmark.trait_scores import (
     Traits,
     linear_probe,
@@ -42,7 +42,7 @@ def test_disputed_labels_are_unknown(small):
 
 def test_agreement_by_hand(small):
     traits = Traits.of(with_traits(small))
-    benchmark = build_benchmark(small)
+    benchmark = benchmark_from_split(small)
     scores = score_benchmark(benchmark, class_vectors(benchmark, small, noise=1.5))
     rows = {(r.part, r.direction, r.label): r for r in trait_agreement(scores, traits)}
     checked = 0

@@ -20,7 +20,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from biovita import __version__
 from biovita.cli.app import main
 from biovita.collect.build import WORK, BuildReport, build
 from biovita.dataset import Dataset
@@ -28,6 +27,7 @@ from biovita.dataset.check import check
 from biovita.dataset.omitted import count_omitted
 from biovita.errors import DatasetError
 from biovita.publish.pack import pack, state_packed, unpack
+from biovita.version import __version__
 from support.collected_media import HTML, observation, picture, sound, write_plan
 from support.media_servers import MediaServer, Resource, media_server
 

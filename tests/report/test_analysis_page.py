@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from biovita.benchmark import build_benchmark, score_benchmark
+from biovita.benchmark import benchmark_from_split, score_benchmark
 from biovita.benchmark.recordings import Recording
 from biovita.benchmark.trait_scores import TraitScore
 from biovita.dataset import Dataset, split_dataset, write_table
@@ -36,7 +36,7 @@ def run(tmp_path):
     write_table(pa.Table.from_pylist(fewer, schema=dataset.images.schema), dataset.path / "images.parquet")
     dataset = Dataset.open(dataset.path)
     split_dataset(dataset, unseen=8, seed=3, held_out=0.4)
-    benchmark = build_benchmark(dataset)
+    benchmark = benchmark_from_split(dataset)
     vectors = class_vectors(benchmark, dataset, noise=0.9)
     families = benchmark.labels(Modality.AUDIO, Rank.FAMILY)
     one, other = (np.flatnonzero(families == name) for name in ("Family1", "Family2"))

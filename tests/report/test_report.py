@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from biovita.benchmark import build_benchmark, score_benchmark
+from biovita.benchmark import benchmark_from_split, score_benchmark
 from biovita.dataset import split_dataset
 from biovita.modality import Modality
 from biovita.report import ReportContent, results, write_report
@@ -58,7 +58,7 @@ def run(tmp_path_factory):
     for row in dataset.images.to_pylist():
         Image.fromarray(rng.integers(0, 255, (40, 60, 3), np.uint8)).save(folder / row["path"])
     split_dataset(dataset, unseen=8, seed=3, held_out=0.4)
-    benchmark = build_benchmark(dataset)
+    benchmark = benchmark_from_split(dataset)
     stages = {stage: class_vectors(benchmark, dataset, noise) for stage, noise in ((0, 40.0), (1, 2.0), (2, 1.0))}
     seen = [row for row in benchmark.items[Modality.IMAGE].to_pylist() if row["part"] == "seen"]
     dataset.locate(seen[0]["path"]).unlink()

@@ -16,8 +16,8 @@ import numpy as np
 
 from biovita.benchmark.scores import KS
 from biovita.benchmark.task import Benchmark, Task
-from biovita.dataset.dataset import new_directory
 from biovita.errors import BiovitaError, MissingExtraError, ModelError
+from biovita.files import new_directory, write_whole
 from biovita.modality import DIRECTIONS, Modality, modalities_of
 
 __all__ = ["MtebModel", "MtebScore", "export_mteb", "local_tasks", "run_local"]
@@ -60,7 +60,7 @@ def export_mteb(benchmark: Benchmark, out: Path, *, overwrite: bool = False) -> 
                 subset = f"{task.part}_{task.level.value}"
                 if _write_subset(benchmark, task, folder / subset, subset):
                     subsets.append(subset)
-            (folder / "README.md").write_text(_card(subsets), encoding="utf-8")
+            write_whole(folder / "README.md", _card(subsets))
     return out
 
 

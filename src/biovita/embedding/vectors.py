@@ -45,7 +45,7 @@ _ROWS_AT_ONCE = 8192
 
 
 def vectors(
-    dataset: Dataset,
+    dataset: Dataset | str | Path,
     model: str | Path | ModelCard | Model,
     modality: Modality,
     *,
@@ -65,6 +65,8 @@ def vectors(
 
     Parameters
     ----------
+    dataset
+        A dataset, or its directory.
     where
         What holds for the columns of ``dataset.media(modality)`` of the items that are wanted.
     ids
@@ -84,6 +86,7 @@ def vectors(
     ModelError
         Where the model is unknown or has no tower for the modality.
     """
+    dataset = Dataset.open(dataset)
     source = _source(dataset, model, modality, device)
     items = _items(dataset, modality, where, ids)
     if not len(items):

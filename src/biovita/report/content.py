@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from biovita.benchmark.analysis import Analysis, analyse
-from biovita.benchmark.evaluation import RunResult
+from biovita.benchmark.evaluation import Evaluation
 from biovita.benchmark.recordings import Recording
 from biovita.benchmark.scores import ScoreRow, Scores
 from biovita.benchmark.task import Benchmark
@@ -88,7 +88,7 @@ class ReportContent:
         return list(self.scores)[-1]
 
 
-def run_of(result: RunResult) -> ReportContent:
+def run_of(result: Evaluation) -> ReportContent:
     """Return what the report of one scored model is made of."""
     benchmark = result.benchmark
     source = benchmark.made.get("dataset") or benchmark.made.get("benchmark") or "a benchmark"

@@ -10,14 +10,14 @@ from math import nan
 from pathlib import Path
 
 from biovita.dataset import Dataset
-from biovita.dataset.dataset import new_directory
 from biovita.errors import ModelError
-from biovita.model import describe, load_model, save_model
+from biovita.files import new_directory, write_whole
+from biovita.model import describe, load_model, write_model
 from biovita.model.formats.projections import read_projections
 from biovita.model.formats.projections_config import CONFIG, Config, read_config
 from biovita.training.recipe import FrozenRecipe, Recipe, TowersRecipe
 
-__all__ = ["TrainReport", "train"]
+__all__ = ["TrainReport", "run_recipe"]
 
 _MOST_BIAS = 1_000_000
 
@@ -34,7 +34,7 @@ class TrainReport:
     last_loss: float
 
 
-def train(
+def run_recipe(
     recipe: Recipe,
     dataset: Dataset,
     out: Path,
@@ -112,9 +112,9 @@ def _train_projections(
     with progress_bar(recipe.name, recipe.steps, shown=progress) as advance:
         aligned = align(data, recipe, begin, on_step=advance)
     model = model_of(aligned, recipe, base, dataset, start=start)
-    save_model(model, out)
+    write_model(model, out)
     lines = [json.dumps({"step": step, **values}) for step, values in enumerate(aligned.history)]
-    (out / "losses.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(out / "losses.jsonl", "\n".join(lines) + "\n")
     drawn = [
         {"kind": "step", "phase": recipe.name, "total": step, "temperature": 1 / values["logit_scale"], **values}
         for step, values in enumerate(aligned.history)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from biovita.dataset.dataset import new_directory
+from biovita.files import new_directory, write_whole
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
 from biovita.model.formats.format import Origin, joined_model, towers_card
@@ -88,6 +88,6 @@ class Own:
         }
         with new_directory(out, replace=overwrite, marker=CONFIG) as scratch:
             save_file(tensors, scratch / WEIGHTS)
-            (scratch / CONFIG).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            write_whole(scratch / CONFIG, config.model_dump_json(indent=2) + "\n")
             copy_tokenizer(image, scratch)
         return out

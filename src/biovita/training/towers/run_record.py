@@ -7,9 +7,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import biovita
 from biovita.dataset import Dataset
 from biovita.training.recipe import Recipe
+from biovita.version import __version__
 
 __all__ = ["record_of"]
 
@@ -22,14 +22,14 @@ def record_of(recipe: Recipe, dataset: Dataset, *, start: Path | None = None) ->
         "recipe": recipe.model_dump(mode="json"),
         "start": None if start is None else str(start),
         "dataset": {key: dataset.info.get(key) for key in ("name", "version", "counts", "split")},
-        "versions": {"biovita": biovita.__version__} | {name: version(name) for name in _PACKAGES},
+        "versions": {"biovita": __version__} | {name: version(name) for name in _PACKAGES},
         "git": _git(),
     }
 
 
 def _git() -> dict[str, Any] | None:
     """Return the commit that this package runs from and whether files differ from it; None outside a checkout."""
-    here = Path(biovita.__file__).parent
+    here = Path(__file__).parents[2]
     try:
         commit = subprocess.run(
             ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True
