@@ -44,6 +44,7 @@ CHANGERS = {
     "discard",
     "clear",
 }
+SCHEMAS = {"COLUMNS"}  # of Arrow: `append` gives another one
 # State that modules keep: packed tables that are open, a cache.
 STATE = {"biovita.media.packed_files._TABLES"}
 
