@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -18,23 +18,28 @@ from pydantic import (
 )
 
 from biovita.modality import PAIRS, Modality, term_of
-from biovita.training.losses import Loss, Positives
 
 __all__ = [
     "TERMS",
     "WATCHED",
     "Augment",
     "FrozenRecipe",
+    "GateSettings",
+    "Loss",
     "LossWeights",
     "Pairs",
     "ParameterGroup",
     "Phase",
+    "Positives",
     "Ramp",
     "Recipe",
     "TowersRecipe",
     "flat",
 ]
 
+
+Loss: TypeAlias = Literal["info_nce", "sigmoid"]
+Positives: TypeAlias = Literal["item", "species", "taxonomy"]
 
 TERMS: dict[str, tuple[Modality, Modality]] = {term_of(*pair): pair for pair in PAIRS}
 """The terms of the loss by the names of their settings, and what each is between."""
