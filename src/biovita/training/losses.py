@@ -23,7 +23,7 @@ def contrastive(
     *,
     bias: torch.Tensor | float = 0.0,
 ) -> torch.Tensor:
-    """Return the loss of this name: `info_nce`, which has no use for a bias, or `sigmoid`."""
+    """Return the loss of this name: `info_nce`, which does not use the bias, or `sigmoid`."""
     if loss == "info_nce":
         return info_nce(a_bd, b_cd, logit_scale, targets_bc)
     return sigmoid(a_bd, b_cd, logit_scale, bias, targets_bc)
