@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import biovita
-from biovita.benchmark import Benchmark, Headline, Scores, build_benchmark, headline, score_benchmark
+from biovita.benchmark import Benchmark, Headline, Scores, benchmark_from_split, headline, score_benchmark
 from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
 from biovita.embedding import Vectors, embed, vectors
 from biovita.errors import DatasetError
+from biovita.files import write_whole
 from biovita.modality import Modality
-from biovita.model import Model, save_model
+from biovita.model import Model, write_model
+from biovita.version import __version__
 
 if TYPE_CHECKING:
     from biovita.report import ReportContent
@@ -117,13 +118,13 @@ def demo(
         number = unseen_by_default(dataset) if unseen is None else unseen
         tell("; ".join(split_dataset(dataset, unseen=number, seed=seed).lines()))
     with path.stage("embed") as tell:
-        done = embed(dataset, MODEL, device=device, progress=progress)
+        done = embed(dataset, model=MODEL, device=device, progress=progress)
         tell(", ".join(f"{part.modality}: {part.new} new, {part.kept} kept" for part in done.parts))
         if done.failed:
             tell(f"{len(done.failed)} failed, see {done.path / 'failed.parquet'}")
     with path.stage("train") as tell:
         trained = _train(dataset, seed=seed, device=device, progress=progress)
-        save_model(trained.models[2], out / "model", overwrite=True)
+        write_model(trained.models[2], out / "model", overwrite=True)
         losses = trained.losses["stage 2"]
         tell(f"stages 1 and 2, {len(losses)} steps each, loss {losses[-1]:.2f}")
     with path.stage("bench") as tell:
@@ -154,20 +155,21 @@ def _dataset(data: Path | None, out: Path, *, seed: int, progress: bool) -> Data
         raise DatasetError(f"{data} is not a folder. Give one that holds audio.csv and images.csv")
     dataset, note = out / "dataset", out / "source.json"
     if data is None:
-        source = {"simulated species": SPECIES, "seed": seed, "biovita": biovita.__version__}
+        source = {"simulated species": SPECIES, "seed": seed, "biovita": __version__}
     else:
         source = {"folder": str(data.resolve()), "files": _fingerprint(data)}
-    if not (dataset / "dataset.toml").is_file() or not note.is_file() or json.loads(note.read_text()) != source:
+    known = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else None
+    if known != source or not (dataset / "dataset.toml").is_file():
         note.unlink(missing_ok=True)
         if data is None:
-            from biovita.simulation import simulate
+            from biovita.simulation import simulate_media
 
-            simulate(dataset, SPECIES, seed, overwrite=True, progress=progress)
+            simulate_media(dataset, SPECIES, seed, overwrite=True, progress=progress)
         else:
             from biovita.sources.folder import import_folder
 
-            import_folder(data, dataset, overwrite=True, progress=progress)
-        note.write_text(json.dumps(source), encoding="utf-8")
+            import_folder(data, out=dataset, overwrite=True, progress=progress)
+        write_whole(note, json.dumps(source))
     return Dataset.open(dataset)
 
 
@@ -227,7 +229,7 @@ class _Scored:
 
 
 def _score(dataset: Dataset, models: Mapping[int, Model], *, seed: int, text: str) -> _Scored:
-    benchmark = build_benchmark(dataset, seed=seed, text=text)
+    benchmark = benchmark_from_split(dataset, seed=seed, text=text)
     found = {stage: {m: vectors(dataset, model, m) for m in Modality} for stage, model in models.items()}
     scores: dict[int | str, Scores] = {stage: score_benchmark(benchmark, each) for stage, each in found.items()}
     rows = [row for stage, scored in scores.items() for row in scored.rows(stage, seed=seed)]

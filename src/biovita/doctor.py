@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from packaging.requirements import Requirement
 
-from biovita import __version__
 from biovita.errors import MediaError
+from biovita.version import __version__
 
 __all__ = ["Check", "Checkup", "examine"]
 

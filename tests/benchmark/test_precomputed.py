@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from biovita.benchmark import build_benchmark, score_benchmark
+from biovita.benchmark import benchmark_from_split, score_benchmark
 from biovita.benchmark.layout import write_benchmark
 from biovita.benchmark.precomputed import Unit, read_precomputed
 from biovita.benchmark.reader import read_benchmark
@@ -18,7 +18,7 @@ from support.bench_cases import class_vectors, write_vectors
 
 @pytest.fixture
 def made(small, tmp_path):
-    benchmark = read_benchmark(write_benchmark(build_benchmark(small), tmp_path / "bench"))
+    benchmark = read_benchmark(write_benchmark(benchmark_from_split(small), tmp_path / "bench"))
     return benchmark, class_vectors(benchmark, small, noise=1.3)
 
 

@@ -19,7 +19,7 @@ from biovita import load_model
 from biovita.errors import ModelError
 from biovita.hashing import sha256_of
 from biovita.modality import Modality
-from biovita.model import describe, load_encoder, save_model
+from biovita.model import describe, load_encoder, write_model
 from biovita.model import identity as identities
 from biovita.model.card import ModelCard
 from biovita.model.formats import installed
@@ -44,14 +44,14 @@ def write_clap(directory: Path) -> Path:
 
 def write_own(directory: Path) -> Path:
     published = write_published(make(), directory.with_name("published"))
-    return save_model(load_model(published, "cpu"), directory)
+    return write_model(load_model(published, "cpu"), directory)
 
 
 def write_aligned(directory: Path) -> Path:
     base = load_model(write_published(make(), directory.with_name("published")), "cpu")
     torch.manual_seed(0)
     projections = {modality: Projection(base.dim(modality), 8) for modality in Modality}
-    return save_model(aligned_model("small", base, projections), directory)
+    return write_model(aligned_model("small", base, projections), directory)
 
 
 LAYOUTS: dict[str, Callable[[Path], Path]] = {
@@ -103,7 +103,7 @@ def test_other_projections_are_another_model_of_the_same_towers(tmp_path: Path) 
     first = describe(write_aligned(tmp_path / "first"))
     base = load_model(tmp_path / "published", "cpu")
     other = aligned_model("small", base, {modality: Projection(base.dim(modality), 8) for modality in Modality})
-    second = describe(save_model(other, tmp_path / "second"))
+    second = describe(write_model(other, tmp_path / "second"))
     assert first.revision != second.revision == other.card.revision
     assert first.towers.revision == second.towers.revision == base.card.revision
     assert first.towers.name == base.card.name

@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 from biovita import load_model
 from biovita.cli import main
 from biovita.errors import ModelError
-from biovita.model import Model, describe, save_model
+from biovita.model import Model, describe, write_model
 from biovita.model.projection import Projection
 from support.published_layouts import make, write_published
 from support.tiny_training import write_tiny
@@ -33,7 +33,7 @@ print(json.dumps([[model.card.revision, model.embed_texts({TEXTS}).tolist()] for
 
 
 def write_own(place: Path) -> Path:
-    return save_model(load_model(write_published(make(), place.with_name("source")), "cpu"), place)
+    return write_model(load_model(write_published(make(), place.with_name("source")), "cpu"), place)
 
 
 def write_hub(cache: Path) -> str:
@@ -237,5 +237,5 @@ def test_towers_in_memory_alone_are_not_named_by_a_model(tmp_path: Path, towers:
     base = Model.of_towers("mine", {Modality.TEXT: load_model(towers, "cpu").tower(Modality.TEXT)})
     model = aligned_model("x", base, {Modality.TEXT: Projection(48, 4)})
     with pytest.raises(ModelError, match="the towers of 'mine' are in memory alone"):
-        save_model(model, tmp_path / "model")
+        write_model(model, tmp_path / "model")
     assert not (tmp_path / "model").exists()

@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 
 from biovita.dataset import split_dataset
 from biovita.errors import ModelError
-from biovita.model import load_model, save_model
+from biovita.model import load_model, write_model
 from biovita.model.formats import published_repository as published
 from biovita.towers import efficientnet, minilm
 from biovita.towers.tokenizer import read_tokenizer
@@ -354,7 +354,7 @@ def test_a_tokenizer_that_links_out_of_the_directory_is_not_given_away(tmp_path:
 
 
 def test_a_directory_of_our_own_whose_parts_do_not_fit_is_a_plain_error(dataset: Path, tmp_path: Path) -> None:
-    whole = save_model(load_model(write_published(make(), tmp_path / "published"), "cpu"), tmp_path / "whole")
+    whole = write_model(load_model(write_published(make(), tmp_path / "published"), "cpu"), tmp_path / "whole")
     file, name = whole / "model.safetensors", "audio_adapter.weight"
     tensors = load_file(file)
     for weight, why in (

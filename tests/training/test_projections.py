@@ -30,7 +30,7 @@ from biovita.training.projections.names_without_media import NamedClasses
 from biovita.training.projections.pool import Pool
 from biovita.training.projections.training_set import training_set
 from biovita.training.recipe import GateSettings
-from biovita.training.run import train
+from biovita.training.run import run_recipe
 from support.plain_model import know, plain_towers
 from support.tiny_training import write_tiny
 
@@ -190,7 +190,7 @@ def birds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     """Return six species, the last held out, embedded by the model ``plain``, which has no classifier."""
     know("plain", plain_towers(), monkeypatch.setitem)
     dataset = write_tiny(tmp_path / "birds", unseen=1)
-    embed(dataset, "plain", progress=False)
+    embed(dataset, model="plain", progress=False)
     return dataset
 
 
@@ -203,7 +203,7 @@ def trained(birds: Dataset, tmp_path: Path) -> Train:
 
     def run(stage: int, out: str, start: Path | None = None, **settings: object) -> Path:
         chosen = _recipe(stage, model="plain", steps=3, dim=4, **settings)
-        return train(chosen, birds, tmp_path / out, start=start, device="cpu", progress=False).model
+        return run_recipe(chosen, birds, tmp_path / out, start=start, device="cpu", progress=False).model
 
     return run
 
@@ -238,7 +238,7 @@ def test_training_rows_without_vectors_are_embedded_and_no_others(
         table = LanceStore(embeddings_directory(dataset, "plain")).table(modality)
         rows = dataset.media(modality).filter(pc.field("split") == "train")
         assert sorted(table.snapshot().state(["id"])["id"].to_pylist()) == sorted(rows["id"].to_pylist())
-    embed(dataset, "plain", progress=False)
+    embed(dataset, model="plain", progress=False)
     again = training_set(dataset, base)
     for modality, pool in data.items.items():
         assert torch.equal(pool.vectors, again.items[modality].vectors)
@@ -261,14 +261,14 @@ def test_a_directory_that_exists_is_refused_before_any_work(
         trained(1, "there")
     assert sorted(path.name for path in there.iterdir()) == files
     with pytest.raises(DatasetError, match=r"birds is not replaced: it has no config\.json"):
-        train(_recipe(1, model="plain"), birds, birds.path, device="cpu", overwrite=True, progress=False)
+        run_recipe(_recipe(1, model="plain"), birds, birds.path, device="cpu", overwrite=True, progress=False)
 
 
 def test_overwrite_replaces_the_model_that_is_gone_on_from(birds: Dataset, trained: Train) -> None:
     out = trained(1, "model")
     before = (out / "model.safetensors").read_bytes()
     chosen = _recipe(2, model="plain", steps=3, dim=4)
-    report = train(chosen, birds, out, start=out, device="cpu", overwrite=True, progress=False)
+    report = run_recipe(chosen, birds, out, start=out, device="cpu", overwrite=True, progress=False)
     assert (out / "model.safetensors").read_bytes() != before
     assert read_config(report.model).name == "starter/stage2"
 

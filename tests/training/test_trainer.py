@@ -18,7 +18,7 @@ from safetensors import safe_open
 from biovita.dataset import Dataset
 from biovita.errors import DatasetError, ModelError
 from biovita.modality import Modality
-from biovita.model import load_model, save_model
+from biovita.model import load_model, write_model
 from biovita.publish.pack import pack, state_packed
 from biovita.towers.open_clip import OpenClipImage, OpenClipText
 from biovita.training import TowersRecipe, recipe
@@ -32,7 +32,7 @@ def test_the_audio_model_is_the_one_that_is_named(towers: Path, tmp_path: Path) 
     changed = load_model(towers, "cpu")
     with torch.no_grad():
         changed.towers["audio"].network.audio_projection.linear1.weight.mul_(2)
-    other = save_model(changed, tmp_path / "other")
+    other = write_model(changed, tmp_path / "other")
     own, named = (
         starting_model(tiny_recipe(1, towers, audio_model=audio), None, "cpu").towers
         for audio in ("none", str(other))

@@ -22,11 +22,11 @@ from biovita.errors import BiovitaError
 from biovita.modality import Modality
 from biovita.towers.encoder import EncoderCard
 
-__all__ = ["RunResult", "run_benchmark"]
+__all__ = ["Evaluation", "evaluate"]
 
 
 @dataclass(frozen=True, eq=False)
-class RunResult:
+class Evaluation:
     """What a model got on a benchmark; `biovita.report.run_of` makes a report of it.
 
     Attributes
@@ -64,7 +64,7 @@ class RunResult:
     seed: int
 
 
-def run_benchmark(
+def evaluate(
     benchmark: Benchmark,
     model: Any,
     out: Path,
@@ -75,7 +75,7 @@ def run_benchmark(
     seed: int = 0,
     contrast: bool = False,
     progress: bool = True,
-) -> RunResult:
+) -> Evaluation:
     """Score a model on a benchmark.
 
     Of a benchmark whose items are a dataset's, the vectors are those that `embedding` keeps in the dataset; what
@@ -124,7 +124,7 @@ def run_benchmark(
     scores = score_benchmark(benchmark, found.vectors, memory_mb=memory_mb, device=_torch_device(device))
     if not scores.tasks:
         raise BiovitaError(f"{name}: the benchmark has no task between the modalities it has vectors of ({able})")
-    return RunResult(
+    return Evaluation(
         name=name,
         benchmark=benchmark,
         vectors=found.vectors,

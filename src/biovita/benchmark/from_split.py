@@ -19,14 +19,14 @@ from biovita.errors import DatasetError, unknown_name
 from biovita.modality import DIRECTIONS, MEDIA, Modality, modalities_of
 from biovita.taxonomy import PROMPT_KINDS, RANKS, Rank, Taxon, prompts
 
-__all__ = ["DRAWS", "TEXTS", "build_benchmark", "draw_candidates", "held_out"]
+__all__ = ["DRAWS", "TEXTS", "benchmark_from_split", "draw_candidates", "held_out"]
 
 TEXTS: tuple[str, ...] = ("name", "common", *(kind for kind in PROMPT_KINDS if kind not in {"com", "sci"}))
 DRAWS: tuple[str, ...] = ("uniform", "hard")
 _COMMON = {"common": "com"}  # the prompt kind that a choice of text means
 
 
-def build_benchmark(
+def benchmark_from_split(
     dataset: Dataset,
     *,
     candidates: int = 100,

@@ -54,7 +54,7 @@ def predict_traits(
     Parameters
     ----------
     model
-        As for `biovita.benchmark.evaluation.run_benchmark`, vectors made elsewhere apart.
+        As for `biovita.benchmark.evaluation.evaluate`, vectors made elsewhere apart.
 
     Raises
     ------

@@ -62,10 +62,10 @@ class EmbedReport:
 
 
 def embed(
-    dataset: Dataset,
-    model: str = "starter",
-    modalities: Collection[Modality] | None = None,
+    dataset: Dataset | str | Path,
     *,
+    model: str | Path = "starter",
+    modalities: Collection[Modality] | None = None,
     device: str = "auto",
     batch_size: int | None = None,
     workers: int | None = None,
@@ -79,6 +79,8 @@ def embed(
 
     Parameters
     ----------
+    dataset
+        A dataset, or its directory.
     model
         Its towers embed; of an aligned model those that it was trained on, under whose name the vectors are kept.
     modalities
@@ -102,6 +104,7 @@ def embed(
     for name, value in (("batch_size", batch_size), ("workers", workers)):
         if value is not None and value < 1:
             raise BiovitaError(f"{name} is {value}; it has to be at least 1")
+    dataset = Dataset.open(dataset)
     card = describe(model)
     towers = card.towers
     settings = Settings(batch_size, workers, progress)
@@ -129,7 +132,7 @@ def embed(
                 rebuilt=done.rebuilt,
             )
         )
-    return EmbedReport(model, None if card.base is None else towers.name, directory, tuple(parts))
+    return EmbedReport(str(model), None if card.base is None else towers.name, directory, tuple(parts))
 
 
 def embed_modality(

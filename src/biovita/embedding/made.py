@@ -6,10 +6,10 @@ import json
 import math
 from dataclasses import asdict, dataclass, fields
 
-from biovita import __version__
 from biovita.errors import DatasetError
 from biovita.jsonfile import parse_json
 from biovita.towers.encoder import EncoderCard, Windowing
+from biovita.version import __version__
 
 __all__ = ["MOST_NUMBERS", "NUMBERS", "Made", "parse_made"]
 

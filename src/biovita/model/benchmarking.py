@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from biovita.directions import unit
 from biovita.errors import MissingExtraError, ModelError
 from biovita.media.inputs import Sound
 from biovita.modality import Modality
@@ -35,7 +36,7 @@ def for_mteb(model: Model) -> AbsEncoder:
     except ImportError as error:
         raise MissingExtraError("mteb", "running a model under mteb") from error
 
-    embed = {
+    embed: dict[Modality, Callable[..., np.ndarray]] = {
         Modality.TEXT: lambda values: model.embed_texts([str(value) for value in values]),
         Modality.IMAGE: model.embed_images,
         Modality.AUDIO: lambda values: model.embed_audio([_sound(value) for value in values]),
@@ -73,8 +74,8 @@ def for_mteb(model: Model) -> AbsEncoder:
             inputs.collate_fn = _collate
             parts = []
             for batch in inputs:
-                vectors = sum(embed[modality](batch[str(modality)]) for modality in present)
-                parts.append(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+                vectors = np.sum([embed[modality](batch[str(modality)]) for modality in present], axis=0)
+                parts.append(unit(vectors, "sums of vectors"))
             return np.concatenate(parts)
 
     return Encoder()

@@ -10,8 +10,8 @@ from statistics import median
 from typing import Any, TypeAlias
 
 from biovita.files import write_whole
-from biovita.report.charts import line_chart
-from biovita.report.page import environment
+from biovita.report.charts import LineChart, line_chart
+from biovita.report.environment import environment
 from biovita.training.log_lines import Line, StepLine, ValidationLine
 
 __all__ = ["write_training_page"]
@@ -100,7 +100,7 @@ def _phases(steps: Sequence[StepLine]) -> list[_PhaseRow]:
 
 def _charts(
     steps: Sequence[StepLine], checks: Sequence[ValidationLine], *, marks: Sequence[float]
-) -> list[dict[str, Any]]:
+) -> list[LineChart]:
     def over_steps(get: Value) -> list[tuple[float, float]]:
         found = [(line.total, get(line)) for line in steps]
         return [(total, value) for total, value in found if value is not None]

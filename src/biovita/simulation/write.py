@@ -14,22 +14,23 @@ from typing import Any
 
 import pyarrow as pa
 
-from biovita import __version__
 from biovita.compute.cores import cpu_count
-from biovita.dataset import Dataset, new_directory, write_dataset
+from biovita.dataset import Dataset, write_dataset
 from biovita.dataset.schema import TRAITS, taxa_table
 from biovita.errors import DatasetError
+from biovita.files import new_directory
 from biovita.progress import progress_bar
 from biovita.simulation.fauna import Fauna
 from biovita.simulation.seeds import stream
 from biovita.simulation.species_media import Job, SpeciesRows, make_items
+from biovita.version import __version__
 
-__all__ = ["SOURCE", "info_of", "simulate", "traits_table"]
+__all__ = ["SOURCE", "info_of", "simulate_media", "traits_table"]
 
 SOURCE = "simulated"
 
 
-def simulate(
+def simulate_media(
     out: str | Path,
     species: int = 60,
     seed: int = 0,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,10 +14,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
+from biovita.csv_records import BrokenRow
 from biovita.dataset.schema import REJECTED
 from biovita.errors import DatasetError
 from biovita.limits import limit, over
 from biovita.redact import redacted
+from biovita.sql import parquet, sql_file
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,16 +35,13 @@ __all__ = [
     "SourceViews",
     "StreamedSource",
     "batches_of",
-    "identifier",
+    "broken",
     "name_key_of",
-    "parquet",
-    "sql_file",
-    "sql_text",
+    "rejected_table",
     "storable",
 ]
 
 BATCH_ROWS = 10_000  # a batch is some 5 MB
-_PATTERN = re.compile(r"[*?[]")
 BATCH_CHARACTERS = 16 << 20  # where its texts are long
 MAX_NAME = 500  # characters; hybrid formulas with all authors stay under 250
 _SHOWN = 1000  # characters of a rejected row's texts
@@ -110,6 +107,11 @@ class Rejected:
     detail: str
     name: str | None = None
     path: str | None = None
+
+
+def broken(row: BrokenRow, file: str, modality: str = "unknown") -> Rejected:
+    """Return a row of a CSV file that cannot be read, as a row that gives no record."""
+    return Rejected(modality, file, row.line, row.reason, row.detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +269,11 @@ def _rejection(row: Rejected) -> dict[str, Any]:
     }
 
 
+def rejected_table(rows: Iterable[Rejected]) -> pa.Table:
+    """Return rejected rows as ``rejected.parquet`` has them."""
+    return pa.Table.from_pylist([_rejection(row) for row in rows], schema=REJECTED)
+
+
 @overload
 def storable(text: str) -> str: ...
 
@@ -357,23 +364,3 @@ def _kept_key(text: str) -> int:
 def _key(text: str) -> int:
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8)
     return int.from_bytes(digest.digest(), "big") >> 1
-
-
-def sql_text(value: str | Path) -> str:
-    """Return a string literal of SQL."""
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-def sql_file(file: Path) -> str:
-    """Return a string literal of SQL that names one file to DuckDB, which takes ``*``, ``?`` and ``[`` as patterns."""
-    return sql_text(_PATTERN.sub(r"[\g<0>]", os.path.abspath(file)))  # noqa: PTH100 - links are not followed
-
-
-def parquet(file: Path) -> str:
-    """Return the table of a Parquet file in SQL: its columns alone, whatever the folders above are called."""
-    return f"read_parquet({sql_file(file)}, hive_partitioning = false)"
-
-
-def identifier(name: str) -> str:
-    """Return a quoted identifier of SQL."""
-    return '"' + name.replace('"', '""') + '"'

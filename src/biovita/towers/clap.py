@@ -86,10 +86,6 @@ class ClapAudio(EncoderDefaults):
         ------
         ModelError
             Where a field's value is not accepted.
-
-        Examples
-        --------
-        >>> tower.listening(window="all", overlap=0.5)     # doctest: +SKIP
         """
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)

@@ -9,12 +9,12 @@ from math import nan
 from pathlib import Path
 
 from biovita.dataset import Dataset
-from biovita.dataset.dataset import new_directory
 from biovita.errors import ModelError
+from biovita.files import new_directory
 from biovita.model.formats.projections_config import CONFIG
 from biovita.training.recipe import FrozenRecipe, Recipe, TowersRecipe
 
-__all__ = ["TrainReport", "train"]
+__all__ = ["TrainReport", "run_recipe"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class TrainReport:
     last_loss: float
 
 
-def train(
+def run_recipe(
     recipe: Recipe,
     dataset: Dataset,
     out: Path,

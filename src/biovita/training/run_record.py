@@ -9,9 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import biovita
 from biovita.dataset import Dataset
 from biovita.training.recipe import Recipe
+from biovita.version import __version__
 
 __all__ = ["GitState", "RunRecord", "record_of"]
 
@@ -61,13 +61,13 @@ def record_of(recipe: Recipe, dataset: Dataset, *, start: Path | None = None) ->
         recipe=recipe.model_dump(mode="json"),
         start=None if start is None else str(start),
         dataset={key: dataset.info.get(key) for key in ("name", "version", "counts", "split")},
-        versions={"biovita": biovita.__version__} | {name: version(name) for name in _PACKAGES},
+        versions={"biovita": __version__} | {name: version(name) for name in _PACKAGES},
         git=_git(),
     )
 
 
 def _git() -> GitState | None:
-    here = Path(biovita.__file__).parent
+    here = Path(__file__).parent
     try:
         commit = _said_by_git(here, "rev-parse", "HEAD")
         changed = _said_by_git(here, "status", "--porcelain", "--untracked-files=no")

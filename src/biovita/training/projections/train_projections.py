@@ -8,7 +8,8 @@ from pathlib import Path
 
 from biovita.dataset import Dataset
 from biovita.errors import ModelError
-from biovita.model import Model, describe, load_model, save_model
+from biovita.files import write_whole
+from biovita.model import Model, describe, load_model, write_model
 from biovita.model.formats.projections import aligned_model, read_projections
 from biovita.model.formats.projections_config import CONFIG, Config, read_config
 from biovita.progress import progress_bar
@@ -38,9 +39,9 @@ def train_projections(
     with progress_bar(recipe.name, recipe.steps, shown=progress) as advance:
         aligned = align(data, recipe, begin, on_step=advance)
     model = model_of(aligned, recipe, base, dataset, start=start)
-    save_model(model, out)
+    write_model(model, out)
     lines = [json.dumps({"step": step, **came.as_json()}) for step, came in enumerate(aligned.history)]
-    (out / "losses.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(out / "losses.jsonl", "\n".join(lines) + "\n")
     drawn = [
         StepLine(recipe.name, 0, step, step, came.losses, 1 / came.logit_scale)
         for step, came in enumerate(aligned.history)

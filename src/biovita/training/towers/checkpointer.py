@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from biovita.modality import Modality
-from biovita.model import save_model
+from biovita.model import write_model
 from biovita.training.recipe import Phase
 from biovita.training.towers.checkpoint import Checkpoint, Progress, latest_checkpoint, save_checkpoint
 from biovita.training.towers.decode_failures import Failures
@@ -104,7 +104,7 @@ class Checkpointer:
         """Write the model of networks with whole weights, over one of this name."""
         if self.place.is_main_process:
             with networks.evaluating():
-                save_model(networks.as_model(self.name, self.record), self.out / name, overwrite=True)
+                write_model(networks.as_model(self.name, self.record), self.out / name, overwrite=True)
 
     def tell_what_was_left_out(self) -> None:
         """Say how many items could not be decoded, and where they are listed."""

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from biovita.benchmark import Scores, build_benchmark, headline, score_benchmark
+from biovita.benchmark import Scores, benchmark_from_split, headline, score_benchmark
 from biovita.benchmark.item_vectors import benchmark_items
 from biovita.benchmark.task import PARTS
 from biovita.dataset import Dataset
@@ -127,10 +127,10 @@ def scores_of(dataset: Dataset, find: Find, ids: Ids | None = None, *, seed: int
     ids
         Of the held-out items that ask and answer; None is all.
     text
-        As `biovita.benchmark.build_benchmark` has it.
+        As `biovita.benchmark.benchmark_from_split` has it.
     """
     only = None if ids is None else {item for each in ids.values() for item in each}
-    benchmark = build_benchmark(dataset, seed=seed, text=text, only=only)
+    benchmark = benchmark_from_split(dataset, seed=seed, text=text, only=only)
     items = benchmark_items(benchmark, Modality)
     return score_benchmark(benchmark, {modality: find(asked) for modality, asked in items.items()})
 
