@@ -24,7 +24,7 @@ from biovita.modality import Modality
 from biovita.model import Model
 from biovita.model.card import ModelCard
 from biovita.model.describe import describe
-from biovita.towers.encoder import EncoderCard, Simple
+from biovita.towers.encoder import EncoderCard, EncoderDefaults
 
 __all__ = [
     "METHODS",
@@ -127,7 +127,7 @@ class _Encoded:
     vector: np.ndarray
 
 
-class ObjectEncoder(Simple):
+class ObjectEncoder(EncoderDefaults):
     """One of the methods of an object, as an encoder.
 
     Its method is given texts as they are, of media files their paths, and of spans of recordings their samples with

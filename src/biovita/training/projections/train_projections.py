@@ -84,7 +84,7 @@ def _bias(path: Path, config: Config) -> float | None:
 
 
 def check_start(path: Path, recipe: FrozenRecipe, given: Collection[str]) -> None:
-    """Raise a `ModelError` where a model is not of the recipe's towers, or has learned what was asked for anew."""
+    """Raise a `ModelError` where a model was trained on other towers, or has learned a factor that was asked for."""
     config = read_config(path)
     if config.dim != recipe.dim:
         raise ModelError(
