@@ -123,7 +123,7 @@ def evaluate(
         )
     scores = score_benchmark(benchmark, found.vectors, memory_mb=memory_mb, device=_torch_device(device))
     if not scores.tasks:
-        raise BiovitaError(f"{name}: the benchmark has no task between the modalities it has vectors of ({able})")
+        raise BiovitaError(f"{name} has vectors of {able}, and the benchmark has no task between these modalities")
     return Evaluation(
         name=name,
         benchmark=benchmark,

@@ -74,7 +74,7 @@ def benchmark_from_split(
     if draw not in DRAWS:
         raise DatasetError(unknown_name("draw", draw, DRAWS))
     if candidates < 2:
-        raise DatasetError(f"candidates is {candidates}: a query needs at least 2")
+        raise DatasetError(f"candidates is {candidates}. A query needs at least 2")
     maker = _Maker.of(dataset, text, new_groups=new_groups, only=only)
     tasks: list[Task] = []
     left_out = list(maker.left_out)
@@ -141,7 +141,7 @@ class _Maker:
             items[modality] = pa.Table.from_pylist(made, schema=ITEMS)
         if not any(table.num_rows for table in items.values()):
             raise DatasetError(
-                f"{dataset.path} has no held-out items: divide it first, with: "
+                f"{dataset.path} has no held-out items. Split it first: "
                 f"biovita data split {dataset.path} --unseen N --seed S"
             )
         texts: list[dict[str, Any]] = []

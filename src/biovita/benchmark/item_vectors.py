@@ -110,7 +110,7 @@ def _are_of(mine: pa.Table, theirs: pa.Table) -> bool:
 def say_unused(directory: Path) -> None:
     """Say where vectors lie that an earlier biovita kept, and that are not read any more."""
     if any((directory / f"{modality}.npy").is_file() for modality in Modality):
-        logger.warning("%s holds vectors of an earlier biovita (.npy). They are not used: remove them", directory)
+        logger.warning("%s holds vectors of an earlier biovita (.npy). They are not used. Remove them", directory)
 
 
 def item_vectors(

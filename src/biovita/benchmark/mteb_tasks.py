@@ -190,7 +190,7 @@ def local_tasks(folder: str | Path, directions: Sequence[str] = DIRECTIONS) -> l
         )
         found.append(type(f"Local{task.__name__}", (task,), {"metadata": metadata})())
     if not found:
-        raise BiovitaError(f"{folder}: has no directory such as BioVITAA2TRetrieval")
+        raise BiovitaError(f"{folder} has no directory such as BioVITAA2TRetrieval")
     return found
 
 

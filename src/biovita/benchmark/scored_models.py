@@ -59,7 +59,7 @@ def open_model(spec: Any) -> Any:
     kind, _, rest = str(spec).partition(":")
     if kind == "random":
         if rest and not rest.isdigit():
-            raise ModelError(f"{spec!r}: what follows random: is the number of dimensions")
+            raise ModelError(f"{spec!r}: a number of dimensions has to follow random:")
         return Random(int(rest or 256))
     if kind == "mteb":
         from biovita.benchmark.mteb_tasks import MtebModel
@@ -82,7 +82,9 @@ def modalities_of_model(model: Any) -> tuple[Modality, ...]:
         return tuple((model.card if isinstance(model, Model) else model).encoders)
     found = tuple(modality for modality, method in METHODS.items() if callable(getattr(model, method, None)))
     if not found:
-        raise ModelError(f"{model!r} has none of {', '.join(METHODS.values())}: there is nothing to score")
+        raise ModelError(
+            f"{model!r} has none of the methods {', '.join(METHODS.values())}. It needs at least one of them"
+        )
     return found
 
 

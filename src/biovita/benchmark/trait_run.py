@@ -63,10 +63,10 @@ def predict_traits(
     """
     traits = Traits.of(dataset)
     if not traits.labels:
-        raise DatasetError(f"{dataset.path} has no traits: import some, with: biovita traits import")
+        raise DatasetError(f"{dataset.path} has no traits. Import some: biovita traits import")
     if "split" not in dataset.info:
         raise DatasetError(
-            f"{dataset.path} has not been divided: biovita data split {dataset.path} --unseen N --seed S"
+            f"{dataset.path} has not been split. Run: biovita data split {dataset.path} --unseen N --seed S"
         )
     species = {
         taxon.id: taxon.scientific_name

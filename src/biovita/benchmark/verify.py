@@ -95,7 +95,7 @@ def _counts(task: Task, most: int) -> Iterable[BenchmarkProblem]:
     due = min(most, len(set(task.taxa)))
     odd = np.flatnonzero(counts != due)
     if len(odd):
-        detail = f"{len(odd)} queries have not {due} candidates, the first {counts[odd[0]]}"
+        detail = f"{len(odd)} queries do not have {due} candidates; the first of them has {counts[odd[0]]}"
         yield BenchmarkProblem("candidate-count", _where(task), 0, detail)
 
 
@@ -107,13 +107,13 @@ def _labels(benchmark: Benchmark, task: Task) -> Iterable[BenchmarkProblem]:
     wrong = np.flatnonzero(names != taxa[task.correct_taxa])
     if len(wrong):
         first = f"{names[wrong[0]]} in {index_file(asked)}, {taxa[task.correct_taxa[wrong[0]]]} in the task"
-        yield BenchmarkProblem("label-mismatch", _where(task), 0, f"{len(wrong)} queries, the first {first}")
+        yield BenchmarkProblem("label-mismatch", _where(task), 0, f"{len(wrong)} queries; the first is {first}")
     owners = np.repeat(taxa, np.diff(task.offsets))
     names = benchmark.labels(answered, task.level)[task.samples]
     wrong = np.flatnonzero(names != owners)
     if len(wrong):
         first = f"{names[wrong[0]]} in {index_file(answered)}, {owners[wrong[0]]} in the task"
-        yield BenchmarkProblem("label-mismatch", _where(task), 0, f"{len(wrong)} samples, the first {first}")
+        yield BenchmarkProblem("label-mismatch", _where(task), 0, f"{len(wrong)} samples; the first is {first}")
 
 
 def _hashes(path: Path) -> Iterable[BenchmarkProblem]:
@@ -128,9 +128,11 @@ def _hashes(path: Path) -> Iterable[BenchmarkProblem]:
             continue
         file = home / name
         if not file.is_file():
-            yield BenchmarkProblem("missing-file", name, 0, "the manifest names it, and it is not there")
+            yield BenchmarkProblem(
+                "missing-file", name, 0, "the manifest names the file, and there is no such file"
+            )
         elif sha256_of(file) != digest:
-            yield BenchmarkProblem("changed", name, 0, "is not what the manifest says it was")
+            yield BenchmarkProblem("changed", name, 0, "the file is not the one that the manifest has the hash of")
 
 
 def _media(benchmark: Benchmark, on_file: Callable[[int], None] | None) -> tuple[list[BenchmarkProblem], int]:

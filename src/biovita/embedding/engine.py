@@ -138,7 +138,7 @@ def run_plan(
     """
     rebuilt = table.made().difference(made) if table.exists else None
     if rebuilt:
-        logger.warning("%s was made by something else (%s): all is embedded again", table.name, rebuilt)
+        logger.warning("%s was made by another encoder (%s). All items are embedded again", table.name, rebuilt)
     empty = rebuilt or not table.exists
     state = COLUMNS.empty_table() if empty else table.snapshot().state()
     todo = plan(items, state)

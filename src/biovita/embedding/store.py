@@ -155,7 +155,9 @@ def read(
             return _read(table.snapshot(), ids, where, columns)
         except LookupError as error:
             if last:
-                raise DatasetError(f"{table.name} is written to while it is read. Try again later") from error
+                raise DatasetError(
+                    f"{table.name} is written to while it is read. Try again when the writing is done"
+                ) from error
     raise AssertionError
 
 

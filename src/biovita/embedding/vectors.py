@@ -90,7 +90,7 @@ def vectors(
     source = _source(dataset, model, modality, device)
     items = _items(dataset, modality, where, ids)
     if not len(items):
-        raise DatasetError(f"{dataset.path} has no {modality} items, and so no vectors of them")
+        raise DatasetError(f"{dataset.path} has no {modality} items, so there are no vectors of them")
     places, same, snapshot = _there(source, items)
     failed = _failed(items, read_failures(source.directory))
     if compute and (~same & ~failed).any() and source.opening is not None:
@@ -213,7 +213,7 @@ def _what_is_missing(dataset: Dataset, source: _Source, items: Items, missing: i
         )
         return f"{dataset.path} has no {modality} vectors of the model {model!r}: {why}. {mend}"
     if difference := source.table.made().difference(source.made):
-        return f"{source.table.name} was made by something else ({difference}). {mend}"
+        return f"{source.table.name} was made by another encoder ({difference}). {mend}"
     some = f"{missing} of {len(items)} {modality} items"
     return f"{dataset.path}: {some} have no vector of the model {model!r} yet. {mend}"
 
@@ -251,7 +251,7 @@ class _StoredRows:
         state = self._snapshot.state(("id", "window"))
         places, there = up_to_date(Items.of(Modality.TEXT, pa.table({"id": self._ids})), state)
         if not there.all() or self._table.made().dim != self.shape[1]:
-            raise DatasetError(f"{self._table.name} was made anew while it was read. Start again")
+            raise DatasetError(f"{self._table.name} was replaced while it was read. Run the command again")
         self._numbers = places
 
 
