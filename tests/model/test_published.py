@@ -141,7 +141,7 @@ def test_a_missing_adapter_a_wrong_one_and_a_missing_file_are_told(copy):
     with pytest.raises(ModelError, match=r"clap_weights\.pth has no audio_adapter"):
         load_model(copy, device="cpu")
     torch.save({**content, "audio_adapter": {"weight": torch.zeros(48, 7)}}, file)
-    with pytest.raises(ModelError, match=r"\(48, 7\); wanted \(dim, 24\)"):
+    with pytest.raises(ModelError, match=r"\(48, 7\); it has to be \(dim, 24\)"):
         load_model(copy, device="cpu")
     torch.save({**content, "audio_adapter": {"weight": torch.zeros(50, 24)}}, file)
     with pytest.raises(

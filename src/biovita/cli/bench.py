@@ -243,8 +243,8 @@ def compare(
 
     comparison = biovita.compare_runs(first, second, *others, seed=seed, out=out)
     if as_json:
-        only = {name: {"first": one, "other": other} for name, (one, other) in comparison.not_compared.items()}
         compared = {name: records(rows) for name, rows in comparison.compared.items()}
+        only = {name: {"first": one, "other": other} for name, (one, other) in comparison.not_compared.items()}
         print_json({"first": comparison.first, "compared": compared, "not_compared": only})
     else:
         _print_comparison(comparison)
@@ -359,7 +359,7 @@ def run_mteb(copies: Path, /, *, model: str, as_json: Json = False) -> None:
 
     rows = run_local(MtebModel.load(model).encoder, copies)
     if as_json:
-        print_json(rows)
+        print_json(records(rows))
         return
     print_table(
         ["part", "direction", "level", "k", "accuracy %"],

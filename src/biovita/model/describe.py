@@ -65,8 +65,10 @@ def load_model(
 
     Examples
     --------
-    >>> model = load_model("demo-run/model")                             # doctest: +SKIP
-    >>> model.embed_audio(["dawn.wav"]) @ model.embed_texts(["Eurasian Wren"]).T   # doctest: +SKIP
+    >>> model = load_model("demo-run/model")
+    >>> similarities = model.embed_audio(["dawn.wav"]) @ model.embed_texts(["Eurasian Wren", "Common Blackbird"]).T
+    >>> similarities.shape
+    (1, 2)
     """
     card = name if isinstance(name, ModelCard) else describe(name)
     if card.base is None:

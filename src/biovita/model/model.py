@@ -19,7 +19,7 @@ from biovita.model.card import ModelCard
 from biovita.model.side import Side
 from biovita.towers import Encoder, EncoderCard
 from biovita.towers.encode import encode_items
-from biovita.towers.long import window_parts
+from biovita.towers.long_recordings import window_parts
 
 if TYPE_CHECKING:
     from PIL import Image

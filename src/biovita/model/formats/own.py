@@ -26,7 +26,7 @@ from biovita.model.formats.own_files import (
 from biovita.model.formats.published_repository import copy_tokenizer, joined_parts, on_cpu, preprocess_cfg
 from biovita.model.model import Model
 from biovita.towers.clap import BUFFERS
-from biovita.weights.state import read_json
+from biovita.weights.state_dicts import read_json
 
 __all__ = ["Own"]
 
