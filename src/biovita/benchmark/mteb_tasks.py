@@ -129,19 +129,18 @@ def _contents(benchmark: Benchmark, modality: Modality, rows: Sequence[int]) -> 
     from biovita.errors import MediaError
     from biovita.media import probe_image, read_clip
 
-    table = benchmark.items[modality]
     for row in rows:
-        item = table.slice(row, 1).to_pylist()[0]
+        item = benchmark.item(modality, row)
         if modality == Modality.TEXT:
-            yield row, item["id"]
+            yield row, item.id
             continue
-        path = benchmark.locate(item["path"])
+        path = benchmark.locate(item.path or "")
         try:
             if modality == Modality.IMAGE:
                 probe_image(path)
                 yield row, {"bytes": path.read_bytes(), "path": path.name}
             else:
-                samples, rate = read_clip(path, item["start_s"] or 0.0, item["end_s"], sample_rate=_RATE)
+                samples, rate = read_clip(path, item.start_s or 0.0, item.end_s, sample_rate=_RATE)
                 yield row, {"array": samples, "sampling_rate": rate}
         except MediaError:
             continue

@@ -227,42 +227,29 @@ def _one(file: Path) -> np.ndarray:
 
 def _named(benchmark: Benchmark, modality: Modality, ids: Sequence[str], where: Path) -> list[str]:
     """Return the benchmark's own id for each of ``ids``, empty where it has none."""
-    rows = benchmark.items[modality].select(["id", "index_id", "part", "path"]).to_pylist()
-    own = {row["id"] for row in rows}
-    if any(key in own for key in ids):
-        return [key if key in own else "" for key in ids]
-    for naming in (_by_index, _by_part, _by_path, _by_stem):
-        names: dict[str, set[str]] = {}
-        for row in rows:
-            if name := naming(row):
-                names.setdefault(name, set()).add(row["id"])
-        if not any(key in names for key in ids):
+    table = benchmark.items[modality]
+    own, index, parts, paths = (table[name].to_pylist() for name in ("id", "index_id", "part", "path"))
+    known = set(own)
+    if any(key in known for key in ids):
+        return [key if key in known else "" for key in ids]
+    by_part = [name and f"{part}/{name}" for name, part in zip(index, parts, strict=True)]
+    stems = [path and Path(path).stem for path in paths]
+    for names in (index, by_part, paths, stems):
+        meant: dict[str, set[str]] = {}
+        for name, key in zip(names, own, strict=True):
+            if name:
+                meant.setdefault(name, set()).add(key)
+        if not any(key in meant for key in ids):
             continue
-        double = next((name for name, meant in names.items() if len(meant) > 1), None)
+        double = next((name for name, keys in meant.items() if len(keys) > 1), None)
         if double is not None:
             raise BiovitaError(
                 f"{where}: the id {double!r} means more than one {modality.value} item here. Name them by part, such "
                 f"as 'unseen/{double}', or by the item's own id"
             )
-        return [next(iter(names[key])) if key in names else "" for key in ids]
-    such = f". Its ids are such as {rows[0]['id']!r}" if rows else f", and no {modality.value} items at all"
+        return [next(iter(meant[key])) if key in meant else "" for key in ids]
+    such = f". Its ids are such as {own[0]!r}" if own else f", and no {modality.value} items at all"
     raise BiovitaError(f"{where}: the benchmark has none of its {len(ids)} ids{such}")
-
-
-def _by_index(row: dict[str, Any]) -> str | None:
-    return row["index_id"]
-
-
-def _by_part(row: dict[str, Any]) -> str | None:
-    return row["index_id"] and f"{row['part']}/{row['index_id']}"
-
-
-def _by_path(row: dict[str, Any]) -> str | None:
-    return row["path"]
-
-
-def _by_stem(row: dict[str, Any]) -> str | None:
-    return row["path"] and Path(row["path"]).stem
 
 
 def _zero_rows(vectors: Any) -> np.ndarray:

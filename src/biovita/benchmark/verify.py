@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from biovita.benchmark.layout import MANIFEST, index_file, task_file
 from biovita.benchmark.media_files import resolve_media
@@ -143,18 +144,17 @@ def _media(benchmark: Benchmark, on_file: Callable[[int], None] | None) -> tuple
     probes: tuple[tuple[Modality, Callable[[MediaPath], Any]], ...]
     probes = ((Modality.AUDIO, probe_audio), (Modality.IMAGE, probe_image))
     for modality, probe in probes:
-        rows = benchmark.items[modality].to_pylist()
-        used = benchmark.used(modality).tolist()
-
-        paths = [benchmark.locate(rows[at]["path"]) for at in used]
+        used = benchmark.items[modality].select(["part", "path"]).take(pa.array(benchmark.used(modality)))
+        parts, paths = (used[name].to_pylist() for name in used.column_names)
         with ThreadPoolExecutor(_WORKERS) as pool:
-            for at, (code, detail) in zip(used, pool.map(partial(_read, probe), paths), strict=True):
+            found = pool.map(partial(_read, probe), map(benchmark.locate, paths))
+            for part, path, (code, detail) in zip(parts, paths, found, strict=True):
                 files += 1
                 if on_file:
                     on_file(1)
                 if code:
-                    where, name = f"{rows[at]['part']}/{index_file(modality)}", rows[at]["path"]
-                    problems.append(BenchmarkProblem(code, where, 0, f"{name}: {detail}", counts=code != "odd"))
+                    where = f"{part}/{index_file(modality)}"
+                    problems.append(BenchmarkProblem(code, where, 0, f"{path}: {detail}", counts=code != "odd"))
     return problems, files
 
 
