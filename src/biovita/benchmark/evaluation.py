@@ -78,21 +78,21 @@ def evaluate(
 ) -> Evaluation:
     """Score a model on a benchmark.
 
-    Of a benchmark whose items are a dataset's, the vectors are those that `embedding` keeps in the dataset; what
-    is missing is computed into it. Of any other, and of models that are not ours, they are kept in ``out/vectors``.
-    Either way a run that was stopped goes on where it was.
+    Where the items of the benchmark are a dataset's, the vectors of our models are read from the dataset, and missing
+    ones are computed into it. All other vectors are kept in ``out/vectors``. A run that was stopped continues where it
+    was.
 
     Parameters
     ----------
     model
-        A name or directory (see `biovita.load_model`) or a `biovita.Model`; ``random`` or ``random:DIM``, chance with
+        A name or directory (see `biovita.load_model`) or a `biovita.Model`; ``random`` or ``random:DIM``, random
         vectors; ``vectors:PATH`` for vectors made elsewhere (see `biovita.benchmark.precomputed.read_precomputed`);
         ``mteb:NAME``, a model of mteb's registry (extra ``mteb``); or any object with ``embed_audio``,
         ``embed_images``, ``embed_texts`` or some of them. Tasks that it cannot answer are left out.
     name
         What it is called in the report; by default the name given, or the object's ``name``.
     contrast
-        Measure how clear the recordings that ask are, too: each is decoded once more for it.
+        Measure how clear the recordings are that are queries, too. Each is decoded once more for this.
 
     Raises
     ------

@@ -46,13 +46,13 @@ _BATCH = 16
 
 
 def open_model(spec: Any) -> Any:
-    """Return what is meant by the model to score: a card of one of ours, chance, or an object of others.
+    """Return the model that a name or path stands for: the card of one of ours, `Random`, or an object of others.
 
     Parameters
     ----------
     spec
         ``random`` or ``random:DIM``; ``mteb:NAME``, a model of mteb's registry (extra ``mteb``); any other name or
-        path as `biovita.model.describe` takes it. What is no name or path is returned as it is.
+        path as `biovita.describe` takes it. Anything that is not a name or path is returned as it is.
     """
     if not isinstance(spec, str | Path):
         return spec
@@ -145,7 +145,7 @@ class ObjectEncoder(Simple):
 
     tolerance = 1e-3  # what others promise is not known
     batch_size = _BATCH
-    device = Device("cpu", "where the object runs is its own affair")
+    device = Device("cpu", "the object itself decides where it runs")
 
     def __init__(self, model: Any, modality: Modality, name: str, dim: int = 0) -> None:
         self._first: tuple[Any, _Encoded] | None = None

@@ -73,8 +73,8 @@ def embed(
 ) -> EmbedReport:
     """Write a vector for each recording, photograph and text of a dataset, to ``embeddings/<towers>``.
 
-    What has a vector already is left alone, so a run that was stopped goes on where it was; an item whose file
-    changed is embedded again. An item that fails has no vector, and is listed in ``failed.parquet`` and in the
+    Items that have a vector already are left alone, so a run that was stopped continues where it was. An item whose
+    file changed is embedded again. An item that fails has no vector, and is listed in ``failed.parquet`` and in the
     report. The texts are those of `texts_of`.
 
     Parameters

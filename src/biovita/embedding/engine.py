@@ -86,7 +86,7 @@ def embed_items(
 ) -> Embedded:
     """Write a vector of each item into a table, as the encoder gives it.
 
-    What has a vector of the same content already is left alone. A table that was made by something else is made anew.
+    Items that have a vector of the same content are left alone. A table that another encoder made is replaced.
     Items that fail have no vector.
 
     Parameters

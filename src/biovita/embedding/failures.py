@@ -37,7 +37,7 @@ class Failure:
 
 
 def read_failures(directory: Path) -> tuple[Failure, ...]:
-    """Return what the last run over ``embeddings/<model>`` listed; nothing where it listed nothing.
+    """Return the failures that the last run over ``embeddings/<model>`` listed.
 
     Raises
     ------

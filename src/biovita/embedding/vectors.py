@@ -59,9 +59,9 @@ def vectors(
 ) -> Vectors:
     """Return the vectors of a dataset's items, in the dataset's order.
 
-    They are read from the tables of the model's towers, ``embeddings/<towers>``, and projected on the way. Of many
-    items the rows are read as they are asked for. Items that failed have no vector and are left out; see
-    ``failed.parquet`` beside the tables.
+    They are read from the tables of the model's towers, ``embeddings/<towers>``, and projected on the way. Where
+    there are many items, their rows are read when they are asked for. Items that failed have no vector and are left
+    out; see ``failed.parquet`` beside the tables.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def vectors(
     space
         ``shared`` is the model's space, L2-normalised; ``tower`` is what the tower gives.
     compute
-        Whether to embed what has no vector yet. Otherwise it is an error that names the command which does.
+        Whether to embed items that have no vector yet. If not, a missing one is an error that names the command to run.
 
     Raises
     ------

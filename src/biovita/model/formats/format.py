@@ -128,7 +128,7 @@ class Format(Protocol):
 
 
 class NotWritten:
-    """What a layout says that is only read."""
+    """A layout that is only read."""
 
     name: str
 
