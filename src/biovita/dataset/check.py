@@ -24,7 +24,7 @@ from biovita.media.packed_files import MediaPath, PackedFile
 from biovita.media.sniff import HEAD_BYTES, Kind, kind_of
 from biovita.modality import Modality
 from biovita.taxonomy import Rank
-from biovita.traits import LABELS
+from biovita.trait_labels import LABELS
 
 __all__ = ["DatasetProblem", "check"]
 

@@ -6,7 +6,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from biovita.collect.plan import shown_plan
 from biovita.dataset import Dataset
 from biovita.dataset.omitted import count_omitted
 from biovita.files import refuse_links, write_whole
@@ -14,6 +13,7 @@ from biovita.modality import Modality
 from biovita.publish.attribution import license_summary, write_attribution
 from biovita.publish.croissant import write_croissant
 from biovita.publish.markdown import code, fenced, words, yaml_text
+from biovita.publish.shown_plan import shown_plan
 
 __all__ = ["write_papers"]
 

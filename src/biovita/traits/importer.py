@@ -17,11 +17,11 @@ from biovita.errors import DatasetError
 from biovita.hashing import sha256_of
 from biovita.taxonomy.backbone import Backbone
 from biovita.taxonomy.overrides import Overrides
+from biovita.trait_labels import LABELS, group_of
 from biovita.traits.matched_names import Left, Match, match_records
 from biovita.traits.plain import PLAIN, read_plain
 from biovita.traits.resolve import disagreements
 from biovita.traits.tables import TraitRecord, read_records, trait_table
-from biovita.traits.vocabulary import LABELS, group_of
 
 __all__ = ["TableReport", "TraitsReport", "import_traits"]
 
