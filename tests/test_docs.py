@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import cyclopts
 import pytest
@@ -88,21 +89,25 @@ def test_python_on_the_pages_uses_the_public_names_as_they_are() -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
-                assert not any(str(name).startswith("biovita.") for name in names), f"{code}: import from biovita alone"
+                assert not any(str(name).startswith("biovita.") for name in names), (
+                    f"{code}: import from biovita alone"
+                )
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "biovita":
                 assert node.attr in biovita.__all__, f"{code}: biovita.{node.attr}"
-            if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("biovita."):
+            if isinstance(node, ast.Call) and re.fullmatch(r"biovita(\.\w+)+", ast.unparse(node.func)):
                 called += 1
                 _bind(node, str(code))
     assert called > 10
 
 
 def _bind(call: ast.Call, where: str) -> None:
-    function = biovita
+    function: Any = biovita
     for name in ast.unparse(call.func).split(".")[1:]:
         function = getattr(function, name)
     try:
-        inspect.signature(function).bind(*call.args, **{word.arg: word.value for word in call.keywords if word.arg})
+        inspect.signature(function).bind(
+            *call.args, **{word.arg: word.value for word in call.keywords if word.arg}
+        )
     except TypeError as error:
         pytest.fail(f"{where}: {ast.unparse(call)}: {error}")
 

@@ -17,7 +17,9 @@ import biovita
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
-    *(path for path in sorted(ROOT.glob("*.md")) if path.name != "CHANGELOG.md"),  # it names what earlier versions had
+    *(
+        path for path in sorted(ROOT.glob("*.md")) if path.name != "CHANGELOG.md"
+    ),  # it names what earlier versions had
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 _COMMAND = re.compile(r"(?:\$ )?(?:torchrun .*? -- )?(?:\S*/)?biovita(?: (?P<arguments>.*))?")
@@ -64,7 +66,9 @@ PYTHON = [code for code in CODE if code.language.split(" ")[0] == "python"]
 
 def write_world(folder: Path) -> None:
     """Write what the examples name: datasets, models and recordings, all small."""
-    data = biovita.simulate(out=folder / "birds", species=4, recordings=2, photographs=2, workers=1, progress=False)
+    data = biovita.simulate(
+        out=folder / "birds", species=4, recordings=2, photographs=2, workers=1, progress=False
+    )
     biovita.split_dataset(data, unseen=2)
     biovita.embed(folder / "birds", progress=False)
     few = {"steps": 2, "weights.names": 0.0}

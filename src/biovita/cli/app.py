@@ -14,13 +14,16 @@ from biovita.version import __version__
 
 __all__ = ["app", "main"]
 
+_HELP = (
+    "Recordings, photographs and names of animals in one vector space.\n\n"
+    "Before or after any command: --offline reads models from this machine and does not try the network; --memory MIB "
+    "(1024) is what all workers together may take for data; --limit NAME=VALUE sets one of the limits that keep "
+    "foreign files from taking this machine down: answer, archive, cell, decoding, pages, pixels, request, rows."
+)
 app = cyclopts.App(
     name="biovita",
-    help="""Recordings, photographs and names of animals in one vector space.
-
-    Before or after any command: --offline reads models from this machine and does not try the network; --memory MIB
-    (1024) is what all workers together may take for data; --limit NAME=VALUE sets one of the limits that keep foreign
-    files from taking this machine down: answer, archive, cell, decoding, pages, pixels, request, rows.""",
+    help=_HELP,
+    help_format="plaintext",  # Markdown takes a tenth of a second to load; the groups use it
     version=__version__,
     default_parameter=cyclopts.Parameter(negative=()),
     result_action="return_value",
