@@ -32,7 +32,7 @@ def label_text(label_id: str) -> str:
     >>> label_text("diurnal")
     'diurnal animal: Active by day.'
     """
-    from biovita.traits.vocabulary import label
+    from biovita.trait_labels import label
 
     return f"{label_id.replace('_', ' ')} animal: {label(label_id).definition}"
 
@@ -120,7 +120,7 @@ def predict_from_benchmark(benchmark: Benchmark, vectors: Mapping[Modality, Vect
 
 def _prompts(vectors: Mapping[Modality, Vectors], traits: Traits) -> dict[str, np.ndarray] | None:
     """Return the vector that stands for each label, less the mean of its group's; None where texts have none."""
-    from biovita.traits.vocabulary import group_of
+    from biovita.trait_labels import group_of
 
     texts = vectors.get(Modality.TEXT)
     groups: dict[str, list[str]] = {}
