@@ -18,10 +18,12 @@ demo: $(VENV)/.installed
 	@$(BIN)/biovita demo $(if $(DATA),--data "$(DATA)") --out "$(OUT)"
 
 test: lint
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=30
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
+	$(BIN)/ruff check --preview --select PLW1514 src  # text files state their encoding
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 

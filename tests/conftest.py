@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from biovita.modality import Modality
 from biovita.model import Model, load_model
 from biovita.towers import Encoder
 from biovita.towers.minilm import MiniLM
+from support.known_texts import KnownTexts
 
 
 @pytest.fixture(scope="session")
@@ -37,21 +37,20 @@ def starter_towers(starter: Model) -> Mapping[Modality, Encoder]:
 
 
 @pytest.fixture(scope="session")
-def known_texts() -> dict[bytes, np.ndarray]:
-    """Return where `each_text_once` keeps vectors, by the texts' word pieces."""
-    return {}
+def known_texts(tmp_path_factory: pytest.TempPathFactory) -> KnownTexts:
+    """Return where `each_text_once` keeps vectors; the processes of a run of the tests share the folder."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "texts"
+    folder.mkdir(exist_ok=True)
+    return KnownTexts(folder)
 
 
 @pytest.fixture(scope="module")
-def each_text_once(known_texts: dict[bytes, np.ndarray]) -> Iterator[None]:
+def each_text_once(known_texts: KnownTexts) -> Iterator[None]:
     """Let MiniLM encode each text once: all datasets learn the names of the classifiers, a minute's work."""
     encode = MiniLM.encode
-
-    def encode_new(self: MiniLM, batch: Sequence[np.ndarray]) -> np.ndarray:
-        new = {tokens.tobytes(): tokens for tokens in batch if tokens.tobytes() not in known_texts}
-        known_texts.update(zip(new, encode(self, list(new.values())), strict=True))
-        return np.stack([known_texts[tokens.tobytes()] for tokens in batch])
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(MiniLM, "encode", encode_new)
+        patch.setattr(
+            MiniLM, "encode", lambda tower, batch: known_texts.encode(lambda new: encode(tower, new), batch)
+        )
         yield

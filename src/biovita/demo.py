@@ -15,6 +15,7 @@ from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
 from biovita.embedding import embed, vectors
 from biovita.errors import DatasetError
+from biovita.files import write_whole
 from biovita.modality import Modality
 from biovita.model import Model, write_model
 from biovita.version import __version__
@@ -173,7 +174,8 @@ def _dataset(data: Path | None, out: Path, *, seed: int, progress: bool) -> Data
         source = {"simulated species": SPECIES, "seed": seed, "biovita": __version__}
     else:
         source = {"folder": str(data.resolve()), "files": _fingerprint(data)}
-    if not (dataset / "dataset.toml").is_file() or not note.is_file() or json.loads(note.read_text()) != source:
+    known = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else None
+    if known != source or not (dataset / "dataset.toml").is_file():
         note.unlink(missing_ok=True)
         if data is None:
             from biovita.simulation import simulate_media
@@ -183,7 +185,7 @@ def _dataset(data: Path | None, out: Path, *, seed: int, progress: bool) -> Data
             from biovita.sources.folder import import_folder
 
             import_folder(data, out=dataset, overwrite=True, progress=progress)
-        note.write_text(json.dumps(source), encoding="utf-8")
+        write_whole(note, json.dumps(source))
     return Dataset.open(dataset)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from biovita.errors import BiovitaError, ModelError
 
 if TYPE_CHECKING:
+    from biovita.benchmark.compare import ComparedRow
     from biovita.benchmark.scores import ScoreRow
     from biovita.benchmark.task import Benchmark, LeftOut
     from biovita.collect.build import BuildReport
@@ -381,7 +382,7 @@ class Comparison:
     """
 
     first: str
-    compared: Mapping[str, Sequence[Mapping[str, Any]]]
+    compared: Mapping[str, Sequence[ComparedRow]]
     not_compared: Mapping[str, tuple[Sequence[str], Sequence[str]]]
     page: Path | None = None
     table: Path | None = None

@@ -98,9 +98,9 @@ def test_mteb_gives_the_scores_that_we_give(benchmark, exported, monkeypatch):
     theirs = run_local(Encoder(), exported)
     assert len(theirs) == len(ours) >= 3 * 20
     for row in theirs:
-        key = row["part"], row["direction"], row["level"], row["k"]
-        assert row["accuracy"] == pytest.approx(ours[key], abs=1e-5), key  # mteb rounds to six digits
-    assert 0 < np.mean([row["accuracy"] for row in theirs if row["k"] == 1]) < 1
+        key = row.part, row.direction, row.level, row.k
+        assert row.accuracy == pytest.approx(ours[key], abs=1e-5), key  # mteb rounds to six digits
+    assert 0 < np.mean([row.accuracy for row in theirs if row.k == 1]) < 1
 
 
 def test_the_tasks_are_mtebs_own(exported):

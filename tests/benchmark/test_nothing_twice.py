@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from biovita.dataset import split_dataset
+from support.counted import count
+from support.forked import finish, start
 from support.tiny_training import write_tiny
-
-TESTS = Path(__file__).parents[1]
 
 
 class Log:
@@ -25,9 +24,8 @@ class Log:
         """Run a command of biovita; return how often it decoded each file, and encoded each item."""
         file = self.folder / "log.txt"
         file.write_text("")
-        call = [sys.executable, TESTS / "support" / "counted.py", file, *command]
-        done = subprocess.run([str(part) for part in call], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        said = self.folder / "said.txt"
+        assert finish(start(command, said, first=partial(count, file))) == 0, said.read_text()
         lines = file.read_text().splitlines()
         found = [Counter(line for line in lines if line.startswith(kind)) for kind in ("decoded ", "encoded ")]
         return Counter({line.removeprefix("decoded "): n for line, n in found[0].items()}), found[1]

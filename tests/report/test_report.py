@@ -242,10 +242,10 @@ def test_a_thumbnail_is_small(tmp_path):
 
 def test_charts_stay_inside_their_frame():
     chart = loss_chart("a", [3.0, 1.0, 2.0], 0)
-    numbers = [float(n) for n in re.findall(r"[\d.]+", chart["path"])]
+    numbers = [float(n) for n in re.findall(r"[\d.]+", chart.path)]
     assert min(numbers[::2]) == 38
     assert max(numbers[::2]) == 352
     assert min(numbers[1::2]) >= 10
     assert max(numbers[1::2]) <= 128
-    assert loss_chart("a", [1.0], 0)["path"].startswith("M38.0")
+    assert loss_chart("a", [1.0], 0).path.startswith("M38.0")
     assert [axis_top(x) for x in (0.01, 0.4, 0.41, 0.99)] == [0.08, 0.4, 0.6, 1.0]

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
+from biovita.csv_table import BrokenRow, open_csv
 from biovita.errors import DatasetError
 from biovita.foreign_tables import MAX_DIRECTORY, BoundedLines, open_zip
-from biovita.sources.csv_rows import read_table
-from biovita.sources.csv_table import BrokenRow, read_csv
 from biovita.sources.darwin_core import DarwinCore
 from biovita.sources.inaturalist import Inaturalist
 from biovita.sources.licenses import normalise_license
@@ -120,8 +119,7 @@ def test_limits_are_settings_and_their_errors_name_them(tmp_path: Path, monkeypa
     table.write_text("file,scientific_name\n" + "a,b\n" * 200)
     path = archive(tmp_path / "a.zip", core(), {"o.txt": "1\tPica pica\thttps://x.org/1.mp3\n" * 200})
     readers: list[Any] = [
-        lambda: list(read_table(table, ())),
-        lambda: read_csv(table, ("file", "scientific_name"), ("file",), {}),
+        lambda: list(open_csv(table, ("file", "scientific_name"), ("file",))),
         lambda: list(DarwinCore(path=path).items()),
     ]
     for read in readers:
@@ -143,7 +141,7 @@ def test_no_line_is_searched_for_the_end_of_a_quote_twice(tmp_path: Path) -> Non
     lines = ['a","' + "x" * 4000] * 5_000  # each opens a quote, and ends within it whether or not one was open
     table.write_text("\n".join(["file,scientific_name", *lines, "a,b", ""]))
     began = time.process_time()
-    rows = read_csv(table, ("file", "scientific_name"), ("file",), {}).rows
+    rows = list(open_csv(table, ("file", "scientific_name"), ("file",)))
     assert [isinstance(row, BrokenRow) for row in rows] == [True] * 5_000 + [False]
     assert time.process_time() - began < 5
 

@@ -1,4 +1,4 @@
-"""Run a command of biovita and write down which media are decoded and what is encoded: ``counted.py LOG COMMAND...``.
+"""Write down which media a process decodes and what it encodes.
 
 A line a file that soundfile or Pillow opens, and a line an item that one of the starter's towers encodes.
 """
@@ -6,7 +6,6 @@ A line a file that soundfile or Pillow opens, and a line an item that one of the
 from __future__ import annotations
 
 import os
-import sys
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import Any
 import PIL.Image
 import soundfile
 
-from biovita.cli import main
 from biovita.towers.birdnet import BirdNET
 from biovita.towers.efficientnet import EfficientNetLite2
 from biovita.towers.minilm import MiniLM
@@ -57,8 +55,3 @@ def count(log: Path) -> None:
     PIL.Image.open = opened
     for tower in (BirdNET, EfficientNetLite2, MiniLM):
         encoding(tower)
-
-
-if __name__ == "__main__":
-    count(Path(sys.argv[1]))
-    main(sys.argv[2:])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -15,9 +15,18 @@ _CONTEXT.set_forkserver_preload(
 )
 
 
-def start(arguments: Sequence[object], said: Path, env: Mapping[str, str] = {}) -> BaseProcess:
-    """Start ``biovita`` with arguments; what it says on standard error goes to the file ``said``."""
-    process = _CONTEXT.Process(target=_main, args=([str(each) for each in arguments], said, {**os.environ, **env}))
+def start(
+    arguments: Sequence[object],
+    said: Path,
+    env: Mapping[str, str] = {},
+    first: Callable[[], None] | None = None,
+) -> BaseProcess:
+    """Start ``biovita`` with arguments; what it says on standard error goes to the file ``said``.
+
+    ``first`` is called before, in the new process.
+    """
+    given = ([str(each) for each in arguments], said, {**os.environ, **env}, first)
+    process = _CONTEXT.Process(target=_main, args=given)
     process.start()
     return process
 
@@ -29,10 +38,12 @@ def finish(process: BaseProcess, seconds: float = 180) -> int:
     return process.exitcode
 
 
-def _main(arguments: list[str], said: Path, env: dict[str, str]) -> None:
+def _main(arguments: list[str], said: Path, env: dict[str, str], first: Callable[[], None] | None) -> None:
     from biovita.cli import main
 
     os.environ.update(env)
+    if first is not None:
+        first()
     for file, stream in ((os.devnull, 1), (said, 2)):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), stream)
     main(arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import psutil
 
 MIB = 1 << 20
+_LOOK_FOR_CHILDREN_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,11 @@ def watched(
             command, stdout=out, stderr=err, stdin=subprocess.DEVNULL, cwd=cwd, env={**os.environ, **env}
         )
         process = psutil.Process(child.pid)
-        why = ""
+        family, looked, why = [process], began, ""
         while child.poll() is None:
-            peak = max(peak, _resident(process) / MIB)
+            if time.monotonic() - looked > _LOOK_FOR_CHILDREN_S:
+                family, looked = _family(process), time.monotonic()
+            peak = max(peak, _resident(family) / MIB)
             if peak > mib:
                 why = f"took {peak:.0f} MiB, and {mib:.0f} are allowed"
             elif time.monotonic() - began > seconds:
@@ -95,13 +99,19 @@ def watched(
     return outcome
 
 
-def _resident(process: psutil.Process) -> int:
-    total = 0
+def _family(process: psutil.Process) -> list[psutil.Process]:
+    """Return a process and all below it. This reads the whole table of processes: 100 times a second is half a core."""
     try:
-        for each in (process, *process.children(recursive=True)):
-            total += each.memory_info().rss
+        return [process, *process.children(recursive=True)]
     except psutil.Error:
-        pass  # it has just ended
+        return [process]  # it has just ended
+
+
+def _resident(family: Sequence[psutil.Process]) -> int:
+    total = 0
+    for each in family:
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            total += each.memory_info().rss
     return total
 
 

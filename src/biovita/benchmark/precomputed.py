@@ -203,7 +203,7 @@ def _read_folder(path: Path) -> tuple[list[str], np.ndarray]:
         usual = dims.most_common(1)[0][0]
         odd = next(file for file, row in zip(files, rows, strict=True) if len(row) != usual)
         raise BiovitaError(f"{odd}: has not {usual} dimensions as the others do")
-    return [str(file.relative_to(path).with_suffix("")) for file in files], np.stack(rows)
+    return [file.relative_to(path).with_suffix("").as_posix() for file in files], np.stack(rows)
 
 
 def _one(file: Path) -> np.ndarray:

@@ -239,11 +239,13 @@ def compare(
         Write the comparison as a page and a table (compare.html, compare.csv) into this directory.
     """
     import biovita
+    from biovita.benchmark.records import records
 
     comparison = biovita.compare_runs(first, second, *others, seed=seed, out=out)
     if as_json:
+        compared = {name: records(rows) for name, rows in comparison.compared.items()}
         only = {name: {"first": one, "other": other} for name, (one, other) in comparison.not_compared.items()}
-        print_json({"first": comparison.first, "compared": comparison.compared, "not_compared": only})
+        print_json({"first": comparison.first, "compared": compared, "not_compared": only})
     else:
         _print_comparison(comparison)
 
@@ -255,17 +257,17 @@ def _print_comparison(comparison: Comparison) -> None:
             ["part", "level", "direction", "first", "second", "difference", "95 % interval", "p (Holm)"],
             [
                 [
-                    row["part"],
-                    row["level"],
-                    row["direction"],
-                    f"{100 * row['first']:.1f}",
-                    f"{100 * row['second']:.1f}",
-                    f"{100 * row['difference']:+.1f}",
-                    f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}",
-                    f"{row['p_holm']:.3g}" if "p_holm" in row else "",
+                    row.part,
+                    row.level,
+                    row.direction,
+                    f"{100 * row.first:.1f}",
+                    f"{100 * row.second:.1f}",
+                    f"{100 * row.difference:+.1f}",
+                    f"{100 * row.low:+.1f} to {100 * row.high:+.1f}",
+                    "" if row.p_holm is None else f"{row.p_holm:.3g}",
                 ]
                 for row in rows
-                if row["k"] == 1
+                if row.k == 1
             ],
         )
         for run, tasks in zip((comparison.first, name), comparison.not_compared[name], strict=True):
@@ -354,17 +356,15 @@ def run_mteb(copies: Path, /, *, model: str, as_json: Json = False) -> None:
         Its name in mteb, such as risashinoda/BioVITA.
     """
     from biovita.benchmark.mteb_tasks import MtebModel, run_local
+    from biovita.benchmark.records import records
 
     rows = run_local(MtebModel.load(model).encoder, copies)
     if as_json:
-        print_json(rows)
+        print_json(records(rows))
         return
     print_table(
         ["part", "direction", "level", "k", "accuracy %"],
-        [
-            [*(str(row[key]) for key in ("part", "direction", "level", "k")), f"{100 * row['accuracy']:.1f}"]
-            for row in rows
-        ],
+        [[row.part, row.direction, row.level, str(row.k), f"{100 * row.accuracy:.1f}"] for row in rows],
     )
 
 

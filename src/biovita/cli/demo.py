@@ -8,7 +8,7 @@ from biovita.cli.kit import Device, Json, Seed, group, note, print_json, say
 
 __all__ = ["app"]
 
-app = group("demo", "Go from recordings and photographs to a report.")
+app = group("demo")
 
 
 @app.default

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = group("doctor", "Say what is installed, what the device is, what decodes, and what is missing for what.")
+app = group("doctor")
 
 
 @app.default

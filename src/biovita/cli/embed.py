@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = group("embed", "Write a vector for each recording, photograph and name of a dataset.")
+app = group("embed")
 
 _LISTED = 10  # failures on the screen; failed.parquet has them all
 

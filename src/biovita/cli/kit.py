@@ -45,9 +45,12 @@ MediaRoot = Annotated[
 _NUMBER = re.compile(r"[-+]?[\d.,]+( (bytes|[kMGT]B))?|-?")
 
 
-def group(name: str, about: str) -> App:
-    """Return the app of a command group; its flags have no negative such as --no-json."""
-    return App(name=name, help=about, default_parameter=Parameter(negative=()))
+def group(name: str, about: str | None = None) -> App:
+    """Return the app of a command or group; its flags have no negative such as --no-json.
+
+    Without ``about`` the docstring of its default command is its help.
+    """
+    return App(name=name, help=about, help_format="markdown", default_parameter=Parameter(negative=()))
 
 
 def say(*lines: object) -> None:

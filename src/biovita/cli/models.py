@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = group("models", "List, describe, fetch and export models.")
+app = group("models", "List, describe, fetch and export models; without a command, list those that are known.")
 
 
 @app.default

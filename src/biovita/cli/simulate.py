@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = group("simulate", "Make a dataset of a simulated fauna.")
+app = group("simulate")
 
 
 @app.default

@@ -13,7 +13,7 @@ from biovita.errors import BiovitaError, StoppedError
 
 __all__ = ["app"]
 
-app = group("train", "Train projections of frozen towers, or the towers themselves, on a split dataset.")
+app = group("train")
 
 
 @app.default
@@ -31,7 +31,7 @@ def train(
     shown: Annotated[bool, Parameter(name="--print")] = False,
     as_json: Json = False,
 ) -> int:
-    """Train by a recipe and write a model directory.
+    """Train projections of frozen towers, or the towers themselves, by a recipe, and write a model directory.
 
     Parameters
     ----------

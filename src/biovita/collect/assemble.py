@@ -17,7 +17,7 @@ from biovita.collect.places import Places
 from biovita.collect.plan import Plan
 from biovita.dataset import Dataset, Split
 from biovita.dataset.schema import AUDIO, IMAGES, OMITTED, REJECTED
-from biovita.files import cleared
+from biovita.files import replacing
 from biovita.hashing import sha256_of
 from biovita.redact import redacted
 
@@ -202,9 +202,8 @@ def _cut(row: Mapping[str, Any], dataset: Path) -> dict[str, Any]:
         if not flac_takes(samples, rate):
             return {}
         place.parent.mkdir(parents=True, exist_ok=True)
-        scratch = cleared(place.with_suffix(".part"))
-        soundfile.write(scratch, samples, rate, format="FLAC", subtype="PCM_16")
-        scratch.replace(place)
+        with replacing(place) as scratch:
+            soundfile.write(scratch, samples, rate, format="FLAC", subtype="PCM_16")
     digest = sha256_of(place)
     length = soundfile.info(place).frames / row["sample_rate"]
     return {"path": path, "start_s": 0.0, "end_s": length, "duration_s": length, "sha256": digest}

@@ -23,7 +23,7 @@ from biovita.collect.plan import Plan, as_understood, read_plan
 from biovita.collect.select import CANDIDATES, NOT_LISTED, select
 from biovita.collect.trait_tables import check_tables, import_tables
 from biovita.collect.workplace import WORK, begin, put_in_place, tidy
-from biovita.dataset.dataset import Dataset, write_dataset
+from biovita.dataset.dataset import Dataset, write_dataset, write_table
 from biovita.dataset.schema import OMITTED, REJECTED, taxa_table
 from biovita.dataset.split import split_dataset
 from biovita.errors import DatasetError
@@ -160,11 +160,7 @@ def _select(plan: Plan, work: Path) -> _Chosen:
             ("rejected", selection.rejected(), REJECTED),
             ("omitted", selection.omitted(), OMITTED),
         ):
-            scratch = work / f"{name}.part"
-            with pq.ParquetWriter(scratch.absolute(), columns) as writer:
-                for batch in batches:
-                    writer.write_batch(batch)
-            scratch.replace(work / f"{name}.parquet")
+            write_table(pa.RecordBatchReader.from_batches(columns, batches), work / f"{name}.parquet")
         left_out: Counter[str] = Counter()
         for row in selection.left_out():
             left_out[row["reason"]] += row["rows"]

@@ -230,7 +230,7 @@ def _linked(source: Path, place: Path) -> bool:
     if not stat.S_ISREG(_status(source).st_mode):
         raise DatasetError(f"{source}: is not a regular file, and is not published")
     try:
-        os.link(source.resolve(), place, follow_symlinks=False)
+        os.link(source.resolve(), place, follow_symlinks=os.link not in os.supports_follow_symlinks)
     except (OSError, NotImplementedError):  # another file system, or one without links
         return False
     return True

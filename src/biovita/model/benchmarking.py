@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,7 +35,7 @@ def for_mteb(model: Model) -> AbsEncoder:
     except ImportError as error:
         raise MissingExtraError("mteb", "running a model under mteb") from error
 
-    embed = {
+    embed: dict[Modality, Callable[..., np.ndarray]] = {
         Modality.TEXT: lambda values: model.embed_texts([str(value) for value in values]),
         Modality.IMAGE: model.embed_images,
         Modality.AUDIO: lambda values: model.embed_audio([_sound(value) for value in values]),

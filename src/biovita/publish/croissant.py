@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from biovita.dataset import Dataset
 from biovita.dataset.schema import LARGE_TABLES, TABLES
+from biovita.files import write_whole
 from biovita.hashing import sha256_of
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def write_croissant(dataset: Dataset, directory: Path, description: str, license
         record_sets=record_sets,
     )
     text = json.dumps(made.to_json(), indent=2, ensure_ascii=False, default=str)
-    (directory / "croissant.json").write_text(text + "\n", encoding="utf-8")
+    write_whole(directory / "croissant.json", text + "\n")
 
 
 def _semantic(version: str) -> str:

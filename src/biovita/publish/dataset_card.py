@@ -9,7 +9,7 @@ from typing import Any
 from biovita.collect.plan import shown_plan
 from biovita.dataset import Dataset
 from biovita.dataset.omitted import count_omitted
-from biovita.files import refuse_links
+from biovita.files import refuse_links, write_whole
 from biovita.modality import Modality
 from biovita.publish.attribution import license_summary, write_attribution
 from biovita.publish.croissant import write_croissant
@@ -36,7 +36,7 @@ def write_papers(dataset: Dataset, directory: Path) -> None:
     licenses = license_summary(dataset)
     plots = _plots(dataset, directory / "card")
     text = _card(dataset, licenses, anonymous, plots)
-    (directory / "README.md").write_text(text, encoding="utf-8")
+    write_whole(directory / "README.md", text)
     known = [license_ for license_ in licenses if license_ != "not stated"]
     write_croissant(dataset, directory, _description(dataset), sorted(known))
 

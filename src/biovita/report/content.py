@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from biovita.benchmark.analysis import Analysis, analyse
 from biovita.benchmark.evaluation import Evaluation
 from biovita.benchmark.recordings import Recording
 from biovita.benchmark.scores import ScoreRow, Scores
 from biovita.benchmark.task import Benchmark
-from biovita.benchmark.trait_scores import TraitScore
+from biovita.benchmark.trait_scores import Traits, TraitScore
 from biovita.dataset.dataset import Dataset
 from biovita.embedding import Failure, Vectors
 from biovita.modality import Modality
@@ -69,6 +70,12 @@ class ReportContent:
     def rows(self) -> tuple[ScoreRow, ...]:
         """The rows of all stages."""
         return tuple(row for stage, scores in self.scores.items() for row in scores.rows(stage, seed=self.seed))
+
+    @cached_property
+    def analysis(self) -> Analysis:
+        """The analysis of the last stage."""
+        traits = Traits({}) if self.dataset is None else Traits.of(self.dataset)
+        return analyse(self.benchmark, self.final, recordings=self.recordings, traits=traits, seed=self.seed)
 
     @property
     def final(self) -> Scores:

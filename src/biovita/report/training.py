@@ -9,8 +9,8 @@ from statistics import median
 from typing import Any
 
 from biovita.files import write_whole
-from biovita.report.charts import line_chart
-from biovita.report.page import environment
+from biovita.report.charts import LineChart, line_chart
+from biovita.report.environment import environment
 
 __all__ = ["write_training_page"]
 
@@ -85,7 +85,7 @@ def _phases(steps: Sequence[Line]) -> list[dict[str, Any]]:
     return rows
 
 
-def _charts(steps: Sequence[Line], checks: Sequence[Line], *, marks: Sequence[float]) -> list[dict[str, Any]]:
+def _charts(steps: Sequence[Line], checks: Sequence[Line], *, marks: Sequence[float]) -> list[LineChart]:
     def over_steps(get: Callable[[Line], float | None]) -> list[tuple[float, float]]:
         found = [(line["total"], get(line)) for line in steps]
         return [(total, value) for total, value in found if value is not None]

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from biovita.dataset import Dataset, new_directory, write_dataset
+from biovita.dataset import Dataset, write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
 from biovita.embedding.lance_table import LanceStore, LanceTable
 from biovita.embedding.made import Made
 from biovita.embedding.store import COLUMNS, WHOLE
 from biovita.embedding.texts import texts_of
 from biovita.errors import DatasetError
+from biovita.files import new_directory
 from biovita.modality import Modality
 from biovita.progress import progress_bar
 from biovita.simulation.calls import SAMPLE_RATE

@@ -15,9 +15,10 @@ from typing import Any
 import pyarrow as pa
 
 from biovita.compute.cores import cpu_count
-from biovita.dataset import Dataset, new_directory, write_dataset
+from biovita.dataset import Dataset, write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, TRAITS, taxa_table
 from biovita.errors import DatasetError
+from biovita.files import new_directory
 from biovita.progress import progress_bar
 from biovita.simulation.fauna import Fauna
 from biovita.simulation.seeds import stream

@@ -11,11 +11,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
+from biovita.csv_records import BrokenRow
 from biovita.foreign_tables import Meter
-from biovita.sources.darwin_core_archive import Archive, ArchiveRow, RowError, open_archive
+from biovita.sources.darwin_core_archive import Archive, ArchiveRow, open_archive
 from biovita.sources.darwin_core_meta import DataFile, short_term
 from biovita.sources.licenses import normalise_license
-from biovita.sources.source import Rejected, StreamedSource
+from biovita.sources.source import Rejected, StreamedSource, broken
 from biovita.sources.values import coordinates, iso_date, media_kind, text, web_address
 
 __all__ = ["DarwinCore"]
@@ -78,8 +79,8 @@ class DarwinCore(StreamedSource):
             made = _Made(archive.meter)
             yield from _store_media(archive, media, store, made)
             for row in archive.rows(core):
-                if isinstance(row, RowError):
-                    yield _rejected(row, core)
+                if isinstance(row, BrokenRow):
+                    yield broken(row, core.locations[0])
                 else:
                     yield from _of_row(row, core, store, made)
             yield from _orphans(store)
@@ -111,8 +112,8 @@ def _store_media(
     )
     for extension in extensions:
         for row in archive.rows(extension):
-            if isinstance(row, RowError):
-                yield _rejected(row, extension)
+            if isinstance(row, BrokenRow):
+                yield broken(row, extension.locations[0])
                 continue
             terms = json.dumps({term: value for term, value in _short(row.data).items() if term in _MEDIUM})
             if made.has_room(len(terms)):
@@ -140,10 +141,6 @@ def _short(data: Mapping[str, str]) -> dict[str, str]:
         if not short.get(key := short_term(term)):
             short[key] = value
     return short
-
-
-def _rejected(row: RowError, file: DataFile) -> Rejected:
-    return Rejected("unknown", file.locations[0], row.line, row.reason, row.detail)
 
 
 def _of_row(

@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 from pydantic import model_validator
 
+from biovita.csv_table import BrokenRow, open_csv
 from biovita.errors import DatasetError
 from biovita.sources.answers import Answer, ask, saved_answers
-from biovita.sources.csv_rows import read_table
 from biovita.sources.inaturalist import SIZES
 from biovita.sources.licenses import normalise_license
-from biovita.sources.source import Rejected, StreamedSource
+from biovita.sources.source import Rejected, StreamedSource, broken
 from biovita.sources.values import coordinates, iso_date, text, web_address, whole
 
 __all__ = ["InaturalistApi", "InaturalistExport"]
@@ -35,6 +35,10 @@ _ICONIC: dict[str, dict[str, str]] = {
     **{name: {"kingdom": name} for name in ("Animalia", "Plantae", "Fungi", "Protozoa", "Chromista")},
 }
 _NUMBER = re.compile(r"/(?:photos|sounds)/(\d+)")
+_EXPORTED = (
+    *("id", "scientific_name", "common_name", "iconic_taxon_name", "license", "image_url", "sound_url", "url"),
+    *("user_name", "user_login", "observed_on", "latitude", "longitude", "quality_grade"),
+)
 _SIZE_NAMES = ("square", "thumb", "small", "medium", "large", "original")
 
 
@@ -232,15 +236,14 @@ class InaturalistExport(StreamedSource):
 
     def items(self) -> Iterator[Mapping[str, Any] | Rejected]:
         """Yield the sound and the photograph of each row."""
-        for row in read_table(self.path, ("id", "scientific_name", "license", "image_url")):
-            if isinstance(row, Rejected):
-                yield row
-                continue
-            line, values = row
-            yield from self._of_row(values, {"file": self.path.name, "row": line})
+        for row in open_csv(self.path, _EXPORTED, ("id", "scientific_name", "license", "image_url")):
+            if isinstance(row, BrokenRow):
+                yield broken(row, self.path.name)
+            else:
+                yield from self._of_row(row.values, {"file": self.path.name, "row": row.line})
 
     def _of_row(
-        self, values: Mapping[str, str], place: Mapping[str, Any]
+        self, values: Mapping[str, str | None], place: Mapping[str, Any]
     ) -> Iterator[Mapping[str, Any] | Rejected]:
         name = text(values["scientific_name"])
         found = (
@@ -253,7 +256,7 @@ class InaturalistExport(StreamedSource):
             yield Rejected("unknown", place["file"], place["row"], *reason, name, values["id"])
             return
         latitude, longitude = coordinates(values.get("latitude"), values.get("longitude"))
-        lineage = _ICONIC.get(values.get("iconic_taxon_name", ""), {})
+        lineage = _ICONIC.get(values.get("iconic_taxon_name") or "", {})
         user = text(values.get("user_name")) or text(values.get("user_login"))
         for modality, address in media:
             yield {
@@ -266,7 +269,7 @@ class InaturalistExport(StreamedSource):
                 "url": address,
                 "license": normalise_license(values["license"]),
                 "license_given": text(values["license"]),
-                "attribution": f"(c) {user}, {values.get('url', '')}".rstrip(", "),
+                "attribution": f"(c) {user}, {values.get('url') or ''}".rstrip(", "),
                 "observer": text(values.get("user_login")),
                 "recorded_at": iso_date(values.get("observed_on")),
                 "latitude": latitude,

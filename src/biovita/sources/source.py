@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
+from biovita.csv_records import BrokenRow
 from biovita.dataset.schema import REJECTED
 from biovita.errors import DatasetError
 from biovita.limits import limit, over
@@ -35,9 +36,11 @@ __all__ = [
     "SourceViews",
     "StreamedSource",
     "batches_of",
+    "broken",
     "identifier",
     "name_key_of",
     "parquet",
+    "rejected_table",
     "sql_file",
     "sql_text",
     "storable",
@@ -110,6 +113,11 @@ class Rejected:
     detail: str
     name: str | None = None
     path: str | None = None
+
+
+def broken(row: BrokenRow, file: str, modality: str = "unknown") -> Rejected:
+    """Return a row of a CSV file that cannot be read, as a row that gives no record."""
+    return Rejected(modality, file, row.line, row.reason, row.detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +273,11 @@ def _rejection(row: Rejected) -> dict[str, Any]:
         "reason": row.reason,
         "detail": storable(redacted(row.detail)),
     }
+
+
+def rejected_table(rows: Iterable[Rejected]) -> pa.Table:
+    """Return rejected rows as ``rejected.parquet`` has them."""
+    return pa.Table.from_pylist([_rejection(row) for row in rows], schema=REJECTED)
 
 
 @overload

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from pydantic import model_validator
 
+from biovita.csv_table import BrokenRow, open_csv
 from biovita.errors import DatasetError
 from biovita.sources.answers import Answer, ask, saved_answers
-from biovita.sources.csv_rows import read_table
 from biovita.sources.licenses import normalise_license
-from biovita.sources.source import Rejected, StreamedSource
+from biovita.sources.source import Rejected, StreamedSource, broken
 from biovita.sources.values import coordinates, iso_date, seconds, text, web_address, whole
 
 __all__ = ["KEY_VARIABLE", "XenoCanto"]
@@ -126,13 +126,12 @@ def _following(page: Answer) -> Mapping[str, str] | None:
 
 
 def _of_table(path: Path) -> Iterator[Mapping[str, Any] | Rejected]:
-    for row in read_table(path, tuple(_R_COLUMNS)):
-        if isinstance(row, Rejected):
-            yield row
+    for row in open_csv(path, tuple(_R_COLUMNS), tuple(_R_COLUMNS)):
+        if isinstance(row, BrokenRow):
+            yield broken(row, path.name)
             continue
-        line, values = row
-        recording = {field: values[column] for column, field in _R_COLUMNS.items()}
-        yield _record(recording, {"file": path.name, "row": line})
+        recording = {field: row.values[column] for column, field in _R_COLUMNS.items()}
+        yield _record(recording, {"file": path.name, "row": row.line})
 
 
 def _record(recording: Mapping[str, Any], place: Mapping[str, Any]) -> Mapping[str, Any] | Rejected:

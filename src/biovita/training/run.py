@@ -10,8 +10,8 @@ from math import nan
 from pathlib import Path
 
 from biovita.dataset import Dataset
-from biovita.dataset.dataset import new_directory
 from biovita.errors import ModelError
+from biovita.files import new_directory, write_whole
 from biovita.model import describe, load_model, write_model
 from biovita.model.formats.projections import read_projections
 from biovita.model.formats.projections_config import CONFIG, Config, read_config
@@ -114,7 +114,7 @@ def _train_projections(
     model = model_of(aligned, recipe, base, dataset, start=start)
     write_model(model, out)
     lines = [json.dumps({"step": step, **values}) for step, values in enumerate(aligned.history)]
-    (out / "losses.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(out / "losses.jsonl", "\n".join(lines) + "\n")
     drawn = [
         {"kind": "step", "phase": recipe.name, "total": step, "temperature": 1 / values["logit_scale"], **values}
         for step, values in enumerate(aligned.history)

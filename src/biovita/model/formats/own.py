@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from biovita.dataset.dataset import new_directory
+from biovita.files import new_directory, write_whole
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
 from biovita.model.formats.format import Origin, joined_towers, towers_card
@@ -87,6 +87,6 @@ class Own:
         }
         with new_directory(out, replace=overwrite, marker=CONFIG) as scratch:
             save_file(tensors, scratch / WEIGHTS)
-            (scratch / CONFIG).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            write_whole(scratch / CONFIG, config.model_dump_json(indent=2) + "\n")
             copy_tokenizer(image, scratch)
         return out

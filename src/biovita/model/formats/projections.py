@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from biovita.dataset.dataset import new_directory
 from biovita.errors import ModelError
+from biovita.files import new_directory, write_whole
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
 from biovita.model.formats.format import Origin
@@ -80,9 +80,7 @@ class Projections:
         )
         with new_directory(out, replace=overwrite, marker=CONFIG) as scratch:
             (scratch / WEIGHTS).write_bytes(_as_bytes(model.projections))
-            (scratch / CONFIG).write_text(
-                config.model_dump_json(indent=2, exclude_none=True) + "\n", encoding="utf-8"
-            )
+            write_whole(scratch / CONFIG, config.model_dump_json(indent=2, exclude_none=True) + "\n")
         return out
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NoReturn
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from biovita.errors import BiovitaError, ModelError
+from biovita.filenames import path_from
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
 from biovita.model.formats.own_files import Dimensions, LogitScale, ModelName
@@ -123,7 +124,7 @@ def base_ref(base: ModelCard, out: Path) -> BaseRef:
     if base.place.startswith(HUB_PREFIX):
         return BaseRef(name=base.place.partition("@")[0], revision=base.revision)
     place = Path(base.place).resolve()
-    return BaseRef(path=os.path.relpath(place, out.resolve()), absolute=str(place), revision=base.revision)
+    return BaseRef(path=path_from(out.resolve(), place), absolute=place.as_posix(), revision=base.revision)
 
 
 def base_card(path: Path, config: Config) -> ModelCard:

@@ -15,8 +15,8 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field, TypeAdapter, ValidationError
 
-from biovita.dataset.dataset import new_directory
 from biovita.errors import ModelError
+from biovita.files import new_directory, write_whole
 from biovita.hashing import sha256_of
 from biovita.jsonfile import read_json
 from biovita.modality import Modality
@@ -83,7 +83,7 @@ def save_checkpoint(directory: Path, step: int, checkpoint: Checkpoint) -> Path:
         hashes = {name: sha256_of(scratch / name) for name in (_WEIGHTS, _OPTIMISER)}
         state = asdict(checkpoint.state)
         text = json.dumps({"files": hashes, "state": state, "state_sha256": _hash_of(state)}, indent=2)
-        (scratch / _STATE).write_text(text + "\n", encoding="utf-8")
+        write_whole(scratch / _STATE, text + "\n")
     kept = [path for path in _all(directory) if path.name <= out.name][-_KEPT:]
     for path in (*_all(directory), *directory.glob(".step-*")):  # the latter: cut off while it was written
         if path not in kept:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -66,7 +67,7 @@ def _tail(seconds: float) -> np.ndarray:
 def _loop(name: str) -> np.ndarray:
     """Return a periodic loop of one kind of sound, RMS 1; the same in every process."""
     rng = np.random.default_rng(sum(name.encode()))
-    make = {
+    make: dict[str, Callable[[], np.ndarray]] = {
         "wind": lambda: _colour(rng, 60, 500, 1.3) * _gusts(rng, 0.35),
         "leaves": lambda: _colour(rng, 1800, 6500, 0.4) * _gusts(rng, 0.5),
         "dry": lambda: _colour(rng, 5500, 9500, 0.0) * (0.4 + 0.6 * np.abs(_wave(9.0)) ** 4) * _gusts(rng, 0.3),
@@ -75,8 +76,8 @@ def _loop(name: str) -> np.ndarray:
         "traffic": lambda: _colour(rng, 40, 320, 1.0) * _gusts(rng, 0.2) + 0.6 * _wave(100.0) + 0.3 * _wave(200.0),
         "night": lambda: _crickets(rng),
         "jungle": lambda: 0.6 * _colour(rng, 6200, 7400, 0.0) * (0.5 + 0.5 * _wave(46.0)) + 0.5 * _whistlers(rng),
-    }[name]
-    sound = make().astype(np.float32)
+    }
+    sound = make[name]().astype(np.float32)
     return sound / np.float32(np.sqrt(np.mean(sound**2)))
 
 

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from biovita.csv_table import BrokenRow, CsvRow, CsvTable, held_rows, open_csv
 from biovita.errors import DatasetError
-from biovita.sources.csv_table import BrokenRow, CsvRow, CsvTable, read_csv
 
 FIELDS = ("file", "name", "note")
 
 
-def read(path: Path, text: str | bytes, **columns: str) -> CsvTable:
+@dataclass(frozen=True)
+class Got:
+    """What a table gives."""
+
+    table: CsvTable
+    rows: tuple[CsvRow | BrokenRow, ...]
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        return self.table.ignored
+
+
+def read_csv(path: Path, **options: Any) -> Got:
+    table = open_csv(path, FIELDS, ("file", "name"), **options)
+    return Got(table, tuple(held_rows(table)))
+
+
+def read(path: Path, text: str | bytes, **options: Any) -> Got:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_csv(path, FIELDS, ("file", "name"), columns)
+    return read_csv(path, **options)
 
 
 @pytest.fixture
@@ -42,18 +61,18 @@ def test_line_endings(table: Path, ending: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("broken", "detail"),
+    ("broken", "reason", "detail"),
     [
-        ("a", "has 1 fields, and the header has 3"),
-        ("a,b,c,d", "has 4 fields, and the header has 3"),
-        ('a,"b,c', "a quote is not closed"),
-        ('a,"b"x,c', "cannot be read: ',' expected after '\"'"),
+        ("a", "not-as-described", "has 1 fields, and the header has 3"),
+        ("a,b,c,d", "not-as-described", "has 4 fields, and the header has 3"),
+        ('a,"b,c', "not-csv", "a quote is not closed"),
+        ('a,"b"x,c', "not-csv", "cannot be read: ',' expected after '\"'"),
     ],
 )
-def test_a_broken_row_does_not_cost_the_next(table: Path, broken: str, detail: str) -> None:
+def test_a_broken_row_does_not_cost_the_next(table: Path, broken: str, reason: str, detail: str) -> None:
     got = read(table, f"file,name,note\n1,2,3\n{broken}\n4,5,6\n7,8,9\n")
     assert [row.line for row in got.rows] == [2, 3, 4, 5]
-    assert got.rows[1] == BrokenRow(3, "bad-row", detail)
+    assert got.rows[1] == BrokenRow(3, reason, detail)
     assert isinstance(got.rows[2], CsvRow)
 
 
@@ -101,7 +120,7 @@ def test_what_a_csv_writer_writes_is_read(
     path = tmp_path_factory.getbasetemp() / "roundtrip.csv"
     with path.open("w", newline="", encoding="utf-8-sig" if bom else "utf-8") as file:
         csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows([FIELDS, *rows])
-    got = read_csv(path, FIELDS, ("file", "name"), {})
+    got = read_csv(path)
     want = [dict(zip(FIELDS, (cell.strip() or None for cell in row), strict=True)) for row in rows]
     assert [row.values for row in got.rows if isinstance(row, CsvRow)] == want
 
@@ -111,7 +130,7 @@ def test_what_a_csv_writer_writes_is_read(
 def test_any_bytes_give_rows_or_reasons(tmp_path_factory: pytest.TempPathFactory, body: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_bytes(b"file,name,note\n" + body)
-    got = read_csv(path, FIELDS, ("file", "name"), {})
+    got = read_csv(path)
     text = body.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
     filled = [line for line in text.split("\n") if line.strip(" ")]
     lines = [row.line for row in got.rows]
