@@ -41,8 +41,8 @@ from biovita.towers.mel_config import MelConfig
 from biovita.towers.open_clip import OpenClipImage, OpenClipText, build_clip
 from biovita.training import TowersRecipe, recipe
 from biovita.training.recipe import ParameterGroup, Ramp
-from biovita.training.towers.parts import train_towers
-from biovita.training.towers.validate import embedded, scores_of
+from biovita.training.towers.train_towers import train_towers
+from biovita.training.towers.validation import embedded, scores_of
 
 DIM = 64
 CLIP: dict[str, Any] = {

@@ -39,8 +39,8 @@ from biovita.modality import Modality
 from biovita.model import Model, load_model
 from biovita.model.formats.projections import aligned_model
 from biovita.training import FrozenRecipe, recipe
-from biovita.training.projections.frozen import training_set
-from biovita.training.projections.loop import Aligned, TrainingSet, align, untrained
+from biovita.training.projections.align import Aligned, TrainingSet, align, untrained
+from biovita.training.projections.training_set import training_set
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from biovita.modality import Modality
 from biovita.model import Model
 from biovita.model.formats.projections import aligned_model
 from biovita.training import FrozenRecipe, recipe
-from biovita.training.projections.frozen import training_set
-from biovita.training.projections.loop import untrained
+from biovita.training.projections.align import untrained
+from biovita.training.projections.training_set import training_set
 from biovita.training.run import run_recipe
 
 FOUR = ("A2I", "I2A", "I2T", "T2I")

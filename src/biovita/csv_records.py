@@ -136,7 +136,8 @@ def records(lines: Lines, dialect: Dialect, width: range | None = None) -> Itera
         if fault is not None:
             yield BrokenRow(number, *fault)
         else:
-            reader.take(used)
+            if used:
+                reader.take(used)
             yield Record(number, cells)
 
 
@@ -145,6 +146,10 @@ class _Reader:
 
     def __init__(self, lines: Lines, dialect: Dialect) -> None:
         self._lines, self._dialect, self._most = lines, dialect, limit("cell")
+        quote = dialect.quote or '"'  # of no use where there is none: such lines are only split
+        self._parsing = csv.reader(
+            (), delimiter=dialect.delimiter[0], quotechar=quote, strict=dialect.strict
+        ).dialect
         self._waiting: deque[tuple[int, str | None]] = deque()  # lines looked at already
         self._inside = 0  # how many of them end within the quote that was open before them
         self._faulty = 0  # after how many of them such a quote turns out to be wrong
@@ -152,8 +157,13 @@ class _Reader:
 
     def firsts(self) -> Lines:
         """Yield the lines that records may begin with."""
-        while line := self._waiting.popleft() if self._waiting else next(self._lines, None):
-            self._passed(1)
+        while True:
+            while self._waiting:
+                self._passed(1)
+                yield self._waiting.popleft()
+            line = next(self._lines, None)
+            if line is None:
+                return
             yield line
 
     def take(self, count: int) -> None:
@@ -173,16 +183,17 @@ class _Reader:
             cells = line.split(delimiter)
             most = self._most
             return cells, 0, _long_cell() if len(line) > most and max(map(len, cells)) > most else None
-        if not ends_inside(line, quote, delimiter):
-            cells, _, fault = self._parsed([line])
-            return cells, 0, fault
+        if self._dialect.strict or not ends_inside(line, quote, delimiter):
+            cells, _, fault = self._parsed((line,))
+            if fault is not _OPEN:
+                return cells, 0, fault
         if self._faulty:
             return [], 0, self._fault
         used = self._closing(len(line))
         if not used:
-            fault = self._parsed([line])[2] if len(line) > self._most else None
+            fault = self._parsed((line,))[2] if len(line) > self._most else None
             return [], 0, fault if fault is not None and fault.reason == "too-long" else _OPEN
-        cells, read, fault = self._parsed([line, *(text or "" for _, text in islice(self._waiting, used))])
+        cells, read, fault = self._parsed([line + "\n", *(f"{text}\n" for _, text in islice(self._waiting, used))])
         if fault is not None and fault.reason == "not-csv":
             self._faulty, self._fault = read - 1, fault
         return cells, used, fault
@@ -205,19 +216,16 @@ class _Reader:
         return 0
 
     def _parsed(self, lines: Sequence[str]) -> tuple[list[str], int, _Fault | None]:
-        dialect = self._dialect
-        reader = csv.reader(
-            (line + "\n" for line in lines),
-            delimiter=dialect.delimiter,
-            quotechar=dialect.quote,
-            strict=dialect.strict,
-        )
+        reader = csv.reader(lines, self._parsing)
         try:
             return next(reader), reader.line_num, None
         except csv.Error as error:
-            if "field limit" in str(error):
+            said = str(error)
+            if "unexpected end" in said:
+                return [], reader.line_num, _OPEN
+            if "field limit" in said:
                 return [], reader.line_num, _long_cell()
-            return [], reader.line_num, _Fault("not-csv", f"cannot be read: {error}")
+            return [], reader.line_num, _Fault("not-csv", f"cannot be read: {said}")
 
 
 def _long_cell() -> _Fault:

@@ -68,7 +68,7 @@ class CsvTable:
                 if len(cells) < last:
                     cells = [*cells, *[""] * (last - len(cells))]
                 values = {field: plain_cell(cells[place]).strip() or None for field, place in self.places.items()}
-                if any(value is not None and not_decoded(value) for value in values.values()):
+                if not_decoded("".join([value for value in values.values() if value is not None])):
                     yield BrokenRow(row.line, "not-utf8", self._not_decoded())
                 else:
                     yield CsvRow(row.line, values)
@@ -180,7 +180,7 @@ def held_rows(table: CsvTable) -> Iterator[CsvRow | BrokenRow]:
     held = Held(str(table.path))
     for row in table:
         if isinstance(row, CsvRow):
-            held.add(_ROW_BYTES + sum([len(value) for value in row.values.values() if value is not None]))
+            held.add(_ROW_BYTES + sum(map(len, filter(None, row.values.values()))))
         else:
             held.add(_BROKEN_BYTES)
         yield row

@@ -42,6 +42,8 @@ def counted_bar(first: str, then: str, *, shown: bool) -> Iterator[Callable[[int
 
     from biovita.console import Console, plainly
 
-    with Progress(console=Console(stderr=True), transient=True, disable=not shown) as bar, plainly():
+    console = Console(stderr=True)
+    hidden = not (shown and console.is_terminal)
+    with Progress(console=console, transient=True, disable=hidden) as bar, plainly():
         task = bar.add_task(first, total=None)
         yield lambda done, total: bar.update(task, description=then, completed=done, total=total)

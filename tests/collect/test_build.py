@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -275,9 +276,9 @@ def test_what_goes_out_with_it(server: MediaServer, tmp_path: Path, capsys: pyte
     assert "| CC-BY-NC-SA | 1 | 0 |" in card
     assert "no commercial use; what is made from it goes out under the same licence" in card
     assert "1 license" in card
-    for name in ("species.png", "places.png"):
+    for name in ("species.svg", "places.svg"):
         assert f"(card/{name})" in card
-        assert (out / "card" / name).read_bytes().startswith(b"\x89PNG")
+        assert ET.parse(out / "card" / name).getroot().tag == "{http://www.w3.org/2000/svg}svg"
     described = mlc.Dataset(jsonld=str(out / "croissant.json"))
     assert not described.metadata.ctx.issues.errors
     rows = list(described.records("images"))

@@ -27,7 +27,7 @@ from biovita.model.formats.projections import aligned_model
 from biovita.model.identity import KEPT, hash_of
 from biovita.model.lookup import FORMATS, KNOWN
 from biovita.model.projection import Projection
-from biovita.weights.packages import package_file
+from biovita.weights.package_files import package_file
 from support.published_layouts import make, write_open_clip, write_published
 
 WEIGHTS = ("open_clip_pytorch_model.bin", "clap_weights.pth", "model.safetensors")

@@ -141,10 +141,12 @@ def test_a_missing_adapter_a_wrong_one_and_a_missing_file_are_told(copy):
     with pytest.raises(ModelError, match=r"clap_weights\.pth has no audio_adapter"):
         load_model(copy, device="cpu")
     torch.save({**content, "audio_adapter": {"weight": torch.zeros(48, 7)}}, file)
-    with pytest.raises(ModelError, match=r"\(48, 7\); wanted \(dim, 24\)"):
+    with pytest.raises(ModelError, match=r"\(48, 7\); it has to be \(dim, 24\)"):
         load_model(copy, device="cpu")
     torch.save({**content, "audio_adapter": {"weight": torch.zeros(50, 24)}}, file)
-    with pytest.raises(ModelError, match="makes 50 numbers, and the image and text towers 48"):
+    with pytest.raises(
+        ModelError, match="makes vectors of 50 numbers, and the image and text towers make vectors of 48"
+    ):
         load_model(copy, device="cpu")
     torch.save({**content, "audio_adapter": {"weight": torch.zeros(48, 24), "bias": torch.zeros(48)}}, file)
     with pytest.raises(ModelError, match="one matrix named weight"):

@@ -208,8 +208,8 @@ def test_a_card_is_text_whatever_the_dataset_is_called(made: Path) -> None:
             "blockquote_open",
         }
         assert {child.attrs["src"] for child in inline if child.type == "image"} <= {
-            "card/species.png",
-            "card/places.png",
+            "card/species.svg",
+            "card/places.svg",
         }
         headings = [tokens[at + 1].content for at, token in enumerate(tokens) if token.type == "heading_open"]
         assert len(headings) == 6

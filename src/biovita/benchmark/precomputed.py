@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from biovita.benchmark.task import Benchmark
 from biovita.benchmark.vector_files import check_vector_columns, load_npy, load_pt
+from biovita.directions import lengths
 from biovita.embedding import Vectors
 from biovita.errors import BiovitaError
 from biovita.jsonfile import read_json, read_text
+from biovita.lance_tables import no_panic, open_lance, take_vectors
 from biovita.limits import limit, over
 from biovita.modality import Modality
 from biovita.parquet import gathered, read_as_it_is
 
+if TYPE_CHECKING:
+    import lance
+
 __all__ = ["LanceVectors", "Unit", "read_precomputed"]
 
-_SQUARES = 1e-20, 1e30  # sums of squares that single precision holds without underflow or overflow
 _IN_MEMORY = 2**30  # bytes; larger Lance tables are read as they are used
 
 
@@ -40,11 +45,8 @@ class Unit:
 
     def __getitem__(self, rows: Any) -> np.ndarray:
         taken = np.array(self.vectors[rows], np.float32)
-        squared = np.einsum("...d,...d->...", taken, taken)
-        if not ((squared > _SQUARES[0]) & (squared < _SQUARES[1])).all():
-            squared = np.einsum("...d,...d->...", taken, taken, dtype=np.float64)
-        with np.errstate(invalid="ignore"):
-            return np.divide(taken, np.sqrt(squared)[..., None], out=taken, casting="same_kind")
+        with np.errstate(invalid="ignore"):  # scoring names the item of one that is not finite
+            return np.divide(taken, lengths(taken)[..., None], out=taken, casting="same_kind")
 
 
 class LanceVectors:
@@ -52,24 +54,25 @@ class LanceVectors:
 
     ndim = 2
 
-    def __init__(self, dataset: Any) -> None:
-        self.dataset = dataset
+    def __init__(self, dataset: lance.LanceDataset, path: Path) -> None:
+        self.dataset, self.path = dataset, path
         self.shape = (dataset.count_rows(), dataset.schema.field("vector").type.list_size)
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
-        taken = self.dataset.take(np.asarray(rows).tolist(), columns=["vector"])
-        return _matrix(taken)
+        with _readable(self.path):
+            return take_vectors(self.dataset, np.asarray(rows), rows=self.shape[0], dim=self.shape[1])
 
     def zero_rows(self) -> np.ndarray:
         """Return the rows that are all zeros, reading the table once."""
         found, before = [], 0
-        for batch in self.dataset.to_batches(columns=["vector"], batch_size=4096):
-            vectors = batch.column(0).flatten().to_numpy(zero_copy_only=False).reshape(len(batch), -1)
-            found.append(before + np.flatnonzero(~vectors.any(axis=1)))
-            before += len(batch)
+        with _readable(self.path):
+            for batch in self.dataset.to_batches(columns=["vector"], batch_size=4096):
+                vectors = batch.column(0).flatten().to_numpy(zero_copy_only=False).reshape(len(batch), -1)
+                found.append(before + np.flatnonzero(~vectors.any(axis=1)))
+                before += len(batch)
         return np.concatenate(found) if found else np.zeros(0, np.int64)
 
 
@@ -157,26 +160,32 @@ def _read_parquet(file: Path) -> tuple[list[str], np.ndarray]:
 
 
 def _read_lance(path: Path) -> tuple[list[str], Any]:
-    import lance
-
-    try:
-        dataset = lance.dataset(str(path))
+    with _readable(path):
+        dataset = open_lance(str(path))
         check_vector_columns(dataset.schema, path)
         if dataset.count_rows() > limit("rows"):
-            raise BiovitaError(f"{path}: has {dataset.count_rows():,} rows; {over('rows')}")
+            raise BiovitaError(f"{path} has {dataset.count_rows():,} rows; {over('rows')}")
         size = getattr(dataset.schema.field("vector").type, "list_size", 0)
         if dataset.count_rows() * size * 4 > _IN_MEMORY:
             ids = dataset.to_table(columns=["id"])["id"].to_pylist()
-            return [str(key) for key in ids], LanceVectors(dataset)
+            return [str(key) for key in ids], LanceVectors(dataset, path)
         batches = dataset.to_batches(columns=["id", "vector"], batch_size=4096)
         schema = pa.schema([dataset.schema.field(name) for name in ("id", "vector")])
         table = gathered(batches, schema, path, sum(file.lstat().st_size for file in path.rglob("*")))
+    return _columns(table, path)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Make a plain error of what Lance raises for a table that is damaged or of another form."""
+    try:
+        with no_panic():
+            yield
     except BiovitaError:
         raise
     except (ValueError, OSError, LookupError, RuntimeError, TypeError, NotImplementedError) as error:
         reason = str(error).split("\n", maxsplit=1)[0][:200]
-        raise BiovitaError(f"{path}: cannot be read, or lacks the columns id and vector: {reason}") from error
-    return _columns(table, path)
+        raise BiovitaError(f"{path} cannot be read as a table with the columns id and vector: {reason}") from error
 
 
 def _columns(table: Any, where: Path) -> tuple[list[str], np.ndarray]:

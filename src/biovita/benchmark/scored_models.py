@@ -6,7 +6,7 @@ import re
 import tempfile
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from biovita.compute.device import Device
+from biovita.directions import unit
 from biovita.embedding import Vectors
 from biovita.errors import MediaError, ModelError
 from biovita.filenames import file_name
@@ -111,12 +112,19 @@ class Random:
         """Return unit vectors, float32; no item is looked at."""
         rng = np.random.default_rng([self.dim, zlib.crc32(modality.encode())])
         drawn = rng.standard_normal((len(ids), self.dim), np.float32)
-        return Vectors(ids.to_pylist(), drawn / np.linalg.norm(drawn, axis=1, keepdims=True))
+        return Vectors(ids.to_pylist(), unit(drawn))
 
 
 def encoder_name(name: str, modality: Modality) -> str:
     """Return what one of an object's methods is called as an encoder."""
     return f"{name} {modality}"
+
+
+@dataclass(frozen=True, eq=False)
+class _Encoded:
+    """The vector of an item that is not encoded again."""
+
+    vector: np.ndarray
 
 
 class ObjectEncoder(Simple):
@@ -130,14 +138,15 @@ class ObjectEncoder(Simple):
     name
         What the object's vectors are known by.
     dim
-        Length of the vectors; 0 where that is not known yet.
+        Length of the vectors; 0 where `learn_dim` has to find it out.
     """
 
     tolerance = 1e-3  # what others promise is not known
     batch_size = _BATCH
     device = Device("cpu", "where the object runs is its own affair")
 
-    def __init__(self, model: Any, modality: Modality, name: str, dim: int) -> None:
+    def __init__(self, model: Any, modality: Modality, name: str, dim: int = 0) -> None:
+        self._first: tuple[Any, _Encoded] | None = None
         self._embed: Callable[[Sequence[Any]], np.ndarray] = getattr(model, METHODS[modality])
         self.card = EncoderCard(
             encoder_name(name, modality),
@@ -149,10 +158,24 @@ class ObjectEncoder(Simple):
             preprocessing="its own",
         )
 
+    def learn_dim(self, item: Any) -> None:
+        """Encode an item, and take the length of its vector for that of all. Its vector is kept until it is asked for.
+
+        Raises
+        ------
+        MediaError
+            Where the item cannot be encoded.
+        """
+        (vector,) = self.encode([self.load(item)])
+        self._first = item, _Encoded(vector)
+        self.card = replace(self.card, dim=len(vector))
+
     def load(self, item: Any) -> Any:
         """Return what the method takes."""
         from biovita.media import read_clip
 
+        if self._first is not None and item == self._first[0]:
+            return self._first[1]
         if isinstance(item, str):
             return item
         clip = item if isinstance(item, Clip) else Clip(item)
@@ -171,14 +194,19 @@ class ObjectEncoder(Simple):
         ModelError
             Where it gives vectors of another length than before.
         """
-        if not batch:
-            return np.empty((0, self.card.dim), np.float32)
+        new = [entry for entry in batch if not isinstance(entry, _Encoded)]
+        vectors = iter(self._encode(new) if new else ())
+        found = [entry.vector if isinstance(entry, _Encoded) else next(vectors) for entry in batch]
+        return np.stack(found) if found else np.empty((0, self.card.dim), np.float32)
+
+    def _encode(self, batch: Sequence[Any]) -> np.ndarray:
         with tempfile.TemporaryDirectory(prefix="biovita-") as folder:
             given = [_unpacked(entry, Path(folder, str(place))) for place, entry in enumerate(batch)]
             vectors = np.asarray(self._embed(given), np.float32).reshape(len(batch), -1)
         if self.card.dim not in {0, vectors.shape[1]}:
             raise ModelError(
-                f"{self.card.name}: vectors of {self.card.dim} and of {vectors.shape[1]} numbers are not of one model"
+                f"{self.card.name} gave a vector of {vectors.shape[1]} numbers after vectors of {self.card.dim}. All "
+                "vectors of a model have to be of one length"
             )
         vectors[~vectors.any(axis=1)] = np.nan  # it has no direction: no vector, as one that is not finite
         return vectors

@@ -64,7 +64,7 @@ def load_pt(file: Path) -> np.ndarray:
     """
     import torch
 
-    from biovita.weights.state import is_whole, read_checkpoint
+    from biovita.weights.state_dicts import is_whole, read_checkpoint
 
     found = read_checkpoint(file)
     if not isinstance(found, torch.Tensor):

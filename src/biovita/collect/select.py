@@ -19,8 +19,9 @@ from biovita.collect.plan import Plan
 from biovita.collect.wanted_names import NameChoice, choose_names
 from biovita.errors import DatasetError
 from biovita.limits import memory_mib
-from biovita.sources.source import NAME_COLUMNS, RECORDS, SourceViews, identifier, sql_text
+from biovita.sources.source import NAME_COLUMNS, RECORDS, SourceViews
 from biovita.sources.watch import MEMORY_MIB, watched
+from biovita.sql import identifier, sql_text
 
 if TYPE_CHECKING:
     import duckdb

@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.dataset.dataset import Dataset
+from biovita.directions import unit
 from biovita.embedding.container import Matrix, Vectors
 from biovita.embedding.dataset_vectors import embed_modality
 from biovita.embedding.engine import Settings
-from biovita.embedding.failures import read_failures
+from biovita.embedding.failures import Failure, read_failures
 from biovita.embedding.items import Items, dataset_items, text_items
 from biovita.embedding.lance_table import LanceStore
 from biovita.embedding.made import Made
@@ -91,17 +92,20 @@ def vectors(
     if not len(items):
         raise DatasetError(f"{dataset.path} has no {modality} items, and so no vectors of them")
     places, same, snapshot = _there(source, items)
-    missing = ~same & ~_excused(source, items)
-    if compute and missing.any() and source.opening is not None:
+    failed = _failed(items, read_failures(source.directory))
+    if compute and (~same & ~failed).any() and source.opening is not None:
         settings = Settings(progress=progress)
-        embed_modality(dataset, items, source.directory, source.opening, made=source.made, settings=settings)
+        done = embed_modality(
+            dataset, items, source.directory, source.opening, made=source.made, settings=settings
+        )
         places, same, snapshot = _there(source, items)
-        missing = ~same & ~_excused(source, items)
-    if missing.any() or not same.any():
-        raise DatasetError(_what_is_missing(dataset, source, items, int(missing.sum())))
+        failed = _failed(items, done.failed)
+    missing = int((~same & ~failed).sum())
+    if missing or not same.any():
+        raise DatasetError(_what_is_missing(dataset, source, items, missing, int(failed.sum())))
     assert snapshot is not None
     kept = items.take(np.flatnonzero(same))
-    found: Matrix = _Rows(source.table, snapshot, places[same], kept.ids)
+    found: Matrix = _StoredRows(source.table, snapshot, places[same], kept.ids)
     if space == "shared":
         found = _Projected(found, source.project(), source.shared_dim)
     return Vectors(tuple(kept.ids.to_pylist()), _held(found), _columns(dataset, kept, columns))
@@ -141,7 +145,7 @@ def _source(dataset: Dataset, model: str | Path | ModelCard | Model, modality: M
                 raise
             made = table.made()
             where = table.path.parent
-            return _Source(str(model), modality, where, table, made, None, lambda: _unit, made.dim)
+            return _Source(str(model), modality, where, table, made, None, lambda: unit, made.dim)
     if isinstance(model, ModelCard):
         card = model
         opening: Callable[[], Encoder] = partial(load_encoder, card.towers, modality, device)
@@ -160,18 +164,10 @@ def _source(dataset: Dataset, model: str | Path | ModelCard | Model, modality: M
 def _projection(card: ModelCard, modality: Modality, device: str) -> Project:
     """Return what takes a tower's vectors to the space of its model; a model without projections normalises them."""
     if card.base is None:
-        return _unit
+        return unit
     from biovita.model import load_model
 
     return partial(load_model(card, device, modalities=()).project, modality)
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    """Return vectors L2-normalised; one of zeros has no direction, and is an error."""
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    if bad := int((length == 0).sum()):
-        raise ModelError(f"{bad} vectors are zero, and have no direction")
-    return np.asarray(rows / length, np.float32)
 
 
 def _items(dataset: Dataset, modality: Modality, where: pc.Expression | None, ids: Iterable[str] | None) -> Items:
@@ -199,22 +195,19 @@ def _there(source: _Source, items: Items) -> tuple[np.ndarray, np.ndarray, Snaps
     return *up_to_date(items, snapshot.state(("id", "window", "sha256", "start_s", "end_s"))), snapshot
 
 
-def _excused(source: _Source, items: Items) -> np.ndarray:
-    """Return which items failed, and are listed."""
-    failed = [each.id for each in read_failures(source.directory) if each.modality == source.modality]
-    excused: np.ndarray = pc.is_in(items.ids, value_set=pa.array(failed, pa.string())).to_numpy(
-        zero_copy_only=False
-    )
-    return excused
+def _failed(items: Items, failures: Iterable[Failure]) -> np.ndarray:
+    """Return which items are among the failures."""
+    ids = pa.array([each.id for each in failures if each.modality == items.modality], pa.string())
+    found: np.ndarray = pc.is_in(items.ids, value_set=ids).to_numpy(zero_copy_only=False)
+    return found
 
 
-def _what_is_missing(dataset: Dataset, source: _Source, items: Items, missing: int) -> str:
+def _what_is_missing(dataset: Dataset, source: _Source, items: Items, missing: int, failed: int) -> str:
     modality, model = source.modality, source.model
     mend = f"Run: biovita embed {dataset.path} --model {model} --modality {modality}"
     if source.opening is None:
         mend = "There is no such model to make them with"
     if not source.table.exists:
-        failed = int(_excused(source, items).sum())
         why = (
             f"all {failed} failed, see {source.directory / 'failed.parquet'}" if failed else "they were never made"
         )
@@ -236,7 +229,7 @@ def _columns(dataset: Dataset, items: Items, names: Sequence[str]) -> dict[str, 
     return found
 
 
-class _Rows:
+class _StoredRows:
     """Rows of a table by number, read as they are asked for; found again where the table is written to meanwhile."""
 
     def __init__(self, table: VectorTable, snapshot: Snapshot, numbers: np.ndarray, ids: pa.Array) -> None:
@@ -287,7 +280,7 @@ def _held(rows: Matrix) -> Matrix:
     return held
 
 
-def stored(table: VectorTable, ids: pa.Array, project: Project = _unit, dim: int | None = None) -> Vectors:
+def stored(table: VectorTable, ids: pa.Array, project: Project = unit, dim: int | None = None) -> Vectors:
     """Return the vectors of items in any table, in the order of ``ids``, which are unique; those without are left out.
 
     Parameters
@@ -300,5 +293,5 @@ def stored(table: VectorTable, ids: pa.Array, project: Project = _unit, dim: int
     snapshot = table.snapshot()
     places, there = up_to_date(Items.of(Modality.TEXT, pa.table({"id": ids})), snapshot.state(("id", "window")))
     kept = ids.filter(pa.array(there))
-    rows = _Rows(table, snapshot, places[there], kept)
+    rows = _StoredRows(table, snapshot, places[there], kept)
     return Vectors(tuple(kept.to_pylist()), _held(_Projected(rows, project, dim or rows.shape[1])))

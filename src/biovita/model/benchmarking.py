@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from biovita.directions import unit
 from biovita.errors import MissingExtraError, ModelError
 from biovita.media.inputs import Sound
 from biovita.modality import Modality
@@ -73,8 +74,8 @@ def for_mteb(model: Model) -> AbsEncoder:
             inputs.collate_fn = _collate
             parts = []
             for batch in inputs:
-                vectors = sum(embed[modality](batch[str(modality)]) for modality in present)
-                parts.append(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+                vectors = np.sum([embed[modality](batch[str(modality)]) for modality in present], axis=0)
+                parts.append(unit(vectors, "sums of vectors"))
             return np.concatenate(parts)
 
     return Encoder()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from biovita.directions import unit
 from biovita.errors import MediaError, ModelError
 from biovita.media.inputs import Sound
 from biovita.modality import Modality
@@ -18,7 +19,7 @@ from biovita.model.card import ModelCard
 from biovita.model.side import Side
 from biovita.towers import Encoder, EncoderCard
 from biovita.towers.encode import encode_items
-from biovita.towers.long import window_parts
+from biovita.towers.long_recordings import window_parts
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -191,11 +192,7 @@ class Model:
             device = next(projection.parameters()).device
             with torch.inference_mode():
                 vectors = projection(torch.from_numpy(np.ascontiguousarray(vectors)).to(device)).cpu().numpy()
-        length = np.linalg.norm(vectors, axis=1, keepdims=True)
-        bad = np.flatnonzero(~np.isfinite(length[:, 0]) | (length[:, 0] == 0))
-        if bad.size:
-            raise ModelError(f"{bad.size} {modality} vectors are zero or not finite, the first in row {bad[0]}")
-        return (vectors / length).astype(np.float32, copy=False)
+        return unit(vectors, f"{modality} vectors")
 
     def _embed(self, modality: Modality, items: Sequence[Any]) -> np.ndarray:
         """Encode batch by batch, while other threads load what comes next."""

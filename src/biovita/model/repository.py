@@ -12,7 +12,7 @@ from biovita.model.formats.published_files import CLAP_FILE
 from biovita.towers.clip_config import CONFIG_FILE
 from biovita.weights.hub import hub_file, hub_has, is_offline
 from biovita.weights.hub_models import HUB_MODELS
-from biovita.weights.state import read_json
+from biovita.weights.state_dicts import read_json
 
 __all__ = ["HUB_PREFIX", "find_on_hub", "place_of"]
 

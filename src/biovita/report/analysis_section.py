@@ -160,7 +160,9 @@ def group_tables(analysis: Analysis, part: str) -> tuple[GroupTable, ...]:
 
 
 def trait_rows(analysis: Analysis, predictions: Sequence[TraitScore], part: str) -> tuple[TraitRow, ...]:
-    """Return a row a label of which errors were judged or predictions made."""
+    """Return a row a label of which errors were judged or predictions made, in the order of the vocabulary."""
+    from biovita.traits.vocabulary import LABELS
+
     agreement: dict[tuple[str, str], list[TraitAgreement]] = {}
     for row in analysis.traits:
         if row.part == part and row.share is not None:
@@ -169,9 +171,9 @@ def trait_rows(analysis: Analysis, predictions: Sequence[TraitScore], part: str)
     for score in predictions:
         if score.part == part or (part not in {"seen", "unseen"}):
             told.setdefault((score.group, score.label), {})[f"{score.modality} {score.method}"] = score.auc
-    return tuple(
-        _trait_row(key, agreement.get(key, ()), told.get(key, {})) for key in dict.fromkeys([*agreement, *told])
-    )
+    order = {label: place for place, label in enumerate(LABELS)}
+    keys = sorted({*agreement, *told}, key=lambda key: order[key[1]])
+    return tuple(_trait_row(key, agreement.get(key, ()), told.get(key, {})) for key in keys)
 
 
 def _trait_row(key: tuple[str, str], rows: Sequence[TraitAgreement], told: Mapping[str, float]) -> TraitRow:

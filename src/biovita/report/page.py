@@ -59,7 +59,7 @@ class LeftOutLine:
 
 
 @dataclass(frozen=True)
-class Rejected:
+class RejectedRecords:
     """The records that were left out of the dataset: the first of them, and the reasons of all."""
 
     total: int
@@ -170,9 +170,11 @@ def _left_out(entries: Iterable[LeftOut]) -> list[LeftOutLine]:
     ]
 
 
-def _rejected(dataset: Dataset | None) -> Rejected:
+def _rejected(dataset: Dataset | None) -> RejectedRecords:
     rows = dataset.rejected.to_pylist() if dataset is not None else []
-    return Rejected(len(rows), tuple(rows[:_LISTED]), tuple(Counter(r["reason"] for r in rows).most_common()))
+    return RejectedRecords(
+        len(rows), tuple(rows[:_LISTED]), tuple(Counter(r["reason"] for r in rows).most_common())
+    )
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:

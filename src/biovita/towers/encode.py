@@ -13,7 +13,7 @@ from biovita.compute.cores import cpu_count
 from biovita.compute.pipeline import encode_ahead, in_batches, in_processes, load_ahead
 from biovita.errors import MediaError
 from biovita.towers.encoder import Encoder, Loaded
-from biovita.towers.long import LongWindows, window_parts
+from biovita.towers.long_recordings import LongWindows, window_parts
 
 __all__ = ["encode_items"]
 

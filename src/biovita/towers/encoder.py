@@ -13,7 +13,7 @@ from biovita.modality import Modality
 
 if TYPE_CHECKING:
     from biovita.compute.device import Device
-    from biovita.towers.long import LongWindows
+    from biovita.towers.long_recordings import LongWindows
 
 __all__ = ["Classes", "Encoder", "EncoderCard", "Loaded", "Simple", "Windowing"]
 
@@ -187,11 +187,11 @@ class Simple:
 
     def encode_windows(self, windows: Sequence[np.ndarray]) -> np.ndarray:  # noqa: ARG002
         """Raise a `ModelError`."""
-        raise ModelError(f"{self.card.name} cuts nothing into windows: it encodes {self.card.modality}")
+        raise ModelError(f"{self.card.name} encodes {self.card.modality} and does not cut recordings into windows")
 
     def cutting(self, overlap: float = 0.0) -> Encoder:  # noqa: ARG002
         """Raise a `ModelError`."""
-        raise ModelError(f"{self.card.name} cuts nothing into windows: it encodes {self.card.modality}")
+        raise ModelError(f"{self.card.name} encodes {self.card.modality} and does not cut recordings into windows")
 
     def classes(self) -> Classes | None:
         """Return None: it has no classifier."""

@@ -60,7 +60,8 @@ def _checked(sound: Sound) -> np.ndarray:
     if samples.ndim not in {1, 2} or not np.issubdtype(samples.dtype, np.floating):
         raise MediaError(
             "not-samples",
-            f"samples are float, (samples,) or (samples, channels); got {samples.dtype} {samples.shape}",
+            f"the samples are {samples.dtype} {samples.shape}; they have to be float, (samples,) or "
+            "(samples, channels)",
         )
     if samples.size == 0:
         raise MediaError("empty", "the sound has no samples")

@@ -11,7 +11,7 @@ from biovita.compute.device import choose_device
 from biovita.compute.threads import PartsInThreads
 from biovita.modality import Modality
 from biovita.towers.encoder import EncoderCard, Simple
-from biovita.weights.packages import verified_file
+from biovita.weights.package_files import verified_file
 
 __all__ = ["CARD", "MiniLM"]
 

@@ -108,7 +108,7 @@ def targets(
     """
     if positives == "taxonomy":
         if kinship is None:
-            raise ValueError("taxonomy-aware targets need the kinship of the species")
+            raise ValueError("positives='taxonomy' needs the kinship of the species")
         return kinship[species_b][:, species_c]
     if positives == "species":
         return (species_b[:, None] == species_c[None]).float()
@@ -123,7 +123,7 @@ def kinship_of(taxa: Sequence[Taxon], factor: float) -> torch.Tensor:
     fourth power within a class, else 0. A rank that either species does not have is not shared.
     """
     if not 0 <= factor <= 1:
-        raise ValueError(f"factor is {factor}; a relative counts between 0 and 1 of the species itself")
+        raise ValueError(f"factor is {factor}; it has to be between 0 and 1")
     weights = torch.zeros(len(taxa), len(taxa))
     for step, rank in reversed(list(enumerate(_SHARED, start=1))):
         names = [taxon.name_at(rank) for taxon in taxa]

@@ -14,7 +14,7 @@ from biovita.towers.clap_config import check_clap_config, check_listening
 from biovita.towers.clip_config import check_model_cfg, check_preprocess_cfg
 from biovita.towers.mel_config import MelConfig
 from biovita.towers.open_clip import ClipNetwork, build_clip
-from biovita.weights.state import read_json, read_state, under
+from biovita.weights.state_dicts import read_json, read_state, under
 
 if TYPE_CHECKING:
     import torch

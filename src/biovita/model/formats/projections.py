@@ -15,7 +15,7 @@ from biovita.model.formats.format import Origin
 from biovita.model.formats.projections_config import CONFIG, Config, TowerRef, base_card, base_ref, read_config
 from biovita.model.lookup import PROJECTIONS_FILES, open_towers
 from biovita.model.model import Model
-from biovita.weights.state import read_checkpoint, read_json
+from biovita.weights.state_dicts import read_checkpoint, read_json
 
 if TYPE_CHECKING:
     from biovita.model.projection import Projection

@@ -16,7 +16,7 @@ from biovita.model.card import ModelCard
 from biovita.model.formats.own_files import Dimensions, LogitScale, ModelName
 from biovita.model.lookup import KNOWN, LOCAL_PREFIX, find_at, find_towers
 from biovita.model.repository import HUB_PREFIX
-from biovita.weights.state import read_json
+from biovita.weights.state_dicts import read_json
 
 __all__ = ["CONFIG", "BaseRef", "Config", "TowerRef", "base_card", "base_ref", "read_config"]
 

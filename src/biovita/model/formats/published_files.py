@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from biovita.errors import ModelError
 from biovita.towers.clap import clap_network
 from biovita.towers.open_clip import ClipNetwork, architecture, build_clip
-from biovita.weights.state import read_checkpoint, read_json, read_state, tensors_of, under, without_wrappers
+from biovita.weights.state_dicts import read_checkpoint, read_json, read_state, tensors_of, under, without_wrappers
 
 if TYPE_CHECKING:
     import torch

@@ -13,7 +13,7 @@ from biovita.errors import ModelError
 from biovita.files import new_directory, write_whole
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
-from biovita.model.formats.format import Origin, joined_towers, towers_card
+from biovita.model.formats.format import Origin, joined_model, towers_card
 from biovita.model.formats.open_clip_directory import TOKENIZER_FILES, clip_towers
 from biovita.model.formats.published_files import CLAP_CONFIG_FILE, CLAP_FILE, read_published_audio
 from biovita.model.model import Model
@@ -47,14 +47,13 @@ class Published:
 
     def load(self, card: ModelCard, path: Path, device: str, modalities: Collection[Modality]) -> Model:
         """Return the model."""
-        towers, scale = joined_towers(
+        return joined_model(
             card,
             device,
             modalities,
             read_clip=lambda: read_clip_directory(path),
             read_audio=lambda: read_published_audio(path),
         )
-        return Model(card.name, card, towers, logit_scale=scale)
 
     def save(self, model: Model, out: Path, *, overwrite: bool = False) -> Path:
         """Write a model of one open_clip model and a CLAP audio tower with an adapter."""

@@ -14,8 +14,8 @@ from biovita.errors import DatasetError, MediaError
 from biovita.modality import Modality
 from biovita.training.recipe import Phase, TowersRecipe
 from biovita.training.towers.decode_failures import Failures
-from biovita.training.towers.rows import TrainingItems
 from biovita.training.towers.sampling import Epoch, batches, stage0_epoch, stage1_epoch, stage2_epoch
+from biovita.training.towers.training_items import TrainingItems
 
 __all__ = ["Feed", "Loader", "TrainingBatch", "load_batches"]
 
@@ -82,7 +82,8 @@ class Feed:
         )
         if not places or not len(places[0]):
             raise DatasetError(
-                f"{self.items.dataset.path} has too few training items for {self.recipe.name}: {len(chosen)} pairs"
+                f"{self.items.dataset.path} has too few training items for {self.recipe.name}: an epoch has "
+                f"{len(chosen)} pairs, and {self.processes} processes share each batch"
             )
         return chosen, places
 
@@ -173,7 +174,7 @@ def load_batches(
         if not kept:
             raise DatasetError(
                 f"none of the {len(batch)} items of a batch can be decoded: {'; '.join(failed[:3])}. Train with "
-                "larger batches, or make the dataset without them"
+                "larger batches, or remove these items from the dataset"
             )
         inputs = {modality: np.stack([each[modality] for each in decoded]) for modality in asked}
         yield TrainingBatch(epoch[np.array(kept)], inputs)

@@ -16,7 +16,7 @@ from torch import nn
 from torch.distributed.tensor import DTensor
 
 from biovita.modality import Modality
-from biovita.training.towers.gathered import largest, processes
+from biovita.training.towers.distributed import largest, processes
 
 if TYPE_CHECKING:
     from biovita.training.towers.networks import Networks

@@ -1,4 +1,4 @@
-"""Ending a run early without loss: SIGTERM and Ctrl-C are taken note of, and acted on where the run can go on later."""
+"""Ending a run early without loss: SIGTERM and Ctrl-C are noted, and acted on where the run can be taken up later."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import Any
 
 import torch
 
-from biovita.training.towers.gathered import largest, processes
+from biovita.training.towers.distributed import largest, processes
 
 __all__ = ["Interrupted", "StopRequest"]
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# Windows has no SIGTERM that a process is told of; Ctrl-Break comes as SIGBREAK there.
+_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name)]
 
 
 class Interrupted(BaseException):

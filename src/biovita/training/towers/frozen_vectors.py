@@ -1,4 +1,4 @@
-"""Vectors of frozen towers, read once for a whole run."""
+"""The vectors of frozen towers, read once for a whole run."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from biovita.embedding import Vectors, embeddings_directory, read_failures, vect
 from biovita.modality import Modality
 from biovita.model.describe import describe
 from biovita.training.towers.decode_failures import Failures
-from biovita.training.towers.rows import TrainingItems
+from biovita.training.towers.training_items import TrainingItems
 
-__all__ = ["Cached", "cached_vectors"]
+__all__ = ["FrozenVectors", "frozen_vectors"]
 
 
 @dataclass(frozen=True, eq=False)
-class Cached:
+class FrozenVectors:
     """Unit vectors of frozen towers.
 
     Attributes
@@ -46,7 +46,7 @@ class Cached:
         return {modality: held.isnan().any(dim=1).cpu().numpy() for modality, held in self.items.items()}
 
 
-def cached_vectors(
+def frozen_vectors(
     items: TrainingItems,
     model: str,
     failures: Failures,
@@ -55,7 +55,7 @@ def cached_vectors(
     device: torch.device,
     compute: bool = True,
     progress: bool = False,
-) -> Cached:
+) -> FrozenVectors:
     """Return the vectors of the training texts, and where asked of the photographs, from the dataset's tables.
 
     A photograph that cannot be decoded is counted in ``failures``; its row is NaN.
@@ -70,7 +70,7 @@ def cached_vectors(
     texts = read(Modality.TEXT, ids=dict.fromkeys(text for each in items.prompts for text in each))
     rows = items.media[Modality.IMAGE]
     if not images or not len(rows):
-        return Cached({}, texts)
+        return FrozenVectors({}, texts)
     found = read(Modality.IMAGE, where=pc.field("split") == Split.TRAIN.value)
     places = pc.index_in(rows["id"], value_set=pa.array(found.ids, pa.string()))
     lacking = set(rows["id"].filter(pc.is_null(places)).to_pylist())
@@ -80,4 +80,5 @@ def cached_vectors(
     there = pc.is_valid(places).to_numpy()
     made = np.full((len(rows), found.dim), np.nan, np.float32)
     made[there] = found.vectors[places.drop_null().to_numpy()]
-    return Cached({Modality.IMAGE: torch.nn.functional.normalize(torch.from_numpy(made), dim=1).to(device)}, texts)
+    photographs = torch.nn.functional.normalize(torch.from_numpy(made), dim=1).to(device)
+    return FrozenVectors({Modality.IMAGE: photographs}, texts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from biovita.training.projections.training_set import Pool
+from biovita.training.projections.pool import Pool
 
 
 def test_a_draw_takes_items_of_the_species_asked_for_each_as_likely() -> None:

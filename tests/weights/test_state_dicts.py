@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from biovita.errors import ModelError
-from biovita.weights.state import load_strictly, read_checkpoint, read_state, without_wrappers
+from biovita.weights.state_dicts import load_strictly, read_checkpoint, read_state, without_wrappers
 
 
 class Bomb:
@@ -107,7 +107,7 @@ def test_state_dicts_of_every_wrapping_are_read(tmp_path):
     with pytest.raises(ModelError, match="epoch are not tensors"):
         read_state(tmp_path / "odd.pth")
     torch.save([1, 2], tmp_path / "list.pth")
-    with pytest.raises(ModelError, match="no state dict but list"):
+    with pytest.raises(ModelError, match="holds a list; it has to hold a state dict"):
         read_state(tmp_path / "list.pth")
 
 

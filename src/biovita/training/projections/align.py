@@ -13,13 +13,13 @@ import torch
 from biovita.errors import ModelError
 from biovita.modality import Modality
 from biovita.model.projection import Projection
-from biovita.taxonomy import Taxon
+from biovita.training.gate import Gate, guard
 from biovita.training.losses import contrastive, kinship_of, targets
-from biovita.training.projections.training_set import Pool
+from biovita.training.projections.pool import Pool
+from biovita.training.projections.training_set import TrainingSet
 from biovita.training.recipe import TERMS, WATCHED, FrozenRecipe
-from biovita.training.towers.schedule import Gate, guard
 
-__all__ = ["Aligned", "TrainingSet", "align", "untrained"]
+__all__ = ["AlignStep", "Aligned", "align", "untrained"]
 
 logger = logging.getLogger(__name__)
 
@@ -27,33 +27,40 @@ _MOST_LOGIT_SCALE = 100.0  # CLIP's bound (Radford et al. 2021)
 _MIXED = 256  # classes whose rows are mixed at random into others
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingSet:
-    """Everything a run draws from, all of it vectors of frozen towers.
+@dataclass(frozen=True, slots=True)
+class AlignStep:
+    """What one step came to.
 
     Attributes
     ----------
-    items
-        By modality, a pool over the training species; text holds their prompts.
-    classes, class_names
-        By modality of the classifier: its rows ``(classes, tower dim)``, and a pool of the texts of each class.
-    taxa
-        The training species, in the order of the pools.
+    losses
+        ``loss``, and the terms that it is the weighted sum of.
+    guard, atc_base
+        What the guard added to the loss, and the ATC that it keeps; None without a gate.
     """
 
-    items: Mapping[Modality, Pool]
-    classes: Mapping[Modality, torch.Tensor]
-    class_names: Mapping[Modality, Pool]
-    taxa: tuple[Taxon, ...]
+    losses: Mapping[str, float]
+    logit_scale: float
+    guard: float | None = None
+    atc_base: float | None = None
+
+    def as_json(self) -> dict[str, float]:
+        """Return the numbers by name, as ``losses.jsonl`` has them."""
+        watched = {"guard": self.guard, "atc_base": self.atc_base}
+        return {
+            **self.losses,
+            "logit_scale": self.logit_scale,
+            **{name: value for name, value in watched.items() if value is not None},
+        }
 
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """Trained projections, the learned factor, the losses of every step, and where there is one the learned bias."""
+    """Trained projections, the learned factor, what every step came to, and where there is one the learned bias."""
 
     projections: Mapping[Modality, Projection]
     logit_scale: float
-    history: tuple[Mapping[str, float], ...]
+    history: tuple[AlignStep, ...]
     logit_bias: float | None = None
 
 
@@ -109,10 +116,10 @@ def _check_names(data: TrainingSet, recipe: FrozenRecipe) -> None:
     )
     if not any(weights.of_terms.values()):
         raise ModelError(
-            f"{lacking}, so there is nothing to train on. Choose a model that has one, such as starter; go without "
-            "this stage; or set another weight, such as weights.atc"
+            f"{lacking}, so there is nothing to train on. Choose a model that has one, such as starter, leave this "
+            "stage out, or set another weight, such as weights.atc"
         )
-    logger.warning("%s: this term is left out", lacking)
+    logger.warning("%s. Training goes on without this term", lacking)
 
 
 def _align(
@@ -143,23 +150,23 @@ def _align(
         now = recipe if gate is None or gate.open else _watched_alone(recipe)
         terms = _terms(data, now, projections, _Head(scale, bias, kinship), generator)
         loss = torch.stack([getattr(now.weights, name) * value for name, value in terms.items()]).sum()
-        watched = {}
+        excess = None
         if gate is not None and recipe.gate is not None:
             atc = float(terms[WATCHED].detach())
             excess, slope = guard(atc, gate, recipe.gate)
             loss = loss + excess + slope * (terms[WATCHED] - atc)
-            watched = {"guard": excess, "atc_base": gate.base}
             gate = gate.after(atc, recipe.gate)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
         schedule.step()
-        values = {"loss": loss, **terms, "logit_scale": scale}
-        history.append({name: float(value.detach()) for name, value in values.items()} | watched)
-        if not math.isfinite(history[-1]["loss"]) or not history[-1]["logit_scale"]:
+        losses = {name: float(value.detach()) for name, value in {"loss": loss, **terms}.items()}
+        came = AlignStep(losses, float(scale.detach()), excess, None if gate is None else gate.base)
+        history.append(came)
+        if not math.isfinite(losses["loss"]) or not came.logit_scale:
             raise ModelError(
-                f"{recipe.name}: loss {history[-1]['loss']}, logit_scale {history[-1]['logit_scale']} at step "
-                f"{step}. Try a lower learning_rate than {recipe.learning_rate:g}"
+                f"{recipe.name}: the loss is {losses['loss']} and logit_scale is {came.logit_scale} at step {step}. "
+                f"Try a lower learning_rate than {recipe.learning_rate:g}"
             )
         if on_step:
             on_step(1)

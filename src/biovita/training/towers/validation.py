@@ -21,6 +21,7 @@ from biovita.embedding import Items, MemoryTable, Vectors, VectorTable, embed_it
 from biovita.errors import DatasetError
 from biovita.modality import MEDIA, Modality
 from biovita.model import Model
+from biovita.training.log_lines import PartScores
 from biovita.training.recipe import TowersRecipe
 from biovita.training.towers.networks import Networks
 from biovita.training.towers.stopping import Interrupted, StopRequest
@@ -31,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 _ITEMS = 5  # of a species in each modality
 
-Validation: TypeAlias = "dict[str, dict[str, float]]"  # by part: top1, top5, and chance (of Top-1)
+Validation: TypeAlias = "dict[str, PartScores]"  # by part
 Ids: TypeAlias = "Mapping[Modality, Sequence[str]]"
 Find: TypeAlias = "Callable[[Items], Vectors]"
 
@@ -103,15 +104,14 @@ def _rank(codes: np.ndarray) -> np.ndarray:
 def validate(dataset: Dataset, find: Find, ids: Ids, *, seed: int) -> Validation:
     """Return by part (``seen``, ``unseen``) the mean of the six directions at species level.
 
-    Each has ``top1``, ``top5`` and ``chance`` (of Top-1). A part without tasks is not there. Texts are bare names, as
-    published; the rest is as `scores_of` has it.
+    A part without tasks is not there. Texts are bare names, as published; the rest is as `scores_of` has it.
     """
     scored = scores_of(dataset, find, ids, seed=seed).rows()
     result = {}
     for part in ("seen", "unseen"):
         first, fifth = (headline(scored, stage=None, part=part, k=k) for k in (1, 5))
         if first is not None and fifth is not None:
-            result[part] = {"top1": first.accuracy, "top5": fifth.accuracy, "chance": first.chance}
+            result[part] = PartScores(first.accuracy, fifth.accuracy, first.chance)
     return result
 
 
@@ -152,7 +152,7 @@ def embedded(model: Model, items: Items, table: VectorTable | None = None) -> Ve
 
 def _say_missed(number: int, items: Items, why: str) -> None:
     logger.warning(
-        "%d of %d held-out %s items cannot be decoded and count as missed. %s",
+        "%d of %d held-out %s items cannot be decoded. They count as missed. %s",
         number,
         len(items),
         items.modality,
@@ -168,7 +168,7 @@ class Validator:
     ----------
     ids
         As `validation_items` returns them.
-    identity
+    record
         What the model that is scored says of its run.
     stop
         A signal cuts scoring off.
@@ -179,7 +179,7 @@ class Validator:
 
     recipe: TowersRecipe
     dataset: Dataset
-    identity: Mapping[str, Any]
+    record: Mapping[str, Any]
     ids: Ids
     stop: StopRequest
     cached: Collection[Modality]
@@ -189,7 +189,7 @@ class Validator:
     def __call__(self, networks: Networks) -> Validation | None:
         """Return what `validate` does; None where a signal cut it off."""
         with suppress(Interrupted), self.stop.at_once(), networks.evaluating():
-            find = partial(self._vectors, networks.as_model(self.recipe.name, self.identity))
+            find = partial(self._vectors, networks.as_model(self.recipe.name, self.record))
             return validate(self.dataset, find, self.ids, seed=self.recipe.seed)
         return None
 
@@ -210,4 +210,4 @@ class Validator:
 def criterion(validation: Validation) -> float:
     """Return what the best model is chosen by: Top-1 on unseen species, where there are none on seen ones."""
     part = validation.get("unseen") or validation.get("seen")
-    return part["top1"] if part else 0.0
+    return part.top1 if part else 0.0

@@ -99,16 +99,16 @@ def read_checkpoint(path: str | Path) -> Any:
         raise
     except pickle.UnpicklingError as error:
         if (found := _GLOBAL.search(str(error))) is None:
-            raise ModelError(f"{path} is refused: it is damaged, or no checkpoint of tensors alone") from error
+            raise ModelError(f"{path} is refused: it is damaged, or holds more than tensors") from error
         raise ModelError(
-            f"{path} is refused: it is not made of tensors alone. It holds {found[1]}, which was not run. "
-            "Ask whoever made it for safetensors, or for a checkpoint of a plain state dict"
+            f"{path} is refused: it holds more than tensors. It holds {found[1]}, which was not run. "
+            "Ask its author for safetensors, or for a checkpoint of a plain state dict"
         ) from error
     except SafetensorError as error:
-        raise ModelError(f"{path} is cut short or is no safetensors file: {error}") from error
+        raise ModelError(f"{path} is cut short or is not a safetensors file: {error}") from error
     except _DAMAGED as error:
         reason = re.split(r"\n|\. ", str(error), maxsplit=1)[0] or type(error).__name__
-        raise ModelError(f"{path} is cut short or is no checkpoint: {reason}") from error
+        raise ModelError(f"{path} is cut short or is not a checkpoint: {reason}") from error
 
 
 def _check_stored(path: Path) -> None:
@@ -130,7 +130,10 @@ def _check_calls(path: Path, *, zipped: bool) -> None:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():
                 if member.filename.endswith(".pkl") and member.file_size > _MOST_PICKLE:
-                    raise ModelError(f"{path} is refused: it describes its tensors in {member.file_size:,} bytes")
+                    raise ModelError(
+                        f"{path} is refused: it describes its tensors in {member.file_size:,} bytes; "
+                        f"at most {_MOST_PICKLE:,} are accepted"
+                    )
                 content = archive.read(member) if member.filename.endswith(".pkl") else b""
                 if any(f"{name}\n".encode() in content for name in _GROW):  # going through it all takes a second
                     _check_pickle(io.BytesIO(content), path)
@@ -146,12 +149,12 @@ def _check_pickle(stream: IO[bytes], path: Path) -> None:
         for opcode, argument, _ in pickletools.genops(stream):
             if opcode.name in {"GLOBAL", "INST"} and str(argument).rpartition(" ")[2] in _GROW:
                 raise ModelError(
-                    f"{path} is refused: it is not made of tensors alone. It holds {argument}, which was not run"
+                    f"{path} is refused: it holds more than tensors. It holds {argument}, which was not run"
                 )
     except ModelError:
         raise
     except (*_DAMAGED, MemoryError, ArithmeticError) as error:
-        raise ModelError(f"{path} is refused: it is damaged, or no checkpoint of tensors alone") from error
+        raise ModelError(f"{path} is refused: it is damaged, or holds more than tensors") from error
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -164,7 +167,7 @@ def read_json(file: Path) -> dict[str, Any]:
     """
     content = jsonfile.read_json(file, ModelError)
     if not isinstance(content, dict):
-        raise ModelError(f"{file} holds no JSON object")
+        raise ModelError(f"{file} does not hold a JSON object")
     return content
 
 
@@ -193,16 +196,16 @@ def tensors_of(content: Any, where: str) -> dict[str, torch.Tensor]:
     import torch
 
     if not isinstance(content, Mapping) or not content:
-        raise ModelError(f"{where} holds no state dict but {type(content).__name__}")
+        raise ModelError(f"{where} holds a {type(content).__name__}; it has to hold a state dict")
     odd = [str(name) for name, value in content.items() if not isinstance(value, torch.Tensor)]
     if odd:
-        raise ModelError(f"{where} is no state dict: {_some(odd)} are not tensors")
+        raise ModelError(f"{where} does not hold a state dict: {_some(odd)} are not tensors")
     if strange := [str(name) for name, value in content.items() if not is_whole(value)]:
         raise ModelError(
-            f"{where} is no state dict: {_some(strange)} have fewer numbers in the file than they state"
+            f"{where} does not hold a state dict: {_some(strange)} have fewer numbers in the file than they state"
         )
     if unreal := [str(name) for name, value in content.items() if value.is_complex()]:
-        raise ModelError(f"{where} is no state dict of a model: {_some(unreal)} hold complex numbers")
+        raise ModelError(f"{where} does not hold the state dict of a model: {_some(unreal)} are complex numbers")
     return {str(name): value for name, value in content.items()}
 
 

@@ -16,7 +16,7 @@ from torch.nn.functional import normalize
 
 from biovita.taxonomy import Taxon
 from biovita.training.losses import contrastive, kinship_of, targets
-from biovita.training.towers.gathered import gathered_loss, mean_over_processes
+from biovita.training.towers.distributed import gathered_loss, mean_over_processes
 
 SPECIES = torch.tensor([0, 1, 2, 0, 3, 1, 2])
 TAXA = (

@@ -1,36 +1,88 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from biovita.training.towers.log import RunLog, scalars
+from biovita.training.log_lines import GateLine, PartScores, StepLine, ValidationLine, as_json, read_line
+from biovita.training.towers.run_log import RunLog, scalars
 
 
-def _step(total: int) -> dict[str, object]:
-    return {
+def _step(total: int) -> StepLine:
+    return StepLine(
+        phase="full",
+        epoch=total // 4,
+        step=total,
+        total=total,
+        losses={"loss": 2.0 - total / 10, "atc": 1.5},
+        temperature=0.07,
+        weights={"atc": 1.0, "aic": 0.1, "itc": 0.0},
+        learning_rates={"adapter": 1e-4} | ({"audio_top": 1e-5} if total > 2 else {}),
+        gate=GateLine(total > 2, 1.0) if total else None,
+        gradient_norm=3.0,
+        pairs=6,
+        seconds=0.5,
+        waited=0.1,
+    )
+
+
+def _validation(total: int) -> ValidationLine:
+    return ValidationLine("full", 1, total, {"unseen": PartScores(0.25, 0.5, 0.1)})
+
+
+def test_the_lines_of_the_file_are_flat_and_in_a_fixed_order() -> None:
+    step = {
         "kind": "step",
         "phase": "full",
-        "epoch": total // 4,
-        "step": total,
-        "total": total,
-        "loss": 2.0 - total / 10,
+        "epoch": 0,
+        "step": 3,
+        "total": 3,
+        "loss": 1.7,
         "atc": 1.5,
         "weights": {"atc": 1.0, "aic": 0.1, "itc": 0.0},
-        "learning_rates": {"adapter": 1e-4} | ({"audio_top": 1e-5} if total > 2 else {}),
+        "learning_rates": {"adapter": 1e-4, "audio_top": 1e-5},
         "temperature": 0.07,
-        "gate": {"open": total > 2, "average": 1.0} if total else None,
-        "gradient_norm": 3.0,
+        "gate": {"open": True, "average": 1.0},
+        "gradient_norm": None,
+        "loss_scale": 32768.0,
         "pairs": 6,
         "seconds": 0.5,
         "waited": 0.1,
     }
-
-
-def _validation(total: int) -> dict[str, object]:
+    line = replace(_step(3), gradient_norm=None, loss_scale=32768.0)
+    assert json.dumps(as_json(line)) == json.dumps(step)
+    assert read_line(json.dumps(step).encode()) == line
     found = {"top1": 0.25, "top5": 0.5, "chance": 0.1}
-    return {"kind": "validation", "phase": "full", "epoch": 1, "total": total, "unseen": found}
+    validation = {"kind": "validation", "phase": "full", "epoch": 1, "total": 6, "unseen": found}
+    assert json.dumps(as_json(_validation(6))) == json.dumps(validation)
+    assert read_line(json.dumps(validation).encode()) == _validation(6)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kind": "other"},
+        {"kind": []},
+        {"total": "3"},
+        {"loss": "x"},
+        {"loss": None},
+        {"weights": 7},
+        {"gate": {"open": True}},
+        {"pairs": 1.5},
+        {"seconds": None},
+        {"gradient_norm": "x"},
+    ],
+)
+def test_a_line_that_no_run_writes_is_none(changes: dict[str, object]) -> None:
+    assert read_line(json.dumps({**as_json(_step(3)), **changes}).encode()) is None
+
+
+def test_a_validation_without_chance_is_none() -> None:
+    line = as_json(_validation(6))
+    for part in (7, {"top1": 1.0, "top5": 1.0}, {"top1": 1.0, "top5": 1.0, "chance": 0.0}):
+        assert read_line(json.dumps({**line, "unseen": part}).encode()) is None
 
 
 @pytest.fixture
@@ -69,7 +121,7 @@ def test_a_run_taken_up_again_has_each_line_once_in_the_file_and_in_tensorboard(
     again.write(_validation(6))
     again.publish()
     expected = [*map(_step, range(6)), _validation(6)]
-    assert [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()] == expected == again.lines
+    assert [read_line(line) for line in (run / "log.jsonl").read_bytes().splitlines()] == expected == again.lines
     points = _points(run)
     assert points["loss/loss"] == [(total, pytest.approx(2 - total / 10)) for total in range(6)]
     assert points["validation/unseen/top1"] == [(6, 0.25)]
@@ -80,10 +132,10 @@ def test_a_run_taken_up_again_has_each_line_once_in_the_file_and_in_tensorboard(
 
 @pytest.mark.parametrize("after", ["weights", "gate"])
 def test_a_line_cut_in_the_middle_is_left_out(run: Path, after: str) -> None:
-    line = json.dumps(_step(1))
+    line = json.dumps(as_json(_step(1)))
     cut = line[: line.index("}", line.index(after)) + 1]
     assert cut != line
-    (run / "log.jsonl").write_text(json.dumps(_step(0)) + "\n" + cut)
+    (run / "log.jsonl").write_text(json.dumps(as_json(_step(0))) + "\n" + cut)
     log = RunLog(run, writes=False)
     log.begin(2)
     assert log.lines == [_step(0)]

@@ -127,7 +127,7 @@ def test_a_file_with_another_hash_and_a_missing_one_are_told(hub, tmp_path):
     wrong = "replace(model, files=(HubFile('open_clip_config.json', None, 'ab' * 32),))"
     result = run(tmp_path, hub.address, code=code.format(wrong))
     assert "ModelError" in result.stderr
-    assert "is not the file that is expected" in result.stderr
+    assert "is not the expected file" in result.stderr
     absent = "replace(model, files=(HubFile('other.bin'),))"
     assert "has no file other.bin" in run(tmp_path, hub.address, code=code.format(absent)).stderr
     other = "replace(model, repository='some/body')"
