@@ -197,6 +197,16 @@ def test_the_reference_has_each_public_name_once() -> None:
     assert sorted(listed) == sorted(set(biovita.__all__) - {"__version__"})
 
 
+@pytest.mark.parametrize("name", [name for name in biovita.__all__ if inspect.isfunction(getattr(biovita, name))])
+def test_the_docstring_of_a_function_explains_each_argument(name: str) -> None:
+    function = getattr(biovita, name)
+    section = (inspect.getdoc(function) or "").partition("Parameters\n----------\n")[2].partition("\n\n")[0]
+    explained = {
+        part.strip("* ") for line in re.findall(r"^\S.*$", section, re.MULTILINE) for part in line.split(",")
+    }
+    assert explained == set(inspect.signature(function).parameters)
+
+
 class _Loaded(HTMLParser):
     """What a browser loads by itself when it opens a page."""
 
