@@ -67,6 +67,10 @@ def vectors(
     ----------
     dataset
         A dataset, or its directory.
+    model
+        A name or directory as `biovita.describe` takes it, its card, or a model that is open.
+    modality
+        Of the items.
     where
         What holds for the columns of ``dataset.media(modality)`` of the items that are wanted.
     ids
@@ -76,6 +80,10 @@ def vectors(
         Columns of ``dataset.media(modality)`` to bring along, beside ``taxon_id``.
     space
         ``shared`` is the model's space, L2-normalised; ``tower`` is what the tower gives.
+    device
+        ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``, for what has no vector yet.
+    progress
+        Show bars on standard error where that is a terminal.
     compute
         Whether to embed items that have no vector yet. If not, a missing one is an error that names the command to run.
 
