@@ -124,7 +124,7 @@ def test_the_wheel_holds_all_that_the_package_needs(tmp_path: Path) -> None:
         if file.is_file() and "__pycache__" not in file.parts
     }
     assert held == there
-    assert {"biovita/py.typed", "biovita/report/templates/report.html", "biovita/traits/vocabulary.toml"} <= held
+    assert {"biovita/py.typed", "biovita/report/templates/report.html", "biovita/trait_labels.toml"} <= held
     place = tmp_path / "installed"
     install = ["install", "--no-deps", "--no-index", "--no-compile", "--target", str(place), str(wheel)]
     subprocess.run([*pip, *install], check=True)
