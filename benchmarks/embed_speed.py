@@ -167,7 +167,7 @@ def main() -> None:
             # Before and after, since a machine's speed drifts: the mean is what the rest is compared with.
             before = bare_seconds(tower, modality, files)
             start = clock()
-            embed(Dataset.open(place), "bench", [modality], device=options.device, progress=False)
+            embed(Dataset.open(place), model="bench", modalities=[modality], device=options.device, progress=False)
             times = {"embed": clock() - start}
             if options.published and isinstance(tower, ClapAudio):
                 times["the published way"] = published_seconds(tower, files)

@@ -32,7 +32,7 @@ from biovita.benchmark import Scores
 from biovita.compute.device import choose_device
 from biovita.dataset import Dataset
 from biovita.modality import Modality
-from biovita.model import Model, load_model, save_model
+from biovita.model import Model, load_model, write_model
 from biovita.taxonomy import Rank
 from biovita.towers import EncoderCard
 from biovita.towers.audio_windows import AudioInput
@@ -41,8 +41,8 @@ from biovita.towers.mel_config import MelConfig
 from biovita.towers.open_clip import OpenClipImage, OpenClipText, build_clip
 from biovita.training import TowersRecipe, recipe
 from biovita.training.recipe import ParameterGroup, Ramp
-from biovita.training.towers.parts import train_towers
-from biovita.training.towers.validate import embedded, scores_of
+from biovita.training.towers.train_towers import train_towers
+from biovita.training.towers.validation import embedded, scores_of
 
 DIM = 64
 CLIP: dict[str, Any] = {
@@ -101,7 +101,7 @@ def write_towers(out: Path, seed: int) -> Path:
         Modality.IMAGE: OpenClipImage(info[1], clip, device),
         Modality.TEXT: OpenClipText(info[2], clip, device),
     }
-    return save_model(Model.of_towers("random", towers), out)
+    return write_model(Model.of_towers("random", towers), out)
 
 
 def small(name: str, shared: Mapping[str, Any]) -> TowersRecipe:

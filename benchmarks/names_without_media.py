@@ -26,9 +26,9 @@ from biovita.embedding import Vectors, vectors
 from biovita.modality import Modality
 from biovita.model import Model, load_model
 from biovita.training import FrozenRecipe, recipe
-from biovita.training.projections.frozen import training_set, unseen_taxa
-from biovita.training.projections.loop import Aligned, align, untrained
+from biovita.training.projections.align import Aligned, align, untrained
 from biovita.training.projections.names_without_media import named_classes
+from biovita.training.projections.training_set import training_set, unseen_taxa
 
 AUDIO, TEXT = Modality.AUDIO, Modality.TEXT
 STAGES = {

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from biovita.compute.cores import cpu_count
-from biovita.simulation import simulate
+from biovita.simulation import simulate_media
 
 SPECIES = 60
 AIMS = {"clips of 5 s": 20.0, "pictures of 256 px": 60.0}
@@ -21,7 +21,7 @@ def rate(what: str, workers: int) -> float:
     few = {"recordings": 8, "photographs": 0} if what == "clips of 5 s" else {"recordings": 0, "photographs": 16}
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        dataset = simulate(Path(folder) / "fauna", SPECIES, 0, workers=workers, progress=False, **few)
+        dataset = simulate_media(Path(folder) / "fauna", SPECIES, 0, workers=workers, progress=False, **few)
         seconds = time.perf_counter() - began
         return (dataset.audio.num_rows + dataset.images.num_rows) / seconds
 

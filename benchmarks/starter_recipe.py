@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from scipy import stats
 
-from biovita.benchmark import build_benchmark, headline, score_benchmark
+from biovita.benchmark import benchmark_from_split, headline, score_benchmark
 from biovita.benchmark.task import Benchmark
 from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
@@ -39,8 +39,8 @@ from biovita.modality import Modality
 from biovita.model import Model, load_model
 from biovita.model.formats.projections import aligned_model
 from biovita.training import FrozenRecipe, recipe
-from biovita.training.projections.frozen import training_set
-from biovita.training.projections.loop import Aligned, TrainingSet, align, untrained
+from biovita.training.projections.align import Aligned, TrainingSet, align, untrained
+from biovita.training.projections.training_set import training_set
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _measured(
     with _copy_of(path) as dataset:
         split_dataset(dataset, unseen=unseen, seed=seed)
         data = training_set(dataset, starter)
-        benchmark = build_benchmark(dataset, seed=seed, text=TEXT)
+        benchmark = benchmark_from_split(dataset, seed=seed, text=TEXT)
         found = {modality: vectors(dataset, starter, modality, space="tower") for modality in Modality}
         before: dict[str, Aligned] = {}
         for option in options:

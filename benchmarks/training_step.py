@@ -39,7 +39,7 @@ from biovita.towers.clap import ClapAudio, pooled
 from biovita.towers.open_clip import OpenClipImage, OpenClipText, architecture, build_clip
 from biovita.training import TowersRecipe, recipe
 from biovita.training.towers.batches import TrainingBatch
-from biovita.training.towers.cached import Cached
+from biovita.training.towers.frozen_vectors import FrozenVectors
 from biovita.training.towers.networks import Networks
 from biovita.training.towers.objective import Objective
 from biovita.training.towers.sampling import Epoch
@@ -143,7 +143,7 @@ def ours(setting: Setting) -> Way:
     table = networks.text.encode([networks.text.load(text) for text in used])
     images = torch.from_numpy(networks.image.encode(list(setting.pixels)))
     photographs = {Modality.IMAGE: normalize(images, dim=1).to(device)}
-    cached = Cached(photographs, Vectors(used, table))
+    cached = FrozenVectors(photographs, Vectors(used, table))
     objective = Objective(setting.recipe, networks, setting.texts, cached, None)
     batch, terms = TrainingBatch(setting.pairs, {Modality.AUDIO: setting.sounds}), loss_terms(setting.phase, 0)
 

@@ -15,17 +15,18 @@ import pytest
 import biovita
 import biovita.report.page
 import biovita.training
-from biovita.benchmark import ScoreRow, build_benchmark, headline, score_benchmark
+from biovita.benchmark import ScoreRow, benchmark_from_split, headline, score_benchmark
 from biovita.dataset import Dataset
 from biovita.demo import TEXT, DemoResult, demo
 from biovita.embedding import vectors
 from biovita.modality import Modality
 from biovita.model import Model
 from biovita.model.formats.projections import aligned_model
+from biovita.report.training import write_training_page
 from biovita.training import FrozenRecipe, recipe
-from biovita.training.projections.frozen import training_set
-from biovita.training.projections.loop import untrained
-from biovita.training.run import train
+from biovita.training.projections.align import untrained
+from biovita.training.projections.training_set import training_set
+from biovita.training.run import run_recipe
 
 FOUR = ("A2I", "I2A", "I2T", "T2I")
 
@@ -72,7 +73,7 @@ def test_untrained_projections_are_at_chance(runs: list[DemoResult], starter: Mo
     """On 40 draws of them: of one alone, Top-1 scatters by 0.4 times chance."""
     dataset = Dataset.open(runs[-1].out / "dataset")
     data = training_set(dataset, starter)
-    benchmark = build_benchmark(dataset, seed=0, text=TEXT)
+    benchmark = benchmark_from_split(dataset, seed=0, text=TEXT)
     found = []
     for seed in range(40):
         chosen = recipe("starter/stage1", {"seed": seed}, FrozenRecipe)
@@ -89,8 +90,22 @@ def test_untrained_projections_are_at_chance(runs: list[DemoResult], starter: Mo
 def test_a_starter_recipe_leaves_a_page_and_what_made_the_model(runs: list[DemoResult], tmp_path: Path) -> None:
     dataset = Dataset.open(runs[-1].out / "dataset")
     first, second = tmp_path / "first", tmp_path / "second"
-    train(recipe("starter/stage0", {"steps": 30}, FrozenRecipe), dataset, first, device="cpu", progress=False)
-    report = train(recipe("starter/stage1", {"steps": 30}), dataset, second, start=first, progress=False)
+    run_recipe(
+        recipe("starter/stage0", {"steps": 30}, FrozenRecipe),
+        dataset,
+        first,
+        page=write_training_page,
+        device="cpu",
+        progress=False,
+    )
+    report = run_recipe(
+        recipe("starter/stage1", {"steps": 30}),
+        dataset,
+        second,
+        page=write_training_page,
+        start=first,
+        progress=False,
+    )
     assert report.last_loss < report.first_loss
     record = json.loads((second / "config.json").read_text())["record"]
     assert record["start"] == str(first)

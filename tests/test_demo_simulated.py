@@ -17,7 +17,7 @@ from biovita.benchmark import ScoreRow, headline
 from biovita.dataset import Dataset
 from biovita.dataset.dataset import replace_tables
 from biovita.demo import DemoResult, demo
-from biovita.simulation import simulate
+from biovita.simulation import simulate_media
 
 SOUND_AND_PICTURE = ("A2I", "I2A")
 
@@ -50,7 +50,7 @@ def test_unseen_species_are_found_and_only_through_what_looks_and_calls_share(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Half the items of a species take half the time, and do.
-    monkeypatch.setattr(biovita.simulation, "simulate", partial(simulate, recordings=4, photographs=4))
+    monkeypatch.setattr(biovita.simulation, "simulate_media", partial(simulate_media, recordings=4, photographs=4))
     fauna = demo(None, tmp_path / "fauna", seed=0, progress=False)
     assert len(Dataset.open(tmp_path / "fauna" / "dataset").taxonomy) == 60
     assert _times_chance(fauna, 1) >= 4

@@ -43,7 +43,7 @@ def test_what_is_missing_is_named_with_what_mends_it(monkeypatch, capsys):
     text = capsys.readouterr().out
     assert "not installed: pip install 'soxr>=" in text
     assert "mteb not installed: pip install 'biovita[mteb]' (for running models under mteb" in text
-    assert "something needed is missing" in text
+    assert "Something that biovita needs is missing" in text
 
 
 def test_a_version_outside_the_range_is_named(monkeypatch):

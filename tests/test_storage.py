@@ -166,7 +166,7 @@ def test_media_packed_into_object_storage_embed_as_files(
     assert isinstance(packed.locate("media/t0-0.wav"), PackedFile)
     assert {p.code for p in check(packed, hashes=True)} == {p.code for p in check(files, hashes=True)}
     for dataset in (files, packed):
-        report = embed(dataset, "starter", [Modality.IMAGE], device="cpu", progress=False)
+        report = embed(dataset, model="starter", modalities=[Modality.IMAGE], device="cpu", progress=False)
         assert [(part.new, part.failed) for part in report.parts] == [(18, ())]
     one, other = (read_vectors(dataset, "starter", Modality.IMAGE) for dataset in (files, packed))
     np.testing.assert_array_equal(one.vectors, other.vectors)

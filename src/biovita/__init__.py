@@ -4,17 +4,129 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from biovita.model import Model, load_model
+from biovita.version import __version__
 
-__all__ = ["Model", "__version__", "load_model"]
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from biovita.benchmark.task import Benchmark
+    from biovita.collect.build import BuildReport
+    from biovita.collect.preview import PlanReport
+    from biovita.dataset.dataset import Dataset
+    from biovita.dataset.split import SplitReport, split_dataset
+    from biovita.embedding.container import Vectors
+    from biovita.embedding.dataset_vectors import EmbedReport, embed
+    from biovita.embedding.vectors import vectors
+    from biovita.errors import BiovitaError, DatasetError, MediaError, ModelError
+    from biovita.modality import Modality
+    from biovita.model.card import ModelCard
+    from biovita.model.describe import describe, load_model
+    from biovita.model.model import Model
+    from biovita.sources.folder import ImportReport, import_folder
+    from biovita.taxonomy.taxon import Rank, Taxon, Taxonomy
+    from biovita.training.run import TrainReport
+    from biovita.verbs import (
+        BenchmarkRun,
+        BuiltBenchmark,
+        Comparison,
+        build_benchmark,
+        build_dataset,
+        compare_runs,
+        plan_dataset,
+        run_benchmark,
+        save_model,
+        simulate,
+        train,
+    )
+
+__all__ = [
+    "Benchmark",
+    "BenchmarkRun",
+    "BiovitaError",
+    "BuildReport",
+    "BuiltBenchmark",
+    "Comparison",
+    "Dataset",
+    "DatasetError",
+    "EmbedReport",
+    "ImportReport",
+    "MediaError",
+    "Modality",
+    "Model",
+    "ModelCard",
+    "ModelError",
+    "PlanReport",
+    "Rank",
+    "SplitReport",
+    "Taxon",
+    "Taxonomy",
+    "TrainReport",
+    "Vectors",
+    "__version__",
+    "build_benchmark",
+    "build_dataset",
+    "compare_runs",
+    "describe",
+    "embed",
+    "import_folder",
+    "load_model",
+    "plan_dataset",
+    "run_benchmark",
+    "save_model",
+    "simulate",
+    "split_dataset",
+    "train",
+    "vectors",
+]
+
+_PLACES = {
+    "Benchmark": "benchmark.task",
+    "BenchmarkRun": "verbs",
+    "BiovitaError": "errors",
+    "BuildReport": "collect.build",
+    "BuiltBenchmark": "verbs",
+    "Comparison": "verbs",
+    "Dataset": "dataset.dataset",
+    "DatasetError": "errors",
+    "EmbedReport": "embedding.dataset_vectors",
+    "ImportReport": "sources.folder",
+    "MediaError": "errors",
+    "Modality": "modality",
+    "Model": "model.model",
+    "ModelCard": "model.card",
+    "ModelError": "errors",
+    "PlanReport": "collect.preview",
+    "Rank": "taxonomy.taxon",
+    "SplitReport": "dataset.split",
+    "Taxon": "taxonomy.taxon",
+    "Taxonomy": "taxonomy.taxon",
+    "TrainReport": "training.run",
+    "Vectors": "embedding.container",
+    "build_benchmark": "verbs",
+    "build_dataset": "verbs",
+    "compare_runs": "verbs",
+    "describe": "model.describe",
+    "embed": "embedding.dataset_vectors",
+    "import_folder": "sources.folder",
+    "load_model": "model.describe",
+    "plan_dataset": "verbs",
+    "run_benchmark": "verbs",
+    "save_model": "verbs",
+    "simulate": "verbs",
+    "split_dataset": "dataset.split",
+    "train": "verbs",
+    "vectors": "embedding.vectors",
+}
+"""The module that each public name is imported from, on first use: ``import biovita`` stays light."""
 
 
 def __getattr__(name: str) -> object:
-    """Import the model on first use, so that ``import biovita`` stays light."""
-    if name in {"Model", "load_model"}:
-        import biovita.model
+    """Import a public name from its module."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'biovita' has no attribute {name!r}")
+    from importlib import import_module
 
-        return getattr(biovita.model, name)
-    raise AttributeError(f"module 'biovita' has no attribute {name!r}")
+    return getattr(import_module(f"biovita.{_PLACES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return list(__all__)

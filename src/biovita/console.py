@@ -71,7 +71,7 @@ class _Shown:
 
 
 @contextmanager
-def status(text: str) -> Iterator[_Shown]:
+def status(text: str, *, shown: bool = True) -> Iterator[_Shown]:
     """Show a text with a spinner on standard error while the block runs, where that is a terminal."""
-    with Console(stderr=True).status(Text(visible(text))) as shown, plainly():
-        yield _Shown(shown.update)
+    with Console(stderr=True, quiet=not shown).status(Text(visible(text))) as spinner, plainly():
+        yield _Shown(spinner.update)

@@ -9,15 +9,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import biovita
-from biovita.benchmark import Headline, Scores, build_benchmark, headline, score_benchmark
+from biovita.benchmark import Benchmark, Headline, Scores, benchmark_from_split, headline, score_benchmark
 from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
-from biovita.embedding import embed, vectors
+from biovita.embedding import Vectors, embed, vectors
 from biovita.errors import DatasetError
+from biovita.files import write_whole
 from biovita.modality import Modality
-from biovita.model import Model, save_model
+from biovita.model import Model, write_model
+from biovita.version import __version__
+
+if TYPE_CHECKING:
+    from biovita.report import ReportContent
 
 __all__ = ["TEXT", "DemoResult", "demo", "unseen_by_default"]
 
@@ -103,57 +108,37 @@ def demo(
     BiovitaError
         Where the data cannot be used; the message says what to mend.
     """
-    from biovita.report import ReportContent, write_report
+    from biovita.report import write_report
 
     path = _Path(say)
     with path.stage("data") as tell:
         dataset = _dataset(data, out, seed=seed, progress=progress)
-        counts = {name: dataset.table(name).num_rows for name in ("taxa", "audio", "images", "rejected")}
-        tell(
-            f"{counts['taxa']} species, {counts['audio']} recordings, {counts['images']} photographs, "
-            f"{counts['rejected']} rejected"
-        )
+        tell(_counts(dataset))
     with path.stage("split") as tell:
         number = unseen_by_default(dataset) if unseen is None else unseen
         tell("; ".join(split_dataset(dataset, unseen=number, seed=seed).lines()))
     with path.stage("embed") as tell:
-        done = embed(dataset, MODEL, device=device, progress=progress)
+        done = embed(dataset, model=MODEL, device=device, progress=progress)
         tell(", ".join(f"{part.modality}: {part.new} new, {part.kept} kept" for part in done.parts))
         if done.failed:
             tell(f"{len(done.failed)} failed, see {done.path / 'failed.parquet'}")
     with path.stage("train") as tell:
-        stages, losses = _train(dataset, seed=seed, device=device, progress=progress)
-        save_model(stages[2], out / "model", overwrite=True)
-        tell(f"stages 1 and 2, {len(losses['stage 2'])} steps each, loss {losses['stage 2'][-1]:.2f}")
+        trained = _train(dataset, seed=seed, device=device, progress=progress)
+        write_model(trained.models[2], out / "model", overwrite=True)
+        losses = trained.losses["stage 2"]
+        tell(f"stages 1 and 2, {len(losses)} steps each, loss {losses[-1]:.2f}")
     with path.stage("bench") as tell:
-        benchmark = build_benchmark(dataset, seed=seed, text=text)
-        embedded = {stage: {m: vectors(dataset, model, m) for m in Modality} for stage, model in stages.items()}
-        scores: dict[int | str, Scores] = {
-            stage: score_benchmark(benchmark, found) for stage, found in embedded.items()
-        }
-        headlines = _headlines(scores, seed)
-        first = headlines[2, 1]
+        scored = _score(dataset, trained.models, seed=seed, text=text)
+        first = scored.headlines[2, 1]
         tell(
             f"unseen species, mean of six directions: Top-1 {first.accuracy:.1%}, {first.times_chance:.1f} x chance"
         )
     with path.stage("report") as tell:
         title = "Simulated fauna" if data is None else dataset.info["name"]
-        made = {f"stage{stage}": dict(stages[stage].record) for stage in (1, 2)}
-        run = ReportContent(
-            title=f"{title}: recordings, photographs and names in one space",
-            benchmark=benchmark,
-            scores=scores,
-            vectors=embedded[2],
-            towers=[tower.card for tower in stages[2].towers.values()],
-            losses=losses,
-            made={"seed": seed, "text": text, **made},
-            times=dict(path.seconds),
-            dataset=dataset,
-            seed=seed,
-        )
-        report, results = write_report(out, run)
+        content = _content(title, dataset, trained, scored, seed=seed, text=text, seconds=path.seconds)
+        report, results = write_report(out, content)
         tell(f"{report.stat().st_size / 1e6:.1f} MB")
-    return DemoResult(out, report, results, out / "model", headlines, path.seconds)
+    return DemoResult(out, report, results, out / "model", scored.headlines, path.seconds)
 
 
 def unseen_by_default(dataset: Dataset) -> int:
@@ -170,20 +155,21 @@ def _dataset(data: Path | None, out: Path, *, seed: int, progress: bool) -> Data
         raise DatasetError(f"{data} is not a folder. Give one that holds audio.csv and images.csv")
     dataset, note = out / "dataset", out / "source.json"
     if data is None:
-        source = {"simulated species": SPECIES, "seed": seed, "biovita": biovita.__version__}
+        source = {"simulated species": SPECIES, "seed": seed, "biovita": __version__}
     else:
         source = {"folder": str(data.resolve()), "files": _fingerprint(data)}
-    if not (dataset / "dataset.toml").is_file() or not note.is_file() or json.loads(note.read_text()) != source:
+    known = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else None
+    if known != source or not (dataset / "dataset.toml").is_file():
         note.unlink(missing_ok=True)
         if data is None:
-            from biovita.simulation import simulate
+            from biovita.simulation import simulate_media
 
-            simulate(dataset, SPECIES, seed, overwrite=True, progress=progress)
+            simulate_media(dataset, SPECIES, seed, overwrite=True, progress=progress)
         else:
             from biovita.sources.folder import import_folder
 
-            import_folder(data, dataset, overwrite=True, progress=progress)
-        note.write_text(json.dumps(source), encoding="utf-8")
+            import_folder(data, out=dataset, overwrite=True, progress=progress)
+        write_whole(note, json.dumps(source))
     return Dataset.open(dataset)
 
 
@@ -194,15 +180,29 @@ def _fingerprint(folder: Path) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _train(
-    dataset: Dataset, *, seed: int, device: str, progress: bool
-) -> tuple[dict[int, Model], dict[str, list[float]]]:
-    """Return the models of stages 0 (untrained), 1 and 2, and the losses of the two that were trained."""
+def _counts(dataset: Dataset) -> str:
+    counts = {name: dataset.table(name).num_rows for name in ("taxa", "audio", "images", "rejected")}
+    return (
+        f"{counts['taxa']} species, {counts['audio']} recordings, {counts['images']} photographs, "
+        f"{counts['rejected']} rejected"
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Trained:
+    """The models of stages 0 (untrained), 1 and 2, and the losses of the two that were trained."""
+
+    models: Mapping[int, Model]
+    losses: Mapping[str, list[float]]
+
+
+def _train(dataset: Dataset, *, seed: int, device: str, progress: bool) -> _Trained:
     from biovita.model import load_model
     from biovita.progress import progress_bar
     from biovita.training import FrozenRecipe, recipe
-    from biovita.training.projections.frozen import model_of, training_set
-    from biovita.training.projections.loop import align, untrained
+    from biovita.training.projections.align import align, untrained
+    from biovita.training.projections.train_projections import model_of
+    from biovita.training.projections.training_set import training_set
 
     base = load_model(MODEL, device)
     data = training_set(dataset, base, progress=progress)
@@ -214,11 +214,53 @@ def _train(
         with progress_bar(f"stage {stage}", chosen.steps, shown=progress) as advance:
             aligned = align(data, chosen, aligned, on_step=advance)
         models[stage] = model_of(aligned, chosen, base, dataset)
-        losses[f"stage {stage}"] = [values["loss"] for values in aligned.history]
-    return models, losses
+        losses[f"stage {stage}"] = [came.losses["loss"] for came in aligned.history]
+    return _Trained(models, losses)
 
 
-def _headlines(scores: Mapping[int | str, Scores], seed: int) -> dict[tuple[int | str, int], Headline]:
+@dataclass(frozen=True, eq=False)
+class _Scored:
+    """What the models of all stages get on the benchmark of the split; ``vectors`` are those of stage 2."""
+
+    benchmark: Benchmark
+    scores: Mapping[int | str, Scores]
+    headlines: Mapping[tuple[int | str, int], Headline]
+    vectors: Mapping[Modality, Vectors]
+
+
+def _score(dataset: Dataset, models: Mapping[int, Model], *, seed: int, text: str) -> _Scored:
+    benchmark = benchmark_from_split(dataset, seed=seed, text=text)
+    found = {stage: {m: vectors(dataset, model, m) for m in Modality} for stage, model in models.items()}
+    scores: dict[int | str, Scores] = {stage: score_benchmark(benchmark, each) for stage, each in found.items()}
     rows = [row for stage, scored in scores.items() for row in scored.rows(stage, seed=seed)]
-    found = {(stage, k): headline(rows, stage=stage, part="unseen", k=k) for stage in scores for k in (1, 5)}
-    return {key: value for key, value in found.items() if value is not None}
+    headlines = {(stage, k): headline(rows, stage=stage, part="unseen", k=k) for stage in scores for k in (1, 5)}
+    there = {key: value for key, value in headlines.items() if value is not None}
+    return _Scored(benchmark, scores, there, found[2])
+
+
+def _content(
+    title: str,
+    dataset: Dataset,
+    trained: _Trained,
+    scored: _Scored,
+    *,
+    seed: int,
+    text: str,
+    seconds: Mapping[str, float],
+) -> ReportContent:
+    from biovita.report import ReportContent
+
+    last = trained.models[2]
+    made = {f"stage{stage}": dict(trained.models[stage].record) for stage in (1, 2)}
+    return ReportContent(
+        title=f"{title}: recordings, photographs and names in one space",
+        benchmark=scored.benchmark,
+        scores=scored.scores,
+        vectors=scored.vectors,
+        towers=[tower.card for tower in last.towers.values()],
+        losses=trained.losses,
+        made={"seed": seed, "text": text, **made},
+        times=dict(seconds),
+        dataset=dataset,
+        seed=seed,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import unicodedata
 from collections.abc import Iterator
 from itertools import chain, count
@@ -11,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from biovita.errors import DatasetError
 from biovita.files import refuse_links
 
-__all__ = ["FileNames", "contained", "file_name", "is_name", "is_path", "own_place", "safe_suffix"]
+__all__ = ["FileNames", "contained", "file_name", "is_name", "is_path", "own_place", "path_from", "safe_suffix"]
 
 _MOST_BYTES = 120  # of a name; file systems take 255, and endings and marks of temporary files come on top
 _MOST_SUFFIX = 16  # characters
@@ -136,6 +137,17 @@ def contained(root: Path, place: Path) -> Path:
             f"place of the link, or move {root} as a whole to where there is room"
         )
     return place
+
+
+def path_from(start: Path, place: Path) -> str:
+    """Return the path from a directory to a place, with slashes on every system.
+
+    It is the whole path of the place where no other leads there, as to another drive of Windows.
+    """
+    try:
+        return Path(os.path.relpath(place, start)).as_posix()
+    except ValueError:
+        return Path(place).absolute().as_posix()
 
 
 def own_place(root: Path, *parts: str) -> Path:

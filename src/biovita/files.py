@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
+import secrets
+import shutil
 import stat
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 
 from biovita.errors import DatasetError
 
-__all__ = ["cleared", "locked", "make_directory", "open_regular", "refuse_links", "share", "write_whole"]
+__all__ = [
+    "locked",
+    "make_directory",
+    "new_directory",
+    "open_regular",
+    "refuse_links",
+    "replacing",
+    "target_of",
+    "write_whole",
+]
 
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
-_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _LOOK_AGAIN_S = 0.02
 
 
@@ -45,23 +53,121 @@ def open_regular(path: Path) -> BufferedReader:
     return file
 
 
-def cleared(scratch: Path) -> Path:
-    """Return a place for a temporary file, with nothing there: a link would lead what is written to another place."""
-    scratch.unlink(missing_ok=True)
-    return scratch
+@contextmanager
+def replacing(path: Path, *, shared: bool = False) -> Iterator[Path]:
+    """Give a place beside ``path`` for a new file, which becomes ``path`` when the block ends without an error.
 
+    Readers see the old file or the new one. Whatever stops the block, an exception or Ctrl-C, ``path`` is as it was and
+    nothing is left behind. What a killed process leaves is overwritten the next time.
 
-def write_whole(file: Path, text: str) -> None:
-    """Write a text file in UTF-8 through a temporary one beside it."""
-    scratch = cleared(file.with_name(f".{file.name}.part"))
+    Parameters
+    ----------
+    shared
+        Whether several processes may write ``path`` at once. Each then writes a file of a name of its own.
+    """
+    own = f".{secrets.token_hex(4)}" if shared else ""
+    scratch = path.with_name(f".{path.name}{own}.part")
+    scratch.unlink(missing_ok=True)  # a link there would lead what is written to another place
     try:
-        scratch.write_text(text, encoding="utf-8")
-        scratch.replace(file)
+        yield scratch
+        scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
 
 
-def share(file: Path) -> None:
+def write_whole(file: Path, text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all, with the same bytes on every system."""
+    with replacing(file) as scratch:
+        scratch.write_text(text, encoding="utf-8", newline="")
+
+
+def target_of(out: Path) -> Path:
+    """Return where a directory is to be made: ``out``, or where the link that it is leads.
+
+    Raises
+    ------
+    DatasetError
+        Where the link leads to nothing.
+    """
+    if not out.is_symlink():
+        return out
+    if not out.exists():
+        raise DatasetError(
+            f"{out} is a link to {out.readlink()}, which does not exist. Make that, or remove the link"
+        )
+    return out.resolve()
+
+
+@contextmanager
+def new_directory(
+    path: Path, *, replace: bool = False, marker: str = "*", keep: Sequence[str] = ()
+) -> Iterator[Path]:
+    """Give a temporary directory beside ``path`` that becomes ``path`` when the block ends without an error.
+
+    Whatever stops the block, an exception or Ctrl-C, nothing is left behind and ``path`` is as it was. What ``keep``
+    names is carried over from the directory that is replaced. Files can be read by whom the umask lets read them.
+
+    Parameters
+    ----------
+    replace
+        Whether ``path`` may be there, as a directory that is empty or holds ``marker``.
+    marker
+        What shows that a directory is of the kind that is written: a file's name or pattern.
+
+    Raises
+    ------
+    DatasetError
+        Where ``path`` exists and ``replace`` was not asked for, or it is something else.
+    """
+    path = target_of(path)
+    if path.exists() and not replace and (not path.is_dir() or any(path.iterdir())):
+        raise DatasetError(f"{path} already exists. Choose another place, or give --overwrite to replace it")
+    if path.exists() and not path.is_dir():
+        raise DatasetError(f"{path} is a file, and is not replaced by a directory. Choose another place")
+    if path.exists() and any(path.iterdir()) and not any(path.glob(marker)):
+        raise DatasetError(
+            f"{path} is not replaced: it has no {marker}, so it is something else. Choose another place"
+        )
+    absent = [parent for parent in path.parents if not parent.exists()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise DatasetError(f"{path} cannot be made: {error.filename} is not a directory") from None
+    mark = secrets.token_hex(4)
+    scratch = path.with_name(f".{path.name}.{mark}")  # named before it is made: Ctrl-C in between leaves nothing
+    aside: Path | None = None  # holds the old directory until the new one is in its place
+    kept: list[str] = []
+    try:
+        scratch.mkdir()
+        yield scratch
+        for file in scratch.iterdir():
+            if file.is_file():
+                _share(file)
+        if path.exists():
+            aside = path.with_name(f".{path.name}.old.{mark}")
+            aside.mkdir()
+            path.rename(aside / path.name)
+            for name in keep:
+                if (aside / path.name / name).exists() and not (scratch / name).exists():
+                    (aside / path.name / name).rename(scratch / name)
+                    kept.append(name)
+        scratch.rename(path)
+    except BaseException:
+        if aside is not None and not path.exists():
+            for name in kept:
+                (scratch / name).rename(aside / path.name / name)
+            (aside / path.name).rename(path)
+        shutil.rmtree(scratch, ignore_errors=True)
+        for parent in absent:
+            with suppress(OSError):  # someone else may have put something there
+                parent.rmdir()
+        raise
+    finally:
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _share(file: Path) -> None:
     """Give a file the mode that the umask wants: safetensors writes for the owner alone."""
     umask = os.umask(0)
     os.umask(umask)
@@ -110,22 +216,16 @@ def locked(file: Path, busy: str, *, wait_s: float = 0.0) -> Iterator[None]:
     wait_s
         How long to wait for the other one.
     """
-    until = time.monotonic() + wait_s
+    from filelock import FileLock, Timeout
+
+    if file.is_symlink():
+        raise DatasetError(f"{file} is a link, and a lock is a file of its own. Remove it")
+    lock = FileLock(file, timeout=wait_s, poll_interval=_LOOK_AGAIN_S)
     try:
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | _NO_LINK | _NO_WAIT, 0o666)
-    except OSError as error:
-        if not file.is_symlink():
-            raise
-        raise DatasetError(
-            f"{file} is a link, and a lock is a file of its own: {error.strerror}. Remove it"
-        ) from None
-    with os.fdopen(descriptor, "r+b", buffering=0) as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= until:
-                    raise DatasetError(busy) from None
-                time.sleep(_LOOK_AGAIN_S)
+        lock.acquire()
+    except Timeout:
+        raise DatasetError(busy) from None
+    try:
         yield
+    finally:
+        lock.release()

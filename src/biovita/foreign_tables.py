@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import struct
@@ -23,12 +22,9 @@ __all__ = [
     "CountedBytes",
     "Held",
     "Meter",
-    "cell_limit",
-    "ends_inside",
     "open_bytes",
     "open_member",
     "open_zip",
-    "read_rows",
     "row_limit",
 ]
 
@@ -115,13 +111,6 @@ class Held:
             )
 
 
-def cell_limit() -> int:
-    """Return how many characters a cell may have, having told the csv module."""
-    most = limit("cell")
-    csv.field_size_limit(most)
-    return most
-
-
 def row_limit() -> int:
     """Return how many characters (or bytes) a row may have."""
     return _CELLS * limit("cell")
@@ -142,6 +131,10 @@ class CountedBytes(io.BufferedIOBase):
         chunk = self._raw.read(-1 if size is None else size)
         self._meter.add(len(chunk))
         return chunk
+
+    def read1(self, size: int = -1, /) -> bytes:
+        """Return what `read` does."""
+        return self.read(size)
 
 
 class BoundedLines(io.BufferedIOBase):
@@ -193,32 +186,6 @@ class BoundedLines(io.BufferedIOBase):
             return chunk
         self.cuts += self._line <= self._most
         return chunk[:room] + chunk[first:]
-
-
-def ends_inside(text: str, quote: str, delimiter: str, *, inside: bool = False) -> bool:
-    """Return whether a line ends in a field that is enclosed; a quote opens one only at the start of a field.
-
-    Parameters
-    ----------
-    inside
-        Whether it begins in one.
-    """
-    opening, at = delimiter + quote, 0
-    while True:
-        if not inside:
-            if at == 0 and text.startswith(quote):
-                at = 1
-            else:
-                at = text.find(opening, at)
-                if at < 0:
-                    return False
-                at += len(opening)
-        at = text.find(quote, at)
-        if at < 0:
-            return True
-        at += 1
-        inside = text.startswith(quote, at)  # doubled: it goes on
-        at += inside
 
 
 @contextmanager
@@ -304,65 +271,3 @@ def _directory_size(file: IO[bytes]) -> int:
                 sizes.append(struct.unpack(form, stated)[0])
             found = tail.find(signature, found + 1)
     return max(sizes)
-
-
-def read_rows(
-    path: Path, *, encoding: str = "utf-8-sig", delimiter: str | None = ",", strict: bool = False
-) -> Iterator[tuple[int, list[str]]]:
-    """Yield (line where the row ends, cells) of a table that is held in memory whole; the first row is its header.
-
-    Parameters
-    ----------
-    delimiter
-        None: a tab where the first line has one, otherwise a comma.
-    strict
-        A quote that is not closed is an error, not a cell to the end of the file.
-
-    Raises
-    ------
-    DatasetError
-        With the line: where the table is not in its encoding or not CSV, a cell or row is too long, there are too
-        many rows, or they take more memory than may be used.
-    """
-    cell_limit()
-    most, held = limit("rows"), Held(str(path))
-    with open_bytes(path) as (raw, meter):
-        lines = BoundedLines(raw, meter)
-        stream = lines.as_text(encoding)
-        line = 0
-        try:
-            if delimiter is None:
-                first = stream.readline()
-                delimiter = "\t" if "\t" in first else ","
-                reader = csv.reader(_chained(first, stream), delimiter=delimiter, strict=strict)
-            else:
-                reader = csv.reader(stream, delimiter=delimiter, strict=strict)
-            for values in reader:
-                line = reader.line_num
-                if lines.cuts:
-                    raise DatasetError(f"{path}, row {line}: is longer than {row_limit():,} characters")
-                if line > most:
-                    raise DatasetError(f"{path}: has more rows; {over('rows')}")
-                if len(values) > MAX_COLUMNS:
-                    raise DatasetError(f"{path}, row {line}: has {len(values):,} fields")
-                held.add(100 + 60 * len(values) + sum(map(len, values)))
-                yield line, values
-        except csv.Error as error:
-            raise DatasetError(f"{path}, row {line + 1}: cannot be read: {_csv_error(error)}") from None
-        except UnicodeDecodeError as error:
-            name = "UTF-8" if encoding.startswith("utf-8") else f"in {encoding}"
-            raise DatasetError(
-                f"{path} is not {name}: {error.reason} (byte {error.object[error.start]:#04x}), after row {line}"
-            ) from None
-
-
-def _chained(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
-
-
-def _csv_error(error: csv.Error) -> str:
-    said = str(error)
-    if "field limit" in said:
-        return f"a cell is too long; {over('cell')}"
-    return "a quote is not closed" if "unexpected end" in said else said

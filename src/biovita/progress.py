@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["progress_bar"]
+__all__ = ["counted_bar", "progress_bar"]
 
 
 @contextmanager
@@ -33,3 +33,17 @@ def progress_bar(label: str, total: int, *, shown: bool) -> Iterator[Callable[[i
     with Progress(*columns, console=console, disable=not (shown and console.is_terminal)) as bar, plainly():
         task = bar.add_task(label, total=total)
         yield lambda done: bar.advance(task, done)
+
+
+@contextmanager
+def counted_bar(first: str, then: str, *, shown: bool) -> Iterator[Callable[[int, int], None]]:
+    """Give a function that takes how many items are done, of how many: with its first call the label changes."""
+    from rich.progress import Progress
+
+    from biovita.console import Console, plainly
+
+    console = Console(stderr=True)
+    hidden = not (shown and console.is_terminal)
+    with Progress(console=console, transient=True, disable=hidden) as bar, plainly():
+        task = bar.add_task(first, total=None)
+        yield lambda done, total: bar.update(task, description=then, completed=done, total=total)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from biovita.benchmark import build_benchmark, score_benchmark
+from biovita.benchmark import benchmark_from_split, score_benchmark
 from biovita.benchmark.analysis import by_class, near_misses
 from biovita.benchmark.nearest import nearest
 from biovita.modality import modalities_of
@@ -13,7 +13,7 @@ from support.bench_cases import class_vectors
 
 @pytest.fixture
 def scored(small):
-    benchmark = build_benchmark(small)
+    benchmark = benchmark_from_split(small)
     vectors = class_vectors(benchmark, small, noise=1.4)
     return benchmark, vectors, score_benchmark(benchmark, vectors)
 
@@ -26,21 +26,21 @@ def test_classes_add_up_to_all(scored):
         mine = [
             r
             for r in rows
-            if (r["part"], r["direction"], r["level"], r["k"]) == (task.part, task.direction, task.level.value, 1)
+            if (r.part, r.direction, r.level, r.k) == (task.part, task.direction, task.level.value, 1)
         ]
-        (total,) = [r for r in mine if r["class"] == "All"]
-        classes = [r for r in mine if r["class"] != "All"]
-        assert {r["class"] for r in classes} <= {"Aves", "Amphibia"}
-        assert sum(r["queries"] for r in classes) == total["queries"]
-        assert sum(r["queries"] * r["accuracy"] for r in classes) == pytest.approx(score.hits(1).sum())
-        assert total["accuracy"] == score.hits(1).mean()
+        (total,) = [r for r in mine if r.group == "All"]
+        classes = [r for r in mine if r.group != "All"]
+        assert {r.group for r in classes} <= {"Aves", "Amphibia"}
+        assert sum(r.queries for r in classes) == total.queries
+        assert sum(r.queries * r.accuracy for r in classes) == pytest.approx(score.hits(1).sum())
+        assert total.accuracy == score.hits(1).mean()
 
 
 def test_near_misses_by_hand(scored):
     """Count them one by one, from the names in the items."""
     benchmark, _, scores = scored
-    rows = {(r["part"], r["direction"], r["rank"]): r for r in near_misses(benchmark, scores)}
-    assert {r["direction"] for r in rows.values()} == {"A2T", "T2A", "A2I", "I2A", "I2T", "T2I"}
+    rows = {(r.part, r.direction, r.rank): r for r in near_misses(benchmark, scores)}
+    assert {r.direction for r in rows.values()} == {"A2T", "T2A", "A2I", "I2A", "I2T", "T2I"}
     checked = 0
     for score in scores.tasks:
         task = score.task
@@ -67,20 +67,20 @@ def test_near_misses_by_hand(scored):
                 assert row is None
                 continue
             checked += 1
-            assert (row["errors"], row["share"]) == (len(same), pytest.approx(np.mean(same)))
-            assert row["chance"] == pytest.approx(np.mean(chance))
-            assert row["low"] <= row["share"] <= row["high"]
+            assert (row.errors, row.share) == (len(same), pytest.approx(np.mean(same)))
+            assert row.chance == pytest.approx(np.mean(chance))
+            assert row.low <= row.share <= row.high
     assert checked >= 12
 
 
 def test_a_model_that_knows_the_family_misses_near(small):
-    benchmark = build_benchmark(small)
+    benchmark = benchmark_from_split(small)
     rng = np.random.default_rng(0)
     vectors = class_vectors(benchmark, small, noise=0.0)
     for table in vectors.values():
         table.vectors[:] += rng.normal(size=table.vectors.shape) * 0.06
-    rows = [r for r in near_misses(benchmark, score_benchmark(benchmark, vectors)) if r["errors"] >= 10]
-    assert all(r["share"] > 2 * r["chance"] for r in rows if r["rank"] == "family")
+    rows = [r for r in near_misses(benchmark, score_benchmark(benchmark, vectors)) if r.errors >= 10]
+    assert all(r.share > 2 * r.chance for r in rows if r.rank == "family")
 
 
 def test_nearest_agrees_with_the_ranks(scored):
@@ -100,7 +100,7 @@ def test_swapped_calls_of_one_family_are_visible(small):
     from biovita.benchmark.analysis import by_family, confusions
     from biovita.modality import Modality
 
-    benchmark = build_benchmark(small)
+    benchmark = benchmark_from_split(small)
     vectors = class_vectors(benchmark, small, noise=0.5)
     table = vectors[Modality.AUDIO]
     species = benchmark.labels(Modality.AUDIO, Rank.SPECIES)
@@ -113,15 +113,15 @@ def test_swapped_calls_of_one_family_are_visible(small):
         if name in exchange:
             table.vectors[row] += centre[exchange[name]] - centre[name]
     scores = score_benchmark(benchmark, vectors)
-    rows = [r for r in by_family(benchmark, scores) if r["direction"] == "A2I" and r["k"] == 1]
+    rows = [r for r in by_family(benchmark, scores) if r.direction == "A2I" and r.k == 1]
     by_name = {}
     for row in rows:
-        by_name.setdefault(row["family"], []).append(row["accuracy"])
+        by_name.setdefault(row.group, []).append(row.accuracy)
     assert all(np.mean(by_name[family]) < 0.3 for family in swapped)
     assert all(np.mean(found) > 0.7 for family, found in by_name.items() if family not in swapped)
-    first = [r for r in confusions(benchmark, scores, level=Rank.FAMILY) if r["part"] == "seen"][:2]
-    assert {(r["taxon"], r["taken_for"]) for r in first} == {tuple(swapped), tuple(swapped[::-1])}
-    assert all(set(r["directions"]) & {"A2T", "A2I"} for r in first)
+    first = [r for r in confusions(benchmark, scores, level=Rank.FAMILY) if r.part == "seen"][:2]
+    assert {(r.taxon, r.taken_for) for r in first} == {tuple(swapped), tuple(swapped[::-1])}
+    assert all(set(r.directions) & {"A2T", "A2I"} for r in first)
 
 
 def test_confusions_count_every_error_once(scored):
@@ -133,9 +133,9 @@ def test_confusions_count_every_error_once(scored):
         wrong = sum(
             int((s.ranks > 1).sum()) for s in scores.tasks if s.task.level == Rank.SPECIES and s.task.part == part
         )
-        mine = [r for r in rows if r["part"] == part]
-        assert sum(r["count"] for r in mine) == wrong
-        assert all(sum(r["directions"].values()) == r["count"] for r in mine)
+        mine = [r for r in rows if r.part == part]
+        assert sum(r.count for r in mine) == wrong
+        assert all(sum(r.directions.values()) == r.count for r in mine)
 
 
 def test_by_samples_and_by_recording_cover_all_queries(scored):
@@ -145,8 +145,8 @@ def test_by_samples_and_by_recording_cover_all_queries(scored):
     benchmark, _, scores = scored
     counted = {}
     for row in by_samples(scores):
-        if row["k"] == 1:
-            counted.setdefault((row["part"], row["direction"], row["level"]), []).append(row["queries"])
+        if row.k == 1:
+            counted.setdefault((row.part, row.direction, row.level), []).append(row.queries)
     assert counted
     for key, queries in counted.items():
         assert len(queries) > 1
@@ -156,10 +156,10 @@ def test_by_samples_and_by_recording_cover_all_queries(scored):
     }
     rows = by_recording(scores, measured)
     for name, bins in (("length", 5), ("quality", 4)):
-        mine = [r for r in rows if name in r and r["k"] == 1 and r["direction"] == "A2T"]
-        assert 2 < len({r[name] for r in mine}) <= bins
+        mine = [r for r in rows if r.by == name and r.k == 1 and r.direction == "A2T"]
+        assert 2 < len({r.group for r in mine}) <= bins
         asked = [q for t in benchmark.tasks if (t.direction, t.level) == ("A2T", Rank.SPECIES) for q in t.queries]
-        assert sum(r["queries"] for r in mine) == sum(q != 3 for q in asked)
+        assert sum(r.queries for r in mine) == sum(q != 3 for q in asked)
 
 
 def test_bins_hold_their_edges():

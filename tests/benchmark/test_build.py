@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from biovita.benchmark import build_benchmark
+from biovita.benchmark import benchmark_from_split
 from biovita.benchmark.from_split import draw_candidates
 from biovita.benchmark.task import LEVELS
 from biovita.dataset import split_dataset
@@ -16,7 +16,7 @@ from support.bench_cases import species, write_small
 
 
 def test_every_direction_and_level_of_both_parts(small):
-    benchmark = build_benchmark(small)
+    benchmark = benchmark_from_split(small)
     assert [(t.part, t.direction, t.level) for t in benchmark.tasks] == [
         (part, direction, level) for part in ("seen", "unseen") for direction in DIRECTIONS for level in LEVELS
     ]
@@ -28,7 +28,7 @@ def column(dataset, modality, name):
 
 
 def test_queries_and_samples_are_those_of_the_part(small):
-    benchmark = build_benchmark(small)
+    benchmark = benchmark_from_split(small)
     split = {m: column(small, m, "split") for m in (Modality.AUDIO, Modality.IMAGE)}
     owner = {m: column(small, m, "taxon_id") for m in (Modality.AUDIO, Modality.IMAGE)}
     for task in benchmark.tasks:
@@ -56,7 +56,7 @@ def test_queries_and_samples_are_those_of_the_part(small):
 
 
 def test_unseen_species_are_held_out_whole(small):
-    benchmark = build_benchmark(small)
+    benchmark = benchmark_from_split(small)
     unseen = {r["taxon_id"] for r in small.audio.to_pylist() if r["split"] == "unseen"}
     names = {small.taxonomy[taxon].scientific_name for taxon in unseen}
     assert set(benchmark.task("unseen", "A2T", Rank.SPECIES).taxa) == names
@@ -65,9 +65,9 @@ def test_unseen_species_are_held_out_whole(small):
 
 def test_candidates_are_drawn_with_the_seed_and_hold_the_correct_one(small):
     def lists(seed):
-        return {t.name: t.candidates.tolist() for t in build_benchmark(small, candidates=4, seed=seed).tasks}
+        return {t.name: t.candidates.tolist() for t in benchmark_from_split(small, candidates=4, seed=seed).tasks}
 
-    benchmark = build_benchmark(small, candidates=4, seed=0)
+    benchmark = benchmark_from_split(small, candidates=4, seed=0)
     for task in benchmark.tasks:
         assert task.candidates.shape[1] == min(4, len(task.taxa))
         for row, column in zip(task.candidates, task.correct, strict=True):
@@ -88,7 +88,7 @@ def test_draws_are_uniform_and_the_order_random():
 
 
 def test_a_missing_rank_costs_a_taxon_only_that_level(small):
-    benchmark = build_benchmark(small)
+    benchmark = benchmark_from_split(small)
     names = {species(4).scientific_name, species(5).scientific_name}
     everywhere = {name for t in benchmark.tasks if t.level == Rank.SPECIES for name in t.taxa}
     assert names <= everywhere
@@ -99,39 +99,39 @@ def test_a_missing_rank_costs_a_taxon_only_that_level(small):
 
 
 def test_what_has_no_answer_is_counted(small):
-    benchmark = build_benchmark(small)
+    benchmark = benchmark_from_split(small)
     lonely = [e for e in benchmark.left_out if e.reason == "queries whose species has no image here"]
     part = "seen"  # the species without photographs cannot be drawn as unseen
     assert {(e.part, e.direction, e.count) for e in lonely} >= {(part, "A2I", 2), (part, "T2I", 1)}
 
 
 def test_text_may_be_common_names_or_prompts(small):
-    common = build_benchmark(small, text="common")
+    common = benchmark_from_split(small, text="common")
     assert {t for t in common.ids(Modality.TEXT) if t.startswith("Common")}
     assert any("species5 has no common text" in entry.reason for entry in common.left_out)
     genus = common.task("unseen", "A2T", Rank.GENUS)
     assert set(genus.taxa) <= set(common.ids(Modality.TEXT)), "wider levels keep their bare names"
-    prompt = build_benchmark(small, text="sci_com")
+    prompt = benchmark_from_split(small, text="sci_com")
     assert any(" with common name " in text for text in prompt.ids(Modality.TEXT))
     with pytest.raises(DatasetError, match=r"unknown text 'commn'.*common"):
-        build_benchmark(small, text="commn")
+        benchmark_from_split(small, text="commn")
 
 
 def test_a_level_with_one_taxon_is_left_out(small, tmp_path):
     dataset = write_small(tmp_path / "one", taxa=6)
     split_dataset(dataset, unseen=2, seed=0)
-    benchmark = build_benchmark(dataset)
+    benchmark = benchmark_from_split(dataset)
     assert benchmark.task("unseen", "A2I", Rank.FAMILY) is None
     assert any(e.level == "family" and "fewer than two candidate taxa" in e.reason for e in benchmark.left_out)
 
 
 def test_a_dataset_that_is_not_split_says_how(tmp_path):
     with pytest.raises(DatasetError, match="biovita data split"):
-        build_benchmark(write_small(tmp_path / "d"))
+        benchmark_from_split(write_small(tmp_path / "d"))
 
 
 def test_hard_candidates_are_the_nearest_relatives(small):
-    benchmark = build_benchmark(small, candidates=3, draw="hard")
+    benchmark = benchmark_from_split(small, candidates=3, draw="hard")
     task = benchmark.task("unseen", "A2T", Rank.SPECIES)
     taxon = {t.scientific_name: t for t in small.taxonomy.values()}
 
@@ -148,11 +148,11 @@ def test_hard_candidates_are_the_nearest_relatives(small):
         assert sorted(chosen, reverse=True) == sorted((nearness(mine, o) for o in others), reverse=True)[:2]
     assert benchmark.made["draw"] == "hard"
     with pytest.raises(DatasetError, match="unknown draw"):
-        build_benchmark(small, draw="harder")
+        benchmark_from_split(small, draw="harder")
 
 
 def test_new_groups_have_no_member_that_was_trained_on(small):
-    benchmark = build_benchmark(small, new_groups=True)
+    benchmark = benchmark_from_split(small, new_groups=True)
     trained = set()
     for table in (small.audio, small.images):
         trained |= {small.taxonomy[r["taxon_id"]].genus for r in table.to_pylist() if r["split"] != "unseen"}

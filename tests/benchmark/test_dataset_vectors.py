@@ -11,8 +11,8 @@ import soundfile
 from PIL import Image
 
 import biovita.benchmark.trait_scores
-from biovita.benchmark import build_benchmark, score_benchmark
-from biovita.benchmark.evaluation import run_benchmark
+from biovita.benchmark import benchmark_from_split, score_benchmark
+from biovita.benchmark.evaluation import evaluate
 from biovita.benchmark.layout import write_benchmark
 from biovita.benchmark.reader import read_benchmark
 from biovita.benchmark.trait_run import label_texts, predict_traits
@@ -61,13 +61,13 @@ def loaded(towers) -> Counter[str]:
 
 
 def test_a_run_reads_what_embed_made_and_computes_the_rest_into_the_dataset(dataset, towers, tmp_path):
-    embed(dataset, "plain", progress=False)
+    embed(dataset, model="plain", progress=False)
     loaded(towers)
-    bench = read_benchmark(write_benchmark(build_benchmark(dataset), dataset.path / "bench" / "b"))
-    result = run_benchmark(bench, "plain", tmp_path / "run", progress=False)
+    bench = read_benchmark(write_benchmark(benchmark_from_split(dataset), dataset.path / "bench" / "b"))
+    result = evaluate(bench, "plain", tmp_path / "run", progress=False)
     assert loaded(towers) == dict.fromkeys(label_texts(dataset), 1), "texts that embed does not know"
     assert {score.method for score in result.predictions} <= {"zero-shot", "probe"}
-    again = run_benchmark(bench, "plain", tmp_path / "run", progress=False)
+    again = evaluate(bench, "plain", tmp_path / "run", progress=False)
     assert not loaded(towers)
     assert again.rows == result.rows
     assert not (tmp_path / "run").exists()
@@ -76,40 +76,40 @@ def test_a_run_reads_what_embed_made_and_computes_the_rest_into_the_dataset(data
 
 
 def test_a_run_without_embed_computes_what_it_uses_and_embed_makes_no_more_of_it(dataset, towers, tmp_path):
-    bench = build_benchmark(dataset)
-    run_benchmark(bench, "plain", tmp_path / "run", progress=False)
+    bench = benchmark_from_split(dataset)
+    evaluate(bench, "plain", tmp_path / "run", progress=False)
     first = loaded(towers)
     assert set(first.values()) == {1}
-    embed(dataset, "plain", progress=False)
+    embed(dataset, model="plain", progress=False)
     second = loaded(towers)
     assert second
     assert not first.keys() & second.keys()
 
 
 def test_a_model_in_memory_is_scored_as_its_name_is(dataset, towers, tmp_path):
-    bench = build_benchmark(dataset)
-    named = run_benchmark(bench, "plain", tmp_path / "run", progress=False)
-    opened = run_benchmark(bench, load_model("plain"), tmp_path / "run", progress=False)
+    bench = benchmark_from_split(dataset)
+    named = evaluate(bench, "plain", tmp_path / "run", progress=False)
+    opened = evaluate(bench, load_model("plain"), tmp_path / "run", progress=False)
     assert opened.rows == named.rows
     assert opened.towers == named.towers
     assert [card.name for card in opened.towers] == ["plain-audio", "plain-image", "plain-text"]
 
 
 def test_a_benchmark_with_its_own_media_keeps_vectors_beside_the_run(dataset, towers, tmp_path):
-    made = build_benchmark(dataset)
+    made = benchmark_from_split(dataset)
     copied = read_benchmark(write_benchmark(made, tmp_path / "copied", media="copy"))
-    result = run_benchmark(copied, "plain", tmp_path / "run", progress=False)
+    result = evaluate(copied, "plain", tmp_path / "run", progress=False)
     loaded(towers)
-    again = run_benchmark(copied, "plain", tmp_path / "run", progress=False)
+    again = evaluate(copied, "plain", tmp_path / "run", progress=False)
     assert not loaded(towers)
     assert not (dataset.path / "embeddings").exists()
-    here = run_benchmark(made, "plain", tmp_path / "other", progress=False)
+    here = evaluate(made, "plain", tmp_path / "other", progress=False)
     assert result.rows == again.rows == here.rows
 
 
 def test_trait_probes_read_the_same_vectors(dataset, towers, monkeypatch):
     monkeypatch.setattr(biovita.benchmark.trait_scores, "_FEWEST", 1)
-    embed(dataset, "plain", progress=False)
+    embed(dataset, model="plain", progress=False)
     loaded(towers)
     scores = predict_traits(dataset, "plain", progress=False)
     assert loaded(towers) == dict.fromkeys(label_texts(dataset), 1)

@@ -92,7 +92,7 @@ def test_a_span_is_given_as_samples_and_a_recording_as_its_path(tmp_path):
 
 def test_vectors_of_another_length_are_an_error_and_those_of_zeros_are_none(tmp_path):
     encoder = ObjectEncoder(Deaf(), Modality.TEXT, "deaf", 2)
-    with pytest.raises(ModelError, match="vectors of 2 and of 3 numbers"):
+    with pytest.raises(ModelError, match="a vector of 3 numbers after vectors of 2"):
         encoder.encode(["abc"])
 
     class Silent:
@@ -103,3 +103,21 @@ def test_vectors_of_another_length_are_an_error_and_those_of_zeros_are_none(tmp_
         [True, True],
         [False, False],
     ]
+
+
+def test_the_item_that_tells_the_length_is_not_encoded_again(tmp_path):
+    model = Deaf()
+    encoder = ObjectEncoder(model, Modality.IMAGE, "deaf")
+    first, second = (write_photograph(tmp_path / name, 0) for name in ("a.png", "b.png"))
+    encoder.learn_dim(first)
+    assert encoder.card.dim == 3
+    asked = []
+    encoder._embed = lambda items: asked.extend(items) or model.embed_images(items)
+    batch = [encoder.load(path) for path in (second, first, second)]
+    vectors = encoder.encode(batch)
+    assert vectors.dtype == np.float32
+    assert (
+        vectors.tolist() == ObjectEncoder(model, Modality.IMAGE, "deaf").encode([second, first, second]).tolist()
+    )
+    assert asked == [second, second]
+    assert encoder.encode([encoder.load(first)]).shape == (1, 3)

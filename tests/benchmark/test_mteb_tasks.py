@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from biovita.benchmark import build_benchmark, score_benchmark
+from biovita.benchmark import benchmark_from_split, score_benchmark
 from biovita.benchmark.mteb_tasks import MtebModel, export_mteb, local_tasks, run_local
 from biovita.benchmark.scored_models import open_model
 from biovita.dataset import split_dataset
@@ -69,7 +69,7 @@ def benchmark(tmp_path_factory):
     for row in dataset.images.to_pylist():
         Image.fromarray(rng.integers(0, 255, (6, 6, 3), np.uint8)).save(folder / row["path"])
     split_dataset(dataset, unseen=6, seed=0)
-    return build_benchmark(dataset, candidates=4)
+    return benchmark_from_split(dataset, candidates=4)
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +98,9 @@ def test_mteb_gives_the_scores_that_we_give(benchmark, exported, monkeypatch):
     theirs = run_local(Encoder(), exported)
     assert len(theirs) == len(ours) >= 3 * 20
     for row in theirs:
-        key = row["part"], row["direction"], row["level"], row["k"]
-        assert row["accuracy"] == pytest.approx(ours[key], abs=1e-5), key  # mteb rounds to six digits
-    assert 0 < np.mean([row["accuracy"] for row in theirs if row["k"] == 1]) < 1
+        key = row.part, row.direction, row.level, row.k
+        assert row.accuracy == pytest.approx(ours[key], abs=1e-5), key  # mteb rounds to six digits
+    assert 0 < np.mean([row.accuracy for row in theirs if row.k == 1]) < 1
 
 
 def test_the_tasks_are_mtebs_own(exported):

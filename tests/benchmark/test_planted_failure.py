@@ -8,8 +8,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from biovita.benchmark import build_benchmark
-from biovita.benchmark.evaluation import run_benchmark
+from biovita.benchmark import benchmark_from_split
+from biovita.benchmark.evaluation import evaluate
 from biovita.dataset import Dataset, split_dataset
 from biovita.modality import Modality
 from biovita.report import run_of, write_run
@@ -22,14 +22,14 @@ pytestmark = pytest.mark.slow
 def field_sample(shared_data, folder) -> Dataset:
     from biovita.sources.folder import import_folder
 
-    import_folder(shared_data / "field-sample", folder, progress=False)
+    import_folder(shared_data / "field-sample", out=folder, progress=False)
     return Dataset.open(folder)
 
 
 def simulated(shared_data, folder) -> Dataset:
-    from biovita.simulation import simulate
+    from biovita.simulation import simulate_media
 
-    return simulate(folder, 24, 0, recordings=2, photographs=2, progress=False)
+    return simulate_media(folder, 24, 0, recordings=2, photographs=2, progress=False)
 
 
 @pytest.mark.parametrize("source", [field_sample, simulated])
@@ -37,7 +37,7 @@ def test_exchanged_calls_stand_out(source, shared_data, tmp_path):
     dataset = source(shared_data, tmp_path / "d")
     both = set(dataset.audio["taxon_id"].to_pylist()) & set(dataset.images["taxon_id"].to_pylist())
     split_dataset(dataset, unseen=len(both) // 2, seed=0)
-    benchmark = build_benchmark(dataset)
+    benchmark = benchmark_from_split(dataset)
     vectors = class_vectors(benchmark, dataset, noise=0.4, dim=128)
     families = benchmark.labels(Modality.AUDIO, Rank.FAMILY)
     unseen = np.array([part == "unseen" for part in benchmark.items[Modality.AUDIO]["part"].to_pylist()])
@@ -51,7 +51,7 @@ def test_exchanged_calls_stand_out(source, shared_data, tmp_path):
     (tmp_path / "v").mkdir()
     for modality, made in vectors.items():
         write_vectors(tmp_path / "v", modality, made.ids, made.vectors)
-    result = run_benchmark(benchmark, f"vectors:{tmp_path / 'v'}", tmp_path / "run", contrast=True, progress=False)
+    result = evaluate(benchmark, f"vectors:{tmp_path / 'v'}", tmp_path / "run", contrast=True, progress=False)
     files = write_run(tmp_path / "run", run_of(result))
     found = json.loads(files.results.read_text(encoding="utf-8"))
     accuracy = {

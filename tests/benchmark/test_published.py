@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from biovita.benchmark import build_benchmark, score_benchmark
+from biovita.benchmark import benchmark_from_split, score_benchmark
 from biovita.benchmark.layout import write_benchmark
 from biovita.benchmark.reader import read_benchmark, read_with_problems
 from biovita.dataset import split_dataset
@@ -59,7 +59,7 @@ def published_scorer(part, direction, level, vectors):
 
 @pytest.fixture
 def made(small, tmp_path):
-    benchmark = build_benchmark(small, candidates=5)
+    benchmark = benchmark_from_split(small, candidates=5)
     return benchmark, write_benchmark(benchmark, tmp_path / "bench")
 
 
@@ -141,7 +141,7 @@ def test_manifest_counts_and_hashes(small, made):
 
 
 def test_prompts_survive_the_files(small, tmp_path):
-    benchmark = build_benchmark(small, text="sci_com")
+    benchmark = benchmark_from_split(small, text="sci_com")
     again = read_benchmark(write_benchmark(benchmark, tmp_path / "bench"))
     assert set(again.ids(Modality.TEXT)) == set(benchmark.ids(Modality.TEXT))
     assert any(" with common name " in text for text in again.ids(Modality.TEXT))
@@ -156,7 +156,7 @@ def test_media_can_be_copied_and_spans_cut(tmp_path):
     for row in dataset.images.to_pylist():
         Image.new("RGB", (4, 4)).save(tmp_path / "d" / row["path"])
     split_dataset(restated(dataset), unseen=2, seed=0)
-    path = write_benchmark(build_benchmark(dataset), tmp_path / "bench", media="copy")
+    path = write_benchmark(benchmark_from_split(dataset), tmp_path / "bench", media="copy")
     benchmark = read_benchmark(path)
     assert benchmark.root == path
     item = benchmark.items[Modality.AUDIO].to_pylist()[0]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from biovita.benchmark import build_benchmark
+from biovita.benchmark import benchmark_from_split
 from biovita.benchmark.recordings import contrast_db, measured, stated
 from biovita.dataset import split_dataset
 from support.bench_cases import write_small
@@ -42,7 +42,7 @@ def test_spans_are_measured_and_what_cannot_be_read_is_left_out(tmp_path):
     for row in rows:
         soundfile.write(tmp_path / "d" / row["path"], call(0.1), RATE)
     split_dataset(dataset, unseen=2, seed=0)
-    benchmark = build_benchmark(dataset)
+    benchmark = benchmark_from_split(dataset)
     gone = benchmark.items["audio"]["path"][0].as_py()
     (tmp_path / "d" / gone).unlink()
     found = measured(benchmark)

@@ -10,9 +10,9 @@ import pytest
 import soundfile
 from PIL import Image
 
-from biovita.benchmark import build_benchmark
+from biovita.benchmark import benchmark_from_split
 from biovita.benchmark.compare import read_ranks
-from biovita.benchmark.evaluation import run_benchmark
+from biovita.benchmark.evaluation import evaluate
 from biovita.benchmark.item_vectors import benchmark_items, item_vectors, source_of
 from biovita.benchmark.layout import write_benchmark
 from biovita.benchmark.reader import read_benchmark
@@ -50,7 +50,7 @@ def number_of(taxon_id: str) -> int:
 
 @pytest.fixture
 def benchmark(dataset):
-    return build_benchmark(dataset)
+    return benchmark_from_split(dataset)
 
 
 @dataclass
@@ -80,7 +80,7 @@ class Stranger:
 
 
 def run(benchmark, model, out, **more):
-    return run_benchmark(benchmark, model, out, progress=False, **more)
+    return evaluate(benchmark, model, out, progress=False, **more)
 
 
 def test_a_run_that_was_stopped_goes_on_and_repeats_nothing(benchmark, tmp_path, monkeypatch):
@@ -161,12 +161,12 @@ def test_a_model_that_can_embed_nothing_of_a_kind_is_an_error(benchmark, tmp_pat
         def embed_images(self, items):
             raise MediaError("odd", "my eyes")
 
-    with pytest.raises(BiovitaError, match=r"stranger: none of the \d+ image items can be embedded.*my eyes"):
+    with pytest.raises(BiovitaError, match=r"stranger can embed none of the \d+ image items.*my eyes"):
         run(benchmark, Blind(), tmp_path / "v")
 
 
 def test_a_run_writes_what_a_reader_needs(dataset, tmp_path):
-    benchmark = read_benchmark(write_benchmark(build_benchmark(dataset), tmp_path / "bench"))
+    benchmark = read_benchmark(write_benchmark(benchmark_from_split(dataset), tmp_path / "bench"))
     result = run(benchmark, "random:8", tmp_path / "run", contrast=True)
     assert not (tmp_path / "run").exists(), "who asked for the run writes its report"
     files = write_run(tmp_path / "run", run_of(result))
@@ -245,18 +245,18 @@ def test_vectors_of_an_earlier_version_are_not_used_and_said_so(benchmark, tmp_p
     run(benchmark, Stranger(), tmp_path)
     (said,) = [record.getMessage() for record in caplog.records if "earlier biovita" in record.getMessage()]
     assert str(tmp_path / "vectors") in said
-    assert "remove them" in said
+    assert "Remove them" in said
 
 
 def test_a_benchmark_is_of_a_dataset_that_has_its_items_as_they_are(dataset, tmp_path):
-    out = write_benchmark(build_benchmark(dataset), tmp_path / "bench")
+    out = write_benchmark(benchmark_from_split(dataset), tmp_path / "bench")
 
     def source(place):
         benchmark = read_benchmark(place)
         return source_of(benchmark, benchmark_items(benchmark, tuple(Modality)))
 
     assert source(out).path.resolve() == dataset.path.resolve()
-    copied = write_benchmark(build_benchmark(dataset), tmp_path / "copied", media="copy")
+    copied = write_benchmark(benchmark_from_split(dataset), tmp_path / "copied", media="copy")
     assert source(copied) is None
     index = out / "unseen" / "image_index.csv"
     header, *lines = index.read_text().splitlines()
@@ -281,7 +281,7 @@ def test_our_own_models_give_what_they_give_of_a_benchmark_without_a_dataset(dat
     from biovita import load_model
 
     model = load_model("starter")
-    out = write_benchmark(build_benchmark(dataset), tmp_path / "bench", media="copy")
+    out = write_benchmark(benchmark_from_split(dataset), tmp_path / "bench", media="copy")
     benchmark = read_benchmark(out)
     items = benchmark_items(benchmark, tuple(Modality))
     done = item_vectors(model, items, None, tmp_path / "v", name="starter", progress=False)
@@ -297,4 +297,4 @@ def test_our_own_models_give_what_they_give_of_a_benchmark_without_a_dataset(dat
 
 
 def items_of(dataset):
-    return benchmark_items(build_benchmark(dataset), tuple(Modality))
+    return benchmark_items(benchmark_from_split(dataset), tuple(Modality))

@@ -5,7 +5,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from biovita.benchmark import build_benchmark, headline, score_benchmark
+from biovita.benchmark import benchmark_from_split, headline, score_benchmark
 from biovita.benchmark.scores import bootstrap_interval
 from biovita.embedding import Vectors
 from biovita.errors import BiovitaError
@@ -17,7 +17,7 @@ FIELDS = ["stage", "part", "direction", "level", "k", "accuracy", "chance", "low
 
 
 def test_rows_have_every_field_and_are_the_same_twice(small):
-    benchmark = build_benchmark(small, candidates=5)
+    benchmark = benchmark_from_split(small, candidates=5)
     vectors = class_vectors(benchmark, small, noise=1.0)
     rows = score_benchmark(benchmark, vectors).rows(stage=1, seed=4)
     assert len(rows) == 36 * 3
@@ -28,7 +28,7 @@ def test_rows_have_every_field_and_are_the_same_twice(small):
 
 
 def test_perfect_vectors_score_one_and_random_ones_chance(small):
-    benchmark = build_benchmark(small)
+    benchmark = benchmark_from_split(small)
     rows = score_benchmark(benchmark, class_vectors(benchmark, small, noise=0.0)).rows(1)
     assert {r.accuracy for r in rows if r.level == "species"} == {1.0}
     hits, chance = [], []
@@ -46,7 +46,7 @@ def test_perfect_vectors_score_one_and_random_ones_chance(small):
 
 
 def test_chance_is_the_mean_over_queries(small):
-    benchmark = build_benchmark(small, candidates=3)
+    benchmark = benchmark_from_split(small, candidates=3)
     scores = score_benchmark(benchmark, class_vectors(benchmark, small, noise=0.0))
     for score in scores.tasks:
         assert score.chance(1) == pytest.approx(1 / min(3, len(score.task.taxa)))
@@ -54,7 +54,7 @@ def test_chance_is_the_mean_over_queries(small):
 
 
 def test_absent_items_are_counted_and_never_zero_vectors(small):
-    benchmark = build_benchmark(small)
+    benchmark = benchmark_from_split(small)
     vectors = class_vectors(benchmark, small, noise=0.0)
     task = benchmark.task("unseen", "A2I", Rank.SPECIES)
     lost_query = benchmark.ids(Modality.AUDIO)[task.queries[0]]
@@ -82,14 +82,14 @@ def test_absent_items_are_counted_and_never_zero_vectors(small):
 
 
 def test_only_directions_that_a_model_can_answer_are_scored(small):
-    benchmark = build_benchmark(small)
+    benchmark = benchmark_from_split(small)
     vectors = class_vectors(benchmark, small, noise=0.0)
     del vectors[Modality.AUDIO]
     assert {s.task.direction for s in score_benchmark(benchmark, vectors).tasks} == {"I2T", "T2I"}
 
 
 def test_vectors_of_two_spaces_are_refused(small):
-    benchmark = build_benchmark(small)
+    benchmark = benchmark_from_split(small)
     vectors = class_vectors(benchmark, small, noise=0.0)
     vectors[Modality.TEXT] = Vectors(vectors[Modality.TEXT].ids, vectors[Modality.TEXT].vectors[:, :7])
     with pytest.raises(BiovitaError, match="not in one space"):
@@ -97,7 +97,7 @@ def test_vectors_of_two_spaces_are_refused(small):
 
 
 def test_a_bad_vector_is_named(small):
-    benchmark = build_benchmark(small)
+    benchmark = benchmark_from_split(small)
     vectors = class_vectors(benchmark, small, noise=0.0)
     row = benchmark.task("unseen", "I2T", Rank.SPECIES).queries[0]
     vectors[Modality.IMAGE].vectors[row] = np.nan
@@ -106,7 +106,7 @@ def test_a_bad_vector_is_named(small):
 
 
 def test_mean_reciprocal_rank_and_its_chance(small):
-    benchmark = build_benchmark(small)
+    benchmark = benchmark_from_split(small)
     perfect = score_benchmark(benchmark, class_vectors(benchmark, small, noise=0.0))
     row = next(r for r in perfect.reciprocal_rank_rows() if (r.part, r.level) == ("unseen", "species"))
     assert row.mrr == row.low == row.high == 1.0

@@ -4,11 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from biovita.benchmark import build_benchmark, score_benchmark
+from biovita.benchmark import benchmark_from_split, score_benchmark
 from biovita.benchmark.trait_scores import (
     Traits,
-    area_under_curve,
-    average_precision,
     linear_probe,
     species_means,
     trait_agreement,
@@ -44,9 +42,9 @@ def test_disputed_labels_are_unknown(small):
 
 def test_agreement_by_hand(small):
     traits = Traits.of(with_traits(small))
-    benchmark = build_benchmark(small)
+    benchmark = benchmark_from_split(small)
     scores = score_benchmark(benchmark, class_vectors(benchmark, small, noise=1.5))
-    rows = {(r["part"], r["direction"], r["label"]): r for r in trait_agreement(scores, traits)}
+    rows = {(r.part, r.direction, r.label): r for r in trait_agreement(scores, traits)}
     checked = 0
     for score in scores.tasks:
         task = score.task
@@ -68,11 +66,11 @@ def test_agreement_by_hand(small):
                     same.append(got)
                     chance.append(np.mean(known))
             row = rows[task.part, task.direction, label]
-            assert (row["queries"], row["errors"]) == (queries, len(same))
+            assert (row.queries, row.errors) == (queries, len(same))
             if same:
                 checked += 1
-                assert row["share"] == pytest.approx(np.mean(same))
-                assert row["chance"] == pytest.approx(np.mean(chance))
+                assert row.share == pytest.approx(np.mean(same))
+                assert row.chance == pytest.approx(np.mean(chance))
     assert checked > 10
 
 
@@ -115,25 +113,38 @@ def test_means_in_parts_are_those_of_the_whole(monkeypatch):
         assert mean == pytest.approx(plain / np.linalg.norm(plain))
 
 
-def test_measures_against_scikit_learn():
-    metrics = pytest.importorskip("sklearn.metrics")
+def test_measures_are_those_of_their_definitions():
+    """Pair by pair, and one by one from the top: what the measures were computed by before scikit-learn's."""
     rng = np.random.default_rng(0)
-    for n in (5, 40, 300):
-        truth = np.r_[1, 0, rng.integers(0, 2, n)].astype(float)
-        for values in (rng.normal(size=n + 2), rng.integers(0, 4, n + 2).astype(float)):
-            assert area_under_curve(values, truth) == pytest.approx(metrics.roc_auc_score(truth, values))
-            assert average_precision(values, truth) == pytest.approx(
-                metrics.average_precision_score(truth, values)
-            )
+    for number, values in ((7, rng.normal(size=7)), (60, rng.normal(size=60)), (60, rng.integers(0, 4, 60) / 4)):
+        truth = np.r_[[True] * 3, [False] * 3, rng.integers(0, 2, number - 6) == 1]
+        names = [f"species {n:02d}" for n in range(number)]
+        traits = Traits({name: {"nocturnal": bool(true)} for name, true in zip(names, truth, strict=True)})
+        means = {Modality.AUDIO: (names, np.c_[values, np.zeros(number)])}
+        (found,) = trait_prediction(means, frozenset(names), traits, {"nocturnal": np.array([1.0, 0.0])})
+        pairs = [(one > other) + 0.5 * (one == other) for one in values[truth] for other in values[~truth]]
+        assert found.auc == pytest.approx(np.mean(pairs), rel=1e-9)
+        precision = [truth[values >= one].mean() for one in values[truth]]
+        assert found.average_precision == pytest.approx(np.mean(precision), rel=1e-9)
+        assert (found.chance, found.species) == (truth.mean(), number)
 
 
-def test_the_probe_against_scikit_learn():
-    models = pytest.importorskip("sklearn.linear_model")
+def test_the_probe_is_at_the_minimum_of_what_it_states():
+    """The mean of the losses, classes weighted alike, and the slope's squared length over n."""
+    from scipy.optimize import minimize
+
     rng = np.random.default_rng(0)
     features = rng.normal(size=(120, 6)) * 0.3 + 2
     truth = (features[:, 0] + 0.3 * rng.normal(size=120) > 2.2).astype(float)
-    decide = linear_probe(features, truth)
     scaled = (features - features.mean(axis=0)) / features.std()
-    # theirs: 0.5 |w|^2 + C * sum of losses; ours: mean of losses + |w|^2 / n; so C = 1 / 2
-    theirs = models.LogisticRegression(C=0.5, class_weight="balanced", max_iter=2000, tol=1e-8).fit(scaled, truth)
-    assert decide(features) == pytest.approx(theirs.decision_function(scaled), abs=1e-3)
+    weight = np.where(truth == 1, 0.5 / truth.mean(), 0.5 / (1 - truth.mean()))
+
+    def loss(parameters):
+        decision = scaled @ parameters[:-1] + parameters[-1]
+        losses = np.logaddexp(0, -(2 * truth - 1) * decision)
+        return (weight * losses).mean() + (parameters[:-1] ** 2).sum() / len(truth)
+
+    best = minimize(loss, np.zeros(7), options={"gtol": 1e-8}).x
+    decide = linear_probe(features, truth)
+    assert decide(features) == pytest.approx(scaled @ best[:-1] + best[-1], abs=1e-4)
+    assert decide(features[:3] + 1) != pytest.approx(decide(features[:3]), abs=0.1)

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from biovita.benchmark import build_benchmark
+from biovita.benchmark import benchmark_from_split
 from biovita.benchmark.layout import write_benchmark
 from biovita.benchmark.media_files import resolve_media
 from biovita.benchmark.reader import read_benchmark
@@ -29,7 +29,7 @@ def release(tmp_path):
     for row in dataset.images.to_pylist():
         Image.fromarray(rng.integers(0, 255, (8, 8, 3), np.uint8)).save(tmp_path / "d" / row["path"])
     split_dataset(restated(dataset), unseen=5, seed=1)
-    path = write_benchmark(build_benchmark(dataset), tmp_path / "bench", media="copy")
+    path = write_benchmark(benchmark_from_split(dataset), tmp_path / "bench", media="copy")
     part = path / "unseen"
     (path / "media").rename(part / "media")
     (path / "manifest.json").rename(path / "kept.json")

@@ -92,7 +92,7 @@ def test_any_model_is_shown_without_being_opened(
     place = write_published(make(), tmp_path / "BioVITA")
     monkeypatch.setattr("torch.load", lambda *_, **__: pytest.fail("weights were opened"))
     card = describe(place)
-    assert run("models", "show", str(place)) == 0
+    assert run("models", "describe", str(place)) == 0
     out = capsys.readouterr().out
     for text in (
         card.name,
@@ -104,9 +104,9 @@ def test_any_model_is_shown_without_being_opened(
         "not stated",
     ):
         assert text in out
-    assert run("models", "show", "starter", "--json") == 0
+    assert run("models", "describe", "starter", "--json") == 0
     shown = json.loads(capsys.readouterr().out)
     assert (shown["name"], shown["base"], shown["dim"]) == ("starter", None, None)
     assert [tower["dim"] for tower in shown["towers"]] == [1024, 1280, 384]
-    assert run("models", "show", "startr") == 1
+    assert run("models", "describe", "startr") == 1
     assert "Did you mean 'starter'" in capsys.readouterr().err

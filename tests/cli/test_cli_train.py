@@ -34,7 +34,7 @@ def test_a_recipe_is_printed_with_every_setting_as_it_would_be_trained(
 
 def test_what_is_missing_or_unknown_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("train") == 1
-    assert "name a recipe: starter/stage0" in capsys.readouterr().err
+    assert "Name a recipe: starter/stage0" in capsys.readouterr().err
     assert run("train", "paper/stage1") == 1
     assert "needs --data DATASET and --out MODEL" in capsys.readouterr().err
     assert run("train", "paper/stage1", "--print", "--set", "seed") == 1

@@ -98,7 +98,7 @@ def test_columns_by_other_names(src: Path, out: Path, capsys: pytest.CaptureFixt
     arguments = ("data", "import", "folder", src, "--out", out)
     code, _, error = run(capsys, *arguments)
     assert code == 1
-    assert "there is no column 'file'" in error
+    assert "there are no columns 'file'" in error
     code, text, _ = run(capsys, *arguments, "--column", "file=path", "--column", "scientific_name=species")
     assert code == 0
     assert "6 recordings" in text

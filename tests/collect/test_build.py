@@ -15,12 +15,12 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 import soundfile
 
-from biovita import __version__
 from biovita.cli.app import main
 from biovita.collect.build import WORK, BuildReport, build
 from biovita.dataset import Dataset
@@ -28,6 +28,7 @@ from biovita.dataset.check import check
 from biovita.dataset.omitted import count_omitted
 from biovita.errors import DatasetError
 from biovita.publish.pack import pack, state_packed, unpack
+from biovita.version import __version__
 from support.collected_media import HTML, observation, picture, sound, write_plan
 from support.media_servers import MediaServer, Resource, media_server
 
@@ -279,9 +280,9 @@ def test_what_goes_out_with_it(server: MediaServer, tmp_path: Path, capsys: pyte
     assert "| CC-BY-NC-SA | 1 | 0 |" in card
     assert "no commercial use; what is made from it goes out under the same licence" in card
     assert "1 license" in card
-    for name in ("species.png", "places.png"):
+    for name in ("species.svg", "places.svg"):
         assert f"(card/{name})" in card
-        assert (out / "card" / name).read_bytes().startswith(b"\x89PNG")
+        assert ET.parse(out / "card" / name).getroot().tag == "{http://www.w3.org/2000/svg}svg"
     described = mlc.Dataset(jsonld=str(out / "croissant.json"))
     assert not described.metadata.ctx.issues.errors
     rows = list(described.records("images"))

@@ -19,7 +19,7 @@ from support.folders import make_folder
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Dataset:
-    import_folder(make_folder(tmp_path / "src"), tmp_path / "ds", progress=False)
+    import_folder(make_folder(tmp_path / "src"), out=tmp_path / "ds", progress=False)
     return Dataset.open(tmp_path / "ds")
 
 

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from biovita.benchmark import build_benchmark
-from biovita.benchmark.evaluation import run_benchmark
+from biovita.benchmark import benchmark_from_split
+from biovita.benchmark.evaluation import evaluate
 from biovita.benchmark.layout import write_benchmark
 from biovita.benchmark.reader import read_benchmark
 from biovita.benchmark.verify import verify_benchmark
@@ -148,19 +148,23 @@ def test_another_file_in_the_row_is_noticed(packed: Dataset) -> None:
 @pytest.mark.slow
 def test_the_starter_towers_give_the_same_vectors(files: Dataset, packed: Dataset, scratch: Path) -> None:
     for dataset in (files, packed):
-        report = embed(dataset, "starter", [AUDIO, IMAGE], device="cpu", workers=2, progress=False)
+        report = embed(
+            dataset, model="starter", modalities=[AUDIO, IMAGE], device="cpu", workers=2, progress=False
+        )
         assert [(part.new, part.failed) for part in report.parts] == [(18, ()), (18, ())]
     for modality in (AUDIO, IMAGE):
         one, other = (read_vectors(dataset, "starter", modality) for dataset in (files, packed))
         assert one.ids == other.ids
         np.testing.assert_array_equal(one.vectors, other.vectors)
     assert list(scratch.iterdir()) == []
-    again = embed(Dataset.open(packed.path), "starter", [AUDIO, IMAGE], device="cpu", progress=False)
+    again = embed(
+        Dataset.open(packed.path), model="starter", modalities=[AUDIO, IMAGE], device="cpu", progress=False
+    )
     assert [(part.new, part.kept) for part in again.parts] == [(0, 18), (0, 18)]
     unpack(str(packed.path.parent / "media.lance"), packed.path)
     back = Dataset.open(packed.path)
     assert "packed" not in back.info
-    again = embed(back, "starter", [AUDIO, IMAGE], device="cpu", progress=False)
+    again = embed(back, model="starter", modalities=[AUDIO, IMAGE], device="cpu", progress=False)
     assert [(part.new, part.kept) for part in again.parts] == [(0, 18), (0, 18)]
 
 
@@ -210,12 +214,10 @@ class Bytes:
 def test_a_benchmark_reads_packed_media(files: Dataset, packed: Dataset, tmp_path: Path) -> None:
     made = {}
     for dataset in (files, packed):
-        out = write_benchmark(build_benchmark(dataset), tmp_path / f"{dataset.path.name}-bench")
+        out = write_benchmark(benchmark_from_split(dataset), tmp_path / f"{dataset.path.name}-bench")
         benchmark = read_benchmark(out)
         assert [p for p in verify_benchmark(out).problems if p.counts] == []
-        run = run_benchmark(
-            benchmark, Bytes(), tmp_path / f"{dataset.path.name}-run", contrast=True, progress=False
-        )
+        run = evaluate(benchmark, Bytes(), tmp_path / f"{dataset.path.name}-run", contrast=True, progress=False)
         assert run.failed == ()
         made[dataset.path.name] = benchmark, run.vectors, run.recordings
         whole = write_benchmark(benchmark, tmp_path / f"{dataset.path.name}-whole", media="copy")

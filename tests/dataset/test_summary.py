@@ -17,7 +17,7 @@ def test_counts(tmp_path: Path) -> None:
         write_sound(src / "audio" / f"x{k}.wav", song(seconds, 8000, seed=70 + k), 8000)
         append(src / "audio.csv", f"audio/x{k}.wav,Corvus corax,,Aves,,,Corvus,,,")
     append(src / "images.csv", "images/none.png,Pica pica,,,,,,,,", ",Pica pica,,,,,,,,")
-    import_folder(src, tmp_path / "birds", progress=False)
+    import_folder(src, out=tmp_path / "birds", progress=False)
     got = summary(Dataset.open(tmp_path / "birds"))
     assert (got.name, got.version) == ("src", "1")
     assert (got.audio, got.images, got.taxa, got.both, got.families) == (8, 6, 4, 3, 3)

@@ -17,7 +17,7 @@ from biovita.embedding import LanceStore, embed, lance_table, read_failures, vec
 from biovita.errors import DatasetError, ModelError
 from biovita.media.inputs import Clip
 from biovita.modality import Modality
-from biovita.model import Model, describe, load_model, save_model
+from biovita.model import Model, describe, load_model, write_model
 from biovita.model.formats.projections import aligned_model
 from biovita.model.projection import Projection
 from support.plain_model import Builder, Plain
@@ -40,7 +40,7 @@ def aligned(plain: dict[Modality, Plain], tmp_path: Path) -> Path:
     """Return the directory of a model with projections of the plain towers into two numbers."""
     torch.manual_seed(0)
     projections = {modality: Projection(3, 2).eval() for modality in Modality}
-    return save_model(aligned_model("run1", load_model("plain"), projections, 10.0), tmp_path / "run1")
+    return write_model(aligned_model("run1", load_model("plain"), projections, 10.0), tmp_path / "run1")
 
 
 def test_what_is_missing_is_computed_once(builder: Builder, plain: dict[Modality, Plain]) -> None:
@@ -54,7 +54,7 @@ def test_what_is_missing_is_computed_once(builder: Builder, plain: dict[Modality
     again = vectors(Dataset.open(dataset.path), "plain", AUDIO, space="tower")
     np.testing.assert_array_equal(again.array, found.array)
     assert not plain[AUDIO].loaded
-    assert embed(dataset, "plain", [AUDIO]).parts[0].new == 0
+    assert embed(dataset, model="plain", modalities=[AUDIO]).parts[0].new == 0
     assert not plain[AUDIO].loaded
 
 
@@ -127,7 +127,7 @@ def test_what_failed_is_not_tried_at_each_question(builder: Builder, plain: dict
     assert len(vectors(dataset, "plain", AUDIO)) == 8
     assert not plain[AUDIO].loaded
     (builder.path / "media" / "sound'2.wav").write_bytes(good)
-    assert embed(dataset, "plain", [AUDIO]).parts[0].new == 1
+    assert embed(dataset, model="plain", modalities=[AUDIO]).parts[0].new == 1
     assert len(vectors(dataset, "plain", AUDIO)) == 9
     (builder.path / "media" / "photo 0.png").write_bytes(HTML)
     with pytest.raises(DatasetError, match=r"all 1 failed, see .*failed\.parquet"):
@@ -138,7 +138,7 @@ def test_an_aligned_model_is_read_through_its_towers(
     builder: Builder, plain: dict[Modality, Plain], aligned: Path
 ) -> None:
     dataset = builder.write()
-    assert embed(dataset, "plain").path == dataset.path / "embeddings" / "plain"
+    assert embed(dataset, model="plain").path == dataset.path / "embeddings" / "plain"
     for tower in plain.values():
         tower.loaded.clear()
     model = load_model(aligned)
@@ -227,7 +227,7 @@ def test_rows_are_found_again_where_the_table_changed_meanwhile(
     table.tidy()
     lance.dataset(str(table.path)).optimize.compact_files(materialize_deletions_threshold=0.0)
     table.tidy()
-    with pytest.raises(DatasetError, match="made anew while it was read"):
+    with pytest.raises(DatasetError, match="replaced while it was read"):
         lazy.array  # noqa: B018
 
 
@@ -241,7 +241,7 @@ def test_a_vector_of_zeros_has_no_direction(
 
 def test_a_table_without_a_model_is_read_by_its_name(builder: Builder, plain: dict[Modality, Plain]) -> None:
     dataset = builder.write()
-    embed(dataset, "plain")
+    embed(dataset, model="plain")
     (dataset.path / "embeddings" / "plain").rename(dataset.path / "embeddings" / "gone")
     found = vectors(dataset, "gone", AUDIO, space="tower")
     assert len(found) == 9

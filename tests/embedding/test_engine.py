@@ -39,7 +39,7 @@ from biovita.errors import MediaError, ModelError
 from biovita.modality import Modality
 from biovita.towers import EncoderCard
 from biovita.towers.encoder import Windowing
-from biovita.towers.long import LongWindows, mean_over_windows
+from biovita.towers.long_recordings import LongWindows, mean_over_windows
 from support.plain_model import Builder, Plain, write_photograph, write_sound
 
 AUDIO, IMAGE, TEXT = Modality.AUDIO, Modality.IMAGE, Modality.TEXT

@@ -74,7 +74,7 @@ def test_they_are_read_as_they_are(old: Dataset, plain: dict[Modality, Plain]) -
         assert rows.schema == COLUMNS
         assert set(rows["window"].to_pylist()) == {WHOLE}
         assert rows["shard"].null_count == count
-        assert embed(old, "plain", [modality]).parts[0].new == 0
+        assert embed(old, model="plain", modalities=[modality]).parts[0].new == 0
         assert lance.dataset(str(table.path)).version == version
         assert not plain[modality].loaded
     assert len(vectors(old, "plain", TEXT, ids=["Hyla arborea"], compute=False)) == 1
@@ -88,7 +88,7 @@ def test_the_first_write_migrates_them_and_says_so(
     builder.add_photograph("new", 78)
     dataset = builder.write()
     with caplog.at_level(logging.WARNING, "biovita"):
-        report = embed(dataset, "plain")
+        report = embed(dataset, model="plain")
     assert [(part.new, part.kept, part.rebuilt) for part in report.parts] == [
         (1, 9, None),
         (1, 5, None),
@@ -96,14 +96,14 @@ def test_the_first_write_migrates_them_and_says_so(
     ]
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 3
-    assert all("is a table of an earlier release: it gets" in line for line in said)
+    assert all("is a table of an earlier release. It gets" in line for line in said)
     for modality, old_vectors in before.items():
         table = LanceStore(report.path).table(modality)
         assert set(lance.dataset(str(table.path)).schema.names) == {*COLUMNS.names, "vector"}
         found = vectors(dataset, "plain", modality, space="tower")
         np.testing.assert_array_equal(found.subset(old_vectors.ids).array, old_vectors.array)
         assert set(read(table, ids=["new"])[0]["window"].to_pylist()) == {WHOLE}
-    assert embed(dataset, "plain").parts[2].new == 0
+    assert embed(dataset, model="plain").parts[2].new == 0
     caplog.clear()
     embed_items(plain[TEXT], text_items(["another"]), LanceStore(report.path).table("text"))
     assert not caplog.records
@@ -114,7 +114,7 @@ def test_rows_of_migrated_tables_are_replaced_refreshed_and_removed(
 ) -> None:
     table = LanceStore(old.path / "embeddings" / "plain").table("image")
     builder.images[0]["taxon_id"] = "hyla_arborea"
-    assert embed(builder.write(), "plain", [IMAGE]).parts[0].new == 0
+    assert embed(builder.write(), model="plain", modalities=[IMAGE]).parts[0].new == 0
     assert read(table, ids=["photo 0"])[0]["taxon_id"].to_pylist() == ["hyla_arborea"]
     rows, stored = read(table, ids=["photo 1"])
     bare = rows.set_column(2, COLUMNS.field("taxon_id"), pa.array([None], pa.string()))
@@ -131,7 +131,7 @@ def test_a_migration_that_was_killed_goes_on(old: Dataset, builder: Builder) -> 
     lance.dataset(str(path)).alter_columns({"path": "taxon_id", "nullable": True})
     lance.dataset(str(path)).add_columns({"shard": "CAST(NULL AS STRING)"})
     builder.add_photograph("new", 78)
-    assert embed(builder.write(), "plain", [IMAGE]).parts[0].new == 1
+    assert embed(builder.write(), model="plain", modalities=[IMAGE]).parts[0].new == 1
     table = LanceStore(path.parent).table("image")
     rows, stored = read(table, ids=["new"])
     bare = {

@@ -10,7 +10,7 @@ from biovita.cli.app import main
 from biovita.embedding import embed, vectors
 from biovita.errors import DatasetError
 from biovita.modality import Modality
-from biovita.model import describe, save_model
+from biovita.model import describe, write_model
 from support.plain_model import Builder
 from support.published_layouts import make, write_published
 
@@ -27,7 +27,7 @@ def dataset(builder: Builder):
 
 def test_a_dataset_is_embedded_with_a_model_from_a_directory(dataset, tmp_path):
     place = str(write_published(make(), tmp_path / "BioVITA"))
-    report = embed(dataset, place, device="cpu", progress=False)
+    report = embed(dataset, model=place, device="cpu", progress=False)
     assert not report.failed
     name = describe(place).name
     assert name.startswith("BioVITA-")
@@ -39,17 +39,17 @@ def test_a_dataset_is_embedded_with_a_model_from_a_directory(dataset, tmp_path):
     images = [dataset.locate(path) for path in dataset.images["path"].to_pylist()]
     vectors = read_vectors(dataset, place, Modality.IMAGE).vectors
     assert np.abs(model.project(Modality.IMAGE, vectors) - model.embed_images(images)).max() < 1e-5
-    again = embed(dataset, place, device="cpu", progress=False)
+    again = embed(dataset, model=place, device="cpu", progress=False)
     assert all(part.new == 0 for part in again.parts)
 
 
 def test_other_weights_at_the_same_place_make_a_table_of_their_own(dataset, tmp_path):
     place = str(write_published(make(), tmp_path / "BioVITA"))
-    first = embed(dataset, place, [Modality.IMAGE], device="cpu", progress=False)
+    first = embed(dataset, model=place, modalities=[Modality.IMAGE], device="cpu", progress=False)
     write_published(make(seed=1), tmp_path / "BioVITA")
     with pytest.raises(DatasetError, match="never made"):
         read_vectors(dataset, place, Modality.IMAGE)
-    second = embed(dataset, place, [Modality.IMAGE], device="cpu", progress=False)
+    second = embed(dataset, model=place, modalities=[Modality.IMAGE], device="cpu", progress=False)
     assert first.path != second.path
     assert second.parts[0].new == first.parts[0].new
 
@@ -59,9 +59,9 @@ def test_other_weights_at_the_same_place_make_a_table_of_their_own(dataset, tmp_
 def test_a_directory_of_our_own_embeds_as_it_listens(dataset, tmp_path, prefix):
     """What training writes, and what `models export --layout own` does."""
     model = load_model(write_published(make(), tmp_path / "BioVITA"), device="cpu")
-    own = save_model(model.listening(resampling="soxr", window="all", overlap=0.5), tmp_path / "best")
+    own = write_model(model.listening(resampling="soxr", window="all", overlap=0.5), tmp_path / "best")
     place = f"{prefix}{own}"
-    report = embed(dataset, place, device="cpu", progress=False)
+    report = embed(dataset, model=place, device="cpu", progress=False)
     assert report.path.name.startswith("best-")
     assert [part.failed for part in report.parts] == [()] * 3
     read = load_model(place, device="cpu")
@@ -69,10 +69,10 @@ def test_a_directory_of_our_own_embeds_as_it_listens(dataset, tmp_path, prefix):
     vectors = read_vectors(dataset, place, Modality.AUDIO).vectors
     assert np.abs(read.project(Modality.AUDIO, vectors) - read.embed_audio(paths)).max() < 1e-5
     assert "soxr" in read.tower(Modality.AUDIO).card.preprocessing
-    save_model(model, own, overwrite=True)  # the same weights, listening as published
-    with pytest.raises(DatasetError, match=r"made by something else .*all windows with 50% overlap"):
+    write_model(model, own, overwrite=True)  # the same weights, listening as published
+    with pytest.raises(DatasetError, match=r"made by another encoder .*all windows with 50% overlap"):
         read_vectors(dataset, place, Modality.AUDIO)
-    again = {part.modality: part.new for part in embed(dataset, place, device="cpu", progress=False).parts}
+    again = {part.modality: part.new for part in embed(dataset, model=place, device="cpu", progress=False).parts}
     assert again[Modality.AUDIO] == len(paths)
     assert again[Modality.IMAGE] == again[Modality.TEXT] == 0
 
@@ -80,7 +80,7 @@ def test_a_directory_of_our_own_embeds_as_it_listens(dataset, tmp_path, prefix):
 def test_a_way_to_listen_is_kept_or_refused(tmp_path, capsys):
     place = str(write_published(make(), tmp_path / "BioVITA"))
     for arguments, message in (
-        (["--resampling", "soxr"], "so --resampling would be lost: take --layout own"),
+        (["--resampling", "soxr"], "resampling would be lost. Choose the layout own"),
         (["--layout", "own", "--overlap", "1"], "overlap is a share of the window"),
     ):
         with pytest.raises(SystemExit) as stop:
@@ -112,4 +112,4 @@ def test_the_command_line_embeds_exports_and_says_the_device(dataset, tmp_path, 
     with pytest.raises(SystemExit) as stop:
         main(["models", "export", "starter", "--out", str(tmp_path / "no")])
     assert stop.value.code == 1
-    assert "that layout holds one open_clip model" in capsys.readouterr().err
+    assert "this layout, which holds one open_clip model" in capsys.readouterr().err

@@ -19,7 +19,7 @@ from biovita import load_model
 from biovita.errors import ModelError
 from biovita.hashing import sha256_of
 from biovita.modality import Modality
-from biovita.model import describe, load_encoder, save_model
+from biovita.model import describe, load_encoder, write_model
 from biovita.model import identity as identities
 from biovita.model.card import ModelCard
 from biovita.model.formats import installed
@@ -27,7 +27,7 @@ from biovita.model.formats.projections import aligned_model
 from biovita.model.identity import KEPT, hash_of
 from biovita.model.lookup import FORMATS, KNOWN
 from biovita.model.projection import Projection
-from biovita.weights.packages import package_file
+from biovita.weights.package_files import package_file
 from support.published_layouts import make, write_open_clip, write_published
 
 WEIGHTS = ("open_clip_pytorch_model.bin", "clap_weights.pth", "model.safetensors")
@@ -44,14 +44,14 @@ def write_clap(directory: Path) -> Path:
 
 def write_own(directory: Path) -> Path:
     published = write_published(make(), directory.with_name("published"))
-    return save_model(load_model(published, "cpu"), directory)
+    return write_model(load_model(published, "cpu"), directory)
 
 
 def write_aligned(directory: Path) -> Path:
     base = load_model(write_published(make(), directory.with_name("published")), "cpu")
     torch.manual_seed(0)
     projections = {modality: Projection(base.dim(modality), 8) for modality in Modality}
-    return save_model(aligned_model("small", base, projections), directory)
+    return write_model(aligned_model("small", base, projections), directory)
 
 
 LAYOUTS: dict[str, Callable[[Path], Path]] = {
@@ -103,7 +103,7 @@ def test_other_projections_are_another_model_of_the_same_towers(tmp_path: Path) 
     first = describe(write_aligned(tmp_path / "first"))
     base = load_model(tmp_path / "published", "cpu")
     other = aligned_model("small", base, {modality: Projection(base.dim(modality), 8) for modality in Modality})
-    second = describe(save_model(other, tmp_path / "second"))
+    second = describe(write_model(other, tmp_path / "second"))
     assert first.revision != second.revision == other.card.revision
     assert first.towers.revision == second.towers.revision == base.card.revision
     assert first.towers.name == base.card.name
@@ -132,20 +132,21 @@ def test_what_is_no_model_is_told_with_what_was_looked_for(tmp_path: Path) -> No
     ):
         describe("startr")
     with pytest.raises(
-        ModelError, match=r"holds no model\. Looked for: open_clip_config\.json .*\*\.pth.*CLAP.*own"
+        ModelError,
+        match=r"holds no model\. It should hold one of these: open_clip_config\.json .*\*\.pth.*CLAP.*own",
     ):
         describe(tmp_path)
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(ModelError, match=r"notes\.txt holds no model"):
         describe(tmp_path / "notes.txt")
     (tmp_path / "run.json").write_text("{}")
-    with pytest.raises(ModelError, match=r"is a training run: its models are .*last and .*best"):
+    with pytest.raises(ModelError, match=r"is a training run\. Its models are .*last and .*best"):
         describe(tmp_path)
     for odd in ("x" * 5000, "a\0b"):
         with pytest.raises(ModelError, match="unknown model"):
             describe(odd)
     clip = write_open_clip(make().clip, tmp_path / "clip")
-    with pytest.raises(ModelError, match=r"clip-\w+' has no audio tower; it has image, text"):
+    with pytest.raises(ModelError, match=r"clip-\w+' has no audio tower\. It has image, text"):
         load_model(clip, "cpu", [Modality.AUDIO])
     (clip / "open_clip_pytorch_model.bin").unlink()
     with pytest.raises(ModelError, match=r"clip has no weights: open_clip_model\.safetensors or "):

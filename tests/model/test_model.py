@@ -15,7 +15,7 @@ import biovita
 from biovita.errors import MediaError, ModelError
 from biovita.media.inputs import Clip, Sound
 from biovita.modality import Modality
-from biovita.model import Model, save_model
+from biovita.model import Model, write_model
 from biovita.model.formats.projections import aligned_model
 from biovita.model.identity import KEPT
 from biovita.model.projection import Projection
@@ -71,12 +71,12 @@ def test_one_item_is_not_a_list_of_items(model: Model) -> None:
         (model.embed_images, Path("bird.jpg")),
         (model.embed_images, Image.new("RGB", (8, 8))),
     ):
-        with pytest.raises(ModelError, match=rf"{method.__name__} takes a list .*put it into a list"):
+        with pytest.raises(ModelError, match=rf"{method.__name__} takes a list .*Put it into a list"):
             method(item)
 
 
 def test_one_string_is_not_a_list_of_strings(model: Model) -> None:
-    with pytest.raises(ModelError, match="put it into a list"):
+    with pytest.raises(ModelError, match="Put it into a list"):
         model.embed_texts("Pica pica")
 
 
@@ -94,7 +94,7 @@ def test_vectors_without_a_direction_are_refused(model: Model) -> None:
 
 
 def test_what_is_saved_is_what_is_loaded(model: Model, tmp_path: Path) -> None:
-    save_model(model, tmp_path / "model")
+    write_model(model, tmp_path / "model")
     loaded = biovita.load_model(tmp_path / "model", device="cpu")
     texts = ["Pica pica", "a very long name " * 20]
     np.testing.assert_array_equal(loaded.embed_texts(texts), model.embed_texts(texts))
@@ -113,13 +113,15 @@ def test_the_towers_alone_load_by_name() -> None:
 def test_a_name_that_is_neither_model_nor_directory(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"unknown model 'startr'\. Did you mean 'starter'"):
         biovita.load_model("startr")
-    with pytest.raises(ModelError, match=r"holds no model\. Looked for: open_clip_config\.json .*config\.json"):
+    with pytest.raises(
+        ModelError, match=r"holds no model\. It should hold one of these: open_clip_config\.json .*config\.json"
+    ):
         biovita.load_model(tmp_path)
 
 
 def test_a_damaged_directory_says_what_is_wrong(model: Model, tmp_path: Path) -> None:
     def copy(name: str) -> Path:
-        return save_model(model, tmp_path / name)
+        return write_model(model, tmp_path / name)
 
     weights = load_file(copy("shape") / "model.safetensors")
     weights["audio.linear.bias"] = np.zeros(3, np.float32)

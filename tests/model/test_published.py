@@ -13,7 +13,7 @@ from biovita import load_model
 from biovita.errors import ModelError
 from biovita.media.inputs import Sound
 from biovita.modality import Modality
-from biovita.model import save_model
+from biovita.model import write_model
 from biovita.model.formats.published_files import read_checkpoint_clip
 from biovita.model.identity import KEPT
 from support.published_layouts import (
@@ -81,8 +81,8 @@ def test_embeddings_are_those_of_the_modules(made, directory, items):
 def test_written_and_read_again_it_is_the_same(directory, items, tmp_path):
     model = load_model(directory, device="cpu")
     want = embeddings(model, items)
-    save_model(model, tmp_path / "again", layout="published")
-    save_model(model, tmp_path / "own")
+    write_model(model, tmp_path / "again", layout="published")
+    write_model(model, tmp_path / "own")
     assert {file.name for file in (tmp_path / "own").iterdir()} - {KEPT} == {"config.json", "model.safetensors"}
     for path in (tmp_path / "again", tmp_path / "own"):
         read = load_model(path, device="cpu")
@@ -141,10 +141,12 @@ def test_a_missing_adapter_a_wrong_one_and_a_missing_file_are_told(copy):
     with pytest.raises(ModelError, match=r"clap_weights\.pth has no audio_adapter"):
         load_model(copy, device="cpu")
     torch.save({**content, "audio_adapter": {"weight": torch.zeros(48, 7)}}, file)
-    with pytest.raises(ModelError, match=r"\(48, 7\); wanted \(dim, 24\)"):
+    with pytest.raises(ModelError, match=r"\(48, 7\); it has to be \(dim, 24\)"):
         load_model(copy, device="cpu")
     torch.save({**content, "audio_adapter": {"weight": torch.zeros(50, 24)}}, file)
-    with pytest.raises(ModelError, match="makes 50 numbers, and the image and text towers 48"):
+    with pytest.raises(
+        ModelError, match="makes vectors of 50 numbers, and the image and text towers make vectors of 48"
+    ):
         load_model(copy, device="cpu")
     torch.save({**content, "audio_adapter": {"weight": torch.zeros(48, 24), "bias": torch.zeros(48)}}, file)
     with pytest.raises(ModelError, match="one matrix named weight"):
@@ -175,12 +177,12 @@ def test_open_clip_alone_has_no_audio_and_is_not_written_as_published(made, tmp_
     with pytest.raises(ModelError, match="no audio tower"):
         model.embed_audio([Sound(np.zeros(10, np.float32), RATE)])
     with pytest.raises(ModelError, match="CLAP audio tower with an adapter"):
-        save_model(model, tmp_path / "out", layout="published")
+        write_model(model, tmp_path / "out", layout="published")
     assert not (tmp_path / "out").exists()
 
 
 def test_damaged_directories_of_our_own_are_told(directory, tmp_path):
-    own = save_model(load_model(directory, device="cpu"), tmp_path / "own")
+    own = write_model(load_model(directory, device="cpu"), tmp_path / "own")
     weights = own / "model.safetensors"
     kept = weights.read_bytes()
     weights.write_bytes(kept[: len(kept) // 2])

@@ -17,7 +17,7 @@ from PIL import Image
 
 from biovita import load_model
 from biovita.modality import Modality
-from biovita.model import save_model
+from biovita.model import write_model
 from support.published_layouts import make, write_published
 
 pytest.importorskip("mteb")
@@ -154,7 +154,7 @@ def test_embeddings_are_those_of_mteb_and_survive_export(wrapper, directory, rec
         apart = vectors @ vectors.T - np.eye(len(vectors))
         assert apart.max() < 1 - 1e-3, "embeddings that are all alike would agree with anything"
 
-    save_model(model, tmp_path / "again", layout="published")
+    write_model(model, tmp_path / "again", layout="published")
     shutil.rmtree(directory / "BioVITA")
     del model
     gc.collect()

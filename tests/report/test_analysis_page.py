@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from biovita.benchmark import build_benchmark, score_benchmark
+from biovita.benchmark import benchmark_from_split, score_benchmark
 from biovita.benchmark.recordings import Recording
 from biovita.benchmark.trait_scores import TraitScore
 from biovita.dataset import Dataset, split_dataset, write_table
@@ -36,7 +36,7 @@ def run(tmp_path):
     write_table(pa.Table.from_pylist(fewer, schema=dataset.images.schema), dataset.path / "images.parquet")
     dataset = Dataset.open(dataset.path)
     split_dataset(dataset, unseen=8, seed=3, held_out=0.4)
-    benchmark = build_benchmark(dataset)
+    benchmark = benchmark_from_split(dataset)
     vectors = class_vectors(benchmark, dataset, noise=0.9)
     families = benchmark.labels(Modality.AUDIO, Rank.FAMILY)
     one, other = (np.flatnonzero(families == name) for name in ("Family1", "Family2"))
@@ -90,14 +90,13 @@ def test_every_part_of_the_analysis_is_on_the_page(run, tmp_path):
 def test_exchanged_calls_of_a_family_stand_out(run, tmp_path):
     """The page is about the foremost part; there the exchanged families come first, each taken for the other."""
     from biovita.report.analysis_section import family_rows
-    from biovita.report.results import results
 
-    rows = family_rows(results(run), "seen")
-    first = {row["name"]: row for row in rows[:2]}
+    rows = family_rows(run.analysis, "seen")
+    first = {row.name: row for row in rows[:2]}
     assert set(first) == {"Family1", "Family2"}
-    assert first["Family1"]["taken_for"]["taken_for"] == "Family2"
-    assert first["Family2"]["taken_for"]["taken_for"] == "Family1"
-    assert rows[2]["mean"] > 1.5 * rows[1]["mean"]
+    assert first["Family1"].taken_for.taken_for == "Family2"
+    assert first["Family2"].taken_for.taken_for == "Family1"
+    assert rows[2].mean > 1.5 * rows[1].mean
     page = write_report(tmp_path / "r", run)[0].read_text(encoding="utf-8")
     assert re.search(r"Family[12].*most often taken for|most often taken for.*Family[12]", words(page))
 
@@ -125,11 +124,11 @@ def test_radars_stay_in_their_frame_and_say_their_numbers():
     chart = radar_chart(
         "a", ["All", "Aves", "Mammalia", "Insecta"], {1: [0.5, 1.0, None, 0.2], 5: [1, 1, 1, 1]}, 3
     )
-    assert chart["id"] == "radar-3"
-    assert [shape["k"] for shape in chart["polygons"]] == [5, 1], "the smallest on top"
-    for shape in [*(s["points"] for s in chart["polygons"]), *chart["rings"]]:
+    assert chart.id == "radar-3"
+    assert [shape.k for shape in chart.shapes] == [5, 1], "the smallest on top"
+    for shape in [*(s.points for s in chart.shapes), *chart.rings]:
         for pair in shape.split():
             x, y = map(float, pair.split(","))
             assert 0 < x < 300
             assert 0 < y < 236
-    assert "Top-1: All 50 %, Aves 100 %, Mammalia 0 %, Insecta 20 %" in chart["spoken"]
+    assert "Top-1: All 50 %, Aves 100 %, Mammalia 0 %, Insecta 20 %" in chart.spoken

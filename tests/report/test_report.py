@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from biovita.benchmark import build_benchmark, score_benchmark
+from biovita.benchmark import benchmark_from_split, score_benchmark
 from biovita.dataset import split_dataset
 from biovita.modality import Modality
 from biovita.report import ReportContent, results, write_report
@@ -58,7 +58,7 @@ def run(tmp_path_factory):
     for row in dataset.images.to_pylist():
         Image.fromarray(rng.integers(0, 255, (40, 60, 3), np.uint8)).save(folder / row["path"])
     split_dataset(dataset, unseen=8, seed=3, held_out=0.4)
-    benchmark = build_benchmark(dataset)
+    benchmark = benchmark_from_split(dataset)
     stages = {stage: class_vectors(benchmark, dataset, noise) for stage, noise in ((0, 40.0), (1, 2.0), (2, 1.0))}
     seen = [row for row in benchmark.items[Modality.IMAGE].to_pylist() if row["part"] == "seen"]
     dataset.locate(seen[0]["path"]).unlink()
@@ -242,10 +242,10 @@ def test_a_thumbnail_is_small(tmp_path):
 
 def test_charts_stay_inside_their_frame():
     chart = loss_chart("a", [3.0, 1.0, 2.0], 0)
-    numbers = [float(n) for n in re.findall(r"[\d.]+", chart["path"])]
+    numbers = [float(n) for n in re.findall(r"[\d.]+", chart.path)]
     assert min(numbers[::2]) == 38
     assert max(numbers[::2]) == 352
     assert min(numbers[1::2]) >= 10
     assert max(numbers[1::2]) <= 128
-    assert loss_chart("a", [1.0], 0)["path"].startswith("M38.0")
+    assert loss_chart("a", [1.0], 0).path.startswith("M38.0")
     assert [axis_top(x) for x in (0.01, 0.4, 0.41, 0.99)] == [0.08, 0.4, 0.6, 1.0]

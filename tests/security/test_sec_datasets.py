@@ -24,7 +24,7 @@ from biovita.media import LongSound, read_mono
 from biovita.media.inputs import Clip
 from biovita.model import describe
 from biovita.towers.audio_windows import AudioInput
-from biovita.towers.long import LongWindows
+from biovita.towers.long_recordings import LongWindows
 from support.hostile import biovita
 from support.hostile_data import commands, dataset, digest, media
 

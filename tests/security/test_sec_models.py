@@ -21,11 +21,11 @@ from safetensors.torch import load_file, save_file
 
 from biovita.dataset import split_dataset
 from biovita.errors import ModelError
-from biovita.model import load_model, save_model
+from biovita.model import load_model, write_model
 from biovita.model.formats import published_repository as published
 from biovita.towers import efficientnet, minilm
 from biovita.towers.tokenizer import read_tokenizer
-from biovita.weights.state import read_checkpoint, read_json
+from biovita.weights.state_dicts import read_checkpoint, read_json
 from support.bench_cases import write_small
 from support.hostile import Outcome, biovita, run_many, watched
 from support.plain_model import Builder
@@ -224,7 +224,7 @@ def test_a_tokenizer_multiplies_no_text_and_its_panic_is_a_plain_error(tmp_path:
     plain = json.loads(file.read_text())
     double = {"type": "Replace", "pattern": {"String": "u"}, "content": "uu"}
     for part, why in (
-        ({"normalizer": {"type": "Sequence", "normalizers": [double] * 30}}, r"tokenizer\.json: .* times as much"),
+        ({"normalizer": {"type": "Sequence", "normalizers": [double] * 30}}, r"tokenizer\.json: .* times as long"),
         ({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}}, "cannot be read: Precompiled"),
     ):
         file.write_text(json.dumps(plain | part))
@@ -234,7 +234,7 @@ def test_a_tokenizer_multiplies_no_text_and_its_panic_is_a_plain_error(tmp_path:
 
 def test_a_header_of_exabytes_is_a_plain_error(tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(struct.pack("<Q", 1 << 60) + b"{}")
-    with pytest.raises(ModelError, match=r"x\.safetensors is cut short or is no safetensors file"):
+    with pytest.raises(ModelError, match=r"x\.safetensors is cut short or is not a safetensors file"):
         read_checkpoint(tmp_path / "x.safetensors")
 
 
@@ -271,7 +271,7 @@ def test_projections_whose_weights_are_a_pipe_or_out_of_proportion(tmp_path: Pat
         ('{"a": "\\ud800"}', "half of a surrogate pair"),
         ("[" + "[]," * 20_000_000 + "1]", "MiB of memory"),
         ("\xff", "is not text in UTF-8"),
-        ("[1]", "holds no JSON object"),
+        ("[1]", "does not hold a JSON object"),
     ],
     ids=["deep", "deep object", "digits", "nan", "surrogate", "values", "latin", "list"],
 )
@@ -355,7 +355,7 @@ def test_a_tokenizer_that_links_out_of_the_directory_is_not_given_away(tmp_path:
 
 
 def test_a_directory_of_our_own_whose_parts_do_not_fit_is_a_plain_error(dataset: Path, tmp_path: Path) -> None:
-    whole = save_model(load_model(write_published(make(), tmp_path / "published"), "cpu"), tmp_path / "whole")
+    whole = write_model(load_model(write_published(make(), tmp_path / "published"), "cpu"), tmp_path / "whole")
     file, name = whole / "model.safetensors", "audio_adapter.weight"
     tensors = load_file(file)
     for weight, why in (

@@ -14,7 +14,7 @@ from biovita.filenames import FileNames, contained, file_name, is_path, safe_suf
 from biovita.files import open_regular
 from biovita.hashing import sha256_of
 from biovita.modality import Modality
-from biovita.sources.source import sql_file
+from biovita.sql import sql_file
 from support.hostile_data import digest, media
 
 _KEY = "0123456789abcdef0123"

@@ -118,7 +118,7 @@ def test_fields_of_other_types_are_told_plainly_by_every_command(tmp_path: Path)
 
 def test_a_link_is_no_way_to_write_elsewhere(tmp_path: Path) -> None:
     src = make_folder(tmp_path / "src", 1)
-    import_folder(src, tmp_path / "ds", progress=False)
+    import_folder(src, out=tmp_path / "ds", progress=False)
     home = tmp_path / "home"
     home.mkdir()
     (home / "precious.txt").write_text("mine")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from biovita.benchmark import build_benchmark
+from biovita.benchmark import benchmark_from_split
 from biovita.benchmark.layout import write_benchmark
 from biovita.dataset import Dataset, split_dataset
 from biovita.sources.folder import import_folder
@@ -113,7 +113,7 @@ def test_files_of_the_reader_are_not_published(tmp_path: Path) -> None:
 
 
 def test_ones_own_media_beside_the_dataset_go_out_when_that_is_asked_for(tmp_path: Path) -> None:
-    import_folder(make_folder(tmp_path / "src"), tmp_path / "own", progress=False)
+    import_folder(make_folder(tmp_path / "src"), out=tmp_path / "own", progress=False)
     own, out, shown = tmp_path / "own", tmp_path / "out", tmp_path / "shown"
     shutil.copytree(own, shown)
     first, release, hub, packed, _, part = commands(
@@ -184,11 +184,11 @@ def test_what_is_no_file_or_not_what_the_tables_state_is_not_published(tmp_path:
 
 
 def test_a_page_shows_no_pictures_that_a_foreign_benchmark_points_to(tmp_path: Path) -> None:
-    import_folder(make_folder(tmp_path / "src"), tmp_path / "own", progress=False)
+    import_folder(make_folder(tmp_path / "src"), out=tmp_path / "own", progress=False)
     own, bench = tmp_path / "own", tmp_path / "foreign"
     private = own / "private"
     split_dataset(Dataset.open(own), unseen=2, seed=1)
-    write_benchmark(build_benchmark(Dataset.open(own)), bench)
+    write_benchmark(benchmark_from_split(Dataset.open(own)), bench)
     # a stranger's: no hashes, and the media are said to lie in the reader's folder
     private.mkdir()
     for part in ("seen", "unseen"):

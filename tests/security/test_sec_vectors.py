@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from biovita.benchmark import build_benchmark
+from biovita.benchmark import benchmark_from_split
 from biovita.benchmark.layout import write_benchmark
 from biovita.benchmark.reader import read_benchmark, read_with_problems
 from biovita.dataset import split_dataset
@@ -62,7 +62,7 @@ ODD_ARRAYS: dict[str, bytes] = {
 def bench(tmp_path: Path) -> Path:
     dataset = write_small(tmp_path / "small")
     split_dataset(dataset, unseen=8, seed=3, held_out=0.4)
-    return write_benchmark(build_benchmark(dataset), tmp_path / "bench")
+    return write_benchmark(benchmark_from_split(dataset), tmp_path / "bench")
 
 
 def folder(tmp_path: Path, name: str, files: dict[str, bytes | str | Callable[[Path], object]]) -> Path:
@@ -237,7 +237,7 @@ def test_a_manifest_reads_no_media_outside_the_benchmark_but_those_of_its_datase
 def test_media_that_a_dataset_lists_outside_itself_are_read_as_before(tmp_path: Path) -> None:
     dataset = write_small(tmp_path / "small")
     split_dataset(dataset, unseen=8, seed=3, held_out=0.4)
-    made = build_benchmark(dataset)
+    made = benchmark_from_split(dataset)
     table = dataset.media(Modality.AUDIO)
     column = table.schema.get_field_index("path")
     moved = [f"../elsewhere/{Path(path).name}" for path in table["path"].to_pylist()]
@@ -288,7 +288,7 @@ def test_tables_of_a_benchmark_that_multiply_are_refused(bench: Path, tmp_path: 
             ["bench", "run", str(empty), "--model", f"vectors:{empty}", "--out", str(tmp_path / "out")],
         ],
     )
-    for each, why in zip(said, ("MiB of memory", "20,0", "Rename it", "has no image items"), strict=False):
+    for each, why in zip(said, ("MiB of memory", "20,0", "Rename the folder", "has no image items"), strict=False):
         assert why in each
 
 

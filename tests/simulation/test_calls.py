@@ -7,7 +7,7 @@ import pytest
 
 from biovita.simulation import Fauna
 from biovita.simulation.calls import SAMPLE_RATE, call, recording
-from biovita.simulation.calls.places import background
+from biovita.simulation.calls.habitats import background
 from biovita.simulation.calls.recording import Singer
 from biovita.simulation.ecology import HABITATS
 from biovita.simulation.seeds import stream

@@ -13,7 +13,7 @@ from PIL import Image
 from biovita.dataset import Dataset
 from biovita.dataset.check import check
 from biovita.errors import DatasetError
-from biovita.simulation import Fauna, simulate
+from biovita.simulation import Fauna, simulate_media
 from biovita.traits import LABELS
 
 
@@ -26,7 +26,7 @@ def _bytes(directory: Path) -> dict[str, str]:
 def dataset(tmp_path_factory) -> Dataset:
     """Ten species, made by two processes."""
     out = tmp_path_factory.mktemp("simulated") / "fauna"
-    return simulate(out, 10, 7, recordings=3, photographs=4, workers=2, progress=False)
+    return simulate_media(out, 10, 7, recordings=3, photographs=4, workers=2, progress=False)
 
 
 def test_nothing_is_wrong_with_it(dataset):
@@ -77,12 +77,12 @@ def test_pictures_are_as_the_table_says(dataset):
 
 
 def test_the_same_bytes_from_one_process(dataset, tmp_path):
-    again = simulate(tmp_path / "fauna", 10, 7, recordings=3, photographs=4, workers=1, progress=False)
+    again = simulate_media(tmp_path / "fauna", 10, 7, recordings=3, photographs=4, workers=1, progress=False)
     assert _bytes(again.path) == _bytes(dataset.path)
 
 
 def test_more_species_leave_the_others_as_they_were(dataset, tmp_path):
-    few = simulate(tmp_path / "few", 6, 7, recordings=3, photographs=4, workers=1, progress=False)
+    few = simulate_media(tmp_path / "few", 6, 7, recordings=3, photographs=4, workers=1, progress=False)
     mine, all_of_it = _bytes(few.path / "media"), _bytes(dataset.path / "media")
     assert mine.items() < all_of_it.items()
     for name in ("taxa", "audio", "images", "traits"):
@@ -91,12 +91,12 @@ def test_more_species_leave_the_others_as_they_were(dataset, tmp_path):
 
 
 def test_another_seed_is_other_bytes(dataset, tmp_path):
-    other = simulate(tmp_path / "other", 3, 8, recordings=2, photographs=2, workers=1, progress=False)
+    other = simulate_media(tmp_path / "other", 3, 8, recordings=2, photographs=2, workers=1, progress=False)
     assert not set(_bytes(other.path / "media").values()) & set(_bytes(dataset.path / "media").values())
 
 
 def test_permuted_calls_are_the_same_files_under_other_names(dataset, tmp_path):
-    permuted = simulate(
+    permuted = simulate_media(
         tmp_path / "p", 10, 7, recordings=3, photographs=4, workers=1, permute_calls=True, progress=False
     )
 
@@ -112,22 +112,22 @@ def test_permuted_calls_are_the_same_files_under_other_names(dataset, tmp_path):
 @pytest.mark.parametrize("numbers", [{"recordings": -1}, {"photographs": -1}, {"workers": 0}, {"species": 0}])
 def test_numbers_out_of_range(numbers, tmp_path):
     with pytest.raises(DatasetError):
-        simulate(tmp_path / "out", **numbers)
+        simulate_media(tmp_path / "out", **numbers)
     assert not list(tmp_path.iterdir())
 
 
 def test_what_is_there_is_not_replaced_unasked(dataset, tmp_path):
     out = tmp_path / "fauna"
-    simulate(out, 1, 0, recordings=1, photographs=1, workers=1, progress=False)
+    simulate_media(out, 1, 0, recordings=1, photographs=1, workers=1, progress=False)
     before = _bytes(out)
     with pytest.raises(DatasetError, match="already exists"):
-        simulate(out, 2, 0, recordings=1, photographs=1, workers=1, progress=False)
+        simulate_media(out, 2, 0, recordings=1, photographs=1, workers=1, progress=False)
     assert _bytes(out) == before
-    simulate(out, 2, 0, recordings=1, photographs=1, workers=1, overwrite=True, progress=False)
+    simulate_media(out, 2, 0, recordings=1, photographs=1, workers=1, overwrite=True, progress=False)
     assert len(Dataset.open(out).taxonomy) == 2
 
 
 def test_without_media(tmp_path):
-    dataset = simulate(tmp_path / "names", 30, recordings=0, photographs=0, workers=1, progress=False)
+    dataset = simulate_media(tmp_path / "names", 30, recordings=0, photographs=0, workers=1, progress=False)
     assert (dataset.audio.num_rows, dataset.images.num_rows) == (0, 0)
     assert dataset.info["counts"]["taxa"] == 30

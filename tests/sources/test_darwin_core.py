@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from biovita.csv_records import BrokenRow
 from biovita.errors import DatasetError
 from biovita.sources.darwin_core import DarwinCore
-from biovita.sources.darwin_core_archive import ArchiveRow, RowError, open_archive
+from biovita.sources.darwin_core_archive import ArchiveRow, open_archive
 from biovita.sources.darwin_core_meta import parse_meta
 
 BROKEN = {"dwca-invalid-simple-toomuch.zip", "dwca-invalid-simple-two.zip"}
@@ -34,7 +35,7 @@ def make(path: Path, meta: str, files: dict[str, bytes]) -> Path:
     return path
 
 
-def rows_of(path: Path) -> list[ArchiveRow | RowError]:
+def rows_of(path: Path) -> list[ArchiveRow | BrokenRow]:
     with open_archive(path) as archive:
         return list(archive.rows(archive.meta.core))
 
@@ -53,7 +54,7 @@ def test_the_real_archives_give_what_the_defining_reader_gives(shared_data: Path
             ]
             for file, expected in pairs:
                 got = list(ours.rows(file))
-                assert not [row for row in got if isinstance(row, RowError)], path.name
+                assert not [row for row in got if isinstance(row, BrokenRow)], path.name
                 assert [row.data for row in got] == [row.data for row in expected], path.name
                 ids = [row.id if hasattr(row, "id") else row.core_id for row in expected]
                 assert [row.id for row in got] == ids, path.name
@@ -138,8 +139,8 @@ def test_a_quoted_field_may_hold_separators_ends_of_lines_and_quotes(tmp_path: P
     assert [row.line for row in rows] == [1, 3, 4, 5]
     assert [*rows[0].data.values()] == ["Pica pica", 'a, "b"\nc']
     assert [*rows[1].data.values()] == ["Parus major", '5" off']
-    assert isinstance(rows[2], RowError)
-    assert rows[2].reason == "open-quote"
+    assert isinstance(rows[2], BrokenRow)
+    assert rows[2].reason == "not-csv"
     assert [*rows[3].data.values()] == ["Sitta europaea", "z"]
 
 
@@ -147,7 +148,7 @@ def test_a_short_row_is_rejected_with_its_line(tmp_path: Path) -> None:
     core = CORE.format(how='ignoreHeaderLines="1"', file="o.txt", body=FIELDS)
     path = make(tmp_path / "a.zip", core, {"o.txt": b"id,name,place\n1,Pica pica\n2,Parus major,x\n"})
     short, good = rows_of(path)
-    assert short == RowError(2, "too-few-columns", "2 columns, and 3 are described")
+    assert short == BrokenRow(2, "too-few-columns", "2 columns, and 3 are described")
     assert good.line == 3
 
 

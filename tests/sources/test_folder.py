@@ -30,7 +30,7 @@ def src(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(src: Path, tmp_path: Path) -> Callable[..., tuple[ImportReport, Dataset]]:
     def imported(**options: object) -> tuple[ImportReport, Dataset]:
-        report = import_folder(src, tmp_path / "ds", progress=False, **options)
+        report = import_folder(src, out=tmp_path / "ds", progress=False, **options)
         return report, Dataset.open(tmp_path / "ds")
 
     return imported
@@ -66,7 +66,7 @@ def test_the_same_folder_gives_the_same_bytes(src: Path, tmp_path: Path) -> None
     made = []
     for workers in (1, 4):
         out = tmp_path / f"w{workers}" / "ds"
-        import_folder(src, out, workers=workers, progress=False)
+        import_folder(src, out=out, workers=workers, progress=False)
         made.append({file.name: file.read_bytes() for file in out.iterdir()})
     assert made[0] == made[1]
 
@@ -76,7 +76,7 @@ def test_ids_do_not_depend_on_where_the_folder_is(src: Path, tmp_path: Path) -> 
     shutil.copytree(src, moved)
     ids = []
     for k, folder in enumerate((src, moved)):
-        import_folder(folder, tmp_path / f"ds{k}", progress=False)
+        import_folder(folder, out=tmp_path / f"ds{k}", progress=False)
         dataset = Dataset.open(tmp_path / f"ds{k}")
         ids.append((dataset.audio["id"].to_pylist(), dataset.images["id"].to_pylist()))
     assert ids[0] == ids[1]
@@ -246,7 +246,7 @@ def test_a_span_that_has_only_an_end_is_not_guessed(src: Path, tmp_path: Path) -
     rows = [("audio/Pica_pica_0.wav", "Pica pica", "0.5", "0.75")]
     write_rows(src / "audio.csv", rows, ("file", "scientific_name", "start_s", "end_s"))
     assert "--column begin_s=start_s" in refused(src, tmp_path)
-    import_folder(src, tmp_path / "ds", columns={"begin_s": "start_s"}, progress=False)
+    import_folder(src, out=tmp_path / "ds", columns={"begin_s": "start_s"}, progress=False)
     (row,) = Dataset.open(tmp_path / "ds").audio.to_pylist()
     assert (row["start_s"], row["end_s"]) == (0.5, 0.75)
 
@@ -326,7 +326,7 @@ def test_columns_by_other_names(src: Path, run: Callable[..., tuple[ImportReport
 
 
 def test_copied_media_make_a_dataset_that_moves(src: Path, tmp_path: Path) -> None:
-    report = import_folder(src, tmp_path / "a" / "ds", copy=True, progress=False)
+    report = import_folder(src, out=tmp_path / "a" / "ds", copy=True, progress=False)
     assert report.audio == 6
     shutil.rmtree(src)
     moved = (tmp_path / "a" / "ds").rename(tmp_path / "moved")
@@ -341,7 +341,7 @@ def test_copied_media_make_a_dataset_that_moves(src: Path, tmp_path: Path) -> No
 def refused(src: Path, tmp_path: Path, **options: object) -> str:
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(DatasetError) as caught:
-        import_folder(src, options.pop("out", tmp_path / "deep" / "er" / "ds"), progress=False, **options)
+        import_folder(src, out=options.pop("out", tmp_path / "deep" / "er" / "ds"), progress=False, **options)
     assert sorted(tmp_path.rglob("*")) == before  # nothing is left behind, not even directories
     return str(caught.value)
 
@@ -415,7 +415,7 @@ def test_unusual_files_are_used_and_noted(src: Path, run: Callable[..., tuple[Im
 
 
 def test_the_field_sample(shared_data: Path, tmp_path: Path) -> None:
-    report = import_folder(shared_data / "field-sample", tmp_path / "ds", progress=False)
+    report = import_folder(shared_data / "field-sample", out=tmp_path / "ds", progress=False)
     assert (report.audio, report.images, report.taxa, report.rejected) == (402, 488, 180, 0)
     assert report.notes == ()
     dataset = Dataset.open(tmp_path / "ds")

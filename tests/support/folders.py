@@ -44,11 +44,13 @@ def write_rows(path: Path, rows: Sequence[Sequence[object]], header: Sequence[st
     return path
 
 
-def make_folder(root: Path, per_species: int = 2) -> Path:
-    """Write a good folder: ``per_species`` recordings and photographs of each of `SPECIES`."""
+def make_folder(
+    root: Path, per_species: int = 2, species: Mapping[str, tuple[str, str, str, str, str]] = SPECIES
+) -> Path:
+    """Write a good folder: ``per_species`` recordings and photographs of each species."""
     root.mkdir(parents=True, exist_ok=True)
     tables: Mapping[str, list[list[str]]] = {"audio": [], "images": []}
-    for s, (name, lineage) in enumerate(SPECIES.items()):
+    for s, (name, lineage) in enumerate(species.items()):
         for k in range(per_species):
             seed = max(10, per_species) * s + k
             stem = f"{name.replace(' ', '_')}_{k}"

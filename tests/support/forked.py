@@ -11,7 +11,7 @@ from pathlib import Path
 METHOD = "forkserver"
 _CONTEXT = multiprocessing.get_context(METHOD)
 _CONTEXT.set_forkserver_preload(
-    ["biovita.cli.app", "biovita.training.towers.parts", "biovita.towers.clap", "biovita.towers.open_clip"]
+    ["biovita.cli.app", "biovita.training.towers.train_towers", "biovita.towers.clap", "biovita.towers.open_clip"]
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,11 @@ from biovita.taxonomy import Taxon
 from support.published_layouts import make, write_published
 
 RATE = 8000
+
+
+def read_log(run: Path) -> list[dict[str, Any]]:
+    """Return the lines of a run's log."""
+    return [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 def write_towers(path: Path) -> Path:

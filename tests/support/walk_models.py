@@ -19,7 +19,7 @@ from biovita import load_model
 from biovita.errors import BiovitaError
 from biovita.media.inputs import Sound
 from biovita.modality import Modality
-from biovita.model import describe, save_model
+from biovita.model import describe, write_model
 from support.published_layouts import SMALL_CLAP, SMALL_CLIP, make, write_open_clip, write_published
 
 CODE = "import pathlib\npathlib.Path({marker!r}).write_text('ran')\nclass Evil: pass\n"
@@ -341,7 +341,7 @@ def walks(work: Path, made: Any, which: str) -> Walk:
         return walk
     if which == "own":
         whole = load_model(write_published(made, work / "source"), device="cpu")
-        walk = Walk(work, with_code(save_model(whole, directory), work), embedded)
+        walk = Walk(work, with_code(write_model(whole, directory), work), embedded)
         walk.file("config.json", {}, values, ("clap_config", "model_cfg", "record", "preprocess_cfg"))
         return walk
     base = which.partition("-")[2]

@@ -104,8 +104,8 @@ def test_names_are_read_from_csv_and_tab_separated_files(tmp_path):
     ("content", "message"),
     [
         (b"species\nPica pica\n", "no column name, scientific_name or scientificName; it has species"),
-        (b"name,class\nPica pica,Aves,x\n", "row 2: 3 fields, the header has 2"),
-        ("name\nM\xfcller\n".encode("latin-1"), "is not UTF-8"),
+        (b"name,class\nPica pica,Aves,x\n", "line 2: has 3 fields, and the header has 2"),
+        ("name\nM\xfcller\n".encode("latin-1"), "line 2: holds bytes that are not UTF-8"),
     ],
 )
 def test_a_list_that_cannot_be_read(tmp_path, content, message):

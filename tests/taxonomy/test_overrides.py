@@ -88,5 +88,5 @@ def test_a_missing_file_or_another_encoding_is_refused(backbone, tmp_path):
     with pytest.raises(DatasetError, match="does not exist"):
         read_overrides(tmp_path / "none.csv", backbone)
     (tmp_path / "o.csv").write_bytes("name,taxon_id\nM\xfcller,1\n".encode("latin-1"))
-    with pytest.raises(DatasetError, match="is not UTF-8"):
+    with pytest.raises(DatasetError, match="bytes that are not UTF-8"):
         read_overrides(tmp_path / "o.csv", backbone)

@@ -10,7 +10,7 @@ from biovita.media.inputs import Clip, Sound
 from biovita.media.sinc import sinc_resample
 from biovita.towers import audio_windows as audio
 from biovita.towers.audio_windows import AudioInput, fill, first_call
-from biovita.towers.long import cut_windows, window_parts
+from biovita.towers.long_recordings import cut_windows, window_parts
 
 RATE = 48_000
 

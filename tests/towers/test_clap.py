@@ -97,7 +97,7 @@ def test_what_is_no_clap_model_is_told(tmp_path):
     write_clap(directory, fused=False)
     settings = json.loads((directory / "preprocessor_config.json").read_text())
     (directory / "preprocessor_config.json").write_text(json.dumps({**settings, "padding": "repeat"}))
-    with pytest.raises(ModelError, match="padding is 'repeat'; accepted are"):
+    with pytest.raises(ModelError, match="padding is 'repeat'; it has to be"):
         load_model(directory)
     (directory / "preprocessor_config.json").unlink()
     (directory / "model.safetensors").rename(directory / "weights")

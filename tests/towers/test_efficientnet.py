@@ -9,7 +9,7 @@ from PIL import Image
 
 from biovita.errors import ModelError
 from biovita.towers.efficientnet import _FILE, EfficientNetLite2, crop, timm_keys
-from biovita.weights.packages import package_file
+from biovita.weights.package_files import package_file
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from biovita.model import Model, load_model
 from biovita.model.formats.projections import aligned_model
 from biovita.model.projection import Projection
 from biovita.towers import Encoder
-from biovita.towers.long import window_parts
+from biovita.towers.long_recordings import window_parts
 from support.published_layouts import make, write_open_clip, write_published
 
 RATE = 48_000
@@ -162,9 +162,9 @@ def test_what_cannot_be_decoded_is_an_error_and_never_silence(encoder: Encoder, 
 
 def test_windows_are_as_long_and_as_far_apart_as_it_says(encoder: Encoder) -> None:
     if encoder.windows is None:
-        with pytest.raises(ModelError, match="cuts nothing into windows"):
+        with pytest.raises(ModelError, match="does not cut recordings into windows"):
             encoder.encode_windows([np.zeros(4, np.float32)])
-        with pytest.raises(ModelError, match="cuts nothing into windows"):
+        with pytest.raises(ModelError, match="does not cut recordings into windows"):
             encoder.cutting()
         return
     cutting = encoder.cutting()
@@ -222,7 +222,7 @@ def test_windows_of_a_recording_in_the_shared_space(models: dict[str, Model]) ->
     tower = models["starter"].tower(Modality.AUDIO)
     want = models["aligned starter"].project(Modality.AUDIO, tower.encode_windows(list(tower.load(item))))
     np.testing.assert_allclose(vectors, want, atol=1e-6)
-    with pytest.raises(ModelError, match=r"windows of 3 s that do not overlap; an overlap of 0\.5"):
+    with pytest.raises(ModelError, match=r"windows of 3 s that do not overlap\. Leave the overlap of 0\.5 out"):
         models["starter"].embed_windows(item, overlap=0.5)
     starts, vectors = models["aligned published"].embed_windows(item, overlap=0.5)
     assert starts.tolist() == [0]

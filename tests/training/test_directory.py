@@ -5,25 +5,25 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from biovita.errors import DatasetError
-from biovita.training.directory import alone, begin, hash_of_weights, is_fresh
+from biovita.training.directory import ResumableRecord, alone, begin, hash_of_weights, is_fresh
 
-RUN: dict[str, Any] = {
-    "recipe": {"seed": 0, "compiled": False, "phases": {"atc": {"epochs": 3}}},
-    "dataset": {"name": "tiny"},
-    "start": "one/last",
-    "start_sha256": "abc",
-    "processes": 1,
-}
-
-
-def _changed(**changes: Any) -> dict[str, Any]:
-    return {**RUN, **changes}
+RECIPE: dict[str, Any] = {"seed": 0, "compiled": False, "phases": {"atc": {"epochs": 3}}}
+RUN = ResumableRecord(
+    recipe=RECIPE,
+    start="one/last",
+    dataset={"name": "tiny"},
+    versions={"torch": "2"},
+    git=None,
+    start_sha256="abc",
+    processes=1,
+)
 
 
 @pytest.fixture
@@ -38,18 +38,18 @@ def test_a_run_begins_where_there_is_nothing_and_goes_on_where_it_is(tmp_path: P
     assert is_fresh(tmp_path / "new", RUN, needed=(), overwrite=False)
     assert not (tmp_path / "new").exists()
     assert not is_fresh(out, RUN, needed=(), overwrite=False)
-    assert json.loads((out / "run.json").read_text()) == RUN
-    free = _changed(recipe={**RUN["recipe"], "compiled": True, "undecodable": 0.5})
+    assert json.loads((out / "run.json").read_text()) == RUN.as_json()
+    free = replace(RUN, recipe={**RECIPE, "compiled": True, "undecodable": 0.5})
     assert not is_fresh(out, free, needed=(), overwrite=False), "compiled or not, it is the same run"
-    assert is_fresh(out, _changed(processes=2), needed=(), overwrite=True)
+    assert is_fresh(out, replace(RUN, processes=2), needed=(), overwrite=True)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"recipe": {**RUN["recipe"], "seed": 4}}, r"another recipe \(seed: 0 there, 4 now\)"),
+        ({"recipe": {**RECIPE, "seed": 4}}, r"another recipe \(seed: 0 there, 4 now\)"),
         (
-            {"recipe": {**RUN["recipe"], "phases": {"atc": {"epochs": 5}}}},
+            {"recipe": {**RECIPE, "phases": {"atc": {"epochs": 5}}}},
             r"\(phases\.atc\.epochs: 3 there, 5 now\)",
         ),
         ({"dataset": {"name": "other"}, "start": "two/last"}, "another dataset and start"),
@@ -61,7 +61,7 @@ def test_another_run_is_refused_and_what_differs_is_named(
     out: Path, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(DatasetError, match=message):
-        is_fresh(out, _changed(**changes), needed=(), overwrite=False)
+        is_fresh(out, replace(RUN, **changes), needed=(), overwrite=False)
 
 
 def test_what_is_no_run_is_never_touched(tmp_path: Path) -> None:

@@ -12,16 +12,16 @@ from biovita.compute.device import choose_device
 from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
 from biovita.modality import Modality
-from biovita.model import Model, load_model, save_model
-from biovita.simulation import simulate
+from biovita.model import Model, load_model, write_model
+from biovita.simulation import simulate_media
 from biovita.towers import EncoderCard
 from biovita.towers.audio_windows import AudioInput
 from biovita.towers.clap import ClapAudio
 from biovita.towers.mel_config import MelConfig
 from biovita.towers.open_clip import OpenClipImage, OpenClipText, build_clip
 from biovita.training import TowersRecipe, recipe
-from biovita.training.towers.parts import train_towers
-from biovita.training.towers.validate import embedded, scores_of
+from biovita.training.towers.train_towers import train_towers
+from biovita.training.towers.validation import embedded, scores_of
 from support.published_layouts import SMALL_CLAP, SMALL_CLIP, make
 
 CLIP: dict[str, Any] = {
@@ -58,7 +58,7 @@ def _write_towers(path: Path) -> Path:
         Modality.IMAGE: OpenClipImage(info[1], clip, device),
         Modality.TEXT: OpenClipText(info[2], clip, device),
     }
-    return save_model(Model.of_towers("random", towers), path)
+    return write_model(Model.of_towers("random", towers), path)
 
 
 def _phase(name: str, epochs: int, *parts: str) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def _phase(name: str, epochs: int, *parts: str) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_towers_without_weights_learn_to_place_species_they_never_met(tmp_path: Path) -> None:
-    dataset = simulate(tmp_path / "fauna", 60, recordings=4, photographs=6, workers=2, progress=False)
+    dataset = simulate_media(tmp_path / "fauna", 60, recordings=4, photographs=6, workers=2, progress=False)
     split_dataset(dataset, unseen=15, seed=0)
     towers = _write_towers(tmp_path / "towers")
     shared = {**SHARED, "model": str(towers)}

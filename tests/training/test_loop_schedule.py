@@ -21,11 +21,11 @@ from biovita.dataset import Dataset
 from biovita.training import TowersRecipe, recipe
 from biovita.training.towers.networks import Networks
 from biovita.training.towers.objective import Objective
-from biovita.training.towers.parts import train_towers
 from biovita.training.towers.step import Losses
+from biovita.training.towers.train_towers import train_towers
 from support.published_schedule import ADAPTER, AUDIO, ENDS, SCALE, TEXT, TOP
 from support.published_schedule import WEIGHTS as PUBLISHED
-from support.tiny_training import write_tiny, write_towers
+from support.tiny_training import read_log, write_tiny, write_towers
 
 pytestmark = pytest.mark.slow
 
@@ -150,11 +150,10 @@ def _watched(chosen: TowersRecipe, dataset: Dataset, out: Path, start: Path, sto
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Networks, "__init__", remember)
-            log = train_towers(
-                chosen, dataset, out, start=start, device="cpu", progress=False, stop_after=stop_after
-            )
+            train_towers(chosen, dataset, out, start=start, device="cpu", progress=False, stop_after=stop_after)
     finally:
         hook.remove()
+    log = read_log(out)
     afters = [step["before"] for step in seen[1:]] + [_values(made[-1])]
     lines = log[len(log) - len(seen) :]  # those before are of a run that was continued
     return [Step(line, after=after, **step) for line, after, step in zip(lines, afters, seen, strict=True)]

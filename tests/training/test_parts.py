@@ -16,33 +16,24 @@ from biovita.dataset import Dataset
 from biovita.errors import DatasetError, StoppedError
 from biovita.modality import Modality
 from biovita.training import TowersRecipe, recipe
+from biovita.training.log_lines import PartScores, StepLine, ValidationLine
 from biovita.training.towers.batches import Feed
-from biovita.training.towers.cached import Cached
 from biovita.training.towers.checkpoint import Progress
 from biovita.training.towers.decode_failures import Failures
-from biovita.training.towers.log import RunLog
+from biovita.training.towers.frozen_vectors import FrozenVectors
 from biovita.training.towers.networks import Networks, starting_model
 from biovita.training.towers.objective import Objective
-from biovita.training.towers.rows import training_items
+from biovita.training.towers.run_log import RunLog
 from biovita.training.towers.schedule import phases_of
 from biovita.training.towers.sharded import Whole
 from biovita.training.towers.stopping import StopRequest
 from biovita.training.towers.trainer import Trainer
-from support.tiny_training import write_tiny, write_towers
+from biovita.training.towers.training_items import training_items
+from support.tiny_training import write_tiny
 
 AUDIO, IMAGE = Modality.AUDIO, Modality.IMAGE
 STAGE1 = {"phases.atc.epochs": 2, "phases.atc.batch_size": 6}
 STAGE2 = {"phases.warmup.epochs": 1, "phases.warmup.batch_size": 6}
-
-
-@pytest.fixture(scope="module")
-def towers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_towers(tmp_path_factory.mktemp("towers") / "small")
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return write_tiny(tmp_path_factory.mktemp("data") / "tiny")
 
 
 def _recipe(stage: int, towers: Path, **settings: Any) -> TowersRecipe:
@@ -132,9 +123,9 @@ def _trainer(
 ) -> Trainer:
     left = iter(scores)
 
-    def validator(_: Networks) -> dict[str, dict[str, float]]:
+    def validator(_: Networks) -> dict[str, PartScores]:
         notes.events.append(("validate",))
-        return {"unseen": {"top1": next(left), "top5": 1.0, "chance": 0.5}}
+        return {"unseen": PartScores(next(left), 1.0, 0.5)}
 
     networks = _networks(chosen)
     feed = _feed(chosen, networks, dataset)
@@ -144,7 +135,7 @@ def _trainer(
     return Trainer(
         chosen,
         phases_of(chosen),
-        Objective(chosen, networks, feed.items.prompts, Cached({}, None), None),
+        Objective(chosen, networks, feed.items.prompts, FrozenVectors({}, None), None),
         feed,
         torch.amp.GradScaler("cpu", enabled=False),
         Whole(networks),
@@ -174,9 +165,9 @@ def test_a_trainer_keeps_and_validates_with_the_parts_it_is_given(
     ]
     assert [state.done for state in notes.states] == [False] * 3 + [True]
     assert trainer.state.best == 0.5
-    lines = [(line["kind"], line["total"]) for line in trainer.log.lines]
-    steps = [("step", number) for number in range(6)]
-    assert lines == [*steps[:3], ("validation", 3), *steps[3:], ("validation", 6)]
+    lines = [(type(line), line.total) for line in trainer.log.lines]
+    steps = [(StepLine, number) for number in range(6)]
+    assert lines == [*steps[:3], (ValidationLine, 3), *steps[3:], (ValidationLine, 6)]
     assert not list((tmp_path / "run").glob("checkpoints")), "nothing is written but what the parts write"
 
 

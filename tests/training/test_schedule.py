@@ -16,9 +16,10 @@ from biovita.towers.audio_windows import AudioInput
 from biovita.towers.clap import ClapAudio
 from biovita.towers.open_clip import OpenClipImage, OpenClipText, build_clip
 from biovita.training import TowersRecipe, recipe
+from biovita.training.gate import Gate, guard
 from biovita.training.recipe import GateSettings
 from biovita.training.towers.networks import Networks
-from biovita.training.towers.schedule import Gate, groups_of, guard, loss_terms, phases_of, trainable
+from biovita.training.towers.schedule import groups_of, loss_terms, phases_of, trainable
 from support.published_layouts import PREPROCESS, SMALL_CLIP, make
 from support.published_schedule import ADAPTER, AUDIO, ENDS, SCALE, TEXT, TOP, WEIGHTS
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-import biovita.training.towers.validate as validation
+import biovita.training.towers.validation as validation
 from biovita.errors import StoppedError
 from biovita.training import TowersRecipe, recipe
-from biovita.training.towers.parts import train_towers
+from biovita.training.towers.train_towers import train_towers
 from support.forked import finish, start
-from support.tiny_training import write_tiny, write_towers
+from support.tiny_training import read_log, write_tiny, write_towers
 
 SETTINGS = {
     "audio_model": "none",
@@ -87,7 +87,8 @@ def test_a_signal_cuts_validation_off_and_it_is_made_later(
     chosen = recipe("paper/stage1", settings, TowersRecipe)
 
     def run(out: Path) -> list[dict[str, Any]]:
-        return train_towers(chosen, dataset, out, device="cpu", progress=False)
+        train_towers(chosen, dataset, out, device="cpu", progress=False)
+        return read_log(out)
 
     def slow(*_: Any, **__: Any) -> dict[str, dict[str, float]]:
         os.kill(os.getpid(), signal.SIGTERM)

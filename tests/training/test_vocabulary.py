@@ -16,8 +16,8 @@ from biovita.taxonomy import Taxon, Taxonomy
 from biovita.taxonomy.backbone import Backbone
 from biovita.taxonomy.match import match_names
 from biovita.towers import Encoder
-from biovita.training.projections.frozen import other_names
 from biovita.training.projections.names_without_media import NamedClasses, kept_classes, named_classes
+from biovita.training.projections.training_set import other_names
 from support.tiny_training import write_tiny
 
 AUDIO, IMAGE, TEXT = Modality.AUDIO, Modality.IMAGE, Modality.TEXT

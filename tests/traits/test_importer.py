@@ -12,9 +12,9 @@ from biovita.dataset.schema import TRAITS
 from biovita.errors import DatasetError
 from biovita.taxonomy import Taxon, taxon_id_of
 from biovita.taxonomy.backbone import Backbone
+from biovita.trait_labels import LABELS
 from biovita.traits.importer import TraitsReport, import_traits
 from biovita.traits.tables import TABLES
-from biovita.traits.vocabulary import LABELS
 from support.spot_checks import SAID, TAXA
 from support.trait_cases import animal, dataset_of
 
@@ -208,7 +208,7 @@ def test_rows_of_one_taxon_that_contradict_each_other_leave_a_label_unknown(crow
     ("text", "message"),
     [
         ("a,b\n1,2\n", r"is not AVONET 1 .* lacks the column"),
-        (AVONET_HEAD + "\nCorvus corax,Corvidae\n", "row 2: 2 fields, the header has 9"),
+        (AVONET_HEAD + "\nCorvus corax,Corvidae\n", "line 2: has 2 fields, and the header has 9"),
     ],
 )
 def test_a_file_that_is_not_the_table_is_refused(crows, tmp_path, text, message):

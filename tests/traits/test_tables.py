@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 
+from biovita.csv_table import open_csv, sound_rows
 from biovita.errors import DatasetError
-from biovita.traits.resolve import source_order
+from biovita.trait_labels import LABELS, source_order
 from biovita.traits.tables import TABLES, TraitTable, read_records, trait_table
-from biovita.traits.vocabulary import LABELS
 
 
 def table(*rules: dict, **more: object) -> TraitTable:
@@ -109,13 +109,15 @@ def test_an_unknown_label_or_key_in_a_description_is_refused():
 def test_encodings_line_ends_and_empty_rows_of_the_real_files(trait_files):
     birds, nameless = read_records(trait_table("eltontraits-birds"), trait_files["eltontraits-birds"])
     assert (len(birds), nameless) == (9993, 2)
-    by_name = {record.name: record for record in birds}
-    assert by_name["Calyptorhynchus baudinii"].cells["English"] == "Baudin’s Black-Cockatoo"
+    names = open_csv(trait_files["eltontraits-birds"], ("Scientific", "English"), encoding="cp1252")
+    english = {row.values["Scientific"]: row.values["English"] for row in sound_rows(names)}
+    assert english["Calyptorhynchus baudinii"] == "Baudin’s Black-Cockatoo"
     frogs, _ = read_records(trait_table("amphibio"), trait_files["amphibio"])
     with trait_files["amphibio"].open(encoding="latin-1", newline="") as file:
         assert len(frogs) == sum(1 for _ in csv.DictReader(file))
     assert frogs[0].name == "Allophryne ruthveni"
-    assert frogs[0].cells["OBS"] is None
+    assert None in frogs[0].cells.values()
+    assert "NA" not in frogs[0].cells.values()
 
 
 def test_minus_999_is_missing_in_pantheria(trait_files, tmp_path):

@@ -1,6 +1,6 @@
 """The benchmark: build, release files in and out, score, analyse."""
 
-from biovita.benchmark.from_split import build_benchmark
+from biovita.benchmark.from_split import benchmark_from_split
 from biovita.benchmark.scores import Headline, ScoreRow, Scores, TaskScore, headline, score_benchmark
 from biovita.benchmark.task import Benchmark, LeftOut, Task
 
@@ -12,7 +12,7 @@ __all__ = [
     "Scores",
     "Task",
     "TaskScore",
-    "build_benchmark",
+    "benchmark_from_split",
     "headline",
     "score_benchmark",
 ]

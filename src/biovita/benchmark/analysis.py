@@ -5,31 +5,176 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from biovita.benchmark.recordings import Recording
 from biovita.benchmark.scores import KS, Scores, TaskScore, bootstrap_interval
 from biovita.benchmark.task import Benchmark
+from biovita.benchmark.trait_scores import TraitAgreement, Traits, trait_agreement
 from biovita.modality import Modality, modalities_of
 from biovita.taxonomy import Rank
 
-__all__ = ["accuracy_by", "by_class", "by_family", "by_recording", "by_samples", "confusions", "near_misses"]
+__all__ = [
+    "Analysis",
+    "Confusion",
+    "GroupAccuracy",
+    "NearMisses",
+    "accuracy_by",
+    "analyse",
+    "by_class",
+    "by_family",
+    "by_recording",
+    "by_samples",
+    "confusions",
+    "near_misses",
+]
+
+_CONFUSED = {Rank.SPECIES: 50, Rank.FAMILY: 500}  # pairs that an analysis lists
+
+
+@dataclass(frozen=True, slots=True)
+class GroupAccuracy:
+    """Top-k accuracy of one group of a task's queries.
+
+    Attributes
+    ----------
+    by
+        What the queries are grouped by: ``class``, ``family``, ``samples`` (of the correct taxon), ``length`` or
+        ``quality`` (of the recording).
+    group
+        The name of the class or family, or a range.
+    accuracy, chance, low, high
+        As in `ScoreRow`.
+    """
+
+    part: str
+    direction: str
+    level: str
+    by: str
+    group: str
+    k: int
+    accuracy: float
+    chance: float
+    low: float
+    high: float
+    queries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """A pair of taxa that are confused.
+
+    Attributes
+    ----------
+    count
+        How many queries of ``taxon`` have ``taken_for`` in the first place.
+    queries
+        Of ``taxon``.
+    share
+        ``count`` of ``queries``.
+    directions
+        The count in each direction.
+    """
+
+    part: str
+    level: str
+    taxon: str
+    taken_for: str
+    count: int
+    queries: int
+    share: float
+    directions: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class NearMisses:
+    """How often a wrong species of one task is of the right group.
+
+    Attributes
+    ----------
+    rank
+        ``genus`` or ``family``.
+    errors
+        How many queries were judged.
+    share
+        How many of them got a species of the right group.
+    chance
+        What a wrong candidate drawn at random is expected to get.
+    low, high
+        The 95 % bootstrap interval of ``share``.
+    """
+
+    part: str
+    direction: str
+    rank: str
+    errors: int
+    share: float
+    chance: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Where a model succeeds and how it fails, a table an attribute."""
+
+    by_class: tuple[GroupAccuracy, ...]
+    by_family: tuple[GroupAccuracy, ...]
+    by_samples: tuple[GroupAccuracy, ...]
+    by_recording: tuple[GroupAccuracy, ...]
+    near_misses: tuple[NearMisses, ...]
+    confusions: tuple[Confusion, ...]
+    traits: tuple[TraitAgreement, ...]
+
+
+def analyse(
+    benchmark: Benchmark,
+    scores: Scores,
+    *,
+    recordings: Mapping[int, Recording],
+    traits: Traits,
+    seed: int = 0,
+) -> Analysis:
+    """Return all tables of the analysis of what a model got.
+
+    Parameters
+    ----------
+    recordings
+        Length and contrast of recordings, by row of the benchmark's.
+    traits
+        Of the benchmark's species.
+    seed
+        For the bootstrap intervals.
+    """
+    return Analysis(
+        by_class=tuple(by_class(benchmark, scores, seed=seed)),
+        by_family=tuple(by_family(benchmark, scores, seed=seed)),
+        by_samples=tuple(by_samples(scores, seed=seed)),
+        by_recording=tuple(by_recording(scores, recordings, seed=seed)) if recordings else (),
+        near_misses=tuple(near_misses(benchmark, scores, seed=seed)),
+        confusions=tuple(
+            row
+            for level, most in _CONFUSED.items()
+            for row in confusions(benchmark, scores, level=level, most=most)
+        ),
+        traits=tuple(trait_agreement(scores, traits, seed=seed)),
+    )
 
 
 def accuracy_by(
-    score: TaskScore, groups: np.ndarray, *, name: str, ks: Sequence[int] = KS, seed: int = 0
-) -> list[dict[str, Any]]:
+    score: TaskScore, groups: np.ndarray, *, by: str, ks: Sequence[int] = KS, seed: int = 0
+) -> list[GroupAccuracy]:
     """Return accuracy, chance and interval for each group of a task's queries.
 
     Parameters
     ----------
     groups
-        ``(queries,)`` what each query belongs to, None for nothing; a string, or something that sorts.
-    name
-        The field of the rows that holds the group.
+        ``(queries,)`` the group that each query belongs to, None where it belongs to none.
+    by
+        What the queries are grouped by.
     """
     task, rows = score.task, []
     counts = task.candidate_counts
@@ -37,62 +182,63 @@ def accuracy_by(
         mine = groups == group
         for k in ks:
             hits = score.hits(k)[mine]
-            low, high = bootstrap_interval(hits, [seed, zlib.crc32(f"{task.name}/{name}/{group}/{k}".encode())])
+            low, high = bootstrap_interval(hits, [seed, zlib.crc32(f"{task.name}/{by}/{group}/{k}".encode())])
             rows.append(
-                {
-                    "part": task.part,
-                    "direction": task.direction,
-                    "level": task.level.value,
-                    name: group,
-                    "k": k,
-                    "accuracy": float(hits.mean()),
-                    "chance": float((np.minimum(k, counts[mine]) / counts[mine]).mean()),
-                    "low": low,
-                    "high": high,
-                    "queries": int(mine.sum()),
-                }
+                GroupAccuracy(
+                    part=task.part,
+                    direction=task.direction,
+                    level=task.level.value,
+                    by=by,
+                    group=group,
+                    k=k,
+                    accuracy=float(hits.mean()),
+                    chance=float((np.minimum(k, counts[mine]) / counts[mine]).mean()),
+                    low=low,
+                    high=high,
+                    queries=int(mine.sum()),
+                )
             )
     return rows
 
 
 def by_class(
     benchmark: Benchmark, scores: Scores, *, ks: Sequence[int] = KS, seed: int = 0
-) -> list[dict[str, Any]]:
+) -> list[GroupAccuracy]:
     """Return accuracy for each taxonomic class of the queries, and for ``All``, in every task.
 
-    The candidates stay those of the task: a bird is told from everything it was asked against.
+    The candidates are those of the task: a bird is told from all animals, not from birds alone.
     """
     rows = []
     for score in scores.tasks:
         asked, _ = modalities_of(score.task.direction)
         classes = benchmark.labels(asked, Rank.CLASS)[score.task.queries]
-        rows += accuracy_by(score, np.full(len(classes), "All", object), name="class", ks=ks, seed=seed)
-        rows += accuracy_by(score, classes, name="class", ks=ks, seed=seed)
+        rows += accuracy_by(score, np.full(len(classes), "All", object), by="class", ks=ks, seed=seed)
+        rows += accuracy_by(score, classes, by="class", ks=ks, seed=seed)
     return rows
 
 
 def by_family(
     benchmark: Benchmark, scores: Scores, *, ks: Sequence[int] = KS, seed: int = 0
-) -> list[dict[str, Any]]:
+) -> list[GroupAccuracy]:
     """Return accuracy for each family of the queries, in every task at species level."""
     rows = []
     for score in scores.tasks:
         if score.task.level == Rank.SPECIES:
             asked, _ = modalities_of(score.task.direction)
             families = benchmark.labels(asked, Rank.FAMILY)[score.task.queries]
-            rows += accuracy_by(score, families, name="family", ks=ks, seed=seed)
+            rows += accuracy_by(score, families, by="family", ks=ks, seed=seed)
     return rows
 
 
-def by_samples(scores: Scores, *, ks: Sequence[int] = KS, seed: int = 0) -> list[dict[str, Any]]:
-    """Return accuracy by how many samples the correct taxon has, where it differs; ``samples`` is a range."""
+def by_samples(scores: Scores, *, ks: Sequence[int] = KS, seed: int = 0) -> list[GroupAccuracy]:
+    """Return accuracy by how many samples the correct taxon has; none of a task whose taxa all have alike."""
     rows = []
     for score in scores.tasks:
         task = score.task
         sizes = np.diff(task.offsets)[task.correct_taxa]
         groups = binned(sizes, _SAMPLES)
         if len(set(groups)) > 1:
-            rows += accuracy_by(score, groups, name="samples", ks=ks, seed=seed)
+            rows += accuracy_by(score, groups, by="samples", ks=ks, seed=seed)
     return rows
 
 
@@ -102,7 +248,7 @@ def by_recording(
     *,
     ks: Sequence[int] = KS,
     seed: int = 0,
-) -> list[dict[str, Any]]:
+) -> list[GroupAccuracy]:
     """Return accuracy of recordings as queries, at species level, by their length and by their quality.
 
     Parameters
@@ -112,7 +258,7 @@ def by_recording(
 
     Returns
     -------
-    Rows of `accuracy_by` with ``length`` (a range of seconds) or ``quality`` (a range of decibels).
+    Rows by ``length`` (a range of seconds) and by ``quality`` (a range of decibels).
     """
     rows = []
     for score in scores.tasks:
@@ -120,12 +266,12 @@ def by_recording(
         if modalities_of(task.direction)[0] != Modality.AUDIO or task.level != Rank.SPECIES:
             continue
         known = [recordings.get(int(row)) for row in task.queries]
-        for name, unit, edges, values in (
+        for by, unit, edges, values in (
             ("length", "s", _LENGTHS, [found and found.seconds for found in known]),
             ("quality", "dB", _QUALITIES, [found and found.contrast_db for found in known]),
         ):
             groups = binned(np.array([np.nan if value is None else value for value in values]), edges, unit)
-            rows += accuracy_by(score, groups, name=name, ks=ks, seed=seed)
+            rows += accuracy_by(score, groups, by=by, ks=ks, seed=seed)
     return rows
 
 
@@ -159,15 +305,14 @@ def binned(values: np.ndarray, edges: Sequence[float], unit: str = "") -> np.nda
     return found
 
 
-def confusions(benchmark: Benchmark, scores: Scores, *, level: Rank, most: int = 20) -> list[dict[str, Any]]:
+def confusions(benchmark: Benchmark, scores: Scores, *, level: Rank, most: int = 20) -> list[Confusion]:
     """Return the pairs of taxa that are confused most, over all directions of a part.
 
     The first-ranked species of every query at species level is compared with the correct one at ``level``.
 
     Returns
     -------
-    At most ``most`` rows a part: ``part``, ``level``, ``taxon``, ``taken_for``, ``count``, ``queries`` (of the taxon),
-    ``share``, and ``directions``, the count in each.
+    At most ``most`` rows a part, by ``share`` times ``count``, the largest first.
     """
     pairs: dict[str, Counter[tuple[str, str]]] = {}
     queries: dict[str, Counter[str]] = {}
@@ -192,21 +337,21 @@ def confusions(benchmark: Benchmark, scores: Scores, *, level: Rank, most: int =
         )
         for (own, got), count in ordered[:most]:
             rows.append(
-                {
-                    "part": part,
-                    "level": level.value,
-                    "taxon": own,
-                    "taken_for": got,
-                    "count": count,
-                    "queries": queries[part][own],
-                    "share": count / queries[part][own],
-                    "directions": dict(sorted(where[part, own, got].items())),
-                }
+                Confusion(
+                    part=part,
+                    level=level.value,
+                    taxon=own,
+                    taken_for=got,
+                    count=count,
+                    queries=queries[part][own],
+                    share=count / queries[part][own],
+                    directions=dict(sorted(where[part, own, got].items())),
+                )
             )
     return rows
 
 
-def near_misses(benchmark: Benchmark, scores: Scores, *, seed: int = 0) -> list[dict[str, Any]]:
+def near_misses(benchmark: Benchmark, scores: Scores, *, seed: int = 0) -> list[NearMisses]:
     """Return how often a wrong species is of the right genus, or of the right family.
 
     Only queries at species level whose first-ranked species is wrong count. ``chance`` is the mean share of the
@@ -215,8 +360,7 @@ def near_misses(benchmark: Benchmark, scores: Scores, *, seed: int = 0) -> list[
 
     Returns
     -------
-    One row a task and rank: ``part``, ``direction``, ``rank``, ``errors`` (that count), ``share``, ``chance``,
-    ``low``, ``high``.
+    One row a task and rank.
     """
     rows = []
     for score in scores.tasks:
@@ -237,15 +381,15 @@ def near_misses(benchmark: Benchmark, scores: Scores, *, seed: int = 0) -> list[
             chance = (related.sum(axis=1) - 1) / (task.candidate_counts[known] - 1)
             low, high = bootstrap_interval(hits, [seed, zlib.crc32(f"{task.name}/{rank.value}".encode())])
             rows.append(
-                {
-                    "part": task.part,
-                    "direction": task.direction,
-                    "rank": rank.value,
-                    "errors": int(known.sum()),
-                    "share": float(hits.mean()),
-                    "chance": float(chance.mean()),
-                    "low": low,
-                    "high": high,
-                }
+                NearMisses(
+                    part=task.part,
+                    direction=task.direction,
+                    rank=rank.value,
+                    errors=int(known.sum()),
+                    share=float(hits.mean()),
+                    chance=float(chance.mean()),
+                    low=low,
+                    high=high,
+                )
             )
     return rows

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
-from math import exp, lgamma, log
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,9 +17,19 @@ from biovita.errors import BiovitaError
 from biovita.modality import DIRECTIONS, modalities_of
 from biovita.parquet import read_parquet
 
-__all__ = ["RANKS", "compare", "exact_mcnemar", "holm", "not_compared", "ranks_table", "read_ranks"]
+__all__ = [
+    "RANKS",
+    "ComparedRow",
+    "compare",
+    "exact_mcnemar",
+    "holm",
+    "not_compared",
+    "ranks_table",
+    "read_ranks",
+]
 
 _MOST_PARTS = 100  # 10,000 means are drawn for each task of each
+_SHARED = ("part", "direction", "level", "query", "correct", "offered")  # by runs of one benchmark
 
 RANKS = pa.schema(
     [
@@ -81,88 +90,130 @@ def read_ranks(path: str | Path) -> pa.Table:
     Raises
     ------
     BiovitaError
-        Where there is none, or it is not one.
+        Where the file is missing, or does not hold the ranks of a run.
     """
     path = Path(path)
     file = path / "ranks.parquet" if path.is_dir() else path
     if not file.is_file():
-        raise BiovitaError(f"{path}: no ranks.parquet there; make one with: biovita bench run")
+        raise BiovitaError(f"{path} has no ranks.parquet. Make one with: biovita bench run")
     try:
         table = read_parquet(file, RANKS)
         table.validate(full=True)
     except (BiovitaError, pa.ArrowException, ValueError) as error:
-        raise BiovitaError(f"{file}: is not the ranks of a run: {error}") from error
+        raise BiovitaError(f"{file} cannot be read as the ranks of a run: {error}") from error
     for name, known in (("direction", DIRECTIONS), ("level", [level.value for level in LEVELS])):
         if strange := [value for value in table[name].unique().to_pylist() if value not in known]:
             raise BiovitaError(
-                f"{file}: is not the ranks of a run: {name} {str(strange[0])[:100]!r} is none there is"
+                f"{file} does not hold the ranks of a run: there is no {name} {str(strange[0])[:100]!r}"
             )
     if (parts := len(table["part"].unique())) > _MOST_PARTS:
-        raise BiovitaError(f"{file}: is of a benchmark of {parts:,} parts; {_MOST_PARTS} are accepted")
+        raise BiovitaError(f"{file} is of a benchmark of {parts:,} parts. At most {_MOST_PARTS} are accepted")
     for name in RANKS.names:
         if not RANKS.field(name).nullable and table[name].null_count:
             raise BiovitaError(
-                f"{file}: is not the ranks of a run: {name} is missing in {table[name].null_count} rows"
+                f"{file} does not hold the ranks of a run: {table[name].null_count} rows have no {name}"
             )
     return table
 
 
-def compare(first: pa.Table, second: pa.Table, *, ks: Sequence[int] = KS, seed: int = 0) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class ComparedRow:
+    """Top-k accuracy of two runs in one task, or the mean over the directions of a part and level.
+
+    Attributes
+    ----------
+    direction
+        Of the task; ``mean`` in the row of a mean.
+    first, second
+        The accuracy of each run, from 0 to 1.
+    difference
+        ``second`` less ``first``.
+    low, high
+        The 95 % paired bootstrap interval of ``difference`` over queries; for a mean, directions are resampled apart.
+    gained, lost
+        Queries that the second run alone gets right, and those that the first alone does; None of a mean.
+    p
+        Of the exact McNemar test, two-sided; None of a mean.
+    p_holm
+        ``p`` corrected for all tasks of this k.
+    """
+
+    part: str
+    direction: str
+    level: str
+    k: int
+    queries: int
+    first: float
+    second: float
+    difference: float
+    low: float
+    high: float
+    gained: int | None = None
+    lost: int | None = None
+    p: float | None = None
+    p_holm: float | None = None
+
+
+def compare(first: pa.Table, second: pa.Table, *, ks: Sequence[int] = KS, seed: int = 0) -> list[ComparedRow]:
     """Compare two runs query by query.
 
     Returns
     -------
-    One row a task and k, and after those of a part, level and k one with the direction ``mean``: ``first`` and
-    ``second`` (accuracy), ``difference`` (second less first) with ``low`` and ``high`` (95 % paired bootstrap over
-    queries; for the mean, directions are resampled apart), and of a task ``gained`` and ``lost`` (queries that only
-    one run gets right), ``p`` (exact McNemar test, two-sided) and ``p_holm`` (corrected for all tasks of this k).
+    One row a task and k, and after those of a part, level and k their mean.
 
     Raises
     ------
     BiovitaError
         Where the two are not of the same benchmark.
     """
-    shared = ("part", "direction", "level", "query", "correct", "offered")
     ones, others = _tasks(first), _tasks(second)
     keys = [key for key in ones if key in others]
     if not keys:
-        raise BiovitaError("the two runs have no task in common")
-    rows: list[dict[str, Any]] = []
-    for k in ks:
-        found: list[dict[str, Any]] = []
-        drawn: dict[tuple[str, str], list[tuple[np.ndarray, dict[str, Any]]]] = {}
-        for key in keys:
-            one, other = ones[key], others[key]
-            if not one.select(shared).equals(other.select(shared)):
-                raise BiovitaError(
-                    f"{'/'.join(key)}: the two runs are not of the same benchmark: queries or candidates differ"
-                )
-            hit, also = (_hits(table, k) for table in (one, other))
-            difference = also.astype(np.float64) - hit
-            row_seed = [seed, zlib.crc32(f"{'/'.join(key)}/{k}/compare".encode())]
-            low, high = bootstrap_interval(difference, row_seed)
-            gained, lost = int((also & ~hit).sum()), int((hit & ~also).sum())
-            found.append(
-                {
-                    **dict(zip(("part", "direction", "level"), key, strict=True)),
-                    "k": k,
-                    "queries": len(hit),
-                    "first": float(hit.mean()),
-                    "second": float(also.mean()),
-                    "difference": float(difference.mean()),
-                    "low": low,
-                    "high": high,
-                    "gained": gained,
-                    "lost": lost,
-                    "p": exact_mcnemar(gained, lost),
-                }
+        raise BiovitaError("The two runs have no task in common. Compare runs of one benchmark")
+    for key in keys:
+        if not ones[key].select(_SHARED).equals(others[key].select(_SHARED)):
+            raise BiovitaError(
+                f"{'/'.join(key)}: the two runs are not of the same benchmark: their queries or candidates differ"
             )
-            drawn.setdefault((key[0], key[2]), []).append((_draws(difference, row_seed), found[-1]))
-        for row, corrected in zip(found, holm([row["p"] for row in found]), strict=True):
-            row["p_holm"] = corrected
-        rows += found + [_mean(part, level, k, entries) for (part, level), entries in drawn.items()]
+    rows: list[ComparedRow] = []
+    for k in ks:
+        found = [_compared(key, _hits(ones[key], k), _hits(others[key], k), k, seed) for key in keys]
+        corrected = holm([p for _, _, p in found])
+        rows += [replace(row, p_holm=p) for (row, _, _), p in zip(found, corrected, strict=True)]
+        drawn: dict[tuple[str, str], list[tuple[ComparedRow, np.ndarray]]] = {}
+        for row, draws, _ in found:
+            drawn.setdefault((row.part, row.level), []).append((row, draws))
+        rows += [_mean(entries) for entries in drawn.values()]
     levels = {level.value: place for place, level in enumerate(LEVELS)}
-    return sorted(rows, key=lambda row: (row["k"], row["part"], levels.get(row["level"], len(levels))))
+    return sorted(rows, key=lambda row: (row.k, row.part, levels.get(row.level, len(levels))))
+
+
+def _compared(
+    key: tuple[str, str, str], first: np.ndarray, second: np.ndarray, k: int, seed: int
+) -> tuple[ComparedRow, np.ndarray, float]:
+    """Return the row of a task, drawn means of its difference, and its p."""
+    difference = second.astype(np.float64) - first
+    row_seed = [seed, zlib.crc32(f"{'/'.join(key)}/{k}/compare".encode())]
+    low, high = bootstrap_interval(difference, row_seed)
+    gained, lost = int((second & ~first).sum()), int((first & ~second).sum())
+    p = exact_mcnemar(gained, lost)
+    part, direction, level = key
+    row = ComparedRow(
+        part=part,
+        direction=direction,
+        level=level,
+        k=k,
+        queries=len(first),
+        first=float(first.mean()),
+        second=float(second.mean()),
+        difference=float(difference.mean()),
+        low=low,
+        high=high,
+        gained=gained,
+        lost=lost,
+        p=p,
+    )
+    return row, _draws(difference, row_seed), p
 
 
 def not_compared(first: pa.Table, second: pa.Table) -> tuple[list[str], list[str]]:
@@ -193,19 +244,22 @@ def _draws(values: np.ndarray, seed: Sequence[int]) -> np.ndarray:
     return means
 
 
-def _mean(
-    part: str, level: str, k: int, entries: Sequence[tuple[np.ndarray, Mapping[str, Any]]]
-) -> dict[str, Any]:
-    low, high = np.quantile(np.mean([draws for draws, _ in entries], axis=0), [0.025, 0.975])
-    means = {name: float(np.mean([row[name] for _, row in entries])) for name in ("first", "second", "difference")}
-    base = {
-        "part": part,
-        "direction": "mean",
-        "level": level,
-        "k": k,
-        "queries": sum(r["queries"] for _, r in entries),
-    }
-    return {**base, **means, "low": float(low), "high": float(high)}
+def _mean(entries: Sequence[tuple[ComparedRow, np.ndarray]]) -> ComparedRow:
+    """Return the mean of the rows of one part, level and k."""
+    rows = [row for row, _ in entries]
+    low, high = np.quantile(np.mean([draws for _, draws in entries], axis=0), [0.025, 0.975])
+    return ComparedRow(
+        part=rows[0].part,
+        direction="mean",
+        level=rows[0].level,
+        k=rows[0].k,
+        queries=sum(row.queries for row in rows),
+        first=float(np.mean([row.first for row in rows])),
+        second=float(np.mean([row.second for row in rows])),
+        difference=float(np.mean([row.difference for row in rows])),
+        low=float(low),
+        high=float(high),
+    )
 
 
 def exact_mcnemar(gained: int, lost: int) -> float:
@@ -216,9 +270,9 @@ def exact_mcnemar(gained: int, lost: int) -> float:
     >>> round(exact_mcnemar(10, 2), 4)
     0.0386
     """
-    total = gained + lost
-    tail = [lgamma(total + 1) - lgamma(i + 1) - lgamma(total - i + 1) for i in range(min(gained, lost) + 1)]
-    return min(1.0, 2 * sum(exp(term - total * log(2)) for term in tail)) if total else 1.0
+    from scipy.stats import binomtest
+
+    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
 
 
 def holm(values: Sequence[float]) -> list[float]:

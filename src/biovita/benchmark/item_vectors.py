@@ -63,7 +63,7 @@ class ItemVectors:
 def benchmark_items(
     benchmark: Benchmark, able: Iterable[Modality], texts: Iterable[str] = ()
 ) -> dict[Modality, Items]:
-    """Return what the tasks ask and answer with that are between modalities a model is ``able`` to encode.
+    """Return the items of the tasks whose two modalities a model is ``able`` to encode, by modality.
 
     Each id comes once. The ``texts`` come beside the benchmark's own.
     """
@@ -108,9 +108,9 @@ def _are_of(mine: pa.Table, theirs: pa.Table) -> bool:
 
 
 def say_unused(directory: Path) -> None:
-    """Say where vectors lie that an earlier biovita kept, and that are not read any more."""
+    """Warn about vectors that an earlier biovita kept, and that are not read any more."""
     if any((directory / f"{modality}.npy").is_file() for modality in Modality):
-        logger.warning("%s holds vectors of an earlier biovita (.npy). They are not used: remove them", directory)
+        logger.warning("%s holds vectors of an earlier biovita (.npy). They are not used. Remove them", directory)
 
 
 def item_vectors(
@@ -130,11 +130,11 @@ def item_vectors(
     model
         As `biovita.benchmark.scored_models.open_model` gives it.
     dataset
-        What the items are of. Vectors of our own models are read from it, and computed into it where they are
+        The dataset of the items. Vectors of our own models are read from it, and computed into it where they are
         missing.
     directory
-        Where all others are kept, as the tower or the object gives them. What is there of the same model and the same
-        content is used again.
+        Where all other vectors are kept, as the tower or the object gives them. Those of the same model and the same
+        content are used again.
     name
         What an object's vectors are known by, and for errors.
 
@@ -156,7 +156,7 @@ def item_vectors(
     for modality, mine in wanted.items():
         table, settings = LanceStore(directory).table(modality), Settings(progress=progress)
         if card is None:
-            encoder = ObjectEncoder(model, modality, name, _dim(model, name, mine, table))
+            encoder = _object_encoder(model, name, mine, table)
             done = embed_items(encoder, mine, table, settings=settings)
             found[modality] = stored(table, mine.ids)
         else:
@@ -195,19 +195,21 @@ def _of_dataset(
     return ItemVectors(found, tuple(card.encoders.values()), failed)
 
 
-def _dim(model: Any, name: str, items: Items, table: VectorTable) -> int:
-    """Return the length of an object's vectors: of those that it made before, or of the first that it can make."""
+def _object_encoder(model: Any, name: str, items: Items, table: VectorTable) -> ObjectEncoder:
+    """Return an encoder that knows how long its vectors are: as those made before, or as the first that can be made."""
     if table.exists and (made := table.made()).tower == encoder_name(name, items.modality):
-        return made.dim
-    trial = ObjectEncoder(model, items.modality, name, 0)
+        return ObjectEncoder(model, items.modality, name, made.dim)
+    encoder = ObjectEncoder(model, items.modality, name)
     why = ""
     for row in (row for some in items.rows.to_batches(max_chunksize=16) for row in some.to_pylist()):
         try:
-            return trial.encode([trial.load(loadable(items.modality, row, items.locate))]).shape[1]
+            encoder.learn_dim(loadable(items.modality, row, items.locate))
         except MediaError as error:
             why = why or str(error)
+        else:
+            return encoder
     raise BiovitaError(_none_of(name, items, why))
 
 
 def _none_of(name: str, items: Items, why: str) -> str:
-    return f"{name}: none of the {len(items):,} {items.modality} items can be embedded; the first: {why}"
+    return f"{name} can embed none of the {len(items):,} {items.modality} items. The first failed: {why}"

@@ -8,7 +8,6 @@ more columns than the published files, after theirs, and ``manifest.json`` besid
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,10 +15,10 @@ from typing import Any
 
 from biovita.benchmark.task import Benchmark, Task
 from biovita.csv_safe import write_rows
-from biovita.dataset.dataset import new_directory
 from biovita.dataset.outgoing import Outgoing, allowed_outside, copied, unchanged
 from biovita.errors import DatasetError
-from biovita.filenames import safe_suffix
+from biovita.filenames import path_from, safe_suffix
+from biovita.files import new_directory, write_whole
 from biovita.hashing import sha256_of
 from biovita.modality import MEDIA, Modality, modalities_of
 
@@ -103,17 +102,17 @@ def write_benchmark(
         With ``copy``, where a recording cannot be read.
     """
     if media not in {"keep", "copy"}:
-        raise DatasetError(f"media is {media!r}: it is 'keep' or 'copy'")
+        raise DatasetError(f"media is {media!r}. It has to be 'keep' or 'copy'")
     out = Path(out)
     with new_directory(out, replace=overwrite, marker=MANIFEST) as scratch:
         paths = _copied(benchmark, scratch, allow_outside=allow_outside) if media == "copy" else {}
         keep = benchmark.root if media == "keep" else None
-        root = None if keep is None else os.path.relpath(keep, out)
+        root = None if keep is None else path_from(out, keep)
         parts = sorted({task.part for task in benchmark.tasks})
         for part in parts:
             _write_part(benchmark, part, scratch / part, paths)
         text = json.dumps(_manifest(benchmark, scratch, parts, root), indent=1, sort_keys=True)
-        (scratch / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        write_whole(scratch / MANIFEST, text + "\n")
     return out
 
 
@@ -199,7 +198,7 @@ def _manifest(benchmark: Benchmark, scratch: Path, parts: Sequence[str], root: s
         },
         "left_out": [asdict(entry) for entry in benchmark.left_out],
         "sha256": {
-            str(file.relative_to(scratch)): sha256_of(file)
+            file.relative_to(scratch).as_posix(): sha256_of(file)
             for part in parts
             for file in sorted((scratch / part).rglob("*.csv"))
         },

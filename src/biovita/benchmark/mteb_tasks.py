@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from biovita.benchmark.scores import KS
 from biovita.benchmark.task import Benchmark, Task
-from biovita.dataset.dataset import new_directory
 from biovita.errors import BiovitaError, MissingExtraError, ModelError
+from biovita.files import new_directory, write_whole
 from biovita.modality import DIRECTIONS, Modality, modalities_of
 
-__all__ = ["MtebModel", "export_mteb", "local_tasks", "run_local"]
+__all__ = ["MtebModel", "MtebScore", "export_mteb", "local_tasks", "run_local"]
 
 _RATE = 48_000  # what mteb's BioVITA model wants
 _SPLIT = "test"
@@ -59,7 +60,7 @@ def export_mteb(benchmark: Benchmark, out: Path, *, overwrite: bool = False) -> 
                 subset = f"{task.part}_{task.level.value}"
                 if _write_subset(benchmark, task, folder / subset, subset):
                     subsets.append(subset)
-            (folder / "README.md").write_text(_card(subsets), encoding="utf-8")
+            write_whole(folder / "README.md", _card(subsets))
     return out
 
 
@@ -128,19 +129,18 @@ def _contents(benchmark: Benchmark, modality: Modality, rows: Sequence[int]) -> 
     from biovita.errors import MediaError
     from biovita.media import probe_image, read_clip
 
-    table = benchmark.items[modality]
     for row in rows:
-        item = table.slice(row, 1).to_pylist()[0]
+        item = benchmark.item(modality, row)
         if modality == Modality.TEXT:
-            yield row, item["id"]
+            yield row, item.id
             continue
-        path = benchmark.locate(item["path"])
+        path = benchmark.locate(item.path or "")
         try:
             if modality == Modality.IMAGE:
                 probe_image(path)
                 yield row, {"bytes": path.read_bytes(), "path": path.name}
             else:
-                samples, rate = read_clip(path, item["start_s"] or 0.0, item["end_s"], sample_rate=_RATE)
+                samples, rate = read_clip(path, item.start_s or 0.0, item.end_s, sample_rate=_RATE)
                 yield row, {"array": samples, "sampling_rate": rate}
         except MediaError:
             continue
@@ -189,16 +189,27 @@ def local_tasks(folder: str | Path, directions: Sequence[str] = DIRECTIONS) -> l
         )
         found.append(type(f"Local{task.__name__}", (task,), {"metadata": metadata})())
     if not found:
-        raise BiovitaError(f"{folder}: has no directory such as BioVITAA2TRetrieval")
+        raise BiovitaError(f"{folder} has no directory such as BioVITAA2TRetrieval")
     return found
 
 
-def run_local(model: Any, folder: str | Path, directions: Sequence[str] = DIRECTIONS) -> list[dict[str, Any]]:
-    """Run mteb's BioVITA tasks from a local copy with a model of mteb's, and return rows as our scores have them.
+@dataclass(frozen=True, slots=True)
+class MtebScore:
+    """Top-k accuracy, from 0 to 1, as mteb computes it, in the terms of a `ScoreRow`."""
+
+    part: str
+    direction: str
+    level: str
+    k: int
+    accuracy: float
+
+
+def run_local(model: Any, folder: str | Path, directions: Sequence[str] = DIRECTIONS) -> list[MtebScore]:
+    """Run mteb's BioVITA tasks from a local copy with a model of mteb's.
 
     Returns
     -------
-    One row a task, subset and k: ``part``, ``direction``, ``level``, ``k``, ``accuracy``.
+    One row a task, subset and k.
     """
     mteb = _mteb()
     rows = []
@@ -207,14 +218,14 @@ def run_local(model: Any, folder: str | Path, directions: Sequence[str] = DIRECT
         for found in result.task_results[0].scores[_SPLIT]:
             part, _, level = found["hf_subset"].rpartition("_")
             rows += [
-                {
-                    "part": part,
-                    "direction": task.metadata.name.removeprefix("BioVITA")[:3],
-                    "level": level,
-                    "k": k,
-                    "accuracy": float(found[f"taxon_top_{k}_accuracy"]),
-                }
-                for k in (1, 5, 10)
+                MtebScore(
+                    part=part,
+                    direction=task.metadata.name.removeprefix("BioVITA")[:3],
+                    level=level,
+                    k=k,
+                    accuracy=float(found[f"taxon_top_{k}_accuracy"]),
+                )
+                for k in KS
             ]
     return rows
 

@@ -6,7 +6,7 @@ import re
 import tempfile
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from biovita.compute.device import Device
+from biovita.directions import unit
 from biovita.embedding import Vectors
 from biovita.errors import MediaError, ModelError
 from biovita.filenames import file_name
@@ -23,7 +24,7 @@ from biovita.modality import Modality
 from biovita.model import Model
 from biovita.model.card import ModelCard
 from biovita.model.describe import describe
-from biovita.towers.encoder import EncoderCard, Simple
+from biovita.towers.encoder import EncoderCard, EncoderDefaults
 
 __all__ = [
     "METHODS",
@@ -45,20 +46,20 @@ _BATCH = 16
 
 
 def open_model(spec: Any) -> Any:
-    """Return what is meant by the model to score: a card of one of ours, chance, or an object of others.
+    """Return the model that a name or path stands for: the card of one of ours, `Random`, or an object of others.
 
     Parameters
     ----------
     spec
         ``random`` or ``random:DIM``; ``mteb:NAME``, a model of mteb's registry (extra ``mteb``); any other name or
-        path as `biovita.model.describe` takes it. What is no name or path is returned as it is.
+        path as `biovita.describe` takes it. Anything that is not a name or path is returned as it is.
     """
     if not isinstance(spec, str | Path):
         return spec
     kind, _, rest = str(spec).partition(":")
     if kind == "random":
         if rest and not rest.isdigit():
-            raise ModelError(f"{spec!r}: what follows random: is the number of dimensions")
+            raise ModelError(f"{spec!r}: a number of dimensions has to follow random:")
         return Random(int(rest or 256))
     if kind == "mteb":
         from biovita.benchmark.mteb_tasks import MtebModel
@@ -81,7 +82,9 @@ def modalities_of_model(model: Any) -> tuple[Modality, ...]:
         return tuple((model.card if isinstance(model, Model) else model).encoders)
     found = tuple(modality for modality, method in METHODS.items() if callable(getattr(model, method, None)))
     if not found:
-        raise ModelError(f"{model!r} has none of {', '.join(METHODS.values())}: there is nothing to score")
+        raise ModelError(
+            f"{model!r} has none of the methods {', '.join(METHODS.values())}. It needs at least one of them"
+        )
     return found
 
 
@@ -111,7 +114,7 @@ class Random:
         """Return unit vectors, float32; no item is looked at."""
         rng = np.random.default_rng([self.dim, zlib.crc32(modality.encode())])
         drawn = rng.standard_normal((len(ids), self.dim), np.float32)
-        return Vectors(ids.to_pylist(), drawn / np.linalg.norm(drawn, axis=1, keepdims=True))
+        return Vectors(ids.to_pylist(), unit(drawn))
 
 
 def encoder_name(name: str, modality: Modality) -> str:
@@ -119,7 +122,14 @@ def encoder_name(name: str, modality: Modality) -> str:
     return f"{name} {modality}"
 
 
-class ObjectEncoder(Simple):
+@dataclass(frozen=True, eq=False)
+class _Encoded:
+    """The vector of an item that is not encoded again."""
+
+    vector: np.ndarray
+
+
+class ObjectEncoder(EncoderDefaults):
     """One of the methods of an object, as an encoder.
 
     Its method is given texts as they are, of media files their paths, and of spans of recordings their samples with
@@ -130,14 +140,15 @@ class ObjectEncoder(Simple):
     name
         What the object's vectors are known by.
     dim
-        Length of the vectors; 0 where that is not known yet.
+        Length of the vectors; 0 where `learn_dim` has to find it out.
     """
 
     tolerance = 1e-3  # what others promise is not known
     batch_size = _BATCH
-    device = Device("cpu", "where the object runs is its own affair")
+    device = Device("cpu", "the object itself decides where it runs")
 
-    def __init__(self, model: Any, modality: Modality, name: str, dim: int) -> None:
+    def __init__(self, model: Any, modality: Modality, name: str, dim: int = 0) -> None:
+        self._first: tuple[Any, _Encoded] | None = None
         self._embed: Callable[[Sequence[Any]], np.ndarray] = getattr(model, METHODS[modality])
         self.card = EncoderCard(
             encoder_name(name, modality),
@@ -149,10 +160,24 @@ class ObjectEncoder(Simple):
             preprocessing="its own",
         )
 
+    def learn_dim(self, item: Any) -> None:
+        """Encode an item, and take the length of its vector for that of all. Its vector is kept until it is asked for.
+
+        Raises
+        ------
+        MediaError
+            Where the item cannot be encoded.
+        """
+        (vector,) = self.encode([self.load(item)])
+        self._first = item, _Encoded(vector)
+        self.card = replace(self.card, dim=len(vector))
+
     def load(self, item: Any) -> Any:
         """Return what the method takes."""
         from biovita.media import read_clip
 
+        if self._first is not None and item == self._first[0]:
+            return self._first[1]
         if isinstance(item, str):
             return item
         clip = item if isinstance(item, Clip) else Clip(item)
@@ -171,14 +196,19 @@ class ObjectEncoder(Simple):
         ModelError
             Where it gives vectors of another length than before.
         """
-        if not batch:
-            return np.empty((0, self.card.dim), np.float32)
+        new = [entry for entry in batch if not isinstance(entry, _Encoded)]
+        vectors = iter(self._encode(new) if new else ())
+        found = [entry.vector if isinstance(entry, _Encoded) else next(vectors) for entry in batch]
+        return np.stack(found) if found else np.empty((0, self.card.dim), np.float32)
+
+    def _encode(self, batch: Sequence[Any]) -> np.ndarray:
         with tempfile.TemporaryDirectory(prefix="biovita-") as folder:
             given = [_unpacked(entry, Path(folder, str(place))) for place, entry in enumerate(batch)]
             vectors = np.asarray(self._embed(given), np.float32).reshape(len(batch), -1)
         if self.card.dim not in {0, vectors.shape[1]}:
             raise ModelError(
-                f"{self.card.name}: vectors of {self.card.dim} and of {vectors.shape[1]} numbers are not of one model"
+                f"{self.card.name} gave a vector of {vectors.shape[1]} numbers after vectors of {self.card.dim}. All "
+                "vectors of a model have to be of one length"
             )
         vectors[~vectors.any(axis=1)] = np.nan  # it has no direction: no vector, as one that is not finite
         return vectors

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,9 @@ from biovita.modality import Modality
 from biovita.taxonomy import Rank
 
 __all__ = [
+    "TraitAgreement",
     "TraitScore",
     "Traits",
-    "area_under_curve",
-    "average_precision",
     "linear_probe",
     "species_means",
     "trait_agreement",
@@ -26,7 +25,7 @@ __all__ = [
 ]
 
 _FEWEST = 3  # species with, and species without a label, for it to be judged
-_PENALTY = 1.0
+_INVERSE_PENALTY = 0.5  # scikit-learn's C: the slope's squared length counts as much as the sum of the losses
 _AT_ONCE = 8192  # vectors in memory while means are taken
 
 
@@ -55,7 +54,7 @@ class Traits:
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels that are known of some species, in the order of the vocabulary."""
-        from biovita.traits.vocabulary import LABELS
+        from biovita.trait_labels import LABELS
 
         used = {label for known in self.values.values() for label in known}
         return tuple(label for label in LABELS if label in used)
@@ -92,7 +91,37 @@ class TraitScore:
     species: int
 
 
-def trait_agreement(scores: Scores, traits: Traits, *, seed: int = 0) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class TraitAgreement:
+    """How often a wrong species of one task shares a label with the right one.
+
+    Attributes
+    ----------
+    queries
+        Whose species has the label.
+    accuracy
+        Top-1, on those queries.
+    errors
+        How many errors of theirs were judged.
+    share, chance, low, high
+        How many of those errors have the label, what a wrong candidate drawn at random is expected to get, and the 95 %
+        bootstrap interval of ``share``; None where there are no such errors.
+    """
+
+    part: str
+    direction: str
+    group: str
+    label: str
+    queries: int
+    accuracy: float
+    errors: int
+    share: float | None = None
+    chance: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def trait_agreement(scores: Scores, traits: Traits, *, seed: int = 0) -> list[TraitAgreement]:
     """Return, for each label, how often a wrong species shares it with the right one.
 
     Only errors at species level count, and of them those whose right species has the label. ``chance`` is the mean
@@ -100,10 +129,9 @@ def trait_agreement(scores: Scores, traits: Traits, *, seed: int = 0) -> list[di
 
     Returns
     -------
-    One row a task and label: ``part``, ``direction``, ``group``, ``label``, ``queries`` whose species has it,
-    ``accuracy`` on them, ``errors`` that count, ``share``, ``chance``, ``low``, ``high``.
+    One row a task and label.
     """
-    from biovita.traits.vocabulary import group_of
+    from biovita.trait_labels import group_of
 
     rows = []
     for score in scores.tasks:
@@ -118,20 +146,20 @@ def trait_agreement(scores: Scores, traits: Traits, *, seed: int = 0) -> list[di
             listed = np.where(task.candidates >= 0, known[task.candidates], np.nan)
             listed[np.arange(len(listed)), task.correct] = np.nan
             judged = own & (score.ranks > 1) & ~np.isnan(known[score.retrieved]) & ~np.isnan(listed).all(axis=1)
-            row: dict[str, Any] = {
-                "part": task.part,
-                "direction": task.direction,
-                "group": group_of(label),
-                "label": label,
-                "queries": int(own.sum()),
-                "accuracy": float(score.hits(1)[own].mean()),
-                "errors": int(judged.sum()),
-            }
+            row = TraitAgreement(
+                part=task.part,
+                direction=task.direction,
+                group=group_of(label),
+                label=label,
+                queries=int(own.sum()),
+                accuracy=float(score.hits(1)[own].mean()),
+                errors=int(judged.sum()),
+            )
             if judged.any():
                 hits = known[score.retrieved[judged]] == 1
                 low, high = bootstrap_interval(hits, [seed, zlib.crc32(f"{task.name}/{label}".encode())])
                 chance = float(np.nanmean(listed[judged], axis=1).mean())
-                row |= {"share": float(hits.mean()), "chance": chance, "low": low, "high": high}
+                row = replace(row, share=float(hits.mean()), chance=chance, low=low, high=high)
             rows.append(row)
     return rows
 
@@ -184,7 +212,9 @@ def trait_prediction(
     -------
     One row a modality, method, part and label of which at least three species have it and three have not.
     """
-    from biovita.traits.vocabulary import group_of
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    from biovita.trait_labels import group_of
 
     rows = []
     for modality, (species, vectors) in means.items():
@@ -212,8 +242,8 @@ def trait_prediction(
                     part=part,
                     group=group_of(label),
                     label=label,
-                    auc=area_under_curve(values, truth),
-                    average_precision=average_precision(values, truth),
+                    auc=float(roc_auc_score(truth, values)),
+                    average_precision=float(average_precision_score(truth, values)),
                     chance=float(truth.mean()),
                     species=len(truth),
                 )
@@ -226,36 +256,22 @@ def _enough(known: np.ndarray) -> bool:
     return min((known == 1).sum(), (known == 0).sum()) >= _FEWEST
 
 
-def linear_probe(features: np.ndarray, truth: np.ndarray) -> Any:
+def linear_probe(features: np.ndarray, truth: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """Fit a logistic regression with an L2 penalty, classes weighted alike, and return its decision function.
 
     Parameters
     ----------
     features
-        ``(n, dim)``; standardised by their own mean and spread.
+        ``(n, dim)``; centred by their own means, and scaled by one spread for all.
     truth
         ``(n,)`` of 0 and 1, both of them there.
     """
-    import torch
+    from sklearn.linear_model import LogisticRegression
 
     centre, spread = features.mean(axis=0), features.std() + 1e-12
-    inputs = torch.from_numpy((features - centre) / spread)
-    target = torch.from_numpy(truth)
-    weight = torch.where(target == 1, 0.5 / target.mean(), 0.5 / (1 - target.mean()))
-    slope = torch.zeros(features.shape[1], dtype=torch.float64, requires_grad=True)
-    offset = torch.zeros((), dtype=torch.float64, requires_grad=True)
-    optimiser = torch.optim.LBFGS([slope, offset], max_iter=100, line_search_fn="strong_wolfe")
-
-    def loss() -> torch.Tensor:
-        optimiser.zero_grad()
-        fit = torch.nn.functional.binary_cross_entropy_with_logits(inputs @ slope + offset, target, weight)
-        total = fit + _PENALTY / len(target) * slope.square().sum()
-        total.backward()
-        return total
-
-    optimiser.step(loss)
-    learned, constant = slope.detach().numpy(), float(offset.detach())
-    return lambda new: (new - centre) / spread @ learned + constant
+    probe = LogisticRegression(C=_INVERSE_PENALTY, class_weight="balanced", tol=1e-8, max_iter=1000)
+    probe.fit((features - centre) / spread, truth)
+    return lambda new: np.asarray(probe.decision_function((new - centre) / spread))
 
 
 def _cross_validated(features: np.ndarray, truth: np.ndarray, folds: int = 5) -> np.ndarray:
@@ -269,20 +285,3 @@ def _cross_validated(features: np.ndarray, truth: np.ndarray, folds: int = 5) ->
         held = fold == number
         values[held] = linear_probe(features[~held], truth[~held])(features[held])
     return values
-
-
-def area_under_curve(values: np.ndarray, truth: np.ndarray) -> float:
-    """Return the area under the ROC curve: how often a true one is ranked above a false one, ties counting half."""
-    true, false = values[truth == 1], values[truth == 0]
-    above = (true[:, None] > false[None, :]).mean()
-    return float(above + 0.5 * (true[:, None] == false[None, :]).mean())
-
-
-def average_precision(values: np.ndarray, truth: np.ndarray) -> float:
-    """Return the mean, over the true ones, of the share of true ones at or above each in the ranking."""
-    order = np.argsort(-values, kind="stable")
-    ranked, scored = truth[order], values[order]
-    last = np.r_[np.flatnonzero(np.diff(scored)), len(scored) - 1]  # of each run of equal values
-    found = np.cumsum(ranked)[last]
-    gained = np.diff(np.r_[0, found])
-    return float((gained * found / (last + 1)).sum() / ranked.sum())

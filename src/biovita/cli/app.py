@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from functools import cache
 
 import cyclopts
 
-from biovita import __version__
+from biovita.version import __version__
 
 __all__ = ["app", "main"]
 
+_HELP = (
+    "Recordings, photographs and names of animals in one vector space.\n\n"
+    "Before or after any command: --offline reads models from this machine and does not try the network; --memory MIB "
+    "(1024) is what all workers together may take for data; --limit NAME=VALUE sets one of the limits that keep "
+    "foreign files from taking this machine down: answer, archive, cell, decoding, pages, pixels, request, rows."
+)
 app = cyclopts.App(
     name="biovita",
-    help="""Recordings, photographs and names of animals in one vector space.
-
-    Before or after any command: --offline reads models from this machine and does not try the network; --memory MIB
-    (1024) is what all workers together may take for data; --limit NAME=VALUE sets one of the limits that keep foreign
-    files from taking this machine down: answer, archive, cell, decoding, pages, pixels, request, rows.""",
+    help=_HELP,
+    help_format="plaintext",  # Markdown takes a tenth of a second to load; the groups use it
     version=__version__,
+    default_parameter=cyclopts.Parameter(negative=()),
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
@@ -49,6 +52,7 @@ _OF_PLACES = {
     *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.ELOOP),
     *(errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENXIO, errno.ENODEV, errno.EFBIG, errno.EINVAL),
 }
+_OF_A_CLOSED_PIPE = 128 + 13  # what a shell says of SIGPIPE, for which Windows has no name
 _LOOP = "Symlink loop from "  # what Path.resolve says of links that lead round, up to Python 3.12
 
 
@@ -77,7 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
         _stop("stopped; nothing was left half-written. The same command continues or starts again", 130)
     except BrokenPipeError:  # whoever read our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it exits
-        sys.exit(128 + signal.SIGPIPE)
+        sys.exit(_OF_A_CLOSED_PIPE)
     except OSError as error:
         where = error.filename2 or error.filename  # a failed copy names its target second
         if error.errno not in _OF_DISKS and not (where and error.errno in _OF_PLACES):

@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import json
-import sys
-from dataclasses import asdict
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from cyclopts import App, Parameter
+from biovita.cli.kit import (
+    AllowOutside,
+    Device,
+    Json,
+    MediaRoot,
+    Overwrite,
+    Seed,
+    group,
+    note,
+    print_json,
+    print_table,
+    say,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from biovita.benchmark.scores import ScoreRow
-    from biovita.benchmark.task import Benchmark
+    from biovita.benchmark.task import LeftOut
+    from biovita.verbs import Comparison
 
 __all__ = ["app"]
 
-app = App(name="bench", help="Build, verify and run benchmarks, and compare runs.")
-Json = Annotated[bool, Parameter(name="--json", negative=())]
-Flag = Annotated[bool, Parameter(negative=())]
+app = group("bench", "Build, verify and run benchmarks, and compare runs.")
 
 _SHOWN = 20  # problems on the screen; --json has all
+_REASONS = 10  # for what a benchmark leaves out; the manifest has all
 
 
 @app.command
@@ -34,19 +45,21 @@ def build(
     candidates: int = 100,
     draw: Literal["uniform", "hard"] = "uniform",
     text: Literal["name", "common", "tax", "sci_com", "tax_com"] = "name",
-    new_groups: Flag = False,
+    new_groups: bool = False,
     media: Literal["keep", "copy"] = "keep",
-    allow_outside: Flag = False,
-    seed: int = 0,
-    overwrite: Flag = False,
-    json_: Json = False,
+    allow_outside: AllowOutside = False,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Build a benchmark from a dataset's split, and write it in the published layout.
+
+    The seed fixes the draw of candidates and their order. The JSON is the manifest.
 
     Parameters
     ----------
     dataset
-        A dataset that has been divided (biovita data split).
+        A dataset that has been split (biovita data split).
     out
         Where it goes. Default: bench/standard in the dataset.
     candidates
@@ -59,36 +72,51 @@ def build(
         Leave genera and families with members that were trained on out of the unseen part.
     media
         keep them where they are, or copy them beside the tables, spans cut out.
-    allow_outside
-        Copy media that lie outside the dataset, too.
-    seed
-        For the draw of candidates and their order.
-    overwrite
-        Replace OUT.
-    json_
-        Print the manifest.
     """
-    from biovita.benchmark import build_benchmark
-    from biovita.benchmark.layout import MANIFEST, media_outside, write_benchmark
-    from biovita.dataset import Dataset
-    from biovita.filenames import own_place
+    import biovita
+    from biovita.benchmark.layout import MANIFEST
 
-    opened = Dataset.open(dataset)
-    made = build_benchmark(opened, candidates=candidates, seed=seed, text=text, draw=draw, new_groups=new_groups)
-    place = out or own_place(dataset, "bench", "standard")
-    path = write_benchmark(made, place, media=media, overwrite=overwrite, allow_outside=allow_outside)
-    if json_:
-        sys.stdout.write((path / MANIFEST).read_text(encoding="utf-8"))
+    built = biovita.build_benchmark(
+        dataset,
+        out=out,
+        candidates=candidates,
+        draw=draw,
+        text=text,
+        new_groups=new_groups,
+        media=media,
+        allow_outside=allow_outside,
+        seed=seed,
+        overwrite=overwrite,
+    )
+    if as_json:
+        print_json(json.loads((built.path / MANIFEST).read_text(encoding="utf-8")))
         return
-    for part in sorted({task.part for task in made.tasks}):
-        mine = [task for task in made.tasks if task.part == part]
-        queries = sum(len(task.queries) for task in mine)
-        sys.stdout.write(f"{part}: {len(mine)} tasks, {queries:,} queries\n")
-    if made.left_out:
-        sys.stdout.write(f"left out: {len(made.left_out)} kinds of things, listed in {path / MANIFEST}\n")
-    if media == "copy" and (outside := media_outside(made)):
-        sys.stdout.write(f"{outside} of the media were copied from outside the dataset\n")
-    sys.stdout.write(f"{path}\n")
+    for part in sorted({task.part for task in built.benchmark.tasks}):
+        mine = [task for task in built.benchmark.tasks if task.part == part]
+        say(f"{part}: {len(mine)} tasks, {sum(len(task.queries) for task in mine):,} queries")
+    if built.left_out:
+        say("left out:", *_left_out(built.left_out))
+        note(f"{built.path / MANIFEST} lists what was left out of each task")
+    if built.copied_from_outside:
+        note(f"{built.copied_from_outside} of the media were copied from outside the dataset")
+    say(built.path)
+
+
+def _left_out(entries: Sequence[LeftOut]) -> Iterator[str]:
+    """Yield a line a reason: how many items a reason leaves out of tasks, or how many tasks as a whole."""
+    items, tasks = Counter[str](), Counter[str]()
+    for entry in entries:
+        if entry.count:
+            items[entry.reason] += entry.count
+        else:
+            tasks[entry.reason] += 1
+    lines = [
+        *(f"  {count:,} {reason}" for reason, count in items.most_common()),
+        *(f"  {count} tasks: {reason}" for reason, count in tasks.most_common()),
+    ]
+    yield from lines[:_REASONS]
+    if len(lines) > _REASONS:
+        yield f"  and for {len(lines) - _REASONS} more reasons"
 
 
 @app.command
@@ -96,9 +124,9 @@ def verify(
     bench: Path,
     /,
     *,
-    media_root: Path | None = None,
+    media_root: MediaRoot = None,
     metadata: Path | None = None,
-    json_: Json = False,
+    as_json: Json = False,
 ) -> int:
     """Check a benchmark in the published layout; exit 1 where something changes a score.
 
@@ -106,38 +134,29 @@ def verify(
     ----------
     bench
         The benchmark, or one part of it.
-    media_root
-        Where file paths start. Default: what its manifest says, or the directory itself.
     metadata
         The release's metadata.csv, by which misnamed recordings are found. Default: looked for nearby.
-    json_
-        Print everything that was found.
     """
     from biovita.benchmark.verify import verify_benchmark
     from biovita.progress import progress_bar
 
     total = _media_files(bench, media_root)
-    with progress_bar("media", total, shown=not json_) as advance:
+    with progress_bar("media", total, shown=True) as advance:
         verdict = verify_benchmark(bench, media_root=media_root, metadata=metadata, on_file=advance)
-    if json_:
-        _print_json(
-            {"sound": verdict.sound, "files": verdict.files, "problems": [asdict(p) for p in verdict.problems]}
-        )
+    if as_json:
+        print_json({"sound": verdict.sound, "files": verdict.files, "problems": verdict.problems})
         return int(not verdict.sound)
-    sys.stdout.write(f"{verdict.tasks} tasks, {verdict.queries:,} queries, {verdict.files:,} media files read\n")
-    serious = [problem for problem in verdict.problems if problem.counts]
+    say(f"{verdict.tasks} tasks, {verdict.queries:,} queries, {verdict.files:,} media files read")
     for title, found in (
-        ("changes a score", serious),
-        ("worth knowing", [p for p in verdict.problems if not p.counts]),
+        ("changes a score", [problem for problem in verdict.problems if problem.counts]),
+        ("worth knowing", [problem for problem in verdict.problems if not problem.counts]),
     ):
         if found:
-            sys.stdout.write(f"{len(found)} {title}:\n")
-            for problem in found[:_SHOWN]:
-                sys.stdout.write(f"  {problem}\n")
+            say(f"{len(found)} {title}:", *(f"  {problem}" for problem in found[:_SHOWN]))
             if len(found) > _SHOWN:
-                sys.stdout.write(f"  and {len(found) - _SHOWN} more (--json has all)\n")
+                say(f"  and {len(found) - _SHOWN} more (--json has all)")
     if verdict.sound:
-        sys.stdout.write("nothing changes a score\n")
+        say("nothing changes a score")
     return int(not verdict.sound)
 
 
@@ -149,18 +168,20 @@ def run(
     model: str,
     out: Path | None = None,
     name: str | None = None,
-    media_root: Path | None = None,
-    device: str = "auto",
-    seed: int = 0,
-    contrast: Flag = False,
-    json_: Json = False,
+    media_root: MediaRoot = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+    contrast: bool = False,
+    as_json: Json = False,
 ) -> None:
     """Score a model on a benchmark, and write results.json, scores.csv, ranks.parquet and report.html.
+
+    The seed fixes the intervals and the examples. The JSON is results.json.
 
     Parameters
     ----------
     bench
-        A benchmark in the published layout, or a dataset that has been divided.
+        A benchmark in the published layout, or a dataset that has been split.
     model
         A model directory or a name that biovita models lists; random or random:DIM; mteb:NAME; or vectors:PATH for
         vectors made elsewhere (audio, image and text as .npy, .parquet, .lance, or a folder of one file an id).
@@ -168,47 +189,28 @@ def run(
         Where everything goes. Default: runs/MODEL in the benchmark.
     name
         What the model is called in the report.
-    media_root
-        Where file paths start. Default: what the manifest says, or the directory itself.
-    device
-        auto, cpu, cuda, cuda:1 or mps.
-    seed
-        For the intervals and the examples.
     contrast
         Score by how clear the recordings that ask are, too, each of which is decoded once more for it.
-    json_
-        Print results.json.
     """
-    from biovita.benchmark.evaluation import run_benchmark
-    from biovita.benchmark.score import MEMORY_MB
-    from biovita.benchmark.scored_models import safe_name
-    from biovita.filenames import own_place
-    from biovita.limits import memory_mib
-    from biovita.report import run_of, write_run
+    import biovita
 
-    benchmark = _open(bench, media_root)
-    place = out or own_place(bench, "runs", safe_name(name or model))
-    result = run_benchmark(
-        benchmark,
-        model,
-        place,
+    done = biovita.run_benchmark(
+        bench,
+        model=model,
+        out=out,
         name=name,
+        media_root=media_root,
         device=device,
-        memory_mb=memory_mib(MEMORY_MB),
         seed=seed,
         contrast=contrast,
-        progress=not json_,
     )
-    files = write_run(place, run_of(result))
-    if json_:
-        sys.stdout.write(files.results.read_text(encoding="utf-8"))
+    if as_json:
+        print_json(json.loads(done.paths.results.read_text(encoding="utf-8")))
         return
-    _print_scores(result.rows)
-    if result.failed:
-        sys.stdout.write(
-            f"{len(result.failed)} items could not be embedded; they are absent, and listed in the report\n"
-        )
-    sys.stdout.write(f"{files.report}\n")
+    _print_scores(done.rows)
+    if done.failed:
+        note(f"{len(done.failed)} items could not be embedded. They are absent, and the report lists them")
+    say(done.paths.report)
 
 
 @app.command
@@ -217,11 +219,13 @@ def compare(
     second: Path,
     /,
     *others: Path,
-    seed: int = 0,
+    seed: Seed = 0,
     out: Path | None = None,
-    json_: Json = False,
+    as_json: Json = False,
 ) -> None:
     """Compare runs on the same benchmark, query by query: each with the first.
+
+    The seed fixes the intervals. The JSON has all rows.
 
     Parameters
     ----------
@@ -231,53 +235,44 @@ def compare(
         Another run.
     others
         Further runs.
-    seed
-        For the intervals.
     out
         Write the comparison as a page and a table (compare.html, compare.csv) into this directory.
-    json_
-        Print all rows.
     """
-    from biovita.benchmark.compare import compare as paired
-    from biovita.benchmark.compare import not_compared, read_ranks
+    import biovita
+    from biovita.benchmark.records import records
 
-    base = read_ranks(first)
-    runs = (first, second, *others)
-    short = len({path.resolve().name for path in runs}) == len(runs)
-    names = {path: path.resolve().name if short else str(path) for path in runs}
-    ranks = {names[path]: read_ranks(path) for path in (second, *others)}
-    found = {name: paired(base, table, seed=seed) for name, table in ranks.items()}
-    apart = {name: not_compared(base, table) for name, table in ranks.items()}
-    if out is not None:
-        from biovita.report.comparison import write_comparison
+    comparison = biovita.compare_runs(first, second, *others, seed=seed, out=out)
+    if as_json:
+        compared = {name: records(rows) for name, rows in comparison.compared.items()}
+        only = {name: {"first": one, "other": other} for name, (one, other) in comparison.not_compared.items()}
+        print_json({"first": comparison.first, "compared": compared, "not_compared": only})
+    else:
+        _print_comparison(comparison)
 
-        write_comparison(out, names[first], found, apart)
-    if json_:
-        only = {name: {"first": one, "other": other} for name, (one, other) in apart.items()}
-        _print_json({"first": names[first], "compared": found, "not_compared": only})
-        return
-    for name, rows in found.items():
-        sys.stdout.write(f"{name} less {names[first]}, Top-1 in percent\n")
-        lines = [r for r in rows if r["k"] == 1]
-        _table(
+
+def _print_comparison(comparison: Comparison) -> None:
+    for name, rows in comparison.compared.items():
+        say(f"{name} less {comparison.first}, Top-1 in percent")
+        print_table(
             ["part", "level", "direction", "first", "second", "difference", "95 % interval", "p (Holm)"],
             [
                 [
-                    row["part"],
-                    row["level"],
-                    row["direction"],
-                    f"{100 * row['first']:.1f}",
-                    f"{100 * row['second']:.1f}",
-                    f"{100 * row['difference']:+.1f}",
-                    f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}",
-                    f"{row['p_holm']:.3g}" if "p_holm" in row else "",
+                    row.part,
+                    row.level,
+                    row.direction,
+                    f"{100 * row.first:.1f}",
+                    f"{100 * row.second:.1f}",
+                    f"{100 * row.difference:+.1f}",
+                    f"{100 * row.low:+.1f} to {100 * row.high:+.1f}",
+                    "" if row.p_holm is None else f"{row.p_holm:.3g}",
                 ]
-                for row in lines
+                for row in rows
+                if row.k == 1
             ],
         )
-        for run, tasks in zip((names[first], name), apart[name], strict=True):
+        for run, tasks in zip((comparison.first, name), comparison.not_compared[name], strict=True):
             if tasks:
-                sys.stdout.write(f"not compared, only in {run}: {', '.join(tasks)}\n")
+                say(f"not compared, only in {run}: {', '.join(tasks)}")
 
 
 @app.command
@@ -286,30 +281,26 @@ def traits(
     /,
     *,
     model: str,
-    device: str = "auto",
-    json_: Json = False,
+    device: Device = "auto",
+    as_json: Json = False,
 ) -> None:
     """Say how well traits can be told from a model's embeddings: zero-shot from text, and by a linear probe.
 
     Parameters
     ----------
     dataset
-        A dataset with traits that has been divided (biovita data split).
+        A dataset with traits that has been split (biovita data split).
     model
         As for biovita bench run.
-    device
-        auto, cpu, cuda, cuda:1 or mps.
-    json_
-        Print all rows.
     """
     from biovita.benchmark.trait_run import predict_traits
     from biovita.dataset import Dataset
 
-    rows = predict_traits(Dataset.open(dataset), model, device=device, progress=not json_)
-    if json_:
-        _print_json([asdict(row) for row in rows])
+    rows = predict_traits(Dataset.open(dataset), model, device=device)
+    if as_json:
+        print_json(rows)
         return
-    _table(
+    print_table(
         ["modality", "method", "part", "group", "label", "AUC", "AP", "chance", "species"],
         [
             [
@@ -317,7 +308,7 @@ def traits(
                 f"{row.auc:.2f}",
                 f"{row.average_precision:.2f}",
                 f"{row.chance:.2f}",
-                str(row.species),
+                row.species,
             ]
             for row in rows
         ],
@@ -325,28 +316,36 @@ def traits(
 
 
 @app.command(name="export-mteb")
-def export_mteb(bench: Path, /, *, out: Path, media_root: Path | None = None, overwrite: Flag = False) -> None:
+def export_mteb(
+    bench: Path,
+    /,
+    *,
+    out: Path,
+    media_root: MediaRoot = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
     """Write a benchmark as local copies of the data sets behind mteb's BioVITA tasks (needs the extra mteb).
 
     Parameters
     ----------
     bench
-        A benchmark in the published layout, or a dataset that has been divided.
+        A benchmark in the published layout, or a dataset that has been split.
     out
         Where they go, one directory a direction.
-    media_root
-        Where file paths start.
-    overwrite
-        Replace OUT.
     """
     from biovita.benchmark.mteb_tasks import export_mteb as export
+    from biovita.benchmark.opening import open_benchmark
 
-    benchmark = _open(bench, media_root)
-    sys.stdout.write(f"{export(benchmark, out, overwrite=overwrite)}\n")
+    path = export(open_benchmark(bench, media_root), out, overwrite=overwrite)
+    if as_json:
+        print_json({"path": path, "directions": sorted(folder.name for folder in path.iterdir())})
+    else:
+        say(path)
 
 
 @app.command(name="run-mteb")
-def run_mteb(copies: Path, /, *, model: str, json_: Json = False) -> None:
+def run_mteb(copies: Path, /, *, model: str, as_json: Json = False) -> None:
     """Run mteb's BioVITA tasks from a local copy, with a model of mteb's registry (needs the extra mteb).
 
     Parameters
@@ -355,32 +354,18 @@ def run_mteb(copies: Path, /, *, model: str, json_: Json = False) -> None:
         What biovita bench export-mteb wrote, or a copy of the published data sets.
     model
         Its name in mteb, such as risashinoda/BioVITA.
-    json_
-        Print the rows.
     """
     from biovita.benchmark.mteb_tasks import MtebModel, run_local
+    from biovita.benchmark.records import records
 
     rows = run_local(MtebModel.load(model).encoder, copies)
-    if json_:
-        _print_json(rows)
+    if as_json:
+        print_json(records(rows))
         return
-    _table(
+    print_table(
         ["part", "direction", "level", "k", "accuracy %"],
-        [
-            [*(str(row[key]) for key in ("part", "direction", "level", "k")), f"{100 * row['accuracy']:.1f}"]
-            for row in rows
-        ],
+        [[row.part, row.direction, row.level, str(row.k), f"{100 * row.accuracy:.1f}"] for row in rows],
     )
-
-
-def _open(bench: Path, media_root: Path | None) -> Benchmark:
-    from biovita.benchmark import build_benchmark
-    from biovita.benchmark.reader import read_benchmark
-    from biovita.dataset import Dataset
-
-    if (bench / "dataset.toml").is_file():
-        return build_benchmark(Dataset.open(bench))
-    return read_benchmark(bench, media_root=media_root)
 
 
 def _media_files(bench: Path, media_root: Path | None) -> int:
@@ -396,7 +381,7 @@ def _print_scores(rows: Sequence[ScoreRow]) -> None:
     tasks: dict[tuple[str, str, str], dict[int, ScoreRow]] = {}
     for row in rows:
         tasks.setdefault((row.part, row.level, row.direction), {})[row.k] = row
-    _table(
+    print_table(
         ["part", "level", "direction", "Top-1", "95 % interval", "chance", "Top-5", "Top-10", "queries", "absent"],
         [
             [
@@ -406,20 +391,9 @@ def _print_scores(rows: Sequence[ScoreRow]) -> None:
                 f"{100 * found[1].chance:.1f}",
                 f"{100 * found[5].accuracy:.1f}",
                 f"{100 * found[10].accuracy:.1f}",
-                f"{found[1].queries:,}",
-                f"{found[1].absent_queries + found[1].absent_samples:,}",
+                found[1].queries,
+                found[1].absent_queries + found[1].absent_samples,
             ]
             for key, found in tasks.items()
         ],
     )
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(len(str(cell)) for cell in cells) for cells in zip(columns, *rows, strict=True)]
-    for line in (columns, *rows):
-        cells = [str(cell).ljust(width) for cell, width in zip(line, widths, strict=True)]
-        sys.stdout.write("  ".join(cells).rstrip() + "\n")
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, indent=1) + "\n")

@@ -2,42 +2,39 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import App, Parameter
+from biovita.cli.kit import Json, group, print_json, say
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from biovita.doctor import Check, Checkup
 
 __all__ = ["app"]
 
-app = App(name="doctor", help="What is installed, what the device is, what decodes, and what is missing for what.")
+app = group("doctor")
 
 
 @app.default
-def doctor(*, json_: Annotated[bool, Parameter(name="--json", negative=())] = False) -> int:
+def doctor(*, as_json: Json = False) -> int:
     """Say what is installed, what the device is, which formats decode, and what is missing for which feature.
 
     Exits with 1 where something is missing that biovita cannot do without.
-
-    Parameters
-    ----------
-    json_
-        Print it as JSON.
     """
     from biovita.doctor import examine
 
     checkup = examine()
-    text = json.dumps({**asdict(checkup), "well": checkup.well}, indent=2) if json_ else _as_text(checkup)
-    sys.stdout.write(text + "\n")
+    if as_json:
+        print_json({**asdict(checkup), "well": checkup.well})
+    else:
+        say(*_lines(checkup))
     return int(not checkup.well)
 
 
-def _as_text(checkup: Checkup) -> str:
-    lines = [checkup.system, f"device: {checkup.device}"]
+def _lines(checkup: Checkup) -> Iterator[str]:
+    yield from (checkup.system, f"device: {checkup.device}")
     sections: dict[str, tuple[Check, ...]] = {
         "packages": checkup.packages,
         "formats": checkup.formats,
@@ -46,9 +43,10 @@ def _as_text(checkup: Checkup) -> str:
     }
     for title, checks in sections.items():
         width = max((len(check.name) for check in checks), default=0)
-        lines.append(f"{title}:")
-        lines += [f"  {'ok' if check.well else '--'} {check.name:<{width}}  {check.found}" for check in checks]
-    lines.append(
-        "all that is needed is here" if checkup.well else "something needed is missing: see the lines with --"
+        yield f"{title}:"
+        yield from (f"  {'ok' if check.well else '--'} {check.name:<{width}}  {check.found}" for check in checks)
+    yield (
+        "Everything that biovita needs is here"
+        if checkup.well
+        else "Something that biovita needs is missing: see the lines with --"
     )
-    return "\n".join(lines)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from cyclopts import Parameter
+from biovita.cli.kit import Json, Seed, print_json, say
 
 __all__ = ["split"]
 
@@ -17,10 +15,10 @@ def split(
     /,
     *,
     unseen: int,
-    seed: int = 0,
+    seed: Seed = 0,
     held_out: float = 0.2,
     by: Literal["species", "genus", "family"] = "species",
-    json_: Annotated[bool, Parameter(name="--json", negative=())] = False,
+    as_json: Json = False,
 ) -> None:
     """Divide a dataset into training media, held-out media of the same species, and species held out whole.
 
@@ -30,21 +28,15 @@ def split(
         The dataset directory; its tables are rewritten with the new split.
     unseen
         How many species to hold out whole, in both modalities.
-    seed
-        The same seed gives the same split.
     held_out
         Share of the other species' recordings and photographs to hold out.
     by
         Hold out whole genera or families in place of single species, until there are as many species.
-    json_
-        Print the counts as JSON.
     """
-    from biovita.dataset import Dataset
-    from biovita.dataset.split import split_dataset
-    from biovita.taxonomy import Rank
+    import biovita
 
-    report = split_dataset(Dataset.open(dataset), unseen=unseen, seed=seed, held_out=held_out, by=Rank(by))
-    if json_:
-        sys.stdout.write(json.dumps({**report.as_toml(), "unseen": list(report.unseen)}, indent=2) + "\n")
+    report = biovita.split_dataset(dataset, unseen=unseen, seed=seed, held_out=held_out, by=by)
+    if as_json:
+        print_json({**report.as_toml(), "unseen": report.unseen})
     else:
-        sys.stdout.write("".join(f"{line}\n" for line in report.lines()))
+        say(*report.lines())

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import json as jsonlib
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-import cyclopts
+from biovita.cli.kit import Json, group, print_json, say
 
-app = cyclopts.App(name="taxonomy", help="Match names to a taxonomic backbone.")
+__all__ = ["app"]
+
+app = group("taxonomy", "Match names to a taxonomic backbone.")
 
 
 @app.command
 def match(
     names: Path,
+    /,
     *,
     backbone: Path,
     out: Path,
     overrides: Path | None = None,
     synonyms: tuple[Path, ...] = (),
-    json: bool = False,
+    as_json: Json = False,
 ) -> None:
     """Match the names in a list to a backbone, and state each decision.
 
@@ -35,8 +37,6 @@ def match(
         The curator's decisions, CSV: name, class, taxon_id or accepted_name (both empty: refuse), note.
     synonyms
         Checklists whose synonyms are used where the backbone knows the taxon under another name.
-    json
-        Print the counts as JSON.
     """
     from biovita.console import status
     from biovita.taxonomy.backbone_files import open_backbone
@@ -55,19 +55,16 @@ def match(
         decisions = match_names(given, known, read_overrides(overrides, known) if overrides else None)
     write_decisions(decisions, out)
     summary = decisions_summary(decisions)
-    if json:
-        sys.stdout.write(
-            jsonlib.dumps({"backbone": known.name, "sha256": known.sha256, **summary}, indent=2) + "\n"
-        )
-        return
-    sys.stdout.write(_lines(summary, str(out)))
+    if as_json:
+        print_json({"backbone": known.name, "sha256": known.sha256, **summary})
+    else:
+        say(*_lines(summary, out))
 
 
-def _lines(summary: dict[str, int | dict[str, int]], out: str) -> str:
-    lines = [f"{summary['names']:>9,} names -> {out}"]
+def _lines(summary: dict[str, int | dict[str, int]], out: Path) -> Iterator[str]:
+    yield f"{summary['names']:>9,} names -> {out}"
     for total, parts in (("matched", "rules"), ("refused", "reasons")):
-        lines.append(f"{summary[total]:>9,} {total}")
+        yield f"{summary[total]:>9,} {total}"
         counts = summary[parts]
         assert isinstance(counts, dict)
-        lines += [f"{count:>9,}   {part}" for part, count in counts.items()]
-    return "\n".join(lines) + "\n"
+        yield from (f"{count:>9,}   {part}" for part, count in counts.items())

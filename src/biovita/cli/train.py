@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
+from biovita.cli.kit import Device, Json, Overwrite, group, print_json, say
 from biovita.errors import BiovitaError, StoppedError
 
-app = App(name="train", help="Train projections of frozen towers, or the towers themselves, on a split dataset.")
+__all__ = ["app"]
+
+app = group("train")
 
 
 @app.default
@@ -23,14 +24,14 @@ def train(
     data: Path | None = None,
     out: Path | None = None,
     start: Path | None = None,
-    settings: Annotated[tuple[str, ...], Parameter(name="--set", consume_multiple=True)] = (),
-    device: str = "auto",
-    overwrite: bool = False,
+    settings: Annotated[tuple[str, ...] | None, Parameter(name="--set", consume_multiple=True)] = None,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
     listing: Annotated[bool, Parameter(name="--list")] = False,
     shown: Annotated[bool, Parameter(name="--print")] = False,
-    json_: Annotated[bool, Parameter(name="--json", negative=())] = False,
+    as_json: Json = False,
 ) -> int:
-    """Train by a recipe and write a model directory.
+    """Train projections of frozen towers, or the towers themselves, by a recipe, and write a model directory.
 
     Parameters
     ----------
@@ -45,51 +46,53 @@ def train(
         Model to go on from; a stage 2 needs one.
     settings
         Changes to the recipe, as name=value: --set steps=400 weights.aic=0.5
-    device
-        auto, cpu, cuda, cuda:1 or mps.
-    overwrite
-        Replace OUT where it exists.
     listing
         List the recipes and stop.
     shown
         Print the recipe with its settings as JSON and stop.
-    json_
-        Print the result as JSON.
     """
-    from biovita.dataset import Dataset
-    from biovita.training import RECIPES, Recipe
-    from biovita.training import recipe as find
-    from biovita.training.run import train as run
+    from biovita.training import RECIPES
 
     if listing:
-        for name, make in RECIPES.items():
-            sys.stdout.write(f"{name:<16} {(make.__doc__ or '').splitlines()[0]}\n")
+        summaries = {name: (make.__doc__ or "").splitlines()[0] for name, make in RECIPES.items()}
+        if as_json:
+            print_json(summaries)
+        else:
+            say(*(f"{name:<16} {summary}" for name, summary in summaries.items()))
         return 0
     if recipe is None:
-        raise BiovitaError(f"name a recipe: {', '.join(RECIPES)}")
-    given = dict(_setting(text) for text in settings)
-    chosen: Recipe = find(recipe, given)
+        raise BiovitaError(f"Name a recipe: {', '.join(RECIPES)}")
+    changes = dict(_setting(text) for text in settings or ())
     if shown:
-        sys.stdout.write(chosen.model_dump_json(indent=2) + "\n")
+        from biovita.training import recipe as named
+
+        print_json(named(recipe, changes).model_dump(mode="json"))
         return 0
     if data is None or out is None:
         raise BiovitaError(f"biovita train {recipe} needs --data DATASET and --out MODEL")
+    given = {"data": data, "out": out, "start": start, "device": device, "overwrite": overwrite}
+    return _train(recipe, changes, given, as_json=as_json)
+
+
+def _train(recipe: str, settings: dict[str, str], given: dict[str, Any], *, as_json: bool) -> int:
+    import biovita
+
     speaks = os.environ.get("RANK", "0") == "0"  # under torchrun one process does
     try:
-        report = run(chosen, Dataset.open(data), out, start=start, given=given, device=device, overwrite=overwrite)
+        report = biovita.train(recipe, settings=settings, **given)
     except StoppedError as error:
         if speaks:
             raise
         return error.exit_code
     if not speaks:
         return 0
-    if json_:
-        result = {"model": str(report.model), "first_loss": report.first_loss, "last_loss": report.last_loss}
-        sys.stdout.write(json.dumps(result) + "\n")
+    if as_json:
+        print_json({"model": report.model, "first_loss": report.first_loss, "last_loss": report.last_loss})
     else:
-        sys.stdout.write(
-            f"{recipe}: {report.steps} steps, loss {report.first_loss:.3f} to {report.last_loss:.3f}\n"
-            f"model: {report.model}\nreport: {report.page}\n"
+        say(
+            f"{recipe}: {report.steps} steps, loss {report.first_loss:.3f} to {report.last_loss:.3f}",
+            f"model: {report.model}",
+            f"report: {report.page}",
         )
     return 0
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json as jsonlib
-import sys
 from pathlib import Path
 
-import cyclopts
+from biovita.cli.kit import Json, group, print_json, print_table, say
 
-app = cyclopts.App(name="traits", help="Import trait tables into a dataset, and show what they cover.")
+__all__ = ["app"]
+
+app = group("traits", "Import trait tables into a dataset, and show what they cover.")
 
 
 @app.command(name="import")
 def import_(
     dataset: Path,
+    /,
     *,
     avonet: Path | None = None,
     eltontraits_birds: Path | None = None,
@@ -24,9 +25,11 @@ def import_(
     csv: Path | None = None,
     backbone: Path | None = None,
     overrides: Path | None = None,
-    json: bool = False,
+    as_json: Json = False,
 ) -> None:
     """Read trait tables into a dataset's traits.parquet: a row for each taxon, label and source.
+
+    The JSON lists every row that found no taxon, and why.
 
     Parameters
     ----------
@@ -50,8 +53,6 @@ def import_(
         A taxonomy (see biovita taxonomy match) through which names that the dataset does not have find its taxa.
     overrides
         Your decisions about names, CSV: name, class, taxon_id or accepted_name (of the dataset), note.
-    json
-        Print the report as JSON, with every row that found no taxon and why.
     """
     from biovita.console import status
     from biovita.dataset import Dataset
@@ -77,38 +78,39 @@ def import_(
             backbone=open_backbone(backbone) if backbone else None,
             overrides=read_overrides(overrides, dataset_backbone(opened)) if overrides else None,
         )
-    sys.stdout.write(
-        jsonlib.dumps(report.as_dict(), indent=2) + "\n" if json else "\n".join(report.lines()) + "\n"
-    )
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        say(*report.lines())
 
 
 @app.command
-def coverage(dataset: Path, *, json: bool = False) -> None:
+def coverage(dataset: Path, /, *, as_json: Json = False) -> None:
     """Show how many species of each class have traits, by group of labels, and how many of them are in dispute.
 
     Parameters
     ----------
     dataset
         The dataset directory.
-    json
-        Print the table as JSON.
     """
-    from rich.table import Table
-
-    from biovita.console import Console
     from biovita.dataset import Dataset
     from biovita.traits import groups
     from biovita.traits.resolve import coverage as table_of
 
     rows = table_of(Dataset.open(dataset)).to_pylist()
-    if json:
-        sys.stdout.write(jsonlib.dumps(rows, indent=2) + "\n")
+    if as_json:
+        print_json(rows)
         return
-    shown = Table("class", "species", title="species with traits (in dispute)")
-    for group in groups():
-        shown.add_column(group.id, justify="right")
-    for start in range(0, len(rows), len(groups())):
-        line = rows[start : start + len(groups())]
-        cells = [f"{row['known']:,} ({row['conflicts']:,})" if row["known"] else "-" for row in line]
-        shown.add_row(line[0]["class"] or "(none)", f"{line[0]['species']:,}", *cells)
-    Console().print(shown)
+    say("species with traits (in dispute)")
+    of_class = [rows[start : start + len(groups())] for start in range(0, len(rows), len(groups()))]
+    print_table(
+        ["class", "species", *(each.id for each in groups())],
+        [
+            [
+                line[0]["class"] or "(none)",
+                line[0]["species"],
+                *(f"{row['known']:,} ({row['conflicts']:,})" if row["known"] else "-" for row in line),
+            ]
+            for line in of_class
+        ],
+    )

@@ -17,7 +17,7 @@ from biovita.collect.places import Places
 from biovita.collect.plan import Plan
 from biovita.dataset import Dataset, Split
 from biovita.dataset.schema import AUDIO, IMAGES, OMITTED, REJECTED
-from biovita.files import cleared
+from biovita.files import replacing
 from biovita.hashing import sha256_of
 from biovita.redact import redacted
 
@@ -76,7 +76,12 @@ def assemble(work: Path, ledger: Ledger, plan: Plan, dataset: Path, places: Plac
         What was found out about the candidates.
     """
     unread = pq.read_table((work / "rejected.parquet").absolute(), schema=REJECTED)
-    rows = {"audio": _Rows(AUDIO), "image": _Rows(IMAGES), "rejected": _Rows(REJECTED), "omitted": _Rows(OMITTED)}
+    rows = {
+        "audio": _Gathered(AUDIO),
+        "image": _Gathered(IMAGES),
+        "rejected": _Gathered(REJECTED),
+        "omitted": _Gathered(OMITTED),
+    }
     used: set[str] = set()
     tried: Counter[str] = Counter()
     for record in records_in(work / "chosen.parquet"):
@@ -108,7 +113,7 @@ def assemble(work: Path, ledger: Ledger, plan: Plan, dataset: Path, places: Plac
     )
 
 
-class _Rows:
+class _Gathered:
     """Rows of a table, held as Arrow batches."""
 
     def __init__(self, schema: pa.Schema) -> None:
@@ -202,9 +207,8 @@ def _cut(row: Mapping[str, Any], dataset: Path) -> dict[str, Any]:
         if not flac_takes(samples, rate):
             return {}
         place.parent.mkdir(parents=True, exist_ok=True)
-        scratch = cleared(place.with_suffix(".part"))
-        soundfile.write(scratch, samples, rate, format="FLAC", subtype="PCM_16")
-        scratch.replace(place)
+        with replacing(place) as scratch:
+            soundfile.write(scratch, samples, rate, format="FLAC", subtype="PCM_16")
     digest = sha256_of(place)
     length = soundfile.info(place).frames / row["sample_rate"]
     return {"path": path, "start_s": 0.0, "end_s": length, "duration_s": length, "sha256": digest}

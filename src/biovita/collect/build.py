@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from biovita import __version__
 from biovita.collect.assemble import Assembled, assemble, keep_split
 from biovita.collect.fill import FillRun, Progress, fill
 from biovita.collect.ledger import Ledger
@@ -24,7 +23,7 @@ from biovita.collect.plan import Plan, as_understood, read_plan
 from biovita.collect.select import CANDIDATES, NOT_LISTED, select
 from biovita.collect.trait_tables import check_tables, import_tables
 from biovita.collect.workplace import WORK, begin, put_in_place, tidy
-from biovita.dataset.dataset import Dataset, write_dataset
+from biovita.dataset.dataset import Dataset, write_dataset, write_table
 from biovita.dataset.schema import OMITTED, REJECTED, taxa_table
 from biovita.dataset.split import split_dataset
 from biovita.errors import DatasetError
@@ -33,6 +32,8 @@ from biovita.publish.dataset_card import write_papers
 from biovita.redact import redacted_column
 from biovita.taxonomy import Rank, Taxon
 from biovita.taxonomy.name_lists import write_decisions
+from biovita.traits.importer import TraitCounts
+from biovita.version import __version__
 
 __all__ = ["WORK", "BuildReport", "build", "report_lines"]
 
@@ -58,7 +59,7 @@ class BuildReport:
     empty
         Such places that stay empty, by the reason; see `biovita.collect.places.Filled`.
     traits
-        By trait table, what its import gave: rows, those that found a taxon, taxa, labels, and why rows did not.
+        By trait table, what its import gave.
     unfinished
         Items that another run may get: servers did not answer. They keep their places.
     others
@@ -75,7 +76,7 @@ class BuildReport:
     refilled: int
     empty: dict[str, int]
     unfinished: int
-    traits: dict[str, dict[str, Any]]
+    traits: dict[str, TraitCounts]
     others: tuple[str, ...] = ()
 
 
@@ -160,14 +161,10 @@ def _select(plan: Plan, work: Path) -> _Chosen:
             ("rejected", selection.rejected(), REJECTED),
             ("omitted", selection.omitted(), OMITTED),
         ):
-            scratch = work / f"{name}.part"
-            with pq.ParquetWriter(scratch.absolute(), columns) as writer:
-                for batch in batches:
-                    writer.write_batch(batch)
-            scratch.replace(work / f"{name}.parquet")
+            write_table(pa.RecordBatchReader.from_batches(columns, batches), work / f"{name}.parquet")
         left_out: Counter[str] = Counter()
         for row in selection.left_out():
-            left_out[row["reason"]] += row["rows"]
+            left_out[row.reason] += row.rows
         names = selection.names
         return _Chosen(names.taxa, dict(sorted(left_out.items())), names.missing, names.decisions)
 
@@ -196,7 +193,7 @@ def _write(
     *,
     decisions: pa.Table | None,
     how: dict[str, Any],
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, TraitCounts]:
     """Write everything beside the dataset, then rename file by file, ``dataset.toml`` last.
 
     Returns what the import of the plan's trait tables gave. Traits that were imported otherwise stay.
@@ -288,8 +285,7 @@ def report_lines(report: BuildReport) -> list[str]:
         whys = ", ".join(f"{n} {why}" for why, n in report.empty.items())
         lines.append(f"{sum(report.empty.values())} places stay empty: {whys}")
     lines += [
-        f"traits of {table}: {found['taxa']:,} taxa, {found['labels']:,} labels "
-        f"({found['matched']:,} of {found['rows']:,} rows)"
+        f"traits of {table}: {found.taxa:,} taxa, {found.labels:,} labels ({found.matched:,} of {found.rows:,} rows)"
         for table, found in report.traits.items()
     ]
     if report.others:

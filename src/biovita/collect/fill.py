@@ -159,4 +159,4 @@ def _at_hand(key: str, record: dict[str, Any], plan: Plan) -> Entry:
         found = verify(path, record["modality"], record["duration_s"], plan.clips)
     except MediaError as error:
         return Entry(key, url, "rejected", reason=error.reason, detail=str(error))
-    return Entry(key, url, "ready", path=str(path), sha256=found.sha256, bytes=found.bytes, info=found.info)
+    return Entry(key, url, "ready", path=path.as_posix(), sha256=found.sha256, bytes=found.bytes, info=found.info)

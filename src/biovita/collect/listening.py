@@ -52,14 +52,15 @@ def best_windows(
     """Return at most ``count`` windows, in order of time, that do not overlap.
 
     A window's worth is the sum of what its frames rise above the background, the 20th percentile of all levels. The
-    best goes first, of equals the earliest, then the best that does not overlap it, and so on; a window that does not
-    rise above the background at all is taken only where it would be the first.
+    best goes first, of equals the earliest, or the middle one where they follow each other; then the best that does not
+    overlap it, and so on. A window that does not rise above the background at all is taken only where it would be the
+    first.
 
     Examples
     --------
     >>> levels = np.full(600, -60.0); levels[300:350] = -20.0
     >>> best_windows(levels, 10.0, 1)
-    [(25.0, 35.0)]
+    [(27.5, 37.5)]
     """
     size = max(1, round(seconds / frame_s))
     if len(levels) <= size:

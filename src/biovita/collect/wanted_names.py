@@ -12,9 +12,10 @@ from typing import Any
 import pyarrow as pa
 
 from biovita.collect.plan import Taxa
-from biovita.csv_safe import plain_cell
+from biovita.csv_records import not_decoded, open_text, text_lines
+from biovita.csv_table import open_csv, sound_rows
 from biovita.errors import DatasetError
-from biovita.foreign_tables import BoundedLines, Held, open_bytes, read_rows
+from biovita.foreign_tables import Held
 from biovita.taxonomy import Rank, Taxon, taxon_id_of
 
 __all__ = ["NameChoice", "choose_names", "read_checklist_names"]
@@ -97,24 +98,20 @@ def read_checklist_names(path: Path) -> list[str]:
         raise DatasetError(f"taxa.checklist: {path}: there is no such file")
     if path.suffix.lower() != ".csv":
         return _listed(path)
-    rows = read_rows(path, strict=True)
-    header = next(rows, (1, []))[1]
-    if "scientific_name" not in header:
-        raise DatasetError(f"{path}, line 1: lacks the column scientific_name")
-    place = header.index("scientific_name")
-    return [name for _, row in rows if len(row) > place and (name := plain_cell(row[place]).strip())]
+    rows = sound_rows(open_csv(path, ("scientific_name",), ("scientific_name",), short_rows=True))
+    return [name for row in rows if (name := row.values["scientific_name"])]
 
 
 def _listed(path: Path) -> list[str]:
     names, held = [], Held(str(path))
-    try:
-        with open_bytes(path) as (raw, meter):
-            for line in BoundedLines(raw, meter).as_text("utf-8-sig"):
-                held.add(100 + len(line))
-                if (name := line.strip()) and not name.startswith("#"):
-                    names.append(name)
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path}: is not UTF-8: {error.reason}") from None
+    with open_text(path) as stream:
+        for number, line in text_lines(stream):
+            if line is None or not_decoded(line):
+                what = "is too long" if line is None else "is not UTF-8"
+                raise DatasetError(f"{path}, line {number}: {what}")
+            held.add(100 + len(line))
+            if (name := line.strip()) and not name.startswith("#"):
+                names.append(name)
     return names
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from biovita.collect.assemble import Assembled
 from biovita.collect.ledger import CLIP, Ledger
-from biovita.dataset.dataset import target_of
 from biovita.errors import DatasetError
 from biovita.filenames import contained
+from biovita.files import target_of
 
 __all__ = ["WORK", "begin", "put_in_place", "tidy"]
 

@@ -106,8 +106,8 @@ def in_processes(load: Callable[[Item], Result], workers: int) -> Iterator[Calla
             return pool.submit(load, item).result()
         except BrokenProcessPool as error:
             raise BiovitaError(
-                f"one of {workers} decoding processes ended by itself, as happens when memory runs out. What was "
-                "embedded is kept; run the same command with fewer --workers"
+                f"one of {workers} decoding processes ended by itself, which happens when memory runs out. What is "
+                "embedded is kept. Run the same command with fewer --workers"
             ) from error
 
     try:

@@ -95,7 +95,7 @@ def _run(
     ) as error:
         reason = str(error).split("\n", maxsplit=1)[0] or type(error).__name__
         raise ModelError(
-            f"the network cannot be run: its configuration does not fit what it is given: {reason}"
+            f"the network cannot be run, because its configuration does not fit its input: {reason}"
         ) from error
 
 

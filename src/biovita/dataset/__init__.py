@@ -1,6 +1,6 @@
 """The dataset on disk: schema, reading, writing, checking, splitting."""
 
-from biovita.dataset.dataset import Dataset, new_directory, write_dataset, write_table
+from biovita.dataset.dataset import Dataset, write_dataset, write_table
 from biovita.dataset.schema import Split
 from biovita.dataset.split import SplitReport, split_dataset
 
@@ -8,7 +8,6 @@ __all__ = [
     "Dataset",
     "Split",
     "SplitReport",
-    "new_directory",
     "split_dataset",
     "write_dataset",
     "write_table",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,14 +17,14 @@ from biovita.dataset.info import read_info
 from biovita.dataset.packed_media import PackedMedia
 from biovita.dataset.schema import LARGE_TABLES, TABLES, taxonomy_of
 from biovita.errors import DatasetError
-from biovita.files import cleared, share
+from biovita.files import replacing, write_whole
 from biovita.media.packed_files import MediaPath
 from biovita.modality import Modality
 from biovita.parquet import read_parquet
 from biovita.storage import is_address
 from biovita.taxonomy import Taxonomy
 
-__all__ = ["FORMAT", "Dataset", "new_directory", "replace_tables", "target_of", "write_dataset", "write_table"]
+__all__ = ["FORMAT", "Dataset", "replace_tables", "write_dataset", "write_table"]
 
 FORMAT = 1  # of the directory; raised when older code could misread it
 
@@ -37,21 +35,24 @@ class Dataset:
 
     Examples
     --------
-    >>> dataset = Dataset.open("birds")                     # doctest: +SKIP
-    >>> dataset.audio.num_rows, len(dataset.taxonomy)       # doctest: +SKIP
+    >>> dataset = Dataset.open("birds")
+    >>> dataset.audio.num_rows, len(dataset.taxonomy)
+    (11, 4)
     """
 
     path: Path
 
     @classmethod
-    def open(cls, path: str | Path) -> Dataset:
-        """Return the dataset at ``path``.
+    def open(cls, path: str | Path | Dataset) -> Dataset:
+        """Return the dataset at ``path``; one that is open is returned as it is.
 
         Raises
         ------
         DatasetError
             Where there is none, or it was written by a newer biovita.
         """
+        if isinstance(path, Dataset):
+            return path
         path = Path(path)
         if not path.exists():
             raise DatasetError(
@@ -160,113 +161,21 @@ class Dataset:
         return found or self.path / path
 
 
-def target_of(out: Path) -> Path:
-    """Return where a directory is to be made: ``out``, or where the link that it is leads.
-
-    Raises
-    ------
-    DatasetError
-        Where the link leads to nothing.
-    """
-    if not out.is_symlink():
-        return out
-    if not out.exists():
-        raise DatasetError(
-            f"{out} is a link to {out.readlink()}, which does not exist. Make that, or remove the link"
-        )
-    return out.resolve()
-
-
-@contextmanager
-def new_directory(
-    path: Path, *, replace: bool = False, marker: str = "*", keep: Sequence[str] = ()
-) -> Iterator[Path]:
-    """Give a temporary directory beside ``path`` that becomes ``path`` when the block ends without an error.
-
-    Whatever stops the block, an exception or Ctrl-C, nothing is left behind and ``path`` is as it was. What ``keep``
-    names is carried over from the directory that is replaced. Files can be read by whom the umask lets read them.
-
-    Parameters
-    ----------
-    replace
-        Whether ``path`` may be there, as a directory that is empty or holds ``marker``.
-    marker
-        What shows that a directory is of the kind that is written: a file's name or pattern.
-
-    Raises
-    ------
-    DatasetError
-        Where ``path`` exists and ``replace`` was not asked for, or it is something else.
-    """
-    path = target_of(path)
-    if path.exists() and not replace and (not path.is_dir() or any(path.iterdir())):
-        raise DatasetError(f"{path} already exists. Choose another place, or give --overwrite to replace it")
-    if path.exists() and not path.is_dir():
-        raise DatasetError(f"{path} is a file, and is not replaced by a directory. Choose another place")
-    if path.exists() and any(path.iterdir()) and not any(path.glob(marker)):
-        raise DatasetError(
-            f"{path} is not replaced: it has no {marker}, so it is something else. Choose another place"
-        )
-    absent = [parent for parent in path.parents if not parent.exists()]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise DatasetError(f"{path} cannot be made: {error.filename} is not a directory") from None
-    mark = secrets.token_hex(4)
-    scratch = path.with_name(f".{path.name}.{mark}")  # named before it is made: Ctrl-C in between leaves nothing
-    aside: Path | None = None  # holds the old directory until the new one is in its place
-    kept: list[str] = []
-    try:
-        scratch.mkdir()
-        yield scratch
-        for file in scratch.iterdir():
-            if file.is_file():
-                share(file)
-        if path.exists():
-            aside = path.with_name(f".{path.name}.old.{mark}")
-            aside.mkdir()
-            path.rename(aside / path.name)
-            for name in keep:
-                if (aside / path.name / name).exists() and not (scratch / name).exists():
-                    (aside / path.name / name).rename(scratch / name)
-                    kept.append(name)
-        scratch.rename(path)
-    except BaseException:
-        if aside is not None and not path.exists():
-            for name in kept:
-                (scratch / name).rename(aside / path.name / name)
-            (aside / path.name).rename(path)
-        shutil.rmtree(scratch, ignore_errors=True)
-        for parent in absent:
-            with suppress(OSError):  # someone else may have put something there
-                parent.rmdir()
-        raise
-    finally:
-        if aside is not None:
-            shutil.rmtree(aside, ignore_errors=True)
-
-
 def write_table(table: pa.Table | pa.RecordBatchReader, file: Path) -> int:
     """Write one Parquet file through a temporary one beside it, so that readers see the old or the new.
 
     A reader is written batch by batch, a row group each. Returns the number of rows.
     """
-    scratch = cleared(file.with_name(f".{file.name}.part"))
-    rows = 0
-    try:
+    with replacing(file) as scratch, scratch.open("wb") as raw:  # pyarrow would take some names for addresses
         if isinstance(table, pa.Table):
-            with scratch.open("wb") as raw:  # pyarrow would take some names for addresses
-                pq.write_table(table, raw, compression="zstd")
-            rows = table.num_rows
-        else:
-            with scratch.open("wb") as raw, pq.ParquetWriter(raw, table.schema, compression="zstd") as writer:
-                for batch in table:
-                    writer.write_batch(batch)
-                    rows += batch.num_rows
-        scratch.replace(file)
-    finally:
-        scratch.unlink(missing_ok=True)
-    return rows
+            pq.write_table(table, raw, compression="zstd")
+            return table.num_rows
+        rows = 0
+        with pq.ParquetWriter(raw, table.schema, compression="zstd") as writer:
+            for batch in table:
+                writer.write_batch(batch)
+                rows += batch.num_rows
+        return rows
 
 
 def replace_tables(dataset: Dataset, tables: Mapping[str, pa.Table], info: Mapping[str, Any]) -> None:
@@ -286,18 +195,13 @@ def replace_tables(dataset: Dataset, tables: Mapping[str, pa.Table], info: Mappi
     counts = {**dataset.info.get("counts", {}), **{name: table.num_rows for name, table in cast.items()}}
     stated = {**dataset.info, **info, "counts": counts}
     toml = tomli_w.dumps({key: value for key, value in stated.items() if value is not None})
-    files = [*(f"{name}.parquet" for name in cast), "dataset.toml"]
-    parts = {dataset.path / f".{file}.part": dataset.path / file for file in files}
-    try:
-        for part, table in zip(parts, cast.values(), strict=False):
-            with cleared(part).open("wb") as raw:
+    with ExitStack() as renamed_last_to_first:
+        scratch = renamed_last_to_first.enter_context(replacing(dataset.path / "dataset.toml"))
+        scratch.write_text(toml, encoding="utf-8", newline="")
+        for name, table in cast.items():
+            scratch = renamed_last_to_first.enter_context(replacing(dataset.path / f"{name}.parquet"))
+            with scratch.open("wb") as raw:
                 pq.write_table(table, raw, compression="zstd")
-        cleared(dataset.path / ".dataset.toml.part").write_text(toml, encoding="utf-8")
-        for part, file in parts.items():
-            part.replace(file)
-    finally:
-        for part in parts:
-            part.unlink(missing_ok=True)
     for cached in ("info", "taxonomy", "packed", *tables):
         dataset.__dict__.pop(cached, None)
 
@@ -305,7 +209,7 @@ def replace_tables(dataset: Dataset, tables: Mapping[str, pa.Table], info: Mappi
 def write_dataset(
     directory: Path, tables: Mapping[str, pa.Table | pa.RecordBatchReader], info: Mapping[str, Any]
 ) -> None:
-    """Write tables and ``dataset.toml`` into an existing directory, usually one from `new_directory`.
+    """Write tables and ``dataset.toml`` into an existing directory, usually one from `biovita.files.new_directory`.
 
     Parameters
     ----------
@@ -324,5 +228,4 @@ def write_dataset(
         else:
             table = table.select(schema.names).cast(schema)
         counts[name] = write_table(table, directory / f"{name}.parquet")
-    text = tomli_w.dumps({"format": FORMAT, **info, "counts": counts})
-    (directory / "dataset.toml").write_text(text, encoding="utf-8")
+    write_whole(directory / "dataset.toml", tomli_w.dumps({"format": FORMAT, **info, "counts": counts}))

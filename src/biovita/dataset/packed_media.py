@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from biovita.errors import DatasetError, MediaError
 from biovita.filenames import is_path
-from biovita.files import cleared
+from biovita.files import replacing
 from biovita.lance_tables import read_columns
 from biovita.media.packed_files import PackedFile, contents, packed_table
 from biovita.redact import redacted
@@ -119,9 +119,8 @@ class PackedMedia:
             for path, content in zip(some, self.read(some), strict=True):
                 place = root / path
                 place.parent.mkdir(parents=True, exist_ok=True)
-                scratch = cleared(place.with_name(f".{place.name}.part"))
-                scratch.write_bytes(content)
-                scratch.replace(place)
+                with replacing(place) as scratch:
+                    scratch.write_bytes(content)
                 written += 1
         return written
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 
 from biovita.dataset.dataset import Dataset, replace_tables
 from biovita.dataset.schema import Split
-from biovita.errors import DatasetError
+from biovita.errors import DatasetError, unknown_name
 from biovita.modality import Modality
 from biovita.taxonomy import Rank
 
 __all__ = ["SplitReport", "assign_splits", "split_dataset"]
 
 _MEDIA = (Modality.AUDIO, Modality.IMAGE)
+_BY = (Rank.SPECIES, Rank.GENUS, Rank.FAMILY)
 _FILES = {Modality.AUDIO: "audio", Modality.IMAGE: "images"}
 
 Pair = tuple[str, str]  # taxon id, group id
@@ -61,7 +64,12 @@ class SplitReport:
 
 
 def split_dataset(
-    dataset: Dataset, *, unseen: int, seed: int, held_out: float = 0.2, by: Rank = Rank.SPECIES
+    dataset: Dataset | str | Path,
+    *,
+    unseen: int,
+    seed: int = 0,
+    held_out: float = 0.2,
+    by: Rank | Literal["species", "genus", "family"] = "species",
 ) -> SplitReport:
     """Divide a dataset for training and evaluation, and write it into its ``split`` columns.
 
@@ -73,6 +81,8 @@ def split_dataset(
 
     Parameters
     ----------
+    dataset
+        A dataset, or its directory.
     unseen
         How many species to hold out whole.
     seed
@@ -86,8 +96,11 @@ def split_dataset(
     Raises
     ------
     DatasetError
-        Where fewer species qualify than are to be held out, or none would be left to train on.
+        Where fewer species qualify than are to be held out, none would be left to train on, or ``by`` is unknown.
     """
+    if by not in _BY:
+        raise DatasetError(unknown_name("by", by, _BY))
+    dataset, by = Dataset.open(dataset), Rank(by)
     tables = {modality: dataset.media(modality) for modality in _MEDIA}
     species = {taxon.id for taxon in dataset.taxonomy.values() if taxon.rank == Rank.SPECIES}
     pairs = {modality: _pairs(table) for modality, table in tables.items()}

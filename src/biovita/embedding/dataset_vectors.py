@@ -62,10 +62,10 @@ class EmbedReport:
 
 
 def embed(
-    dataset: Dataset,
-    model: str = "starter",
-    modalities: Collection[Modality] | None = None,
+    dataset: Dataset | str | Path,
     *,
+    model: str | Path = "starter",
+    modalities: Collection[Modality] | None = None,
     device: str = "auto",
     batch_size: int | None = None,
     workers: int | None = None,
@@ -73,12 +73,14 @@ def embed(
 ) -> EmbedReport:
     """Write a vector for each recording, photograph and text of a dataset, to ``embeddings/<towers>``.
 
-    What has a vector already is left alone, so a run that was stopped goes on where it was; an item whose file
-    changed is embedded again. An item that fails has no vector, and is listed in ``failed.parquet`` and in the
+    Items that have a vector already are left alone, so a run that was stopped continues where it was. An item whose
+    file changed is embedded again. An item that fails has no vector, and is listed in ``failed.parquet`` and in the
     report. The texts are those of `texts_of`.
 
     Parameters
     ----------
+    dataset
+        A dataset, or its directory.
     model
         Its towers embed; of an aligned model those that it was trained on, under whose name the vectors are kept.
     modalities
@@ -101,7 +103,8 @@ def embed(
     """
     for name, value in (("batch_size", batch_size), ("workers", workers)):
         if value is not None and value < 1:
-            raise BiovitaError(f"{name} is {value}; it has to be at least 1")
+            raise BiovitaError(f"{name} is {value}. It has to be at least 1")
+    dataset = Dataset.open(dataset)
     card = describe(model)
     towers = card.towers
     settings = Settings(batch_size, workers, progress)
@@ -110,9 +113,9 @@ def embed(
     wanted = [(tower, dataset_items(dataset, tower.modality)) for tower in chosen]
     for tower, items in wanted:
         if modalities is not None and not len(items):
-            raise DatasetError(f"{dataset.path} has no {tower.modality} items: there is nothing to embed")
+            raise DatasetError(f"{dataset.path} has no {tower.modality} items to embed")
     if not any(len(items) for _, items in wanted):
-        raise DatasetError(f"{dataset.path} has no items: there is nothing to embed")
+        raise DatasetError(f"{dataset.path} has no items to embed")
     parts = []
     for tower, items in wanted:
         opening = partial(load_encoder, towers, tower.modality, device)
@@ -129,7 +132,7 @@ def embed(
                 rebuilt=done.rebuilt,
             )
         )
-    return EmbedReport(model, None if card.base is None else towers.name, directory, tuple(parts))
+    return EmbedReport(str(model), None if card.base is None else towers.name, directory, tuple(parts))
 
 
 def embed_modality(

@@ -18,7 +18,7 @@ from biovita.embedding.made import Made, parse_made
 from biovita.embedding.store import COLUMNS, WHOLE, schema_of
 from biovita.errors import DatasetError
 from biovita.files import locked, make_directory
-from biovita.lance_tables import no_panic, open_lance, read_columns
+from biovita.lance_tables import no_panic, open_lance, read_columns, take_vectors
 from biovita.storage import for_lance
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ _PIECES = 50  # that commits leave are joined
 _PIECE_ROWS = 4096  # what has as many is no piece
 _FRAGMENTS = 256  # at the end of a run; more are joined to larger ones
 _MOST_DELETED = 0.05  # as a share of the rows
-_ROWS_AT_ONCE = 4096
 _IDS_AT_ONCE = 1000
-_LITTLE_AHEAD = {"batch_readahead": 2, "fragment_readahead": 1}  # what is read ahead lies in memory twice
 _WAIT_S = 600.0
 _NOW = timedelta(0)
 _NEW_VALUES = {  # of a column that a table lacks; the one of int32 is the window
@@ -90,7 +88,7 @@ class LanceTable:
                 writing = self._at_newest()
                 kept = self._made(writing.dataset)
                 if difference := kept.difference(made):
-                    raise DatasetError(f"{self.path} was made by something else ({difference}). {_AGAIN}")
+                    raise DatasetError(f"{self.path} was made by another encoder ({difference}). {_AGAIN}")
                 table = _with_vectors(rows, vectors, kept).select(writing.dataset.schema.names)
                 if writing.keys.may_have(rows):
                     merge = writing.dataset.merge_insert(["id", "window"])
@@ -148,7 +146,9 @@ class LanceTable:
     def _made(self, dataset: lance.LanceDataset) -> Made:
         found = {field.name: field.type for field in dataset.schema}
         if odd := [field.name for field in COLUMNS if found.get(field.name, field.type) != field.type]:
-            raise DatasetError(f"{self.path} has not the column(s) {', '.join(odd)} as they have to be. {_AGAIN}")
+            raise DatasetError(
+                f"{self.path}: the column(s) {', '.join(odd)} are of another type than they should be. {_AGAIN}"
+            )
         vector = found.get("vector", pa.null())
         item = vector.value_type if pa.types.is_fixed_size_list(vector) else pa.null()
         numbers = "float16" if pa.types.is_float16(item) else "float32"
@@ -158,7 +158,7 @@ class LanceTable:
             raise DatasetError(f"{self.path} does not say what made it. {_AGAIN}") from error
         if "id" not in found or vector != schema_of(made).field("vector").type:
             raise DatasetError(
-                f"{self.path} has not the column(s) id and vector as {made.tower} gives them. {_AGAIN}"
+                f"{self.path} lacks the column id, or a column vector as {made.tower} gives it. {_AGAIN}"
             )
         return made
 
@@ -181,7 +181,7 @@ class LanceTable:
         if closed:
             dataset.alter_columns(*({"path": name, "nullable": True} for name in closed))
         if lacking := [field for field in COLUMNS if field.name not in there]:
-            logger.warning("%s is a table of an earlier release: it gets %d new columns", self.path, len(lacking))
+            logger.warning("%s is a table of an earlier release. It gets %d new columns", self.path, len(lacking))
             dataset.add_columns({field.name: _NEW_VALUES[field.type] for field in lacking})
 
     @contextmanager
@@ -268,37 +268,8 @@ class _Snapshot:
         return pa.table(full, schema=wanted)
 
     def take(self, numbers: np.ndarray) -> np.ndarray:
-        taken = np.empty((len(numbers), self._dim), np.float32)
         with self._reading():
-            if 4 * len(numbers) >= self._rows:
-                self._scan(numbers, taken)
-            else:
-                for start in range(0, len(numbers), _ROWS_AT_ONCE):
-                    some = numbers[start : start + _ROWS_AT_ONCE]
-                    found = self._dataset.take(some.tolist(), columns=["vector"])
-                    for batch in found.to_batches():
-                        taken[start : start + len(batch)] = self._matrix(batch)
-                        start += len(batch)
-        return taken
-
-    def _scan(self, numbers: np.ndarray, taken: np.ndarray) -> None:
-        """Fill ``taken`` reading the vectors of all rows once, in their order."""
-        order = np.argsort(numbers, kind="stable")
-        ordered, before, at = numbers[order], 0, 0
-        for batch in self._dataset.to_batches(columns=["vector"], batch_size=_ROWS_AT_ONCE, **_LITTLE_AHEAD):
-            end = at + int(np.searchsorted(ordered[at:], before + len(batch)))
-            taken[order[at:end]] = self._matrix(batch)[ordered[at:end] - before]
-            before, at = before + len(batch), end
-        if at < len(numbers):
-            raise ValueError(f"it has {before} rows, and states {self._rows}")
-
-    def _matrix(self, batch: pa.RecordBatch) -> np.ndarray:
-        vectors = batch.column("vector")
-        vectors.validate(full=True)
-        if vectors.null_count:
-            raise ValueError("vectors are missing")
-        flat: np.ndarray = vectors.flatten().to_numpy(zero_copy_only=False)
-        return flat.reshape(len(batch), self._dim)
+            return take_vectors(self._dataset, numbers, rows=self._rows, dim=self._dim)
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

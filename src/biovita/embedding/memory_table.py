@@ -17,8 +17,8 @@ __all__ = ["MemoryStore", "MemoryTable"]
 
 
 @dataclass(frozen=True, eq=False)
-class _Rows:
-    """Rows and their vectors."""
+class _MemorySnapshot:
+    """Rows and their vectors; see `Snapshot`."""
 
     rows: pa.Table
     vectors: np.ndarray
@@ -32,8 +32,8 @@ class _Rows:
     def take(self, numbers: np.ndarray) -> np.ndarray:
         return self.vectors[numbers].astype(np.float32, copy=False)
 
-    def where(self, kept: np.ndarray) -> _Rows:
-        return _Rows(self.rows.filter(pa.array(kept)), self.vectors[kept])
+    def where(self, kept: np.ndarray) -> _MemorySnapshot:
+        return _MemorySnapshot(self.rows.filter(pa.array(kept)), self.vectors[kept])
 
 
 class MemoryTable:
@@ -42,7 +42,7 @@ class MemoryTable:
     def __init__(self, name: str = "vectors in memory") -> None:
         self.name = name
         self._made: Made | None = None
-        self._parts: list[_Rows] = []
+        self._parts: list[_MemorySnapshot] = []
 
     @property
     def exists(self) -> bool:
@@ -52,17 +52,17 @@ class MemoryTable:
     def made(self) -> Made:
         """Return the record of what made the table."""
         if self._made is None:
-            raise DatasetError(f"{self.name}: there are no vectors yet")
+            raise DatasetError(f"{self.name} has no vectors yet")
         return self._made
 
-    def snapshot(self) -> _Rows:
+    def snapshot(self) -> _MemorySnapshot:
         """Return the table as it is now."""
         dim = self.made().dim
         if not self._parts:
-            return _Rows(COLUMNS.empty_table(), np.zeros((0, dim), np.float32))
+            return _MemorySnapshot(COLUMNS.empty_table(), np.zeros((0, dim), np.float32))
         if len(self._parts) > 1:
             rows = pa.concat_tables([part.rows for part in self._parts]).combine_chunks()
-            joined = _Rows(rows, np.concatenate([part.vectors for part in self._parts]))
+            joined = _MemorySnapshot(rows, np.concatenate([part.vectors for part in self._parts]))
             latest = {key: number for number, key in enumerate(_keys(rows))}
             kept = np.zeros(len(rows), bool)
             kept[list(latest.values())] = True
@@ -74,11 +74,11 @@ class MemoryTable:
         if rebuild and self._made is not None and self._made.difference(made):
             self._made, self._parts = None, []
         if self._made is not None and (difference := self._made.difference(made)):
-            raise DatasetError(f"{self.name} was made by something else: {difference}")
+            raise DatasetError(f"{self.name} was made by another encoder: {difference}")
         self._made = self._made or made
         kept = np.array(vectors, np.float16 if self._made.numbers == "float16" else np.float32)
         assert kept.shape == (len(rows), made.dim)
-        self._parts.append(_Rows(rows.select(COLUMNS.names).cast(COLUMNS), kept))
+        self._parts.append(_MemorySnapshot(rows.select(COLUMNS.names).cast(COLUMNS), kept))
 
     def refresh(self, rows: pa.Table) -> None:
         """Write columns beside the vectors; see `VectorTable`."""
@@ -90,7 +90,7 @@ class MemoryTable:
             if name in rows.column_names:
                 new = rows[name].combine_chunks().cast(COLUMNS.field(name).type).take(at)
                 columns[name] = pc.if_else(changed, new, columns[name])
-        self._parts = [_Rows(pa.table(columns, schema=COLUMNS), there.vectors)]
+        self._parts = [_MemorySnapshot(pa.table(columns, schema=COLUMNS), there.vectors)]
 
     def remove(self, ids: Iterable[str]) -> None:
         """Remove all rows of items."""

@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.dataset.dataset import Dataset
+from biovita.directions import unit
 from biovita.embedding.container import Matrix, Vectors
 from biovita.embedding.dataset_vectors import embed_modality
 from biovita.embedding.engine import Settings
-from biovita.embedding.failures import read_failures
+from biovita.embedding.failures import Failure, read_failures
 from biovita.embedding.items import Items, dataset_items, text_items
 from biovita.embedding.lance_table import LanceStore
 from biovita.embedding.made import Made
@@ -44,7 +45,7 @@ _ROWS_AT_ONCE = 8192
 
 
 def vectors(
-    dataset: Dataset,
+    dataset: Dataset | str | Path,
     model: str | Path | ModelCard | Model,
     modality: Modality,
     *,
@@ -58,12 +59,18 @@ def vectors(
 ) -> Vectors:
     """Return the vectors of a dataset's items, in the dataset's order.
 
-    They are read from the tables of the model's towers, ``embeddings/<towers>``, and projected on the way. Of many
-    items the rows are read as they are asked for. Items that failed have no vector and are left out; see
-    ``failed.parquet`` beside the tables.
+    They are read from the tables of the model's towers, ``embeddings/<towers>``, and projected on the way. Where
+    there are many items, their rows are read when they are asked for. Items that failed have no vector and are left
+    out; see ``failed.parquet`` beside the tables.
 
     Parameters
     ----------
+    dataset
+        A dataset, or its directory.
+    model
+        A name or directory as `biovita.describe` takes it, its card, or a model that is open.
+    modality
+        Of the items.
     where
         What holds for the columns of ``dataset.media(modality)`` of the items that are wanted.
     ids
@@ -73,8 +80,12 @@ def vectors(
         Columns of ``dataset.media(modality)`` to bring along, beside ``taxon_id``.
     space
         ``shared`` is the model's space, L2-normalised; ``tower`` is what the tower gives.
+    device
+        ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``, for what has no vector yet.
+    progress
+        Show bars on standard error where that is a terminal.
     compute
-        Whether to embed what has no vector yet. Otherwise it is an error that names the command which does.
+        Whether to embed items that have no vector yet. If not, a missing one is an error that names the command to run.
 
     Raises
     ------
@@ -83,22 +94,26 @@ def vectors(
     ModelError
         Where the model is unknown or has no tower for the modality.
     """
+    dataset = Dataset.open(dataset)
     source = _source(dataset, model, modality, device)
     items = _items(dataset, modality, where, ids)
     if not len(items):
-        raise DatasetError(f"{dataset.path} has no {modality} items, and so no vectors of them")
+        raise DatasetError(f"{dataset.path} has no {modality} items, so there are no vectors of them")
     places, same, snapshot = _there(source, items)
-    missing = ~same & ~_excused(source, items)
-    if compute and missing.any() and source.opening is not None:
+    failed = _failed(items, read_failures(source.directory))
+    if compute and (~same & ~failed).any() and source.opening is not None:
         settings = Settings(progress=progress)
-        embed_modality(dataset, items, source.directory, source.opening, made=source.made, settings=settings)
+        done = embed_modality(
+            dataset, items, source.directory, source.opening, made=source.made, settings=settings
+        )
         places, same, snapshot = _there(source, items)
-        missing = ~same & ~_excused(source, items)
-    if missing.any() or not same.any():
-        raise DatasetError(_what_is_missing(dataset, source, items, int(missing.sum())))
+        failed = _failed(items, done.failed)
+    missing = int((~same & ~failed).sum())
+    if missing or not same.any():
+        raise DatasetError(_what_is_missing(dataset, source, items, missing, int(failed.sum())))
     assert snapshot is not None
     kept = items.take(np.flatnonzero(same))
-    found: Matrix = _Rows(source.table, snapshot, places[same], kept.ids)
+    found: Matrix = _StoredRows(source.table, snapshot, places[same], kept.ids)
     if space == "shared":
         found = _Projected(found, source.project(), source.shared_dim)
     return Vectors(tuple(kept.ids.to_pylist()), _held(found), _columns(dataset, kept, columns))
@@ -138,7 +153,7 @@ def _source(dataset: Dataset, model: str | Path | ModelCard | Model, modality: M
                 raise
             made = table.made()
             where = table.path.parent
-            return _Source(str(model), modality, where, table, made, None, lambda: _unit, made.dim)
+            return _Source(str(model), modality, where, table, made, None, lambda: unit, made.dim)
     if isinstance(model, ModelCard):
         card = model
         opening: Callable[[], Encoder] = partial(load_encoder, card.towers, modality, device)
@@ -157,18 +172,10 @@ def _source(dataset: Dataset, model: str | Path | ModelCard | Model, modality: M
 def _projection(card: ModelCard, modality: Modality, device: str) -> Project:
     """Return what takes a tower's vectors to the space of its model; a model without projections normalises them."""
     if card.base is None:
-        return _unit
+        return unit
     from biovita.model import load_model
 
     return partial(load_model(card, device, modalities=()).project, modality)
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    """Return vectors L2-normalised; one of zeros has no direction, and is an error."""
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    if bad := int((length == 0).sum()):
-        raise ModelError(f"{bad} vectors are zero, and have no direction")
-    return np.asarray(rows / length, np.float32)
 
 
 def _items(dataset: Dataset, modality: Modality, where: pc.Expression | None, ids: Iterable[str] | None) -> Items:
@@ -196,28 +203,25 @@ def _there(source: _Source, items: Items) -> tuple[np.ndarray, np.ndarray, Snaps
     return *up_to_date(items, snapshot.state(("id", "window", "sha256", "start_s", "end_s"))), snapshot
 
 
-def _excused(source: _Source, items: Items) -> np.ndarray:
-    """Return which items failed, and are listed."""
-    failed = [each.id for each in read_failures(source.directory) if each.modality == source.modality]
-    excused: np.ndarray = pc.is_in(items.ids, value_set=pa.array(failed, pa.string())).to_numpy(
-        zero_copy_only=False
-    )
-    return excused
+def _failed(items: Items, failures: Iterable[Failure]) -> np.ndarray:
+    """Return which items are among the failures."""
+    ids = pa.array([each.id for each in failures if each.modality == items.modality], pa.string())
+    found: np.ndarray = pc.is_in(items.ids, value_set=ids).to_numpy(zero_copy_only=False)
+    return found
 
 
-def _what_is_missing(dataset: Dataset, source: _Source, items: Items, missing: int) -> str:
+def _what_is_missing(dataset: Dataset, source: _Source, items: Items, missing: int, failed: int) -> str:
     modality, model = source.modality, source.model
     mend = f"Run: biovita embed {dataset.path} --model {model} --modality {modality}"
     if source.opening is None:
         mend = "There is no such model to make them with"
     if not source.table.exists:
-        failed = int(_excused(source, items).sum())
         why = (
             f"all {failed} failed, see {source.directory / 'failed.parquet'}" if failed else "they were never made"
         )
         return f"{dataset.path} has no {modality} vectors of the model {model!r}: {why}. {mend}"
     if difference := source.table.made().difference(source.made):
-        return f"{source.table.name} was made by something else ({difference}). {mend}"
+        return f"{source.table.name} was made by another encoder ({difference}). {mend}"
     some = f"{missing} of {len(items)} {modality} items"
     return f"{dataset.path}: {some} have no vector of the model {model!r} yet. {mend}"
 
@@ -233,7 +237,7 @@ def _columns(dataset: Dataset, items: Items, names: Sequence[str]) -> dict[str, 
     return found
 
 
-class _Rows:
+class _StoredRows:
     """Rows of a table by number, read as they are asked for; found again where the table is written to meanwhile."""
 
     def __init__(self, table: VectorTable, snapshot: Snapshot, numbers: np.ndarray, ids: pa.Array) -> None:
@@ -255,7 +259,7 @@ class _Rows:
         state = self._snapshot.state(("id", "window"))
         places, there = up_to_date(Items.of(Modality.TEXT, pa.table({"id": self._ids})), state)
         if not there.all() or self._table.made().dim != self.shape[1]:
-            raise DatasetError(f"{self._table.name} was made anew while it was read. Start again")
+            raise DatasetError(f"{self._table.name} was replaced while it was read. Run the command again")
         self._numbers = places
 
 
@@ -284,7 +288,7 @@ def _held(rows: Matrix) -> Matrix:
     return held
 
 
-def stored(table: VectorTable, ids: pa.Array, project: Project = _unit, dim: int | None = None) -> Vectors:
+def stored(table: VectorTable, ids: pa.Array, project: Project = unit, dim: int | None = None) -> Vectors:
     """Return the vectors of items in any table, in the order of ``ids``, which are unique; those without are left out.
 
     Parameters
@@ -297,5 +301,5 @@ def stored(table: VectorTable, ids: pa.Array, project: Project = _unit, dim: int
     snapshot = table.snapshot()
     places, there = up_to_date(Items.of(Modality.TEXT, pa.table({"id": ids})), snapshot.state(("id", "window")))
     kept = ids.filter(pa.array(there))
-    rows = _Rows(table, snapshot, places[there], kept)
+    rows = _StoredRows(table, snapshot, places[there], kept)
     return Vectors(tuple(kept.to_pylist()), _held(_Projected(rows, project, dim or rows.shape[1])))

@@ -84,18 +84,18 @@ def probe_audio(path: str | MediaPath, hear: Callable[[np.ndarray, int], None] |
     if missing > TRUNCATION_TOLERANCE_S * rate and states_length:
         raise truncated(path, f"it states {expected / rate:.2f} s and decodes to {samples / rate:.2f} s")
     if samples == 0:
-        raise MediaError("no-samples", f"{path}: decodes to no samples")
+        raise MediaError("no-samples", f"{path}: the file decodes to no samples")
     if missing > 0:
         warnings = (*warnings, f"the last {missing} samples do not decode and are left out")
     if peak < SILENCE:
-        raise MediaError("silent", f"{path}: silent, no sample reaches {SILENCE:g} of full scale")
+        raise MediaError("silent", f"{path}: the file is silent: no sample reaches {SILENCE:g} of full scale")
     return AudioProbe(samples / rate, rate, channels, name, warnings)
 
 
 def _peak(path: MediaPath, block: np.ndarray) -> float:
     peak = float(max(block.max(initial=0.0), -block.min(initial=0.0)))  # both keep NaN
     if not np.isfinite(peak):
-        raise MediaError("undecodable", f"{path}: holds samples that are not finite numbers")
+        raise MediaError("undecodable", f"{path}: the file holds samples that are not finite numbers")
     return peak
 
 
@@ -201,7 +201,7 @@ def _edges(path: MediaPath, reader: SoundReader, start_s: float, end_s: float | 
         until = "the end" if end_s is None else f"{end_s:g} s"
         raise MediaError(
             "span-outside",
-            f"{path}: {start_s:g} s to {until} is not a span of this file, which lasts {reader.frames / rate:.3f} s",
+            f"{path}: {start_s:g} s to {until} is not within this file, which lasts {reader.frames / rate:.3f} s",
         )
     return start, stop
 
@@ -289,9 +289,9 @@ def windows(samples: np.ndarray, size: int, hop: int) -> np.ndarray:
     ``(windows, size)``, of the dtype of ``samples``
     """
     if size < 1 or hop < 1:
-        raise ValueError(f"size and hop are numbers of samples, at least 1; got {size} and {hop}")
+        raise ValueError(f"size is {size} and hop is {hop}; both have to be 1 sample or more")
     if samples.ndim != 1:
-        raise ValueError(f"samples are (samples,); got the shape {samples.shape}")
+        raise ValueError(f"the samples have the shape {samples.shape}; it has to be (samples,)")
     count = 1 + max(0, -(-(len(samples) - size) // hop))
     padded = np.zeros((count - 1) * hop + size, samples.dtype)
     kept = samples[: len(padded)]

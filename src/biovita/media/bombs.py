@@ -22,7 +22,7 @@ __all__ = [
     "check_header",
     "check_memory",
     "check_opened",
-    "no_limit_of_pillow",
+    "pillow_limit",
 ]
 
 # Bytes that Pillow keeps for a pixel; RGB, too, takes four.
@@ -51,28 +51,33 @@ class TimedFile(io.FileIO):
         return super().readall()
 
 
-_lifted = 0
-_kept: int | None = None
-_lock = threading.Lock()
+class _PillowLimit:
+    """Pillow's own limit, which is one of the process: it warns at 89 and refuses at 179 million pixels."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lifted = 0
+        self._kept: int | None = None
+
+    @contextmanager
+    def lifted(self) -> Iterator[None]:
+        """Lift it for the length of the block, of the first of several at a time to the last."""
+        from PIL import Image
+
+        with self._lock:
+            if not self._lifted:
+                self._kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            self._lifted += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._lifted -= 1
+                if not self._lifted:
+                    Image.MAX_IMAGE_PIXELS = self._kept
 
 
-@contextmanager
-def no_limit_of_pillow() -> Iterator[None]:
-    """Lift Pillow's own limit, which warns at 89 and refuses at 179 million pixels, for the length of the block."""
-    from PIL import Image
-
-    global _lifted, _kept  # noqa: PLW0603 - Pillow's limit is one of the process
-    with _lock:
-        if not _lifted:
-            _kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        _lifted += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _lifted -= 1
-            if not _lifted:
-                Image.MAX_IMAGE_PIXELS = _kept
+pillow_limit = _PillowLimit()
 
 
 def check_header(path: Path, head: bytes) -> None:
@@ -113,7 +118,8 @@ def check_opened(path: Path, image: Image.Image) -> None:
         _check_size(path, (width, length), _MOST_BYTES)
     if image.format in {"JPEG", "MPO"} and (scans := _scans(path)) > _MOST_SCANS:
         raise MediaError(
-            "undecodable", f"{path}: a JPEG of {scans} scans or more; at most {_MOST_SCANS} are accepted"
+            "undecodable",
+            f"{path}: the file is a JPEG of {scans} scans or more; at most {_MOST_SCANS} are accepted",
         )
 
 

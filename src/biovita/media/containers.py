@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 from biovita.errors import MediaError
@@ -12,9 +13,8 @@ from biovita.media.patience import Patience
 
 __all__ = ["TRUNCATION_TOLERANCE_S", "check_complete", "truncated"]
 
-TRUNCATION_TOLERANCE_S = (
-    0.1  # less is told in a warning: encoders state a frame more or less, downloads lose a tag
-)
+# Less is told in a warning: encoders state a frame more or less, downloads lose a tag.
+TRUNCATION_TOLERANCE_S = 0.1
 
 _OGG_TAIL = 1 << 17  # two pages of the largest size
 _OGG_LAST = 4  # flag
@@ -54,13 +54,19 @@ def _size(file: io.BufferedReader) -> int:
     return file.seek(0, io.SEEK_END)
 
 
-def _riff(path: Path, file: io.BufferedReader, order: str) -> tuple[str, ...]:
-    size, at, wide, byte_rate = _size(file), 12, 0, 0
-    patience = Patience(path)
+def _chunks(file: io.BufferedReader, size: int, order: str) -> Iterator[tuple[int, bytes, int]]:
+    """Yield where each chunk of a RIFF or an IFF file begins, its name and the length that it states."""
+    at = 12
     while at + 8 <= size:
-        patience.check()
         file.seek(at)
         name, length = struct.unpack(f"{order}4sI", file.read(8))
+        yield at, name, length
+        at += 8 + length + length % 2
+
+
+def _riff(path: Path, file: io.BufferedReader, order: str) -> tuple[str, ...]:
+    size, wide, byte_rate = _size(file), 0, 0
+    for at, name, length in Patience(path).over(_chunks(file, size, order)):
         if name == b"ds64":  # RF64 and BW64 keep the 64-bit size here
             wide = struct.unpack("<QQ", file.read(16).ljust(16, b"\x00"))[1]
         elif name == b"fmt ":
@@ -69,20 +75,14 @@ def _riff(path: Path, file: io.BufferedReader, order: str) -> tuple[str, ...]:
             unknown = length in {0, 0xFFFFFFFF} and not wide  # written as a stream, never finished
             stated = wide if length == 0xFFFFFFFF else length
             return () if unknown else _compare(path, stated, size - at - 8, byte_rate)
-        at += 8 + length + length % 2
     raise truncated(path, "it ends before its samples begin")
 
 
 def _aiff(path: Path, file: io.BufferedReader) -> tuple[str, ...]:
-    size, at = _size(file), 12
-    patience = Patience(path)
-    while at + 8 <= size:
-        patience.check()
-        file.seek(at)
-        name, length = struct.unpack(">4sI", file.read(8))
+    size = _size(file)
+    for at, name, length in Patience(path).over(_chunks(file, size, ">")):
         if name == b"SSND":
             return _compare(path, length, size - at - 8, 0)
-        at += 8 + length + length % 2
     raise truncated(path, "it ends before its samples begin")
 
 
@@ -119,48 +119,56 @@ def _page_length(page: bytes) -> int:
     return 27 + page[26] + sum(page[27 : 27 + page[26]])
 
 
-def _walk_ogg(path: Path, file: io.BufferedReader, size: int, serial: bytes) -> int:
-    """Return where the page flagged as the last ends."""
-    at, patience = 0, Patience(path)
+def _pages(file: io.BufferedReader, size: int) -> Iterator[tuple[int, bytes]]:
+    """Yield where each Ogg page begins, and its first bytes."""
+    at = 0
     while at < size:
-        patience.check()
         file.seek(at)
         page = file.read(27 + 255)
         if page[:4] != b"OggS":
-            break
+            return
+        yield at, page
+        at += _page_length(page)
+
+
+def _walk_ogg(path: Path, file: io.BufferedReader, size: int, serial: bytes) -> int:
+    """Return where the page flagged as the last ends."""
+    for at, page in Patience(path).over(_pages(file, size)):
         if len(page) > 18 and page[14:18] != serial:
             raise MediaError(
-                "undecodable", f"{path}: holds more than one Ogg stream. Write it anew as a single one"
+                "undecodable", f"{path}: the file holds more than one Ogg stream. Write it anew as a single one"
             )
-        at += _page_length(page)
         if len(page) > 5 and page[5] & _OGG_LAST:
-            return at
+            return at + _page_length(page)
     raise truncated(path, "its last Ogg page, the one flagged as the end, is not there")
 
 
-def _mp4(path: Path, file: io.BufferedReader) -> tuple[str, ...]:
-    """Walk the top-level boxes (ISO/IEC 14496-12, 4.2)."""
-    size, at = _size(file), 0
-    seen: set[bytes] = set()
-    patience = Patience(path)
+def _boxes(file: io.BufferedReader, size: int) -> Iterator[tuple[int, bytes, int]]:
+    """Yield where each top-level box begins, its name and its length (ISO/IEC 14496-12, 4.2)."""
+    at = 0
     while at + 8 <= size:
-        patience.check()
         file.seek(at)
         length, name = struct.unpack(">I4s", file.read(8))
         if not all(32 <= byte < 127 or byte == 0xA9 for byte in name):
-            break
+            return
         if length == 1:
             length = int.from_bytes(file.read(8))
         if length == 0:  # up to the end
-            seen.add(name)
-            at = size
-            break
+            length = size - at
         if length < 8:
-            break
+            return
+        yield at, name, length
+        at += length
+
+
+def _mp4(path: Path, file: io.BufferedReader) -> tuple[str, ...]:
+    size, end = _size(file), 0
+    seen: set[bytes] = set()
+    for at, name, length in Patience(path).over(_boxes(file, size)):
         if at + length > size and name in {b"mdat", b"moov", b"moof"}:
             raise truncated(path, f"its {name.decode()} box states {length} bytes, and {size - at} are there")
         seen.add(name)
-        at += length
+        end = at + length
     if b"moov" not in seen:
         raise truncated(path, "it has no moov box, the table of what it holds")
-    return (_trailing(size - at),) if at < size else ()
+    return (_trailing(size - end),) if end < size else ()

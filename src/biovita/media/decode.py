@@ -67,7 +67,9 @@ def _opened(path: Path) -> Iterator[SoundReader]:
     head = read_head(path)
     kind = kind_of(head)
     if kind.family in {"image", "other"}:
-        raise MediaError("not-audio", f"{path}: is {kind.description}, not sound. Accepted are {ACCEPTED}")
+        raise MediaError(
+            "not-audio", f"{path}: the file is {kind.description}, not sound. Accepted are {ACCEPTED}"
+        )
     warnings = check_complete(path, head)
     opened = _open_soundfile(path, kind, warnings) or _open_av(path, kind, warnings)
     with opened as reader:
@@ -75,7 +77,7 @@ def _opened(path: Path) -> Iterator[SoundReader]:
         if not low <= reader.sample_rate <= high:
             raise MediaError(
                 "undecodable",
-                f"{path}: states a sample rate of {reader.sample_rate} Hz; accepted is {low} to {high}",
+                f"{path}: the file states a sample rate of {reader.sample_rate} Hz; accepted are {low} to {high} Hz",
             )
         yield reader
 
@@ -128,7 +130,9 @@ class _SoundfileReader:
                 if len(file.read(1)):
                     reason = str(error).strip().rstrip(".") or "the decoder stopped"
                     place = done / self.sample_rate
-                    return MediaError("undecodable", f"{self.path}: damaged after {place:.1f} s: {reason}")
+                    return MediaError(
+                        "undecodable", f"{self.path}: the file is damaged after {place:.1f} s: {reason}"
+                    )
         except soundfile.LibsndfileError:
             pass
         stated = self.frames / self.sample_rate
@@ -171,7 +175,7 @@ def _open_mp3(path: Path, layout: mp3.Mp3Layout) -> Iterator[SoundReader]:
         offset, length = layout.damage
         raise MediaError("undecodable", f"{path}: {length} bytes from byte {offset} on are not MP3 frames")
     if layout.frames == 0:
-        raise MediaError("no-samples", f"{path}: an MP3 header without frames of sound")
+        raise MediaError("no-samples", f"{path}: the file has an MP3 header and no frames of sound")
     with path.open("rb") as raw:
         try:
             file = soundfile.SoundFile(os.fsencode(path) if layout.is_plain else layout.window(raw))
@@ -245,7 +249,9 @@ class _AvReader:
             for frame in frames:
                 if failed is not None:
                     where = (position or 0) / self.sample_rate
-                    raise MediaError("undecodable", f"{self.path}: damaged after {where:.1f} s: {failed}")
+                    raise MediaError(
+                        "undecodable", f"{self.path}: the file is damaged after {where:.1f} s: {failed}"
+                    )
                 block = self._array(frame)
                 if position is None:
                     position = self._samples(frame.pts or 0)
@@ -261,8 +267,8 @@ class _AvReader:
         if frame.sample_rate != self.sample_rate or frame.layout.nb_channels != self.channels:
             raise MediaError(
                 "undecodable",
-                f"{self.path}: changes from {self.sample_rate} Hz, {self.channels} channels to "
-                f"{frame.sample_rate} Hz, {frame.layout.nb_channels} channels within the file",
+                f"{self.path}: the file changes from {self.sample_rate} Hz, {self.channels} channels to "
+                f"{frame.sample_rate} Hz, {frame.layout.nb_channels} channels",
             )
         data = frame.to_ndarray()
         samples = data.T if frame.format.is_planar else data.reshape(-1, self.channels)
@@ -312,10 +318,10 @@ def _open_av(path: Path, kind: Kind, warnings: tuple[str, ...]) -> Iterator[Soun
     except (av.FFmpegError, UnicodeError) as error:
         if kind.family == "audio":
             raise MediaError("undecodable", f"{path}: no decoder reads it: {error}") from None
-        raise MediaError("not-audio", f"{path}: is in no known format. Accepted are {ACCEPTED}") from None
+        raise MediaError("not-audio", f"{path}: the file is in no known format. Accepted are {ACCEPTED}") from None
     with container:
         if not container.streams.audio:
-            raise MediaError("not-audio", f"{path}: a film or picture without sound")
+            raise MediaError("not-audio", f"{path}: the file is a film or picture without sound")
         stream = container.streams.audio[0]
         codec = stream.codec_context
         if codec is None or not codec.sample_rate or not codec.layout.nb_channels or not stream.time_base:

@@ -20,7 +20,7 @@ from biovita.media.bombs import (
     check_header,
     check_memory,
     check_opened,
-    no_limit_of_pillow,
+    pillow_limit,
 )
 from biovita.media.packed_files import MediaPath, as_media_path, on_disk
 from biovita.media.patience import Patience
@@ -97,23 +97,26 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     head = read_head(path)
     kind = kind_of(head)
     if kind.family in {"audio", "other"}:
-        raise MediaError("not-image", f"{path}: is {kind.description}, not a picture. Accepted are {_accepted()}")
+        raise MediaError(
+            "not-image", f"{path}: the file is {kind.description}, not a picture. Accepted are {_accepted()}"
+        )
     check_header(path, head)
     patience = Patience(path)
-    with io.BufferedReader(TimedFile(path, patience)) as file, no_limit_of_pillow():
+    with io.BufferedReader(TimedFile(path, patience)) as file, pillow_limit.lifted():
         try:
             image = Image.open(file, formats=ACCEPTED)
         except UnidentifiedImageError:
             if kind.family != "image":
                 raise MediaError(
-                    "not-image", f"{path}: is in no known format. Accepted are {_accepted()}"
+                    "not-image", f"{path}: the file is in no known format. Accepted are {_accepted()}"
                 ) from None
             if len(head) < 512 or _is_cut_webp(path, head):
                 raise MediaError(
                     "truncated", f"{path}: the file is cut short: it ends within its header"
                 ) from None
             raise MediaError(
-                "undecodable", f"{path}: is {kind.description} that no decoder reads. Accepted are {_accepted()}"
+                "undecodable",
+                f"{path}: the file is {kind.description} that no decoder reads. Accepted are {_accepted()}",
             ) from None
         except _PILLOW as error:
             raise _decoding_error(path, error, cut=_is_cut_webp(path, head)) from None

@@ -114,21 +114,25 @@ def contents(files: Collection[PackedFile]) -> dict[PackedFile, bytes]:
     found: dict[PackedFile, bytes] = {}
     for file in files:
         if file.size > memory_mib() << 20:
-            raise MediaError("too-large", f"{file}: has {file.size >> 20:,} MiB, and --memory is {memory_mib():,}")
+            raise MediaError(
+                "too-large", f"{file}: the file has {file.size >> 20:,} MiB, and --memory is {memory_mib():,}"
+            )
     for address in dict.fromkeys(file.address for file in files):
         here = list(dict.fromkeys(file for file in files if file.address == address))
         try:
             with no_panic():
                 table = packed_table(address).take([file.row for file in here], columns=["path", "content"])
         except (OSError, ValueError) as error:
-            why = redacted(f"{here[0]}: cannot be read: {str(error).splitlines()[0]}")
+            why = redacted(f"{here[0]}: the file cannot be read: {str(error).splitlines()[0]}")
             raise MediaError("unreadable", why) from None
         for file, row in zip(here, table.to_pylist(), strict=True):
             if row["path"] != file.path:
-                raise MediaError("unreadable", f"{file}: the packed media were made anew meanwhile")
+                raise MediaError(
+                    "unreadable", f"{file}: the packed media were replaced meanwhile. Open the dataset again"
+                )
             if not isinstance(row["content"], bytes) or len(row["content"]) != file.size:
                 raise MediaError(
-                    "unreadable", f"{file}: does not have the {file.size} bytes that its table states"
+                    "unreadable", f"{file}: the file does not have the {file.size} bytes that its table states"
                 )
             found[file] = row["content"]
     return found

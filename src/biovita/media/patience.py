@@ -35,7 +35,7 @@ class Patience:
         self._left -= 0.0 if self._since is None else now - self._since
         self._since = now
         if self._left < 0:
-            raise MediaError("too-slow", f"{self._path}: decoding does not come to an end; {over('decoding')}")
+            raise MediaError("too-slow", f"{self._path}: decoding takes too long; {over('decoding')}")
 
     def pause(self) -> None:
         """Leave out the time until the next call of `check`."""

@@ -33,7 +33,9 @@ def sinc_resample(waveforms: torch.Tensor, rate: int, wanted: int) -> torch.Tens
         Where a rate is not a positive whole number.
     """
     if rate != int(rate) or wanted != int(wanted) or rate <= 0 or wanted <= 0:
-        raise ValueError(f"sample rates have to be positive whole numbers of hertz, not {rate} and {wanted}")
+        raise ValueError(
+            f"the sample rates are {rate} and {wanted}; they have to be positive whole numbers of hertz"
+        )
     if rate == wanted:
         return waveforms
     common = math.gcd(int(rate), int(wanted))

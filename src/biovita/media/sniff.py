@@ -88,15 +88,15 @@ def read_head(path: Path) -> bytes:
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise MediaError("missing", f"{path}: is not a file")
+            raise MediaError("missing", f"{path}: this is not a file")
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         raise MediaError("missing", f"{path}: there is no such file") from None
     except OSError as error:
-        raise MediaError("unreadable", f"{path}: cannot be read: {error.strerror}") from None
+        raise MediaError("unreadable", f"{path}: the file cannot be read: {error.strerror}") from None
     except ValueError as error:
-        raise MediaError("missing", f"{path}: cannot be the path of a file: {error}") from None
+        raise MediaError("missing", f"{path}: this cannot be the path of a file: {error}") from None
     if not head:
         raise MediaError("empty", f"{path}: the file has no bytes")
     return head

@@ -50,9 +50,9 @@ def spectrogram_png(
 
     samples = np.asarray(samples, dtype=np.float32)
     if samples.ndim != 1 or not len(samples):
-        raise ValueError(f"samples are (samples,), at least one; got the shape {samples.shape}")
+        raise ValueError(f"the samples have the shape {samples.shape}; it has to be (samples,) with 1 or more")
     if width < 1 or height < 1:
-        raise ValueError(f"width and height are at least 1 pixel; got {width} and {height}")
+        raise ValueError(f"width is {width} and height is {height}; both have to be 1 pixel or more")
     top = min(sample_rate / 2, max_hz or 16_000.0)
     power = _power_columns(samples, sample_rate, width)
     rows = _rows(power, sample_rate, min(_MIN_HZ, top / 4), top, height)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from biovita.directions import unit
 from biovita.errors import MissingExtraError, ModelError
 from biovita.media.inputs import Sound
 from biovita.modality import Modality
@@ -35,14 +36,14 @@ def for_mteb(model: Model) -> AbsEncoder:
     except ImportError as error:
         raise MissingExtraError("mteb", "running a model under mteb") from error
 
-    embed = {
+    embed: dict[Modality, Callable[..., np.ndarray]] = {
         Modality.TEXT: lambda values: model.embed_texts([str(value) for value in values]),
         Modality.IMAGE: model.embed_images,
         Modality.AUDIO: lambda values: model.embed_audio([_sound(value) for value in values]),
     }
     dims = {model.dim(modality) for modality in model.towers}
     if len(dims) != 1:
-        raise ModelError(f"the towers of {model.name!r} are not in one space: their dimensions are {sorted(dims)}")
+        raise ModelError(f"the towers of {model.name!r} are not in one space. Their dimensions are {sorted(dims)}")
 
     class Encoder(AbsEncoder):
         """The encoder that mteb calls."""
@@ -68,13 +69,13 @@ def for_mteb(model: Model) -> AbsEncoder:
             present = [modality for modality in embed if str(modality) in columns]
             if not present:
                 raise ModelError(
-                    f"the rows have none of text, image and audio: they have {', '.join(sorted(columns))}"
+                    f"the rows have the columns {', '.join(sorted(columns))}. They need text, image or audio"
                 )
             inputs.collate_fn = _collate
             parts = []
             for batch in inputs:
-                vectors = sum(embed[modality](batch[str(modality)]) for modality in present)
-                parts.append(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+                vectors = np.sum([embed[modality](batch[str(modality)]) for modality in present], axis=0)
+                parts.append(unit(vectors, "sums of vectors"))
             return np.concatenate(parts)
 
     return Encoder()

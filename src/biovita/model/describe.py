@@ -15,7 +15,7 @@ from biovita.model.lookup import FORMATS, find_towers, local_path, open_towers
 from biovita.model.model import Model
 from biovita.towers.encoder import Encoder
 
-__all__ = ["describe", "format_named", "load_encoder", "load_model", "save_model"]
+__all__ = ["describe", "format_named", "load_encoder", "load_model", "write_model"]
 
 _PROJECTIONS = Projections()
 
@@ -27,7 +27,7 @@ def describe(name: str | Path) -> ModelCard:
     ----------
     name
         A name that ``biovita models`` lists (``starter``, ``biovita``, ``bioclip-2``); a directory that training or
-        `save_model` wrote, or in the published repository's, open_clip's or CLAP's layout, plain or as
+        `write_model` wrote, or in the published repository's, open_clip's or CLAP's layout, plain or as
         ``local-dir:PATH``; a training checkpoint (``epoch030.pth``), which is read for the length of its vectors;
         ``hf-hub:owner/repository``, with ``@revision`` or without, of which the configuration is fetched.
 
@@ -65,8 +65,10 @@ def load_model(
 
     Examples
     --------
-    >>> model = load_model("demo-run/model")                             # doctest: +SKIP
-    >>> model.embed_audio(["dawn.wav"]) @ model.embed_texts(["Eurasian Wren"]).T   # doctest: +SKIP
+    >>> model = load_model("demo-run/model")
+    >>> similarities = model.embed_audio(["dawn.wav"]) @ model.embed_texts(["Eurasian Wren", "Common Blackbird"]).T
+    >>> similarities.shape
+    (1, 2)
     """
     card = name if isinstance(name, ModelCard) else describe(name)
     if card.base is None:
@@ -103,7 +105,7 @@ def format_named(name: str) -> Format:
     return known[name]
 
 
-def save_model(model: Model, out: Path, *, layout: str | None = None, overwrite: bool = False) -> Path:
+def write_model(model: Model, out: Path, *, layout: str | None = None, overwrite: bool = False) -> Path:
     """Write a model to a directory, whole or not at all.
 
     Parameters

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -14,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from biovita.errors import ModelError
-from biovita.files import share
+from biovita.files import replacing
 from biovita.hashing import sha256_of
 from biovita.jsonfile import read_json
 
@@ -33,7 +31,9 @@ def hash_of(file: Path) -> str:
     """Return the SHA-256 of a file's bytes, read from `KEPT` beside it where the file is as it was then.
 
     That file may come from somebody else. What it says counts only for a file with the size, the time of its last
-    change, the time of its inode's and the number of it that are noted: unpacking or copying changes the last two.
+    change, the time of its inode's and the number of it that are noted: unpacking or copying changes the last two. On
+    Windows the third is the time when the file was made, so that one which was written to in place and then given its
+    old time again is not noticed there.
     """
     state = _state_of(file)
     kept = _kept(file.parent).get(file.name)
@@ -85,12 +85,5 @@ def _keep(file: Path, entry: Mapping[str, Any]) -> None:
         return
     known = {name: value for name, value in _kept(file.parent).items() if (file.parent / name).is_file()}
     text = json.dumps({**known, file.name: entry}, indent=1) + "\n"
-    with suppress(OSError):
-        descriptor, scratch = tempfile.mkstemp(dir=file.parent, prefix=KEPT)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(text)
-            share(Path(scratch))
-            Path(scratch).replace(place)
-        finally:
-            Path(scratch).unlink(missing_ok=True)
+    with suppress(OSError), replacing(place, shared=True) as scratch:
+        scratch.write_text(text, encoding="utf-8", newline="")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from biovita.directions import unit
 from biovita.errors import MediaError, ModelError
 from biovita.media.inputs import Sound
 from biovita.modality import Modality
@@ -18,7 +19,7 @@ from biovita.model.card import ModelCard
 from biovita.model.side import Side
 from biovita.towers import Encoder, EncoderCard
 from biovita.towers.encode import encode_items
-from biovita.towers.long import window_parts
+from biovita.towers.long_recordings import window_parts
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -70,7 +71,7 @@ class Model:
             Where the model has none.
         """
         if modality not in self.towers:
-            raise ModelError(f"the model {self.name!r} has no {modality} tower; it has {', '.join(self.towers)}")
+            raise ModelError(f"the model {self.name!r} has no {modality} tower. It has {', '.join(self.towers)}")
         return self.towers[modality]
 
     def encoder(self, modality: Modality) -> Encoder:
@@ -108,7 +109,7 @@ class Model:
 
         audio = self.tower(Modality.AUDIO)
         if not isinstance(audio, ClapAudio):
-            raise ModelError(f"the audio tower {audio.card.name} reads sound in one way only")
+            raise ModelError(f"the audio tower {audio.card.name} can read sound in one way only")
         changed = audio.listening(**changes)
         card = replace(self.card, encoders={**self.card.encoders, Modality.AUDIO: changed.card})
         return replace(self, card=card, towers={**self.towers, Modality.AUDIO: changed})
@@ -191,11 +192,7 @@ class Model:
             device = next(projection.parameters()).device
             with torch.inference_mode():
                 vectors = projection(torch.from_numpy(np.ascontiguousarray(vectors)).to(device)).cpu().numpy()
-        length = np.linalg.norm(vectors, axis=1, keepdims=True)
-        bad = np.flatnonzero(~np.isfinite(length[:, 0]) | (length[:, 0] == 0))
-        if bad.size:
-            raise ModelError(f"{bad.size} {modality} vectors are zero or not finite, the first in row {bad[0]}")
-        return (vectors / length).astype(np.float32, copy=False)
+        return unit(vectors, f"{modality} vectors")
 
     def _embed(self, modality: Modality, items: Sequence[Any]) -> np.ndarray:
         """Encode batch by batch, while other threads load what comes next."""
@@ -212,7 +209,7 @@ def _check_is_list(items: Any, method: str, what: str) -> None:
     one = isinstance(items, str | Path) or not hasattr(items, "__len__")
     if one or (isinstance(items, tuple) and len(items) == 2 and isinstance(items[0], np.ndarray)):
         raise ModelError(
-            f"{method} takes a list of {what}; this is one {type(items).__name__}: put it into a list"
+            f"{method} takes a list of {what}, and got one {type(items).__name__}. Put it into a list"
         )
 
 

@@ -12,7 +12,7 @@ from biovita.model.formats.published_files import CLAP_FILE
 from biovita.towers.clip_config import CONFIG_FILE
 from biovita.weights.hub import hub_file, hub_has, is_offline
 from biovita.weights.hub_models import HUB_MODELS
-from biovita.weights.state import read_json
+from biovita.weights.state_dicts import read_json
 
 __all__ = ["HUB_PREFIX", "find_on_hub", "place_of"]
 
@@ -102,7 +102,9 @@ def _first(
 def _parts(name: str) -> tuple[str, str | None]:
     found = _NAME.fullmatch(name.removeprefix(HUB_PREFIX))
     if found is None:
-        raise ModelError(f"{name}: wanted {HUB_PREFIX}owner/repository, with @revision or without")
+        raise ModelError(
+            f"{name} is not a repository. Write {HUB_PREFIX}owner/repository, with @revision or without"
+        )
     return found[1], found[2]
 
 

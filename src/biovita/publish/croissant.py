@@ -1,24 +1,27 @@
-"""A dataset described in Croissant (MLCommons), so that others' tools read its tables."""
+"""A dataset described in Croissant 1.0 (MLCommons), so that others' tools read its tables.
+
+``croissant_context.json`` is the context of that version (https://docs.mlcommons.org/croissant/docs/croissant-spec.html).
+The tests compare what is written with what the library mlcroissant writes.
+"""
 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
 from biovita.dataset import Dataset
 from biovita.dataset.schema import LARGE_TABLES, TABLES
+from biovita.files import write_whole
 from biovita.hashing import sha256_of
-
-if TYPE_CHECKING:
-    import mlcroissant
 
 __all__ = ["write_croissant"]
 
+_VERSION = "http://mlcommons.org/croissant/1.0"
 _ABOUT = {
     "taxa": "One row a taxon.",
     "traits": "One row for each known trait label of a taxon.",
@@ -27,35 +30,68 @@ _ABOUT = {
     "rejected": "One row for each record that could not be used, and why.",
     "omitted": "One row for each record that the plan left out, and why.",
 }
+_KINDS = {
+    pa.string(): "sc:Text",
+    pa.bool_(): "sc:Boolean",
+    pa.float64(): "sc:Float",
+    pa.int32(): "sc:Integer",
+    pa.int64(): "sc:Integer",
+}
 
 
 def write_croissant(dataset: Dataset, directory: Path, description: str, licenses: Sequence[str]) -> None:
     """Write ``croissant.json`` for the tables in ``directory``, which are those of ``dataset``."""
-    import mlcroissant as mlc
-
-    logging.getLogger("absl").setLevel(logging.ERROR)
-    distribution, record_sets = [], []
     large = {name: schema for name, schema in LARGE_TABLES.items() if (directory / f"{name}.parquet").is_file()}
-    for name, schema in {**TABLES, **large}.items():
-        file = f"{name}.parquet"
-        digest = sha256_of(directory / file)
-        distribution.append(
-            mlc.FileObject(
-                id=file, name=file, content_url=file, encoding_formats=["application/x-parquet"], sha256=digest
-            )
-        )
-        fields = [_field(mlc, name, file, field) for field in schema]
-        record_sets.append(mlc.RecordSet(id=name, name=name, description=_ABOUT[name], fields=fields))
-    made = mlc.Metadata(
-        name=dataset.info["name"],
-        description=description,
-        version=_semantic(str(dataset.info["version"])),
-        license=list(licenses) or ["not stated"],
-        distribution=distribution,
-        record_sets=record_sets,
-    )
-    text = json.dumps(made.to_json(), indent=2, ensure_ascii=False, default=str)
-    (directory / "croissant.json").write_text(text + "\n", encoding="utf-8")
+    tables = {**TABLES, **large}
+    described = {
+        "@context": json.loads(files(__package__).joinpath("croissant_context.json").read_text(encoding="utf-8")),
+        "@type": "sc:Dataset",
+        "name": dataset.info["name"],
+        "description": description,
+        "conformsTo": _VERSION,
+        "license": _one_or_list(licenses or ["not stated"]),
+        "version": _semantic(str(dataset.info["version"])),
+        "distribution": [_file(directory / f"{name}.parquet") for name in tables],
+        "recordSet": [_record_set(name, schema) for name, schema in tables.items()],
+    }
+    write_whole(directory / "croissant.json", json.dumps(described, indent=2, ensure_ascii=False) + "\n")
+
+
+def _file(file: Path) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileObject",
+        "@id": file.name,
+        "name": file.name,
+        "contentUrl": file.name,
+        "encodingFormat": "application/x-parquet",
+        "sha256": sha256_of(file),
+    }
+
+
+def _record_set(table: str, schema: pa.Schema) -> dict[str, Any]:
+    return {
+        "@type": "cr:RecordSet",
+        "@id": table,
+        "name": table,
+        "description": _ABOUT[table],
+        "field": [
+            {
+                "@type": "cr:Field",
+                "@id": f"{table}/{field.name}",
+                "name": field.name,
+                "dataType": _KINDS[field.type],
+                "source": {
+                    "fileObject": {"@id": f"{table}.parquet"},
+                    "extract": {"column": field.name},
+                },
+            }
+            for field in schema
+        ],
+    }
+
+
+def _one_or_list(values: Sequence[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else list(values)
 
 
 def _semantic(version: str) -> str:
@@ -63,20 +99,4 @@ def _semantic(version: str) -> str:
     parts = version.split(".")
     return (
         ".".join([*parts, "0", "0"][:3]) if all(part.isdigit() for part in parts) and len(parts) < 3 else version
-    )
-
-
-def _field(mlc: Any, table: str, file: str, field: pa.Field) -> mlcroissant.Field:
-    kinds = {
-        pa.string(): mlc.DataType.TEXT,
-        pa.bool_(): mlc.DataType.BOOL,
-        pa.float64(): mlc.DataType.FLOAT,
-        pa.int32(): mlc.DataType.INTEGER,
-        pa.int64(): mlc.DataType.INTEGER,
-    }
-    return mlc.Field(
-        id=f"{table}/{field.name}",
-        name=field.name,
-        data_types=kinds[field.type],
-        source=mlc.Source(file_object=file, extract=mlc.Extract(column=field.name)),
     )

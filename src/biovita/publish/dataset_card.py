@@ -6,14 +6,19 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from biovita.collect.plan import shown_plan
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from biovita.dataset import Dataset
 from biovita.dataset.omitted import count_omitted
-from biovita.files import refuse_links
+from biovita.files import refuse_links, write_whole
 from biovita.modality import Modality
 from biovita.publish.attribution import license_summary, write_attribution
 from biovita.publish.croissant import write_croissant
 from biovita.publish.markdown import code, fenced, words, yaml_text
+from biovita.publish.plots import places_plot, species_plot
+from biovita.publish.shown_plan import shown_plan
 
 __all__ = ["write_papers"]
 
@@ -23,7 +28,6 @@ _TABLES = (
     "to `end_s` is meant."
 )
 _OMITTED = "; `omitted` lists every record that the plan left out, with the reason"
-_INK, _AUDIO, _IMAGES = "#333333", "#3b6ea5", "#c9822b"
 
 
 def write_papers(dataset: Dataset, directory: Path) -> None:
@@ -36,7 +40,7 @@ def write_papers(dataset: Dataset, directory: Path) -> None:
     licenses = license_summary(dataset)
     plots = _plots(dataset, directory / "card")
     text = _card(dataset, licenses, anonymous, plots)
-    (directory / "README.md").write_text(text, encoding="utf-8")
+    write_whole(directory / "README.md", text)
     known = [license_ for license_ in licenses if license_ != "not stated"]
     write_croissant(dataset, directory, _description(dataset), sorted(known))
 
@@ -165,36 +169,26 @@ def _counts(counts: Any) -> str:
 
 def _plots(dataset: Dataset, directory: Path) -> list[tuple[str, str]]:
     """Draw items by species and on the map; return (file, what it shows)."""
-    from matplotlib.figure import Figure
-
     directory.mkdir(exist_ok=True)
-    media = [(dataset.audio, "clips", _AUDIO), (dataset.images, "photographs", _IMAGES)]
+    media = {"clips": dataset.audio, "photographs": dataset.images}
+    counts = {name: pc.value_counts(table["taxon_id"]).field("counts").to_numpy() for name, table in media.items()}
+    drawn = [
+        ("species.svg", "Items a species, from the commonest to the rarest", species_plot(counts)),
+        (
+            "places.svg",
+            "Where clips and photographs come from",
+            places_plot({name: _places(table) for name, table in media.items()}),
+        ),
+    ]
     plots = []
-    figure = Figure(figsize=(7, 3), layout="constrained")
-    axes = figure.add_subplot()
-    for table, name, colour in media:
-        counts = sorted(Counter(table["taxon_id"].to_pylist()).values(), reverse=True)
-        if counts:
-            axes.plot(range(1, len(counts) + 1), counts, color=colour, label=name)
-    if axes.lines:
-        axes.set(xlabel="species, from the commonest", ylabel="items", yscale="log")
-        axes.legend(frameon=False)
-        figure.savefig(directory / "species.png", dpi=120, metadata={"Software": None})
-        plots.append(("species.png", "Items a species, from the commonest to the rarest"))
-    figure = Figure(figsize=(7, 3.5), layout="constrained")
-    axes = figure.add_subplot()
-    drawn = False
-    for table, name, colour in reversed(media):
-        columns = (table[column].to_pylist() for column in ("longitude", "latitude"))
-        places = [(x, y) for x, y in zip(*columns, strict=True) if x is not None and y is not None]
-        if places:
-            drawn = True
-            east, north = zip(*places, strict=True)
-            axes.scatter(east, north, s=3, color=colour, alpha=0.5, linewidths=0, label=name)
-    if drawn:
-        axes.set(xlim=(-180, 180), ylim=(-90, 90), xlabel="longitude", ylabel="latitude", aspect="equal")
-        axes.grid(color=_INK, alpha=0.15)
-        axes.legend(frameon=False, loc="lower left")
-        figure.savefig(directory / "places.png", dpi=120, metadata={"Software": None})
-        plots.append(("places.png", "Where clips and photographs come from"))
+    for name, about, picture in drawn:
+        if picture is not None:
+            write_whole(directory / name, picture)
+            plots.append((name, about))
     return plots
+
+
+def _places(table: pa.Table) -> np.ndarray:
+    """Return the longitudes and latitudes ``(rows, 2)`` of those items that have both."""
+    known = table.select(["longitude", "latitude"]).drop_null()
+    return np.column_stack([column.to_numpy() for column in known.columns])

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from biovita.csv_safe import SafeWriter
-from biovita.dataset import Dataset, Split, new_directory
+from biovita.dataset import Dataset, Split
 from biovita.dataset.outgoing import (
     Outgoing,
     allowed_outside,
@@ -27,6 +27,7 @@ from biovita.dataset.outgoing import (
 from biovita.dataset.schema import AUDIO, IMAGES
 from biovita.errors import DatasetError
 from biovita.filenames import FileNames, contained, file_name, safe_suffix
+from biovita.files import new_directory, write_whole
 from biovita.jsonfile import read_text
 from biovita.modality import Modality
 from biovita.publish.attribution import write_attribution
@@ -177,9 +178,8 @@ def export_hub(dataset: Dataset, out: Path, *, allow_outside: bool = False) -> d
         ]
         card = own_file(dataset.path, "README.md")
         text = _without_front(read_text(card, DatasetError)) if card is not None else "\n"
-        (directory / "README.md").write_text(
-            "\n".join(["---", "configs:", *configs, "---"]) + "\n" + text, "utf-8"
-        )
+        front = "\n".join(["---", "configs:", *configs, "---"])
+        write_whole(directory / "README.md", f"{front}\n{text}")
         if own_file(dataset.path, "ATTRIBUTION.csv") is not None:
             write_attribution(dataset, directory / "ATTRIBUTION.csv")
     return counts

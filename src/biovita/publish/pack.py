@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,11 +9,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from biovita.dataset import Dataset
-from biovita.dataset.dataset import replace_tables, target_of
+from biovita.dataset.dataset import replace_tables
 from biovita.dataset.outgoing import Outgoing, allowed_outside, bytes_of, stated_files
 from biovita.dataset.packed_media import PACKED, PackedMedia
 from biovita.errors import DatasetError
-from biovita.filenames import is_path
+from biovita.filenames import is_path, path_from
+from biovita.files import target_of
 from biovita.modality import Modality
 from biovita.storage import for_lance, is_address
 
@@ -80,7 +80,7 @@ def state_packed(dataset: Dataset, place: str | None) -> None:
     A path is written relative to the dataset, so that both can be moved together.
     """
     if place is not None and not is_address(place):
-        place = Path(os.path.relpath(Path(place).resolve(), dataset.path.resolve())).as_posix()
+        place = path_from(dataset.path.resolve(), Path(place).resolve())
     replace_tables(dataset, {}, {"packed": place})
 
 

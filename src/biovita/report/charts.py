@@ -3,13 +3,122 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import cos, pi, sin
-from typing import Any
 
-__all__ = ["axis_top", "line_chart", "loss_chart", "radar_chart"]
+__all__ = [
+    "Line",
+    "LineChart",
+    "LossChart",
+    "RadarChart",
+    "RadarLabel",
+    "RadarShape",
+    "axis_top",
+    "line_chart",
+    "loss_chart",
+    "radar_chart",
+]
 
 _WIDTH, _HEIGHT = 360.0, 150.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 38.0, 8.0, 10.0, 22.0
+
+
+@dataclass(frozen=True)
+class LossChart:
+    """A loss as a path in a 360 by 150 view.
+
+    Attributes
+    ----------
+    id
+        Unique on the page.
+    first, last
+        Its first and last value; None without values.
+    ticks
+        Height and text of each mark on the y axis.
+    """
+
+    id: str
+    name: str
+    first: float | None
+    last: float | None
+    steps: int
+    path: str
+    ticks: tuple[tuple[float, str], ...]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a `LineChart`: its path, where it ends, and its last value."""
+
+    name: str
+    path: str
+    end: tuple[float, float]
+    last: float
+
+
+@dataclass(frozen=True)
+class LineChart:
+    """Lines over a common axis in a 360 by 150 view.
+
+    Attributes
+    ----------
+    x, y
+        Place and text of each mark on the axes.
+    marks
+        Where on the x axis vertical lines stand.
+    """
+
+    name: str
+    lines: tuple[Line, ...]
+    x: tuple[tuple[float, str], ...]
+    y: tuple[tuple[float, str], ...]
+    marks: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class RadarLabel:
+    """The name of an axis, and where it stands."""
+
+    text: str
+    x: float
+    y: float
+    anchor: str
+
+
+@dataclass(frozen=True)
+class RadarShape:
+    """The shares of one k, as the points of a polygon."""
+
+    k: int
+    points: str
+
+
+@dataclass(frozen=True)
+class RadarChart:
+    """Shares on axes around a centre in a 300 by 236 view.
+
+    Attributes
+    ----------
+    id
+        Unique on the page.
+    rings
+        Polygons of a quarter, a half, three quarters and all.
+    spokes
+        Where the axes end.
+    shapes
+        The largest k first, so that the smallest lies on top.
+    spoken
+        The numbers in words.
+    """
+
+    id: str
+    name: str
+    rings: tuple[str, ...]
+    spokes: tuple[tuple[float, float], ...]
+    middle: tuple[float, float]
+    labels: tuple[RadarLabel, ...]
+    shapes: tuple[RadarShape, ...]
+    spoken: str
 
 
 def axis_top(highest: float) -> float:
@@ -23,8 +132,8 @@ def axis_top(highest: float) -> float:
     return next((top for top in (0.08, 0.2, 0.4, 0.6, 0.8) if highest <= top), 1.0)
 
 
-def loss_chart(name: str, values: Sequence[float], index: int) -> dict[str, Any]:
-    """Return the drawing of a loss: its path and ticks, in the coordinates of a 360 by 150 view.
+def loss_chart(name: str, values: Sequence[float], index: int) -> LossChart:
+    """Return the drawing of a loss.
 
     Parameters
     ----------
@@ -39,15 +148,15 @@ def loss_chart(name: str, values: Sequence[float], index: int) -> dict[str, Any]
         (_LEFT + step * place, _TOP + inner_height * (1 - (value - low) / span))
         for place, value in enumerate(values)
     ]
-    return {
-        "id": f"loss-{index}",
-        "name": name,
-        "first": values[0] if len(values) else None,
-        "last": values[-1] if len(values) else None,
-        "steps": len(values),
-        "path": "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in points) if points else "",
-        "ticks": [(_TOP + inner_height, f"{low:.2f}"), (_TOP, f"{high:.2f}")],
-    }
+    return LossChart(
+        id=f"loss-{index}",
+        name=name,
+        first=values[0] if len(values) else None,
+        last=values[-1] if len(values) else None,
+        steps=len(values),
+        path="M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in points) if points else "",
+        ticks=((_TOP + inner_height, f"{low:.2f}"), (_TOP, f"{high:.2f}")),
+    )
 
 
 _POINTS = 240  # of a line: more would lie closer together than pixels
@@ -59,8 +168,8 @@ def line_chart(
     *,
     marks: Sequence[float] = (),
     zero: bool = False,
-) -> dict[str, Any] | None:
-    """Return the drawing of lines over a common axis, in the coordinates of a 360 by 150 view; None without points.
+) -> LineChart | None:
+    """Return the drawing of lines over a common axis; None without points.
 
     Parameters
     ----------
@@ -90,15 +199,15 @@ def line_chart(
     for label, points in drawn.items():
         placed = [place(x, y) for x, y in points]
         path = "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in placed)
-        lines.append({"name": label, "path": path, "end": placed[-1], "last": series[label][-1][1]})
+        lines.append(Line(label, path, placed[-1], series[label][-1][1]))
     ticks = (low, (low + high) / 2, high) if high > low else (low,)
-    return {
-        "name": name,
-        "lines": lines,
-        "y": [(place(left, value)[1], label) for value, label in zip(ticks, _labels(ticks), strict=True)],
-        "x": [(place(value, low)[0], f"{value:,.0f}") for value in dict.fromkeys((left, right))],
-        "marks": [place(value, low)[0] for value in marks if left < value < right],
-    }
+    return LineChart(
+        name=name,
+        lines=tuple(lines),
+        x=tuple((place(value, low)[0], f"{value:,.0f}") for value in dict.fromkeys((left, right))),
+        y=tuple((place(left, value)[1], label) for value, label in zip(ticks, _labels(ticks), strict=True)),
+        marks=tuple(place(value, low)[0] for value in marks if left < value < right),
+    )
 
 
 def _labels(ticks: Sequence[float]) -> list[str]:
@@ -125,8 +234,8 @@ _RADIUS, _MIDDLE = 84.0, (150.0, 118.0)
 
 def radar_chart(
     name: str, axes: Sequence[str], series: Mapping[int, Sequence[float | None]], index: int
-) -> dict[str, Any]:
-    """Return the drawing of shares on axes around a centre, in the coordinates of a 300 by 236 view.
+) -> RadarChart:
+    """Return the drawing of shares on axes around a centre.
 
     Parameters
     ----------
@@ -145,20 +254,20 @@ def radar_chart(
     for axis, label in enumerate(axes):
         x, y = at(axis, 1.12)
         anchor = "middle" if abs(x - _MIDDLE[0]) < 8 else "start" if x > _MIDDLE[0] else "end"
-        labels.append({"text": label, "x": round(x, 1), "y": round(y + 4, 1), "anchor": anchor})
-    return {
-        "id": f"radar-{index}",
-        "name": name,
-        "rings": [polygon([share] * len(axes)) for share in (0.25, 0.5, 0.75, 1.0)],
-        "spokes": [at(axis, 1.0) for axis in range(len(axes))],
-        "middle": _MIDDLE,
-        "labels": labels,
-        "polygons": [
-            {"k": k, "points": polygon([share or 0.0 for share in shares])}
+        labels.append(RadarLabel(label, round(x, 1), round(y + 4, 1), anchor))
+    return RadarChart(
+        id=f"radar-{index}",
+        name=name,
+        rings=tuple(polygon([share] * len(axes)) for share in (0.25, 0.5, 0.75, 1.0)),
+        spokes=tuple(at(axis, 1.0) for axis in range(len(axes))),
+        middle=_MIDDLE,
+        labels=tuple(labels),
+        shapes=tuple(
+            RadarShape(k, polygon([share or 0.0 for share in shares]))
             for k, shares in sorted(series.items(), reverse=True)
-        ],
-        "spoken": "; ".join(
+        ),
+        spoken="; ".join(
             f"Top-{k}: " + ", ".join(f"{a} {100 * (s or 0):.0f} %" for a, s in zip(axes, shares, strict=True))
             for k, shares in sorted(series.items())
         ),
-    }
+    )

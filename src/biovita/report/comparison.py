@@ -4,20 +4,41 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
+from biovita.benchmark.compare import ComparedRow
+from biovita.benchmark.records import record
+from biovita.benchmark.scores import KS
 from biovita.csv_safe import write_rows
 from biovita.files import make_directory, write_whole
-from biovita.report.page import environment
+from biovita.report.environment import environment
 
 __all__ = ["write_comparison"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Another run compared with the first.
+
+    Attributes
+    ----------
+    reach
+        The largest difference that a plot has to show.
+    apart
+        The tasks that only the first run has, and those that only the other has.
+    """
+
+    name: str
+    rows: Sequence[ComparedRow]
+    reach: float
+    apart: tuple[Sequence[str], Sequence[str]]
 
 
 def write_comparison(
     out: Path,
     first: str,
-    found: Mapping[str, Sequence[Mapping[str, Any]]],
+    found: Mapping[str, Sequence[ComparedRow]],
     apart: Mapping[str, tuple[Sequence[str], Sequence[str]]],
 ) -> tuple[Path, Path]:
     """Write ``compare.html`` and ``compare.csv`` into ``out``, and return their paths.
@@ -30,14 +51,15 @@ def write_comparison(
         Likewise the tasks that only the first run has, and those that only the other has.
     """
     make_directory(out)
-    pairs = []
-    for name, rows in found.items():
-        reach = max((abs(row[edge]) for row in rows for edge in ("low", "high")), default=0.0) or 0.01
-        pairs.append({"name": name, "rows": rows, "reach": reach, "apart": apart[name]})
-    page = environment().get_template("compare.html").render(first=first, pairs=pairs, ks=(1, 5, 10))
+    pairs = [Pair(name, rows, _reach(rows), apart[name]) for name, rows in found.items()]
+    page = environment().get_template("compare.html").render(first=first, pairs=pairs, ks=KS)
     table = io.StringIO()
-    names = ["run", *dict.fromkeys(key for rows in found.values() for row in rows for key in row)]
-    write_rows(table, names, ({"run": name, **row} for name, rows in found.items() for row in rows))
+    columns = ["run", *(field.name for field in fields(ComparedRow))]
+    write_rows(table, columns, ({"run": name, **record(row)} for name, rows in found.items() for row in rows))
     for name, content in (("compare.html", page), ("compare.csv", table.getvalue())):
         write_whole(out / name, content)
     return out / "compare.html", out / "compare.csv"
+
+
+def _reach(rows: Sequence[ComparedRow]) -> float:
+    return max((abs(edge) for row in rows for edge in (row.low, row.high)), default=0.0) or 0.01

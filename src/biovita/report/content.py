@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from biovita.benchmark.evaluation import RunResult
+from biovita.benchmark.analysis import Analysis, analyse
+from biovita.benchmark.evaluation import Evaluation
 from biovita.benchmark.recordings import Recording
 from biovita.benchmark.scores import ScoreRow, Scores
 from biovita.benchmark.task import Benchmark
-from biovita.benchmark.trait_scores import TraitScore
+from biovita.benchmark.trait_scores import Traits, TraitScore
 from biovita.dataset.dataset import Dataset
 from biovita.embedding import Failure, Vectors
 from biovita.modality import Modality
@@ -70,6 +71,12 @@ class ReportContent:
         """The rows of all stages."""
         return tuple(row for stage, scores in self.scores.items() for row in scores.rows(stage, seed=self.seed))
 
+    @cached_property
+    def analysis(self) -> Analysis:
+        """The analysis of the last stage."""
+        traits = Traits({}) if self.dataset is None else Traits.of(self.dataset)
+        return analyse(self.benchmark, self.final, recordings=self.recordings, traits=traits, seed=self.seed)
+
     @property
     def final(self) -> Scores:
         """The scores of the last stage."""
@@ -81,7 +88,7 @@ class ReportContent:
         return list(self.scores)[-1]
 
 
-def run_of(result: RunResult) -> ReportContent:
+def run_of(result: Evaluation) -> ReportContent:
     """Return what the report of one scored model is made of."""
     benchmark = result.benchmark
     source = benchmark.made.get("dataset") or benchmark.made.get("benchmark") or "a benchmark"

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from biovita.benchmark.task import Benchmark
+from biovita.report.content import ReportContent
 from biovita.taxonomy import Rank
 
-__all__ = ["AVERAGES", "COLUMNS", "RELEASED_QUERIES", "TABLES", "is_released"]
+__all__ = [
+    "AVERAGES",
+    "COLUMNS",
+    "RELEASED_QUERIES",
+    "TABLES",
+    "PublishedRow",
+    "PublishedTable",
+    "is_released",
+    "published_tables",
+]
 
 COLUMNS: tuple[str, ...] = ("A2T", "T2A", "A2I", "I2A", "I2T", "T2I")  # of the tables below, as printed
 RELEASED_QUERIES = {"A2T": 1003, "T2A": 325, "A2I": 887, "I2A": 1352, "I2T": 1352, "T2I": 288}
@@ -51,3 +63,53 @@ def is_released(benchmark: Benchmark) -> bool:
         if task.level == Rank.SPECIES and task.part != "seen"
     }
     return found == RELEASED_QUERIES
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """A model's Top-1 and Top-5 in percent: a cell a direction, and their average.
+
+    Attributes
+    ----------
+    own
+        Whether it is the run's, and not the paper's.
+    """
+
+    name: str
+    cells: tuple[_Cell, ...]
+    own: bool
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """The published rows of one part, and after them the run's own."""
+
+    part: str
+    rows: tuple[PublishedRow, ...]
+
+
+def published_tables(run: ReportContent) -> tuple[PublishedTable, ...]:
+    """Return the published tables of the parts that a run has scores of, with the run's own row in each."""
+    tables = []
+    for part, rows in TABLES.items():
+        found = {
+            (row.direction, row.k): 100 * row.accuracy
+            for row in run.rows
+            if (row.stage, row.part, row.level) == (run.last, part, "species")
+        }
+        if found:
+            listed = [
+                PublishedRow(name, (*cells, AVERAGES[part].get(name)), own=False) for name, cells in rows.items()
+            ]
+            cells = tuple((found[d, 1], found[d, 5]) if (d, 1) in found else None for d in COLUMNS)
+            listed.append(PublishedRow(str(run.last), (*cells, _average(cells)), own=True))
+            tables.append(PublishedTable(part, tuple(listed)))
+    return tuple(tables)
+
+
+def _average(cells: tuple[_Cell, ...]) -> _Cell:
+    """Return the mean over the directions; None where one of them is missing."""
+    whole = [cell for cell in cells if cell is not None]
+    if len(whole) < len(COLUMNS):
+        return None
+    return sum(top1 for top1, _ in whole) / len(COLUMNS), sum(top5 for _, top5 in whole) / len(COLUMNS)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from biovita.benchmark.compare import ranks_table
+from biovita.benchmark.records import records
 from biovita.csv_safe import write_rows
 from biovita.dataset.dataset import write_table
 from biovita.files import write_whole
@@ -35,7 +36,7 @@ def write_run(out: str | Path, run: ReportContent) -> RunFiles:
     """
     report, results = write_report(out, run)
     files = RunFiles(report, results, report.with_name("scores.csv"), report.with_name("ranks.parquet"))
-    _write_csv(files.scores, [asdict(row) for row in run.rows if row.stage == run.last])
+    _write_csv(files.scores, records(row for row in run.rows if row.stage == run.last))
     write_table(ranks_table(run.benchmark, run.final), files.ranks)
     return files
 

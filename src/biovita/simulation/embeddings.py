@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from biovita import __version__
-from biovita.dataset import Dataset, new_directory, write_dataset
+from biovita.dataset import Dataset, write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
 from biovita.embedding.lance_table import LanceStore, LanceTable
 from biovita.embedding.made import Made
 from biovita.embedding.store import COLUMNS, WHOLE
 from biovita.embedding.texts import texts_of
 from biovita.errors import DatasetError
+from biovita.files import new_directory
 from biovita.modality import Modality
 from biovita.progress import progress_bar
 from biovita.simulation.calls import SAMPLE_RATE
@@ -30,7 +30,7 @@ from biovita.simulation.fauna import Fauna, SpeciesTruth
 from biovita.simulation.pictures import SIDE
 from biovita.simulation.seeds import stream
 from biovita.simulation.species_media import CLIP_S
-from biovita.simulation.write import SOURCE, traits_table
+from biovita.simulation.write import SOURCE, info_of, traits_table
 from biovita.taxonomy import Rank, Taxonomy, prompts
 
 __all__ = ["MODEL", "simulate_embeddings"]
@@ -74,9 +74,9 @@ def simulate_embeddings(
     """
     for name, number in (("audio", audio), ("images", images)):
         if number < species:
-            raise DatasetError(f"{name} is {number}: at least one a species, {species}, is needed")
+            raise DatasetError(f"{name} is {number}; it has to be {species} or more, one for each species")
     if dim < 2:
-        raise DatasetError(f"dim is 2 or more, not {dim}")
+        raise DatasetError(f"dim is {dim}; it has to be 2 or more")
     fauna = Fauna.grow(species, seed)
     space = _Space(fauna, dim)
     counts = {Modality.AUDIO: _counts(fauna, audio, "audio"), Modality.IMAGE: _counts(fauna, images, "images")}
@@ -95,20 +95,15 @@ def simulate_embeddings(
                 "audio": _media_rows(fauna, Modality.AUDIO, counts[Modality.AUDIO]),
                 "images": _media_rows(fauna, Modality.IMAGE, counts[Modality.IMAGE]),
             },
-            {
-                "name": out.resolve().name,
-                "version": "1",
-                "made": {
-                    "by": "biovita simulate embeddings",
-                    "biovita": __version__,
-                    "simulated": True,
-                    "species": species,
-                    "seed": seed,
-                    "audio": audio,
-                    "images": images,
-                    "dim": dim,
-                },
-            },
+            info_of(
+                out,
+                "biovita simulate embeddings",
+                species=species,
+                seed=seed,
+                audio=audio,
+                images=images,
+                dim=dim,
+            ),
         )
     return Dataset.open(out)
 

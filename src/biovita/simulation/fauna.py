@@ -64,9 +64,9 @@ class Fauna:
             Where ``species`` is less than 1 or the seed is negative.
         """
         if species < 1:
-            raise DatasetError(f"a fauna has at least 1 species, not {species}")
+            raise DatasetError(f"species is {species}; it has to be 1 or more")
         if seed < 0:
-            raise DatasetError(f"the seed is 0 or more, not {seed}")
+            raise DatasetError(f"seed is {seed}; it has to be 0 or more")
         places = grow_tree(species, seed)
         naming = Naming(seed)
         found = []

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
+from biovita.dataset.schema import AUDIO, IMAGES
 from biovita.simulation.calls import SAMPLE_RATE, recording
 from biovita.simulation.fauna import SpeciesTruth
 from biovita.simulation.pictures import SIDE, picture
 from biovita.simulation.seeds import stream
 
-__all__ = ["CLIP_S", "Job", "make_items"]
+__all__ = ["CLIP_S", "Job", "SpeciesMedia", "make_items"]
 
 CLIP_S = 5.0  # seconds
 _CLIPS = ((1, 0.70), (2, 0.20), (3, 0.10))  # clips of a recording, and how often
@@ -49,9 +51,20 @@ class Job:
     directory: Path
 
 
-def make_items(job: Job) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Write a species' media into ``directory/media`` and return the rows of its audio and image tables."""
-    return _recordings(job), _photographs(job)
+@dataclass(frozen=True, slots=True)
+class SpeciesMedia:
+    """The rows of one species, in the `AUDIO` and `IMAGES` schemas of datasets."""
+
+    audio: pa.Table
+    images: pa.Table
+
+
+def make_items(job: Job) -> SpeciesMedia:
+    """Write a species' media into ``directory/media`` and return their rows."""
+    return SpeciesMedia(
+        pa.Table.from_pylist(_recordings(job), schema=AUDIO),
+        pa.Table.from_pylist(_photographs(job), schema=IMAGES),
+    )
 
 
 def _number(mean: int, rng: np.random.Generator) -> int:

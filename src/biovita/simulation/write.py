@@ -14,23 +14,23 @@ from typing import Any
 
 import pyarrow as pa
 
-from biovita import __version__
 from biovita.compute.cores import cpu_count
-from biovita.dataset import Dataset, new_directory, write_dataset
-from biovita.dataset.schema import AUDIO, IMAGES, TRAITS, taxa_table
+from biovita.dataset import Dataset, write_dataset
+from biovita.dataset.schema import TRAITS, taxa_table
 from biovita.errors import DatasetError
+from biovita.files import new_directory
 from biovita.progress import progress_bar
 from biovita.simulation.fauna import Fauna
 from biovita.simulation.seeds import stream
-from biovita.simulation.species_media import Job, make_items
+from biovita.simulation.species_media import Job, SpeciesMedia, make_items
+from biovita.version import __version__
 
-__all__ = ["SOURCE", "simulate", "traits_table"]
+__all__ = ["SOURCE", "info_of", "simulate_media", "traits_table"]
 
 SOURCE = "simulated"
-Rows = list[dict[str, Any]]
 
 
-def simulate(
+def simulate_media(
     out: str | Path,
     species: int = 60,
     seed: int = 0,
@@ -71,9 +71,9 @@ def simulate(
     """
     for name, number in (("recordings", recordings), ("photographs", photographs)):
         if number < 0:
-            raise DatasetError(f"the number of {name} a species is 0 or more, not {number}")
+            raise DatasetError(f"{name} is {number}; it has to be 0 or more")
     if workers is not None and workers < 1:
-        raise DatasetError(f"at least 1 worker is needed, not {workers}")
+        raise DatasetError(f"workers is {workers}; it has to be 1 or more")
     fauna = Fauna.grow(species, seed)
     callers = _permutation(len(fauna.species), seed) if permute_calls else range(len(fauna.species))
     out = Path(out)
@@ -82,29 +82,24 @@ def simulate(
             Job(truth, fauna.species[caller], seed, recordings, photographs, directory)
             for truth, caller in zip(fauna.species, callers, strict=True)
         ]
-        audio, images = _run(jobs, workers or cpu_count(), progress=progress)
+        rows = _made(jobs, workers or cpu_count(), progress=progress)
         write_dataset(
             directory,
             {
                 "taxa": taxa_table(truth.taxon for truth in fauna.species),
                 "traits": traits_table(fauna),
-                "audio": pa.Table.from_pylist(audio, schema=AUDIO),
-                "images": pa.Table.from_pylist(images, schema=IMAGES),
+                "audio": pa.concat_tables(each.audio for each in rows).combine_chunks(),
+                "images": pa.concat_tables(each.images for each in rows).combine_chunks(),
             },
-            {
-                "name": out.resolve().name,
-                "version": "1",
-                "made": {
-                    "by": "biovita simulate",
-                    "biovita": __version__,
-                    "simulated": True,
-                    "species": species,
-                    "seed": seed,
-                    "recordings": recordings,
-                    "photographs": photographs,
-                    "permute_calls": permute_calls,
-                },
-            },
+            info_of(
+                out,
+                "biovita simulate",
+                species=species,
+                seed=seed,
+                recordings=recordings,
+                photographs=photographs,
+                permute_calls=permute_calls,
+            ),
         )
     return Dataset.open(out)
 
@@ -116,6 +111,12 @@ def traits_table(fauna: Fauna) -> pa.Table:
     return pa.table([taxon_ids, labels, values, pa.repeat(SOURCE, len(pairs))], schema=TRAITS)
 
 
+def info_of(out: Path, by: str, **settings: int) -> dict[str, Any]:
+    """Return what ``dataset.toml`` says of a simulated dataset: its name, and the command and settings that made it."""
+    made = {"by": by, "biovita": __version__, "simulated": True, **settings}
+    return {"name": out.resolve().name, "version": "1", "made": made}
+
+
 def _permutation(count: int, seed: int) -> list[int]:
     """Return for each species another one, each once: its place in a random cycle, one on."""
     cycle = stream(seed, "permuted-calls").permutation(count).tolist()
@@ -123,24 +124,22 @@ def _permutation(count: int, seed: int) -> list[int]:
     return [following[index] for index in range(count)]
 
 
-def _run(jobs: Sequence[Job], workers: int, *, progress: bool) -> tuple[Rows, Rows]:
-    audio: Rows = []
-    images: Rows = []
+def _made(jobs: Sequence[Job], workers: int, *, progress: bool) -> list[SpeciesMedia]:
+    """Do the jobs and return the rows of each, in their order."""
+    made = []
     with progress_bar("Simulating species", len(jobs), shown=progress) as advance:
-        for sounds, pictures in _results(jobs, min(workers, len(jobs))):
-            audio += sounds
-            images += pictures
+        for rows in _results(jobs, min(workers, len(jobs))):
+            made.append(rows)
             advance(1)
-    return audio, images
+    return made
 
 
-def _results(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Rows, Rows]]:
-    """Yield the rows of each job, in the order of the jobs."""
+def _results(jobs: Sequence[Job], workers: int) -> Iterator[SpeciesMedia]:
     if workers == 1:
         yield from map(make_items, jobs)
         return
     with _pool(workers) as pool:
-        waiting: list[Future[tuple[Rows, Rows]]] = [pool.submit(make_items, job) for job in jobs]
+        waiting: list[Future[SpeciesMedia]] = [pool.submit(make_items, job) for job in jobs]
         for future in waiting:
             yield future.result()
 

@@ -6,10 +6,7 @@ Nothing is unpacked: members are read as streams, so a name such as ``../x`` has
 from __future__ import annotations
 
 import codecs
-import csv
-import io
 import zipfile
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,22 +14,13 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
+from biovita.csv_records import BrokenRow, Dialect, Record, records, split_header
 from biovita.errors import DatasetError
-from biovita.foreign_tables import (
-    DAMAGED,
-    MAX_COLUMNS,
-    CountedBytes,
-    Meter,
-    cell_limit,
-    ends_inside,
-    open_member,
-    open_zip,
-    row_limit,
-)
+from biovita.foreign_tables import DAMAGED, CountedBytes, Meter, open_member, open_zip, row_limit
 from biovita.limits import limit, over
 from biovita.sources.darwin_core_meta import DataFile, Field, Meta, parse_meta
 
-__all__ = ["Archive", "ArchiveRow", "RowError", "open_archive"]
+__all__ = ["Archive", "ArchiveRow", "open_archive"]
 
 MAX_META_BYTES = 1 << 20
 MAX_ROW_LINES = 1000  # of a row whose quoted fields hold line ends
@@ -46,15 +34,6 @@ class ArchiveRow:
     line: int
     id: str | None
     data: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class RowError:
-    """A row that cannot be read."""
-
-    line: int
-    reason: str
-    detail: str
 
 
 class _Members(Protocol):
@@ -130,9 +109,8 @@ class Archive:
     members: _Members
     meter: Meter
 
-    def rows(self, file: DataFile) -> Iterator[ArchiveRow | RowError]:
+    def rows(self, file: DataFile) -> Iterator[ArchiveRow | BrokenRow]:
         """Yield the rows of the core or of an extension, in order, with those that cannot be read."""
-        cell_limit()
         for location in file.locations:
             with self._open(location) as stream:
                 yield from _rows(_lines(CountedBytes(stream, self.meter), file, f"{self.path}: {location}"), file)
@@ -218,20 +196,16 @@ def _archive(path: Path, members: _Members, packed: int | None) -> Archive:
 
 def _simple(path: Path, members: _Members, name: str) -> DataFile:
     """Return the description of a table without a meta file: its header names the terms."""
-    head = _head(path, members, name, row_limit()).split(b"\n", 1)[0]
+    where, most = f"{path}: {name}", row_limit()
+    head = _head(path, members, name, most + 1).split(b"\n", 1)[0]
     try:
-        line = head.decode("utf-8-sig").rstrip("\r")
+        line = head.decode("utf-8-sig").rstrip("\r") if len(head) <= most else None
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{path}: {name}, line 1: is not UTF-8: {error}") from None
-    delimiter = max("\t,;", key=line.count)
-    if delimiter not in line or line.count(delimiter) >= MAX_COLUMNS:
-        raise DatasetError(f"{path}: {name}, line 1: expected column names separated by tabs or commas")
-    cell_limit()
-    try:
-        header = next(csv.reader([line], delimiter=delimiter), [])
-    except csv.Error as error:
-        raise DatasetError(f"{path}: {name}, line 1: {error}") from None
-    fields = tuple(Field(term.strip(), index) for index, term in enumerate(header))
+        raise DatasetError(f"{where}, line 1: is not UTF-8: {error}") from None
+    delimiter, header = split_header(line, where, "\t,;")
+    if len(header) < 2:
+        raise DatasetError(f"{where}, line 1: expected column names separated by tabs or commas")
+    fields = tuple(Field(term, index) for index, term in enumerate(header))
     return DataFile((name,), "", fields, None, "utf-8-sig", delimiter, "\n", '"', header_lines=1)
 
 
@@ -275,95 +249,27 @@ def _lines(stream: CountedBytes, file: DataFile, where: str) -> Iterator[tuple[i
             return
 
 
-def _rows(lines: Iterator[tuple[int, str | None]], file: DataFile) -> Iterator[ArchiveRow | RowError]:
-    for line, values in _split(lines, file):
-        if isinstance(values, RowError):
-            yield values
-        elif values and any(values):
-            yield _row(line, values, file)
-
-
-def _row(line: int, values: list[str], file: DataFile) -> ArchiveRow | RowError:
-    if len(values) < file.width:
-        return RowError(line, "too-few-columns", f"{len(values)} columns, and {file.width} are described")
-    data = {}
-    for field in file.fields:
-        value = values[field.index] if field.index is not None else ""
-        data[field.term] = field.default if not value and field.default is not None else value
-    return ArchiveRow(line, None if file.id_index is None else values[file.id_index], data)
-
-
-def _split(lines: Iterator[tuple[int, str | None]], file: DataFile) -> Iterator[tuple[int, list[str] | RowError]]:
-    body = ((number, text) for number, text in lines if number > file.header_lines)
-    if not file.quote:
-        yield from _plain(body, file)
-        return
-    if len(file.delimiter) != 1 or len(file.quote) != 1:
+def _rows(lines: Iterator[tuple[int, str | None]], file: DataFile) -> Iterator[ArchiveRow | BrokenRow]:
+    if file.quote and (len(file.delimiter) != 1 or len(file.quote) != 1):
         raise DatasetError(
             f"{file.locations[0]}: enclosed fields need a separator and a quote of one character each, "
             f"and meta.xml gives {file.delimiter!r} and {file.quote!r}"
         )
-    yield from _quoted(body, file)
+    body = ((number, text and text.rstrip("\r")) for number, text in lines if number > file.header_lines)
+    for row in records(body, Dialect(file.delimiter, file.quote, strict=False, most_lines=MAX_ROW_LINES)):
+        if isinstance(row, BrokenRow):
+            yield row
+        elif any(row.cells):
+            yield _row(row, file)
 
 
-def _plain(body: Iterator[tuple[int, str | None]], file: DataFile) -> Iterator[tuple[int, list[str] | RowError]]:
-    most, delimiter = limit("cell"), file.delimiter
-    for number, text in body:
-        if text is None:
-            yield number, _too_long(number)
-            continue
-        values = text.rstrip("\r").split(delimiter)
-        if len(text) > most and max(map(len, values)) > most:
-            yield number, RowError(number, "too-long", f"a cell is too long; {over('cell')}")
-        else:
-            yield number, values
-
-
-def _too_long(line: int) -> RowError:
-    return RowError(line, "too-long", f"is longer than {row_limit():,} characters")
-
-
-def _quoted(body: Iterator[tuple[int, str | None]], file: DataFile) -> Iterator[tuple[int, list[str] | RowError]]:
-    """Join the lines of fields that hold line ends, and take rows apart; a quote within a field is doubled."""
-    waiting: deque[tuple[int, str | None]] = deque()  # lines looked at already
-    while line := waiting.popleft() if waiting else next(body, None):
-        first, whole = line[0], line[1]
-        if whole is None:
-            yield first, _too_long(first)
-            continue
-        whole = whole.rstrip("\r")
-        if whole.count(file.quote) % 2 and ends_inside(whole, file.quote, file.delimiter):
-            taken = _until_closed(whole, waiting, body, file)
-            if taken is None:
-                yield first, RowError(first, "open-quote", f"a quote {file.quote} is opened and never closed")
-                continue
-            whole = "\n".join([whole, *taken])
-        several = "\n" in whole or "\r" in whole
-        given = io.StringIO(whole, newline="") if several else (whole,)
-        try:
-            yield first, next(csv.reader(given, delimiter=file.delimiter, quotechar=file.quote), [])
-        except csv.Error as error:
-            yield first, RowError(first, "not-csv", str(error))
-
-
-def _until_closed(
-    whole: str, waiting: deque[tuple[int, str | None]], body: Iterator[tuple[int, str | None]], file: DataFile
-) -> list[str] | None:
-    """Take the lines up to where the open quote of a line closes; None, and none taken, where it does not."""
-    taken: list[tuple[int, str | None]] = []
-    texts: list[str] = []
-    size, most = len(whole), row_limit()
-    while len(taken) < MAX_ROW_LINES and size <= most:
-        following = waiting.popleft() if waiting else next(body, None)
-        if following is None:
-            break
-        taken.append(following)
-        if following[1] is None:
-            break
-        texts.append(following[1].rstrip("\r"))
-        size += len(texts[-1])
-        even = texts[-1].count(file.quote) % 2  # with the open one, an even number of quotes up to here
-        if even or not ends_inside(texts[-1], file.quote, file.delimiter, inside=True):
-            return texts
-    waiting.extendleft(reversed(taken))
-    return None
+def _row(row: Record, file: DataFile) -> ArchiveRow | BrokenRow:
+    values = row.cells
+    if len(values) < file.width:
+        detail = f"{len(values)} columns, and {file.width} are described"
+        return BrokenRow(row.line, "too-few-columns", detail)
+    data = {}
+    for field in file.fields:
+        value = values[field.index] if field.index is not None else ""
+        data[field.term] = field.default if not value and field.default is not None else value
+    return ArchiveRow(row.line, None if file.id_index is None else values[file.id_index], data)

@@ -18,28 +18,28 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from biovita import __version__
-from biovita.dataset import new_directory, write_dataset
-from biovita.dataset.schema import AUDIO, IMAGES, REJECTED, taxa_table
+from biovita.csv_table import CsvTable, check_columns
+from biovita.dataset import write_dataset
+from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
 from biovita.errors import DatasetError, MediaError
-from biovita.media import AudioProbe
+from biovita.files import new_directory
+from biovita.media import AudioProbe, ImageProbe
 from biovita.modality import Modality
-from biovita.sources.csv_table import BrokenRow, CsvTable, check_columns, read_csv
 from biovita.sources.inspect import Inspected, inspect_files, map_threads
 from biovita.sources.lineage import merge_taxa
-from biovita.sources.media_row import FIELDS, REQUIRED, MediaRow, is_iso_8601, parse_record
-from biovita.sources.source import storable
+from biovita.sources.media_row import FIELDS, TABLES, MediaRow, media_rows, open_media_table
+from biovita.sources.source import RejectedRow, rejected_table, storable
+from biovita.version import __version__
 
 __all__ = ["ImportReport", "import_folder"]
 
-_TABLES: Mapping[Modality, str] = {Modality.AUDIO: "audio.csv", Modality.IMAGE: "images.csv"}
 _TOLD = 10  # of the rows that have the same bytes
 _NOUNS: Mapping[Modality, str] = {Modality.AUDIO: "recording", Modality.IMAGE: "photograph"}
 
@@ -51,7 +51,7 @@ class ImportReport:
     Attributes
     ----------
     reasons
-        Rejected records by reason.
+        RejectedRow records by reason.
     notes
         What was decided where rows disagree, and what is unusual about files that are used all the same.
     ignored_columns
@@ -68,37 +68,41 @@ class ImportReport:
     ignored_columns: tuple[str, ...]
 
 
-@dataclass
-class _Intake:
-    """Rejections and remarks, gathered on the way."""
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A row whose file can be used: the file's content, and the span of a recording that is meant."""
 
-    rejected: list[dict[str, Any]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    row: MediaRow
+    sha256: str
+    probe: AudioProbe | ImageProbe
+    span: tuple[float, float] | None = None
 
-    def reject(self, record: MediaRow, reason: str, detail: str) -> None:
-        values = {"file": record.file, "scientific_name": record.name}
-        self.reject_row(record.modality, record.line, values, reason, detail)
+    @property
+    def content(self) -> Hashable:
+        """The same for the same bytes and span."""
+        return self.row.modality, self.sha256, self.span
 
-    def reject_row(
-        self, modality: Modality, line: int, values: Mapping[str, str | None], reason: str, detail: str
-    ) -> None:
-        self.rejected.append(
-            {
-                "modality": modality.value,
-                "file": _TABLES[modality],
-                "row": line,
-                "path": storable(values.get("file")),
-                "name": storable(values.get("scientific_name")),
-                "reason": reason,
-                "detail": storable(detail),
+    def columns(self, *, copied: bool) -> dict[str, Any]:
+        """Return its row of a media table."""
+        probe = self.probe
+        start, end = self.span or (None, None)
+        if isinstance(probe, AudioProbe):
+            held: dict[str, Any] = {
+                "start_s": start,
+                "end_s": end,
+                "duration_s": probe.duration_s,
+                "sample_rate": probe.sample_rate,
             }
-        )
+        else:
+            held = {"width": probe.width, "height": probe.height}
+        path = f"media/{self.row.file}" if copied else self.row.path.as_posix()
+        return {**self.row.columns(), "sha256": self.sha256, **held, "path": path}
 
 
 def import_folder(
     src: str | Path,
-    out: str | Path,
     *,
+    out: str | Path,
     columns: Mapping[str, str] | None = None,
     copy: bool = False,
     strict: bool = False,
@@ -110,6 +114,10 @@ def import_folder(
 
     Parameters
     ----------
+    src
+        The folder.
+    out
+        The dataset to make.
     columns
         From a field of `FIELDS` to the column that holds it, where their names differ.
     copy
@@ -120,6 +128,8 @@ def import_folder(
         Threads that decode; as many as processors where None.
     overwrite
         Replace the dataset at ``out``; its embeddings are kept, and those of files that are the same still hold.
+    progress
+        Show bars on standard error where that is a terminal.
 
     Raises
     ------
@@ -129,66 +139,49 @@ def import_folder(
     """
     src, out, columns = Path(src), Path(out), dict(columns or {})
     check_columns(columns, FIELDS)
-    tables = _read_tables(src, columns)
+    tables = _open_tables(src, columns)
+    read = {modality: list(media_rows(modality, table)) for modality, table in tables.items()}
+    _check_any_rows(tables, read)
     _check_place(src, out, overwrite=overwrite)
-    intake = _Intake()
     with new_directory(out, replace=overwrite, marker="dataset.toml", keep=["embeddings"]) as directory:
-        records = [
-            record
-            for modality, table in tables.items()
-            for record in _records(intake, src.resolve(), modality, table)
-        ]
-        files = list(dict.fromkeys((record.modality, record.path) for record in records))
-        inspected = inspect_files(files, workers=workers, progress=progress)
-        items = _without_duplicates(intake, _usable(intake, records, inspected))
-        for modality in _TABLES:
-            _check_any(src, modality, items, intake)
-        taxa, lineage_notes = merge_taxa(record.named for record, _ in items)
+        items, rejected = _selected(read, workers=workers, progress=progress)
+        _check_any_items(src, items, rejected)
+        taxa, lineage_notes = merge_taxa(item.row.named for item in items)
         if copy:
-            _copy_media(directory, [record for record, _ in items], progress=progress)
-        for record, row in items:
-            row["path"] = f"media/{record.file}" if copy else str(record.path)
-        of = {modality: [row for record, row in items if record.modality == modality] for modality in _TABLES}
-        places = list(_TABLES.values())
-        rejected = sorted(intake.rejected, key=lambda row: (places.index(row["file"]), row["row"]))
+            _copy_media(directory, [item.row for item in items], progress=progress)
+        of = {modality: [item for item in items if item.row.modality == modality] for modality in TABLES}
+        notes = (*lineage_notes, *_odd_dates(read), *_warnings(items))
+        ignored = tuple(f"{TABLES[modality]}: {name}" for modality, t in tables.items() for name in t.ignored)
+        audio, images = of[Modality.AUDIO], of[Modality.IMAGE]
         report = ImportReport(
-            dataset=out,
-            audio=len(of[Modality.AUDIO]),
-            images=len(of[Modality.IMAGE]),
-            taxa=len(taxa),
-            rejected=len(rejected),
-            reasons=dict(sorted(Counter(row["reason"] for row in rejected).items())),
-            notes=(*lineage_notes, *intake.notes),
-            ignored_columns=tuple(
-                f"{_TABLES[m]}: {name}" for m, table in tables.items() for name in table.ignored
-            ),
+            out, len(audio), len(images), len(taxa), len(rejected), _reasons(rejected), notes, ignored
         )
         written = {
             "taxa": taxa_table(taxa),
-            "audio": pa.Table.from_pylist(of[Modality.AUDIO], schema=AUDIO),
-            "images": pa.Table.from_pylist(of[Modality.IMAGE], schema=IMAGES),
-            "rejected": pa.Table.from_pylist(rejected, schema=REJECTED),
+            "audio": _media_table(audio, AUDIO, copied=copy),
+            "images": _media_table(images, IMAGES, copied=copy),
+            "rejected": rejected_table(rejected),
         }
         write_dataset(directory, written, _info(src, columns, report, copy=copy))
-    if strict and report.rejected:
+    if strict and rejected:
         raise DatasetError(
-            f"{report.rejected} records were rejected ({_counts(report.reasons)}), and strict was asked for. "
+            f"{len(rejected)} records were rejected ({_counts(report.reasons)}), and strict was asked for. "
             f"The dataset is written; {out / 'rejected.parquet'} lists them"
         )
     return report
 
 
-def _read_tables(src: Path, columns: Mapping[str, str]) -> dict[Modality, CsvTable]:
+def _open_tables(src: Path, columns: Mapping[str, str]) -> dict[Modality, CsvTable]:
     if not src.is_dir():
         what = "is not a folder" if src.exists() else "does not exist"
         raise DatasetError(f"{src} {what}: give the folder that has audio.csv and images.csv")
-    absent = [name for name in _TABLES.values() if not (src / name).is_file()]
+    absent = [name for name in TABLES.values() if not (src / name).is_file()]
     if absent:
         raise DatasetError(
             f"{src} has no {' and no '.join(absent)}. A dataset needs both recordings and photographs: audio.csv "
             "and images.csv, each with the columns file and scientific_name"
         )
-    tables = {modality: read_csv(src / name, FIELDS, REQUIRED, columns) for modality, name in _TABLES.items()}
+    tables = {modality: open_media_table(src / name, columns) for modality, name in TABLES.items()}
     for name, column in columns.items():
         if all(table.columns.get(name) != column for table in tables.values()):
             raise DatasetError(f"--column {name}={column}: neither table in {src} has a column {column!r}")
@@ -198,13 +191,16 @@ def _read_tables(src: Path, columns: Mapping[str, str]) -> dict[Modality, CsvTab
             f"{spans.path}, line 1: there is a column end_s, and no column begin_s for where the span begins in the "
             "file. If start_s says that, give --column begin_s=start_s"
         )
+    return tables
+
+
+def _check_any_rows(tables: Mapping[Modality, CsvTable], read: Mapping[Modality, Sequence[object]]) -> None:
     for modality, table in tables.items():
-        if not table.rows:
+        if not read[modality]:
             raise DatasetError(
                 f"{table.path} has no rows, so there is not one {_NOUNS[modality]}. "
                 "A dataset needs both recordings and photographs"
             )
-    return tables
 
 
 def _check_place(src: Path, out: Path, *, overwrite: bool) -> None:
@@ -215,105 +211,105 @@ def _check_place(src: Path, out: Path, *, overwrite: bool) -> None:
         raise DatasetError(f"{out} is not a dataset (it has no dataset.toml), and is not replaced")
 
 
-def _records(intake: _Intake, root: Path, modality: Modality, table: CsvTable) -> list[MediaRow]:
-    records, odd_dates = [], []
-    for row in table.rows:
-        if isinstance(row, BrokenRow):
-            intake.reject_row(modality, row.line, {}, row.reason, row.detail)
-            continue
-        values = dict(row.values)
-        date = values.get("recorded_at")
-        if date is not None and not is_iso_8601(date):
-            values["recorded_at"] = None
-            odd_dates.append((row.line, date))
-        try:
-            records.append(parse_record(root, modality, _TABLES[modality], row.line, values))
-        except MediaError as error:
-            intake.reject_row(modality, row.line, values, error.reason, str(error))
-    if odd_dates:
-        line, date = odd_dates[0]
-        intake.notes.append(
-            f"{_TABLES[modality]}: recorded_at is left empty where it is not ISO 8601 (such as 2019-05-03T06:15), "
-            f"{len(odd_dates)} of {len(table.rows)} rows; the first is {date!r} in line {line}"
-        )
-    return records
+def _selected(
+    read: Mapping[Modality, Sequence[MediaRow | RejectedRow]], *, workers: int | None, progress: bool
+) -> tuple[list[_Item], list[RejectedRow]]:
+    """Return the rows that are used, and all others in the order of the tables."""
+    rows = [row for listed in read.values() for row in listed if isinstance(row, MediaRow)]
+    unread = [row for listed in read.values() for row in listed if isinstance(row, RejectedRow)]
+    files = list(dict.fromkeys((row.modality, row.path) for row in rows))
+    usable, unusable = _usable(rows, inspect_files(files, workers=workers, progress=progress))
+    items, doubled = _without_duplicates(usable)
+    places = list(TABLES.values())
+    return items, sorted([*unread, *unusable, *doubled], key=lambda row: (places.index(row.file), row.row))
 
 
 def _usable(
-    intake: _Intake, records: Sequence[MediaRow], inspected: Mapping[tuple[Modality, Path], Inspected | MediaError]
-) -> list[tuple[MediaRow, dict[str, Any]]]:
-    """Return the records whose media hold up, each with its row of a media table; reject the others."""
-    usable, noted = [], set()
-    for record in records:
-        found = inspected[record.modality, record.path]
+    rows: Sequence[MediaRow], inspected: Mapping[tuple[Modality, Path], Inspected | MediaError]
+) -> tuple[list[_Item], list[RejectedRow]]:
+    """Return the rows whose media hold up, and the others."""
+    usable, rejected = [], []
+    for row in rows:
+        found = inspected[row.modality, row.path]
         if isinstance(found, MediaError):
-            intake.reject(record, found.reason, str(found).removeprefix(f"{record.path}: "))
+            rejected.append(row.rejected(found.reason, str(found).removeprefix(f"{row.path}: ")))
             continue
-        probe = found.probe
-        row = {**record.columns(), "sha256": found.sha256}
+        probe, span = found.probe, None
         if isinstance(probe, AudioProbe):
-            begin, end = record.span
-            start, stop = begin or 0.0, probe.duration_s if end is None else end
+            span = start, stop = row.begin_s or 0.0, probe.duration_s if row.end_s is None else row.end_s
             if start >= probe.duration_s or stop > probe.duration_s + 0.5 / probe.sample_rate:
                 detail = (
                     f"{start:g} to {stop:g} s is not a span of this file, which lasts {probe.duration_s:.3f} s"
                 )
-                intake.reject(record, "span-outside", detail)
+                rejected.append(row.rejected("span-outside", detail))
                 continue
-            row |= {
-                "start_s": start,
-                "end_s": stop,
-                "duration_s": probe.duration_s,
-                "sample_rate": probe.sample_rate,
-            }
-            if record.path not in noted:
-                noted.add(record.path)
-                intake.notes.extend(f"{record.file}: {warning}" for warning in probe.warnings)
-        else:
-            row |= {"width": probe.width, "height": probe.height}
-        usable.append((record, row))
-    return usable
+        usable.append(_Item(row, found.sha256, probe, span))
+    return usable, rejected
 
 
-def _without_duplicates(
-    intake: _Intake, items: Sequence[tuple[MediaRow, dict[str, Any]]]
-) -> list[tuple[MediaRow, dict[str, Any]]]:
-    def content(record: MediaRow, row: Mapping[str, Any]) -> tuple[Any, ...]:
-        return record.modality, row["sha256"], row.get("start_s"), row.get("end_s")
-
-    same: dict[tuple[Any, ...], list[MediaRow]] = defaultdict(list)
-    taxa: dict[tuple[Any, ...], set[str]] = defaultdict(set)
-    for record, row in items:
-        same[content(record, row)].append(record)
-        taxa[content(record, row)].add(record.taxon_id)
-    kept = []
-    for record, row in items:
-        group = same[content(record, row)]
-        if len(taxa[content(record, row)]) > 1:
-            told = [other for other in group[: _TOLD + 1] if other is not record][:_TOLD]
+def _without_duplicates(items: Sequence[_Item]) -> tuple[list[_Item], list[RejectedRow]]:
+    """Return the items whose content only they have, or the first of one taxon; and the others."""
+    same: dict[Hashable, list[MediaRow]] = defaultdict(list)
+    taxa: dict[Hashable, set[str]] = defaultdict(set)
+    for item in items:
+        same[item.content].append(item.row)
+        taxa[item.content].add(item.row.taxon_id)
+    kept, rejected = [], []
+    for item in items:
+        row, group = item.row, same[item.content]
+        if len(taxa[item.content]) > 1:
+            told = [other for other in group[: _TOLD + 1] if other is not row][:_TOLD]
             others = "; ".join(f"{other.name} in {other.where}" for other in told)
             if len(group) > len(told) + 1:
                 others += f"; and {len(group) - len(told) - 1:,} more"
-            intake.reject(record, "ambiguous", f"the same bytes are also {others}")
-        elif record is not group[0]:
-            intake.reject(record, "duplicate", f"the same bytes as {group[0].file} in {group[0].where}")
+            rejected.append(row.rejected("ambiguous", f"the same bytes are also {others}"))
+        elif row is not group[0]:
+            rejected.append(row.rejected("duplicate", f"the same bytes as {group[0].file} in {group[0].where}"))
         else:
-            kept.append((record, row))
-    return kept
+            kept.append(item)
+    return kept, rejected
 
 
-def _check_any(
-    src: Path, modality: Modality, items: Sequence[tuple[MediaRow, dict[str, Any]]], intake: _Intake
-) -> None:
-    if any(record.modality == modality for record, _ in items):
-        return
-    mine = sorted((row for row in intake.rejected if row["modality"] == modality), key=lambda row: row["row"])
-    first, reasons = mine[0], Counter(row["reason"] for row in mine)
-    raise DatasetError(
-        f"not one {_NOUNS[modality]} of {src / _TABLES[modality]} can be used ({_counts(reasons)}). "
-        f"The first, in line {first['row']}: {first['path'] or 'no file'}: {first['detail']}. "
-        "A dataset needs both recordings and photographs"
-    )
+def _check_any_items(src: Path, items: Sequence[_Item], rejected: Sequence[RejectedRow]) -> None:
+    for modality in TABLES:
+        if any(item.row.modality == modality for item in items):
+            continue
+        mine = [row for row in rejected if row.modality == modality]
+        first = mine[0]
+        raise DatasetError(
+            f"not one {_NOUNS[modality]} of {src / TABLES[modality]} can be used ({_counts(_reasons(mine))}). "
+            f"The first, in line {first.row}: {storable(first.path) or 'no file'}: {storable(first.detail)}. "
+            "A dataset needs both recordings and photographs"
+        )
+
+
+def _odd_dates(read: Mapping[Modality, Sequence[MediaRow | RejectedRow]]) -> list[str]:
+    notes = []
+    for modality, rows in read.items():
+        odd = [row for row in rows if isinstance(row, MediaRow) and row.odd_date is not None]
+        if odd:
+            notes.append(
+                f"{TABLES[modality]}: recorded_at is left empty where it is not ISO 8601 (such as 2019-05-03T06:15), "
+                f"{len(odd)} of {len(rows)} rows; the first is {odd[0].odd_date!r} in line {odd[0].line}"
+            )
+    return notes
+
+
+def _warnings(items: Sequence[_Item]) -> list[str]:
+    """Return what is unusual about the files that are used, each file's once."""
+    said: dict[Path, list[str]] = {}
+    for item in items:
+        if isinstance(item.probe, AudioProbe):
+            said.setdefault(item.row.path, [f"{item.row.file}: {warning}" for warning in item.probe.warnings])
+    return [warning for warnings in said.values() for warning in warnings]
+
+
+def _media_table(items: Iterable[_Item], schema: pa.Schema, *, copied: bool) -> pa.Table:
+    return pa.Table.from_pylist([item.columns(copied=copied) for item in items], schema=schema)
+
+
+def _reasons(rejected: Sequence[RejectedRow]) -> dict[str, int]:
+    return dict(sorted(Counter(row.reason for row in rejected).items()))
 
 
 def _counts(reasons: Mapping[str, int]) -> str:

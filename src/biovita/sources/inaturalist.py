@@ -27,11 +27,9 @@ from biovita.sources.source import (
     RECORDS,
     SourceBatch,
     SourceViews,
-    identifier,
-    sql_file,
-    sql_text,
 )
 from biovita.sources.watch import watched
+from biovita.sql import identifier, named_csv, sql_text, typed_tsv
 from biovita.storage import is_address, storage_address
 
 if TYPE_CHECKING:
@@ -213,17 +211,13 @@ def _table_view(connection: duckdb.DuckDBPyConnection, view: str, file: Path, wa
 
     try:
         header = _header(file, wanted)
-        columns = ", ".join(f"{sql_text(column)}: '{wanted.get(column, 'VARCHAR')}'" for column in header)
+        columns = {column: wanted.get(column, "VARCHAR") for column in header}
         last, kept = header[-1], ", ".join(column for column in wanted if column != header[-1])
         if last in wanted:
             kept += f", coalesce({last}, try_cast(_beyond as {wanted[last]})) as {last}"
         connection.execute(
             f"create view {view} as select {kept}, 1 + row_number() over () as line "
-            f"from read_csv({sql_file(file)}, hive_partitioning = false, "
-            f"delim = '\t', quote = '', escape = '', header = true, "
-            f"auto_detect = false, columns = {{{columns}, '_beyond': 'VARCHAR'}}, null_padding = true, "
-            f"store_rejects = true, rejects_limit = 0, rejects_table = '{view}_bad', "
-            f"rejects_scan = '{view}_scan')"
+            f"from {typed_tsv(file, columns, f'{view}_bad')}"
         )
         connection.execute(f"select * from {view} limit 1").fetchall()
     except duckdb.Error as error:
@@ -260,8 +254,7 @@ def _names_table(connection: duckdb.DuckDBPyConnection, prefix: str, vernaculars
         names = (
             "select id, min_by(vernacular, place) as vernacular from (select try_cast(id as integer) as id, "
             "vernacularName as vernacular, row_number() over () as place "
-            f"from read_csv({sql_file(vernaculars)}, hive_partitioning = false, "
-            f"header = true, all_varchar = true)) group by id"
+            f"from {named_csv(vernaculars)}) group by id"
         )
     query = f"""create table {prefix}_names as
         with lineages as (

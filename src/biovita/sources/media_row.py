@@ -1,27 +1,29 @@
-"""One row of a table of media: read, checked, and where its file lies."""
+"""The tables of a folder of media, ``audio.csv`` and ``images.csv``: each row, checked, and where its file lies."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from biovita.csv_table import BrokenRow, CsvRow, CsvTable, held_rows, open_csv
 from biovita.errors import MediaError
 from biovita.filenames import is_name
 from biovita.modality import Modality
 from biovita.redact import redacted
 from biovita.sources.lineage import LINEAGE_FIELDS, NamedRow
-from biovita.sources.source import MAX_NAME
-from biovita.sources.values import is_plain
+from biovita.sources.source import MAX_NAME, RejectedRow, broken
 from biovita.taxonomy import taxon_id_of
+from biovita.values import is_plain
 
-__all__ = ["FIELDS", "REQUIRED", "MediaRow", "is_iso_8601", "parse_record"]
+__all__ = ["FIELDS", "TABLES", "MediaRow", "media_rows", "open_media_table"]
 
-REQUIRED = ("file", "scientific_name")
+TABLES: Mapping[Modality, str] = {Modality.AUDIO: "audio.csv", Modality.IMAGE: "images.csv"}
+_REQUIRED = ("file", "scientific_name")
 _TEXTS = ("source", "source_id", "url", "license", "attribution", "recorded_at")
 _RANGES = {  # least and greatest value
     "latitude": (-90.0, 90.0),
@@ -33,7 +35,7 @@ _RANGES = {  # least and greatest value
 }
 _LONGEST_PATH = 4096  # characters; systems accept no more
 _R_MISSING = "NA"  # how R writes a number that is not known
-FIELDS = (*REQUIRED, *LINEAGE_FIELDS, *_TEXTS, *_RANGES)
+FIELDS = (*_REQUIRED, *LINEAGE_FIELDS, *_TEXTS, *_RANGES)
 _ISO_8601 = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?)?)?", re.ASCII)
 
 
@@ -47,6 +49,12 @@ class MediaRow:
         Where the row is.
     file
         The path within the folder, as POSIX writes it; ``path`` is where that is on this machine.
+    lineage
+        The common name and the ranks that it gives, by the names of `LINEAGE_FIELDS`.
+    recorded_at
+        In ISO 8601, from the year alone to fractions of a second; what is anything else is ``odd_date``.
+    begin_s, end_s
+        What is used of the file, in seconds; None is its start or end, and a photograph has no span.
     """
 
     modality: Modality
@@ -55,20 +63,23 @@ class MediaRow:
     file: str
     path: Path
     name: str
-    values: Mapping[str, str | None]
-    numbers: Mapping[str, float]
+    lineage: Mapping[str, str]
+    source: str | None
+    source_id: str | None
+    url: str | None
+    license: str | None
+    attribution: str | None
+    recorded_at: str | None
+    odd_date: str | None
+    latitude: float | None
+    longitude: float | None
+    begin_s: float | None
+    end_s: float | None
 
     @property
     def taxon_id(self) -> str:
         """The id of its taxon, by its name."""
         return taxon_id_of(self.name)
-
-    @property
-    def span(self) -> tuple[float | None, float | None]:
-        """What is used of the file, in seconds; None is its start or end, and a photograph has no span."""
-        if self.modality == Modality.IMAGE:
-            return None, None
-        return self.numbers.get("begin_s"), self.numbers.get("end_s")
 
     @property
     def where(self) -> str:
@@ -78,54 +89,68 @@ class MediaRow:
     @property
     def named(self) -> NamedRow:
         """Its name and lineage."""
-        lineage = {name: value for name in LINEAGE_FIELDS if (value := self.values.get(name))}
-        return NamedRow(self.where, self.name, lineage)
+        return NamedRow(self.where, self.name, self.lineage)
+
+    @property
+    def group_id(self) -> str:
+        """Items with the same source and source id are one group; without a source id, the spans of a file are."""
+        group = f"{self.source or ''}:{self.source_id}" if self.source_id else f"file:{self.file}"
+        return redacted(group)
 
     def columns(self) -> dict[str, Any]:
         """Return the columns of a media table that the row alone decides.
 
-        The id is a hash of modality, file and span: the same row has the same one in every import. Items with the
-        same source and source id are one group; without a source id, the spans of a file are.
+        The id is a hash of modality, file and span: the same row has the same one in every import.
         """
-        edges = ("" if edge is None else repr(edge) for edge in self.span)
+        edges = ("" if edge is None else repr(edge) for edge in (self.begin_s, self.end_s))
         key = "\0".join([self.modality.value, self.file, *edges])
-        source_id = self.values.get("source_id")
-        group = f"{self.values.get('source') or ''}:{source_id}" if source_id else f"file:{self.file}"
         return {
             "id": hashlib.sha256(key.encode()).hexdigest()[:20],
             "taxon_id": self.taxon_id,
-            **{name: redacted(self.values.get(name) or "") or None for name in _TEXTS},
-            "latitude": self.numbers.get("latitude"),
-            "longitude": self.numbers.get("longitude"),
-            "group_id": redacted(group),
+            **{name: redacted(getattr(self, name) or "") or None for name in _TEXTS},
+            "latitude": self.latitude,
+            "longitude": self.longitude,
+            "group_id": self.group_id,
             "split": None,
         }
 
+    def rejected(self, reason: str, detail: str) -> RejectedRow:
+        """Return the row as one that is not used."""
+        return RejectedRow(self.modality.value, self.table, self.line, reason, detail, self.name, self.file)
 
-def is_iso_8601(text: str) -> bool:
-    """Say whether a text is a date of ISO 8601, from the year alone to fractions of a second."""
-    return _ISO_8601.fullmatch(text) is not None
+
+def open_media_table(file: Path, columns: Mapping[str, str] | None = None) -> CsvTable:
+    """Read the header of a table of media; ``columns`` are by the names of `FIELDS`, as `open_csv` takes them."""
+    return open_csv(file, FIELDS, _REQUIRED, columns=columns or {})
 
 
-def parse_record(
-    root: Path, modality: Modality, table: str, line: int, values: Mapping[str, str | None]
-) -> MediaRow:
-    """Return the record of a row.
+def media_rows(modality: Modality, table: CsvTable) -> Iterator[MediaRow | RejectedRow]:
+    """Yield the rows of a table of media, and those that cannot be used; their files are not looked at.
 
-    Parameters
-    ----------
-    root
-        The folder, with links followed.
-    values
-        By the names of `FIELDS`; None where a cell is empty.
+    A row is rejected as ``bad-row``, ``not-utf8``, ``missing-file``, ``missing-name``, ``bad-name``, ``bad-number``,
+    ``path-outside`` or ``unreadable``.
 
     Raises
     ------
-    MediaError
-        ``missing-file``, ``missing-name``, ``bad-name``, ``bad-number``, ``path-outside`` or ``unreadable``; the
-        message does not repeat where.
+    DatasetError
+        Where the rows take more memory than may be used, or are more than the limit ``rows``.
     """
-    file, name = values.get("file"), values.get("scientific_name")
+    root, name = table.path.parent.resolve(), table.path.name
+    for row in held_rows(table):
+        if isinstance(row, BrokenRow):
+            reason = row.reason if row.reason == "not-utf8" else "bad-row"
+            yield broken(BrokenRow(row.line, reason, row.detail), name, modality.value)
+            continue
+        try:
+            yield _parsed(root, modality, name, row)
+        except MediaError as error:
+            given, file = row.values.get("scientific_name"), row.values.get("file")
+            yield RejectedRow(modality.value, name, row.line, error.reason, str(error), given, file)
+
+
+def _parsed(root: Path, modality: Modality, table: str, row: CsvRow) -> MediaRow:
+    """Return what a row says; a MediaError, whose message does not repeat where, says why it cannot be used."""
+    file, name = row.values.get("file"), row.values.get("scientific_name")
     if not file:
         raise MediaError("missing-file", "the file is not given")
     if not name:
@@ -136,13 +161,36 @@ def parse_record(
         )
     if not is_name(name):
         raise MediaError("bad-name", f"the scientific_name {name!r} cannot be a name")
-    numbers = {key: _number(key, text) for key in _RANGES if (text := values.get(key)) not in {None, _R_MISSING}}
-    begin, end = numbers.get("begin_s", 0.0), numbers.get("end_s", math.inf)
-    if modality == Modality.AUDIO and begin >= end:
-        raise MediaError("bad-number", f"end_s is {end:g}; accepted is a number above begin_s, which is {begin:g}")
+    numbers = {
+        key: _number(key, text) for key in _RANGES if (text := row.values.get(key)) not in {None, _R_MISSING}
+    }
+    is_audio = modality == Modality.AUDIO
+    begin, end = numbers.get("begin_s"), numbers.get("end_s")
+    if is_audio and end is not None and (begin or 0.0) >= end:
+        raise MediaError("bad-number", f"end_s is {end:g}. It has to be above begin_s, which is {begin or 0.0:g}")
     path = _within(root, file)
-    within = path.relative_to(root).as_posix()
-    return MediaRow(modality, table, line, within, path, " ".join(name.split()), values, numbers)
+    date = row.values.get("recorded_at")
+    is_date = date is not None and _ISO_8601.fullmatch(date) is not None
+    return MediaRow(
+        modality,
+        table,
+        row.line,
+        path.relative_to(root).as_posix(),
+        path,
+        " ".join(name.split()),
+        {field: value for field in LINEAGE_FIELDS if (value := row.values.get(field))},
+        source=row.values.get("source"),
+        source_id=row.values.get("source_id"),
+        url=row.values.get("url"),
+        license=row.values.get("license"),
+        attribution=row.values.get("attribution"),
+        recorded_at=date if is_date else None,
+        odd_date=None if is_date else date,
+        latitude=numbers.get("latitude"),
+        longitude=numbers.get("longitude"),
+        begin_s=begin if is_audio else None,
+        end_s=end if is_audio else None,
+    )
 
 
 def _number(name: str, text: str) -> float:

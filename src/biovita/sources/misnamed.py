@@ -12,9 +12,8 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlparse
 
+from biovita.csv_table import CsvRow, open_csv
 from biovita.foreign_tables import Held
-from biovita.sources.csv_rows import read_table
-from biovita.sources.source import Rejected
 
 __all__ = ["find_metadata", "inside", "locate_recordings", "size_of"]
 
@@ -85,13 +84,12 @@ def _by_species(file: Path, wanted: AbstractSet[str]) -> dict[str, list[Mapping[
     """Return what may tell how a recording is called, of the rows of the wanted species."""
     found: dict[str, list[Mapping[str, str]]] = defaultdict(list)
     held = Held(str(file))
-    for row in read_table(file, ("scientific_name",)):
-        if not isinstance(row, Rejected):
-            values = row[1]
-            given = values["scientific_name"].strip()
-            for name in dict.fromkeys((given, values.get("accepted_name", "").strip() or given)):
+    for row in open_csv(file, ("scientific_name", "accepted_name", *_TELLING), ("scientific_name",)):
+        if isinstance(row, CsvRow):
+            given = row.values["scientific_name"] or ""
+            for name in dict.fromkeys((given, row.values.get("accepted_name") or given)):
                 if name in wanted:
-                    told = {column: value for column in _TELLING if (value := values.get(column))}
+                    told = {column: value for column in _TELLING if (value := row.values.get(column))}
                     held.add(500 + sum(map(len, told.values())))
                     found[name].append(told)
     return found

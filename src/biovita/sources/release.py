@@ -9,21 +9,25 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from biovita.csv_table import BrokenRow, CsvRow, held_rows, open_csv
 from biovita.errors import DatasetError
-from biovita.foreign_tables import Held
-from biovita.sources.csv_rows import read_table
 from biovita.sources.licenses import normalise_license
 from biovita.sources.misnamed import find_metadata, inside, locate_recordings, size_of
-from biovita.sources.source import Rejected, StreamedSource
-from biovita.sources.values import text, web_address
+from biovita.sources.source import RejectedRow, StreamedSource, broken
 from biovita.taxonomy import taxon_id_of
+from biovita.values import text, web_address
 
 __all__ = ["Release"]
 
 _RANKS = ("class", "order", "family", "genus")
 _URL_COLUMNS = ("url", "image_url", "photo_url", "download_url")
 _NAME_COLUMNS = ("accepted_name", "scientific_name", "species")
-Values = Mapping[str, str]
+_DESCRIBING = ("com", "common_name", "license", "attribution", "source")
+_FIELDS = (
+    *("id", "file_path", "file_name", "recording_id"),
+    *(*_NAME_COLUMNS, *_URL_COLUMNS, *_RANKS, *_DESCRIBING),
+)
+Values = Mapping[str, str | None]
 
 
 class Release(StreamedSource):
@@ -50,7 +54,7 @@ class Release(StreamedSource):
         """What the ``source`` column of its records says."""
         return "BioVITA release"
 
-    def items(self) -> Iterator[Mapping[str, Any] | Rejected]:
+    def items(self) -> Iterator[Mapping[str, Any] | RejectedRow]:
         """Yield the recordings, then the photographs."""
         folder = self.path / self.part
         if not folder.is_dir():
@@ -60,35 +64,36 @@ class Release(StreamedSource):
         else:
             yield from _benchmark(folder)
 
-    def _train(self, folder: Path) -> Iterator[Mapping[str, Any] | Rejected]:
-        for row in read_table(folder / "metadata.csv", ("file_name", "scientific_name", "download_url")):
-            yield row if isinstance(row, Rejected) else _recording(folder, *row)
+    def _train(self, folder: Path) -> Iterator[Mapping[str, Any] | RejectedRow]:
+        metadata = folder / "metadata.csv"
+        for row in open_csv(metadata, _FIELDS, ("file_name", "scientific_name", "download_url")):
+            yield broken(row, metadata.name) if isinstance(row, BrokenRow) else _recording(folder, row)
         addresses = folder / "image_urls.csv"
         if self.images is not None:
-            yield from self._image_folders(folder / "metadata.csv", self.images)
+            yield from self._image_folders(metadata, self.images)
         elif addresses.is_file():
             yield from _photographs(addresses)
 
-    def _image_folders(self, metadata: Path, images: Path) -> Iterator[Mapping[str, Any] | Rejected]:
+    def _image_folders(self, metadata: Path, images: Path) -> Iterator[Mapping[str, Any] | RejectedRow]:
         seen: set[str] = set()
-        for row in read_table(metadata, ("scientific_name",)):
-            name = None if isinstance(row, Rejected) else _name(row[1])
-            if isinstance(row, Rejected) or name is None or name in seen:
+        for row in open_csv(metadata, _FIELDS, ("scientific_name",)):
+            name = None if isinstance(row, BrokenRow) else _name(row.values)
+            if isinstance(row, BrokenRow) or name is None or name in seen:
                 continue
             seen.add(name)
             for file in _files_of(images, taxon_id_of(name)):
-                place, item = {"file": "metadata.csv", "row": row[0]}, f"{file.parent.name}/{file.name}"
+                place, item = {"file": "metadata.csv", "row": row.line}, f"{file.parent.name}/{file.name}"
                 size = size_of(file)
                 if size is None:
                     detail = "there is no such file, or it is no regular one"
-                    yield Rejected("image", "metadata.csv", row[0], "missing", detail, name, item)
+                    yield RejectedRow("image", "metadata.csv", row.line, "missing", detail, name, item)
                     continue
-                shared = _shared(row[1], name, place)
+                shared = _shared(row.values, name, place)
                 yield {
                     **shared,
                     "modality": "image",
                     "source_id": item,
-                    "path": str(file.resolve()),
+                    "path": file.resolve().as_posix(),
                     "bytes": size,
                 }
 
@@ -120,16 +125,17 @@ def _shared(values: Values, name: str, place: Mapping[str, Any]) -> dict[str, An
     }
 
 
-def _recording(folder: Path, line: int, values: Values) -> Mapping[str, Any] | Rejected:
+def _recording(folder: Path, row: CsvRow) -> Mapping[str, Any] | RejectedRow:
+    line, values = row.line, row.values
     name, file = _name(values), text(values["file_name"])
     place = {"file": "metadata.csv", "row": line}
     if name is None or file is None:
         missing = "scientific_name" if name is None else "file_name"
-        return Rejected("audio", "metadata.csv", line, "no-name", f"{missing} is empty", name, file)
+        return RejectedRow("audio", "metadata.csv", line, "no-name", f"{missing} is empty", name, file)
     at_hand = inside(folder, file)
     address = web_address(values["download_url"])
     if at_hand is None and address is None:
-        return Rejected("audio", "metadata.csv", line, "no-address", "no file and no download_url", name, file)
+        return RejectedRow("audio", "metadata.csv", line, "no-address", "no file and no download_url", name, file)
     source, number = text(values.get("source")), text(values.get("recording_id"))
     return {
         **_shared(values, name, place),
@@ -142,46 +148,43 @@ def _recording(folder: Path, line: int, values: Values) -> Mapping[str, Any] | R
     }
 
 
-def _photographs(table: Path) -> Iterator[Mapping[str, Any] | Rejected]:
-    for row in read_table(table, ()):
-        if isinstance(row, Rejected):
-            yield row
+def _photographs(table: Path) -> Iterator[Mapping[str, Any] | RejectedRow]:
+    for row in open_csv(table, _FIELDS):
+        if isinstance(row, BrokenRow):
+            yield broken(row, table.name)
             continue
-        line, values = row
+        line, values = row.line, row.values
         name = _name(values)
         address = next((found for column in _URL_COLUMNS if (found := web_address(values.get(column)))), None)
         if name is None or address is None:
             reason = "no-name" if name is None else "no-address"
             detail = f"needs one of {', '.join(_NAME_COLUMNS)} and one of {', '.join(_URL_COLUMNS)}"
-            yield Rejected("image", table.name, line, reason, detail, name, address)
+            yield RejectedRow("image", table.name, line, reason, detail, name, address)
             continue
         place = {"file": table.name, "row": line, "source_id": address, "url": address, "modality": "image"}
         yield _shared(values, name, place)
 
 
-def _benchmark(folder: Path) -> Iterator[Mapping[str, Any] | Rejected]:
+def _benchmark(folder: Path) -> Iterator[Mapping[str, Any] | RejectedRow]:
     for modality in ("audio", "image"):
         table = folder / f"{modality}_index.csv"
         if not table.is_file():
             continue
-        rows, held = [], Held(str(table))
-        for row in read_table(table, ("id", "file_path", "species")):
-            held.add(500 if isinstance(row, Rejected) else 500 + sum(map(len, row[1].values())))
-            rows.append(row)
-        given = [row[1] for row in rows if not isinstance(row, Rejected)]
-        paths = [(values["file_path"], values["species"].strip()) for values in given]
+        rows = list(held_rows(open_csv(table, _FIELDS, ("id", "file_path", "species"))))
+        given = [row.values for row in rows if isinstance(row, CsvRow)]
+        paths = [(values["file_path"] or "", values["species"] or "") for values in given]
         located = iter(locate_recordings(folder, paths, find_metadata(folder) if modality == "audio" else None))
         for row in rows:
-            if isinstance(row, Rejected):
-                yield row
+            if isinstance(row, BrokenRow):
+                yield broken(row, table.name)
                 continue
-            line, values = row
+            line, values = row.line, row.values
             name, path = text(values["species"]), next(located)
             file = None if path is None else inside(folder, path)
             if name is None or file is None:
                 why = ("no-name", "species is empty") if name is None else ("missing", "the file is not there")
-                yield Rejected(modality, table.name, line, *why, name, values["file_path"])
+                yield RejectedRow(modality, table.name, line, *why, name, values["file_path"])
                 continue
             place = {"file": table.name, "row": line, "source_id": values["id"]}
-            place |= {"path": str(file), "bytes": size_of(file)}
+            place |= {"path": file.as_posix(), "bytes": size_of(file)}
             yield {**_shared(values, name, place), "modality": modality}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from biovita.errors import DatasetError
-from biovita.files import cleared, refuse_links
+from biovita.files import refuse_links, replacing
 from biovita.redact import redacted
 from biovita.storage import file_system
 
@@ -43,13 +44,12 @@ def copied(address: str, names: Sequence[str], cache: Path) -> Path:
             target = cache / name
             if target.is_file() and target.stat().st_size == found.size:
                 continue
-            scratch = cleared(target.with_name(f".{name}.part"))
-            with store.open_input_stream(f"{root}/{name}", compression=None) as source, scratch.open("wb") as copy:
-                while chunk := source.read(_CHUNK):
-                    copy.write(chunk)
-            if scratch.stat().st_size != found.size:
-                raise DatasetError(f"{address}: {name} came with {scratch.stat().st_size} bytes of {found.size}")
-            scratch.replace(target)
+            source = store.open_input_stream(f"{root}/{name}", compression=None)
+            with source, replacing(target) as scratch:
+                with scratch.open("wb") as copy:
+                    shutil.copyfileobj(source, copy, _CHUNK)
+                if (got := scratch.stat().st_size) != found.size:
+                    raise DatasetError(f"{address}: {name} came with {got} bytes of {found.size}")
     except (OSError, ArrowInvalid) as error:
         raise DatasetError(redacted(f"{address} cannot be read: {error}")) from None
     return cache

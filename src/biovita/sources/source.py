@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,10 +14,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
+from biovita.csv_records import BrokenRow
 from biovita.dataset.schema import REJECTED
 from biovita.errors import DatasetError
 from biovita.limits import limit, over
 from biovita.redact import redacted
+from biovita.sql import parquet, sql_file
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,22 +29,19 @@ __all__ = [
     "MAX_NAME",
     "NAME_COLUMNS",
     "RECORDS",
-    "Rejected",
+    "RejectedRow",
     "Source",
     "SourceBatch",
     "SourceViews",
     "StreamedSource",
     "batches_of",
-    "identifier",
+    "broken",
     "name_key_of",
-    "parquet",
-    "sql_file",
-    "sql_text",
+    "rejected_table",
     "storable",
 ]
 
 BATCH_ROWS = 10_000  # a batch is some 5 MB
-_PATTERN = re.compile(r"[*?[]")
 BATCH_CHARACTERS = 16 << 20  # where its texts are long
 MAX_NAME = 500  # characters; hybrid formulas with all authors stay under 250
 _SHOWN = 1000  # characters of a rejected row's texts
@@ -100,7 +97,7 @@ _LINEAGE = ("kingdom", "phylum", "class", "order", "family", "genus")
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class RejectedRow:
     """A row that gives no record: where it is, and why."""
 
     modality: str
@@ -110,6 +107,11 @@ class Rejected:
     detail: str
     name: str | None = None
     path: str | None = None
+
+
+def broken(row: BrokenRow, file: str, modality: str = "unknown") -> RejectedRow:
+    """Return a row of a CSV file that cannot be read, as a row that gives no record."""
+    return RejectedRow(modality, file, row.line, row.reason, row.detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ class StreamedSource(BaseModel):
         """What the ``source`` column of its records says."""
         raise NotImplementedError
 
-    def items(self) -> Iterator[Mapping[str, Any] | Rejected]:
+    def items(self) -> Iterator[Mapping[str, Any] | RejectedRow]:
         """Yield the columns of each record, and what was rejected."""
         raise NotImplementedError
 
@@ -223,7 +225,7 @@ def _make_views(connection: duckdb.DuckDBPyConnection, views: SourceViews, recor
     )
 
 
-def batches_of(items: Iterable[Mapping[str, Any] | Rejected], source: str) -> Iterator[SourceBatch]:
+def batches_of(items: Iterable[Mapping[str, Any] | RejectedRow], source: str) -> Iterator[SourceBatch]:
     """Gather records and rejected rows into batches of at most `BATCH_ROWS`, fewer where their texts are long.
 
     ``source`` and ``name_key`` are filled in; a ``group`` that is absent is the ``source_id``. A record with a value
@@ -238,7 +240,7 @@ def batches_of(items: Iterable[Mapping[str, Any] | Rejected], source: str) -> It
     rejected: list[dict[str, Any]] = []
     size, found, most = 0, 0, limit("rows")
     for item in items:
-        if isinstance(item, Rejected):
+        if isinstance(item, RejectedRow):
             rejected.append(_rejection(item))
             size += 3 * _SHOWN if len(item.detail) > _SHOWN else 100
         else:
@@ -255,7 +257,7 @@ def batches_of(items: Iterable[Mapping[str, Any] | Rejected], source: str) -> It
         yield _batch(records, rejected)
 
 
-def _rejection(row: Rejected) -> dict[str, Any]:
+def _rejection(row: RejectedRow) -> dict[str, Any]:
     return {
         "modality": row.modality,
         "file": storable(row.file),
@@ -265,6 +267,11 @@ def _rejection(row: Rejected) -> dict[str, Any]:
         "reason": row.reason,
         "detail": storable(redacted(row.detail)),
     }
+
+
+def rejected_table(rows: Iterable[RejectedRow]) -> pa.Table:
+    """Return rejected rows as ``rejected.parquet`` has them."""
+    return pa.Table.from_pylist([_rejection(row) for row in rows], schema=REJECTED)
 
 
 @overload
@@ -318,7 +325,7 @@ def _has_faults(made: pa.RecordBatch) -> bool:
     return bool(made.num_rows and pc.max(pc.utf8_length(made["name"])).as_py() > MAX_NAME)
 
 
-def _fault(record: Mapping[str, Any]) -> Rejected | None:
+def _fault(record: Mapping[str, Any]) -> RejectedRow | None:
     """Return why a record cannot be held, None where it can."""
     reason, why = "bad-value", None
     for field in RECORDS:
@@ -339,7 +346,9 @@ def _fault(record: Mapping[str, Any]) -> Rejected | None:
             why = f"name: has {len(value):,} characters; accepted are at most {MAX_NAME}"
         if why is not None:
             name, number = record.get("name"), record.get("source_id")
-            return Rejected(str(record["modality"]), str(record["file"]), record["row"], reason, why, name, number)
+            return RejectedRow(
+                str(record["modality"]), str(record["file"]), record["row"], reason, why, name, number
+            )
     return None
 
 
@@ -357,23 +366,3 @@ def _kept_key(text: str) -> int:
 def _key(text: str) -> int:
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8)
     return int.from_bytes(digest.digest(), "big") >> 1
-
-
-def sql_text(value: str | Path) -> str:
-    """Return a string literal of SQL."""
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-def sql_file(file: Path) -> str:
-    """Return a string literal of SQL that names one file to DuckDB, which takes ``*``, ``?`` and ``[`` as patterns."""
-    return sql_text(_PATTERN.sub(r"[\g<0>]", os.path.abspath(file)))  # noqa: PTH100 - links are not followed
-
-
-def parquet(file: Path) -> str:
-    """Return the table of a Parquet file in SQL: its columns alone, whatever the folders above are called."""
-    return f"read_parquet({sql_file(file)}, hive_partitioning = false)"
-
-
-def identifier(name: str) -> str:
-    """Return a quoted identifier of SQL."""
-    return '"' + name.replace('"', '""') + '"'

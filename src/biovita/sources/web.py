@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
-from biovita import __version__
 from biovita.redact import redacted
+from biovita.version import __version__
 
 __all__ = ["MAX_WAIT_S", "backoff", "hide_keys", "no_cookies", "number_in", "retry_after", "user_agent"]
 

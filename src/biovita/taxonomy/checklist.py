@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,17 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from biovita.csv_records import split_header
 from biovita.errors import DatasetError
-from biovita.foreign_tables import (
-    DAMAGED,
-    MAX_COLUMNS,
-    CountedBytes,
-    Held,
-    Meter,
-    cell_limit,
-    open_member,
-    open_zip,
-)
+from biovita.foreign_tables import DAMAGED, CountedBytes, Held, Meter, open_member, open_zip, row_limit
 from biovita.hashing import sha256_of
 from biovita.limits import limit, over
 from biovita.taxonomy.backbone import LINEAGE, Backbone
@@ -85,7 +76,7 @@ def read_checklist(path: Path) -> Backbone:
     table = pa.concat_tables(blocks).unify_dictionaries().combine_chunks()
     del blocks
     ids = table["id" if "id" in table.column_names else "taxonID"].combine_chunks()
-    rows = _Rows(ids, where)
+    rows = _RowOfId(ids, where)
     columns = {
         "id": ids,
         "name": table["name"].combine_chunks(),
@@ -124,21 +115,13 @@ def _taxon_file(path: Path) -> Iterator[tuple[IO[bytes], str, int]]:
 
 
 def _header(file: IO[bytes], where: str) -> tuple[list[str], str]:
-    most = cell_limit()
-    head = file.read(most)
+    most = row_limit()
+    head = file.read(most + 1).split(b"\n", 1)[0]
     try:
-        line = head.split(b"\n", 1)[0].decode("utf-8-sig").rstrip("\r")
+        line = head.decode("utf-8-sig").rstrip("\r") if len(head) <= most else None
     except UnicodeDecodeError as error:
         raise DatasetError(f"{where}, line 1: is not UTF-8: {error.reason}") from None
-    if not line:
-        raise DatasetError(f"{where} is empty")
-    delimiter = "\t" if "\t" in line else ","
-    try:
-        header = line.split("\t") if delimiter == "\t" else next(csv.reader([line], strict=True))
-    except csv.Error as error:
-        raise DatasetError(f"{where}, line 1: cannot be read: {error}") from None
-    if len(header) > MAX_COLUMNS or (b"\n" not in head and len(head) == most):
-        raise DatasetError(f"{where}, line 1: is too long; accepted are at most {MAX_COLUMNS:,} columns")
+    delimiter, header = split_header(line, where, "\t" if line is not None and "\t" in line else ",")
     return header, delimiter
 
 
@@ -186,7 +169,7 @@ def _kept(block: pa.Table, left_out: dict[str, int]) -> pa.Table:
     )
 
 
-class _Rows:
+class _RowOfId:
     """Which row an id stands in: sorted numbers, which take a tenth of the room of a hash table of strings."""
 
     def __init__(self, ids: pa.Array, where: str) -> None:
@@ -261,7 +244,7 @@ def _without_authorship(full: pa.Array, authorship: pa.Array) -> pa.Array:
     return stripped["name"].cast(pa.string()).combine_chunks()
 
 
-def _accepted(table: pa.Table, rows: _Rows) -> np.ndarray:
+def _accepted(table: pa.Table, rows: _RowOfId) -> np.ndarray:
     """Return the row of each name's accepted name, through chains of synonyms; -1 where there is none."""
     own = np.arange(len(rows), dtype=np.int32)
     if "acceptedNameUsageID" not in table.column_names:
@@ -278,7 +261,7 @@ def _accepted(table: pa.Table, rows: _Rows) -> np.ndarray:
     return np.where(settled, accepted, -1).astype(np.int32)
 
 
-def _lineage(table: pa.Table, rows: _Rows) -> dict[str, pa.Array]:
+def _lineage(table: pa.Table, rows: _RowOfId) -> dict[str, pa.Array]:
     """Return the lineage's columns as they stand, or climbed from parent to parent."""
     present = [rank for rank in LINEAGE if rank in table.column_names]
     if present or "parentNameUsageID" not in table.column_names:

@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from biovita.csv_safe import plain_cell, safe_table
+from biovita.csv_safe import safe_table
+from biovita.csv_table import open_csv, sound_rows
 from biovita.errors import DatasetError
-from biovita.foreign_tables import read_rows
+from biovita.files import replacing
 from biovita.taxonomy.backbone_names import GIVEN
 
 __all__ = ["read_names", "write_decisions"]
@@ -32,22 +33,18 @@ def read_names(path: str | Path) -> pa.Table:
     path = Path(path)
     if not path.is_file():
         raise DatasetError(f"{path} does not exist: names are read from a CSV or tab-separated file")
-    rows = read_rows(path, delimiter=None)
-    header = [column.strip().lower() for column in next(rows, (1, []))[1]]
-    named = [column for column in header if column in _NAME]
+    header = {column.lower(): column for column in reversed(open_csv(path, ()).ignored)}
+    named = [column for column in header.values() if column.lower() in _NAME]
     if not named:
         raise DatasetError(
             f"{path}: no column {', '.join(_NAME[:2])} or scientificName; it has {', '.join(header)[:300]}"
         )
-    places = {"name": header.index(named[0]), **{rank: header.index(rank) for rank in GIVEN if rank in header}}
-    columns: dict[str, list[str | None]] = {column: [] for column in places}
-    for line, row in rows:
-        if len(row) != len(header):
-            if not row:
-                continue
-            raise DatasetError(f"{path}, row {line}: {len(row)} fields, the header has {len(header)}")
-        for column, place in places.items():
-            columns[column].append(plain_cell(row[place]).strip() or None)
+    own = {"name": named[-1], **{rank: header[rank] for rank in GIVEN if rank in header}}
+    table = open_csv(path, tuple(own), columns=own, strict=False)
+    columns: dict[str, list[str | None]] = {column: [] for column in own}
+    for row in sound_rows(table):
+        for column, values in columns.items():
+            values.append(row.values[column])
     return pa.table({column: pa.array(values, pa.string()) for column, values in columns.items()})
 
 
@@ -57,12 +54,8 @@ def write_decisions(decisions: pa.Table, path: str | Path) -> None:
     if path.suffix not in {".parquet", ".csv"}:
         raise DatasetError(f"{path}: decisions are written as .parquet or .csv")
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.part")
-    try:
+    with replacing(path) as scratch:
         if path.suffix == ".csv":
             pacsv.write_csv(safe_table(decisions), scratch)
         else:
             pq.write_table(decisions, scratch.absolute(), compression="zstd")
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from biovita.csv_safe import plain_cell
+from biovita.csv_table import open_csv, sound_rows
 from biovita.errors import DatasetError
-from biovita.foreign_tables import read_rows
 from biovita.taxonomy.backbone import Backbone
 from biovita.taxonomy.parse import fold
 
@@ -53,32 +52,20 @@ def read_overrides(path: str | Path, backbone: Backbone) -> Overrides:
     path = Path(path)
     if not path.is_file():
         raise DatasetError(f"{path} does not exist: --overrides is a CSV file with {', '.join(_COLUMNS)}")
-    table = read_rows(path, strict=True)
-    columns = next(table, (1, []))[1]
+    table = open_csv(path, _COLUMNS, short_rows=True)
     faults = [
-        f"row 1: unknown column {name[:100]!r}; accepted: {', '.join(_COLUMNS)}"
-        for name in columns
-        if name not in _COLUMNS
+        f"row 1: unknown column {name[:100]!r}; accepted: {', '.join(_COLUMNS)}" for name in table.ignored if name
     ]
-    if "name" not in columns or not {"taxon_id", "accepted_name"} & set(columns):
+    if "name" not in table.columns or not {"taxon_id", "accepted_name"} & set(table.columns):
         faults.append("row 1: needs the columns name, and taxon_id or accepted_name")
     if faults:
         raise DatasetError(_listed(path, faults))
-    padding = [""] * len(columns)  # of a row that ends early
-    rows = [
-        (
-            line,
-            {key: plain_cell(value).strip() for key, value in zip(columns, [*row, *padding], strict=False) if key},
-        )
-        for line, row in table
-    ]
+    rows = [(row.line, {column: value or "" for column, value in row.values.items()}) for row in sound_rows(table)]
     ids = _accepted_ids(backbone, {row.get("taxon_id", "") for _, row in rows})
     names = _accepted_names(backbone, {fold(row.get("accepted_name", "")) for _, row in rows})
     made: dict[tuple[str, str | None], Override] = {}
     first: dict[tuple[str, str | None], int] = {}
     for line, row in rows:
-        if not any(row.values()):
-            continue
         key = (fold(row["name"]), fold(row["class"]) if row.get("class") else None)
         fault = _fault(row, ids, names, backbone.name)
         if fault is None and key in first:

@@ -14,7 +14,7 @@ from biovita.media.audio import LongSound
 from biovita.media.inputs import AudioItem, Clip
 from biovita.media.packed_files import PackedFile, as_media_path
 from biovita.towers.input_arrays import mono_sound, native_mono
-from biovita.towers.long import LongWindows
+from biovita.towers.long_recordings import LongWindows
 
 __all__ = ["AudioInput", "fill", "first_call"]
 
@@ -62,11 +62,13 @@ class AudioInput:
         }
         for field, values in accepted.items():
             if getattr(self, field) not in values:
-                raise ValueError(f"{field} is {getattr(self, field)!r}; accepted are {', '.join(values)}")
+                raise ValueError(f"{field} is {getattr(self, field)!r}; it has to be one of {', '.join(values)}")
         if self.sample_rate <= 0 or self.seconds <= 0:
-            raise ValueError(f"a window of {self.seconds} s at {self.sample_rate} Hz: both have to be positive")
+            raise ValueError(f"a window is {self.seconds} s at {self.sample_rate} Hz; both have to be positive")
         if not 0 <= self.overlap < 1:
-            raise ValueError(f"overlap is a share of the window, from 0 up to 1; got {self.overlap}")
+            raise ValueError(
+                f"overlap is {self.overlap}; it has to be a share of the window, from 0 up to, not including, 1"
+            )
 
     @property
     def samples(self) -> int:

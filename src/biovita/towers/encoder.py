@@ -13,9 +13,9 @@ from biovita.modality import Modality
 
 if TYPE_CHECKING:
     from biovita.compute.device import Device
-    from biovita.towers.long import LongWindows
+    from biovita.towers.long_recordings import LongWindows
 
-__all__ = ["Classes", "Encoder", "EncoderCard", "Loaded", "Simple", "Windowing"]
+__all__ = ["Classes", "Encoder", "EncoderCard", "EncoderDefaults", "Loaded", "Windowing"]
 
 
 Loaded: TypeAlias = "np.ndarray | LongWindows"  # the second of a recording too long to be held
@@ -170,8 +170,8 @@ class Encoder(Protocol):
         ...
 
 
-class Simple:
-    """What an encoder has to say for itself that neither cuts recordings nor has a classifier."""
+class EncoderDefaults:
+    """The answers of an encoder that neither cuts recordings nor has a classifier; others override some of them."""
 
     card: EncoderCard
 
@@ -187,11 +187,11 @@ class Simple:
 
     def encode_windows(self, windows: Sequence[np.ndarray]) -> np.ndarray:  # noqa: ARG002
         """Raise a `ModelError`."""
-        raise ModelError(f"{self.card.name} cuts nothing into windows: it encodes {self.card.modality}")
+        raise ModelError(f"{self.card.name} encodes {self.card.modality} and does not cut recordings into windows")
 
     def cutting(self, overlap: float = 0.0) -> Encoder:  # noqa: ARG002
         """Raise a `ModelError`."""
-        raise ModelError(f"{self.card.name} cuts nothing into windows: it encodes {self.card.modality}")
+        raise ModelError(f"{self.card.name} encodes {self.card.modality} and does not cut recordings into windows")
 
     def classes(self) -> Classes | None:
         """Return None: it has no classifier."""

@@ -10,39 +10,32 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from biovita.errors import ModelError
+from biovita.towers.network_rules import HEADS, LAYERS, SHARE, TOKEN
 from biovita.towers.tokenizer import is_on_this_machine
 from biovita.weights.hub import is_offline
-from biovita.weights.settings import FLAG, NONE, Section, SettingRule, checked, choice, either, number, whole
+from biovita.weights.setting_rules import FLAG, NONE, Section, SettingRule, checked, choice, either, number, whole
 
 __all__ = ["described_text"]
 
-_WIDTH, _LAYERS, _HEADS, _WORDS, _SHARE = (
-    whole(1, 65_536),
-    whole(1, 256),
-    whole(1, 256),
-    whole(0, 4_000_000),
-    number(0, 1),
-)
+_WIDTH = whole(1, 65_536)
 _ACTIVATION = choice("gelu", "gelu_new", "relu", "silu", "swish", "tanh", "gelu_pytorch_tanh")
 _RULES: dict[str, SettingRule | Section] = {
     "model_type": choice("bert", "m2m_100", "mt5", "roberta", "xlm-roberta"),
     **dict.fromkeys(("hidden_size", "intermediate_size", "d_model", "d_ff", "d_kv"), _WIDTH),
     **dict.fromkeys(("encoder_ffn_dim", "decoder_ffn_dim"), _WIDTH),
-    **dict.fromkeys(("num_hidden_layers", "num_layers", "encoder_layers"), _LAYERS),
-    **dict.fromkeys(("num_decoder_layers", "decoder_layers"), either(NONE, _LAYERS)),
+    **dict.fromkeys(("num_hidden_layers", "num_layers", "encoder_layers"), LAYERS),
+    **dict.fromkeys(("num_decoder_layers", "decoder_layers"), either(NONE, LAYERS)),
     **dict.fromkeys(
-        ("num_attention_heads", "num_heads", "encoder_attention_heads", "decoder_attention_heads"), _HEADS
+        ("num_attention_heads", "num_heads", "encoder_attention_heads", "decoder_attention_heads"), HEADS
     ),
     **dict.fromkeys(("vocab_size", "max_position_embeddings"), whole(1, 4_000_000)),
     **dict.fromkeys(
-        ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"), either(NONE, _WORDS)
+        ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"), either(NONE, TOKEN)
     ),
     **dict.fromkeys(("hidden_act", "activation_function", "dense_act_fn"), _ACTIVATION),
-    **dict.fromkeys(("layer_norm_eps", "layer_norm_epsilon", "hidden_dropout_prob", "dropout_rate"), _SHARE),
-    **dict.fromkeys(
-        ("attention_probs_dropout_prob", "dropout", "attention_dropout", "activation_dropout"), _SHARE
-    ),
-    **dict.fromkeys(("encoder_layerdrop", "decoder_layerdrop", "initializer_range", "init_std"), _SHARE),
+    **dict.fromkeys(("layer_norm_eps", "layer_norm_epsilon", "hidden_dropout_prob", "dropout_rate"), SHARE),
+    **dict.fromkeys(("attention_probs_dropout_prob", "dropout", "attention_dropout", "activation_dropout"), SHARE),
+    **dict.fromkeys(("encoder_layerdrop", "decoder_layerdrop", "initializer_range", "init_std"), SHARE),
     "initializer_factor": number(0, 1000),
     "type_vocab_size": whole(1, 64),
     "relative_attention_num_buckets": whole(1, 4096),
@@ -58,7 +51,7 @@ _RULES: dict[str, SettingRule | Section] = {
 
 @contextmanager
 def described_text(model_cfg: dict[str, Any], where: str) -> Iterator[dict[str, Any]]:
-    """Give an architecture whose text network is not a name on the hub but a directory with its checked description.
+    """Give an architecture whose text network is a directory with a checked description, not a name on the hub.
 
     Raises
     ------
@@ -71,9 +64,11 @@ def described_text(model_cfg: dict[str, Any], where: str) -> Iterator[dict[str, 
         return
     mend = f"its text network's configuration is not here. With network: hf download {name} config.json"
     if is_offline() and not is_on_this_machine(name, "config.json"):
-        raise ModelError(f"{where}: the network is not to be tried, and {mend}")
+        raise ModelError(f"{where}: the network may not be used, and {mend}")
     if Path(name).exists():
-        raise ModelError(f"{where}: {name} is to be a repository of the hub, and it is a path here as well")
+        raise ModelError(
+            f"{where}: {name} has to be a repository on the hub, and it is also a path on this machine"
+        )
     from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
 

@@ -39,7 +39,7 @@ def native_mono(item: AudioItem) -> tuple[np.ndarray, int]:
 
 
 def mono_sound(item: AudioItem, *, for_rate: int = 0) -> tuple[np.ndarray, int] | LongSound:
-    """Return what `native_mono` does; of what is too long to be held, as it is or at ``for_rate``, a `LongSound`.
+    """Return what `native_mono` does, or a `LongSound` where the samples, at ``for_rate``, are too many to be held.
 
     Raises
     ------
@@ -60,7 +60,8 @@ def _checked(sound: Sound) -> np.ndarray:
     if samples.ndim not in {1, 2} or not np.issubdtype(samples.dtype, np.floating):
         raise MediaError(
             "not-samples",
-            f"samples are float, (samples,) or (samples, channels); got {samples.dtype} {samples.shape}",
+            f"the samples are {samples.dtype} {samples.shape}; they have to be float, (samples,) or "
+            "(samples, channels)",
         )
     if samples.size == 0:
         raise MediaError("empty", "the sound has no samples")

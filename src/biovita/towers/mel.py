@@ -80,7 +80,8 @@ class MelSpectrogram(nn.Module):
         size, hop = self.config.window, self.config.hop
         if waveforms.ndim != 2 or waveforms.shape[1] <= size // 2:
             raise ValueError(
-                f"waveforms have shape {tuple(waveforms.shape)}; wanted (batch, samples), more than {size // 2} samples"
+                f"waveforms have shape {tuple(waveforms.shape)}; they have to be (batch, samples) "
+                f"with more than {size // 2} samples"
             )
         device, edge = waveforms.device, size // 2
         precise = torch.float32 if device.type == "mps" else torch.float64

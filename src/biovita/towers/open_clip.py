@@ -17,10 +17,10 @@ from biovita.errors import ModelError, unknown_name
 from biovita.media.inputs import ImageItem
 from biovita.towers.clip_config import CONFIG_FILE, check_model_cfg, check_preprocess_cfg, read_clip_config
 from biovita.towers.clip_images import ImageInput, image_input
-from biovita.towers.encoder import EncoderCard, Simple
+from biovita.towers.encoder import EncoderCard, EncoderDefaults
 from biovita.towers.hub_text import described_text
 from biovita.towers.tokenizer import hub_tokenizer, read_tokenizer
-from biovita.weights.state import UNBUILDABLE, check_fit, load_strictly, read_state
+from biovita.weights.state_dicts import UNBUILDABLE, check_fit, load_strictly, read_state
 
 if TYPE_CHECKING:
     import torch
@@ -83,7 +83,7 @@ class ClipNetwork:
         return self.network.to(device.name)
 
 
-class OpenClipImage(Simple):
+class OpenClipImage(EncoderDefaults):
     """Vectors of photographs, not normalised."""
 
     def __init__(self, card: EncoderCard, clip: ClipNetwork, device: Device) -> None:
@@ -122,7 +122,7 @@ class OpenClipImage(Simple):
         return self._encode((pixels.float().div_(255) - self._mean) / self._std)
 
 
-class OpenClipText(Simple):
+class OpenClipText(EncoderDefaults):
     """Vectors of texts, not normalised."""
 
     def __init__(self, card: EncoderCard, clip: ClipNetwork, device: Device) -> None:
@@ -189,7 +189,7 @@ def read_clip_directory(directory: Path) -> ClipNetwork:
     model_cfg, preprocess_cfg = read_clip_config(directory)
     weights = next((directory / name for name in WEIGHT_FILES if (directory / name).is_file()), None)
     if weights is None:
-        raise ModelError(f"{directory} has no weights: {', '.join(WEIGHT_FILES)}")
+        raise ModelError(f"{directory} has no weights. It needs one of {', '.join(WEIGHT_FILES)}")
     return build_clip(model_cfg, read_state(weights), str(weights), preprocess_cfg, directory)
 
 
@@ -278,7 +278,7 @@ def _build(model_cfg: dict[str, Any], where: str) -> Any:
         vision["timm_model_pretrained"] = False
         if not timm.is_model(timm_name):
             raise ModelError(
-                f"{where}: vision_cfg.timm_model_name is {timm_name!r}, which this timm does not have"
+                f"{where}: vision_cfg.timm_model_name is {timm_name!r}, and the installed timm has no such model"
             )
     if text.get("hf_model_name"):
         text["hf_model_pretrained"] = False
@@ -306,9 +306,7 @@ def _tokenizer(model_cfg: dict[str, Any], directory: Path | None, name: str) -> 
         try:
             return SimpleTokenizer(**options)
         except TypeError as error:
-            raise ModelError(
-                f"text_cfg.tokenizer_kwargs are not those of open_clip's own tokenizer: {error}"
-            ) from error
+            raise ModelError(f"text_cfg.tokenizer_kwargs do not fit open_clip's own tokenizer: {error}") from error
     if directory is None or not any((directory / file).is_file() for file in ("tokenizer.json", "vocab.json")):
         directory = hub_tokenizer(
             source, f"Put its files (tokenizer.json, tokenizer_config.json) beside {CONFIG_FILE}"

@@ -1,4 +1,4 @@
-"""Tokenizers of others: read from checked copies of their files, so that they name no code, no path and no address."""
+"""Foreign tokenizers: read from checked copies of their files, so that they name no code, no path and no address."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from biovita.errors import ModelError
 from biovita.jsonfile import read_text
 from biovita.limits import limit, over
 from biovita.weights.hub import hub_file, is_offline
-from biovita.weights.settings import (
+from biovita.weights.setting_rules import (
     FLAG,
     NONE,
     Section,
@@ -26,7 +26,7 @@ from biovita.weights.settings import (
     text,
     whole,
 )
-from biovita.weights.state import read_json
+from biovita.weights.state_dicts import read_json
 
 __all__ = ["TOKENIZER_FILES", "hub_tokenizer", "is_on_this_machine", "read_tokenizer"]
 
@@ -151,7 +151,7 @@ def hub_tokenizer(repository: str, mend: str) -> Path:
     """
     if is_offline() and not is_on_this_machine(repository, TOKENIZER_CONFIG):
         raise ModelError(
-            f"the tokenizer {repository} is not on this machine, and the network is not to be tried. {mend}"
+            f"the tokenizer {repository} is not on this machine, and the network may not be used. {mend}"
         )
     found = [hub_file(repository, file, None, how=mend, optional=True) for file in TOKENIZER_FILES]
     hub_file(repository, "config.json", None, optional=True)
@@ -211,7 +211,7 @@ def _copy(directory: Path, scratch: Path) -> None:
                 raise ModelError(f"{directory / name} is too large: {over('answer')}")
             shutil.copyfile(directory / name, scratch / name)
     if not any((scratch / name).is_file() for name in _CARRIES_WORDS):
-        raise ModelError(f"{directory} has no tokenizer: {' or '.join(_CARRIES_WORDS)}")
+        raise ModelError(f"{directory} has no tokenizer. It needs {' or '.join(_CARRIES_WORDS)}")
     file = directory / TOKENIZER_CONFIG
     settings = checked(read_json(file), _CONFIG, str(file)) if file.exists() else {}
     (scratch / TOKENIZER_CONFIG).write_text(json.dumps(settings), encoding="utf-8")
@@ -238,7 +238,7 @@ def _check_growth(content: dict[str, Any], where: str) -> None:
             growth = max(growth, 1.0)
     if growth > _MOST_GROWTH:
         raise ModelError(
-            f"{where}: its replacements would make {growth:.3g} times as much of a text; that is refused"
+            f"{where}: its replacements may make a text {growth:.3g} times as long; at most {_MOST_GROWTH} is accepted"
         )
 
 

@@ -1,26 +1,43 @@
-"""The directory of a run: which run it is of, and that one process alone writes there."""
+"""The directory of a run: which run it holds, and a lock so that one process alone writes there."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from biovita.errors import DatasetError
 from biovita.files import locked, make_directory, refuse_links, write_whole
 from biovita.hashing import sha256_of
 from biovita.jsonfile import read_json
 from biovita.training.recipe import flat
+from biovita.training.run_record import RunRecord
 
-__all__ = ["alone", "begin", "hash_of_weights", "is_fresh"]
+__all__ = ["ResumableRecord", "alone", "begin", "hash_of_weights", "is_fresh"]
 
 _LOCK, _RECORD = ".lock", "run.json"
 _WEIGHTS = {".safetensors", ".bin", ".pt", ".pth"}
 _FREE = {"compiled", "sharded", "undecodable", "checkpoint_steps"}  # may be others when a run goes on
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResumableRecord(RunRecord):
+    """What made a run that may be stopped and go on: the same again is the same run.
+
+    Attributes
+    ----------
+    start_sha256
+        Of the weights that it went on from, as `hash_of_weights` has it; None without a start.
+    processes
+        How many share the batches.
+    """
+
+    start_sha256: str | None
+    processes: int
 
 
 @contextmanager
@@ -37,7 +54,7 @@ def alone(out: Path) -> Iterator[None]:
         yield
 
 
-def is_fresh(out: Path, identity: Mapping[str, Any], *, needed: Iterable[Path | None], overwrite: bool) -> bool:
+def is_fresh(out: Path, record: ResumableRecord, *, needed: Iterable[Path | None], overwrite: bool) -> bool:
     """Return whether a run begins anew in ``out``, rather than going on.
 
     Raises
@@ -55,7 +72,7 @@ def is_fresh(out: Path, identity: Mapping[str, Any], *, needed: Iterable[Path | 
         raise DatasetError(f"{out} already exists and holds no run. Choose another place")
     if not there or not overwrite:
         if there:
-            _require_same_run(out, identity)
+            _require_same_run(out, record)
         return not there
     for path in needed:
         if path is not None and path.resolve().is_relative_to(out.resolve()):
@@ -69,8 +86,8 @@ def hash_of_weights(start: Path) -> str:
     return hashlib.sha256("".join(sha256_of(file) for file in files if file.is_file()).encode()).hexdigest()
 
 
-def _require_same_run(out: Path, identity: Mapping[str, Any]) -> None:
-    """Raise a DatasetError where a directory holds another run."""
+def _require_same_run(out: Path, record: ResumableRecord) -> None:
+    """Raise a `DatasetError` where a directory holds another run, and name what differs."""
     try:
         before = read_json(out / _RECORD, DatasetError)
         was = flat(before["recipe"])
@@ -79,9 +96,9 @@ def _require_same_run(out: Path, identity: Mapping[str, Any]) -> None:
             raise TypeError("no versions")
     except (ValueError, LookupError, TypeError, AttributeError):
         raise DatasetError(f"{out / _RECORD} is damaged. Choose another place, or give --overwrite") from None
-    now = flat(identity["recipe"])
-    different = [key for key in ("dataset", "start") if before.get(key) != identity[key]]
-    if before.get("start_sha256") != identity["start_sha256"] and "start" not in different:
+    now = flat(record.recipe)
+    different = [key for key in ("dataset", "start") if before.get(key) != getattr(record, key)]
+    if before.get("start_sha256") != record.start_sha256 and "start" not in different:
         different.append("start, whose weights have changed since")
     settings = [
         f"{name}: {was.get(name)} there, {now.get(name)} now"
@@ -94,17 +111,17 @@ def _require_same_run(out: Path, identity: Mapping[str, Any]) -> None:
         raise DatasetError(
             f"{out} holds a run with another {' and '.join(different)}. Choose another place, or give --overwrite"
         )
-    many, now_many = before.get("processes"), identity["processes"]
+    many, now_many = before.get("processes"), record.processes
     if many != now_many:
         raise DatasetError(
-            f"{out} holds a run of {many} processes, each with batches of its own, and there are {now_many} now. "
+            f"{out} holds a run of {many} processes, which share out each batch, and there are {now_many} now. "
             f"Continue it with torchrun --nproc-per-node {many}, choose another place, or give --overwrite"
         )
 
 
-def begin(out: Path, identity: Mapping[str, Any]) -> None:
+def begin(out: Path, record: ResumableRecord) -> None:
     """Empty the directory and write ``run.json``."""
     for old in out.iterdir():
         if old.name != _LOCK:
             shutil.rmtree(old) if old.is_dir() else old.unlink()
-    write_whole(out / _RECORD, json.dumps(identity, indent=2) + "\n")
+    write_whole(out / _RECORD, json.dumps(record.as_json(), indent=2) + "\n")

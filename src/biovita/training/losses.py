@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
 
 import torch
 
 from biovita.taxonomy import Rank, Taxon
+from biovita.training.recipe import Loss, Positives
 
-__all__ = ["Loss", "Positives", "contrastive", "info_nce", "kinship_of", "one_way", "sigmoid", "targets"]
-
-Loss: TypeAlias = Literal["info_nce", "sigmoid"]
-Positives: TypeAlias = Literal["item", "species", "taxonomy"]
+__all__ = ["contrastive", "info_nce", "kinship_of", "one_way", "sigmoid", "targets"]
 
 _SHARED = (Rank.GENUS, Rank.FAMILY, Rank.ORDER, Rank.CLASS)  # from the nearest relatives to the farthest
 
@@ -26,7 +23,7 @@ def contrastive(
     *,
     bias: torch.Tensor | float = 0.0,
 ) -> torch.Tensor:
-    """Return the loss of this name: `info_nce`, which has no use for a bias, or `sigmoid`."""
+    """Return the loss of this name: `info_nce`, which does not use the bias, or `sigmoid`."""
     if loss == "info_nce":
         return info_nce(a_bd, b_cd, logit_scale, targets_bc)
     return sigmoid(a_bd, b_cd, logit_scale, bias, targets_bc)
@@ -108,7 +105,7 @@ def targets(
     """
     if positives == "taxonomy":
         if kinship is None:
-            raise ValueError("taxonomy-aware targets need the kinship of the species")
+            raise ValueError("positives='taxonomy' needs the kinship of the species")
         return kinship[species_b][:, species_c]
     if positives == "species":
         return (species_b[:, None] == species_c[None]).float()
@@ -123,7 +120,7 @@ def kinship_of(taxa: Sequence[Taxon], factor: float) -> torch.Tensor:
     fourth power within a class, else 0. A rank that either species does not have is not shared.
     """
     if not 0 <= factor <= 1:
-        raise ValueError(f"factor is {factor}; a relative counts between 0 and 1 of the species itself")
+        raise ValueError(f"factor is {factor}; it has to be between 0 and 1")
     weights = torch.zeros(len(taxa), len(taxa))
     for step, rank in reversed(list(enumerate(_SHARED, start=1))):
         names = [taxon.name_at(rank) for taxon in taxa]

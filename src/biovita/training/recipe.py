@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -18,23 +18,28 @@ from pydantic import (
 )
 
 from biovita.modality import PAIRS, Modality, term_of
-from biovita.training.losses import Loss, Positives
 
 __all__ = [
     "TERMS",
     "WATCHED",
     "Augment",
     "FrozenRecipe",
+    "GateSettings",
+    "Loss",
     "LossWeights",
     "Pairs",
     "ParameterGroup",
     "Phase",
+    "Positives",
     "Ramp",
     "Recipe",
     "TowersRecipe",
     "flat",
 ]
 
+
+Loss: TypeAlias = Literal["info_nce", "sigmoid"]
+Positives: TypeAlias = Literal["item", "species", "taxonomy"]
 
 TERMS: dict[str, tuple[Modality, Modality]] = {term_of(*pair): pair for pair in PAIRS}
 """The terms of the loss by the names of their settings, and what each is between."""
@@ -99,12 +104,12 @@ class LossWeights(_Settings):
     @model_validator(mode="after")
     def _has_a_term(self) -> LossWeights:
         if not (self.names or any(self.of_terms.values())):
-            raise ValueError("all weights are 0: there is nothing to train by")
+            raise ValueError("all weights are 0, so there is no loss to train by. Set one of them above 0")
         return self
 
 
 class GateSettings(_Settings):
-    """When AIC and ITC are shut off to keep what ATC has learned; see `biovita.training.towers.schedule.Gate`."""
+    """When AIC and ITC are shut off to keep what ATC has learned; see `biovita.training.gate.Gate`."""
 
     alpha: float = Field(default=0.2, gt=0, le=1)
     upper: PositiveFloat = 0.03
@@ -156,12 +161,14 @@ class FrozenRecipe(Recipe):
     def _watches_atc(cls, gate: GateSettings | None, info: ValidationInfo) -> GateSettings | None:
         weights = info.data.get("weights")
         if gate is not None and weights is not None and not weights.atc:
-            raise ValueError("the gate watches the audio-text term, and weights.atc is 0")
+            raise ValueError(
+                "the gate watches the audio-text term, and weights.atc is 0. Set weights.atc above 0, or gate to none"
+            )
         return gate
 
 
 class ParameterGroup(_Settings):
-    """How a part of the towers is trained: from ``from_step`` of its phase on."""
+    """How a part of the towers is trained, from step ``from_step`` of its phase on."""
 
     learning_rate: PositiveFloat
     weight_decay: NonNegativeFloat
@@ -228,19 +235,23 @@ class Phase(_Settings):
         return {modality for part, modality in _TOWER_OF.items() if getattr(self, part) is not None}
 
     def compares(self, modality: Modality) -> bool:
-        """Return whether a term of the loss is between a modality and another."""
+        """Return whether a term of the loss compares a modality with another one."""
         return any(ramp.to and modality in TERMS[term] for term, ramp in self.ramps.items())
 
     @model_validator(mode="after")
     def _trains_each_part_once(self) -> Phase:
         for whole, part in (("audio", "audio_top"), ("text", "text_ends")):
             if getattr(self, whole) and getattr(self, part):
-                raise ValueError(f"{part} is a part of {whole}: one of them is none")
+                raise ValueError(f"{part} is a part of {whole}. Set {whole} or {part}, not both")
         if not any(ramp.to for ramp in self.ramps.values()):
-            raise ValueError("atc.to, aic.to and itc.to are all 0: there is nothing to train by")
+            raise ValueError(
+                "atc.to, aic.to and itc.to are all 0, so there is no loss to train by. Set one of them above 0"
+            )
         parts = [getattr(self, part) for part in _TOWER_OF]
         if all(group is None or group.from_step for group in parts):
-            raise ValueError("no part of the towers is trained from the first step on")
+            raise ValueError(
+                "no part of the towers is trained from the first step on. Set from_step to 0 for one of them"
+            )
         return self
 
 
@@ -354,7 +365,7 @@ class TowersRecipe(Recipe):
     @classmethod
     def _shares_out(cls, sharded: bool, info: ValidationInfo) -> bool:
         if sharded and (info.data.get("compiled") or info.data.get("precision") == "fp16"):
-            raise ValueError("towers are shared out in fp32 or bf16, and not compiled")
+            raise ValueError("towers can be shared out in fp32 or bf16 only, and not when compiled is true")
         return sharded
 
     @model_validator(mode="after")
@@ -362,7 +373,7 @@ class TowersRecipe(Recipe):
         deaf = [name for name, phase in self.phases.items() if phase.compares(Modality.AUDIO) or phase.gate]
         if self.stage == 0 and deaf:
             raise ValueError(
-                f"stage 0 has no recordings: atc.to and aic.to are 0, and gate is none; not so in {', '.join(deaf)}"
+                f"stage 0 has no recordings. Set atc.to and aic.to to 0 and gate to none in {', '.join(deaf)}"
             )
         blind = [
             name
@@ -371,7 +382,7 @@ class TowersRecipe(Recipe):
         ]
         if self.stage == 1 and blind:
             raise ValueError(
-                f"stage 1 has no photographs: aic.to and itc.to are 0, and image is none; not so in {', '.join(blind)}"
+                f"stage 1 has no photographs. Set aic.to and itc.to to 0 and image to none in {', '.join(blind)}"
             )
         return self
 

@@ -142,7 +142,7 @@ def recipe(name: str, settings: Mapping[str, Any] | None = None, kind: type[Kind
         raise BiovitaError(unknown_name("recipe", name, RECIPES))
     made = RECIPES[name]()
     if not isinstance(made, kind):
-        raise BiovitaError(f"recipe {name!r} is a {type(made).__name__}; wanted is a {kind.__name__}")
+        raise BiovitaError(f"recipe {name!r} is a {type(made).__name__}, and a {kind.__name__} is needed here")
     values = made.model_dump()
     for field, value in (settings or {}).items():
         *groups, last = field.split(".")
@@ -153,12 +153,12 @@ def recipe(name: str, settings: Mapping[str, Any] | None = None, kind: type[Kind
             if known and place is None:
                 group = ".".join(groups[:depth])
                 raise BiovitaError(
-                    f"recipe {name!r}: {field} cannot be set, as {group} is none. Give the whole group in "
+                    f"recipe {name!r}: {field} cannot be set because {group} is none. Give the whole group in "
                     f"JSON: {group}={{...}}"
                 )
         if field in _FIXED:
             raise BiovitaError(
-                f"recipe {name!r}: {field} belongs to the recipe and cannot be set; choose another recipe"
+                f"recipe {name!r}: {field} is fixed by the recipe and cannot be set. Choose another recipe"
             )
         if not isinstance(place, dict) or last not in place:
             raise BiovitaError(f"recipe {name!r}: {unknown_name('setting', field, flat(values))}")

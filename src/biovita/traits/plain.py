@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from biovita.csv_safe import plain_cell
+from biovita.csv_table import open_csv, sound_rows
 from biovita.errors import DatasetError, unknown_name
-from biovita.foreign_tables import read_rows
 from biovita.taxonomy.backbone_names import GIVEN
+from biovita.trait_labels import LABELS
 from biovita.traits.tables import TABLES, TraitRecord
-from biovita.traits.vocabulary import LABELS
 
 __all__ = ["PLAIN", "PlainRow", "read_plain"]
 
 PLAIN = "csv"
 _NEEDED = ("name", "label", "value")
 _OPTIONAL = ("source", *GIVEN)
-_PADDING = ("",) * (len(_NEEDED) + len(_OPTIONAL))  # of a row that ends early
 _VALUES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -44,10 +43,9 @@ def read_plain(path: Path) -> list[PlainRow]:
     """
     if not path.is_file():
         raise DatasetError(f"{path} does not exist: a CSV of traits was expected")
-    rows = read_rows(path, strict=True)
-    header = next(rows, (1, []))[1]
-    lacking = [column for column in _NEEDED if column not in header]
-    odd = [column for column in header if column not in (*_NEEDED, *_OPTIONAL)]
+    table = open_csv(path, (*_NEEDED, *_OPTIONAL), short_rows=True)
+    lacking = [column for column in _NEEDED if column not in table.columns]
+    odd = [column for column in table.ignored if column]
     if lacking or odd:
         raise DatasetError(
             f"{path}, row 1: "
@@ -60,21 +58,15 @@ def read_plain(path: Path) -> list[PlainRow]:
             + f"; accepted: {', '.join((*_NEEDED, *_OPTIONAL))}"
         )
     entries, faults = [], []
-    for line, row in rows:
-        cells = {
-            key: plain_cell(value).strip() or None
-            for key, value in zip(header, [*row, *_PADDING], strict=False)
-            if key
-        }
-        if not any(cells.values()):
-            continue
+    for row in sound_rows(table):
+        cells = row.values
         fault = _fault(cells)
         if fault:
-            faults.append(f"row {line}: {fault}")
+            faults.append(f"row {row.line}: {fault}")
             continue
         name, label, value = (cells[column] or "" for column in _NEEDED)
         lineage = {rank: cells.get(rank) for rank in GIVEN}
-        record = TraitRecord(line, name, lineage, cells)
+        record = TraitRecord(row.line, name, lineage, cells)
         entries.append(PlainRow(record, label, _VALUES[value.lower()], cells.get("source") or path.stem))
     if faults:
         more = f"\n  and {len(faults) - 20} more" if len(faults) > 20 else ""
@@ -82,7 +74,7 @@ def read_plain(path: Path) -> list[PlainRow]:
     return entries
 
 
-def _fault(cells: dict[str, str | None]) -> str | None:
+def _fault(cells: Mapping[str, str | None]) -> str | None:
     if not cells["name"]:
         return "name: empty"
     if cells["label"] not in LABELS:

@@ -12,10 +12,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from biovita.csv_table import open_csv, sound_rows
 from biovita.errors import DatasetError, unknown_name
-from biovita.foreign_tables import read_rows
-from biovita.sources.values import number as finite_number
-from biovita.traits.vocabulary import label
+from biovita.trait_labels import label
+from biovita.values import number as finite_number
 
 __all__ = ["TABLES", "TraitRecord", "TraitTable", "read_records", "trait_table"]
 
@@ -247,7 +247,7 @@ def trait_table(table_id: str) -> TraitTable:
 
 @dataclass(frozen=True, slots=True)
 class TraitRecord:
-    """One row of a trait table: its number (the header is 1), name, lineage, and cells by column."""
+    """One row of a trait table: its line (the header is 1), name, lineage, and cells by column."""
 
     row: int
     name: str
@@ -266,18 +266,12 @@ def read_records(table: TraitTable, path: Path) -> tuple[list[TraitRecord], int]
     if not path.is_file():
         raise DatasetError(f"{path} does not exist: the file of {table.title} was expected")
     records, nameless = [], 0
-    rows = (row for _, row in read_rows(path, encoding=table.encoding, delimiter=table.delimiter) if row)
-    header = next(rows, [])
-    lacking = sorted(table.columns - set(header))
-    if lacking:
+    columns = sorted(table.columns)
+    file = open_csv(path, columns, encoding=table.encoding, delimiter=table.delimiter, strict=False)
+    if lacking := [column for column in columns if column not in file.columns]:
         raise DatasetError(f"{path} is not {table.title}: it lacks the column(s) {', '.join(lacking)}")
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(header):
-            raise DatasetError(f"{path}, row {number}: {len(row)} fields, the header has {len(header)}")
-        cells = {
-            column: None if value.strip() in table.missing else value.strip()
-            for column, value in zip(header, row, strict=True)
-        }
+    for row in sound_rows(file):
+        cells = {column: None if value in table.missing else value for column, value in row.values.items()}
         words = [cells[column] for column in table.name]
         if any(word is None for word in words):
             nameless += 1
@@ -286,5 +280,5 @@ def read_records(table: TraitTable, path: Path) -> tuple[list[TraitRecord], int]
             rank: place.value if place.column is None else cells[place.column]
             for rank, place in table.lineage.items()
         }
-        records.append(TraitRecord(number, " ".join(word for word in words if word), lineage, cells))
+        records.append(TraitRecord(row.line, " ".join(word for word in words if word), lineage, cells))
     return records, nameless

@@ -80,7 +80,7 @@ def hub_file(
         raise ModelError(f"{file} of {at} is missing: {reason}. {how}".strip()) from error
     except GatedRepoError as error:
         raise ModelError(
-            f"{at} asks for its terms to be accepted: do so on the hub, then run: hf auth login"
+            f"{at} asks you to accept its terms. Accept them on the hub, then run: hf auth login"
         ) from error
     except RepositoryNotFoundError as error:
         raise ModelError(f"the hub has no repository {repository}, or it is private") from error
@@ -114,7 +114,7 @@ def hub_has(repository: str, file: str, revision: str, *, local: bool = False) -
         return file_exists(repository, file, revision=revision)
     except (HfHubHTTPError, OSError) as error:
         reason = redacted(str(error).split("\n", maxsplit=1)[0])
-        raise ModelError(f"whether {repository} has {file} cannot be asked of the hub: {reason}") from error
+        raise ModelError(f"the hub does not say whether {repository} has {file}: {reason}") from error
 
 
 def _known_absent(repository: str, file: str, revision: str | None) -> bool:

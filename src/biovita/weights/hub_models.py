@@ -70,7 +70,7 @@ class HubModel:
             assert path is not None
             if verify and file.sha256 and (found := sha256_of(path)) != file.sha256:
                 raise ModelError(
-                    f"{path} is not the file that is expected: its SHA-256 is {found}, not {file.sha256}. Delete it "
+                    f"{path} is not the expected file: its SHA-256 is {found}, not {file.sha256}. Delete it "
                     f"and run: biovita models fetch {self.name}"
                 )
             paths.append(path)

@@ -13,7 +13,7 @@ from biovita.model.model import Model
 from biovita.towers.clap import WEIGHT_FILES, ClapAudio, read_clap
 from biovita.towers.clap_config import read_clap_config, read_clap_input
 from biovita.towers.encoder import Encoder
-from biovita.weights.state import read_json
+from biovita.weights.state_dicts import read_json
 
 __all__ = ["Clap"]
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from biovita.towers.mel_config import MelConfig
     from biovita.towers.open_clip import ClipNetwork
 
-__all__ = ["Format", "NotWritten", "Origin", "joined_towers", "short_name", "towers_card", "weight_files"]
+__all__ = ["Format", "NotWritten", "Origin", "joined_model", "short_name", "towers_card", "weight_files"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +128,14 @@ class Format(Protocol):
 
 
 class NotWritten:
-    """What a layout says that is only read."""
+    """A layout that is only read."""
 
     name: str
 
     def save(self, model: Model, out: Path, *, overwrite: bool = False) -> Path:  # noqa: ARG002
         """Raise a `ModelError`."""
         raise ModelError(
-            f"nothing is written in the layout {self.name!r}; models are written as published, own or projections"
+            f"models cannot be written in the layout {self.name!r}. Choose published, own or projections"
         )
 
 
@@ -158,7 +158,7 @@ def weight_files(form: Format, path: Path) -> list[Path]:
     for names in form.weights:
         there = [path / name for name in names if (path / name).is_file()]
         if not there:
-            raise ModelError(f"{path} has no weights: {' or '.join(names)}")
+            raise ModelError(f"{path} has no weights. It should have {' or '.join(names)}")
         found.append(there[0])
     return found
 
@@ -185,7 +185,7 @@ def towers_card(
     )
 
 
-def joined_towers(
+def joined_model(
     card: ModelCard,
     device: str,
     modalities: Collection[Modality],
@@ -194,10 +194,10 @@ def joined_towers(
     read_audio: Callable[[], tuple[ClapModel, torch.Tensor]] | None = None,
     listen: AudioInput | None = None,
     mel: MelConfig | None = None,
-) -> tuple[dict[Modality, Encoder], float]:
-    """Return the towers of one space, and its logit scale: CLAP's with an adapter, and those of one open_clip model.
+) -> Model:
+    """Return the model of towers in one space: CLAP's with an adapter, and those of one open_clip model.
 
-    Where neither images nor texts are asked for, the open_clip model is not read, and the scale is 1.
+    Where neither images nor texts are asked for, the open_clip model is not read, and the logit scale is 1.
 
     Raises
     ------
@@ -215,15 +215,15 @@ def joined_towers(
         info = card.encoder(Modality.AUDIO)
         if adapter.shape[0] != info.dim:
             raise ModelError(
-                f"{card.place}: the audio adapter makes {adapter.shape[0]} numbers, and the image and text towers "
-                f"{info.dim}"
+                f"{card.place}: the audio adapter makes vectors of {adapter.shape[0]} numbers, and the image and text "
+                f"towers make vectors of {info.dim}. They have to be of one length"
             )
         listen = listen or AudioInput()
         towers[Modality.AUDIO] = ClapAudio(info, network, chosen, listen=listen, mel=mel, adapter=adapter)
     if not {Modality.IMAGE, Modality.TEXT} & set(modalities):
-        return towers, 1.0
+        return Model(card.name, card, towers)
     clip = read_clip()
     for modality, kind in ((Modality.IMAGE, OpenClipImage), (Modality.TEXT, OpenClipText)):
         if modality in modalities:
             towers[modality] = kind(card.encoder(modality), clip, chosen)
-    return towers, clip.logit_scale
+    return Model(card.name, card, towers, logit_scale=clip.logit_scale)

@@ -8,7 +8,7 @@ from typing import Any
 
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
-from biovita.model.formats.format import NotWritten, Origin, joined_towers, towers_card
+from biovita.model.formats.format import NotWritten, Origin, joined_model, towers_card
 from biovita.model.formats.published_files import CLAP_FILE
 from biovita.model.model import Model
 from biovita.towers.clip_config import CONFIG_FILE, read_clip_config
@@ -45,8 +45,7 @@ class OpenClip(NotWritten):
 
     def load(self, card: ModelCard, path: Path, device: str, modalities: Collection[Modality]) -> Model:
         """Return the model; both towers share one network."""
-        towers, scale = joined_towers(card, device, modalities, read_clip=lambda: read_clip_directory(path))
-        return Model(card.name, card, towers, logit_scale=scale)
+        return joined_model(card, device, modalities, read_clip=lambda: read_clip_directory(path))
 
 
 def clip_towers(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
-from biovita.dataset.dataset import new_directory
+from biovita.files import new_directory, write_whole
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
-from biovita.model.formats.format import Origin, joined_towers, towers_card
+from biovita.model.formats.format import Origin, joined_model, towers_card
 from biovita.model.formats.open_clip_directory import TOKENIZER_FILES, clip_towers
 from biovita.model.formats.own_files import (
     ADAPTER,
@@ -25,7 +26,7 @@ from biovita.model.formats.own_files import (
 from biovita.model.formats.published_repository import copy_tokenizer, joined_parts, on_cpu, preprocess_cfg
 from biovita.model.model import Model
 from biovita.towers.clap import BUFFERS
-from biovita.weights.state import read_json
+from biovita.weights.state_dicts import read_json
 
 __all__ = ["Own"]
 
@@ -52,7 +53,7 @@ class Own:
     def load(self, card: ModelCard, path: Path, device: str, modalities: Collection[Modality]) -> Model:
         """Return the model; its weights are read once."""
         config, state = read_whole_config(path), read_whole_state(path)
-        towers, _ = joined_towers(
+        model = joined_model(
             card,
             device,
             modalities,
@@ -61,7 +62,7 @@ class Own:
             listen=config.listen,
             mel=config.mel,
         )
-        return Model(config.name, card, towers, logit_scale=config.logit_scale, record=config.record)
+        return replace(model, name=config.name, logit_scale=config.logit_scale, record=config.record)
 
     def save(self, model: Model, out: Path, *, overwrite: bool = False) -> Path:
         """Write a model of one open_clip model and a CLAP audio tower with an adapter."""
@@ -87,6 +88,6 @@ class Own:
         }
         with new_directory(out, replace=overwrite, marker=CONFIG) as scratch:
             save_file(tensors, scratch / WEIGHTS)
-            (scratch / CONFIG).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            write_whole(scratch / CONFIG, config.model_dump_json(indent=2) + "\n")
             copy_tokenizer(image, scratch)
         return out

@@ -7,15 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from biovita.dataset.dataset import new_directory
 from biovita.errors import ModelError
+from biovita.files import new_directory, write_whole
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
 from biovita.model.formats.format import Origin
 from biovita.model.formats.projections_config import CONFIG, Config, TowerRef, base_card, base_ref, read_config
 from biovita.model.lookup import PROJECTIONS_FILES, open_towers
 from biovita.model.model import Model
-from biovita.weights.state import read_checkpoint, read_json
+from biovita.weights.state_dicts import read_checkpoint, read_json
 
 if TYPE_CHECKING:
     from biovita.model.projection import Projection
@@ -64,7 +64,9 @@ class Projections:
         """Write the projections, where their towers are, and what made them."""
         dim = model.card.dim
         if model.card.base is None or dim is None:
-            raise ModelError(f"the model {model.name!r} has no projections: it is not written without its towers")
+            raise ModelError(
+                f"the model {model.name!r} has no projections. Write it in the layout own or published"
+            )
         config = Config(
             format=2,
             name=model.name,
@@ -80,9 +82,7 @@ class Projections:
         )
         with new_directory(out, replace=overwrite, marker=CONFIG) as scratch:
             (scratch / WEIGHTS).write_bytes(_as_bytes(model.projections))
-            (scratch / CONFIG).write_text(
-                config.model_dump_json(indent=2, exclude_none=True) + "\n", encoding="utf-8"
-            )
+            write_whole(scratch / CONFIG, config.model_dump_json(indent=2, exclude_none=True) + "\n")
         return out
 
 
@@ -117,7 +117,7 @@ def read_projections(path: Path, config: Config) -> dict[Modality, Projection]:
 
     file = path / WEIGHTS
     if not file.is_file():
-        raise ModelError(f"{path} is not a whole model directory: it has no {file.name}")
+        raise ModelError(f"{path} is not a complete model directory. It has no {file.name}")
     try:
         tensors = read_checkpoint(file)
     except ModelError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
-from biovita.model.formats.format import NotWritten, Origin, joined_towers, towers_card
+from biovita.model.formats.format import NotWritten, Origin, joined_model, towers_card
 from biovita.model.formats.published_files import checkpoint_dim, read_checkpoint_audio, read_checkpoint_clip
 from biovita.model.model import Model
 from biovita.towers.audio_windows import AudioInput
@@ -40,11 +40,10 @@ class PublishedCheckpoint(NotWritten):
 
     def load(self, card: ModelCard, path: Path, device: str, modalities: Collection[Modality]) -> Model:
         """Return the model."""
-        towers, scale = joined_towers(
+        return joined_model(
             card,
             device,
             modalities,
             read_clip=lambda: read_checkpoint_clip(path),
             read_audio=lambda: read_checkpoint_audio(path),
         )
-        return Model(card.name, card, towers, logit_scale=scale)

@@ -9,11 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from biovita.dataset.dataset import new_directory
 from biovita.errors import ModelError
+from biovita.files import new_directory, write_whole
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
-from biovita.model.formats.format import Origin, joined_towers, towers_card
+from biovita.model.formats.format import Origin, joined_model, towers_card
 from biovita.model.formats.open_clip_directory import TOKENIZER_FILES, clip_towers
 from biovita.model.formats.published_files import CLAP_CONFIG_FILE, CLAP_FILE, read_published_audio
 from biovita.model.model import Model
@@ -47,14 +47,13 @@ class Published:
 
     def load(self, card: ModelCard, path: Path, device: str, modalities: Collection[Modality]) -> Model:
         """Return the model."""
-        towers, scale = joined_towers(
+        return joined_model(
             card,
             device,
             modalities,
             read_clip=lambda: read_clip_directory(path),
             read_audio=lambda: read_published_audio(path),
         )
-        return Model(card.name, card, towers, logit_scale=scale)
 
     def save(self, model: Model, out: Path, *, overwrite: bool = False) -> Path:
         """Write a model of one open_clip model and a CLAP audio tower with an adapter."""
@@ -90,16 +89,16 @@ def joined_parts(model: Model) -> tuple[ClapAudio, OpenClipImage]:
         or not isinstance(image, OpenClipImage)
         or not isinstance(text, OpenClipText)
     ):
-        raise ModelError(f"the model {model.name!r} cannot be written so: that layout holds {wanted}")
+        raise ModelError(f"the model {model.name!r} cannot be written in this layout, which holds {wanted}")
     if model.projections:
         raise ModelError(
-            f"the model {model.name!r} has projections of its own, and that layout has no place for them: "
-            f"it holds {wanted}"
+            f"the model {model.name!r} has projections of its own, and this layout has no place for them. It "
+            f"holds {wanted}"
         )
     if image.clip is not text.clip:
-        raise ModelError(f"the image and text towers of {model.name!r} are two models; that layout holds {wanted}")
+        raise ModelError(f"the image and text towers of {model.name!r} are two models. This layout holds {wanted}")
     if audio.adapter is None:
-        raise ModelError(f"the audio tower of {model.name!r} has no adapter; that layout holds {wanted}")
+        raise ModelError(f"the audio tower of {model.name!r} has no adapter. This layout holds {wanted}")
     return audio, image
 
 
@@ -145,7 +144,7 @@ def _require_own(file: Path, directory: Path) -> None:
 
 
 def _write_json(content: Any, file: Path) -> None:
-    file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_whole(file, json.dumps(content, indent=2) + "\n")
 
 
 def _is_published_clap(audio: ClapAudio) -> bool:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from biovita.simulation.calls.habitats import background, echo
 from biovita.simulation.calls.notes import SAMPLE_RATE, note
-from biovita.simulation.calls.places import background, echo
 from biovita.simulation.ecology import Ecology
 from biovita.simulation.voice import Voice
 

@@ -1,4 +1,4 @@
-"""From the pairs of an epoch to batches: what a tower is given, decoded ahead, in an array of its own a modality."""
+"""From the pairs of an epoch to batches of decoded inputs, one array a modality, loaded ahead of the towers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from biovita.errors import DatasetError, MediaError
 from biovita.modality import Modality
 from biovita.training.recipe import Phase, TowersRecipe
 from biovita.training.towers.decode_failures import Failures
-from biovita.training.towers.rows import TrainingItems
 from biovita.training.towers.sampling import Epoch, batches, stage0_epoch, stage1_epoch, stage2_epoch
+from biovita.training.towers.training_items import TrainingItems
 
 __all__ = ["Feed", "Loader", "TrainingBatch", "load_batches"]
 
@@ -64,7 +64,7 @@ class Feed:
     processes: int = 1
 
     def plan(self, phase: Phase, number: int, epoch: int) -> tuple[Epoch, list[np.ndarray]]:
-        """Return the pairs of an epoch of the phase of this number, and by batch the places of its pairs.
+        """Return the pairs of an epoch of a phase, and for each batch the places of its pairs.
 
         Raises
         ------
@@ -82,12 +82,13 @@ class Feed:
         )
         if not places or not len(places[0]):
             raise DatasetError(
-                f"{self.items.dataset.path} has too few training items for {self.recipe.name}: {len(chosen)} pairs"
+                f"{self.items.dataset.path} has too few training items for {self.recipe.name}: an epoch has "
+                f"{len(chosen)} pairs, and {self.processes} processes share each batch"
             )
         return chosen, places
 
     def load(self, pairs: Epoch, places: Sequence[np.ndarray], number: int, epoch: int) -> Iterator[TrainingBatch]:
-        """Give batches that `plan` returned the places of, as `load_batches` does."""
+        """Give the batches at places that `plan` returned, as `load_batches` does."""
         return load_batches(
             self.items,
             pairs,
@@ -173,7 +174,7 @@ def load_batches(
         if not kept:
             raise DatasetError(
                 f"none of the {len(batch)} items of a batch can be decoded: {'; '.join(failed[:3])}. Train with "
-                "larger batches, or make the dataset without them"
+                "larger batches, or remove these items from the dataset"
             )
         inputs = {modality: np.stack([each[modality] for each in decoded]) for modality in asked}
         yield TrainingBatch(epoch[np.array(kept)], inputs)

@@ -15,12 +15,14 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field, TypeAdapter, ValidationError
 
-from biovita.dataset.dataset import new_directory
 from biovita.errors import ModelError
+from biovita.files import new_directory, write_whole
 from biovita.hashing import sha256_of
 from biovita.jsonfile import read_json
 from biovita.modality import Modality
-from biovita.weights.state import is_whole, read_checkpoint
+from biovita.training.gate import Gate
+from biovita.training.towers.decode_failures import Undecodable
+from biovita.weights.state_dicts import is_whole, read_checkpoint
 
 __all__ = ["Checkpoint", "Progress", "check_moments", "latest_checkpoint", "save_checkpoint"]
 
@@ -29,8 +31,6 @@ logger = logging.getLogger(__name__)
 _WEIGHTS, _OPTIMISER, _STATE = "weights.safetensors", "optimiser.pt", "state.json"
 _KEPT = 2
 _NAME = re.compile(r"step-\d{8,18}", re.ASCII)
-
-_GATE = {"base", "average", "open", "calm"}
 
 Count = Annotated[int, Field(ge=0, le=1 << 53, strict=True)]
 
@@ -52,9 +52,9 @@ class Progress:
     batch: Count = 0
     step: Count = 0
     total: Count = 0
-    gate: dict[str, Any] | None = None
+    gate: Gate | None = None
     best: float | None = None
-    failures: list[tuple[str, str, str]] = field(default_factory=list)
+    failures: list[Undecodable] = field(default_factory=list)
     scaler: dict[str, Any] = field(default_factory=dict)
     done: bool = False
 
@@ -83,7 +83,7 @@ def save_checkpoint(directory: Path, step: int, checkpoint: Checkpoint) -> Path:
         hashes = {name: sha256_of(scratch / name) for name in (_WEIGHTS, _OPTIMISER)}
         state = asdict(checkpoint.state)
         text = json.dumps({"files": hashes, "state": state, "state_sha256": _hash_of(state)}, indent=2)
-        (scratch / _STATE).write_text(text + "\n", encoding="utf-8")
+        write_whole(scratch / _STATE, text + "\n")
     kept = [path for path in _all(directory) if path.name <= out.name][-_KEPT:]
     for path in (*_all(directory), *directory.glob(".step-*")):  # the latter: cut off while it was written
         if path not in kept:
@@ -92,7 +92,7 @@ def save_checkpoint(directory: Path, step: int, checkpoint: Checkpoint) -> Path:
 
 
 def latest_checkpoint(directory: Path) -> Checkpoint | None:
-    """Return the newest checkpoint that is whole, or None where there is none at all.
+    """Return the newest whole checkpoint, or None where there are no checkpoints.
 
     A damaged one is passed over, with a warning that says which and why.
 
@@ -113,7 +113,7 @@ def latest_checkpoint(directory: Path) -> Checkpoint | None:
 
 
 def check_moments(state: Any, parameters: Sequence[torch.nn.Parameter], where: str) -> None:
-    """Raise a `ModelError` where an optimiser's whole state is not one of such parameters."""
+    """Raise a `ModelError` where an optimiser's whole state does not fit these parameters."""
     moments = state.get("state") if isinstance(state, Mapping) else None
     fits = isinstance(moments, Mapping) and all(
         type(place) is int
@@ -126,7 +126,7 @@ def check_moments(state: Any, parameters: Sequence[torch.nn.Parameter], where: s
         for place, values in moments.items()
     )
     if not fits:
-        raise ModelError(f"{where} is not of this run. Start again with --overwrite")
+        raise ModelError(f"{where} does not belong to this run. Start again with --overwrite")
 
 
 def _hash_of(state: Mapping[str, Any]) -> str:
@@ -145,22 +145,22 @@ def _read(path: Path) -> Checkpoint:
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{_STATE} cannot be read ({error})") from error
     if not isinstance(state, dict) or not isinstance(hashes, dict):
-        raise ModelError(f"{_STATE} cannot be read (state and files are to be JSON objects)")
+        raise ModelError(f"{_STATE} cannot be read (its state and its files have to be JSON objects)")
     if _hash_of(state) != hashed:
-        raise ModelError(f"{_STATE} is not as it was written")
+        raise ModelError(f"{_STATE} has changed since it was written")
     for name in (_WEIGHTS, _OPTIMISER):
         if not (path / name).is_file():
             raise ModelError(f"{name} is missing")
         if sha256_of(path / name) != hashes.get(name):
-            raise ModelError(f"{name} is not as it was written")
+            raise ModelError(f"{name} has changed since it was written")
     optimiser = read_checkpoint(path / _OPTIMISER)
     if not isinstance(optimiser, Mapping):
-        raise ModelError(f"{_OPTIMISER} holds no state of an optimiser")
+        raise ModelError(f"{_OPTIMISER} does not hold the state of an optimiser")
     return Checkpoint(_progress(state), read_checkpoint(path / _WEIGHTS), optimiser)
 
 
 def _progress(state: dict[str, Any]) -> Progress:
-    """Return the state of a run, each field of which is of its kind."""
+    """Return the state of a run, with every field checked."""
     names = {each.name for each in fields(Progress)}
     if strange := sorted(state.keys() - names):
         raise ModelError(f"{_STATE} has {', '.join(strange)[:100]}, which no run writes")
@@ -169,12 +169,14 @@ def _progress(state: dict[str, Any]) -> Progress:
     except ValidationError as error:
         first = error.errors()[0]
         raise ModelError(f"{_STATE}: {'.'.join(map(str, first['loc']))[:100]}: {first['msg']}") from error
-    gate = {} if found.gate is None else found.gate
-    numbers = (*gate.values(), *found.scaler.values())
-    if not all(isinstance(value, int | float) for value in numbers) or not gate.keys() <= _GATE:
-        raise ModelError(f"{_STATE}: gate or scaler is none of a run")
-    if gate and not {"base", "average"} <= gate.keys():
-        raise ModelError(f"{_STATE}: gate has no base or no average")
-    if strange := [name for name, _, _ in found.failures if name not in set(Modality)]:
-        raise ModelError(f"{_STATE}: failures are of {strange[0][:100]!r}, which is no modality")
+    if (
+        strange := sorted((state["gate"] or {}).keys() - {each.name for each in fields(Gate)})
+        if found.gate
+        else []
+    ):
+        raise ModelError(f"{_STATE}: gate has {', '.join(strange)[:100]}, which no run writes")
+    if not all(isinstance(value, int | float) for value in found.scaler.values()):
+        raise ModelError(f"{_STATE}: scaler holds something other than numbers")
+    if strange := [each.modality for each in found.failures if each.modality not in set(Modality)]:
+        raise ModelError(f"{_STATE}: failures names {strange[0][:100]!r}, which is not a modality")
     return found

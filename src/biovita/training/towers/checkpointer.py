@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from biovita.modality import Modality
-from biovita.model import save_model
+from biovita.model import write_model
 from biovita.training.recipe import Phase
 from biovita.training.towers.checkpoint import Checkpoint, Progress, latest_checkpoint, save_checkpoint
 from biovita.training.towers.decode_failures import Failures
-from biovita.training.towers.log import RunLog
 from biovita.training.towers.networks import Networks
+from biovita.training.towers.run_log import RunLog
 from biovita.training.towers.schedule import groups_of
 from biovita.training.towers.sharded import Whole, whole_state
-from biovita.weights.state import check_fit
+from biovita.weights.state_dicts import check_fit
 
 if TYPE_CHECKING:
     from accelerate import PartialState
@@ -39,7 +39,7 @@ class Checkpointer:
 
     Attributes
     ----------
-    identity
+    record
         What the models say of the run that made them.
     phases
         What any of them trains is in a checkpoint.
@@ -48,7 +48,7 @@ class Checkpointer:
     out: Path
     whole: Whole
     name: str
-    identity: Mapping[str, Any]
+    record: Mapping[str, Any]
     phases: Mapping[str, Phase]
     failures: Failures
     scaler: torch.amp.GradScaler
@@ -78,8 +78,8 @@ class Checkpointer:
             check_fit({name: own[name] for name in self._kept(networks)}, found.tensors, str(self.out))
             networks.load_state_dict({**own, **found.tensors})
             self.scaler.load_state_dict(state.scaler)
-            for modality, item, why in state.failures:
-                self.failures.add(Modality(modality), item, why)
+            for each in state.failures:
+                self.failures.add(Modality(each.modality), each.id, each.why)
             logger.info("continuing %s after %d steps", self.out, state.total)
         self.log.begin(state.total)
         self.place.wait_for_everyone()
@@ -104,7 +104,7 @@ class Checkpointer:
         """Write the model of networks with whole weights, over one of this name."""
         if self.place.is_main_process:
             with networks.evaluating():
-                save_model(networks.as_model(self.name, self.identity), self.out / name, overwrite=True)
+                write_model(networks.as_model(self.name, self.record), self.out / name, overwrite=True)
 
     def tell_what_was_left_out(self) -> None:
         """Say how many items could not be decoded, and where they are listed."""

@@ -1,17 +1,26 @@
-"""The training items that could not be decoded: counted over all processes, listed, an error where they are many."""
+"""The training items that could not be decoded: counted over all processes and listed; too many end the run."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from biovita.errors import DatasetError
 from biovita.files import write_whole
 from biovita.modality import Modality
-from biovita.training.towers.gathered import processes
+from biovita.training.towers.distributed import processes
 
-__all__ = ["Failures"]
+__all__ = ["Failures", "Undecodable"]
+
+
+class Undecodable(NamedTuple):
+    """A training item that cannot be decoded, and why."""
+
+    modality: str
+    id: str
+    why: str
 
 
 @dataclass(eq=False)
@@ -31,7 +40,7 @@ class Failures:
     found: dict[tuple[Modality, str], str] = field(default_factory=dict)
 
     def add(self, modality: Modality, item: str, why: str) -> None:
-        """Take note of an item.
+        """Count an item.
 
         Raises
         ------
@@ -47,25 +56,25 @@ class Failures:
                 f"{self.share:.2%} that the recipe allows (undecodable). The first: {first}"
             )
 
-    def gather(self) -> list[tuple[str, str, str]]:
-        """Return modality, id and reason of what no process could decode; every process then knows of all of it.
+    def gather(self) -> list[Undecodable]:
+        """Return what any process could not decode; every process then knows of all of it.
 
         Raises
         ------
         DatasetError
             In every process, where too many have failed by now.
         """
-        found = [(modality.value, item, why) for (modality, item), why in self.found.items()]
+        found = [Undecodable(modality.value, item, why) for (modality, item), why in self.found.items()]
         if processes() > 1:
             from accelerate.utils import gather_object
 
-            found = [tuple(each) for each in dict.fromkeys(map(tuple, gather_object(found)))]
-            for modality, item, why in found:
-                self.add(Modality(modality), item, why)
+            found = [Undecodable(*each) for each in dict.fromkeys(map(tuple, gather_object(found)))]
+            for each in found:
+                self.add(Modality(each.modality), each.id, each.why)
         return found
 
     def write(self, file: Path) -> None:
         """Write a line of JSON for each of them, and nothing where there are none."""
-        rows = [{"modality": kind.value, "id": item, "why": why} for (kind, item), why in self.found.items()]
-        if rows:
-            write_whole(file, "".join(json.dumps(row) + "\n" for row in rows))
+        if self.found:
+            rows = (Undecodable(kind.value, item, why) for (kind, item), why in self.found.items())
+            write_whole(file, "".join(json.dumps(row._asdict()) + "\n" for row in rows))

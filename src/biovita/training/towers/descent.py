@@ -10,11 +10,12 @@ from typing import Any
 import torch
 
 from biovita.errors import ModelError
+from biovita.training.gate import Gate
 from biovita.training.recipe import Augment, Phase
 from biovita.training.towers.batches import TrainingBatch
 from biovita.training.towers.checkpoint import check_moments
 from biovita.training.towers.objective import Objective
-from biovita.training.towers.schedule import MOST_LOG_SCALE, Gate, groups_of, trainable
+from biovita.training.towers.schedule import MOST_LOG_SCALE, groups_of, trainable
 from biovita.training.towers.sharded import clip_gradients, shared_out
 from biovita.training.towers.step import average_gradients, average_statistics, backward
 
@@ -71,7 +72,9 @@ class Descent:
         try:
             self.optimiser.load_state_dict(shared_out(state, order))
         except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
-            raise ModelError(f"{where} is not of this run: {error}. Start again with --overwrite") from error
+            raise ModelError(
+                f"{where} does not belong to this run: {error}. Start again with --overwrite"
+            ) from error
         for group, own in zip(self.optimiser.param_groups, settings, strict=True):
             for name in group.keys() - {"params"} - own.keys():
                 del group[name]
@@ -89,7 +92,7 @@ class Descent:
     def step(
         self, batch: TrainingBatch, terms: Mapping[str, float], gate: Gate | None, *, step: int, seed: int
     ) -> StepResult:
-        """Make a step of the phase; ``terms`` are the weights of the loss, ``seed`` is that of all that is random.
+        """Make a step of the phase; ``terms`` are the weights of the loss, ``seed`` fixes all that is random.
 
         Raises
         ------
@@ -137,5 +140,5 @@ class Descent:
     def _not_finite(self, step: int, what: str) -> ModelError:
         return ModelError(
             f"{self.objective.recipe.name}: the {what} at step {step} of phase {self.name}. Try lower learning rates "
-            f"(phases.{self.name}.*.learning_rate), or precision=fp32 where it is another"
+            f"(phases.{self.name}.*.learning_rate), or precision=fp32"
         )

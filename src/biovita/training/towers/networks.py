@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Networks", "has_towers_of", "starting_model"]
 
-_MODULE = {Modality.AUDIO: {Part.AUDIO, Part.AUDIO_TOP, Part.ADAPTER}, Modality.IMAGE: {Part.IMAGE}}
-_MODULE[Modality.TEXT] = {Part.TEXT_BLOCKS, Part.TEXT_ENDS}
+_PARTS = {
+    Modality.AUDIO: {Part.AUDIO, Part.AUDIO_TOP, Part.ADAPTER},
+    Modality.IMAGE: {Part.IMAGE},
+    Modality.TEXT: {Part.TEXT_BLOCKS, Part.TEXT_ENDS},
+}
 
 
 class Networks(nn.Module):
@@ -70,8 +73,8 @@ class Networks(nn.Module):
             or audio.adapter is None
         ):
             raise ModelError(
-                f"the towers of {model.name!r} cannot be trained: wanted are one open_clip model for images and texts, "
-                "and a CLAP audio tower with an adapter"
+                f"the towers of {model.name!r} cannot be trained. Training needs one open_clip model for images and "
+                "texts, and a CLAP audio tower with an adapter"
             )
         self.model = model
         self.audio, self.image, self.text = audio, image, text
@@ -119,14 +122,14 @@ class Networks(nn.Module):
             self.clap.audio_projection.train()
         if Part.IMAGE in active:
             self.clip.visual.train()
-        if active & _MODULE[Modality.TEXT]:
+        if active & _PARTS[Modality.TEXT]:
             for name, child in self.clip.named_children():
                 if name != "visual":
                     child.train()
 
     def trained(self, modality: Modality) -> bool:
         """Return whether anything of a modality's tower is trained at the moment."""
-        parts = _MODULE[modality]
+        parts = _PARTS[modality]
         return any(p.requires_grad and part_of(name) in parts for name, p in self.named_parameters())
 
     def embed(self, modality: Modality, inputs: torch.Tensor) -> torch.Tensor:
@@ -154,7 +157,7 @@ class Networks(nn.Module):
 
     @contextmanager
     def without_running_statistics(self) -> Iterator[None]:
-        """Keep batch norms from taking note of what passes, for a forward pass that is made again."""
+        """Keep batch norms from updating their statistics, for a forward pass that is repeated later."""
         norms = {m: m.momentum for m in self.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)}
         for norm in norms:
             norm.momentum = 0.0
@@ -171,7 +174,7 @@ def _require_compiler() -> None:
     command = shlex.split(os.environ.get("CXX") or usual, posix=os.name == "posix")
     if shutil.which(command[0]) is None:
         raise ModelError(
-            f"compiled=true needs a C++ compiler, and {' '.join(command)!r} is not there: install one, name it in the "
+            f"compiled=true needs a C++ compiler, and {' '.join(command)!r} is not there. Install one, name it in the "
             "environment variable CXX, or train with compiled=false"
         )
 
@@ -189,7 +192,7 @@ def starting_model(recipe: TowersRecipe, start: str | Path | None, device: str) 
     model, audio = load_model(recipe.model, device), load_model(recipe.audio_model, device)
     tower = audio.tower(Modality.AUDIO)
     if not isinstance(tower, ClapAudio):
-        raise ModelError(f"the audio tower of {recipe.audio_model!r} is no CLAP model, and cannot be trained")
+        raise ModelError(f"the audio tower of {recipe.audio_model!r} is not a CLAP model and cannot be trained")
     generator = torch.Generator().manual_seed(recipe.seed)
     inputs = tower.network.config.projection_dim
     bound = inputs**-0.5  # as torch's linear layer begins
@@ -202,7 +205,7 @@ def starting_model(recipe: TowersRecipe, start: str | Path | None, device: str) 
 
 
 def has_towers_of(networks: Networks, model: Model) -> bool:
-    """Return whether the image and text towers have the very weights of a model's."""
+    """Return whether the image and text towers have the same weights as those of a model."""
     image = model.tower(Modality.IMAGE)
     if not isinstance(image, OpenClipImage):
         return False

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 
 from biovita.modality import Modality
+from biovita.training.gate import Gate, guard
 from biovita.training.recipe import TERMS, WATCHED, Phase, TowersRecipe
 from biovita.training.towers.augment import mask_mel, vary_sounds
 from biovita.training.towers.batches import TrainingBatch
-from biovita.training.towers.cached import Cached
-from biovita.training.towers.gathered import gathered_loss, mean_over_processes
+from biovita.training.towers.distributed import gathered_loss, mean_over_processes
+from biovita.training.towers.frozen_vectors import FrozenVectors
 from biovita.training.towers.networks import Networks
 from biovita.training.towers.sampling import Epoch
-from biovita.training.towers.schedule import Gate, guard
 from biovita.training.towers.step import Input, Losses, pieces
 
 __all__ = ["Objective"]
@@ -33,8 +33,8 @@ class Objective:
     ----------
     prompts
         By species, its texts.
-    cached
-        The vectors that are there already.
+    frozen
+        The vectors of frozen towers.
     kinship
         Of the training species, for taxonomy-aware targets.
     """
@@ -42,7 +42,7 @@ class Objective:
     recipe: TowersRecipe
     networks: Networks
     prompts: Sequence[Sequence[str]]
-    cached: Cached
+    frozen: FrozenVectors
     kinship: torch.Tensor | None
 
     def evaluate(self, batch: TrainingBatch) -> float:
@@ -120,8 +120,8 @@ class Objective:
                 continue
             if modality == Modality.TEXT:
                 inputs[modality] = self._texts(batch.pairs)
-            elif modality in self.cached.items:
-                vectors = self.cached.rows(modality, batch.pairs.rows[modality])
+            elif modality in self.frozen.items:
+                vectors = self.frozen.rows(modality, batch.pairs.rows[modality])
                 inputs[modality] = Input(vectors, None, trained=False)
             elif modality in batch.inputs:
                 values = torch.from_numpy(batch.inputs[modality]).to(self.networks.device)
@@ -146,10 +146,10 @@ class Objective:
         place = {text: number for number, text in enumerate(distinct)}
         rows = torch.tensor([place[text] for text in texts], device=device)
         trained = networks.trained(Modality.TEXT)
-        if trained or self.cached.texts is None:
+        if trained or self.frozen.texts is None:
             tokens = torch.from_numpy(np.stack([networks.text.load(text) for text in distinct])).to(device)
             return Input(tokens, self._embed(Modality.TEXT), trained, rows)
-        made = torch.from_numpy(self.cached.texts.subset(distinct).vectors).to(device)
+        made = torch.from_numpy(self.frozen.texts.subset(distinct).vectors).to(device)
         return Input(torch.nn.functional.normalize(made, dim=1), None, trained=False, rows=rows)
 
     def _embed(self, modality: Modality) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -1,21 +1,20 @@
-"""The published schedule in pieces: what is trained from which step on, the weights of the loss, gate and guard."""
+"""The published schedule in pieces: what is trained from which step on, and the weights of the loss."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
-from biovita.training.recipe import WATCHED, GateSettings, ParameterGroup, Phase, Ramp, TowersRecipe
+from biovita.training.gate import Gate
+from biovita.training.recipe import WATCHED, ParameterGroup, Phase, Ramp, TowersRecipe
 
 __all__ = [
     "MOST_LOG_SCALE",
-    "Gate",
     "Part",
     "TrainedGroup",
     "groups_of",
-    "guard",
     "loss_terms",
     "part_of",
     "phases_of",
@@ -42,7 +41,7 @@ class Part(StrEnum):
 
 
 def part_of(name: str) -> Part | None:
-    """Return the part that a parameter of `networks.Networks` belongs to; None where it is of none."""
+    """Return the part that a parameter of `networks.Networks` belongs to; None where it belongs to no part."""
     head, _, rest = name.partition(".")
     if head in {"log_scale", "bias"}:
         return Part.TEMPERATURE
@@ -139,42 +138,3 @@ def loss_terms(phase: Phase, step: int, gate: Gate | None = None) -> dict[str, f
     return {
         term: 0.0 if shut and term != WATCHED else ramp(settings, step) for term, settings in phase.ramps.items()
     }
-
-
-@dataclass(frozen=True)
-class Gate:
-    """Shuts AIC and ITC off while ATC is worse than it was when the phase began.
-
-    Attributes
-    ----------
-    base
-        ATC as the phase began: the mean over some batches in evaluation mode.
-    average
-        Exponential average of ATC, starting at ``base``.
-    calm
-        While shut: for how many steps in a row the average has been under the lower threshold.
-    """
-
-    base: float
-    average: float
-    open: bool = True
-    calm: int = 0
-
-    @classmethod
-    def at(cls, base: float) -> Gate:
-        """Return the gate as a phase begins."""
-        return cls(base, base)
-
-    def after(self, atc: float, settings: GateSettings) -> Gate:
-        """Return the gate after a step with this ATC loss: what the next step goes by."""
-        average = settings.alpha * atc + (1 - settings.alpha) * self.average
-        if self.open:
-            return replace(self, average=average, open=average <= self.base * (1 + settings.upper), calm=0)
-        calm = self.calm + 1 if average < self.base * (1 + settings.lower) else 0
-        return replace(self, average=average, open=calm >= settings.patience, calm=calm)
-
-
-def guard(atc: float, gate: Gate, settings: GateSettings) -> tuple[float, float]:
-    """Return the guard ``factor * relu(ATC - upper threshold)``, and its slope in ATC."""
-    excess = atc - gate.base * (1 + settings.upper)
-    return (settings.guard * excess, settings.guard) if excess > 0 else (0.0, 0.0)

@@ -18,7 +18,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from biovita.training.towers.gathered import processes
+from biovita.training.towers.distributed import processes
 from biovita.training.towers.networks import Networks
 
 __all__ = ["Whole", "clip_gradients", "shared_out", "whole_state"]

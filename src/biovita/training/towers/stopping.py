@@ -1,4 +1,4 @@
-"""Ending a run early without loss: SIGTERM and Ctrl-C are taken note of, and acted on where the run can go on later."""
+"""Ending a run early without loss: SIGTERM and Ctrl-C are noted, and acted on where the run can be taken up later."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from typing import Any
 
 import torch
 
-from biovita.training.towers.gathered import largest, processes
+from biovita.training.towers.distributed import largest, processes
 
 __all__ = ["Interrupted", "StopRequest"]
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# Windows has no SIGTERM that a process is told of; Ctrl-Break comes as SIGBREAK there.
+_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name)]
 
 
 class Interrupted(BaseException):
-    """A signal that came where work may be left at once; like `KeyboardInterrupt`, no error."""
+    """A signal that came where work may be left at once; like `KeyboardInterrupt`, it is not an error."""
 
 
 class StopRequest:
@@ -35,7 +36,7 @@ class StopRequest:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take note of signals in the block; elsewhere they do what they did before.
+        """Note signals in the block; outside it they do what they did before.
 
         Only the main thread of a process is told of signals: in another one this does nothing.
         """

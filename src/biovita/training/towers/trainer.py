@@ -6,7 +6,7 @@ import math
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
@@ -14,18 +14,20 @@ import numpy as np
 import torch
 
 from biovita.errors import StoppedError
+from biovita.training.gate import Gate
+from biovita.training.log_lines import GateLine, StepLine, ValidationLine
 from biovita.training.recipe import WATCHED, Phase, TowersRecipe
 from biovita.training.towers.batches import Feed, TrainingBatch
 from biovita.training.towers.checkpoint import Progress
 from biovita.training.towers.descent import Descent
-from biovita.training.towers.gathered import largest
-from biovita.training.towers.log import RunLog
+from biovita.training.towers.distributed import largest
 from biovita.training.towers.networks import Networks
 from biovita.training.towers.objective import Objective
-from biovita.training.towers.schedule import Gate, loss_terms
+from biovita.training.towers.run_log import RunLog
+from biovita.training.towers.schedule import loss_terms
 from biovita.training.towers.sharded import Whole
 from biovita.training.towers.stopping import StopRequest
-from biovita.training.towers.validate import Validation, criterion
+from biovita.training.towers.validation import Validation, criterion
 
 __all__ = ["Checkpoints", "Trainer"]
 
@@ -115,7 +117,7 @@ class Trainer:
             epoch, places = self.feed.plan(descent.phase, self.state.phase, 0)
             batches = self.feed.load(epoch, places[: gate.batches], self.state.phase, 0)
             base = float(np.mean([self.objective.evaluate(batch) for batch in batches]))
-            self.state.gate = asdict(Gate.at(base))
+            self.state.gate = Gate.at(base)
         return descent
 
     def _epoch(self, descent: Descent, stop_after: int | None) -> bool:
@@ -142,7 +144,9 @@ class Trainer:
         every, number = self.recipe.validate_epochs, self.state.epoch + 1
         if every and (number % every == 0 or number == epochs) and not self._validate(descent):
             self._save(descent)  # the epoch is not over: the run goes on with its validation
-            self._stopped(self._asked() or signal.SIGTERM)
+            asked = self._asked()
+            assert asked is not None, "a signal alone cuts a validation off"
+            self._stopped(asked)
         self.state.epoch, self.state.batch = number, 0
         if self.state.epoch < epochs or self.state.phase + 1 < len(self.phases):
             self._save(descent)
@@ -154,31 +158,28 @@ class Trainer:
         """Make a step and write its line."""
         began = time.perf_counter()
         state, phase = self.state, descent.phase
-        gate = Gate(**state.gate) if state.gate else None
+        gate = state.gate
         terms = loss_terms(phase, state.step, gate)
         seed = (self.recipe.seed * 1_000_003 + state.total) * 64 + self.feed.rank
         made = descent.step(batch, terms, gate, step=state.step, seed=seed)
-        line = {
-            "kind": "step",
-            "phase": descent.name,
-            "epoch": state.epoch,
-            "step": state.step,
-            "total": state.total,
-            **made.terms,
-            "weights": terms,
-            "learning_rates": descent.learning_rates(state.step),
-            "temperature": float(1 / self.networks.logit_scale().detach()),
-            "gate": None if gate is None else {"open": gate.open, "average": gate.average},
-            "gradient_norm": made.norm
-            if math.isfinite(made.norm)
-            else None,  # then the scaler has left the step out
-            **({"loss_scale": self.scaler.get_scale()} if self.scaler.is_enabled() else {}),
-            "pairs": len(batch.pairs),
-            "seconds": time.perf_counter() - began,
-            "waited": waited,
-        }
+        line = StepLine(
+            phase=descent.name,
+            epoch=state.epoch,
+            step=state.step,
+            total=state.total,
+            losses=made.terms,
+            temperature=float(1 / self.networks.logit_scale().detach()),
+            weights=terms,
+            learning_rates=descent.learning_rates(state.step),
+            gate=None if gate is None else GateLine(gate.open, gate.average),
+            gradient_norm=made.norm if math.isfinite(made.norm) else None,
+            loss_scale=self.scaler.get_scale() if self.scaler.is_enabled() else None,
+            pairs=len(batch.pairs),
+            seconds=time.perf_counter() - began,
+            waited=waited,
+        )
         if gate is not None and phase.gate is not None:
-            state.gate = asdict(gate.after(made.terms[WATCHED], phase.gate))
+            state.gate = gate.after(made.terms[WATCHED], phase.gate)
         state.step, state.total, state.batch = state.step + 1, state.total + 1, state.batch + 1
         self.log.write(line)
 
@@ -187,8 +188,7 @@ class Trainer:
         networks = self.whole()
         found = None if self.validator is None else self.validator(networks)
         if found is not None:
-            place = {"phase": descent.name, "epoch": self.state.epoch + 1, "total": self.state.total}
-            self.log.write({"kind": "validation", **place, **found})
+            self.log.write(ValidationLine(descent.name, self.state.epoch + 1, self.state.total, found))
             reached = criterion(found)
             if self.state.best is None or reached > self.state.best:
                 self.state.best = reached

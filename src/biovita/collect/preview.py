@@ -1,0 +1,55 @@
+"""What a plan would give, told before anything is fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from biovita.collect.plan import read_plan
+from biovita.collect.select import LeftOutRows, PlannedItems, select
+from biovita.collect.trait_tables import check_tables
+
+__all__ = ["PlanReport", "preview"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """What a plan would give.
+
+    Attributes
+    ----------
+    missing
+        Names that the plan lists and no source has.
+    traits
+        Rows of each trait table that the plan imports.
+    """
+
+    given: tuple[PlannedItems, ...]
+    left_out: tuple[LeftOutRows, ...]
+    missing: tuple[str, ...]
+    traits: Mapping[str, int]
+
+    @property
+    def items(self) -> int:
+        """Recordings and photographs in all."""
+        return sum(row.items for row in self.given)
+
+    @property
+    def bytes(self) -> int:
+        """Their size in all."""
+        return sum(row.bytes for row in self.given)
+
+
+def preview(plan_file: str | Path) -> PlanReport:
+    """Return what the plan in a TOML file would give; the sources are read, and no file is fetched.
+
+    Raises
+    ------
+    DatasetError
+        Where the plan or a source cannot be used.
+    """
+    plan = read_plan(plan_file)
+    traits = check_tables(plan)
+    with select(plan) as selection:
+        return PlanReport(selection.summary(), selection.left_out(), selection.names.missing, traits)

@@ -1,0 +1,303 @@
+"""The records of a CSV file: lines in, cells out; of what is broken one line is lost, and no other.
+
+Where a quote is not closed, or closes where it must not, only the line that opens it is given up: a stray quote does
+not take the rows after it along.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, TextIO, cast
+
+from biovita.errors import DatasetError
+from biovita.foreign_tables import MAX_COLUMNS, CountedBytes, open_bytes, row_limit
+from biovita.limits import limit, over
+
+__all__ = [
+    "BrokenRow",
+    "Dialect",
+    "Record",
+    "not_decoded",
+    "open_text",
+    "records",
+    "split_header",
+    "text_lines",
+]
+
+DELIMITERS = (",", ";", "\t", "|")
+Lines = Iterator[tuple[int, str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a table tells its cells apart.
+
+    Attributes
+    ----------
+    quote
+        What encloses cells that hold a delimiter or the end of a line; empty where nothing does.
+    strict
+        Whether text between a closing quote and the next delimiter is a fault.
+    most_lines
+        Lines of one record; a quote that goes on for more is not closed.
+    """
+
+    delimiter: str = ","
+    quote: str = '"'
+    strict: bool = True
+    most_lines: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The cells of one row, and the line that it begins in."""
+
+    line: int
+    cells: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRow:
+    """A row that cannot be read, and why: reason code and detail."""
+
+    line: int
+    reason: str
+    detail: str
+
+
+class _Fault(NamedTuple):
+    reason: str
+    detail: str
+
+
+_OPEN = _Fault("not-csv", "a quote is not closed")
+
+
+@contextmanager
+def open_text(path: Path, encoding: str = "utf-8-sig") -> Iterator[TextIO]:
+    """Open a table as text, unpacked where its name ends in ``.gz``; each end of a line becomes a newline.
+
+    A byte that is not of the encoding becomes a surrogate (see `not_decoded`), which costs the row that has it.
+
+    Raises
+    ------
+    DatasetError
+        Where there is no such file, it cannot be read, it is UTF-16, or it unpacks to more than it should.
+    """
+    with open_bytes(path) as (raw, meter):
+        if raw.read(2) in {b"\xff\xfe", b"\xfe\xff"}:
+            raise DatasetError(f"{path} is text in UTF-16. Save it as UTF-8")
+        raw.seek(0)
+        counted = raw if meter is None else cast(BinaryIO, CountedBytes(raw, meter))
+        yield io.TextIOWrapper(counted, encoding=encoding, errors="surrogateescape")
+
+
+def text_lines(stream: TextIO) -> Lines:
+    """Yield numbered lines without their ends, the first is 1; None for one that is too long."""
+    most, number = row_limit(), 0
+    while line := stream.readline(most + 1):
+        number += 1
+        if len(line) <= most:
+            yield number, line.removesuffix("\n")
+            continue
+        yield number, None if not line.endswith("\n") else line[:-1]
+        while line and not line.endswith("\n"):
+            line = stream.readline(most + 1)
+
+
+def records(lines: Lines, dialect: Dialect, width: range | None = None) -> Iterator[Record | BrokenRow]:
+    """Yield the records that lines hold, and what is broken among them; lines of nothing but spaces are passed over.
+
+    Parameters
+    ----------
+    lines
+        Numbered, without their ends; None is a line that is too long.
+    width
+        How many cells a record may have; None is any number.
+    """
+    csv.field_size_limit(limit("cell"))
+    reader = _Reader(lines, dialect)
+    for number, line in reader.firsts():
+        if line is None:
+            yield BrokenRow(number, "too-long", f"is longer than {row_limit():,} characters")
+            continue
+        if not line.strip(" "):
+            continue
+        cells, used, fault = reader.record(line)
+        if fault is None and width is not None and len(cells) not in width:
+            fault = _Fault("not-as-described", f"has {len(cells)} fields, and the header has {width[-1]}")
+        if fault is not None:
+            yield BrokenRow(number, *fault)
+        else:
+            if used:
+                reader.take(used)
+            yield Record(number, cells)
+
+
+class _Reader:
+    """Takes records from lines; no line is searched for the end of a quote twice."""
+
+    def __init__(self, lines: Lines, dialect: Dialect) -> None:
+        self._lines, self._dialect, self._most = lines, dialect, limit("cell")
+        quote = dialect.quote or '"'  # of no use where there is none: such lines are only split
+        self._parsing = csv.reader(
+            (), delimiter=dialect.delimiter[0], quotechar=quote, strict=dialect.strict
+        ).dialect
+        self._waiting: deque[tuple[int, str | None]] = deque()  # lines looked at already
+        self._inside = 0  # how many of them end within the quote that was open before them
+        self._faulty = 0  # after how many of them such a quote turns out to be wrong
+        self._fault = _OPEN  # and how
+
+    def firsts(self) -> Lines:
+        """Yield the lines that records may begin with."""
+        while True:
+            while self._waiting:
+                self._passed(1)
+                yield self._waiting.popleft()
+            line = next(self._lines, None)
+            if line is None:
+                return
+            yield line
+
+    def take(self, count: int) -> None:
+        """Give up lines that belong to the record of the one before them."""
+        for _ in range(count):
+            self._waiting.popleft()
+        self._passed(count)
+
+    def _passed(self, count: int) -> None:
+        self._inside = max(0, self._inside - count)
+        self._faulty = max(0, self._faulty - count)
+
+    def record(self, line: str) -> tuple[list[str], int, _Fault | None]:
+        """Return the cells of the record that begins with a line, the lines after it that it takes, and its fault."""
+        quote, delimiter = self._dialect.quote, self._dialect.delimiter
+        if not quote or quote not in line:
+            cells = line.split(delimiter)
+            most = self._most
+            return cells, 0, _long_cell() if len(line) > most and max(map(len, cells)) > most else None
+        if self._dialect.strict or not ends_inside(line, quote, delimiter):
+            cells, _, fault = self._parsed((line,))
+            if fault is not _OPEN:
+                return cells, 0, fault
+        if self._faulty:
+            return [], 0, self._fault
+        used = self._closing(len(line))
+        if not used:
+            fault = self._parsed((line,))[2] if len(line) > self._most else None
+            return [], 0, fault if fault is not None and fault.reason == "too-long" else _OPEN
+        cells, read, fault = self._parsed([line + "\n", *(f"{text}\n" for _, text in islice(self._waiting, used))])
+        if fault is not None and fault.reason == "not-csv":
+            self._faulty, self._fault = read - 1, fault
+        return cells, used, fault
+
+    def _closing(self, size: int) -> int:
+        """Return how many lines an open quote goes on for; 0 where it is not closed."""
+        for at in range(self._inside, self._dialect.most_lines - 1):
+            if at == len(self._waiting):
+                following = next(self._lines, None)
+                if following is None:
+                    return 0
+                self._waiting.append(following)
+            text = self._waiting[at][1]
+            size += len(text or "")
+            if text is None or size > row_limit():
+                return 0
+            if not ends_inside(text, self._dialect.quote, self._dialect.delimiter, inside=True):
+                return at + 1
+            self._inside = at + 1
+        return 0
+
+    def _parsed(self, lines: Sequence[str]) -> tuple[list[str], int, _Fault | None]:
+        reader = csv.reader(lines, self._parsing)
+        try:
+            return next(reader), reader.line_num, None
+        except csv.Error as error:
+            said = str(error)
+            if "unexpected end" in said:
+                return [], reader.line_num, _OPEN
+            if "field limit" in said:
+                return [], reader.line_num, _long_cell()
+            return [], reader.line_num, _Fault("not-csv", f"cannot be read: {said}")
+
+
+def _long_cell() -> _Fault:
+    return _Fault("too-long", f"a cell is too long; {over('cell')}")
+
+
+def ends_inside(text: str, quote: str, delimiter: str, *, inside: bool = False) -> bool:
+    """Return whether a line ends in a field that is enclosed; a quote opens one only at the start of a field.
+
+    Parameters
+    ----------
+    inside
+        Whether it begins in one.
+    """
+    opening, at = delimiter + quote, 0
+    while True:
+        if not inside:
+            if at == 0 and text.startswith(quote):
+                at = 1
+            else:
+                at = text.find(opening, at)
+                if at < 0:
+                    return False
+                at += len(opening)
+        at = text.find(quote, at)
+        if at < 0:
+            return True
+        at += 1
+        inside = text.startswith(quote, at)  # doubled: it goes on
+        at += inside
+
+
+def split_header(
+    line: str | None, where: str, delimiters: Sequence[str] = DELIMITERS, wanted: Sequence[str] = ()
+) -> tuple[str, list[str]]:
+    """Return the delimiter under which a header has most of the wanted columns, then most columns; and its columns.
+
+    Parameters
+    ----------
+    line
+        The first line of a table; None where it is too long.
+    where
+        What to call the table in an error.
+
+    Raises
+    ------
+    DatasetError
+        Where the line is empty, too long, not text, or no CSV under any of the delimiters.
+    """
+    if line is not None and not line.strip():
+        raise DatasetError(f"{where} is empty. Its first line has to name the columns")
+    if line is None or max(map(line.count, delimiters)) >= MAX_COLUMNS:
+        raise DatasetError(
+            f"{where}, line 1: is too long, or has too many columns. At most {MAX_COLUMNS:,} columns are accepted"
+        )
+    if not_decoded(line):
+        raise DatasetError(f"{where}, line 1: is not text in UTF-8. Save the table as UTF-8")
+    csv.field_size_limit(limit("cell"))
+    best = None
+    for delimiter in delimiters:
+        try:
+            names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter, strict=True))]
+        except csv.Error:
+            continue
+        rank = (len(set(wanted) & set(names)), len(names))
+        if best is None or rank > best[0]:
+            best = (rank, delimiter, names)
+    if best is None:
+        raise DatasetError(f"{where}, line 1: the column names cannot be read: a quote is not closed")
+    return best[1], best[2]
+
+
+def not_decoded(text: str) -> bool:
+    """Return whether a text holds bytes that are not of the encoding that it was read in."""
+    return any("\udc80" <= character <= "\udcff" for character in text) if not text.isascii() else False

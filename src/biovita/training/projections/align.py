@@ -1,0 +1,293 @@
+"""Training the projections of frozen towers on a dataset's cached embeddings."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import torch
+
+from biovita.errors import ModelError
+from biovita.modality import Modality
+from biovita.model.projection import Projection
+from biovita.training.gate import Gate, guard
+from biovita.training.losses import contrastive, kinship_of, targets
+from biovita.training.projections.pool import Pool
+from biovita.training.projections.training_set import TrainingSet
+from biovita.training.recipe import TERMS, WATCHED, FrozenRecipe
+
+__all__ = ["AlignStep", "Aligned", "align", "untrained"]
+
+logger = logging.getLogger(__name__)
+
+_MOST_LOGIT_SCALE = 100.0  # CLIP's bound (Radford et al. 2021)
+_MIXED = 256  # classes whose rows are mixed at random into others
+
+
+@dataclass(frozen=True, slots=True)
+class AlignStep:
+    """What one step came to.
+
+    Attributes
+    ----------
+    losses
+        ``loss``, and the terms that it is the weighted sum of.
+    guard, atc_base
+        What the guard added to the loss, and the ATC that it keeps; None without a gate.
+    """
+
+    losses: Mapping[str, float]
+    logit_scale: float
+    guard: float | None = None
+    atc_base: float | None = None
+
+    def as_json(self) -> dict[str, float]:
+        """Return the numbers by name, as ``losses.jsonl`` has them."""
+        watched = {"guard": self.guard, "atc_base": self.atc_base}
+        return {
+            **self.losses,
+            "logit_scale": self.logit_scale,
+            **{name: value for name, value in watched.items() if value is not None},
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """Trained projections, the learned factor, what every step came to, and where there is one the learned bias."""
+
+    projections: Mapping[Modality, Projection]
+    logit_scale: float
+    history: tuple[AlignStep, ...]
+    logit_bias: float | None = None
+
+
+def untrained(data: TrainingSet, recipe: FrozenRecipe) -> Aligned:
+    """Return projections as they are before any training: standardised on the training items, randomly initialised."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        projections = {}
+        for modality, pool in data.items.items():
+            projections[modality] = Projection(pool.vectors.shape[1], recipe.dim)
+            vectors = [pool.vectors]
+            if modality == Modality.TEXT:
+                vectors += [names.vectors for names in data.class_names.values()]
+            projections[modality].standardise_on(torch.cat(vectors))
+    return Aligned(projections, recipe.logit_scale, ())
+
+
+def align(
+    data: TrainingSet, recipe: FrozenRecipe, start: Aligned, on_step: Callable[[int], None] | None = None
+) -> Aligned:
+    """Return the projections of ``start`` trained further by ``recipe``; ``start`` is left as it is.
+
+    Each step draws ``items_per_species`` items of every training species in each modality that it has, and
+    ``names_batch`` classes of each classifier. AdamW on a cosine schedule. The same seed gives the same result on
+    one machine; one thread does the work, for batches this small gain nothing from more and the sums then do not
+    depend on the number of cores. ``on_step`` is called with 1 after each step.
+
+    Raises
+    ------
+    ModelError
+        Where only ``weights.names`` is set and no tower has a classifier (beside other terms it is left out, and a
+        warning says so), and where the loss is no longer finite.
+    """
+    _check_names(data, recipe)
+    with _one_thread():
+        return _align(data, recipe, start, on_step)
+
+
+def _named(data: TrainingSet, recipe: FrozenRecipe) -> list[Modality]:
+    """Return the modalities whose classifiers a stage learns from: stage 1 leaves the photographs' alone."""
+    return [modality for modality in data.classes if recipe.stage != 1 or modality == Modality.AUDIO]
+
+
+def _check_names(data: TrainingSet, recipe: FrozenRecipe) -> None:
+    """Say that the names are left out where no classifier has any, or refuse where nothing else is trained."""
+    weights = recipe.weights
+    if not weights.names or _named(data, recipe):
+        return
+    which = "audio" if recipe.stage == 1 else "audio or image"
+    lacking = (
+        f"{recipe.name}: weights.names is {weights.names:g}, and no {which} tower of {recipe.model!r} has a "
+        "classifier whose classes are known by name"
+    )
+    if not any(weights.of_terms.values()):
+        raise ModelError(
+            f"{lacking}, so there is nothing to train on. Choose a model that has one, such as starter, leave this "
+            "stage out, or set another weight, such as weights.atc"
+        )
+    logger.warning("%s. Training goes on without this term", lacking)
+
+
+def _align(
+    data: TrainingSet, recipe: FrozenRecipe, start: Aligned, on_step: Callable[[int], None] | None
+) -> Aligned:
+    generator = torch.Generator().manual_seed(recipe.seed * 2 + recipe.stage)
+    projections = {modality: _copy(projection) for modality, projection in start.projections.items()}
+    data = _standardised(data, projections)
+    log_scale = torch.tensor(math.log(start.logit_scale), requires_grad=True)
+    first_bias = recipe.logit_bias if start.logit_bias is None else start.logit_bias
+    bias = torch.tensor(first_bias, requires_grad=recipe.loss == "sigmoid")
+    factors = [log_scale, bias] if bias.requires_grad else [log_scale]
+    trained = [parameter for projection in projections.values() for parameter in projection.parameters()]
+    optimiser = torch.optim.AdamW(
+        [{"params": trained, "weight_decay": recipe.weight_decay}, {"params": factors, "weight_decay": 0.0}],
+        lr=recipe.learning_rate,
+        fused=True,
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _cosine(step, recipe))
+    kinship = kinship_of(data.taxa, recipe.kinship) if recipe.positives == "taxonomy" else None
+    gate = None
+    if recipe.gate is not None:
+        first = _Head(log_scale.detach().exp(), bias.detach(), kinship)
+        gate = Gate.at(_mean_atc(data, recipe, projections, first, recipe.gate.batches))
+    history = []
+    for step in range(recipe.steps):
+        scale = log_scale.exp().clamp(max=_MOST_LOGIT_SCALE)
+        now = recipe if gate is None or gate.open else _watched_alone(recipe)
+        terms = _terms(data, now, projections, _Head(scale, bias, kinship), generator)
+        loss = torch.stack([getattr(now.weights, name) * value for name, value in terms.items()]).sum()
+        excess = None
+        if gate is not None and recipe.gate is not None:
+            atc = float(terms[WATCHED].detach())
+            excess, slope = guard(atc, gate, recipe.gate)
+            loss = loss + excess + slope * (terms[WATCHED] - atc)
+            gate = gate.after(atc, recipe.gate)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        losses = {name: float(value.detach()) for name, value in {"loss": loss, **terms}.items()}
+        came = AlignStep(losses, float(scale.detach()), excess, None if gate is None else gate.base)
+        history.append(came)
+        if not math.isfinite(losses["loss"]) or not came.logit_scale:
+            raise ModelError(
+                f"{recipe.name}: the loss is {losses['loss']} and logit_scale is {came.logit_scale} at step {step}. "
+                f"Try a lower learning_rate than {recipe.learning_rate:g}"
+            )
+        if on_step:
+            on_step(1)
+    for projection in projections.values():
+        projection.eval().requires_grad_(requires_grad=False)
+    learned = float(bias.detach()) if bias.requires_grad else None
+    return Aligned(projections, min(float(log_scale.detach().exp()), _MOST_LOGIT_SCALE), tuple(history), learned)
+
+
+@dataclass(frozen=True, eq=False)
+class _Head:
+    """What turns similarities into a loss, beside the recipe."""
+
+    scale: torch.Tensor
+    bias: torch.Tensor
+    kinship: torch.Tensor | None
+
+
+@torch.no_grad()
+def _mean_atc(
+    data: TrainingSet,
+    recipe: FrozenRecipe,
+    projections: Mapping[Modality, Projection],
+    head: _Head,
+    batches: int,
+) -> float:
+    """Return ATC before a stage, the mean over some batches, with the noise that training adds."""
+    alone = _watched_alone(recipe, names=0.0)
+    generator = torch.Generator().manual_seed(recipe.seed * 2 + recipe.stage)
+    found = [_terms(data, alone, projections, head, generator)[WATCHED] for _ in range(batches)]
+    return float(torch.stack(found).mean())
+
+
+def _watched_alone(recipe: FrozenRecipe, **weights: float) -> FrozenRecipe:
+    """Return a recipe whose terms between modalities are all 0 but the one that the gate watches."""
+    others = dict.fromkeys(TERMS.keys() - {WATCHED}, 0.0)
+    return recipe.model_copy(update={"weights": recipe.weights.model_copy(update=others | weights)})
+
+
+def _terms(
+    data: TrainingSet,
+    recipe: FrozenRecipe,
+    projections: Mapping[Modality, Projection],
+    head: _Head,
+    generator: torch.Generator,
+) -> dict[str, torch.Tensor]:
+    """Return the terms of the loss, not yet weighted, by the name of their weight; ``data`` is standardised."""
+
+    def embed(modality: Modality, x: torch.Tensor) -> torch.Tensor:
+        """Project, with noise, standardised vectors of a tower."""
+        if recipe.noise and modality != Modality.TEXT:
+            x = torch.add(x, torch.randn(x.shape, generator=generator), alpha=recipe.noise)
+        return torch.nn.functional.normalize(projections[modality].linear(x), dim=1)
+
+    def names(modality: Modality) -> torch.Tensor:
+        rows, texts = data.classes[modality], data.class_names[modality]
+        drawn = torch.randperm(len(rows), generator=generator)[: recipe.names_batch]
+        a = torch.nn.functional.normalize(
+            projections[modality].linear(_mixed(rows, drawn, recipe, generator)), dim=1
+        )
+        b = embed(Modality.TEXT, texts.draw(drawn, generator))
+        return contrastive(recipe.loss, a, b, head.scale, torch.eye(len(drawn)), bias=head.bias)
+
+    weights = recipe.weights
+    wanted = {term: TERMS[term] for term, weight in weights.of_terms.items() if weight}
+    species = torch.arange(len(data.taxa)).repeat(recipe.items_per_species)
+    there, vectors = {}, {}
+    for modality in dict.fromkeys(modality for pair in wanted.values() for modality in pair):
+        pool = data.items[modality]
+        there[modality] = pool.count[species] > 0
+        vectors[modality] = embed(modality, pool.draw(species[there[modality]], generator))
+    terms = {}
+    for term, (first, second) in wanted.items():
+        both = there[first] & there[second]
+        a, b = (vectors[modality][both[there[modality]]] for modality in (first, second))
+        positives = targets(recipe.positives, species[both], species[both], kinship=head.kinship)
+        terms[term] = contrastive(recipe.loss, a, b, head.scale, positives, bias=head.bias)
+    named = _named(data, recipe)
+    if weights.names and named:
+        terms["names"] = torch.stack([names(modality) for modality in named]).sum()
+    return terms
+
+
+def _mixed(
+    rows: torch.Tensor, drawn: torch.Tensor, recipe: FrozenRecipe, generator: torch.Generator
+) -> torch.Tensor:
+    """Return rows of a classifier with others mixed in: a recording lies in the direction of more than one class."""
+    if not recipe.names_noise:
+        return rows[drawn]
+    others = rows[torch.randperm(len(rows), generator=generator)[:_MIXED]]
+    weights = torch.randn((len(drawn), len(others)), generator=generator) / math.sqrt(len(others))
+    return torch.addmm(rows[drawn], weights, others, alpha=recipe.names_noise)
+
+
+def _standardised(data: TrainingSet, projections: Mapping[Modality, Projection]) -> TrainingSet:
+    """Return the same set with standardised vectors; the rows of the classifiers are so already."""
+
+    def pool(modality: Modality, plain: Pool) -> Pool:
+        return replace(plain, vectors=projections[modality].standardise(plain.vectors))
+
+    items = {modality: pool(modality, plain) for modality, plain in data.items.items()}
+    names = {modality: pool(Modality.TEXT, plain) for modality, plain in data.class_names.items()}
+    return replace(data, items=items, class_names=names)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _copy(projection: Projection) -> Projection:
+    copy = Projection(projection.linear.in_features, projection.linear.out_features)
+    copy.load_state_dict(projection.state_dict())
+    return copy.train()
+
+
+def _cosine(step: int, recipe: FrozenRecipe) -> float:
+    warm = min(1.0, (step + 1) / max(recipe.warmup_steps, 1))
+    return warm * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))

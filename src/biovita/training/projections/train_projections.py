@@ -1,0 +1,109 @@
+"""A run that trains projections of frozen towers: from a dataset's vectors to a model, its losses and its page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+
+from biovita.dataset import Dataset
+from biovita.errors import ModelError
+from biovita.files import write_whole
+from biovita.model import Model, describe, load_model, write_model
+from biovita.model.formats.projections import aligned_model, read_projections
+from biovita.model.formats.projections_config import CONFIG, Config, read_config
+from biovita.progress import progress_bar
+from biovita.training.log_lines import PageWriter, StepLine
+from biovita.training.projections.align import Aligned, AlignStep, align, untrained
+from biovita.training.projections.training_set import training_set
+from biovita.training.recipe import FrozenRecipe
+from biovita.training.run_record import record_of
+
+__all__ = ["check_start", "model_of", "train_projections"]
+
+_MOST_BIAS = 1_000_000
+
+
+def train_projections(
+    recipe: FrozenRecipe,
+    dataset: Dataset,
+    out: Path,
+    *,
+    page: PageWriter,
+    start: Path | None,
+    device: str,
+    progress: bool,
+) -> tuple[AlignStep, ...]:
+    """Write the model, its losses and its page into ``out``, which is empty; return what each step came to."""
+    base = load_model(describe(recipe.model).towers, device)
+    data = training_set(dataset, base, names=recipe.weights.names > 0, progress=progress)
+    begin = untrained(data, recipe)
+    if start is not None:
+        config = read_config(start)
+        begin = Aligned(read_projections(start, config), config.logit_scale, (), _bias(start, config))
+    with progress_bar(recipe.name, recipe.steps, shown=progress) as advance:
+        aligned = align(data, recipe, begin, on_step=advance)
+    model = model_of(aligned, recipe, base, dataset, start=start)
+    write_model(model, out)
+    lines = [json.dumps({"step": step, **came.as_json()}) for step, came in enumerate(aligned.history)]
+    write_whole(out / "losses.jsonl", "\n".join(lines) + "\n")
+    drawn = [
+        StepLine(recipe.name, 0, step, step, came.losses, 1 / came.logit_scale)
+        for step, came in enumerate(aligned.history)
+    ]
+    page(out, drawn, model.record, files=("losses.jsonl", "config.json"))
+    return aligned.history
+
+
+def model_of(
+    aligned: Aligned,
+    recipe: FrozenRecipe,
+    base: Model,
+    dataset: Dataset,
+    *,
+    start: Path | None = None,
+) -> Model:
+    """Return the model of trained projections of the towers of ``base``.
+
+    Its record says what made it, and which bias it learned, if any.
+    """
+    record = record_of(recipe, dataset, start=start).as_json()
+    if aligned.logit_bias is not None:
+        record["logit_bias"] = aligned.logit_bias
+    return aligned_model(recipe.name, base, aligned.projections, aligned.logit_scale, record)
+
+
+def _bias(path: Path, config: Config) -> float | None:
+    """Return the bias that a model has learned, if any."""
+    bias = config.record.get("logit_bias")
+    if bias is not None and (type(bias) not in {int, float} or not abs(bias) <= _MOST_BIAS):
+        raise ModelError(
+            f"{path / CONFIG}: record.logit_bias has to be a number from -{_MOST_BIAS:,} to {_MOST_BIAS:,}"
+        )
+    return None if bias is None else float(bias)
+
+
+def check_start(path: Path, recipe: FrozenRecipe, given: Collection[str]) -> None:
+    """Raise a `ModelError` where a model was trained on other towers, or has learned a factor that was asked for."""
+    config = read_config(path)
+    if config.dim != recipe.dim:
+        raise ModelError(
+            f"{path} has {config.dim} dimensions, and the recipe has dim = {recipe.dim}. Set dim={config.dim}"
+        )
+    for modality, tower in describe(recipe.model).encoders.items():
+        ref = config.towers.get(modality)
+        if ref is None or (ref.revision, ref.dim) != (tower.revision, tower.dim):
+            found = "missing" if ref is None else f"{ref.name} of {ref.dim} numbers at {ref.revision}"
+            raise ModelError(
+                f"{path} was not trained on the towers of {recipe.model!r}: its {modality} tower is {found}, and the "
+                f"recipe's is {tower.name} of {tower.dim} numbers at {tower.revision}. Name the model that it was "
+                "trained on with --set model=..."
+            )
+    brought = {"logit_scale": config.logit_scale, "logit_bias": _bias(path, config)}
+    for name, learned in brought.items():
+        asked = getattr(recipe, name)
+        if learned is not None and (name in given or asked != FrozenRecipe.model_fields[name].default):
+            raise ModelError(
+                f"{name} = {asked:g} would change nothing: {path} has learned {learned:.4g}, and training goes on "
+                f"from there. Set {name} only for a run without a start"
+            )

@@ -1,0 +1,211 @@
+"""The public face: `biovita` has a function a command, with the same arguments, and loads nothing before it is used."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import pkgutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import biovita
+from biovita.cli import app as cli
+from biovita.cli.app import main
+from biovita.errors import BiovitaError
+
+HOME = Path(biovita.__file__).parent
+
+
+@dataclass(frozen=True)
+class Row:
+    """A command, its function, a command line with every option, and what the function has to be called with."""
+
+    command: str
+    function: str
+    options: str = ""
+    given: Mapping[str, Any] = field(default_factory=dict)
+    shell_only: frozenset[str] = frozenset()  # beside as_json
+    needed: frozenset[str] = frozenset()  # in Python, and in the shell only for what is not listed or printed
+
+
+PLACE = {name: Path(name) for name in ("src", "birds", "out", "plan.toml", "bench", "root", "a", "b", "c")}
+ROWS = (
+    Row(
+        "data import folder",
+        "import_folder",
+        "src --out out --column genus=g --copy --strict --workers 3 --overwrite",
+        {"src": PLACE["src"], "out": PLACE["out"], "columns": {"genus": "g"}, "copy": True, "workers": 3}
+        | {"overwrite": True},
+    ),
+    Row("data plan", "plan_dataset", "plan.toml", {"plan": PLACE["plan.toml"]}),
+    Row("data build", "build_dataset", "plan.toml --out out", {"plan": PLACE["plan.toml"], "out": PLACE["out"]}),
+    Row(
+        "data split",
+        "split_dataset",
+        "birds --unseen 3 --seed 5 --held-out 0.4 --by genus",
+        {"dataset": PLACE["birds"], "unseen": 3, "seed": 5, "held_out": 0.4, "by": "genus"},
+    ),
+    Row(
+        "embed",
+        "embed",
+        "birds --model m --modality audio --modality text --device cpu --batch-size 3 --workers 2",
+        {"dataset": PLACE["birds"], "model": "m", "modalities": ["audio", "text"], "device": "cpu"}
+        | {"batch_size": 3, "workers": 2},
+    ),
+    Row(
+        "train",
+        "train",
+        "starter/stage2 --data birds --out out --start a --set steps=4 seed=1 --device cpu --overwrite",
+        {"recipe": "starter/stage2", "data": PLACE["birds"], "out": PLACE["out"], "start": PLACE["a"]}
+        | {"settings": {"steps": "4", "seed": "1"}, "device": "cpu", "overwrite": True},
+        shell_only=frozenset({"listing", "shown"}),
+        needed=frozenset({"recipe", "data", "out"}),
+    ),
+    Row(
+        "simulate",
+        "simulate",
+        "--out out --species 3 --seed 5 --recordings 1 --photographs 2 --workers 2 --overwrite",
+        {"out": PLACE["out"], "species": 3, "seed": 5, "recordings": 1, "photographs": 2, "workers": 2}
+        | {"overwrite": True},
+    ),
+    Row(
+        "bench build",
+        "build_benchmark",
+        "birds --out out --candidates 7 --draw hard --text tax --new-groups --media copy --allow-outside --seed 5 "
+        "--overwrite",
+        {"dataset": PLACE["birds"], "out": PLACE["out"], "candidates": 7, "draw": "hard", "text": "tax"}
+        | {"new_groups": True, "media": "copy", "allow_outside": True, "seed": 5, "overwrite": True},
+    ),
+    Row(
+        "bench run",
+        "run_benchmark",
+        "bench --model m --out out --name n --media-root root --device cpu --seed 5 --contrast",
+        {"bench": PLACE["bench"], "model": "m", "out": PLACE["out"], "name": "n", "media_root": PLACE["root"]}
+        | {"device": "cpu", "seed": 5, "contrast": True},
+    ),
+    Row(
+        "bench compare",
+        "compare_runs",
+        "a b c --seed 5 --out out",
+        {"first": PLACE["a"], "second": PLACE["b"], "others": (PLACE["c"],), "seed": 5, "out": PLACE["out"]},
+    ),
+    Row("models describe", "describe", "starter", {"name": "starter"}),
+    Row(
+        "models export",
+        "save_model",
+        "m --out out --layout own --resampling soxr --window all --overlap 0.5 --overwrite",
+        {"model": "m", "out": PLACE["out"], "layout": "own", "resampling": "soxr", "window": "all"}
+        | {"overlap": 0.5, "overwrite": True},
+    ),
+)
+IDS = [row.command for row in ROWS]
+
+
+def function_of(command: str) -> Callable[..., Any]:
+    """Return the function that a command runs."""
+    cli._register()
+    app = cli.app
+    for name in command.split():
+        app = app[name]
+    assert app.default_command is not None
+    return app.default_command
+
+
+def shape(function: Callable[..., Any], without: frozenset[str]) -> dict[str, tuple[str, object]]:
+    """Return kind and default of each parameter; in the shell what has no name is positional only."""
+    kinds = {inspect.Parameter.POSITIONAL_ONLY: inspect.Parameter.POSITIONAL_OR_KEYWORD}
+    return {
+        name: (kinds.get(each.kind, each.kind).name, each.default)
+        for name, each in inspect.signature(function).parameters.items()
+        if name not in without
+    }
+
+
+@pytest.mark.parametrize("row", ROWS, ids=IDS)
+def test_a_command_and_its_function_have_the_same_parameters(row: Row) -> None:
+    shell = shape(function_of(row.command), row.shell_only | {"as_json"})
+    python = shape(getattr(biovita, row.function), frozenset({"progress"}))
+    for name in row.needed:
+        assert shell[name][1] is None
+        assert python[name][1] is inspect.Parameter.empty
+        shell[name] = (shell[name][0], inspect.Parameter.empty)
+    assert shell == python
+
+
+@pytest.mark.parametrize("row", ROWS, ids=IDS)
+def test_a_command_hands_every_option_to_its_function(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+    signature = inspect.signature(getattr(biovita, row.function))
+    called: list[dict[str, Any]] = []
+
+    def record(*args: Any, **kwargs: Any) -> None:
+        bound = signature.bind(*args, **kwargs)
+        called.append(dict(bound.arguments))
+        raise BiovitaError("recorded")
+
+    monkeypatch.setattr(biovita, row.function, record)
+    with pytest.raises(SystemExit) as stop:
+        main([*row.command.split(), *row.options.split()])
+    assert stop.value.code == 1
+    assert called == [dict(row.given)]
+    left = set(signature.parameters) - set(row.given) - {"progress"}
+    assert left <= {"strict"}, "the shell turns it into an exit code"
+
+
+def test_what_is_imported_for_types_is_what_is_there() -> None:
+    tree = ast.parse((HOME / "__init__.py").read_text(encoding="utf-8"))
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    typed = {
+        name.name: node.module.removeprefix("biovita.")
+        for node in block.body
+        if isinstance(node, ast.ImportFrom) and node.module
+        for name in node.names
+    }
+    assert typed == biovita._PLACES
+    assert sorted(biovita.__all__) == sorted([*typed, "__version__"]) == sorted(dir(biovita))
+    for name in biovita.__all__:
+        assert getattr(biovita, name).__doc__
+    assert (HOME / "py.typed").is_file()
+
+
+def test_no_room_hides_a_verb() -> None:
+    rooms = [module.name for module in pkgutil.iter_modules(biovita.__path__)]
+    assert {"embedding", "training", "benchmark", "simulation"} <= set(rooms)
+    assert not set(rooms) & set(biovita.__all__)
+    for room in set(rooms) - {"__main__"}:
+        import_module(f"biovita.{room}")
+    assert all(callable(getattr(biovita, name)) for name in biovita.__all__ if name != "__version__")
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'embedd'"):
+        biovita.embedd  # noqa: B018
+
+
+def loaded(code: str) -> set[str]:
+    """Return the modules that are loaded once the code has run in a process of its own."""
+    code += "\nimport sys\nsys.stderr.write(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
+
+
+HEAVY = {"torch", "transformers", "open_clip", "lance", "duckdb", "numpy", "pyarrow", "pydantic", "PIL", "scipy"}
+
+
+def test_import_biovita_loads_nothing_heavy() -> None:
+    modules = loaded("import biovita")
+    assert {name for name in modules if name.startswith("biovita")} == {"biovita", "biovita.version"}
+    assert not modules & (HEAVY | {"cyclopts", "rich", "httpx", "asyncio", "importlib.metadata"})
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = "from biovita.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass"
+    modules = loaded(code)
+    assert "cyclopts" in modules
+    assert not modules & (HEAVY | {"httpx", "asyncio", "markdown_it", "matplotlib"})

@@ -1,0 +1,138 @@
+"""CSV files, well formed and broken, row by row."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from biovita.csv_table import BrokenRow, CsvRow, CsvTable, held_rows, open_csv
+from biovita.errors import DatasetError
+
+FIELDS = ("file", "name", "note")
+
+
+@dataclass(frozen=True)
+class Got:
+    """What a table gives."""
+
+    table: CsvTable
+    rows: tuple[CsvRow | BrokenRow, ...]
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        return self.table.ignored
+
+
+def read_csv(path: Path, **options: Any) -> Got:
+    table = open_csv(path, FIELDS, ("file", "name"), **options)
+    return Got(table, tuple(held_rows(table)))
+
+
+def read(path: Path, text: str | bytes, **options: Any) -> Got:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_csv(path, **options)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    return tmp_path / "t.csv"
+
+
+def test_rows_have_their_line(table: Path) -> None:
+    got = read(table, 'file,name,extra,note\na,b,c,d\n\n"multi\nline", b ,,\nx,y,z,\n')
+    assert got.ignored == ("extra",)
+    assert got.rows == (
+        CsvRow(2, {"file": "a", "name": "b", "note": "d"}),
+        CsvRow(4, {"file": "multi\nline", "name": "b", "note": None}),
+        CsvRow(6, {"file": "x", "name": "y", "note": None}),
+    )
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_line_endings(table: Path, ending: str) -> None:
+    got = read(table, ending.join(["file,name", "a,b", "c,d"]))
+    assert [row.line for row in got.rows] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason", "detail"),
+    [
+        ("a", "not-as-described", "has 1 fields, and the header has 3"),
+        ("a,b,c,d", "not-as-described", "has 4 fields, and the header has 3"),
+        ('a,"b,c', "not-csv", "a quote is not closed"),
+        ('a,"b"x,c', "not-csv", "cannot be read: ',' expected after '\"'"),
+    ],
+)
+def test_a_broken_row_does_not_cost_the_next(table: Path, broken: str, reason: str, detail: str) -> None:
+    got = read(table, f"file,name,note\n1,2,3\n{broken}\n4,5,6\n7,8,9\n")
+    assert [row.line for row in got.rows] == [2, 3, 4, 5]
+    assert got.rows[1] == BrokenRow(3, reason, detail)
+    assert isinstance(got.rows[2], CsvRow)
+
+
+def test_a_stray_quote_that_swallows_rows_costs_one(table: Path) -> None:
+    got = read(table, 'file,name,note\na,"open,c\n1,2,3\n4,5,"six"\n')
+    assert [type(row) for row in got.rows] == [BrokenRow, CsvRow, CsvRow]
+    assert got.rows[2] == CsvRow(4, {"file": "4", "name": "5", "note": "six"})
+
+
+def test_bytes_that_are_not_utf8(table: Path) -> None:
+    got = read(table, b"file,name,note\na,b,c\nd,\xe9l\xe8ve,f\ng,h,i\n")
+    assert [getattr(row, "reason", None) for row in got.rows] == [None, "not-utf8", None]
+    for text, said in (
+        (b"\xff\xfef\x00i\x00", "UTF-16"),
+        (b"file,n\xe4me\n", "UTF-8"),
+        (b"", "empty"),
+        (b"\n\na", "empty"),
+    ):
+        with pytest.raises(DatasetError, match=said):
+            read(table, text)
+
+
+def test_the_separator_is_that_of_the_needed_columns(table: Path) -> None:
+    got = read(table, "file;name;a,b,c,d,e\n1;2;3,4\n")
+    assert got.rows == (CsvRow(2, {"file": "1", "name": "2"}),)
+    assert got.ignored == ("a,b,c,d,e",)
+    with pytest.raises(DatasetError, match="Columns: file, x"):
+        read(table, "file\tx\n1\t2\n")
+    with pytest.raises(DatasetError, match="a quote is not closed"):
+        read(table, '"file,name\n')
+
+
+_cell = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=12)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    rows=st.lists(st.tuples(_cell.filter(str.strip), _cell, _cell), max_size=8),
+    delimiter=st.sampled_from([",", ";", "\t", "|"]),
+    bom=st.booleans(),
+)
+def test_what_a_csv_writer_writes_is_read(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]], delimiter: str, bom: bool
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "roundtrip.csv"
+    with path.open("w", newline="", encoding="utf-8-sig" if bom else "utf-8") as file:
+        csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows([FIELDS, *rows])
+    got = read_csv(path)
+    want = [dict(zip(FIELDS, (cell.strip() or None for cell in row), strict=True)) for row in rows]
+    assert [row.values for row in got.rows if isinstance(row, CsvRow)] == want
+
+
+@settings(max_examples=200, deadline=None)
+@given(body=st.binary(max_size=300))
+def test_any_bytes_give_rows_or_reasons(tmp_path_factory: pytest.TempPathFactory, body: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    path.write_bytes(b"file,name,note\n" + body)
+    got = read_csv(path)
+    text = body.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    filled = [line for line in text.split("\n") if line.strip(" ")]
+    lines = [row.line for row in got.rows]
+    assert lines == sorted(set(lines))
+    assert bool(lines) == bool(filled)

@@ -1,0 +1,186 @@
+"""Files and directories that are written whole or not at all, and locks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from biovita.errors import DatasetError
+from biovita.files import locked, new_directory, replacing, write_whole
+
+
+def listing(root: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(root)): path.read_text() if path.is_file() else "" for path in sorted(root.rglob("*"))
+    }
+
+
+def write(path: Path, text: str, *, error: BaseException | None = None, **options: Any) -> None:
+    with new_directory(path, **options) as directory:
+        (directory / "a").write_text(text)
+        if error is not None:
+            raise error
+
+
+def test_a_new_directory_is_there_at_the_end(tmp_path: Path) -> None:
+    write(tmp_path / "x" / "y" / "z", "1")
+    assert listing(tmp_path) == {"x": "", "x/y": "", "x/y/z": "", "x/y/z/a": "1"}
+    with pytest.raises(DatasetError, match="already exists"):
+        write(tmp_path / "x" / "y" / "z", "2")
+    write(tmp_path / "x" / "y" / "z", "2", replace=True)
+    assert listing(tmp_path / "x" / "y") == {"z": "", "z/a": "2"}
+    (tmp_path / "x" / "y" / "z" / "kept").mkdir()
+    write(tmp_path / "x" / "y" / "z", "3", replace=True, keep=["kept", "none"])
+    assert listing(tmp_path / "x" / "y") == {"z": "", "z/a": "3", "z/kept": ""}
+    (tmp_path / "empty").mkdir()
+    write(tmp_path / "empty", "4")
+
+
+def test_only_what_is_of_its_kind_is_replaced(tmp_path: Path) -> None:
+    write(tmp_path / "mine", "my notes")
+    (tmp_path / "file").write_text("my file")
+    before = listing(tmp_path)
+    with pytest.raises(DatasetError, match=r"mine is not replaced: it has no config\.json"):
+        write(tmp_path / "mine", "2", replace=True, marker="config.json")
+    with pytest.raises(DatasetError, match="is a file, and is not replaced by a directory"):
+        write(tmp_path / "file", "2", replace=True, marker="config.json")
+    assert listing(tmp_path) == before
+    write(tmp_path / "mine", "2", replace=True, marker="a")
+    assert listing(tmp_path / "mine") == {"a": "2"}
+
+
+def test_others_may_read_what_the_umask_lets_them(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        with new_directory(tmp_path / "x") as directory:
+            (directory / "weights").touch(0o600)
+        assert (tmp_path / "x" / "weights").stat().st_mode & 0o777 == 0o640
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("error", [ValueError(), KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_whatever_stops_it_nothing_is_left(tmp_path: Path, error: BaseException) -> None:
+    with pytest.raises(type(error)):
+        write(tmp_path / "x" / "y" / "z", "1", error=error)
+    assert listing(tmp_path) == {}
+    write(tmp_path / "z", "1")
+    with pytest.raises(type(error)):
+        write(tmp_path / "z", "2", replace=True, error=error)
+    assert listing(tmp_path) == {"z": "", "z/a": "1"}
+
+
+def test_a_replacement_that_cannot_be_put_in_place_brings_the_old_one_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "z", "1")
+    (tmp_path / "z" / "kept").mkdir()
+    rename = Path.rename
+
+    def once(self: Path, target: Path) -> Path:
+        if target == tmp_path / "z" and (self / "a").is_file() and (self / "a").read_text() == "2":
+            raise OSError(5, "Input/output error")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", once)
+    with pytest.raises(OSError, match="Input/output"):
+        write(tmp_path / "z", "2", replace=True, keep=["kept"])
+    assert listing(tmp_path) == {"z": "", "z/a": "1", "z/kept": ""}
+
+
+def test_a_file_in_the_way_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DatasetError, match="not a directory"):
+        write(tmp_path / "file" / "z", "1")
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_file_is_replaced_at_the_end_of_the_block(tmp_path: Path, shared: bool) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("old")
+    with replacing(file, shared=shared) as scratch:
+        scratch.write_text("new")
+        assert file.read_text() == "old"
+        assert scratch.parent == tmp_path  # the same file system
+    assert listing(tmp_path) == {"a.txt": "new"}
+
+
+@pytest.mark.parametrize("error", [ValueError(), KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_whatever_stops_it_the_file_is_as_it_was(tmp_path: Path, error: BaseException) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("old")
+
+    def stopped() -> None:
+        with replacing(file) as scratch:
+            scratch.write_text("half")
+            raise error
+
+    with pytest.raises(type(error)):
+        stopped()
+    assert listing(tmp_path) == {"a.txt": "old"}
+
+
+def test_a_link_in_the_place_of_the_temporary_file_is_not_followed(tmp_path: Path) -> None:
+    precious = tmp_path / "precious.txt"
+    precious.write_text("mine")
+    (tmp_path / ".a.txt.part").symlink_to(precious)
+    write_whole(tmp_path / "a.txt", "new")
+    assert listing(tmp_path) == {"a.txt": "new", "precious.txt": "mine"}
+
+
+def test_processes_that_share_a_file_do_not_write_into_one_another(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    with replacing(file, shared=True) as first, replacing(file, shared=True) as second:
+        first.write_text("first")
+        second.write_text("second")
+    assert listing(tmp_path) == {"a.txt": "first"}  # the outer block ends last
+
+
+def test_text_is_written_with_the_same_bytes_on_every_system(tmp_path: Path) -> None:
+    write_whole(tmp_path / "a.csv", "name\r\nGrünspecht\n")
+    assert (tmp_path / "a.csv").read_bytes() == b"name\r\nGr\xc3\xbcnspecht\n"
+
+
+_HOLD = """
+import pathlib, sys
+from biovita.files import locked
+with locked(pathlib.Path(sys.argv[1]), "busy"):
+    print("in", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_lock_is_held_by_one_and_a_killed_process_holds_none(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLD, lock], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "in\n"
+        for wait_s in (0.0, 0.1):
+            with pytest.raises(DatasetError, match="busy"), locked(lock, "busy", wait_s=wait_s):
+                pass
+        holder.kill()
+    with locked(lock, "busy"), pytest.raises(DatasetError, match="busy"), locked(lock, "busy"):
+        pass
+    with locked(lock, "busy"):
+        pass
+
+
+def test_a_lock_leaves_the_content_of_its_file_and_follows_no_link(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    lock.write_text("mine")
+    with locked(lock, "busy"):
+        assert lock.read_text() == "mine"
+    (tmp_path / "led").symlink_to(lock)
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    for link in ("led", "dangling"):
+        refused = pytest.raises(DatasetError, match="is a link, and a lock is a file of its own")
+        with refused, locked(tmp_path / link, "busy"):
+            pass
+    assert not (tmp_path / "nowhere").exists()
