@@ -22,6 +22,7 @@ exclude_patterns = ["images/*.py"]
 
 myst_heading_anchors = 4  # page.md#heading, as on GitHub
 
+default_role = "py:obj"  # a name in single backticks is linked where it is described
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 napoleon_google_docstring = False
