@@ -145,6 +145,7 @@ def test_another_file_in_the_row_is_noticed(packed: Dataset) -> None:
         read_clip(gone)
 
 
+@pytest.mark.slow
 def test_the_starter_towers_give_the_same_vectors(files: Dataset, packed: Dataset, scratch: Path) -> None:
     for dataset in (files, packed):
         report = embed(
@@ -167,6 +168,7 @@ def test_the_starter_towers_give_the_same_vectors(files: Dataset, packed: Datase
     assert [(part.new, part.kept) for part in again.parts] == [(0, 18), (0, 18)]
 
 
+@pytest.mark.slow
 def test_a_spawned_process_opens_the_table_itself(packed: Dataset, files: Dataset) -> None:
     path = packed.audio["path"][3].as_py()
     with in_processes(native_mono, 1) as load:
