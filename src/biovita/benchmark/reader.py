@@ -348,7 +348,7 @@ def _lines(file: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str,
                 if lines.cuts:
                     raise DatasetError(f"{file}, row {row}: is too long; {over('answer')}")
                 if row > limit("rows"):
-                    raise DatasetError(f"{file}: has more rows; {over('rows')}")
+                    raise DatasetError(f"{file}: has too many rows: {over('rows')}")
                 yield row, plain_row({name: line[name] for name in COLUMNS if name in line})
         except (UnicodeDecodeError, csv.Error) as error:
             more = f"; {over('answer')}" if "field limit" in str(error) else ""
