@@ -44,10 +44,9 @@ CHANGERS = {
     "discard",
     "clear",
 }
-# State of the process that modules keep. Packed tables that are open are a cache. Pillow's limit of pixels is one of
-# the process: it is lifted while somebody reads a picture, and put back.
 SCHEMAS = {"COLUMNS"}  # of Arrow: `append` gives another one
-STATE = {"biovita.media.packed_files._TABLES", "biovita.media.bombs._kept", "biovita.media.bombs._lifted"}
+# State that modules keep: packed tables that are open, a cache.
+STATE = {"biovita.media.packed_files._TABLES"}
 
 
 def name_of(file: Path) -> str:

@@ -356,6 +356,7 @@ def run_mteb(copies: Path, /, *, model: str, as_json: Json = False) -> None:
         Its name in mteb, such as risashinoda/BioVITA.
     """
     from biovita.benchmark.mteb_tasks import MtebModel, run_local
+    from biovita.benchmark.records import records
 
     rows = run_local(MtebModel.load(model).encoder, copies)
     if as_json:

@@ -18,7 +18,7 @@ from biovita.simulation.fauna import SpeciesTruth
 from biovita.simulation.pictures import SIDE, picture
 from biovita.simulation.seeds import stream
 
-__all__ = ["CLIP_S", "Job", "SpeciesRows", "make_items"]
+__all__ = ["CLIP_S", "Job", "SpeciesMedia", "make_items"]
 
 CLIP_S = 5.0  # seconds
 _CLIPS = ((1, 0.70), (2, 0.20), (3, 0.10))  # clips of a recording, and how often
@@ -52,16 +52,16 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class SpeciesRows:
+class SpeciesMedia:
     """The rows of one species, in the `AUDIO` and `IMAGES` schemas of datasets."""
 
     audio: pa.Table
     images: pa.Table
 
 
-def make_items(job: Job) -> SpeciesRows:
+def make_items(job: Job) -> SpeciesMedia:
     """Write a species' media into ``directory/media`` and return their rows."""
-    return SpeciesRows(
+    return SpeciesMedia(
         pa.Table.from_pylist(_recordings(job), schema=AUDIO),
         pa.Table.from_pylist(_photographs(job), schema=IMAGES),
     )

@@ -22,7 +22,7 @@ from biovita.files import new_directory
 from biovita.progress import progress_bar
 from biovita.simulation.fauna import Fauna
 from biovita.simulation.seeds import stream
-from biovita.simulation.species_media import Job, SpeciesRows, make_items
+from biovita.simulation.species_media import Job, SpeciesMedia, make_items
 from biovita.version import __version__
 
 __all__ = ["SOURCE", "info_of", "simulate_media", "traits_table"]
@@ -124,7 +124,7 @@ def _permutation(count: int, seed: int) -> list[int]:
     return [following[index] for index in range(count)]
 
 
-def _made(jobs: Sequence[Job], workers: int, *, progress: bool) -> list[SpeciesRows]:
+def _made(jobs: Sequence[Job], workers: int, *, progress: bool) -> list[SpeciesMedia]:
     """Do the jobs and return the rows of each, in their order."""
     made = []
     with progress_bar("Simulating species", len(jobs), shown=progress) as advance:
@@ -134,12 +134,12 @@ def _made(jobs: Sequence[Job], workers: int, *, progress: bool) -> list[SpeciesR
     return made
 
 
-def _results(jobs: Sequence[Job], workers: int) -> Iterator[SpeciesRows]:
+def _results(jobs: Sequence[Job], workers: int) -> Iterator[SpeciesMedia]:
     if workers == 1:
         yield from map(make_items, jobs)
         return
     with _pool(workers) as pool:
-        waiting: list[Future[SpeciesRows]] = [pool.submit(make_items, job) for job in jobs]
+        waiting: list[Future[SpeciesMedia]] = [pool.submit(make_items, job) for job in jobs]
         for future in waiting:
             yield future.result()
 

@@ -128,6 +128,8 @@ def import_folder(
         Threads that decode; as many as processors where None.
     overwrite
         Replace the dataset at ``out``; its embeddings are kept, and those of files that are the same still hold.
+    progress
+        Show bars on standard error where that is a terminal.
 
     Raises
     ------
