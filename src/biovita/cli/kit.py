@@ -42,7 +42,9 @@ MediaRoot = Annotated[
     Parameter(help="Where the benchmark's file paths start. Default: what its manifest says, or its directory."),
 ]
 
-_NUMBER = re.compile(r"[-+]?[\d.,]+( (bytes|[kMGT]B))?|-?")
+_NUMBER = re.compile(
+    r"[-+]?[\d.,]+(e-\d+)?( [a-zA-Z]+( \d+ [a-z]+)?| \([\d,]+\))?|-?"
+)  # 1,234; 5 min 02 s; 12 (3)
 
 
 def group(name: str, about: str | None = None) -> App:
