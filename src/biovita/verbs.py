@@ -126,6 +126,7 @@ def train(
         Where ``start`` does not fit the recipe, or there is nothing to train on.
     """
     from biovita.dataset.dataset import Dataset
+    from biovita.report.training import write_training_page
     from biovita.training.recipes import recipe as named
     from biovita.training.run import run_recipe
 
@@ -135,6 +136,7 @@ def train(
         named(recipe, settings) if isinstance(recipe, str) else recipe,
         Dataset.open(data),
         Path(out),
+        page=write_training_page,
         start=None if start is None else Path(start),
         given=tuple(settings or ()),
         device=device,

@@ -23,7 +23,7 @@ from biovita.model.formats.format import NotWritten, Origin
 from biovita.model.lookup import FORMATS, KNOWN
 from biovita.taxonomy import Taxon
 from biovita.towers import EncoderCard
-from biovita.towers.encoder import Simple
+from biovita.towers.encoder import EncoderDefaults
 from biovita.towers.input_arrays import native_mono, rgb_image
 
 TAXA = (
@@ -45,7 +45,7 @@ HERE = Device("cpu", "for the test")
 
 
 @dataclass
-class Plain(Simple):
+class Plain(EncoderDefaults):
     """A tower of three numbers an item, that counts what it is given."""
 
     card: EncoderCard

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from biovita.towers.encoder import Encoder, EncoderCard, Loaded, Simple, Windowing
+from biovita.towers.encoder import Encoder, EncoderCard, EncoderDefaults, Loaded, Windowing
 
 __all__ = ["Side"]
 
 
-class Side(Simple):
+class Side(EncoderDefaults):
     """A tower, the model's projection where it has one, and length 1; no classifier, which would take other vectors.
 
     Parameters

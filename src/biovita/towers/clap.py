@@ -16,7 +16,7 @@ from biovita.errors import ModelError
 from biovita.media.inputs import AudioItem
 from biovita.towers.audio_windows import AudioInput
 from biovita.towers.clap_config import check_clap_config, read_clap_config
-from biovita.towers.encoder import EncoderCard, Simple, Windowing
+from biovita.towers.encoder import EncoderCard, EncoderDefaults, Windowing
 from biovita.towers.long_recordings import LongWindows, mean_over_windows
 from biovita.towers.mel_config import MelConfig
 from biovita.weights.state_dicts import UNBUILDABLE, check_fit, load_strictly, read_state
@@ -36,8 +36,8 @@ _ON_A_CORE = 2
 _CHANNELS_IF_FUSED = 4
 
 
-class ClapAudio(Simple):
-    """CLAP's audio vectors, of length 1, and after an adapter whatever it makes of them.
+class ClapAudio(EncoderDefaults):
+    """CLAP's audio vectors, of length 1, or what an adapter makes of them.
 
     A fused checkpoint reads every window as its authors' code reads a recording of up to 10 s.
 

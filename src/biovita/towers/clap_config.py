@@ -1,4 +1,4 @@
-"""Configurations of CLAP models of others: the settings that reach transformers and the front end, all checked."""
+"""Configurations of foreign CLAP models: the settings that reach transformers and the front end, all checked."""
 
 from __future__ import annotations
 

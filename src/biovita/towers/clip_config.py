@@ -1,4 +1,4 @@
-"""``open_clip_config.json`` of others: the settings that reach open_clip, timm and the tokenizer, all checked."""
+"""Foreign ``open_clip_config.json`` files: the settings that reach open_clip, timm and the tokenizer, all checked."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from biovita.compute.threads import PartsInThreads
 from biovita.errors import ModelError
 from biovita.media.inputs import ImageItem
 from biovita.modality import Modality
-from biovita.towers.encoder import Classes, EncoderCard, Simple
+from biovita.towers.encoder import Classes, EncoderCard, EncoderDefaults
 from biovita.towers.input_arrays import rgb_image
 from biovita.weights.package_files import verified_file
 
@@ -45,7 +45,7 @@ CARD = EncoderCard(
 )
 
 
-class EfficientNetLite2(Simple):
+class EfficientNetLite2(EncoderDefaults):
     """The 1280 numbers that EfficientNet-Lite2's ImageNet classifier sees."""
 
     card = CARD

@@ -1,4 +1,4 @@
-"""The encode loop: items are loaded ahead, encoded in batches, and told where they fail. It is the only one."""
+"""The one encode loop: it loads items ahead, encodes them in batches, and says which ones fail and why."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _wholes(encoder: Encoder, batch: list[Any]) -> list[np.ndarray]:
 
 
 def _windows(encoder: Encoder, batch: list[Any]) -> list[np.ndarray]:
-    """Return of each item its mean and then its windows, ``(1 + windows, dim)``.
+    """Return for each item its mean and then its windows, ``(1 + windows, dim)``.
 
     Windows of recordings that are held are encoded together, those of a long recording as they are read.
     """

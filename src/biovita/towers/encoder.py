@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from biovita.compute.device import Device
     from biovita.towers.long_recordings import LongWindows
 
-__all__ = ["Classes", "Encoder", "EncoderCard", "Loaded", "Simple", "Windowing"]
+__all__ = ["Classes", "Encoder", "EncoderCard", "EncoderDefaults", "Loaded", "Windowing"]
 
 
 Loaded: TypeAlias = "np.ndarray | LongWindows"  # the second of a recording too long to be held
@@ -170,8 +170,8 @@ class Encoder(Protocol):
         ...
 
 
-class Simple:
-    """What an encoder has to say for itself that neither cuts recordings nor has a classifier."""
+class EncoderDefaults:
+    """The answers of an encoder that neither cuts recordings nor has a classifier; others override some of them."""
 
     card: EncoderCard
 

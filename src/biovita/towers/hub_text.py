@@ -51,7 +51,7 @@ _RULES: dict[str, SettingRule | Section] = {
 
 @contextmanager
 def described_text(model_cfg: dict[str, Any], where: str) -> Iterator[dict[str, Any]]:
-    """Give an architecture whose text network is not a name on the hub but a directory with its checked description.
+    """Give an architecture whose text network is a directory with a checked description, not a name on the hub.
 
     Raises
     ------

@@ -39,7 +39,7 @@ def native_mono(item: AudioItem) -> tuple[np.ndarray, int]:
 
 
 def mono_sound(item: AudioItem, *, for_rate: int = 0) -> tuple[np.ndarray, int] | LongSound:
-    """Return what `native_mono` does; of what is too long to be held, as it is or at ``for_rate``, a `LongSound`.
+    """Return what `native_mono` does, or a `LongSound` where the samples, at ``for_rate``, are too many to be held.
 
     Raises
     ------

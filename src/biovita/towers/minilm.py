@@ -10,7 +10,7 @@ import numpy as np
 from biovita.compute.device import choose_device
 from biovita.compute.threads import PartsInThreads
 from biovita.modality import Modality
-from biovita.towers.encoder import EncoderCard, Simple
+from biovita.towers.encoder import EncoderCard, EncoderDefaults
 from biovita.weights.package_files import verified_file
 
 __all__ = ["CARD", "MiniLM"]
@@ -33,7 +33,7 @@ CARD = EncoderCard(
 )
 
 
-class MiniLM(Simple):
+class MiniLM(EncoderDefaults):
     """The mean of MiniLM's token vectors, of length 1."""
 
     card = CARD

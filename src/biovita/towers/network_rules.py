@@ -1,4 +1,4 @@
-"""What the configurations of CLIP, CLAP and text networks of others have in common: sizes within bounds."""
+"""What foreign configurations of CLIP, CLAP and text networks have in common: sizes within bounds."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from biovita.errors import ModelError, unknown_name
 from biovita.media.inputs import ImageItem
 from biovita.towers.clip_config import CONFIG_FILE, check_model_cfg, check_preprocess_cfg, read_clip_config
 from biovita.towers.clip_images import ImageInput, image_input
-from biovita.towers.encoder import EncoderCard, Simple
+from biovita.towers.encoder import EncoderCard, EncoderDefaults
 from biovita.towers.hub_text import described_text
 from biovita.towers.tokenizer import hub_tokenizer, read_tokenizer
 from biovita.weights.state_dicts import UNBUILDABLE, check_fit, load_strictly, read_state
@@ -83,7 +83,7 @@ class ClipNetwork:
         return self.network.to(device.name)
 
 
-class OpenClipImage(Simple):
+class OpenClipImage(EncoderDefaults):
     """Vectors of photographs, not normalised."""
 
     def __init__(self, card: EncoderCard, clip: ClipNetwork, device: Device) -> None:
@@ -122,7 +122,7 @@ class OpenClipImage(Simple):
         return self._encode((pixels.float().div_(255) - self._mean) / self._std)
 
 
-class OpenClipText(Simple):
+class OpenClipText(EncoderDefaults):
     """Vectors of texts, not normalised."""
 
     def __init__(self, card: EncoderCard, clip: ClipNetwork, device: Device) -> None:

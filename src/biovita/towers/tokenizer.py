@@ -1,4 +1,4 @@
-"""Tokenizers of others: read from checked copies of their files, so that they name no code, no path and no address."""
+"""Foreign tokenizers: read from checked copies of their files, so that they name no code, no path and no address."""
 
 from __future__ import annotations
 

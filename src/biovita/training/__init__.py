@@ -1,4 +1,4 @@
-"""Losses, sampling, recipes, and the loop."""
+"""Training by recipes: projections of frozen towers, and the towers themselves."""
 
 from biovita.training.recipe import FrozenRecipe, LossWeights, Recipe, TowersRecipe
 from biovita.training.recipes import RECIPES, recipe

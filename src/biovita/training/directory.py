@@ -1,4 +1,4 @@
-"""The directory of a run: which run it is of, and that one process alone writes there."""
+"""The directory of a run: which run it holds, and a lock so that one process alone writes there."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def hash_of_weights(start: Path) -> str:
 
 
 def _require_same_run(out: Path, record: ResumableRecord) -> None:
-    """Raise a DatasetError where a directory holds another run."""
+    """Raise a `DatasetError` where a directory holds another run, and name what differs."""
     try:
         before = read_json(out / _RECORD, DatasetError)
         was = flat(before["recipe"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any, TypeAlias
+from pathlib import Path
+from typing import Annotated, Any, Protocol, TypeAlias
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -12,7 +13,7 @@ from biovita.errors import DatasetError
 from biovita.jsonfile import parse_json
 from biovita.training.recipe import TERMS
 
-__all__ = ["GateLine", "Line", "PartScores", "StepLine", "ValidationLine", "as_json", "read_line"]
+__all__ = ["GateLine", "Line", "PageWriter", "PartScores", "StepLine", "ValidationLine", "as_json", "read_line"]
 
 PARTS = ("seen", "unseen")
 
@@ -87,6 +88,22 @@ class ValidationLine:
 
 
 Line: TypeAlias = StepLine | ValidationLine
+
+
+class PageWriter(Protocol):
+    """Writes the page of a run into its directory, as `biovita.report.training.write_training_page` does."""
+
+    def __call__(
+        self,
+        run: Path,
+        lines: Sequence[Line],
+        record: Mapping[str, Any],
+        *,
+        files: tuple[str, str],
+        left_out: int = 0,
+    ) -> object:
+        """Write it, of the run's lines, of what made it, and of the names of the log and of the record's file."""
+
 
 _STEP, _VALIDATION = TypeAdapter(StepLine), TypeAdapter(ValidationLine)
 _LOSSES = ("loss", *TERMS, "guard")

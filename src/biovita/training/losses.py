@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
 
 import torch
 
 from biovita.taxonomy import Rank, Taxon
+from biovita.training.recipe import Loss, Positives
 
-__all__ = ["Loss", "Positives", "contrastive", "info_nce", "kinship_of", "one_way", "sigmoid", "targets"]
-
-Loss: TypeAlias = Literal["info_nce", "sigmoid"]
-Positives: TypeAlias = Literal["item", "species", "taxonomy"]
+__all__ = ["contrastive", "info_nce", "kinship_of", "one_way", "sigmoid", "targets"]
 
 _SHARED = (Rank.GENUS, Rank.FAMILY, Rank.ORDER, Rank.CLASS)  # from the nearest relatives to the farthest
 
@@ -26,7 +23,7 @@ def contrastive(
     *,
     bias: torch.Tensor | float = 0.0,
 ) -> torch.Tensor:
-    """Return the loss of this name: `info_nce`, which has no use for a bias, or `sigmoid`."""
+    """Return the loss of this name: `info_nce`, which does not use the bias, or `sigmoid`."""
     if loss == "info_nce":
         return info_nce(a_bd, b_cd, logit_scale, targets_bc)
     return sigmoid(a_bd, b_cd, logit_scale, bias, targets_bc)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -18,23 +18,28 @@ from pydantic import (
 )
 
 from biovita.modality import PAIRS, Modality, term_of
-from biovita.training.losses import Loss, Positives
 
 __all__ = [
     "TERMS",
     "WATCHED",
     "Augment",
     "FrozenRecipe",
+    "GateSettings",
+    "Loss",
     "LossWeights",
     "Pairs",
     "ParameterGroup",
     "Phase",
+    "Positives",
     "Ramp",
     "Recipe",
     "TowersRecipe",
     "flat",
 ]
 
+
+Loss: TypeAlias = Literal["info_nce", "sigmoid"]
+Positives: TypeAlias = Literal["item", "species", "taxonomy"]
 
 TERMS: dict[str, tuple[Modality, Modality]] = {term_of(*pair): pair for pair in PAIRS}
 """The terms of the loss by the names of their settings, and what each is between."""
@@ -104,7 +109,7 @@ class LossWeights(_Settings):
 
 
 class GateSettings(_Settings):
-    """When AIC and ITC are shut off to keep what ATC has learned; see `biovita.training.towers.schedule.Gate`."""
+    """When AIC and ITC are shut off to keep what ATC has learned; see `biovita.training.gate.Gate`."""
 
     alpha: float = Field(default=0.2, gt=0, le=1)
     upper: PositiveFloat = 0.03
@@ -163,7 +168,7 @@ class FrozenRecipe(Recipe):
 
 
 class ParameterGroup(_Settings):
-    """How a part of the towers is trained: from ``from_step`` of its phase on."""
+    """How a part of the towers is trained, from step ``from_step`` of its phase on."""
 
     learning_rate: PositiveFloat
     weight_decay: NonNegativeFloat
@@ -230,7 +235,7 @@ class Phase(_Settings):
         return {modality for part, modality in _TOWER_OF.items() if getattr(self, part) is not None}
 
     def compares(self, modality: Modality) -> bool:
-        """Return whether a term of the loss is between a modality and another."""
+        """Return whether a term of the loss compares a modality with another one."""
         return any(ramp.to and modality in TERMS[term] for term, ramp in self.ramps.items())
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from biovita.dataset import Dataset
 from biovita.errors import ModelError
 from biovita.files import new_directory
 from biovita.model.formats.projections_config import CONFIG
+from biovita.training.log_lines import PageWriter
 from biovita.training.recipe import FrozenRecipe, Recipe, TowersRecipe
 
 __all__ = ["TrainReport", "run_recipe"]
@@ -34,6 +35,7 @@ def run_recipe(
     dataset: Dataset,
     out: Path,
     *,
+    page: PageWriter,
     start: Path | None = None,
     given: Collection[str] = (),
     device: str = "auto",
@@ -49,6 +51,8 @@ def run_recipe(
 
     Parameters
     ----------
+    page
+        Writes ``report.html``.
     start
         A model directory to go on from: that of a stage 1, for a stage 2. None starts untrained. What it has learned
         for projections of frozen towers is gone on from: they, ``logit_scale``, and ``logit_bias`` where it has one.
@@ -69,7 +73,7 @@ def run_recipe(
         from biovita.training.towers.train_towers import train_towers
 
         log = train_towers(
-            recipe, dataset, out, start=start, device=device, overwrite=overwrite, progress=progress
+            recipe, dataset, out, start=start, device=device, overwrite=overwrite, progress=progress, page=page
         )
         losses = [line.losses["loss"] for line in log] or [nan]  # where the log was lost
         return TrainReport(out / "last", out / "report.html", recipe, len(losses), losses[0], losses[-1])
@@ -81,6 +85,8 @@ def run_recipe(
     if start is not None:
         check_start(start, recipe, given)
     with new_directory(out, replace=overwrite, marker=CONFIG) as scratch:
-        history = train_projections(recipe, dataset, scratch, start=start, device=device, progress=progress)
+        history = train_projections(
+            recipe, dataset, scratch, page=page, start=start, device=device, progress=progress
+        )
     losses = [came.losses["loss"] for came in history]
     return TrainReport(out, out / "report.html", recipe, recipe.steps, losses[0], losses[-1])

@@ -1,4 +1,4 @@
-"""What is written down about a run, so that it can be told from another and made again."""
+"""What is recorded about a run, so that it can be told from another and repeated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of other people's configurations: which are accepted, of what type and in what range."""
+"""Rules for the settings of foreign configurations: which are accepted, of what type and in what range."""
 
 from __future__ import annotations
 

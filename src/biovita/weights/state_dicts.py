@@ -1,4 +1,4 @@
-"""Weights of others, read so that nothing in them can run, and loaded whole or not at all."""
+"""Foreign weights: read so that nothing in them can run, and loaded whole or not at all."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def _streaks(width: float, height: float, scale: float, rng: np.random.Generator
 
 
 def coat_of(looks: Looks, rng: np.random.Generator) -> Coat:
-    """Return the coat of one individual: its species' colours, a little lighter or warmter than the mean."""
+    """Return the coat of one individual: its species' colours, a little lighter or warmer than the mean."""
     lightness = looks.lightness * rng.normal(1.0, 0.05)
     warm = rng.normal(0.0, 5.0)
 

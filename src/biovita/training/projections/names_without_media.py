@@ -56,7 +56,7 @@ def named_classes(tower: Encoder) -> NamedClasses | None:
 
 
 def kept_classes(classes: NamedClasses, unseen: Iterable[Taxon], synonyms: Iterable[str] = ()) -> list[int]:
-    """Return the classes that name none of the unseen taxa, so that a species held out is held out here too.
+    """Return the classes that do not name an unseen taxon, so that a species held out is held out here too.
 
     A class goes where one of its names is the scientific name, the genus or the common name of an unseen taxon, or
     the end of that common name (the class *junco* goes with the Dark-eyed Junco). It errs to holding out too much.

@@ -1,4 +1,4 @@
-"""What training on cached embeddings draws its batches from."""
+"""The tower vectors of a modality, grouped by species, which batches are drawn from."""
 
 from __future__ import annotations
 

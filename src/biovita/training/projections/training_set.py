@@ -27,7 +27,7 @@ _DECIDED = pa.schema([(name, pa.string()) for name in ("name", "parsed", "specie
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """Everything a run draws from, all of it vectors of frozen towers.
+    """All that a run draws from: vectors of frozen towers.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class TrainingSet:
 
 
 def training_set(dataset: Dataset, base: Model, *, names: bool = True, progress: bool = False) -> TrainingSet:
-    """Return what a dataset's ``train`` rows, and where asked a model's own classifiers, give to train on.
+    """Return the vectors of a dataset's ``train`` rows, and where asked the rows of a model's own classifiers.
 
     Vectors are read from the dataset's tables; what has none yet is embedded.
 

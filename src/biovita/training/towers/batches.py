@@ -1,4 +1,4 @@
-"""From the pairs of an epoch to batches: what a tower is given, decoded ahead, in an array of its own a modality."""
+"""From the pairs of an epoch to batches of decoded inputs, one array a modality, loaded ahead of the towers."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Feed:
     processes: int = 1
 
     def plan(self, phase: Phase, number: int, epoch: int) -> tuple[Epoch, list[np.ndarray]]:
-        """Return the pairs of an epoch of the phase of this number, and by batch the places of its pairs.
+        """Return the pairs of an epoch of a phase, and for each batch the places of its pairs.
 
         Raises
         ------
@@ -88,7 +88,7 @@ class Feed:
         return chosen, places
 
     def load(self, pairs: Epoch, places: Sequence[np.ndarray], number: int, epoch: int) -> Iterator[TrainingBatch]:
-        """Give batches that `plan` returned the places of, as `load_batches` does."""
+        """Give the batches at places that `plan` returned, as `load_batches` does."""
         return load_batches(
             self.items,
             pairs,

@@ -92,7 +92,7 @@ def save_checkpoint(directory: Path, step: int, checkpoint: Checkpoint) -> Path:
 
 
 def latest_checkpoint(directory: Path) -> Checkpoint | None:
-    """Return the newest checkpoint that is whole, or None where there is none at all.
+    """Return the newest whole checkpoint, or None where there are no checkpoints.
 
     A damaged one is passed over, with a warning that says which and why.
 
@@ -113,7 +113,7 @@ def latest_checkpoint(directory: Path) -> Checkpoint | None:
 
 
 def check_moments(state: Any, parameters: Sequence[torch.nn.Parameter], where: str) -> None:
-    """Raise a `ModelError` where an optimiser's whole state is not one of such parameters."""
+    """Raise a `ModelError` where an optimiser's whole state does not fit these parameters."""
     moments = state.get("state") if isinstance(state, Mapping) else None
     fits = isinstance(moments, Mapping) and all(
         type(place) is int
@@ -160,7 +160,7 @@ def _read(path: Path) -> Checkpoint:
 
 
 def _progress(state: dict[str, Any]) -> Progress:
-    """Return the state of a run, each field of which is of its kind."""
+    """Return the state of a run, with every field checked."""
     names = {each.name for each in fields(Progress)}
     if strange := sorted(state.keys() - names):
         raise ModelError(f"{_STATE} has {', '.join(strange)[:100]}, which no run writes")

@@ -1,4 +1,4 @@
-"""The training items that could not be decoded: counted over all processes, listed, an error where they are many."""
+"""The training items that could not be decoded: counted over all processes and listed; too many end the run."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Failures:
     found: dict[tuple[Modality, str], str] = field(default_factory=dict)
 
     def add(self, modality: Modality, item: str, why: str) -> None:
-        """Take note of an item.
+        """Count an item.
 
         Raises
         ------

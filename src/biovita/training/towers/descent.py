@@ -92,7 +92,7 @@ class Descent:
     def step(
         self, batch: TrainingBatch, terms: Mapping[str, float], gate: Gate | None, *, step: int, seed: int
     ) -> StepResult:
-        """Make a step of the phase; ``terms`` are the weights of the loss, ``seed`` is that of all that is random.
+        """Make a step of the phase; ``terms`` are the weights of the loss, ``seed`` fixes all that is random.
 
         Raises
         ------

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from biovita.training.losses import Loss, Positives, contrastive, one_way, targets
+from biovita.training.losses import contrastive, one_way, targets
+from biovita.training.recipe import Loss, Positives
 
 __all__ = ["gather", "gathered_loss", "largest", "mean_over_processes", "processes"]
 

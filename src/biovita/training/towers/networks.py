@@ -157,7 +157,7 @@ class Networks(nn.Module):
 
     @contextmanager
     def without_running_statistics(self) -> Iterator[None]:
-        """Keep batch norms from taking note of what passes, for a forward pass that is made again."""
+        """Keep batch norms from updating their statistics, for a forward pass that is repeated later."""
         norms = {m: m.momentum for m in self.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)}
         for norm in norms:
             norm.momentum = 0.0
@@ -205,7 +205,7 @@ def starting_model(recipe: TowersRecipe, start: str | Path | None, device: str) 
 
 
 def has_towers_of(networks: Networks, model: Model) -> bool:
-    """Return whether the image and text towers have the very weights of a model's."""
+    """Return whether the image and text towers have the same weights as those of a model."""
     image = model.tower(Modality.IMAGE)
     if not isinstance(image, OpenClipImage):
         return False

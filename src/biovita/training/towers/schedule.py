@@ -41,7 +41,7 @@ class Part(StrEnum):
 
 
 def part_of(name: str) -> Part | None:
-    """Return the part that a parameter of `networks.Networks` belongs to; None where it is of none."""
+    """Return the part that a parameter of `networks.Networks` belongs to; None where it belongs to no part."""
     head, _, rest = name.partition(".")
     if head in {"log_scale", "bias"}:
         return Part.TEMPERATURE

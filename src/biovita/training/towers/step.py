@@ -26,7 +26,7 @@ __all__ = ["Input", "Losses", "average_gradients", "average_statistics", "backwa
 
 @dataclass(frozen=True, eq=False)
 class Input:
-    """What of one modality a step needs.
+    """What a step needs of one modality.
 
     Attributes
     ----------
@@ -118,7 +118,7 @@ def backward(
 
 
 def pieces(entry: Input, chunk: int | None, *, together: bool) -> tuple[torch.Tensor, ...]:
-    """Return the pieces of a tower's input; after the last, to have as many as others, its first item again."""
+    """Return the pieces of a tower's input; the first item is repeated where other processes have more pieces."""
     if not chunk or entry.embed is None:
         return (entry.values,)
     own = torch.split(entry.values, chunk)

@@ -20,7 +20,7 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") 
 
 
 class Interrupted(BaseException):
-    """A signal that came where work may be left at once; like `KeyboardInterrupt`, no error."""
+    """A signal that came where work may be left at once; like `KeyboardInterrupt`, it is not an error."""
 
 
 class StopRequest:
@@ -36,7 +36,7 @@ class StopRequest:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take note of signals in the block; elsewhere they do what they did before.
+        """Note signals in the block; outside it they do what they did before.
 
         Only the main thread of a process is told of signals: in another one this does nothing.
         """

@@ -48,7 +48,7 @@ class TrainingItems:
         return found
 
     def item(self, modality: Modality, row: int) -> Clip | MediaPath:
-        """Return what of a recording or photograph is decoded."""
+        """Return the file, or the span of it, that is decoded for a recording or photograph."""
         table = self.media[modality]
         path = self.dataset.locate(table["path"][row].as_py())
         if modality != Modality.AUDIO:

@@ -94,7 +94,7 @@ def _drawn(tables: Sequence[pa.Table], species: int, seed: int) -> list[np.ndarr
 
 
 def _rank(codes: np.ndarray) -> np.ndarray:
-    """Return for each value how many of the same come before it."""
+    """Return for each value how many equal ones come before it."""
     order = np.argsort(codes, kind="stable")
     rank = np.empty(len(codes), np.int64)
     rank[order] = np.arange(len(codes)) - np.searchsorted(codes[order], codes[order])
@@ -136,7 +136,7 @@ def scores_of(dataset: Dataset, find: Find, ids: Ids | None = None, *, seed: int
 
 
 def embedded(model: Model, items: Items, table: VectorTable | None = None) -> Vectors:
-    """Return a model's vectors of items, without keeping them in a dataset; what does not decode is left out and said.
+    """Return a model's vectors of items, without storing them in a dataset; a warning counts what does not decode.
 
     Parameters
     ----------
