@@ -10,6 +10,7 @@ from functools import cache
 
 import cyclopts
 
+from biovita.cli.kit import DEFAULTS
 from biovita.version import __version__
 
 __all__ = ["app", "main"]
@@ -25,7 +26,7 @@ app = cyclopts.App(
     help=_HELP,
     help_format="plaintext",  # Markdown takes a tenth of a second to load; the groups use it
     version=__version__,
-    default_parameter=cyclopts.Parameter(negative=()),
+    default_parameter=DEFAULTS,
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
