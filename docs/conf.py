@@ -55,7 +55,7 @@ def _fill_in(_app: object, page: str, source: list[str]) -> None:
     if page == "reference/shell":
         _register()
         text = generate_markdown_docs(commands, heading_level=2, generate_toc=False, no_root_title=True)
-        text = text.replace(" *[default: False]*", "").replace("```console", "```text")
+        text = text.replace("```console", "```text")
         source[0] += re.sub(r"(?m)^(?!biovita).*$", _options_as_code, text)
     elif page == "reference/rooms":
         source[0] += "\n".join(_room(name) for name in _ROOMS)
