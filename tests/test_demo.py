@@ -90,7 +90,10 @@ def test_a_starter_recipe_leaves_a_page_and_what_made_the_model(runs: list[DemoR
     dataset = Dataset.open(runs[-1].out / "dataset")
     first, second = tmp_path / "first", tmp_path / "second"
     run_recipe(recipe("starter/stage0", {"steps": 30}, FrozenRecipe), dataset, first, device="cpu", progress=False)
-    report = run_recipe(recipe("starter/stage1", {"steps": 30}), dataset, second, start=first, progress=False)
+    settings = {"steps": 30}
+    report = biovita.train(
+        "starter/stage1", settings=settings, data=dataset, out=second, start=first, progress=False
+    )
     assert report.last_loss < report.first_loss
     record = json.loads((second / "config.json").read_text())["record"]
     assert record["start"] == str(first)

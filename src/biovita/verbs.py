@@ -126,6 +126,7 @@ def train(
         Where ``start`` does not fit the recipe, or there is nothing to train on.
     """
     from biovita.dataset.dataset import Dataset
+    from biovita.report.training import write_training_page
     from biovita.training.recipes import recipe as named
     from biovita.training.run import run_recipe
 
@@ -140,6 +141,7 @@ def train(
         device=device,
         overwrite=overwrite,
         progress=progress,
+        write_page=write_training_page,
     )
 
 

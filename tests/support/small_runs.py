@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from biovita.dataset import Dataset
+from biovita.report.training import write_training_page
 from biovita.training import TowersRecipe, recipe
 from biovita.training.towers.networks import Networks
 from biovita.training.towers.train_towers import train_towers
@@ -34,7 +35,7 @@ def losses(log: list[dict[str, Any]], name: str = "loss") -> list[float]:
 
 
 def run_tiny(chosen: TowersRecipe, dataset: Dataset, out: Path, **options: Any) -> list[dict[str, Any]]:
-    train_towers(chosen, dataset, out, device="cpu", progress=False, **options)
+    train_towers(chosen, dataset, out, device="cpu", progress=False, write_page=write_training_page, **options)
     return read_log(out)
 
 

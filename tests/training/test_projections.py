@@ -22,6 +22,7 @@ from biovita.errors import BiovitaError, DatasetError, ModelError
 from biovita.modality import MEDIA, Modality
 from biovita.model import load_model
 from biovita.model.formats.projections_config import read_config
+from biovita.report.training import write_training_page
 from biovita.taxonomy import Taxon
 from biovita.training import FrozenRecipe, recipe
 from biovita.training.gate import Gate, guard
@@ -203,7 +204,16 @@ def trained(birds: Dataset, tmp_path: Path) -> Train:
 
     def run(stage: int, out: str, start: Path | None = None, **settings: object) -> Path:
         chosen = _recipe(stage, model="plain", steps=3, dim=4, **settings)
-        return run_recipe(chosen, birds, tmp_path / out, start=start, device="cpu", progress=False).model
+        made = run_recipe(
+            chosen,
+            birds,
+            tmp_path / out,
+            start=start,
+            device="cpu",
+            progress=False,
+            write_page=write_training_page,
+        )
+        return made.model
 
     return run
 

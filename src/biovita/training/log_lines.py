@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any, TypeAlias
+from pathlib import Path
+from typing import Annotated, Any, Protocol, TypeAlias
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -12,7 +13,7 @@ from biovita.errors import DatasetError
 from biovita.jsonfile import parse_json
 from biovita.training.recipe import TERMS
 
-__all__ = ["GateLine", "Line", "PartScores", "StepLine", "ValidationLine", "as_json", "read_line"]
+__all__ = ["GateLine", "Line", "PartScores", "StepLine", "ValidationLine", "WritePage", "as_json", "read_line"]
 
 PARTS = ("seen", "unseen")
 
@@ -87,6 +88,23 @@ class ValidationLine:
 
 
 Line: TypeAlias = StepLine | ValidationLine
+
+
+class WritePage(Protocol):
+    """Writes the page of a run, as `biovita.report.training.write_training_page` does: training knows no reports."""
+
+    def __call__(
+        self,
+        run: Path,
+        lines: Sequence[Line],
+        record: Mapping[str, Any],
+        *,
+        files: tuple[str, str],
+        left_out: int = 0,
+    ) -> object:
+        """Write the page of a run with these lines into its directory."""
+        ...
+
 
 _STEP, _VALIDATION = TypeAdapter(StepLine), TypeAdapter(ValidationLine)
 _LOSSES = ("loss", *TERMS, "guard")

@@ -12,6 +12,7 @@ from biovita.dataset import Dataset
 from biovita.errors import ModelError
 from biovita.files import new_directory
 from biovita.model.formats.projections_config import CONFIG
+from biovita.training.log_lines import WritePage
 from biovita.training.recipe import FrozenRecipe, Recipe, TowersRecipe
 
 __all__ = ["TrainReport", "run_recipe"]
@@ -19,10 +20,10 @@ __all__ = ["TrainReport", "run_recipe"]
 
 @dataclass(frozen=True)
 class TrainReport:
-    """Where the model and the page are, how many steps made it, and its loss at the first and the last of them."""
+    """Where the model and, if one was written, the page are, and the loss at the first and the last of the steps."""
 
     model: Path
-    page: Path
+    page: Path | None
     recipe: Recipe
     steps: int
     first_loss: float
@@ -39,6 +40,7 @@ def run_recipe(
     device: str = "auto",
     overwrite: bool = False,
     progress: bool = True,
+    write_page: WritePage | None = None,
 ) -> TrainReport:
     """Train by a recipe on a split dataset, and write the model to ``out``.
 
@@ -54,6 +56,8 @@ def run_recipe(
         for projections of frozen towers is gone on from: they, ``logit_scale``, and ``logit_bias`` where it has one.
     given
         Names of the settings that were asked for; one that differs from its default need not be named.
+    write_page
+        Writes ``report.html``; None writes no page.
 
     Raises
     ------
@@ -65,14 +69,22 @@ def run_recipe(
     """
     if recipe.stage == 2 and start is None:
         raise ModelError(f"{recipe.name} goes on from a stage 1. Give its model with --start MODEL")
+    page = None if write_page is None else out / "report.html"
     if isinstance(recipe, TowersRecipe):
         from biovita.training.towers.train_towers import train_towers
 
         log = train_towers(
-            recipe, dataset, out, start=start, device=device, overwrite=overwrite, progress=progress
+            recipe,
+            dataset,
+            out,
+            start=start,
+            device=device,
+            overwrite=overwrite,
+            progress=progress,
+            write_page=write_page,
         )
         losses = [line.losses["loss"] for line in log] or [nan]  # where the log was lost
-        return TrainReport(out / "last", out / "report.html", recipe, len(losses), losses[0], losses[-1])
+        return TrainReport(out / "last", page, recipe, len(losses), losses[0], losses[-1])
     assert isinstance(recipe, FrozenRecipe)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ModelError(f"{recipe.name} trains in one process, in seconds. Start it without torchrun")
@@ -81,6 +93,8 @@ def run_recipe(
     if start is not None:
         check_start(start, recipe, given)
     with new_directory(out, replace=overwrite, marker=CONFIG) as scratch:
-        history = train_projections(recipe, dataset, scratch, start=start, device=device, progress=progress)
+        history = train_projections(
+            recipe, dataset, scratch, start=start, device=device, progress=progress, write_page=write_page
+        )
     losses = [came.losses["loss"] for came in history]
-    return TrainReport(out, out / "report.html", recipe, recipe.steps, losses[0], losses[-1])
+    return TrainReport(out, page, recipe, recipe.steps, losses[0], losses[-1])

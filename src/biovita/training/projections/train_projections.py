@@ -13,7 +13,7 @@ from biovita.model import Model, describe, load_model, write_model
 from biovita.model.formats.projections import aligned_model, read_projections
 from biovita.model.formats.projections_config import CONFIG, Config, read_config
 from biovita.progress import progress_bar
-from biovita.training.log_lines import StepLine
+from biovita.training.log_lines import StepLine, WritePage
 from biovita.training.projections.align import Aligned, AlignStep, align, untrained
 from biovita.training.projections.training_set import training_set
 from biovita.training.recipe import FrozenRecipe
@@ -25,11 +25,16 @@ _MOST_BIAS = 1_000_000
 
 
 def train_projections(
-    recipe: FrozenRecipe, dataset: Dataset, out: Path, *, start: Path | None, device: str, progress: bool
+    recipe: FrozenRecipe,
+    dataset: Dataset,
+    out: Path,
+    *,
+    start: Path | None,
+    device: str,
+    progress: bool,
+    write_page: WritePage | None,
 ) -> tuple[AlignStep, ...]:
     """Write the model, its losses and its page into ``out``, which is empty; return what each step came to."""
-    from biovita.report.training import write_training_page
-
     base = load_model(describe(recipe.model).towers, device)
     data = training_set(dataset, base, names=recipe.weights.names > 0, progress=progress)
     begin = untrained(data, recipe)
@@ -42,11 +47,12 @@ def train_projections(
     write_model(model, out)
     lines = [json.dumps({"step": step, **came.as_json()}) for step, came in enumerate(aligned.history)]
     write_whole(out / "losses.jsonl", "\n".join(lines) + "\n")
-    drawn = [
-        StepLine(recipe.name, 0, step, step, came.losses, 1 / came.logit_scale)
-        for step, came in enumerate(aligned.history)
-    ]
-    write_training_page(out, drawn, model.record, files=("losses.jsonl", "config.json"))
+    if write_page is not None:
+        drawn = [
+            StepLine(recipe.name, 0, step, step, came.losses, 1 / came.logit_scale)
+            for step, came in enumerate(aligned.history)
+        ]
+        write_page(out, drawn, model.record, files=("losses.jsonl", "config.json"))
     return aligned.history
 
 
