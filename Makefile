@@ -1,5 +1,6 @@
 # make demo    set up, then run the whole path on the simulated fauna (or on DATA=folder)
-# make test    set up, then lint, types and all tests, in WORKERS=2 processes
+# make check   set up, then lint, types and the tests that are not slow: minutes, for every change
+# make test    set up, then lint, types (on Windows, too) and all tests, in WORKERS=2 processes
 # make docs    set up, then the pages of docs/ and the reference as a site, in site/
 # make clean   remove the environment and caches
 
@@ -7,19 +8,23 @@ VENV ?= .venv
 OUT ?= demo-run
 WORKERS ?= 2
 BIN := $(VENV)/bin
+TESTS = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 # The first interpreter that runs and is new enough; PYTHON=... overrides.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test lint docs clean
+.PHONY: demo check test lint docs clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/biovita demo $(if $(DATA),--data "$(DATA)") --out "$(OUT)"
 
+check: lint
+	$(TESTS) -m "not slow"
+
 test: lint
 	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=30
+	$(TESTS) --durations=30
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -49,4 +54,4 @@ $(VENV)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache site
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis site build dist

@@ -22,6 +22,7 @@ from biovita.embedding import vectors
 from biovita.modality import Modality
 from biovita.model import Model
 from biovita.model.formats.projections import aligned_model
+from biovita.report.training import write_training_page
 from biovita.training import FrozenRecipe, recipe
 from biovita.training.projections.align import untrained
 from biovita.training.projections.training_set import training_set
@@ -89,10 +90,21 @@ def test_untrained_projections_are_at_chance(runs: list[DemoResult], starter: Mo
 def test_a_starter_recipe_leaves_a_page_and_what_made_the_model(runs: list[DemoResult], tmp_path: Path) -> None:
     dataset = Dataset.open(runs[-1].out / "dataset")
     first, second = tmp_path / "first", tmp_path / "second"
-    run_recipe(recipe("starter/stage0", {"steps": 30}, FrozenRecipe), dataset, first, device="cpu", progress=False)
-    settings = {"steps": 30}
-    report = biovita.train(
-        "starter/stage1", settings=settings, data=dataset, out=second, start=first, progress=False
+    run_recipe(
+        recipe("starter/stage0", {"steps": 30}, FrozenRecipe),
+        dataset,
+        first,
+        page=write_training_page,
+        device="cpu",
+        progress=False,
+    )
+    report = run_recipe(
+        recipe("starter/stage1", {"steps": 30}),
+        dataset,
+        second,
+        page=write_training_page,
+        start=first,
+        progress=False,
     )
     assert report.last_loss < report.first_loss
     record = json.loads((second / "config.json").read_text())["record"]

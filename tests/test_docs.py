@@ -115,7 +115,7 @@ def _bind(call: ast.Call, where: str) -> None:
 def test_no_python_stands_in_other_blocks() -> None:
     others = [code for code in CODE if code not in PYTHON and code.language != "inline"]
     assert others
-    assert not [str(code) for code in others if re.search(r"^\s*(import|from) \w", code.text, re.MULTILINE)]
+    assert not [str(code) for code in others if re.search(r"^\s*(import |from |>>> )", code.text, re.MULTILINE)]
 
 
 def test_commands_on_the_pages_parse(commands: cyclopts.App) -> None:
@@ -195,6 +195,16 @@ def test_the_reference_has_each_public_name_once() -> None:
     page = (ROOT / "docs/reference/python.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\.\. auto(?:function|class|exception):: (\w+)", page, re.MULTILINE)
     assert sorted(listed) == sorted(set(biovita.__all__) - {"__version__"})
+
+
+@pytest.mark.parametrize("name", [name for name in biovita.__all__ if inspect.isfunction(getattr(biovita, name))])
+def test_the_docstring_of_a_function_explains_each_argument(name: str) -> None:
+    function = getattr(biovita, name)
+    section = (inspect.getdoc(function) or "").partition("Parameters\n----------\n")[2].partition("\n\n")[0]
+    explained = {
+        part.strip("* ") for line in re.findall(r"^\S.*$", section, re.MULTILINE) for part in line.split(",")
+    }
+    assert explained == set(inspect.signature(function).parameters)
 
 
 class _Loaded(HTMLParser):

@@ -19,7 +19,12 @@ from biovita.version import __version__
 __all__ = ["Check", "Checkup", "examine"]
 
 _RATE = 44_100
-_EXTRAS = {"mteb": "running models under mteb, and its BioVITA tasks", "test": "the tests of biovita itself"}
+_EXTRAS = {
+    "docs": "making the site of the documentation",
+    "mteb": "running models under mteb, and its BioVITA tasks",
+    "tensorboard": "curves of a training run in TensorBoard",
+    "test": "the tests of biovita itself",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,12 +136,12 @@ def train(
         named(recipe, settings) if isinstance(recipe, str) else recipe,
         Dataset.open(data),
         Path(out),
+        page=write_training_page,
         start=None if start is None else Path(start),
         given=tuple(settings or ()),
         device=device,
         overwrite=overwrite,
         progress=progress,
-        write_page=write_training_page,
     )
 
 

@@ -144,9 +144,9 @@ def test_zero_vectors_are_missing_features(made, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("audio.npy", b"no array", "not an array"),
+        ("audio.npy", b"no array", "cannot be read as an array"),
         ("audio.parquet", b"no table", "cannot be read"),
-        ("audio.npy", "pickle", "not an array"),
+        ("audio.npy", "pickle", "cannot be read as an array"),
         ("audio.npy", "short", "vectors and"),
         ("audio.npy", "strange", "none of its"),
         ("audio.npy", "flat", "shape"),
@@ -188,7 +188,7 @@ def test_a_file_of_another_length_or_with_code_in_it_is_named(made, tmp_path):
             return (open, (str(marker), "w"))
 
     odd.with_suffix(".pt").write_bytes(pickle.dumps(Evil(), protocol=2))
-    with pytest.raises(BiovitaError, match="not one vector that can be read safely"):
+    with pytest.raises(BiovitaError, match="cannot be read safely as one vector"):
         read_precomputed(tmp_path, benchmark)
     assert not marker.exists()
 

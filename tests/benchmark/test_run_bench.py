@@ -245,7 +245,7 @@ def test_vectors_of_an_earlier_version_are_not_used_and_said_so(benchmark, tmp_p
     run(benchmark, Stranger(), tmp_path)
     (said,) = [record.getMessage() for record in caplog.records if "earlier biovita" in record.getMessage()]
     assert str(tmp_path / "vectors") in said
-    assert "remove them" in said
+    assert "Remove them" in said
 
 
 def test_a_benchmark_is_of_a_dataset_that_has_its_items_as_they_are(dataset, tmp_path):

@@ -90,32 +90,24 @@ def test_mistakes_are_said_without_a_traceback(arguments, message, capsys):
     assert "Traceback" not in err
 
 
-def test_traits_from_the_command_line(dataset, capsys):
+def test_traits_from_the_command_line(tmp_path, capsys):
     import pyarrow as pa
 
-    from biovita.dataset import Dataset, write_table
+    from biovita.dataset import write_table
     from biovita.dataset.schema import TRAITS
 
-    code, _, err = run(capsys, "bench", "traits", dataset, "--model", "random")
+    dataset = write_small(tmp_path / "birds", taxa=24, per_species=2)
+    split_dataset(dataset, unseen=8, seed=0)
+    code, _, err = run(capsys, "bench", "traits", dataset.path, "--model", "random")
     assert code == 1
     assert "has no traits" in err
-    audio = Dataset.open(dataset).audio.to_pandas()
-    parts = {
-        part: sorted(set(rows["taxon_id"]) - {"g"}) for part, rows in audio.groupby(audio["split"] == "unseen")
-    }
     rows = [
-        {"taxon_id": taxon_id, "label": "nocturnal", "value": number % 2 == 0, "source": "test"}
-        for taxa in parts.values()
-        for number, taxon_id in enumerate(taxa)
+        {"taxon_id": taxon.id, "label": "nocturnal", "value": int(taxon.id[1:]) % 2 == 0, "source": "test"}
+        for taxon in dataset.taxonomy.values()
+        if taxon.id != "g"
     ]
-    write_table(pa.Table.from_pylist(rows, schema=TRAITS), dataset / "traits.parquet")
-    import biovita.benchmark.trait_scores as module
-
-    module._FEWEST, kept = 2, module._FEWEST
-    try:
-        code, out, err = run(capsys, "bench", "traits", dataset, "--model", "random", "--json")
-    finally:
-        module._FEWEST = kept
+    write_table(pa.Table.from_pylist(rows, schema=TRAITS), dataset.path / "traits.parquet")
+    code, out, err = run(capsys, "bench", "traits", dataset.path, "--model", "random", "--json")
     assert code == 0, err
     assert {row["method"] for row in json.loads(out)} == {"zero-shot", "probe"}
     assert all(0 <= row["auc"] <= 1 for row in json.loads(out))

@@ -61,6 +61,7 @@ def variants(samples: np.ndarray, rate: int) -> Iterator[tuple[str, Sound]]:
     yield "a part, as aac at 96 kbit/s", encode(resample(part, rate, 44_100), 44_100, "aac", "mp4", 96_000)
 
 
+@pytest.mark.slow
 def test_encoded_anew_and_cut_recordings_are_found(recordings: list[tuple[str, Sound]]) -> None:
     long = [sound for _, sound in recordings if len(sound[0]) > 4 * sound[1] and np.mean(sound[0] == 0) < 0.5][::8]
     known = Fingerprints()
@@ -71,6 +72,7 @@ def test_encoded_anew_and_cut_recordings_are_found(recordings: list[tuple[str, S
             assert known.find(words_of(*sound)) == number, (number, name)
 
 
+@pytest.mark.slow
 def test_no_two_different_recordings_are_called_the_same(recordings: list[tuple[str, Sound]]) -> None:
     known, ids = Fingerprints(), []
     for source_id, sound in recordings:
@@ -105,6 +107,7 @@ def test_what_says_too_little_is_never_the_same() -> None:
     assert known.find(words_of(noise[: round(8000 * 1.9)], 8000)) is None  # shorter than the least in common
 
 
+@pytest.mark.slow
 def test_many_recordings_are_searched_as_one_by_one() -> None:
     """The index of words against every lag of every recording."""
     rng = np.random.default_rng(3)

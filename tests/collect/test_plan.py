@@ -12,7 +12,7 @@ import pytest
 
 from biovita.cli.app import main
 from biovita.collect.plan import read_plan
-from biovita.collect.select import Selection, select
+from biovita.collect.select import PlannedItems, Selection, select
 from biovita.errors import DatasetError
 
 HEAD = 'name = "x"\n[[sources]]\nkind = "xeno_canto"\npath = "xc.json"\n'
@@ -43,7 +43,7 @@ def chosen(selection: Selection) -> list[str]:
 
 
 def left_out(selection: Selection) -> dict[str, int]:
-    return {row["reason"]: row["rows"] for row in selection.left_out()}
+    return {row.reason: row.rows for row in selection.left_out()}
 
 
 @pytest.mark.parametrize(
@@ -115,9 +115,7 @@ boxes = [[50, 0, 70, 20]]
             "no-name": 1, "no-address": 1,
         }  # fmt: skip
         (row,) = selection.summary()
-        assert row == {
-            "class": "Aves", "source": "xeno-canto", "modality": "audio", "species": 1, "items": 2, "bytes": 320_000,
-        }  # fmt: skip
+        assert row == PlannedItems("Aves", "xeno-canto", "audio", species=1, items=2, bytes=320_000)
 
 
 def test_a_date_known_to_the_year_counts_where_the_whole_year_does(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_building_imports_what_the_plan_names(folder: Path) -> None:
     report = build(plan(folder, ALL), folder / "data")
     dataset = Dataset.open(folder / "data")
     assert list(report.traits) == [*FILES, "csv"]
-    assert {table: found["taxa"] for table, found in report.traits.items()} == {
+    assert {table: found.taxa for table, found in report.traits.items()} == {
         "avonet": 2,
         "eltontraits-birds": 2,
         "eltontraits-mammals": 1,
@@ -86,7 +86,7 @@ def test_building_imports_what_the_plan_names(folder: Path) -> None:
         "anage": 4,
         "csv": 2,
     }
-    assert sum(found["labels"] for found in report.traits.values()) == dataset.traits.num_rows
+    assert sum(found.labels for found in report.traits.values()) == dataset.traits.num_rows
     assert [p.code for p in check(dataset, hashes=True)] == []
     said = "\n".join(report_lines(report))
     assert "traits of avonet: 2 taxa" in said
@@ -134,7 +134,7 @@ def test_synonyms_are_matched_through_the_plans_backbone(folder: Path) -> None:
     rest = '[taxa]\nbackbone = "backbone"\n'
     report = build(plan(folder, {"csv": "own.csv"}, rest), folder / "data")
     assert report.species == 1
-    assert (report.traits["csv"]["taxa"], report.traits["csv"]["labels"]) == (1, 1)
+    assert (report.traits["csv"].taxa, report.traits["csv"].labels) == (1, 1)
     assert (folder / "data/taxonomy_decisions.parquet").is_file()
 
 

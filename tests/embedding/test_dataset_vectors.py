@@ -227,7 +227,7 @@ def test_rows_are_found_again_where_the_table_changed_meanwhile(
     table.tidy()
     lance.dataset(str(table.path)).optimize.compact_files(materialize_deletions_threshold=0.0)
     table.tidy()
-    with pytest.raises(DatasetError, match="made anew while it was read"):
+    with pytest.raises(DatasetError, match="replaced while it was read"):
         lazy.array  # noqa: B018
 
 

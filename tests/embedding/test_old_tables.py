@@ -96,7 +96,7 @@ def test_the_first_write_migrates_them_and_says_so(
     ]
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 3
-    assert all("is a table of an earlier release: it gets" in line for line in said)
+    assert all("is a table of an earlier release. It gets" in line for line in said)
     for modality, old_vectors in before.items():
         table = LanceStore(report.path).table(modality)
         assert set(lance.dataset(str(table.path)).schema.names) == {*COLUMNS.names, "vector"}

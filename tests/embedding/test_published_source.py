@@ -69,7 +69,7 @@ def test_a_directory_of_our_own_embeds_as_it_listens(dataset, tmp_path, prefix):
     assert np.abs(read.project(Modality.AUDIO, vectors) - read.embed_audio(paths)).max() < 1e-5
     assert "soxr" in read.tower(Modality.AUDIO).card.preprocessing
     write_model(model, own, overwrite=True)  # the same weights, listening as published
-    with pytest.raises(DatasetError, match=r"made by something else .*all windows with 50% overlap"):
+    with pytest.raises(DatasetError, match=r"made by another encoder .*all windows with 50% overlap"):
         read_vectors(dataset, place, Modality.AUDIO)
     again = {part.modality: part.new for part in embed(dataset, model=place, device="cpu", progress=False).parts}
     assert again[Modality.AUDIO] == len(paths)
@@ -110,4 +110,4 @@ def test_the_command_line_embeds_exports_and_says_the_device(dataset, tmp_path, 
     with pytest.raises(SystemExit) as stop:
         main(["models", "export", "starter", "--out", str(tmp_path / "no")])
     assert stop.value.code == 1
-    assert "that layout holds one open_clip model" in capsys.readouterr().err
+    assert "this layout, which holds one open_clip model" in capsys.readouterr().err

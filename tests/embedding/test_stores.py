@@ -140,7 +140,7 @@ def test_what_something_else_made_is_not_mixed_in(table: VectorTable) -> None:
         Made("tower", "1", 3, "as it is", window_s=3.0, hop_s=1.0),
         Made("tower", "1", 3, "as it was"),
     ):
-        with pytest.raises(DatasetError, match="made by something else"):
+        with pytest.raises(DatasetError, match="made by another encoder"):
             table.commit(rows("b"), numbers(2), other)
     assert list(content(table)) == [("a", WHOLE)]
 

@@ -132,20 +132,21 @@ def test_what_is_no_model_is_told_with_what_was_looked_for(tmp_path: Path) -> No
     ):
         describe("startr")
     with pytest.raises(
-        ModelError, match=r"holds no model\. Looked for: open_clip_config\.json .*\*\.pth.*CLAP.*own"
+        ModelError,
+        match=r"holds no model\. It should hold one of these: open_clip_config\.json .*\*\.pth.*CLAP.*own",
     ):
         describe(tmp_path)
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(ModelError, match=r"notes\.txt holds no model"):
         describe(tmp_path / "notes.txt")
     (tmp_path / "run.json").write_text("{}")
-    with pytest.raises(ModelError, match=r"is a training run: its models are .*last and .*best"):
+    with pytest.raises(ModelError, match=r"is a training run\. Its models are .*last and .*best"):
         describe(tmp_path)
     for odd in ("x" * 5000, "a\0b"):
         with pytest.raises(ModelError, match="unknown model"):
             describe(odd)
     clip = write_open_clip(make().clip, tmp_path / "clip")
-    with pytest.raises(ModelError, match=r"clip-\w+' has no audio tower; it has image, text"):
+    with pytest.raises(ModelError, match=r"clip-\w+' has no audio tower\. It has image, text"):
         load_model(clip, "cpu", [Modality.AUDIO])
     (clip / "open_clip_pytorch_model.bin").unlink()
     with pytest.raises(ModelError, match=r"clip has no weights: open_clip_model\.safetensors or "):

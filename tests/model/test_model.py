@@ -71,12 +71,12 @@ def test_one_item_is_not_a_list_of_items(model: Model) -> None:
         (model.embed_images, Path("bird.jpg")),
         (model.embed_images, Image.new("RGB", (8, 8))),
     ):
-        with pytest.raises(ModelError, match=rf"{method.__name__} takes a list .*put it into a list"):
+        with pytest.raises(ModelError, match=rf"{method.__name__} takes a list .*Put it into a list"):
             method(item)
 
 
 def test_one_string_is_not_a_list_of_strings(model: Model) -> None:
-    with pytest.raises(ModelError, match="put it into a list"):
+    with pytest.raises(ModelError, match="Put it into a list"):
         model.embed_texts("Pica pica")
 
 
@@ -113,7 +113,9 @@ def test_the_towers_alone_load_by_name() -> None:
 def test_a_name_that_is_neither_model_nor_directory(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"unknown model 'startr'\. Did you mean 'starter'"):
         biovita.load_model("startr")
-    with pytest.raises(ModelError, match=r"holds no model\. Looked for: open_clip_config\.json .*config\.json"):
+    with pytest.raises(
+        ModelError, match=r"holds no model\. It should hold one of these: open_clip_config\.json .*config\.json"
+    ):
         biovita.load_model(tmp_path)
 
 

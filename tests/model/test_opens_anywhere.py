@@ -180,7 +180,7 @@ def test_towers_that_are_not_where_they_were_are_told_with_what_mends_it(tmp_pat
     towers.rename(tmp_path / "gone")
     assert load_model(model, "cpu").embed_texts(TEXTS).shape == (2, 4)
     write_published(make(seed=1), tmp_path / "gone")
-    with pytest.raises(ModelError, match=r"gone holds another model, at sha256:"):
+    with pytest.raises(ModelError, match=r"gone holds another model, whose revision is sha256:"):
         describe(model)
 
 
@@ -188,15 +188,15 @@ def test_towers_that_are_not_where_they_were_are_told_with_what_mends_it(tmp_pat
     ("base", "why"),
     [
         ({"name": "starter"}, "made with starter at"),
-        ({"name": "somebody"}, "no known model, nor a commit"),
-        ({"name": "hf-hub:some/towers"}, "no known model, nor a commit"),
+        ({"name": "somebody"}, "neither a known model nor a commit"),
+        ({"name": "hf-hub:some/towers"}, "neither a known model nor a commit"),
         (
             {"name": "hf-hub:some/towers", "revision": COMMIT},
             "some/towers@0123456789ab is missing: it is not on this",
         ),
         ({"name": "hf-hub:../x", "revision": COMMIT}, "wanted hf-hub:owner/repository"),
-        ({"name": "starter", "path": "towers"}, "either name or paths"),
-        ({}, "either name or paths"),
+        ({"name": "starter", "path": "towers"}, "either by name, or by path"),
+        ({}, "either by name, or by path"),
         ({"path": "../model"}, "holds no model"),
         ({"absolute": "towers"}, "are not where they were"),
         ({"absolute": "/dev/zero"}, "holds no model"),
@@ -226,7 +226,7 @@ def test_of_a_model_that_is_not_the_one_wanted_nothing_is_read_but_its_hash(
     model = write_aligned(tmp_path / "model", format=2, base=base, towers=refs(towers))
     monkeypatch.setattr("torch.load", lambda *_, **__: pytest.fail("it was opened"))
     monkeypatch.setattr("biovita.model.formats.published_files.read_state", lambda _: pytest.fail("it was opened"))
-    with pytest.raises(ModelError, match=r"epoch001\.pth holds another model, at sha256:"):
+    with pytest.raises(ModelError, match=r"epoch001\.pth holds another model, whose revision is sha256:"):
         describe(model)
 
 

@@ -20,7 +20,7 @@ from biovita.benchmark.reader import read_benchmark
 from biovita.dataset import Dataset
 from biovita.modality import Modality
 from biovita.sources.release import Release
-from biovita.sources.source import Rejected
+from biovita.sources.source import RejectedRow
 from biovita.taxonomy.name_lists import read_names
 from support.hostile import biovita, python
 from support.injected import FORMULAS, MARKUP, write_injected
@@ -110,7 +110,7 @@ def test_what_was_written_is_what_is_read(made: Path) -> None:
             "taxon_id"
         ].to_pylist()
     }
-    items = [item for item in Release(path=made / "release").items() if not isinstance(item, Rejected)]
+    items = [item for item in Release(path=made / "release").items() if not isinstance(item, RejectedRow)]
     read = {item["name"]: item["vernacular"] for item in items if item["modality"] == "audio"}
     assert read == {name.strip(): (common or "").strip() for name, common in train.items()}
     species = {taxon.scientific_name for taxon in dataset.taxonomy.values()}

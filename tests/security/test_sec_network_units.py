@@ -12,8 +12,9 @@ import pytest
 
 from biovita.collect.hosts import check_ip
 from biovita.collect.ledger import stated_address
-from biovita.collect.plan import as_understood, read_plan, shown_plan
+from biovita.collect.plan import as_understood, read_plan
 from biovita.errors import DatasetError, MediaError
+from biovita.publish.shown_plan import shown_plan
 from biovita.redact import redacted, redacted_column
 from biovita.sources.json_files import parse_answer
 from biovita.sources.web import number_in, retry_after

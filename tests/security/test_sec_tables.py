@@ -398,7 +398,7 @@ from biovita.collect.select import select
 with select(read_plan(sys.argv[1]), listing=True) as found:
     number = sum(batch.num_rows for batch in found.records())
     omitted = sum(batch.num_rows for batch in found.omitted())
-    left_out = {row["reason"]: row["rows"] for row in found.left_out()}
+    left_out = {row.reason: row.rows for row in found.left_out()}
     assert omitted == sum(left_out.values())
     print(json.dumps([number, left_out], sort_keys=True))
 """

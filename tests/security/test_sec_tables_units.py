@@ -17,9 +17,9 @@ from biovita.sources.darwin_core import DarwinCore
 from biovita.sources.inaturalist import Inaturalist
 from biovita.sources.licenses import normalise_license
 from biovita.sources.release import Release
-from biovita.sources.source import Rejected, batches_of, name_key_of
-from biovita.sources.values import iso_date, number, seconds, text, web_address, whole
+from biovita.sources.source import RejectedRow, batches_of, name_key_of
 from biovita.taxonomy.parse import NameKind, parse_name
+from biovita.values import iso_date, number, seconds, text, web_address, whole
 from support.hostile_tables import archive, core
 
 RECORD = {"modality": "audio", "name": "Pica pica", "source_id": "1", "file": "x", "row": 2}
@@ -80,7 +80,7 @@ def test_a_record_that_no_table_can_hold_costs_itself() -> None:
     (batch,) = batches_of([RECORD, *({**RECORD, **each} for each in odd), {**RECORD, "row": 9}], "s")
     assert batch.records["row"].to_pylist() == [2, 9]
     assert [row["reason"] for row in batch.rejected.to_pylist()] == ["not-utf8", *["bad-value"] * 7]
-    (batch,) = batches_of([Rejected("audio", "f", 1, "r", "\ud800\0" + "x" * 5000, "\udfff", None)], "s")
+    (batch,) = batches_of([RejectedRow("audio", "f", 1, "r", "\ud800\0" + "x" * 5000, "\udfff", None)], "s")
     (row,) = batch.rejected.to_pylist()
     assert row["detail"].startswith("\\ud800\\0xx")
     assert len(row["detail"]) < 1100
@@ -133,7 +133,9 @@ def test_limits_are_settings_and_their_errors_name_them(tmp_path: Path, monkeypa
         list(DarwinCore(path=path).items())
     monkeypatch.delenv("BIOVITA_LIMIT_ARCHIVE")
     monkeypatch.setenv("BIOVITA_LIMIT_CELL", "16")
-    assert [row.reason for row in DarwinCore(path=path).items() if isinstance(row, Rejected)] == ["too-long"] * 200
+    assert [row.reason for row in DarwinCore(path=path).items() if isinstance(row, RejectedRow)] == [
+        "too-long"
+    ] * 200
 
 
 def test_no_line_is_searched_for_the_end_of_a_quote_twice(tmp_path: Path) -> None:
@@ -182,9 +184,9 @@ def test_a_species_name_leads_nowhere_in_a_release(tmp_path: Path) -> None:
     rows = "".join(f"{'y' * 300},{name},https://x.org/a.mp3\n" for name in names)
     (tmp_path / "train" / "metadata.csv").write_text("file_name,scientific_name,download_url\n" + rows)
     found = list(Release(path=tmp_path, images=tmp_path / "images").items())
-    images = [each for each in found if not isinstance(each, Rejected) and each["modality"] == "image"]
+    images = [each for each in found if not isinstance(each, RejectedRow) and each["modality"] == "image"]
     assert [each["source_id"] for each in images] == ["pica_pica/1.jpg"]
-    assert [each.path for each in found if isinstance(each, Rejected)] == ["pica_pica/gone.jpg"]
+    assert [each.path for each in found if isinstance(each, RejectedRow)] == ["pica_pica/gone.jpg"]
 
 
 def test_a_zip_that_lists_millions_of_members_is_not_read(tmp_path: Path) -> None:

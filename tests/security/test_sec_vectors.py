@@ -288,7 +288,7 @@ def test_tables_of_a_benchmark_that_multiply_are_refused(bench: Path, tmp_path: 
             ["bench", "run", str(empty), "--model", f"vectors:{empty}", "--out", str(tmp_path / "out")],
         ],
     )
-    for each, why in zip(said, ("MiB of memory", "20,0", "Rename it", "has no image items"), strict=False):
+    for each, why in zip(said, ("MiB of memory", "20,0", "Rename the folder", "has no image items"), strict=False):
         assert why in each
 
 

@@ -25,8 +25,8 @@ from biovita.sources.licenses import allowed, normalise_license
 from biovita.sources.registry import SOURCES
 from biovita.sources.release import Release
 from biovita.sources.source import RECORDS, Source
-from biovita.sources.values import iso_date, media_kind, seconds
 from biovita.sources.xeno_canto import XenoCanto
+from biovita.values import iso_date, media_kind, seconds
 
 TAXA = (
     "taxon_id\tancestry\trank_level\trank\tname\tactive\n"

@@ -35,7 +35,7 @@ def losses(log: list[dict[str, Any]], name: str = "loss") -> list[float]:
 
 
 def run_tiny(chosen: TowersRecipe, dataset: Dataset, out: Path, **options: Any) -> list[dict[str, Any]]:
-    train_towers(chosen, dataset, out, device="cpu", progress=False, write_page=write_training_page, **options)
+    train_towers(chosen, dataset, out, device="cpu", progress=False, page=write_training_page, **options)
     return read_log(out)
 
 

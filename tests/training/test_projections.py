@@ -204,16 +204,9 @@ def trained(birds: Dataset, tmp_path: Path) -> Train:
 
     def run(stage: int, out: str, start: Path | None = None, **settings: object) -> Path:
         chosen = _recipe(stage, model="plain", steps=3, dim=4, **settings)
-        made = run_recipe(
-            chosen,
-            birds,
-            tmp_path / out,
-            start=start,
-            device="cpu",
-            progress=False,
-            write_page=write_training_page,
-        )
-        return made.model
+        return run_recipe(
+            chosen, birds, tmp_path / out, page=write_training_page, start=start, device="cpu", progress=False
+        ).model
 
     return run
 
@@ -271,14 +264,24 @@ def test_a_directory_that_exists_is_refused_before_any_work(
         trained(1, "there")
     assert sorted(path.name for path in there.iterdir()) == files
     with pytest.raises(DatasetError, match=r"birds is not replaced: it has no config\.json"):
-        run_recipe(_recipe(1, model="plain"), birds, birds.path, device="cpu", overwrite=True, progress=False)
+        run_recipe(
+            _recipe(1, model="plain"),
+            birds,
+            birds.path,
+            page=write_training_page,
+            device="cpu",
+            overwrite=True,
+            progress=False,
+        )
 
 
 def test_overwrite_replaces_the_model_that_is_gone_on_from(birds: Dataset, trained: Train) -> None:
     out = trained(1, "model")
     before = (out / "model.safetensors").read_bytes()
     chosen = _recipe(2, model="plain", steps=3, dim=4)
-    report = run_recipe(chosen, birds, out, start=out, device="cpu", overwrite=True, progress=False)
+    report = run_recipe(
+        chosen, birds, out, page=write_training_page, start=out, device="cpu", overwrite=True, progress=False
+    )
     assert (out / "model.safetensors").read_bytes() != before
     assert read_config(report.model).name == "starter/stage2"
 

@@ -107,14 +107,14 @@ def _points(run: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def test_a_run_taken_up_again_has_each_line_once_in_the_file_and_in_tensorboard(run: Path) -> None:
-    log = RunLog(run, writes=True, write_page=write_training_page)
+    log = RunLog(run, writes=True, page=write_training_page)
     log.begin(0)
     log.rewrite()
     for total in range(6):
         log.write(_step(total))
     log.write(_validation(6))
     log.publish()
-    again = RunLog(run, writes=True, write_page=write_training_page)
+    again = RunLog(run, writes=True, page=write_training_page)
     again.begin(4)  # the checkpoint lay after four steps
     again.rewrite()
     for total in range(4, 6):
@@ -143,7 +143,7 @@ def test_a_line_cut_in_the_middle_is_left_out(run: Path, after: str) -> None:
 
 
 def test_the_page_shows_every_chart_and_what_made_the_run(run: Path) -> None:
-    log = RunLog(run, writes=True, write_page=write_training_page)
+    log = RunLog(run, writes=True, page=write_training_page)
     log.begin(0)
     log.rewrite()
     for total in range(6):
@@ -170,7 +170,7 @@ def test_the_page_shows_every_chart_and_what_made_the_run(run: Path) -> None:
 
 
 def test_a_page_can_be_written_before_the_first_step(run: Path) -> None:
-    log = RunLog(run, writes=True, write_page=write_training_page)
+    log = RunLog(run, writes=True, page=write_training_page)
     log.begin(0)
     log.rewrite()
     log.publish()

@@ -12,9 +12,9 @@ from biovita.dataset.schema import TRAITS
 from biovita.errors import DatasetError
 from biovita.taxonomy import Taxon, taxon_id_of
 from biovita.taxonomy.backbone import Backbone
+from biovita.trait_labels import LABELS
 from biovita.traits.importer import TraitsReport, import_traits
 from biovita.traits.tables import TABLES
-from biovita.traits.vocabulary import LABELS
 from support.spot_checks import SAID, TAXA
 from support.trait_cases import animal, dataset_of
 

@@ -7,9 +7,8 @@ import pytest
 
 from biovita.csv_table import open_csv, sound_rows
 from biovita.errors import DatasetError
-from biovita.traits.resolve import source_order
+from biovita.trait_labels import LABELS, source_order
 from biovita.traits.tables import TABLES, TraitTable, read_records, trait_table
-from biovita.traits.vocabulary import LABELS
 
 
 def table(*rules: dict, **more: object) -> TraitTable:

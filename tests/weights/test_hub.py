@@ -73,7 +73,7 @@ def hub(tmp_path):
 
 
 def run(tmp_path: Path, address: str, *arguments: str, code: str | None = None, **environment: str):
-    program = ["-c", code] if code else ["-m", "biovita", *arguments]
+    program = ["-c", code, *arguments] if code else ["-m", "biovita", *arguments]
     return subprocess.run(
         [sys.executable, *program],
         capture_output=True,
@@ -87,6 +87,30 @@ def run(tmp_path: Path, address: str, *arguments: str, code: str | None = None, 
             **environment,
         },
     )
+
+
+EACH = """
+import contextlib, io, json, sys
+from biovita.cli import main
+for line in sys.argv[1:]:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main(line.split())
+        except SystemExit as ended:
+            code = ended.code
+    print(json.dumps([code, out.getvalue(), err.getvalue()]))
+"""
+
+
+def together(tmp_path: Path, address: str, *lines: str) -> list[subprocess.CompletedProcess[str]]:
+    """Run commands one after the other in one new process: a start costs seconds."""
+    done = run(tmp_path, address, *lines, code=EACH)
+    assert done.returncode == 0, done.stderr
+    return [
+        subprocess.CompletedProcess(line, *json.loads(said))
+        for line, said in zip(lines, done.stdout.splitlines(), strict=True)
+    ]
 
 
 def test_fetching_ahead_then_offline_then_missing(hub, tmp_path):
@@ -108,9 +132,9 @@ def test_fetching_ahead_then_offline_then_missing(hub, tmp_path):
     assert all(f"/resolve/{COMMIT}/" in request for request in asked), "only the pinned revision is asked for"
 
     asked = len(hub.requests)
-    again = run(tmp_path, hub.address, "models", "fetch", "biovita", "--offline")
+    offline = ("models fetch biovita --offline", "--offline doctor --json")
+    again, doctor = together(tmp_path, hub.address, *offline)
     assert again.stdout == fetched.stdout
-    doctor = run(tmp_path, hub.address, "--offline", "doctor", "--json")
     found = {check["name"]: check for check in json.loads(doctor.stdout)["models"]}
     assert found["biovita"]["well"]
     assert not found["clap"]["well"]
@@ -120,18 +144,22 @@ def test_fetching_ahead_then_offline_then_missing(hub, tmp_path):
 def test_a_file_with_another_hash_and_a_missing_one_are_told(hub, tmp_path):
     code = (
         "from dataclasses import replace\n"
+        "from biovita.errors import ModelError\n"
         "from biovita.weights.hub_models import HUB_MODELS, HubFile\n"
         "model = HUB_MODELS['biovita']\n"
-        "{}.fetch(verify=True)\n"
+        "wrong = replace(model, files=(HubFile('open_clip_config.json', None, 'ab' * 32),))\n"
+        "absent = replace(model, files=(HubFile('other.bin'),))\n"
+        "for each in (wrong, absent, replace(model, repository='some/body')):\n"
+        "    try:\n"
+        "        each.fetch(verify=True)\n"
+        "    except ModelError as error:\n"
+        "        print(' '.join(str(error).split()))\n"
     )
-    wrong = "replace(model, files=(HubFile('open_clip_config.json', None, 'ab' * 32),))"
-    result = run(tmp_path, hub.address, code=code.format(wrong))
-    assert "ModelError" in result.stderr
-    assert "is not the expected file" in result.stderr
-    absent = "replace(model, files=(HubFile('other.bin'),))"
-    assert "has no file other.bin" in run(tmp_path, hub.address, code=code.format(absent)).stderr
-    other = "replace(model, repository='some/body')"
-    assert "no repository some/body" in run(tmp_path, hub.address, code=code.format(other)).stderr
+    result = run(tmp_path, hub.address, code=code)
+    wrong, absent, other = result.stdout.splitlines()
+    assert "is not the expected file" in wrong
+    assert "has no file other.bin" in absent
+    assert "no repository some/body" in other
 
 
 def test_a_hub_out_of_reach_is_told(monkeypatch):
@@ -177,7 +205,9 @@ def test_any_repository_is_read_by_its_name(hub, tmp_path):
     assert result.stdout.startswith("risashinoda-BioVITA-")
     assert result.stdout.strip().endswith(f"{COMMIT} [48, 48, 48]")
     assert not any("GET" in asked and asked.endswith((".bin", ".pth")) for asked in hub.requests), "no weights"
-    fetched = run(tmp_path, hub.address, "models", "fetch", "hf-hub:risashinoda/BioVITA")
+    fetched, odd = together(
+        tmp_path, hub.address, "models fetch hf-hub:risashinoda/BioVITA", "models fetch hf-hub:../x"
+    )
     place = Path(fetched.stdout.strip().removeprefix("hf-hub:risashinoda/BioVITA: "))
     assert {"open_clip_pytorch_model.bin", "clap_weights.pth"} <= {file.name for file in place.iterdir()}
     asked = sum("/resolve/" in request for request in hub.requests)
@@ -185,6 +215,5 @@ def test_any_repository_is_read_by_its_name(hub, tmp_path):
     assert place.name == COMMIT
     assert again.stdout.strip().endswith(str(place))
     assert sum("/resolve/" in request for request in hub.requests) == asked, "all files of a commit are here"
-    odd = run(tmp_path, hub.address, "models", "fetch", "hf-hub:../x")
     assert odd.returncode == 1
     assert "wanted hf-hub:owner/repository" in odd.stderr

@@ -206,7 +206,7 @@ def by_class(
 ) -> list[GroupAccuracy]:
     """Return accuracy for each taxonomic class of the queries, and for ``All``, in every task.
 
-    The candidates stay those of the task: a bird is told from everything it was asked against.
+    The candidates are those of the task: a bird is told from all animals, not from birds alone.
     """
     rows = []
     for score in scores.tasks:

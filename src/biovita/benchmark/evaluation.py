@@ -78,21 +78,21 @@ def evaluate(
 ) -> Evaluation:
     """Score a model on a benchmark.
 
-    Of a benchmark whose items are a dataset's, the vectors are those that `embedding` keeps in the dataset; what
-    is missing is computed into it. Of any other, and of models that are not ours, they are kept in ``out/vectors``.
-    Either way a run that was stopped goes on where it was.
+    Where the items of the benchmark are a dataset's, the vectors of our models are read from the dataset, and missing
+    ones are computed into it. All other vectors are kept in ``out/vectors``. A run that was stopped continues where it
+    was.
 
     Parameters
     ----------
     model
-        A name or directory (see `biovita.load_model`) or a `biovita.Model`; ``random`` or ``random:DIM``, chance with
+        A name or directory (see `biovita.load_model`) or a `biovita.Model`; ``random`` or ``random:DIM``, random
         vectors; ``vectors:PATH`` for vectors made elsewhere (see `biovita.benchmark.precomputed.read_precomputed`);
         ``mteb:NAME``, a model of mteb's registry (extra ``mteb``); or any object with ``embed_audio``,
         ``embed_images``, ``embed_texts`` or some of them. Tasks that it cannot answer are left out.
     name
         What it is called in the report; by default the name given, or the object's ``name``.
     contrast
-        Measure how clear the recordings that ask are, too: each is decoded once more for it.
+        Measure how clear the recordings are that are queries, too. Each is decoded once more for this.
 
     Raises
     ------
@@ -105,25 +105,14 @@ def evaluate(
     made: dict[str, Any] = {"model": name, "seed": seed}
     if isinstance(model, str) and model.startswith("vectors:"):
         read, zeros = read_precomputed(model.removeprefix("vectors:"), benchmark)
-        found, able = ItemVectors(read), ", ".join(read)
+        found = ItemVectors(read)
         made["zero vectors, taken as missing"] = {m.value: count for m, count in zeros.items() if count}
     else:
-        texts = () if benchmark.dataset is None else label_texts(benchmark.dataset)
-        opened = open_model(model)
-        items = benchmark_items(benchmark, modalities_of_model(opened), texts)
-        able = ", ".join(items)
-        found = item_vectors(
-            opened,
-            items,
-            source_of(benchmark, items),
-            out / "vectors",
-            name=name,
-            device=device,
-            progress=progress,
-        )
+        found = _embedded(benchmark, model, out / "vectors", name=name, device=device, progress=progress)
     scores = score_benchmark(benchmark, found.vectors, memory_mb=memory_mb, device=_torch_device(device))
     if not scores.tasks:
-        raise BiovitaError(f"{name}: the benchmark has no task between the modalities it has vectors of ({able})")
+        able = ", ".join(found.vectors)
+        raise BiovitaError(f"{name} has vectors of {able}, and the benchmark has no task between these modalities")
     return Evaluation(
         name=name,
         benchmark=benchmark,
@@ -137,6 +126,17 @@ def evaluate(
         predictions=predict_from_benchmark(benchmark, found.vectors),
         seed=seed,
     )
+
+
+def _embedded(
+    benchmark: Benchmark, model: Any, directory: Path, *, name: str, device: str, progress: bool
+) -> ItemVectors:
+    """Return the vectors of what the tasks need, and of the labels of the dataset's traits."""
+    texts = () if benchmark.dataset is None else label_texts(benchmark.dataset)
+    opened = open_model(model)
+    items = benchmark_items(benchmark, modalities_of_model(opened), texts)
+    source = source_of(benchmark, items)
+    return item_vectors(opened, items, source, directory, name=name, device=device, progress=progress)
 
 
 def _torch_device(device: str) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from biovita.benchmark.task import ITEMS, LEVELS, PARTS, Benchmark, LeftOut, Task
 from biovita.dataset.dataset import Dataset
@@ -19,10 +20,11 @@ from biovita.errors import DatasetError, unknown_name
 from biovita.modality import DIRECTIONS, MEDIA, Modality, modalities_of
 from biovita.taxonomy import PROMPT_KINDS, RANKS, Rank, Taxon, prompts
 
-__all__ = ["DRAWS", "TEXTS", "benchmark_from_split", "draw_candidates", "held_out"]
+__all__ = ["DRAWS", "TEXTS", "benchmark_from_split", "draw_candidates"]
 
 TEXTS: tuple[str, ...] = ("name", "common", *(kind for kind in PROMPT_KINDS if kind not in {"com", "sci"}))
 DRAWS: tuple[str, ...] = ("uniform", "hard")
+_OF_MEDIA = ("id", "path", "start_s", "end_s", "license", "attribution", "sha256")  # columns of a dataset's table
 _COMMON = {"common": "com"}  # the prompt kind that a choice of text means
 
 
@@ -74,7 +76,7 @@ def benchmark_from_split(
     if draw not in DRAWS:
         raise DatasetError(unknown_name("draw", draw, DRAWS))
     if candidates < 2:
-        raise DatasetError(f"candidates is {candidates}: a query needs at least 2")
+        raise DatasetError(f"candidates is {candidates}. A query needs at least 2")
     maker = _Maker.of(dataset, text, new_groups=new_groups, only=only)
     tasks: list[Task] = []
     left_out = list(maker.left_out)
@@ -123,13 +125,13 @@ class _Maker:
         items: dict[Modality, pa.Table] = {}
         members: dict[tuple[Split, Rank, str], Taxon] = {}
         for modality in MEDIA:
-            records = (row for row in held_out(dataset, modality) if only is None or row["id"] in only)
-            made = []
-            for row, record in enumerate(records):
-                taxon, part = taxon_of(dataset, record), Split(record["split"])
-                made.append({**_labels(taxon), **record, "part": part.value})
-                for level in LEVELS:
-                    name = taxon.name_at(level)
+            held = _held_out(dataset, modality, only)
+            taxa, numbers = _taxa(dataset, held)
+            names = [[(level, taxon.name_at(level)) for level in LEVELS] for taxon in taxa]
+            items[modality] = _items(held, taxa, numbers)
+            parts = map(Split, held["split"].to_pylist())
+            for row, (number, part) in enumerate(zip(numbers.tolist(), parts, strict=True)):
+                for level, name in names[number]:
                     if name is None:
                         nameless[part, modality, level] += 1
                         continue
@@ -137,11 +139,10 @@ class _Maker:
                         known[part, modality, level] += 1
                         continue
                     rows[part, modality, level][name].append(row)
-                    members.setdefault((part, level, name), taxon)
-            items[modality] = pa.Table.from_pylist(made, schema=ITEMS)
+                    members.setdefault((part, level, name), taxa[number])
         if not any(table.num_rows for table in items.values()):
             raise DatasetError(
-                f"{dataset.path} has no held-out items: divide it first, with: "
+                f"{dataset.path} has no held-out items. Split it first: "
                 f"biovita data split {dataset.path} --unseen N --seed S"
             )
         texts: list[dict[str, Any]] = []
@@ -175,13 +176,31 @@ def _place(item: tuple[tuple[Split, Rank, str], Taxon]) -> tuple[int, int, str]:
     return PARTS.index(part), LEVELS.index(level), name
 
 
-def held_out(dataset: Dataset, modality: Modality) -> Iterator[dict[str, Any]]:
-    """Give the rows of a dataset's held-out recordings or photographs."""
-    columns = ("id", "taxon_id", "path", "sha256", "split", "license", "attribution", "start_s", "end_s")
-    table = dataset.media(modality)
-    table = table.select([name for name in columns if name in table.column_names])
-    parts = {part.value for part in PARTS}
-    return (row for batch in table.to_batches() for row in batch.to_pylist() if row["split"] in parts)
+def _held_out(dataset: Dataset, modality: Modality, only: Collection[str] | None) -> pa.Table:
+    """Return the held-out recordings or photographs of a dataset; of these those in ``only``, where it is given."""
+    wanted = pc.field("split").isin([part.value for part in PARTS])
+    if only is not None:
+        wanted &= pc.field("id").isin(pa.array(only, pa.string()))
+    return dataset.media(modality).filter(wanted)
+
+
+def _taxa(dataset: Dataset, held: pa.Table) -> tuple[list[Taxon], np.ndarray]:
+    """Return the taxa of some recordings or photographs, and the number of each one's among them, ``(rows,)``."""
+    numbers = held["taxon_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    _, first = np.unique(numbers, return_index=True)
+    rows = held.select(["id", "taxon_id"]).take(pa.array(first)).to_pylist()
+    return [taxon_of(dataset, row) for row in rows], numbers
+
+
+def _items(held: pa.Table, taxa: Sequence[Taxon], numbers: np.ndarray) -> pa.Table:
+    """Return recordings or photographs in the `ITEMS` schema."""
+    columns = {"part": held["split"]}
+    columns |= {name: held[name] for name in _OF_MEDIA if name in held.column_names}
+    labels = [_labels(taxon) for taxon in taxa]
+    for name in ("common_name", "species", "genus", "family", "class"):
+        columns[name] = pa.array([each[name] for each in labels], pa.string()).take(pa.array(numbers))
+    full = [columns.get(field.name, pa.nulls(len(held), field.type)) for field in ITEMS]
+    return pa.table(full, schema=ITEMS)
 
 
 def _labels(taxon: Taxon, level: Rank = Rank.SPECIES) -> dict[str, str | None]:

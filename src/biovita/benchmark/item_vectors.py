@@ -63,7 +63,7 @@ class ItemVectors:
 def benchmark_items(
     benchmark: Benchmark, able: Iterable[Modality], texts: Iterable[str] = ()
 ) -> dict[Modality, Items]:
-    """Return what the tasks ask and answer with that are between modalities a model is ``able`` to encode.
+    """Return the items of the tasks whose two modalities a model is ``able`` to encode, by modality.
 
     Each id comes once. The ``texts`` come beside the benchmark's own.
     """
@@ -108,9 +108,9 @@ def _are_of(mine: pa.Table, theirs: pa.Table) -> bool:
 
 
 def say_unused(directory: Path) -> None:
-    """Say where vectors lie that an earlier biovita kept, and that are not read any more."""
+    """Warn about vectors that an earlier biovita kept, and that are not read any more."""
     if any((directory / f"{modality}.npy").is_file() for modality in Modality):
-        logger.warning("%s holds vectors of an earlier biovita (.npy). They are not used: remove them", directory)
+        logger.warning("%s holds vectors of an earlier biovita (.npy). They are not used. Remove them", directory)
 
 
 def item_vectors(
@@ -130,11 +130,11 @@ def item_vectors(
     model
         As `biovita.benchmark.scored_models.open_model` gives it.
     dataset
-        What the items are of. Vectors of our own models are read from it, and computed into it where they are
+        The dataset of the items. Vectors of our own models are read from it, and computed into it where they are
         missing.
     directory
-        Where all others are kept, as the tower or the object gives them. What is there of the same model and the same
-        content is used again.
+        Where all other vectors are kept, as the tower or the object gives them. Those of the same model and the same
+        content are used again.
     name
         What an object's vectors are known by, and for errors.
 

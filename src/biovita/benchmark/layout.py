@@ -102,7 +102,7 @@ def write_benchmark(
         With ``copy``, where a recording cannot be read.
     """
     if media not in {"keep", "copy"}:
-        raise DatasetError(f"media is {media!r}: it is 'keep' or 'copy'")
+        raise DatasetError(f"media is {media!r}. It has to be 'keep' or 'copy'")
     out = Path(out)
     with new_directory(out, replace=overwrite, marker=MANIFEST) as scratch:
         paths = _copied(benchmark, scratch, allow_outside=allow_outside) if media == "copy" else {}

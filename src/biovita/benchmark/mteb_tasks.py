@@ -129,19 +129,18 @@ def _contents(benchmark: Benchmark, modality: Modality, rows: Sequence[int]) -> 
     from biovita.errors import MediaError
     from biovita.media import probe_image, read_clip
 
-    table = benchmark.items[modality]
     for row in rows:
-        item = table.slice(row, 1).to_pylist()[0]
+        item = benchmark.item(modality, row)
         if modality == Modality.TEXT:
-            yield row, item["id"]
+            yield row, item.id
             continue
-        path = benchmark.locate(item["path"])
+        path = benchmark.locate(item.path or "")
         try:
             if modality == Modality.IMAGE:
                 probe_image(path)
                 yield row, {"bytes": path.read_bytes(), "path": path.name}
             else:
-                samples, rate = read_clip(path, item["start_s"] or 0.0, item["end_s"], sample_rate=_RATE)
+                samples, rate = read_clip(path, item.start_s or 0.0, item.end_s, sample_rate=_RATE)
                 yield row, {"array": samples, "sampling_rate": rate}
         except MediaError:
             continue
@@ -190,7 +189,7 @@ def local_tasks(folder: str | Path, directions: Sequence[str] = DIRECTIONS) -> l
         )
         found.append(type(f"Local{task.__name__}", (task,), {"metadata": metadata})())
     if not found:
-        raise BiovitaError(f"{folder}: has no directory such as BioVITAA2TRetrieval")
+        raise BiovitaError(f"{folder} has no directory such as BioVITAA2TRetrieval")
     return found
 
 

@@ -106,11 +106,11 @@ def read_precomputed(
             continue
         ids, vectors, where = read
         if vectors.ndim != 2 or not vectors.shape[1]:
-            raise BiovitaError(f"{where}: has the shape {vectors.shape}; it has to be (items, dimensions)")
+            raise BiovitaError(f"{where} has the shape {vectors.shape}. It has to be (items, dimensions)")
         if ids is None:
             ids = benchmark.ids(modality)
         if len(ids) != len(vectors):
-            raise BiovitaError(f"{where}: {len(vectors)} vectors and {len(ids)} ids")
+            raise BiovitaError(f"{where} has {len(vectors)} vectors and {len(ids)} ids. Each vector needs an id")
         names = _named(benchmark, modality, ids, where)
         empty = _zero_rows(vectors)
         zeros[modality] = len(empty)
@@ -119,7 +119,7 @@ def read_precomputed(
         found[modality] = Vectors(names, Unit(vectors))
     if not found:
         raise BiovitaError(
-            f"{path}: holds no vectors. Looked for audio, image and text as .npy, .parquet, .lance or a folder"
+            f"{path} holds no vectors. It should hold audio, image or text as .npy, .parquet, .lance or a folder"
         )
     return found, zeros
 
@@ -146,7 +146,7 @@ def _read_npy(file: Path) -> tuple[list[str] | None, np.ndarray]:
     if listed.exists():
         ids = read_json(listed, BiovitaError)
         if not isinstance(ids, list) or not all(type(key) in {str, int} for key in ids):
-            raise BiovitaError(f"{listed}: is not a list of ids, each a text or a whole number")
+            raise BiovitaError(f"{listed} has to be a list of ids, each a text or a whole number")
         return [str(key) for key in ids], vectors
     if lines.exists():
         return read_text(lines, BiovitaError).splitlines(), vectors
@@ -193,7 +193,7 @@ def _columns(table: Any, where: Path) -> tuple[list[str], np.ndarray]:
 
     lengths = pc.unique(pc.list_value_length(table["vector"])).to_pylist() if table.num_rows else []
     if len(lengths) != 1 or not lengths[0]:
-        raise BiovitaError(f"{where}: vectors are missing, or not all of one length")
+        raise BiovitaError(f"{where}: vectors are missing, or they differ in length")
     return [str(key) for key in table["id"].to_pylist()], _matrix(table)
 
 
@@ -205,64 +205,51 @@ def _matrix(table: Any) -> np.ndarray:
 def _read_folder(path: Path) -> tuple[list[str], np.ndarray]:
     files = sorted(file for file in path.rglob("*") if file.suffix in {".npy", ".pt"})
     if not files:
-        raise BiovitaError(f"{path}: holds no .npy or .pt files")
+        raise BiovitaError(f"{path} holds no .npy or .pt files")
     rows = [_one(file) for file in files]
     dims = Counter(len(row) for row in rows)
     if len(dims) > 1:
         usual = dims.most_common(1)[0][0]
         odd = next(file for file, row in zip(files, rows, strict=True) if len(row) != usual)
-        raise BiovitaError(f"{odd}: has not {usual} dimensions as the others do")
+        raise BiovitaError(f"{odd} does not have {usual} dimensions as the other files do")
     return [file.relative_to(path).with_suffix("").as_posix() for file in files], np.stack(rows)
 
 
 def _one(file: Path) -> np.ndarray:
     if not file.is_file():
-        raise BiovitaError(f"{file}: is not a regular file")
+        raise BiovitaError(f"{file} is not a regular file")
     try:
         found = load_npy(file) if file.suffix == ".npy" else load_pt(file)
     except BiovitaError as error:
-        raise BiovitaError(f"{file}: is not one vector that can be read safely: {error}") from error
+        raise BiovitaError(f"{file} cannot be read safely as one vector: {error}") from error
     return np.array(found, np.float32).reshape(-1)
 
 
 def _named(benchmark: Benchmark, modality: Modality, ids: Sequence[str], where: Path) -> list[str]:
     """Return the benchmark's own id for each of ``ids``, empty where it has none."""
-    rows = benchmark.items[modality].select(["id", "index_id", "part", "path"]).to_pylist()
-    own = {row["id"] for row in rows}
-    if any(key in own for key in ids):
-        return [key if key in own else "" for key in ids]
-    for naming in (_by_index, _by_part, _by_path, _by_stem):
-        names: dict[str, set[str]] = {}
-        for row in rows:
-            if name := naming(row):
-                names.setdefault(name, set()).add(row["id"])
-        if not any(key in names for key in ids):
+    table = benchmark.items[modality]
+    own, index, parts, paths = (table[name].to_pylist() for name in ("id", "index_id", "part", "path"))
+    known = set(own)
+    if any(key in known for key in ids):
+        return [key if key in known else "" for key in ids]
+    by_part = [name and f"{part}/{name}" for name, part in zip(index, parts, strict=True)]
+    stems = [path and Path(path).stem for path in paths]
+    for names in (index, by_part, paths, stems):
+        meant: dict[str, set[str]] = {}
+        for name, key in zip(names, own, strict=True):
+            if name:
+                meant.setdefault(name, set()).add(key)
+        if not any(key in meant for key in ids):
             continue
-        double = next((name for name, meant in names.items() if len(meant) > 1), None)
+        double = next((name for name, keys in meant.items() if len(keys) > 1), None)
         if double is not None:
             raise BiovitaError(
-                f"{where}: the id {double!r} means more than one {modality.value} item here; name them by part, such "
+                f"{where}: the id {double!r} means more than one {modality.value} item here. Name them by part, such "
                 f"as 'unseen/{double}', or by the item's own id"
             )
-        return [next(iter(names[key])) if key in names else "" for key in ids]
-    such = f", such as {rows[0]['id']!r}" if rows else f", which has no {modality.value} items"
-    raise BiovitaError(f"{where}: none of its {len(ids)} ids is one of the benchmark's{such}")
-
-
-def _by_index(row: dict[str, Any]) -> str | None:
-    return row["index_id"]
-
-
-def _by_part(row: dict[str, Any]) -> str | None:
-    return row["index_id"] and f"{row['part']}/{row['index_id']}"
-
-
-def _by_path(row: dict[str, Any]) -> str | None:
-    return row["path"]
-
-
-def _by_stem(row: dict[str, Any]) -> str | None:
-    return row["path"] and Path(row["path"]).stem
+        return [next(iter(meant[key])) if key in meant else "" for key in ids]
+    such = f". Its ids are such as {own[0]!r}" if own else f", and no {modality.value} items at all"
+    raise BiovitaError(f"{where}: the benchmark has none of its {len(ids)} ids{such}")
 
 
 def _zero_rows(vectors: Any) -> np.ndarray:

@@ -87,7 +87,9 @@ def read_with_problems(
     """Return what can be read of a benchmark, and everything that is wrong with the rest."""
     path = Path(path)
     if not path.is_dir():
-        raise DatasetError(f"{path} is not a directory: a benchmark is one, with audio_index.csv and so on")
+        raise DatasetError(
+            f"{path} is not a directory. A benchmark is a directory with files such as audio_index.csv"
+        )
     home = home_of(path)
     manifest = read_manifest(home)
     if any((path / index_file(m)).is_file() for m in Modality):
@@ -101,7 +103,7 @@ def read_with_problems(
         )
     for name in parts:
         if not name.isprintable():
-            raise DatasetError(f"{path}: the folder {name!r} has a name that is no text. Rename it")
+            raise DatasetError(f"{path}: the name of the folder {name!r} cannot be printed. Rename the folder")
     text = "name" if manifest is None else manifest["made"].get("text", "name")
     root = _media_root(home, manifest) if media_root is None else Path(media_root)
     reader = _Reader(path, text, root)
@@ -125,7 +127,7 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
         return None
     manifest = read_json(file, DatasetError)
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise DatasetError(f"{file}: format is not {FORMAT}, the one that this biovita reads")
+        raise DatasetError(f"{file}: format is not {FORMAT}. This version of biovita reads no other format")
     made = manifest.get("made")
     candidates = made.get("candidates", 1) if isinstance(made, dict) else 1
     hashes = manifest.get("sha256", {})
@@ -141,7 +143,7 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
         ),
     ):
         if not fits:
-            raise DatasetError(f"{file}: {name} is not {wanted}")
+            raise DatasetError(f"{file}: {name} has to be {wanted}")
     return manifest
 
 
@@ -155,8 +157,8 @@ def _media_root(home: Path, manifest: dict[str, Any] | None) -> Path:
     root = home / stated
     if not root.resolve().is_relative_to(home.resolve()) and not (root / "dataset.toml").is_file():
         raise DatasetError(
-            f"{home / MANIFEST}: media_root is {stated!r}, which leads out of the benchmark and to no dataset. If the "
-            f"media are to be read there, say so: --media-root {root}"
+            f"{home / MANIFEST}: media_root is {stated!r}, which leads out of the benchmark and to no dataset. To "
+            f"read the media there, add: --media-root {root}"
         )
     return root
 
@@ -195,14 +197,19 @@ class _Reader:
         else:
             for number, line in _lines(file, _INDEX_NEEDED[modality]):
                 if line["id"] in names:
-                    self._say("duplicate-id", file, number, f"the id {line['id']!r} is there before")
+                    self._say("duplicate-id", file, number, f"an earlier row has the id {line['id']!r}, too")
                     continue
                 if modality in MEDIA and leads_out(line["file_path"]) and not self._listed(modality, line):
                     self._say("outside", file, number, f"{line['file_path']!r} leads out of the directory")
                     continue
                 if modality == Modality.AUDIO and not _is_span(line.get("start_s", ""), line.get("end_s", "")):
-                    said = f"start_s {line['start_s']!r} and end_s {line.get('end_s', '')!r}"
-                    self._say("bad-span", file, number, f"{said}: seconds from 0, the first before the second")
+                    said = f"start_s is {line['start_s']!r} and end_s is {line.get('end_s', '')!r}"
+                    self._say(
+                        "bad-span",
+                        file,
+                        number,
+                        f"{said}. Both have to be seconds from 0 on, start_s before end_s",
+                    )
                     continue
                 self.held.add(100 + 60 * len(line) + sum(map(len, line.values())))
                 names[line["id"]] = line
@@ -258,11 +265,18 @@ class _Reader:
                 self._say("bad-candidates", file, number, str(error))
                 continue
             if line["query_id"] in seen:
-                self._say("duplicate-query", file, number, f"the query_id {line['query_id']!r} is there before")
+                self._say(
+                    "duplicate-query", file, number, f"an earlier row has the query_id {line['query_id']!r}, too"
+                )
             seen.add(line["query_id"])
             if (line["task"], line["taxon_level"]) != (direction, level.value):
                 said = f"{line['task']} at {line['taxon_level']}"
-                self._say("wrong-task", file, number, f"says {said}, in the file of {direction} at {level.value}")
+                self._say(
+                    "wrong-task",
+                    file,
+                    number,
+                    f"the row is of {said}, and the file is of {direction} at {level.value}",
+                )
             query = rows[asked](line["query_payload_id"], level)
             if query is None:
                 detail = f"query_payload_id {line['query_payload_id']!r} is not in {index_file(asked)}"
@@ -295,7 +309,7 @@ class _Reader:
             lists.append(listed)
             correct.append(taxa.index(line["correct_taxon"]))
         if not seen:
-            self._say("header-only", file, 0, "has no queries: left out", counts=False)
+            self._say("header-only", file, 0, "the file has no queries, and is left out", counts=False)
         if queries:
             self.held.add(4 * len(lists) * max(map(len, lists)))  # a row a query, each as long as the longest
             made = _arrays(lists, list(pools))
@@ -324,7 +338,9 @@ def _candidates(line: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:
     if not isinstance(taxa, list) or not isinstance(targets, list):
         raise ValueError("candidates_taxa and candidates_target_ids have to be lists")  # noqa: TRY004
     if len(taxa) != len(targets):
-        raise ValueError(f"{len(taxa)} candidates_taxa and {len(targets)} candidates_target_ids")
+        raise ValueError(
+            f"there are {len(taxa)} candidates_taxa and {len(targets)} candidates_target_ids, not as many"
+        )
     return [str(t) for t in taxa], [
         [str(key) for key in (keys if isinstance(keys, list) else [keys])] for keys in targets
     ]
@@ -340,19 +356,19 @@ def _lines(file: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str,
             reader = csv.DictReader(stream, restval="")
             names = reader.fieldnames or ()
             if len(names) > MAX_COLUMNS:
-                raise DatasetError(f"{file}: has {len(names):,} columns")
+                raise DatasetError(f"{file} has {len(names):,} columns. At most {MAX_COLUMNS:,} are accepted")
             missing = [column for column in needed if column not in names]
             if missing:
-                raise DatasetError(f"{file}: lacks the column(s) {', '.join(missing)}")
+                raise DatasetError(f"{file} lacks the column(s) {', '.join(missing)}")
             for row, line in enumerate(reader, start=2):
                 if lines.cuts:
-                    raise DatasetError(f"{file}, row {row}: is too long; {over('answer')}")
+                    raise DatasetError(f"{file}, row {row}: the row is too long; {over('answer')}")
                 if row > limit("rows"):
-                    raise DatasetError(f"{file}: has more rows; {over('rows')}")
+                    raise DatasetError(f"{file} has too many rows; {over('rows')}")
                 yield row, plain_row({name: line[name] for name in COLUMNS if name in line})
         except (UnicodeDecodeError, csv.Error) as error:
             more = f"; {over('answer')}" if "field limit" in str(error) else ""
-            raise DatasetError(f"{file}: is not a CSV file in UTF-8: {error}{more}") from error
+            raise DatasetError(f"{file} cannot be read as a CSV file in UTF-8: {error}{more}") from error
 
 
 def leads_out(path: str) -> bool:

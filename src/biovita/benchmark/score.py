@@ -161,7 +161,9 @@ def _full_products() -> None:
     import torch
 
     if torch.cuda.is_available() and torch.backends.cuda.matmul.allow_tf32:
-        raise BiovitaError("TF32 products are switched on in torch: scoring needs full single precision")
+        raise BiovitaError(
+            "TF32 products are switched on in torch. Scoring needs full single precision: switch them off"
+        )
 
 
 @dataclass(frozen=True, eq=False)

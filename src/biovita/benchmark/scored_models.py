@@ -46,20 +46,20 @@ _BATCH = 16
 
 
 def open_model(spec: Any) -> Any:
-    """Return what is meant by the model to score: a card of one of ours, chance, or an object of others.
+    """Return the model that a name or path stands for: the card of one of ours, `Random`, or an object of others.
 
     Parameters
     ----------
     spec
         ``random`` or ``random:DIM``; ``mteb:NAME``, a model of mteb's registry (extra ``mteb``); any other name or
-        path as `biovita.model.describe` takes it. What is no name or path is returned as it is.
+        path as `biovita.describe` takes it. Anything that is not a name or path is returned as it is.
     """
     if not isinstance(spec, str | Path):
         return spec
     kind, _, rest = str(spec).partition(":")
     if kind == "random":
         if rest and not rest.isdigit():
-            raise ModelError(f"{spec!r}: what follows random: is the number of dimensions")
+            raise ModelError(f"{spec!r}: a number of dimensions has to follow random:")
         return Random(int(rest or 256))
     if kind == "mteb":
         from biovita.benchmark.mteb_tasks import MtebModel
@@ -82,7 +82,9 @@ def modalities_of_model(model: Any) -> tuple[Modality, ...]:
         return tuple((model.card if isinstance(model, Model) else model).encoders)
     found = tuple(modality for modality, method in METHODS.items() if callable(getattr(model, method, None)))
     if not found:
-        raise ModelError(f"{model!r} has none of {', '.join(METHODS.values())}: there is nothing to score")
+        raise ModelError(
+            f"{model!r} has none of the methods {', '.join(METHODS.values())}. It needs at least one of them"
+        )
     return found
 
 
@@ -143,7 +145,7 @@ class ObjectEncoder(EncoderDefaults):
 
     tolerance = 1e-3  # what others promise is not known
     batch_size = _BATCH
-    device = Device("cpu", "where the object runs is its own affair")
+    device = Device("cpu", "the object itself decides where it runs")
 
     def __init__(self, model: Any, modality: Modality, name: str, dim: int = 0) -> None:
         self._first: tuple[Any, _Encoded] | None = None

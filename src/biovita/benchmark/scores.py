@@ -218,7 +218,7 @@ def score_benchmark(
         if query_vectors.shape[1] != sample_vectors.shape[1]:
             raise BiovitaError(
                 f"{asked.value} vectors have {query_vectors.shape[1]} dimensions and {answered.value} vectors "
-                f"{sample_vectors.shape[1]}: they are not in one space"
+                f"{sample_vectors.shape[1]}. They are not in one space, and cannot be compared"
             )
         sample_rows = rows_of[answered][task.samples]
         try:

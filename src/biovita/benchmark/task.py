@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from biovita.media.packed_files import MediaPath
 from biovita.modality import Modality, modalities_of
 from biovita.taxonomy import Rank
 
-__all__ = ["ITEMS", "LEVELS", "PARTS", "Benchmark", "LeftOut", "Task"]
+__all__ = ["ITEMS", "LEVELS", "PARTS", "Benchmark", "Item", "LeftOut", "Task"]
 
 LEVELS: tuple[Rank, ...] = (Rank.SPECIES, Rank.GENUS, Rank.FAMILY)
 PARTS: tuple[Split, ...] = (Split.SEEN, Split.UNSEEN)
@@ -41,6 +41,22 @@ ITEMS = pa.schema(
         pa.field("index_id", pa.string()),  # in a published index, unique within its part and modality
     ]
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of a benchmark, as what shows or reads it needs it; the fields are columns of `ITEMS`."""
+
+    id: str
+    path: str | None
+    start_s: float | None
+    end_s: float | None
+    species: str | None
+    genus: str | None
+    common_name: str | None
+    license: str | None
+    attribution: str | None
+    sha256: str | None
 
 
 @dataclass(frozen=True)
@@ -143,6 +159,11 @@ class Benchmark:
     def ids(self, modality: Modality) -> list[str]:
         """Return the ids of the items of one modality, row by row; those of text are the texts."""
         return self.items[modality]["id"].to_pylist()
+
+    def item(self, modality: Modality, row: int) -> Item:
+        """Return one item by its row."""
+        names = [field.name for field in fields(Item)]
+        return Item(**self.items[modality].select(names).slice(row, 1).to_pylist()[0])
 
     def used(self, modality: Modality, able: Collection[Modality] = tuple(Modality)) -> np.ndarray:
         """Return the rows of a modality that tasks between those that a model is ``able`` to encode use, ascending."""

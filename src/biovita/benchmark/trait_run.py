@@ -32,7 +32,7 @@ def label_text(label_id: str) -> str:
     >>> label_text("diurnal")
     'diurnal animal: Active by day.'
     """
-    from biovita.traits.vocabulary import label
+    from biovita.trait_labels import label
 
     return f"{label_id.replace('_', ' ')} animal: {label(label_id).definition}"
 
@@ -63,10 +63,10 @@ def predict_traits(
     """
     traits = Traits.of(dataset)
     if not traits.labels:
-        raise DatasetError(f"{dataset.path} has no traits: import some, with: biovita traits import")
+        raise DatasetError(f"{dataset.path} has no traits. Import some: biovita traits import")
     if "split" not in dataset.info:
         raise DatasetError(
-            f"{dataset.path} has not been divided: biovita data split {dataset.path} --unseen N --seed S"
+            f"{dataset.path} has not been split. Run: biovita data split {dataset.path} --unseen N --seed S"
         )
     species = {
         taxon.id: taxon.scientific_name
@@ -96,10 +96,10 @@ def predict_traits(
 
 
 def predict_from_benchmark(benchmark: Benchmark, vectors: Mapping[Modality, Vectors]) -> tuple[TraitScore, ...]:
-    """Return the same from a benchmark's vectors alone: the probe is fitted on the held-out items of seen species.
+    """Return what `predict_traits` does, from a benchmark's vectors alone; the probe is fitted on its seen species.
 
-    Where the vectors of texts have those of `label_texts` among them, labels are also told zero-shot. There is nothing
-    to tell without a dataset that has traits.
+    Where the vectors of texts have those of `label_texts` among them, labels are also told zero-shot. Without a
+    dataset that has traits, there are no rows.
     """
     traits = Traits.of(benchmark.dataset) if benchmark.dataset is not None else Traits({})
     if not traits.labels:
@@ -120,7 +120,7 @@ def predict_from_benchmark(benchmark: Benchmark, vectors: Mapping[Modality, Vect
 
 def _prompts(vectors: Mapping[Modality, Vectors], traits: Traits) -> dict[str, np.ndarray] | None:
     """Return the vector that stands for each label, less the mean of its group's; None where texts have none."""
-    from biovita.traits.vocabulary import group_of
+    from biovita.trait_labels import group_of
 
     texts = vectors.get(Modality.TEXT)
     groups: dict[str, list[str]] = {}

@@ -54,7 +54,7 @@ class Traits:
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels that are known of some species, in the order of the vocabulary."""
-        from biovita.traits.vocabulary import LABELS
+        from biovita.trait_labels import LABELS
 
         used = {label for known in self.values.values() for label in known}
         return tuple(label for label in LABELS if label in used)
@@ -131,7 +131,7 @@ def trait_agreement(scores: Scores, traits: Traits, *, seed: int = 0) -> list[Tr
     -------
     One row a task and label.
     """
-    from biovita.traits.vocabulary import group_of
+    from biovita.trait_labels import group_of
 
     rows = []
     for score in scores.tasks:
@@ -214,7 +214,7 @@ def trait_prediction(
     """
     from sklearn.metrics import average_precision_score, roc_auc_score
 
-    from biovita.traits.vocabulary import group_of
+    from biovita.trait_labels import group_of
 
     rows = []
     for modality, (species, vectors) in means.items():

@@ -30,7 +30,7 @@ def load_npy(file: Path) -> np.ndarray:
             wide = 2 if version == (1, 0) else 4
             length = int.from_bytes(stream.read(wide), "little")
         if length > _HEADER:
-            raise BiovitaError(f"{file}: its header is {length:,} bytes long; at most {_HEADER:,} are accepted")
+            raise BiovitaError(f"{file}: the header is {length:,} bytes long. At most {_HEADER:,} are accepted")
         array = np.lib.format.open_memmap(file, mode="r", max_header_size=_HEADER)
     except BiovitaError:
         raise
@@ -48,9 +48,11 @@ def load_npy(file: Path) -> np.ndarray:
         TokenError,
     ) as error:
         reason = str(error).split("\n", maxsplit=1)[0][:200] or type(error).__name__
-        raise BiovitaError(f"{file}: is not an array that can be read: {reason}") from error
+        raise BiovitaError(f"{file} cannot be read as an array: {reason}") from error
     if array.dtype.kind not in "fiu" or array.dtype.itemsize > 8:
-        raise BiovitaError(f"{file}: holds {str(array.dtype)[:60]}; vectors are of real numbers of up to 64 bits")
+        raise BiovitaError(
+            f"{file} holds {str(array.dtype)[:60]}. Vectors have to be real numbers of up to 64 bits"
+        )
     return array
 
 
@@ -68,9 +70,9 @@ def load_pt(file: Path) -> np.ndarray:
 
     found = read_checkpoint(file)
     if not isinstance(found, torch.Tensor):
-        raise BiovitaError(f"{file}: holds {type(found).__name__}; wanted is one tensor")
+        raise BiovitaError(f"{file} holds {type(found).__name__}. It has to hold one tensor")
     if not is_whole(found) or found.is_complex():
-        raise BiovitaError(f"{file}: is not a plain tensor of real numbers, each in the file")
+        raise BiovitaError(f"{file} has to hold a plain tensor of real numbers, all of them in the file")
     vector: np.ndarray = found.detach().float().numpy()
     return vector
 
@@ -79,11 +81,11 @@ def check_vector_columns(schema: pa.Schema, where: Path) -> None:
     """Raise a `BiovitaError` where the columns ``id`` and ``vector`` of a table are missing or of other types."""
     for name in ("id", "vector"):
         if name not in schema.names:
-            raise BiovitaError(f"{where}: lacks the column {name}")
+            raise BiovitaError(f"{where} lacks the column {name}")
     key, vector = schema.field("id").type, schema.field("vector").type
     if not (pa.types.is_string(key) or pa.types.is_large_string(key) or pa.types.is_integer(key)):
-        raise BiovitaError(f"{where}: the column id is of {str(key)[:60]}; wanted are texts or whole numbers")
+        raise BiovitaError(f"{where}: the column id is of {str(key)[:60]}. It has to hold texts or whole numbers")
     lists = pa.types.is_list(vector) or pa.types.is_large_list(vector) or pa.types.is_fixed_size_list(vector)
     inner: Any = vector.value_type if lists else None
     if inner is None or not (pa.types.is_floating(inner) or pa.types.is_integer(inner)):
-        raise BiovitaError(f"{where}: the column vector is of {str(vector)[:60]}; wanted are lists of numbers")
+        raise BiovitaError(f"{where}: the column vector is of {str(vector)[:60]}. It has to hold lists of numbers")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from biovita.benchmark.layout import MANIFEST, index_file, task_file
 from biovita.benchmark.media_files import resolve_media
@@ -95,7 +96,7 @@ def _counts(task: Task, most: int) -> Iterable[BenchmarkProblem]:
     due = min(most, len(set(task.taxa)))
     odd = np.flatnonzero(counts != due)
     if len(odd):
-        detail = f"{len(odd)} queries have not {due} candidates, the first {counts[odd[0]]}"
+        detail = f"{len(odd)} queries do not have {due} candidates; the first of them has {counts[odd[0]]}"
         yield BenchmarkProblem("candidate-count", _where(task), 0, detail)
 
 
@@ -107,13 +108,13 @@ def _labels(benchmark: Benchmark, task: Task) -> Iterable[BenchmarkProblem]:
     wrong = np.flatnonzero(names != taxa[task.correct_taxa])
     if len(wrong):
         first = f"{names[wrong[0]]} in {index_file(asked)}, {taxa[task.correct_taxa[wrong[0]]]} in the task"
-        yield BenchmarkProblem("label-mismatch", _where(task), 0, f"{len(wrong)} queries, the first {first}")
+        yield BenchmarkProblem("label-mismatch", _where(task), 0, f"{len(wrong)} queries; the first is {first}")
     owners = np.repeat(taxa, np.diff(task.offsets))
     names = benchmark.labels(answered, task.level)[task.samples]
     wrong = np.flatnonzero(names != owners)
     if len(wrong):
         first = f"{names[wrong[0]]} in {index_file(answered)}, {owners[wrong[0]]} in the task"
-        yield BenchmarkProblem("label-mismatch", _where(task), 0, f"{len(wrong)} samples, the first {first}")
+        yield BenchmarkProblem("label-mismatch", _where(task), 0, f"{len(wrong)} samples; the first is {first}")
 
 
 def _hashes(path: Path) -> Iterable[BenchmarkProblem]:
@@ -128,9 +129,11 @@ def _hashes(path: Path) -> Iterable[BenchmarkProblem]:
             continue
         file = home / name
         if not file.is_file():
-            yield BenchmarkProblem("missing-file", name, 0, "the manifest names it, and it is not there")
+            yield BenchmarkProblem(
+                "missing-file", name, 0, "the manifest names the file, and there is no such file"
+            )
         elif sha256_of(file) != digest:
-            yield BenchmarkProblem("changed", name, 0, "is not what the manifest says it was")
+            yield BenchmarkProblem("changed", name, 0, "the file is not the one that the manifest has the hash of")
 
 
 def _media(benchmark: Benchmark, on_file: Callable[[int], None] | None) -> tuple[list[BenchmarkProblem], int]:
@@ -141,18 +144,17 @@ def _media(benchmark: Benchmark, on_file: Callable[[int], None] | None) -> tuple
     probes: tuple[tuple[Modality, Callable[[MediaPath], Any]], ...]
     probes = ((Modality.AUDIO, probe_audio), (Modality.IMAGE, probe_image))
     for modality, probe in probes:
-        rows = benchmark.items[modality].to_pylist()
-        used = benchmark.used(modality).tolist()
-
-        paths = [benchmark.locate(rows[at]["path"]) for at in used]
+        used = benchmark.items[modality].select(["part", "path"]).take(pa.array(benchmark.used(modality)))
+        parts, paths = (used[name].to_pylist() for name in used.column_names)
         with ThreadPoolExecutor(_WORKERS) as pool:
-            for at, (code, detail) in zip(used, pool.map(partial(_read, probe), paths), strict=True):
+            found = pool.map(partial(_read, probe), map(benchmark.locate, paths))
+            for part, path, (code, detail) in zip(parts, paths, found, strict=True):
                 files += 1
                 if on_file:
                     on_file(1)
                 if code:
-                    where, name = f"{rows[at]['part']}/{index_file(modality)}", rows[at]["path"]
-                    problems.append(BenchmarkProblem(code, where, 0, f"{name}: {detail}", counts=code != "odd"))
+                    where = f"{part}/{index_file(modality)}"
+                    problems.append(BenchmarkProblem(code, where, 0, f"{path}: {detail}", counts=code != "odd"))
     return problems, files
 
 

@@ -76,7 +76,12 @@ def assemble(work: Path, ledger: Ledger, plan: Plan, dataset: Path, places: Plac
         What was found out about the candidates.
     """
     unread = pq.read_table((work / "rejected.parquet").absolute(), schema=REJECTED)
-    rows = {"audio": _Rows(AUDIO), "image": _Rows(IMAGES), "rejected": _Rows(REJECTED), "omitted": _Rows(OMITTED)}
+    rows = {
+        "audio": _Gathered(AUDIO),
+        "image": _Gathered(IMAGES),
+        "rejected": _Gathered(REJECTED),
+        "omitted": _Gathered(OMITTED),
+    }
     used: set[str] = set()
     tried: Counter[str] = Counter()
     for record in records_in(work / "chosen.parquet"):
@@ -108,7 +113,7 @@ def assemble(work: Path, ledger: Ledger, plan: Plan, dataset: Path, places: Plac
     )
 
 
-class _Rows:
+class _Gathered:
     """Rows of a table, held as Arrow batches."""
 
     def __init__(self, schema: pa.Schema) -> None:

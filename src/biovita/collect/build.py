@@ -32,6 +32,7 @@ from biovita.publish.dataset_card import write_papers
 from biovita.redact import redacted_column
 from biovita.taxonomy import Rank, Taxon
 from biovita.taxonomy.name_lists import write_decisions
+from biovita.traits.importer import TraitCounts
 from biovita.version import __version__
 
 __all__ = ["WORK", "BuildReport", "build", "report_lines"]
@@ -58,7 +59,7 @@ class BuildReport:
     empty
         Such places that stay empty, by the reason; see `biovita.collect.places.Filled`.
     traits
-        By trait table, what its import gave: rows, those that found a taxon, taxa, labels, and why rows did not.
+        By trait table, what its import gave.
     unfinished
         Items that another run may get: servers did not answer. They keep their places.
     others
@@ -75,7 +76,7 @@ class BuildReport:
     refilled: int
     empty: dict[str, int]
     unfinished: int
-    traits: dict[str, dict[str, Any]]
+    traits: dict[str, TraitCounts]
     others: tuple[str, ...] = ()
 
 
@@ -163,7 +164,7 @@ def _select(plan: Plan, work: Path) -> _Chosen:
             write_table(pa.RecordBatchReader.from_batches(columns, batches), work / f"{name}.parquet")
         left_out: Counter[str] = Counter()
         for row in selection.left_out():
-            left_out[row["reason"]] += row["rows"]
+            left_out[row.reason] += row.rows
         names = selection.names
         return _Chosen(names.taxa, dict(sorted(left_out.items())), names.missing, names.decisions)
 
@@ -192,7 +193,7 @@ def _write(
     *,
     decisions: pa.Table | None,
     how: dict[str, Any],
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, TraitCounts]:
     """Write everything beside the dataset, then rename file by file, ``dataset.toml`` last.
 
     Returns what the import of the plan's trait tables gave. Traits that were imported otherwise stay.
@@ -284,8 +285,7 @@ def report_lines(report: BuildReport) -> list[str]:
         whys = ", ".join(f"{n} {why}" for why, n in report.empty.items())
         lines.append(f"{sum(report.empty.values())} places stay empty: {whys}")
     lines += [
-        f"traits of {table}: {found['taxa']:,} taxa, {found['labels']:,} labels "
-        f"({found['matched']:,} of {found['rows']:,} rows)"
+        f"traits of {table}: {found.taxa:,} taxa, {found.labels:,} labels ({found.matched:,} of {found.rows:,} rows)"
         for table, found in report.traits.items()
     ]
     if report.others:

@@ -14,7 +14,8 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from biovita.errors import DatasetError, unknown_name
-from biovita.redact import HIDDEN, is_secret_name, redacted
+from biovita.publish.shown_plan import shown
+from biovita.redact import redacted
 from biovita.sources.licenses import normalise_license
 from biovita.sources.registry import SOURCES, AnySource
 
@@ -32,7 +33,6 @@ __all__ = [
     "Taxa",
     "as_understood",
     "read_plan",
-    "shown_plan",
 ]
 
 _PATHS = ("path", "cache", "images", "vernaculars")
@@ -331,18 +331,7 @@ def as_understood(plan: Plan, folder: Path) -> str:
         return path.relative_to(root).as_posix() if path.is_relative_to(root) else value
 
     given = _plain(plan.model_dump(exclude_unset=True, exclude_none=True))
-    return tomli_w.dumps(_shown(_with_paths(given, loose)))
-
-
-def shown_plan(text: str) -> str | None:
-    """Return the text of a plan, as an older biovita wrote it down, without what `as_understood` leaves out.
-
-    None where it is no TOML.
-    """
-    try:
-        return tomli_w.dumps(_shown(tomllib.loads(text)))
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return None
+    return tomli_w.dumps(shown(_with_paths(given, loose)))
 
 
 def _plain(value: Any) -> Any:
@@ -352,19 +341,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
     return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-def _shown(value: Any) -> Any:
-    """Return a value of a plan as others may see it."""
-    if isinstance(value, dict):
-        return {
-            redacted(name): HIDDEN if is_secret_name(name) else _shown(each)
-            for name, each in value.items()
-            if name != "contact"
-        }
-    if isinstance(value, list | tuple):
-        return [_shown(each) for each in value]
-    return redacted(value) if isinstance(value, str) else value
 
 
 def _with_paths(content: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
@@ -396,7 +372,7 @@ def _fault(error: Mapping[str, Any], content: Mapping[str, Any]) -> str:
     if error["type"] == "missing":
         return f"{field}: is missing"
     message = error["msg"].removeprefix("Value error, ")
-    return f"{field}: {message}; given is {repr(_shown(error['input']))[:_SHOWN]}" if field else message
+    return f"{field}: {message}; given is {repr(shown(error['input']))[:_SHOWN]}" if field else message
 
 
 def _without_tag(location: tuple[int | str, ...]) -> list[int | str]:

@@ -7,39 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from biovita.collect.plan import read_plan
-from biovita.collect.select import select
+from biovita.collect.select import LeftOutRows, PlannedItems, select
 from biovita.collect.trait_tables import check_tables
 
-__all__ = ["LeftOutRows", "PlanReport", "PlannedItems", "preview"]
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedItems:
-    """Items of one class of animals, source and modality that a plan takes.
-
-    Attributes
-    ----------
-    class_
-        The taxonomic class; ``unknown`` where the source states none.
-    bytes
-        As the sources state it; an estimate where they state nothing.
-    """
-
-    class_: str
-    source: str
-    modality: str
-    species: int
-    items: int
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOutRows:
-    """How many rows of one source a plan leaves out for one reason."""
-
-    source: str
-    reason: str
-    rows: int
+__all__ = ["PlanReport", "preview"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +52,4 @@ def preview(plan_file: str | Path) -> PlanReport:
     plan = read_plan(plan_file)
     traits = check_tables(plan)
     with select(plan) as selection:
-        given = tuple(PlannedItems(row.pop("class"), **row) for row in selection.summary())
-        left_out = tuple(LeftOutRows(**row) for row in selection.left_out())
-        return PlanReport(given, left_out, tuple(selection.names.missing), traits)
+        return PlanReport(selection.summary(), selection.left_out(), selection.names.missing, traits)

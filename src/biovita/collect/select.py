@@ -26,7 +26,16 @@ from biovita.sql import identifier, sql_text
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["CANDIDATES", "MEMORY_MIB", "NOT_LISTED", "SPARES", "Selection", "select"]
+__all__ = [
+    "CANDIDATES",
+    "MEMORY_MIB",
+    "NOT_LISTED",
+    "SPARES",
+    "LeftOutRows",
+    "PlannedItems",
+    "Selection",
+    "select",
+]
 
 # Estimates where a source states no size: JPEG at 0.25 bytes a pixel, photographs of 1024 x 768, MP3 at 128 kbit/s,
 # recordings of a minute.
@@ -56,6 +65,35 @@ _POOL = 20  # candidates a chosen item that variety is looked for among, and not
 _POOL_LEAST = 2000
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedItems:
+    """Items of one class of animals, source and modality that a plan takes.
+
+    Attributes
+    ----------
+    class_
+        The taxonomic class; ``unknown`` where the source states none.
+    bytes
+        As the sources state it; an estimate where they state nothing.
+    """
+
+    class_: str
+    source: str
+    modality: str
+    species: int
+    items: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutRows:
+    """How many rows of one source a plan leaves out for one reason."""
+
+    source: str
+    reason: str
+    rows: int
+
+
 @dataclass(frozen=True)
 class Selection:
     """What the plan gives, before anything is fetched."""
@@ -66,22 +104,23 @@ class Selection:
     views: tuple[SourceViews, ...]
     labels: tuple[str, ...]
 
-    def summary(self) -> list[dict[str, Any]]:
-        """Return one row for each class, source and modality: species, items and bytes."""
-        return self._rows(
+    def summary(self) -> tuple[PlannedItems, ...]:
+        """Return what the plan takes, by class, source and modality."""
+        rows = self.connection.sql(
             """select coalesce(t.class, 'unknown') as "class", l.label as source, modality,
             count(distinct c.taxon) as species, count(*) as items, sum(c.bytes)::bigint as bytes
             from chosen c join plan_taxa t on t.taxon = c.taxon join labels l on l.source = c.source
             group by all order by all"""
         )
+        return tuple(PlannedItems(*row) for row in rows.fetchall())
 
-    def left_out(self) -> list[dict[str, Any]]:
+    def left_out(self) -> tuple[LeftOutRows, ...]:
         """Return how many rows of each source were left out for each reason."""
         rejected = " union all ".join(
             f"select {number} as source, reason, count(*) as rows from {views.unread} group by reason"
             for number, views in enumerate(self.views)
         )
-        return self._rows(
+        rows = self.connection.sql(
             f"""select l.label as source, reason, sum(rows)::bigint as rows from (
                 select source, reason, count(*) as rows from candidates where reason is not null group by all
                 union all select c.source, case when {_over_limit("c", self.plan)} then 'over-limit'
@@ -91,6 +130,7 @@ class Selection:
                     anti join ranked d using (source, modality, source_id) where c.reason is null group by all
                 union all {rejected}) join labels l using (source) group by all order by all"""
         )
+        return tuple(LeftOutRows(*row) for row in rows.fetchall())
 
     def records(self) -> Iterator[pa.RecordBatch]:
         """Yield the chosen records and the spare ones, as `CANDIDATES`: by species, modality and order of choice."""
@@ -123,9 +163,6 @@ class Selection:
             yield pa.RecordBatch.from_arrays(
                 [batch.column(field.name).cast(field.type) for field in schema], schema=schema
             )
-
-    def _rows(self, query: str) -> list[dict[str, Any]]:
-        return list(self.connection.sql(query).to_arrow_table().to_pylist())
 
 
 @contextmanager

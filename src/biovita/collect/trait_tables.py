@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from biovita.collect.plan import Plan
 from biovita.dataset import Dataset
 from biovita.errors import DatasetError
-from biovita.traits.importer import import_traits
+from biovita.traits.importer import TraitCounts, import_traits
 from biovita.traits.plain import PLAIN, read_plain
 from biovita.traits.tables import read_records, trait_table
 
@@ -34,7 +33,7 @@ def check_tables(plan: Plan) -> dict[str, int]:
     return rows
 
 
-def import_tables(dataset: Dataset, plan: Plan) -> dict[str, dict[str, Any]]:
+def import_tables(dataset: Dataset, plan: Plan) -> dict[str, TraitCounts]:
     """Import the trait tables that a plan names, and return the counts of each, as ``dataset.toml`` has them.
 
     Names that the dataset does not settle are matched through the plan's backbone, where it has one.
@@ -46,4 +45,4 @@ def import_tables(dataset: Dataset, plan: Plan) -> dict[str, dict[str, Any]]:
         return {}
     backbone = open_backbone(plan.taxa.backbone) if plan.taxa.backbone is not None else None
     report = import_traits(dataset, files, backbone=backbone)
-    return {table.id: table.as_toml() for table in report.tables}
+    return {table.id: table.counts for table in report.tables}

@@ -24,7 +24,7 @@ from biovita.media.packed_files import MediaPath, PackedFile
 from biovita.media.sniff import HEAD_BYTES, Kind, kind_of
 from biovita.modality import Modality
 from biovita.taxonomy import Rank
-from biovita.traits import LABELS
+from biovita.trait_labels import LABELS
 
 __all__ = ["DatasetProblem", "check"]
 
@@ -34,7 +34,7 @@ _MEDIA: Mapping[str, Modality] = {"audio": Modality.AUDIO, "images": Modality.IM
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
+class _TableRows:
     """The rows of a table, of which some are held at a time."""
 
     table: pa.Table
@@ -92,7 +92,7 @@ def check(dataset: Dataset, *, hashes: bool = False) -> list[DatasetProblem]:
     broken = {problem.table for problem in problems if problem.code == "schema"}
     problems.extend(_counts(dataset, tables, broken))
     problems.extend(_omitted(dataset))
-    rows = {name: _Rows(table) for name, table in tables.items() if name != "rejected"}
+    rows = {name: _TableRows(table) for name, table in tables.items() if name != "rejected"}
     known = {row["taxon_id"] for row in rows["taxa"]}
     problems.extend(_taxa(rows["taxa"]))
     problems.extend(_unsafe(rows))
@@ -151,7 +151,7 @@ def _taxa(rows: Iterable[Mapping[str, Any]]) -> Iterator[DatasetProblem]:
             )
 
 
-def _unsafe(rows: Mapping[str, _Rows]) -> Iterator[DatasetProblem]:
+def _unsafe(rows: Mapping[str, _TableRows]) -> Iterator[DatasetProblem]:
     """Find ids that could lead elsewhere, or cannot be names, where others make files of them, and such paths."""
     for name in ("taxa", *_MEDIA):
         for row in rows[name]:
@@ -193,7 +193,7 @@ def _traits(rows: Iterable[Mapping[str, Any]], known: set[str]) -> Iterator[Data
         seen.add(key)
 
 
-def _ids(rows: Mapping[str, _Rows]) -> Iterator[DatasetProblem]:
+def _ids(rows: Mapping[str, _TableRows]) -> Iterator[DatasetProblem]:
     seen: dict[str, str] = {}
     for name in _MEDIA:
         for row in rows[name]:
@@ -233,7 +233,7 @@ def _media_row(name: str, row: Mapping[str, Any], known: set[str]) -> Iterator[D
         )
 
 
-def _files(dataset: Dataset, rows: Mapping[str, _Rows], *, hashes: bool) -> Iterator[DatasetProblem]:
+def _files(dataset: Dataset, rows: Mapping[str, _TableRows], *, hashes: bool) -> Iterator[DatasetProblem]:
     """Look at each file once, however many spans of it are used."""
     try:
         _ = dataset.packed
@@ -306,7 +306,7 @@ def _read(path: MediaPath) -> _Seen:
         return _Seen(str(error))
 
 
-def _leaks(rows: Mapping[str, _Rows]) -> Iterator[DatasetProblem]:
+def _leaks(rows: Mapping[str, _TableRows]) -> Iterator[DatasetProblem]:
     """Find what lies on two sides of the split: one recording, one file's bytes, or one held-out species."""
     groups: dict[str, set[str]] = defaultdict(set)
     contents: dict[str, set[str]] = defaultdict(set)

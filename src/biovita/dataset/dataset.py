@@ -37,7 +37,7 @@ class Dataset:
     --------
     >>> dataset = Dataset.open("birds")
     >>> dataset.audio.num_rows, len(dataset.taxonomy)
-    (12, 4)
+    (11, 4)
     """
 
     path: Path

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
@@ -67,7 +67,7 @@ def stated_files(dataset: Dataset, modality: Modality) -> Iterator[tuple[str, Ou
             yield path, Outgoing(dataset.locate(path), modality, digest)
 
 
-def taxon_of(dataset: Dataset, row: dict[str, str]) -> Taxon:
+def taxon_of(dataset: Dataset, row: Mapping[str, Any]) -> Taxon:
     """Return the taxon of a row, or raise a DatasetError where the dataset has no such taxon."""
     taxon = dataset.taxonomy.get(row["taxon_id"])
     if taxon is None:

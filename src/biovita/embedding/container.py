@@ -53,7 +53,8 @@ class Vectors:
         lengths |= {name: len(column) for name, column in self.columns.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(
-                "they differ in length: " + ", ".join(f"{name} {length}" for name, length in lengths.items())
+                "ids, vectors and columns differ in length: "
+                + ", ".join(f"{name} {length}" for name, length in lengths.items())
             )
 
     @cached_property

@@ -73,8 +73,8 @@ def embed(
 ) -> EmbedReport:
     """Write a vector for each recording, photograph and text of a dataset, to ``embeddings/<towers>``.
 
-    What has a vector already is left alone, so a run that was stopped goes on where it was; an item whose file
-    changed is embedded again. An item that fails has no vector, and is listed in ``failed.parquet`` and in the
+    Items that have a vector already are left alone, so a run that was stopped continues where it was. An item whose
+    file changed is embedded again. An item that fails has no vector, and is listed in ``failed.parquet`` and in the
     report. The texts are those of `texts_of`.
 
     Parameters
@@ -103,7 +103,7 @@ def embed(
     """
     for name, value in (("batch_size", batch_size), ("workers", workers)):
         if value is not None and value < 1:
-            raise BiovitaError(f"{name} is {value}; it has to be at least 1")
+            raise BiovitaError(f"{name} is {value}. It has to be at least 1")
     dataset = Dataset.open(dataset)
     card = describe(model)
     towers = card.towers
@@ -113,9 +113,9 @@ def embed(
     wanted = [(tower, dataset_items(dataset, tower.modality)) for tower in chosen]
     for tower, items in wanted:
         if modalities is not None and not len(items):
-            raise DatasetError(f"{dataset.path} has no {tower.modality} items: there is nothing to embed")
+            raise DatasetError(f"{dataset.path} has no {tower.modality} items to embed")
     if not any(len(items) for _, items in wanted):
-        raise DatasetError(f"{dataset.path} has no items: there is nothing to embed")
+        raise DatasetError(f"{dataset.path} has no items to embed")
     parts = []
     for tower, items in wanted:
         opening = partial(load_encoder, towers, tower.modality, device)

@@ -86,7 +86,7 @@ def embed_items(
 ) -> Embedded:
     """Write a vector of each item into a table, as the encoder gives it.
 
-    What has a vector of the same content already is left alone. A table that was made by something else is made anew.
+    Items that have a vector of the same content are left alone. A table that another encoder made is replaced.
     Items that fail have no vector.
 
     Parameters
@@ -138,7 +138,7 @@ def run_plan(
     """
     rebuilt = table.made().difference(made) if table.exists else None
     if rebuilt:
-        logger.warning("%s was made by something else (%s): all is embedded again", table.name, rebuilt)
+        logger.warning("%s was made by another encoder (%s). All items are embedded again", table.name, rebuilt)
     empty = rebuilt or not table.exists
     state = COLUMNS.empty_table() if empty else table.snapshot().state()
     todo = plan(items, state)

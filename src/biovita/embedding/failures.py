@@ -37,7 +37,7 @@ class Failure:
 
 
 def read_failures(directory: Path) -> tuple[Failure, ...]:
-    """Return what the last run over ``embeddings/<model>`` listed; nothing where it listed nothing.
+    """Return the failures that the last run over ``embeddings/<model>`` listed.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def read_failures(directory: Path) -> tuple[Failure, ...]:
         return tuple(Failure(**{**row, "modality": Modality(row["modality"])}) for row in rows)
     except ValueError as error:
         raise DatasetError(
-            f"{file} is not the list of what failed: {error}. Remove it and run biovita embed again"
+            f"{file} cannot be read as the list of what failed: {error}. Remove it and run biovita embed again"
         ) from error
 
 

@@ -68,7 +68,7 @@ class Items:
         if pc.count_distinct(rows["id"]).as_py() != rows.num_rows:
             counts = pc.value_counts(rows["id"].combine_chunks())
             twice = counts.filter(pc.greater(counts.field("counts"), 1))[0]["values"]
-            raise DatasetError(f"two {modality} items have the id {twice.as_py()!r}: ids are unique")
+            raise DatasetError(f"two {modality} items have the id {twice.as_py()!r}. Ids have to be unique")
         return cls(modality, rows, locate)
 
     def __len__(self) -> int:

@@ -88,7 +88,7 @@ class LanceTable:
                 writing = self._at_newest()
                 kept = self._made(writing.dataset)
                 if difference := kept.difference(made):
-                    raise DatasetError(f"{self.path} was made by something else ({difference}). {_AGAIN}")
+                    raise DatasetError(f"{self.path} was made by another encoder ({difference}). {_AGAIN}")
                 table = _with_vectors(rows, vectors, kept).select(writing.dataset.schema.names)
                 if writing.keys.may_have(rows):
                     merge = writing.dataset.merge_insert(["id", "window"])
@@ -146,7 +146,9 @@ class LanceTable:
     def _made(self, dataset: lance.LanceDataset) -> Made:
         found = {field.name: field.type for field in dataset.schema}
         if odd := [field.name for field in COLUMNS if found.get(field.name, field.type) != field.type]:
-            raise DatasetError(f"{self.path} has not the column(s) {', '.join(odd)} as they have to be. {_AGAIN}")
+            raise DatasetError(
+                f"{self.path}: the column(s) {', '.join(odd)} are of another type than they should be. {_AGAIN}"
+            )
         vector = found.get("vector", pa.null())
         item = vector.value_type if pa.types.is_fixed_size_list(vector) else pa.null()
         numbers = "float16" if pa.types.is_float16(item) else "float32"
@@ -156,7 +158,7 @@ class LanceTable:
             raise DatasetError(f"{self.path} does not say what made it. {_AGAIN}") from error
         if "id" not in found or vector != schema_of(made).field("vector").type:
             raise DatasetError(
-                f"{self.path} has not the column(s) id and vector as {made.tower} gives them. {_AGAIN}"
+                f"{self.path} lacks the column id, or a column vector as {made.tower} gives it. {_AGAIN}"
             )
         return made
 
@@ -179,7 +181,7 @@ class LanceTable:
         if closed:
             dataset.alter_columns(*({"path": name, "nullable": True} for name in closed))
         if lacking := [field for field in COLUMNS if field.name not in there]:
-            logger.warning("%s is a table of an earlier release: it gets %d new columns", self.path, len(lacking))
+            logger.warning("%s is a table of an earlier release. It gets %d new columns", self.path, len(lacking))
             dataset.add_columns({field.name: _NEW_VALUES[field.type] for field in lacking})
 
     @contextmanager

@@ -74,17 +74,17 @@ def parse_made(text: bytes, numbers: str) -> Made:
     """
     stated = parse_json(text, "what made it", DatasetError)
     if not isinstance(stated, dict):
-        raise DatasetError("it is no record of what made it")
+        raise DatasetError("the record of what made it cannot be read")
     try:
         made = Made(**{"numbers": numbers, **stated})
     except TypeError as error:
         raise DatasetError(str(error)) from None
     texts = (made.tower, made.revision, made.preprocessing, made.biovita)
     if not all(isinstance(each, str) for each in texts) or made.numbers not in NUMBERS:
-        raise DatasetError("it is no record of what made it")
+        raise DatasetError("the record of what made it cannot be read")
     if type(made.dim) is not int or not 1 <= made.dim <= MOST_NUMBERS:
-        raise DatasetError("dim is no length of a vector")
+        raise DatasetError(f"dim is {made.dim!r}. It has to be a whole number from 1 to {MOST_NUMBERS:,}")
     for seconds in (made.window_s, made.hop_s):
         if seconds is not None and not (type(seconds) in {int, float} and math.isfinite(seconds) and seconds > 0):
-            raise DatasetError("window_s and hop_s are no lengths")
+            raise DatasetError("window_s and hop_s have to be seconds, more than 0")
     return made

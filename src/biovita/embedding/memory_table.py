@@ -52,7 +52,7 @@ class MemoryTable:
     def made(self) -> Made:
         """Return the record of what made the table."""
         if self._made is None:
-            raise DatasetError(f"{self.name}: there are no vectors yet")
+            raise DatasetError(f"{self.name} has no vectors yet")
         return self._made
 
     def snapshot(self) -> _MemorySnapshot:
@@ -74,7 +74,7 @@ class MemoryTable:
         if rebuild and self._made is not None and self._made.difference(made):
             self._made, self._parts = None, []
         if self._made is not None and (difference := self._made.difference(made)):
-            raise DatasetError(f"{self.name} was made by something else: {difference}")
+            raise DatasetError(f"{self.name} was made by another encoder: {difference}")
         self._made = self._made or made
         kept = np.array(vectors, np.float16 if self._made.numbers == "float16" else np.float32)
         assert kept.shape == (len(rows), made.dim)

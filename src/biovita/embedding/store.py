@@ -104,12 +104,12 @@ class VectorTable(Protocol):
     def commit(self, rows: pa.Table, vectors: np.ndarray, made: Made, *, rebuild: bool = False) -> None:
         """Write rows, as `COLUMNS` has them, with their vectors, ``(rows, dim)``.
 
-        One whose id and window are there takes the place of the row there. ``rebuild`` drops what something else made.
+        One whose id and window are there takes the place of the row there. ``rebuild`` drops what another encoder made.
 
         Raises
         ------
         DatasetError
-            Where the table was made by something else, and is not to be rebuilt.
+            Where the table was made by another encoder, and ``rebuild`` is not set.
         """
         ...
 
@@ -155,7 +155,9 @@ def read(
             return _read(table.snapshot(), ids, where, columns)
         except LookupError as error:
             if last:
-                raise DatasetError(f"{table.name} is written to while it is read. Try again later") from error
+                raise DatasetError(
+                    f"{table.name} is written to while it is read. Try again when the writing is done"
+                ) from error
     raise AssertionError
 
 

@@ -59,14 +59,18 @@ def vectors(
 ) -> Vectors:
     """Return the vectors of a dataset's items, in the dataset's order.
 
-    They are read from the tables of the model's towers, ``embeddings/<towers>``, and projected on the way. Of many
-    items the rows are read as they are asked for. Items that failed have no vector and are left out; see
-    ``failed.parquet`` beside the tables.
+    They are read from the tables of the model's towers, ``embeddings/<towers>``, and projected on the way. Where
+    there are many items, their rows are read when they are asked for. Items that failed have no vector and are left
+    out; see ``failed.parquet`` beside the tables.
 
     Parameters
     ----------
     dataset
         A dataset, or its directory.
+    model
+        A name or directory as `biovita.describe` takes it, its card, or a model that is open.
+    modality
+        Of the items.
     where
         What holds for the columns of ``dataset.media(modality)`` of the items that are wanted.
     ids
@@ -76,8 +80,12 @@ def vectors(
         Columns of ``dataset.media(modality)`` to bring along, beside ``taxon_id``.
     space
         ``shared`` is the model's space, L2-normalised; ``tower`` is what the tower gives.
+    device
+        ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``, for what has no vector yet.
+    progress
+        Show bars on standard error where that is a terminal.
     compute
-        Whether to embed what has no vector yet. Otherwise it is an error that names the command which does.
+        Whether to embed items that have no vector yet. If not, a missing one is an error that names the command to run.
 
     Raises
     ------
@@ -90,7 +98,7 @@ def vectors(
     source = _source(dataset, model, modality, device)
     items = _items(dataset, modality, where, ids)
     if not len(items):
-        raise DatasetError(f"{dataset.path} has no {modality} items, and so no vectors of them")
+        raise DatasetError(f"{dataset.path} has no {modality} items, so there are no vectors of them")
     places, same, snapshot = _there(source, items)
     failed = _failed(items, read_failures(source.directory))
     if compute and (~same & ~failed).any() and source.opening is not None:
@@ -213,7 +221,7 @@ def _what_is_missing(dataset: Dataset, source: _Source, items: Items, missing: i
         )
         return f"{dataset.path} has no {modality} vectors of the model {model!r}: {why}. {mend}"
     if difference := source.table.made().difference(source.made):
-        return f"{source.table.name} was made by something else ({difference}). {mend}"
+        return f"{source.table.name} was made by another encoder ({difference}). {mend}"
     some = f"{missing} of {len(items)} {modality} items"
     return f"{dataset.path}: {some} have no vector of the model {model!r} yet. {mend}"
 
@@ -251,7 +259,7 @@ class _StoredRows:
         state = self._snapshot.state(("id", "window"))
         places, there = up_to_date(Items.of(Modality.TEXT, pa.table({"id": self._ids})), state)
         if not there.all() or self._table.made().dim != self.shape[1]:
-            raise DatasetError(f"{self._table.name} was made anew while it was read. Start again")
+            raise DatasetError(f"{self._table.name} was replaced while it was read. Run the command again")
         self._numbers = places
 
 

@@ -43,7 +43,7 @@ def for_mteb(model: Model) -> AbsEncoder:
     }
     dims = {model.dim(modality) for modality in model.towers}
     if len(dims) != 1:
-        raise ModelError(f"the towers of {model.name!r} are not in one space: their dimensions are {sorted(dims)}")
+        raise ModelError(f"the towers of {model.name!r} are not in one space. Their dimensions are {sorted(dims)}")
 
     class Encoder(AbsEncoder):
         """The encoder that mteb calls."""
@@ -69,7 +69,7 @@ def for_mteb(model: Model) -> AbsEncoder:
             present = [modality for modality in embed if str(modality) in columns]
             if not present:
                 raise ModelError(
-                    f"the rows have none of text, image and audio: they have {', '.join(sorted(columns))}"
+                    f"the rows have the columns {', '.join(sorted(columns))}. They need text, image or audio"
                 )
             inputs.collate_fn = _collate
             parts = []

@@ -61,5 +61,5 @@ class ModelCard:
             Where the model has none.
         """
         if modality not in self.encoders:
-            raise ModelError(f"the model {self.name!r} has no {modality} tower; it has {', '.join(self.encoders)}")
+            raise ModelError(f"the model {self.name!r} has no {modality} tower. It has {', '.join(self.encoders)}")
         return self.encoders[modality]

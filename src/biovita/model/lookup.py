@@ -135,7 +135,7 @@ def find_at(path: Path, revision: str | None = None) -> ModelCard:
         raise ModelError(_no_model(path))
     origin = Origin.of(path, weight_files(form, path))
     if revision is not None and origin.revision != revision:
-        raise ModelError(f"{path} holds another model, at {origin.revision}")
+        raise ModelError(f"{path} holds another model, whose revision is {origin.revision}")
     return form.describe(path, origin)
 
 
@@ -159,6 +159,6 @@ def open_towers(card: ModelCard, device: str, modalities: Collection[Modality] |
 
 def _no_model(path: Path) -> str:
     if (path / "run.json").is_file():
-        return f"{path} is a training run: its models are {path / 'last'} and {path / 'best'}"
+        return f"{path} is a training run. Its models are {path / 'last'} and {path / 'best'}"
     looked_for = [form.files for form in FORMATS.values() if form.name != Installed.name]
-    return f"{path} holds no model. Looked for: {'; '.join([*looked_for, PROJECTIONS_FILES])}"
+    return f"{path} holds no model. It should hold one of these: {'; '.join([*looked_for, PROJECTIONS_FILES])}"

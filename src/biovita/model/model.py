@@ -71,7 +71,7 @@ class Model:
             Where the model has none.
         """
         if modality not in self.towers:
-            raise ModelError(f"the model {self.name!r} has no {modality} tower; it has {', '.join(self.towers)}")
+            raise ModelError(f"the model {self.name!r} has no {modality} tower. It has {', '.join(self.towers)}")
         return self.towers[modality]
 
     def encoder(self, modality: Modality) -> Encoder:
@@ -109,7 +109,7 @@ class Model:
 
         audio = self.tower(Modality.AUDIO)
         if not isinstance(audio, ClapAudio):
-            raise ModelError(f"the audio tower {audio.card.name} reads sound in one way only")
+            raise ModelError(f"the audio tower {audio.card.name} can read sound in one way only")
         changed = audio.listening(**changes)
         card = replace(self.card, encoders={**self.card.encoders, Modality.AUDIO: changed.card})
         return replace(self, card=card, towers={**self.towers, Modality.AUDIO: changed})
@@ -209,7 +209,7 @@ def _check_is_list(items: Any, method: str, what: str) -> None:
     one = isinstance(items, str | Path) or not hasattr(items, "__len__")
     if one or (isinstance(items, tuple) and len(items) == 2 and isinstance(items[0], np.ndarray)):
         raise ModelError(
-            f"{method} takes a list of {what}; this is one {type(items).__name__}: put it into a list"
+            f"{method} takes a list of {what}, and got one {type(items).__name__}. Put it into a list"
         )
 
 

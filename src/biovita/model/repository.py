@@ -102,7 +102,9 @@ def _first(
 def _parts(name: str) -> tuple[str, str | None]:
     found = _NAME.fullmatch(name.removeprefix(HUB_PREFIX))
     if found is None:
-        raise ModelError(f"{name}: wanted {HUB_PREFIX}owner/repository, with @revision or without")
+        raise ModelError(
+            f"{name} is not a repository. Write {HUB_PREFIX}owner/repository, with @revision or without"
+        )
     return found[1], found[2]
 
 

@@ -4,25 +4,46 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from biovita.csv_safe import SafeWriter
 from biovita.dataset import Dataset
-from biovita.errors import DatasetError
+from biovita.dataset.outgoing import taxon_of
+from biovita.files import replacing
 from biovita.modality import Modality
 from biovita.redact import redacted
 
-__all__ = ["COLUMNS", "attribution_rows", "license_summary", "write_attribution"]
+__all__ = ["COLUMNS", "Attribution", "attributions", "license_summary", "write_attribution"]
 
-COLUMNS = ("path", "modality", "scientific_name", "license", "attribution", "source", "source_id", "url")
-_ADDRESSES = ("attribution", "source_id", "url")  # may be one, or hold one
 _TABLES = {Modality.AUDIO: "audio", Modality.IMAGE: "images"}
 
 
-def attribution_rows(dataset: Dataset) -> Iterator[dict[str, Any]]:
-    """Yield a row for each file of a dataset, recordings first, in the order of the tables."""
-    names = {taxon.id: taxon.scientific_name for taxon in dataset.taxonomy.values()}
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Who made a file, and on what terms it may be used: a row of ``ATTRIBUTION.csv``."""
+
+    path: str
+    modality: str
+    scientific_name: str
+    license: str | None
+    attribution: str | None
+    source: str | None
+    source_id: str | None
+    url: str | None
+
+
+COLUMNS = tuple(field.name for field in fields(Attribution))
+
+
+def attributions(dataset: Dataset) -> Iterator[Attribution]:
+    """Yield a row for each file of a dataset, recordings first, in the order of the tables.
+
+    Raises
+    ------
+    DatasetError
+        Where an item is of a taxon that the dataset lacks.
+    """
     for modality in _TABLES:
         seen: set[str] = set()
         for batch in dataset.media(modality).to_batches():
@@ -30,12 +51,21 @@ def attribution_rows(dataset: Dataset) -> Iterator[dict[str, Any]]:
                 if row["path"] in seen:
                     continue
                 seen.add(row["path"])
-                yield {
-                    **{column: row[column] for column in COLUMNS if column in row},
-                    **{column: redacted(row[column]) for column in _ADDRESSES if row[column]},
-                    "modality": modality.value,
-                    "scientific_name": names[row["taxon_id"]],
-                }
+                yield Attribution(
+                    path=row["path"],
+                    modality=modality.value,
+                    scientific_name=taxon_of(dataset, row).scientific_name,
+                    license=row["license"],
+                    attribution=_shown(row["attribution"]),
+                    source=row["source"],
+                    source_id=_shown(row["source_id"]),
+                    url=_shown(row["url"]),
+                )
+
+
+def _shown(text: str | None) -> str | None:
+    """Return what may be an address, or hold one, without secrets."""
+    return redacted(text) if text else text
 
 
 def write_attribution(dataset: Dataset, file: Path) -> int:
@@ -44,25 +74,16 @@ def write_attribution(dataset: Dataset, file: Path) -> int:
     Raises
     ------
     DatasetError
-        Where an item is of a taxon that the dataset lacks.
+        Where an item is of a taxon that the dataset lacks; nothing is written then.
     """
-    _check_taxa(dataset)
     anonymous = 0
-    with file.open("w", encoding="utf-8", newline="") as stream:
+    with replacing(file) as scratch, scratch.open("w", encoding="utf-8", newline="") as stream:
         writer = SafeWriter(stream, COLUMNS)
         writer.writeheader()
-        for row in attribution_rows(dataset):
-            anonymous += not row["attribution"]
-            writer.writerow(row)
+        for row in attributions(dataset):
+            anonymous += not row.attribution
+            writer.writerow({name: getattr(row, name) for name in COLUMNS})
     return anonymous
-
-
-def _check_taxa(dataset: Dataset) -> None:
-    for modality in _TABLES:
-        table = dataset.media(modality)
-        for id_, taxon_id in zip(table["id"].to_pylist(), table["taxon_id"].to_pylist(), strict=True):
-            if taxon_id not in dataset.taxonomy:
-                raise DatasetError(f"{dataset.path}: {id_} is of the taxon {taxon_id!r}, which taxa.parquet lacks")
 
 
 def license_summary(dataset: Dataset) -> Mapping[str, Mapping[str, int]]:

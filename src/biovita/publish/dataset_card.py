@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from biovita.collect.plan import shown_plan
 from biovita.dataset import Dataset
 from biovita.dataset.omitted import count_omitted
 from biovita.files import refuse_links, write_whole
@@ -19,6 +18,7 @@ from biovita.publish.attribution import license_summary, write_attribution
 from biovita.publish.croissant import write_croissant
 from biovita.publish.markdown import code, fenced, words, yaml_text
 from biovita.publish.plots import places_plot, species_plot
+from biovita.publish.shown_plan import shown_plan
 
 __all__ = ["write_papers"]
 

@@ -161,7 +161,7 @@ def group_tables(analysis: Analysis, part: str) -> tuple[GroupTable, ...]:
 
 def trait_rows(analysis: Analysis, predictions: Sequence[TraitScore], part: str) -> tuple[TraitRow, ...]:
     """Return a row a label of which errors were judged or predictions made, in the order of the vocabulary."""
-    from biovita.traits.vocabulary import LABELS
+    from biovita.trait_labels import LABELS
 
     agreement: dict[tuple[str, str], list[TraitAgreement]] = {}
     for row in analysis.traits:

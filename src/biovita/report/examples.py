@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from biovita.benchmark.nearest import Neighbour, nearest
-from biovita.benchmark.task import Task
+from biovita.benchmark.task import Item, Task
 from biovita.dataset.outgoing import Outgoing, is_outside, require_same
 from biovita.errors import DatasetError, MediaError
 from biovita.modality import DIRECTIONS, MEDIA, Modality, modalities_of
@@ -121,35 +121,35 @@ class _Deck:
         )
 
     def _card(self, modality: Modality, row: int, **more: Any) -> Card:
-        item = self.run.benchmark.items[modality].slice(row, 1).to_pylist()[0]
+        item = self.run.benchmark.item(modality, row)
         if (modality, row) not in self._views:
             self._views[modality, row] = self._view(modality, item)
         return Card(
             modality=modality,
-            name=item["species"] or item["genus"] or item["id"],
-            common_name=item["common_name"],
-            license=item["license"],
-            attribution=item["attribution"],
+            name=item.species or item.genus or item.id,
+            common_name=item.common_name,
+            license=item.license,
+            attribution=item.attribution,
             **self._views[modality, row],
             **more,
         )
 
-    def _view(self, modality: Modality, item: dict[str, Any]) -> dict[str, Any]:
+    def _view(self, modality: Modality, item: Item) -> dict[str, Any]:
         if modality not in MEDIA:
             return {}
-        if self.run.benchmark.root is None or item["path"] is None:
+        if self.run.benchmark.root is None or item.path is None:
             return {"fault": "no media here"}
         benchmark = self.run.benchmark
-        path = benchmark.locate(item["path"])
+        path = benchmark.locate(item.path)
         home = benchmark.home or benchmark.root
         try:
             if home is not None and is_outside(home, path):
-                if item["sha256"] is None:
+                if item.sha256 is None:
                     return {"fault": "outside the benchmark, which states no hash of it; see --media-root"}
-                require_same(Outgoing(path, modality, item["sha256"]))
+                require_same(Outgoing(path, modality, item.sha256))
             if modality == Modality.IMAGE:
                 return {"photograph": thumbnail(path)}
-            return {"sound": sound_view(path, item["start_s"], item["end_s"])}
+            return {"sound": sound_view(path, item.start_s, item.end_s)}
         except MediaError as error:
             return {"fault": error.reason}
         except DatasetError:  # the page tells what is wrong with an item in short

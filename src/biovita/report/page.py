@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from biovita.report.content import ReportContent
 from biovita.report.environment import environment, spoken
 from biovita.report.examples import Example, examples
 from biovita.report.published_tables import is_released, published_tables
-from biovita.report.results import results
+from biovita.report.results import rejected_by_reason, results
 from biovita.report.scores_section import headlines, panel, stages_of
 
 __all__ = ["render", "write_report"]
@@ -171,10 +170,11 @@ def _left_out(entries: Iterable[LeftOut]) -> list[LeftOutLine]:
 
 
 def _rejected(dataset: Dataset | None) -> RejectedRecords:
-    rows = dataset.rejected.to_pylist() if dataset is not None else []
-    return RejectedRecords(
-        len(rows), tuple(rows[:_LISTED]), tuple(Counter(r["reason"] for r in rows).most_common())
-    )
+    if dataset is None:
+        return RejectedRecords(0, (), ())
+    rows, reasons = dataset.rejected, rejected_by_reason(dataset)
+    ordered = sorted(reasons.items(), key=lambda item: -item[1])
+    return RejectedRecords(len(rows), tuple(rows.slice(0, _LISTED).to_pylist()), tuple(ordered))
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from biovita.simulation.archetypes import Archetype
 from biovita.simulation.axes import Axis
 from biovita.simulation.evolve import Latent, bounded
-from biovita.traits import LABELS
+from biovita.trait_labels import LABELS
 
 __all__ = ["HABITATS", "Ecology", "ecology_of", "traits_of"]
 

@@ -4,7 +4,7 @@ from biovita.sources.licenses import allowed, normalise_license
 from biovita.sources.source import (
     NAME_COLUMNS,
     RECORDS,
-    Rejected,
+    RejectedRow,
     Source,
     SourceBatch,
     SourceViews,
@@ -14,7 +14,7 @@ from biovita.sources.source import (
 __all__ = [
     "NAME_COLUMNS",
     "RECORDS",
-    "Rejected",
+    "RejectedRow",
     "Source",
     "SourceBatch",
     "SourceViews",

@@ -16,8 +16,8 @@ from biovita.foreign_tables import Meter
 from biovita.sources.darwin_core_archive import Archive, ArchiveRow, open_archive
 from biovita.sources.darwin_core_meta import DataFile, short_term
 from biovita.sources.licenses import normalise_license
-from biovita.sources.source import Rejected, StreamedSource, broken
-from biovita.sources.values import coordinates, iso_date, media_kind, text, web_address
+from biovita.sources.source import RejectedRow, StreamedSource, broken
+from biovita.values import coordinates, iso_date, media_kind, text, web_address
 
 __all__ = ["DarwinCore"]
 
@@ -65,7 +65,7 @@ class DarwinCore(StreamedSource):
         """What the ``source`` column of its records says."""
         return self.name
 
-    def items(self) -> Iterator[Mapping[str, Any] | Rejected]:
+    def items(self) -> Iterator[Mapping[str, Any] | RejectedRow]:
         """Yield a record for each medium, in the order of the core, then what belongs to no row of the core."""
         with (
             open_archive(self.path) as archive,
@@ -103,7 +103,7 @@ _TOO_MUCH = f"what is made of the archive is more than {MAX_MADE} times as long 
 
 def _store_media(
     archive: Archive, extensions: Sequence[DataFile], store: sqlite3.Connection, made: _Made
-) -> Iterator[Rejected]:
+) -> Iterator[RejectedRow]:
     """Keep the rows of the multimedia extensions by their core id, outside memory."""
     store.executescript(
         "pragma journal_mode=off; pragma synchronous=off;"
@@ -121,17 +121,17 @@ def _store_media(
                     "insert into media values (?, ?, ?, ?)", (row.id, extension.locations[0], row.line, terms)
                 )
             else:
-                yield Rejected("unknown", extension.locations[0], row.line, "too-much", _TOO_MUCH)
+                yield RejectedRow("unknown", extension.locations[0], row.line, "too-much", _TOO_MUCH)
     store.execute("create index media_core on media (core_id)")
 
 
-def _orphans(store: sqlite3.Connection) -> Iterator[Rejected]:
+def _orphans(store: sqlite3.Connection) -> Iterator[RejectedRow]:
     query = (
         "select file, line, core_id from media where core_id is null or core_id not in (select id from used) "
         "order by file, line"
     )
     for file, line, core_id in store.execute(query):
-        yield Rejected("image", file, line, "orphan", f"the core has no row with the id {core_id!r}")
+        yield RejectedRow("image", file, line, "orphan", f"the core has no row with the id {core_id!r}")
 
 
 def _short(data: Mapping[str, str]) -> dict[str, str]:
@@ -145,7 +145,7 @@ def _short(data: Mapping[str, str]) -> dict[str, str]:
 
 def _of_row(
     row: ArchiveRow, core: DataFile, store: sqlite3.Connection, made: _Made
-) -> Iterator[Mapping[str, Any] | Rejected]:
+) -> Iterator[Mapping[str, Any] | RejectedRow]:
     terms = {key[:1].lower() + key[1:]: value for key, value in _short(row.data).items()}
     # Simple downloads before 2018 wrote the terms in lower case.
     terms = {**terms, **{name: terms[low] for low, name in _LOWER.items() if low in terms and name not in terms}}
@@ -154,24 +154,24 @@ def _of_row(
     stored = _stored(row, store)
     if stored is None:
         detail = f"an earlier row has the id {row_id!r}, and the media that belong to it"
-        yield Rejected("unknown", file, row.line, "repeated-id", detail, name, row_id)
+        yield RejectedRow("unknown", file, row.line, "repeated-id", detail, name, row_id)
         return
     media = chain(stored, _associated(terms, file, row.line))
     first = next(media, None)
     if first is None:
         stated = terms.get("mediaType")
         detail = f"states {stated} and gives no address" if stated else "names no sound or photograph"
-        yield Rejected("unknown", file, row.line, "no-media", detail, name, row_id)
+        yield RejectedRow("unknown", file, row.line, "no-media", detail, name, row_id)
         return
     if name is None:
-        yield Rejected("unknown", file, row.line, "no-name", "scientificName is empty", None, row_id)
+        yield RejectedRow("unknown", file, row.line, "no-name", "scientificName is empty", None, row_id)
         return
     shared = _shared(terms, name, row_id)
     size = sum(len(value) for value in shared.values() if isinstance(value, str))
     for number, (where, line, medium) in enumerate(chain((first,), media), start=1):
         if not made.has_room(size + sum(map(len, medium.values()))):
             left = f"; {1 + sum(1 for _ in media):,} media of this row are left out"
-            yield Rejected("unknown", file, row.line, "too-much", _TOO_MUCH + left, name, row_id)
+            yield RejectedRow("unknown", file, row.line, "too-much", _TOO_MUCH + left, name, row_id)
             return
         place = {"file": where, "row": line, "source_id": f"{row_id}/{number}"}
         yield _record(shared, terms, medium, place)
@@ -234,17 +234,17 @@ def _parts_of_date(terms: Terms) -> str | None:
 
 def _record(
     shared: Mapping[str, Any], terms: Terms, medium: Terms, place: Mapping[str, Any]
-) -> Mapping[str, Any] | Rejected:
+) -> Mapping[str, Any] | RejectedRow:
     file, line = place["file"], place["row"]
     given = medium.get("accessURI") or medium.get("identifier") or ""
     address = web_address(given)
     if address is None:
         detail = f"{given[:200]!r} is not an http or https address" if given else "gives no address"
-        return Rejected("unknown", file, line, "no-address", detail, shared["name"], given or None)
+        return RejectedRow("unknown", file, line, "no-address", detail, shared["name"], given or None)
     modality = media_kind(medium.get("type"), medium.get("format"), address)
     if modality is None:
         detail = f"type {medium.get('type')!r}, format {medium.get('format')!r}: neither a sound nor a photograph"
-        return Rejected("unknown", file, line, "no-sound-or-photograph", detail, shared["name"], address)
+        return RejectedRow("unknown", file, line, "no-sound-or-photograph", detail, shared["name"], address)
     stated = _first(medium, "license", "UsageTerms", "rights") or _first(
         terms, "license", "rights", "accessRights"
     )

@@ -35,7 +35,7 @@ from biovita.modality import Modality
 from biovita.sources.inspect import Inspected, inspect_files, map_threads
 from biovita.sources.lineage import merge_taxa
 from biovita.sources.media_row import FIELDS, TABLES, MediaRow, media_rows, open_media_table
-from biovita.sources.source import Rejected, rejected_table, storable
+from biovita.sources.source import RejectedRow, rejected_table, storable
 from biovita.version import __version__
 
 __all__ = ["ImportReport", "import_folder"]
@@ -51,7 +51,7 @@ class ImportReport:
     Attributes
     ----------
     reasons
-        Rejected records by reason.
+        RejectedRow records by reason.
     notes
         What was decided where rows disagree, and what is unusual about files that are used all the same.
     ignored_columns
@@ -128,6 +128,8 @@ def import_folder(
         Threads that decode; as many as processors where None.
     overwrite
         Replace the dataset at ``out``; its embeddings are kept, and those of files that are the same still hold.
+    progress
+        Show bars on standard error where that is a terminal.
 
     Raises
     ------
@@ -210,11 +212,11 @@ def _check_place(src: Path, out: Path, *, overwrite: bool) -> None:
 
 
 def _selected(
-    read: Mapping[Modality, Sequence[MediaRow | Rejected]], *, workers: int | None, progress: bool
-) -> tuple[list[_Item], list[Rejected]]:
+    read: Mapping[Modality, Sequence[MediaRow | RejectedRow]], *, workers: int | None, progress: bool
+) -> tuple[list[_Item], list[RejectedRow]]:
     """Return the rows that are used, and all others in the order of the tables."""
     rows = [row for listed in read.values() for row in listed if isinstance(row, MediaRow)]
-    unread = [row for listed in read.values() for row in listed if isinstance(row, Rejected)]
+    unread = [row for listed in read.values() for row in listed if isinstance(row, RejectedRow)]
     files = list(dict.fromkeys((row.modality, row.path) for row in rows))
     usable, unusable = _usable(rows, inspect_files(files, workers=workers, progress=progress))
     items, doubled = _without_duplicates(usable)
@@ -224,7 +226,7 @@ def _selected(
 
 def _usable(
     rows: Sequence[MediaRow], inspected: Mapping[tuple[Modality, Path], Inspected | MediaError]
-) -> tuple[list[_Item], list[Rejected]]:
+) -> tuple[list[_Item], list[RejectedRow]]:
     """Return the rows whose media hold up, and the others."""
     usable, rejected = [], []
     for row in rows:
@@ -245,7 +247,7 @@ def _usable(
     return usable, rejected
 
 
-def _without_duplicates(items: Sequence[_Item]) -> tuple[list[_Item], list[Rejected]]:
+def _without_duplicates(items: Sequence[_Item]) -> tuple[list[_Item], list[RejectedRow]]:
     """Return the items whose content only they have, or the first of one taxon; and the others."""
     same: dict[Hashable, list[MediaRow]] = defaultdict(list)
     taxa: dict[Hashable, set[str]] = defaultdict(set)
@@ -268,7 +270,7 @@ def _without_duplicates(items: Sequence[_Item]) -> tuple[list[_Item], list[Rejec
     return kept, rejected
 
 
-def _check_any_items(src: Path, items: Sequence[_Item], rejected: Sequence[Rejected]) -> None:
+def _check_any_items(src: Path, items: Sequence[_Item], rejected: Sequence[RejectedRow]) -> None:
     for modality in TABLES:
         if any(item.row.modality == modality for item in items):
             continue
@@ -281,7 +283,7 @@ def _check_any_items(src: Path, items: Sequence[_Item], rejected: Sequence[Rejec
         )
 
 
-def _odd_dates(read: Mapping[Modality, Sequence[MediaRow | Rejected]]) -> list[str]:
+def _odd_dates(read: Mapping[Modality, Sequence[MediaRow | RejectedRow]]) -> list[str]:
     notes = []
     for modality, rows in read.items():
         odd = [row for row in rows if isinstance(row, MediaRow) and row.odd_date is not None]
@@ -306,7 +308,7 @@ def _media_table(items: Iterable[_Item], schema: pa.Schema, *, copied: bool) -> 
     return pa.Table.from_pylist([item.columns(copied=copied) for item in items], schema=schema)
 
 
-def _reasons(rejected: Sequence[Rejected]) -> dict[str, int]:
+def _reasons(rejected: Sequence[RejectedRow]) -> dict[str, int]:
     return dict(sorted(Counter(row.reason for row in rejected).items()))
 
 

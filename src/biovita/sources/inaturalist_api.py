@@ -14,8 +14,8 @@ from biovita.errors import DatasetError
 from biovita.sources.answers import Answer, ask, saved_answers
 from biovita.sources.inaturalist import SIZES
 from biovita.sources.licenses import normalise_license
-from biovita.sources.source import Rejected, StreamedSource, broken
-from biovita.sources.values import coordinates, iso_date, text, web_address, whole
+from biovita.sources.source import RejectedRow, StreamedSource, broken
+from biovita.values import coordinates, iso_date, text, web_address, whole
 
 __all__ = ["InaturalistApi", "InaturalistExport"]
 
@@ -77,14 +77,16 @@ class InaturalistApi(StreamedSource):
         """What the ``source`` column of its records says."""
         return "iNaturalist"
 
-    def items(self) -> Iterator[Mapping[str, Any] | Rejected]:
+    def items(self) -> Iterator[Mapping[str, Any] | RejectedRow]:
         """Yield the sounds and photographs of each observation."""
         for file, answer in saved_answers(self._answers()):
             if not isinstance(observations := answer.get("results"), list):
                 raise DatasetError(f"{file}: has no results; is it an answer of {API}?")
             for number, observation in enumerate(observations, start=1):
                 if not isinstance(observation, dict):
-                    yield Rejected("unknown", file, number, "not-as-described", "an observation is no JSON object")
+                    yield RejectedRow(
+                        "unknown", file, number, "not-as-described", "an observation is no JSON object"
+                    )
                     continue
                 yield from _of_observation(observation, self.size, {"file": file, "row": number})
 
@@ -122,20 +124,20 @@ def _list(value: Any) -> Sequence[Any]:
 
 def _of_observation(
     observation: Mapping[str, Any], size: str, place: Mapping[str, Any]
-) -> Iterator[Mapping[str, Any] | Rejected]:
+) -> Iterator[Mapping[str, Any] | RejectedRow]:
     taxon = _object(observation.get("taxon"))
     name = text(taxon.get("name"))
     address = text(observation.get("uri"))
     sounds, photos = _list(observation.get("sounds")), _list(observation.get("photos"))
     if name is None or not (sounds or photos):
         reason = ("no-name", "has no taxon") if name is None else ("no-media", "has no sound or photograph")
-        yield Rejected("unknown", place["file"], place["row"], *reason, name, address)
+        yield RejectedRow("unknown", place["file"], place["row"], *reason, name, address)
         return
     shared = {**_shared(observation, taxon, name), **place}
     for modality, medium in (*(("audio", each) for each in sounds), *(("image", each) for each in photos)):
         if not isinstance(medium, dict):
             detail = "a sound or photograph is no JSON object"
-            yield Rejected(modality, place["file"], place["row"], "not-as-described", detail, name, address)
+            yield RejectedRow(modality, place["file"], place["row"], "not-as-described", detail, name, address)
         elif modality == "audio":
             yield _medium("audio", medium, medium.get("file_url"), shared)
         else:
@@ -171,7 +173,7 @@ def _location(location: object) -> tuple[float | None, float | None]:
 
 def _medium(
     modality: str, medium: Mapping[str, Any], given: object, shared: Mapping[str, Any]
-) -> Mapping[str, Any] | Rejected:
+) -> Mapping[str, Any] | RejectedRow:
     address = web_address(given)
     why = None
     number, license_ = text(medium.get("id")), text(medium.get("license_code"))
@@ -180,7 +182,7 @@ def _medium(
     elif any(not _object(flag).get("resolved", False) for flag in _list(medium.get("flags"))):
         why = ("flagged", "iNaturalist's users dispute its copyright or content")
     if why is not None:
-        return Rejected(modality, shared["file"], shared["row"], *why, shared["name"], address)
+        return RejectedRow(modality, shared["file"], shared["row"], *why, shared["name"], address)
     return {
         **shared,
         "modality": modality,
@@ -234,7 +236,7 @@ class InaturalistExport(StreamedSource):
         """What the ``source`` column of its records says."""
         return "iNaturalist"
 
-    def items(self) -> Iterator[Mapping[str, Any] | Rejected]:
+    def items(self) -> Iterator[Mapping[str, Any] | RejectedRow]:
         """Yield the sound and the photograph of each row."""
         for row in open_csv(self.path, _EXPORTED, ("id", "scientific_name", "license", "image_url")):
             if isinstance(row, BrokenRow):
@@ -244,7 +246,7 @@ class InaturalistExport(StreamedSource):
 
     def _of_row(
         self, values: Mapping[str, str | None], place: Mapping[str, Any]
-    ) -> Iterator[Mapping[str, Any] | Rejected]:
+    ) -> Iterator[Mapping[str, Any] | RejectedRow]:
         name = text(values["scientific_name"])
         found = (
             ("audio", web_address(values.get("sound_url"))),
@@ -253,7 +255,7 @@ class InaturalistExport(StreamedSource):
         media = [(modality, address) for modality, address in found if address is not None]
         if name is None or not media:
             reason = ("no-name", "scientific_name is empty") if name is None else ("no-media", "has no address")
-            yield Rejected("unknown", place["file"], place["row"], *reason, name, values["id"])
+            yield RejectedRow("unknown", place["file"], place["row"], *reason, name, values["id"])
             return
         latitude, longitude = coordinates(values.get("latitude"), values.get("longitude"))
         lineage = _ICONIC.get(values.get("iconic_taxon_name") or "", {})

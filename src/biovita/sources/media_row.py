@@ -16,9 +16,9 @@ from biovita.filenames import is_name
 from biovita.modality import Modality
 from biovita.redact import redacted
 from biovita.sources.lineage import LINEAGE_FIELDS, NamedRow
-from biovita.sources.source import MAX_NAME, Rejected, broken
-from biovita.sources.values import is_plain
+from biovita.sources.source import MAX_NAME, RejectedRow, broken
 from biovita.taxonomy import taxon_id_of
+from biovita.values import is_plain
 
 __all__ = ["FIELDS", "TABLES", "MediaRow", "media_rows", "open_media_table"]
 
@@ -114,9 +114,9 @@ class MediaRow:
             "split": None,
         }
 
-    def rejected(self, reason: str, detail: str) -> Rejected:
+    def rejected(self, reason: str, detail: str) -> RejectedRow:
         """Return the row as one that is not used."""
-        return Rejected(self.modality.value, self.table, self.line, reason, detail, self.name, self.file)
+        return RejectedRow(self.modality.value, self.table, self.line, reason, detail, self.name, self.file)
 
 
 def open_media_table(file: Path, columns: Mapping[str, str] | None = None) -> CsvTable:
@@ -124,7 +124,7 @@ def open_media_table(file: Path, columns: Mapping[str, str] | None = None) -> Cs
     return open_csv(file, FIELDS, _REQUIRED, columns=columns or {})
 
 
-def media_rows(modality: Modality, table: CsvTable) -> Iterator[MediaRow | Rejected]:
+def media_rows(modality: Modality, table: CsvTable) -> Iterator[MediaRow | RejectedRow]:
     """Yield the rows of a table of media, and those that cannot be used; their files are not looked at.
 
     A row is rejected as ``bad-row``, ``not-utf8``, ``missing-file``, ``missing-name``, ``bad-name``, ``bad-number``,
@@ -145,7 +145,7 @@ def media_rows(modality: Modality, table: CsvTable) -> Iterator[MediaRow | Rejec
             yield _parsed(root, modality, name, row)
         except MediaError as error:
             given, file = row.values.get("scientific_name"), row.values.get("file")
-            yield Rejected(modality.value, name, row.line, error.reason, str(error), given, file)
+            yield RejectedRow(modality.value, name, row.line, error.reason, str(error), given, file)
 
 
 def _parsed(root: Path, modality: Modality, table: str, row: CsvRow) -> MediaRow:

@@ -13,9 +13,9 @@ from biovita.csv_table import BrokenRow, CsvRow, held_rows, open_csv
 from biovita.errors import DatasetError
 from biovita.sources.licenses import normalise_license
 from biovita.sources.misnamed import find_metadata, inside, locate_recordings, size_of
-from biovita.sources.source import Rejected, StreamedSource, broken
-from biovita.sources.values import text, web_address
+from biovita.sources.source import RejectedRow, StreamedSource, broken
 from biovita.taxonomy import taxon_id_of
+from biovita.values import text, web_address
 
 __all__ = ["Release"]
 
@@ -54,7 +54,7 @@ class Release(StreamedSource):
         """What the ``source`` column of its records says."""
         return "BioVITA release"
 
-    def items(self) -> Iterator[Mapping[str, Any] | Rejected]:
+    def items(self) -> Iterator[Mapping[str, Any] | RejectedRow]:
         """Yield the recordings, then the photographs."""
         folder = self.path / self.part
         if not folder.is_dir():
@@ -64,7 +64,7 @@ class Release(StreamedSource):
         else:
             yield from _benchmark(folder)
 
-    def _train(self, folder: Path) -> Iterator[Mapping[str, Any] | Rejected]:
+    def _train(self, folder: Path) -> Iterator[Mapping[str, Any] | RejectedRow]:
         metadata = folder / "metadata.csv"
         for row in open_csv(metadata, _FIELDS, ("file_name", "scientific_name", "download_url")):
             yield broken(row, metadata.name) if isinstance(row, BrokenRow) else _recording(folder, row)
@@ -74,7 +74,7 @@ class Release(StreamedSource):
         elif addresses.is_file():
             yield from _photographs(addresses)
 
-    def _image_folders(self, metadata: Path, images: Path) -> Iterator[Mapping[str, Any] | Rejected]:
+    def _image_folders(self, metadata: Path, images: Path) -> Iterator[Mapping[str, Any] | RejectedRow]:
         seen: set[str] = set()
         for row in open_csv(metadata, _FIELDS, ("scientific_name",)):
             name = None if isinstance(row, BrokenRow) else _name(row.values)
@@ -86,7 +86,7 @@ class Release(StreamedSource):
                 size = size_of(file)
                 if size is None:
                     detail = "there is no such file, or it is no regular one"
-                    yield Rejected("image", "metadata.csv", row.line, "missing", detail, name, item)
+                    yield RejectedRow("image", "metadata.csv", row.line, "missing", detail, name, item)
                     continue
                 shared = _shared(row.values, name, place)
                 yield {
@@ -125,17 +125,17 @@ def _shared(values: Values, name: str, place: Mapping[str, Any]) -> dict[str, An
     }
 
 
-def _recording(folder: Path, row: CsvRow) -> Mapping[str, Any] | Rejected:
+def _recording(folder: Path, row: CsvRow) -> Mapping[str, Any] | RejectedRow:
     line, values = row.line, row.values
     name, file = _name(values), text(values["file_name"])
     place = {"file": "metadata.csv", "row": line}
     if name is None or file is None:
         missing = "scientific_name" if name is None else "file_name"
-        return Rejected("audio", "metadata.csv", line, "no-name", f"{missing} is empty", name, file)
+        return RejectedRow("audio", "metadata.csv", line, "no-name", f"{missing} is empty", name, file)
     at_hand = inside(folder, file)
     address = web_address(values["download_url"])
     if at_hand is None and address is None:
-        return Rejected("audio", "metadata.csv", line, "no-address", "no file and no download_url", name, file)
+        return RejectedRow("audio", "metadata.csv", line, "no-address", "no file and no download_url", name, file)
     source, number = text(values.get("source")), text(values.get("recording_id"))
     return {
         **_shared(values, name, place),
@@ -148,7 +148,7 @@ def _recording(folder: Path, row: CsvRow) -> Mapping[str, Any] | Rejected:
     }
 
 
-def _photographs(table: Path) -> Iterator[Mapping[str, Any] | Rejected]:
+def _photographs(table: Path) -> Iterator[Mapping[str, Any] | RejectedRow]:
     for row in open_csv(table, _FIELDS):
         if isinstance(row, BrokenRow):
             yield broken(row, table.name)
@@ -159,13 +159,13 @@ def _photographs(table: Path) -> Iterator[Mapping[str, Any] | Rejected]:
         if name is None or address is None:
             reason = "no-name" if name is None else "no-address"
             detail = f"needs one of {', '.join(_NAME_COLUMNS)} and one of {', '.join(_URL_COLUMNS)}"
-            yield Rejected("image", table.name, line, reason, detail, name, address)
+            yield RejectedRow("image", table.name, line, reason, detail, name, address)
             continue
         place = {"file": table.name, "row": line, "source_id": address, "url": address, "modality": "image"}
         yield _shared(values, name, place)
 
 
-def _benchmark(folder: Path) -> Iterator[Mapping[str, Any] | Rejected]:
+def _benchmark(folder: Path) -> Iterator[Mapping[str, Any] | RejectedRow]:
     for modality in ("audio", "image"):
         table = folder / f"{modality}_index.csv"
         if not table.is_file():
@@ -183,7 +183,7 @@ def _benchmark(folder: Path) -> Iterator[Mapping[str, Any] | Rejected]:
             file = None if path is None else inside(folder, path)
             if name is None or file is None:
                 why = ("no-name", "species is empty") if name is None else ("missing", "the file is not there")
-                yield Rejected(modality, table.name, line, *why, name, values["file_path"])
+                yield RejectedRow(modality, table.name, line, *why, name, values["file_path"])
                 continue
             place = {"file": table.name, "row": line, "source_id": values["id"]}
             place |= {"path": file.as_posix(), "bytes": size_of(file)}

@@ -29,7 +29,7 @@ __all__ = [
     "MAX_NAME",
     "NAME_COLUMNS",
     "RECORDS",
-    "Rejected",
+    "RejectedRow",
     "Source",
     "SourceBatch",
     "SourceViews",
@@ -97,7 +97,7 @@ _LINEAGE = ("kingdom", "phylum", "class", "order", "family", "genus")
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class RejectedRow:
     """A row that gives no record: where it is, and why."""
 
     modality: str
@@ -109,9 +109,9 @@ class Rejected:
     path: str | None = None
 
 
-def broken(row: BrokenRow, file: str, modality: str = "unknown") -> Rejected:
+def broken(row: BrokenRow, file: str, modality: str = "unknown") -> RejectedRow:
     """Return a row of a CSV file that cannot be read, as a row that gives no record."""
-    return Rejected(modality, file, row.line, row.reason, row.detail)
+    return RejectedRow(modality, file, row.line, row.reason, row.detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ class StreamedSource(BaseModel):
         """What the ``source`` column of its records says."""
         raise NotImplementedError
 
-    def items(self) -> Iterator[Mapping[str, Any] | Rejected]:
+    def items(self) -> Iterator[Mapping[str, Any] | RejectedRow]:
         """Yield the columns of each record, and what was rejected."""
         raise NotImplementedError
 
@@ -225,7 +225,7 @@ def _make_views(connection: duckdb.DuckDBPyConnection, views: SourceViews, recor
     )
 
 
-def batches_of(items: Iterable[Mapping[str, Any] | Rejected], source: str) -> Iterator[SourceBatch]:
+def batches_of(items: Iterable[Mapping[str, Any] | RejectedRow], source: str) -> Iterator[SourceBatch]:
     """Gather records and rejected rows into batches of at most `BATCH_ROWS`, fewer where their texts are long.
 
     ``source`` and ``name_key`` are filled in; a ``group`` that is absent is the ``source_id``. A record with a value
@@ -240,7 +240,7 @@ def batches_of(items: Iterable[Mapping[str, Any] | Rejected], source: str) -> It
     rejected: list[dict[str, Any]] = []
     size, found, most = 0, 0, limit("rows")
     for item in items:
-        if isinstance(item, Rejected):
+        if isinstance(item, RejectedRow):
             rejected.append(_rejection(item))
             size += 3 * _SHOWN if len(item.detail) > _SHOWN else 100
         else:
@@ -257,7 +257,7 @@ def batches_of(items: Iterable[Mapping[str, Any] | Rejected], source: str) -> It
         yield _batch(records, rejected)
 
 
-def _rejection(row: Rejected) -> dict[str, Any]:
+def _rejection(row: RejectedRow) -> dict[str, Any]:
     return {
         "modality": row.modality,
         "file": storable(row.file),
@@ -269,7 +269,7 @@ def _rejection(row: Rejected) -> dict[str, Any]:
     }
 
 
-def rejected_table(rows: Iterable[Rejected]) -> pa.Table:
+def rejected_table(rows: Iterable[RejectedRow]) -> pa.Table:
     """Return rejected rows as ``rejected.parquet`` has them."""
     return pa.Table.from_pylist([_rejection(row) for row in rows], schema=REJECTED)
 
@@ -325,7 +325,7 @@ def _has_faults(made: pa.RecordBatch) -> bool:
     return bool(made.num_rows and pc.max(pc.utf8_length(made["name"])).as_py() > MAX_NAME)
 
 
-def _fault(record: Mapping[str, Any]) -> Rejected | None:
+def _fault(record: Mapping[str, Any]) -> RejectedRow | None:
     """Return why a record cannot be held, None where it can."""
     reason, why = "bad-value", None
     for field in RECORDS:
@@ -346,7 +346,9 @@ def _fault(record: Mapping[str, Any]) -> Rejected | None:
             why = f"name: has {len(value):,} characters; accepted are at most {MAX_NAME}"
         if why is not None:
             name, number = record.get("name"), record.get("source_id")
-            return Rejected(str(record["modality"]), str(record["file"]), record["row"], reason, why, name, number)
+            return RejectedRow(
+                str(record["modality"]), str(record["file"]), record["row"], reason, why, name, number
+            )
     return None
 
 

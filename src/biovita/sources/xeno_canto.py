@@ -13,8 +13,8 @@ from biovita.csv_table import BrokenRow, open_csv
 from biovita.errors import DatasetError
 from biovita.sources.answers import Answer, ask, saved_answers
 from biovita.sources.licenses import normalise_license
-from biovita.sources.source import Rejected, StreamedSource, broken
-from biovita.sources.values import coordinates, iso_date, seconds, text, web_address, whole
+from biovita.sources.source import RejectedRow, StreamedSource, broken
+from biovita.values import coordinates, iso_date, seconds, text, web_address, whole
 
 __all__ = ["KEY_VARIABLE", "XenoCanto"]
 
@@ -85,7 +85,7 @@ class XenoCanto(StreamedSource):
         """What the ``source`` column of its records says."""
         return "xeno-canto"
 
-    def items(self) -> Iterator[Mapping[str, Any] | Rejected]:
+    def items(self) -> Iterator[Mapping[str, Any] | RejectedRow]:
         """Yield a record for each recording."""
         if self.path is not None and self.path.suffix.lower() in {".csv", ".gz"}:
             yield from _of_table(self.path)
@@ -100,7 +100,7 @@ class XenoCanto(StreamedSource):
                 if isinstance(recording, dict):
                     yield _record(recording, {"file": file, "row": number})
                 else:
-                    yield Rejected("audio", file, number, "not-as-described", "a recording is no JSON object")
+                    yield RejectedRow("audio", file, number, "not-as-described", "a recording is no JSON object")
 
     def _answers(self) -> Path:
         if self.path is not None:
@@ -125,7 +125,7 @@ def _following(page: Answer) -> Mapping[str, str] | None:
     return {"page": str(current + 1)} if current < last else None
 
 
-def _of_table(path: Path) -> Iterator[Mapping[str, Any] | Rejected]:
+def _of_table(path: Path) -> Iterator[Mapping[str, Any] | RejectedRow]:
     for row in open_csv(path, tuple(_R_COLUMNS), tuple(_R_COLUMNS)):
         if isinstance(row, BrokenRow):
             yield broken(row, path.name)
@@ -134,7 +134,7 @@ def _of_table(path: Path) -> Iterator[Mapping[str, Any] | Rejected]:
         yield _record(recording, {"file": path.name, "row": row.line})
 
 
-def _record(recording: Mapping[str, Any], place: Mapping[str, Any]) -> Mapping[str, Any] | Rejected:
+def _record(recording: Mapping[str, Any], place: Mapping[str, Any]) -> Mapping[str, Any] | RejectedRow:
     number, genus, epithet = (text(recording.get(field)) for field in ("id", "gen", "sp"))
     name = " ".join(part for part in (genus, epithet) if part)
     address = web_address(recording.get("file"))
@@ -146,7 +146,7 @@ def _record(recording: Mapping[str, Any], place: Mapping[str, Any]) -> Mapping[s
     elif address is None:
         why = ("no-address", "has no file address; xeno-canto withholds recordings of threatened species")
     if why is not None:
-        return Rejected(
+        return RejectedRow(
             "audio", place["file"], place["row"], *why, name or None, f"XC{number}" if number else None
         )
     latitude, longitude = coordinates(recording.get("lat"), recording.get("lon", recording.get("lng")))

@@ -76,7 +76,7 @@ def read_checklist(path: Path) -> Backbone:
     table = pa.concat_tables(blocks).unify_dictionaries().combine_chunks()
     del blocks
     ids = table["id" if "id" in table.column_names else "taxonID"].combine_chunks()
-    rows = _Rows(ids, where)
+    rows = _RowOfId(ids, where)
     columns = {
         "id": ids,
         "name": table["name"].combine_chunks(),
@@ -169,7 +169,7 @@ def _kept(block: pa.Table, left_out: dict[str, int]) -> pa.Table:
     )
 
 
-class _Rows:
+class _RowOfId:
     """Which row an id stands in: sorted numbers, which take a tenth of the room of a hash table of strings."""
 
     def __init__(self, ids: pa.Array, where: str) -> None:
@@ -244,7 +244,7 @@ def _without_authorship(full: pa.Array, authorship: pa.Array) -> pa.Array:
     return stripped["name"].cast(pa.string()).combine_chunks()
 
 
-def _accepted(table: pa.Table, rows: _Rows) -> np.ndarray:
+def _accepted(table: pa.Table, rows: _RowOfId) -> np.ndarray:
     """Return the row of each name's accepted name, through chains of synonyms; -1 where there is none."""
     own = np.arange(len(rows), dtype=np.int32)
     if "acceptedNameUsageID" not in table.column_names:
@@ -261,7 +261,7 @@ def _accepted(table: pa.Table, rows: _Rows) -> np.ndarray:
     return np.where(settled, accepted, -1).astype(np.int32)
 
 
-def _lineage(table: pa.Table, rows: _Rows) -> dict[str, pa.Array]:
+def _lineage(table: pa.Table, rows: _RowOfId) -> dict[str, pa.Array]:
     """Return the lineage's columns as they stand, or climbed from parent to parent."""
     present = [rank for rank in LINEAGE if rank in table.column_names]
     if present or "parentNameUsageID" not in table.column_names:

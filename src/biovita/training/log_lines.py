@@ -13,7 +13,7 @@ from biovita.errors import DatasetError
 from biovita.jsonfile import parse_json
 from biovita.training.recipe import TERMS
 
-__all__ = ["GateLine", "Line", "PartScores", "StepLine", "ValidationLine", "WritePage", "as_json", "read_line"]
+__all__ = ["GateLine", "Line", "PageWriter", "PartScores", "StepLine", "ValidationLine", "as_json", "read_line"]
 
 PARTS = ("seen", "unseen")
 
@@ -90,8 +90,8 @@ class ValidationLine:
 Line: TypeAlias = StepLine | ValidationLine
 
 
-class WritePage(Protocol):
-    """Writes the page of a run, as `biovita.report.training.write_training_page` does: training knows no reports."""
+class PageWriter(Protocol):
+    """Writes the page of a run into its directory, as `biovita.report.training.write_training_page` does."""
 
     def __call__(
         self,
@@ -102,8 +102,7 @@ class WritePage(Protocol):
         files: tuple[str, str],
         left_out: int = 0,
     ) -> object:
-        """Write the page of a run with these lines into its directory."""
-        ...
+        """Write it, of the run's lines, of what made it, and of the names of the log and of the record's file."""
 
 
 _STEP, _VALIDATION = TypeAdapter(StepLine), TypeAdapter(ValidationLine)

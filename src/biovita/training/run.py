@@ -12,7 +12,7 @@ from biovita.dataset import Dataset
 from biovita.errors import ModelError
 from biovita.files import new_directory
 from biovita.model.formats.projections_config import CONFIG
-from biovita.training.log_lines import WritePage
+from biovita.training.log_lines import PageWriter
 from biovita.training.recipe import FrozenRecipe, Recipe, TowersRecipe
 
 __all__ = ["TrainReport", "run_recipe"]
@@ -20,10 +20,10 @@ __all__ = ["TrainReport", "run_recipe"]
 
 @dataclass(frozen=True)
 class TrainReport:
-    """Where the model and, if one was written, the page are, and the loss at the first and the last of the steps."""
+    """Where the model and the page are, how many steps made it, and its loss at the first and the last of them."""
 
     model: Path
-    page: Path | None
+    page: Path
     recipe: Recipe
     steps: int
     first_loss: float
@@ -35,12 +35,12 @@ def run_recipe(
     dataset: Dataset,
     out: Path,
     *,
+    page: PageWriter,
     start: Path | None = None,
     given: Collection[str] = (),
     device: str = "auto",
     overwrite: bool = False,
     progress: bool = True,
-    write_page: WritePage | None = None,
 ) -> TrainReport:
     """Train by a recipe on a split dataset, and write the model to ``out``.
 
@@ -51,13 +51,13 @@ def run_recipe(
 
     Parameters
     ----------
+    page
+        Writes ``report.html``.
     start
         A model directory to go on from: that of a stage 1, for a stage 2. None starts untrained. What it has learned
         for projections of frozen towers is gone on from: they, ``logit_scale``, and ``logit_bias`` where it has one.
     given
         Names of the settings that were asked for; one that differs from its default need not be named.
-    write_page
-        Writes ``report.html``; None writes no page.
 
     Raises
     ------
@@ -69,22 +69,14 @@ def run_recipe(
     """
     if recipe.stage == 2 and start is None:
         raise ModelError(f"{recipe.name} goes on from a stage 1. Give its model with --start MODEL")
-    page = None if write_page is None else out / "report.html"
     if isinstance(recipe, TowersRecipe):
         from biovita.training.towers.train_towers import train_towers
 
         log = train_towers(
-            recipe,
-            dataset,
-            out,
-            start=start,
-            device=device,
-            overwrite=overwrite,
-            progress=progress,
-            write_page=write_page,
+            recipe, dataset, out, start=start, device=device, overwrite=overwrite, progress=progress, page=page
         )
         losses = [line.losses["loss"] for line in log] or [nan]  # where the log was lost
-        return TrainReport(out / "last", page, recipe, len(losses), losses[0], losses[-1])
+        return TrainReport(out / "last", out / "report.html", recipe, len(losses), losses[0], losses[-1])
     assert isinstance(recipe, FrozenRecipe)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ModelError(f"{recipe.name} trains in one process, in seconds. Start it without torchrun")
@@ -94,7 +86,7 @@ def run_recipe(
         check_start(start, recipe, given)
     with new_directory(out, replace=overwrite, marker=CONFIG) as scratch:
         history = train_projections(
-            recipe, dataset, scratch, start=start, device=device, progress=progress, write_page=write_page
+            recipe, dataset, scratch, page=page, start=start, device=device, progress=progress
         )
     losses = [came.losses["loss"] for came in history]
-    return TrainReport(out, page, recipe, recipe.steps, losses[0], losses[-1])
+    return TrainReport(out, out / "report.html", recipe, recipe.steps, losses[0], losses[-1])

@@ -17,13 +17,36 @@ from biovita.errors import DatasetError
 from biovita.hashing import sha256_of
 from biovita.taxonomy.backbone import Backbone
 from biovita.taxonomy.overrides import Overrides
+from biovita.trait_labels import LABELS, group_of
 from biovita.traits.matched_names import Left, Match, match_records
 from biovita.traits.plain import PLAIN, read_plain
 from biovita.traits.resolve import disagreements
 from biovita.traits.tables import TraitRecord, read_records, trait_table
-from biovita.traits.vocabulary import LABELS, group_of
 
-__all__ = ["TableReport", "TraitsReport", "import_traits"]
+__all__ = ["TableReport", "TraitCounts", "TraitsReport", "import_traits"]
+
+
+@dataclass(frozen=True, slots=True)
+class TraitCounts:
+    """What ``dataset.toml`` records of a trait table: its file, and what its import gave.
+
+    Attributes
+    ----------
+    rows, matched
+        Rows with a name, and those that found a taxon of the dataset.
+    taxa, labels
+        Taxa that were found, and labels that were set.
+    left
+        Rows that found no taxon, by reason.
+    """
+
+    file: str
+    sha256: str
+    rows: int
+    matched: int
+    taxa: int
+    labels: int
+    left: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -71,17 +94,10 @@ class TableReport:
         """How many rows found no taxon, by reason, the most frequent first."""
         return dict(Counter(left.reason for left in self.left).most_common())
 
-    def as_toml(self) -> dict[str, object]:
-        """Return what ``dataset.toml`` records of the table."""
-        return {
-            "file": self.file,
-            "sha256": self.sha256,
-            "rows": self.rows,
-            "matched": self.matched,
-            "taxa": self.taxa,
-            "labels": self.labels,
-            "left": self.reasons,
-        }
+    @property
+    def counts(self) -> TraitCounts:
+        """What ``dataset.toml`` records of the table."""
+        return TraitCounts(self.file, self.sha256, self.rows, self.matched, self.taxa, self.labels, self.reasons)
 
 
 @dataclass(frozen=True)
@@ -164,7 +180,7 @@ def import_traits(
     replaced = pa.array([source for report in reports for source in report.sources], pa.string())
     kept = dataset.traits.filter(pc.invert(pc.is_in(dataset.traits["source"], value_set=replaced)))
     traits = _sorted(pa.concat_tables([kept, _table(said)]), dataset)
-    record = {**dataset.info.get("traits", {}), **{report.key: report.as_toml() for report in reports}}
+    record = {**dataset.info.get("traits", {}), **{report.key: asdict(report.counts) for report in reports}}
     replace_tables(dataset, {"traits": traits}, {"traits": record})
     conflicts = Counter(group_of(label) for label in disagreements(traits)["label"].to_pylist())
     return TraitsReport(tuple(reports), traits.num_rows, dict(conflicts))

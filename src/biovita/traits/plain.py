@@ -9,8 +9,8 @@ from pathlib import Path
 from biovita.csv_table import open_csv, sound_rows
 from biovita.errors import DatasetError, unknown_name
 from biovita.taxonomy.backbone_names import GIVEN
+from biovita.trait_labels import LABELS
 from biovita.traits.tables import TABLES, TraitRecord
-from biovita.traits.vocabulary import LABELS
 
 __all__ = ["PLAIN", "PlainRow", "read_plain"]
 

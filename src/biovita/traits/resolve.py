@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,9 +10,9 @@ import pyarrow.compute as pc
 from biovita.dataset import Dataset
 from biovita.errors import DatasetError, unknown_name
 from biovita.taxonomy import Rank
-from biovita.traits.vocabulary import LABELS, group_of, groups
+from biovita.trait_labels import LABELS, group_of, groups, source_order
 
-__all__ = ["COVERAGE", "RESOLVED", "coverage", "disagreements", "resolve", "source_order"]
+__all__ = ["COVERAGE", "RESOLVED", "coverage", "disagreements", "resolve"]
 
 RESOLVED = pa.schema(
     [
@@ -37,13 +34,6 @@ COVERAGE = pa.schema(
         pa.field("conflicts", pa.int64(), nullable=False),  # with one that sources disagree on
     ]
 )
-
-
-@cache
-def source_order() -> tuple[str, ...]:
-    """Return the order of ``vocabulary.toml`` in which the published tables decide where they disagree."""
-    text = (files("biovita.traits") / "vocabulary.toml").read_text(encoding="utf-8")
-    return tuple(tomllib.loads(text)["order"])
 
 
 def resolve(traits: pa.Table) -> pa.Table:

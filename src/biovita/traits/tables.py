@@ -14,8 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from biovita.csv_table import open_csv, sound_rows
 from biovita.errors import DatasetError, unknown_name
-from biovita.sources.values import number as finite_number
-from biovita.traits.vocabulary import label
+from biovita.trait_labels import label
+from biovita.values import number as finite_number
 
 __all__ = ["TABLES", "TraitRecord", "TraitTable", "read_records", "trait_table"]
 

@@ -128,14 +128,14 @@ class Format(Protocol):
 
 
 class NotWritten:
-    """What a layout says that is only read."""
+    """A layout that is only read."""
 
     name: str
 
     def save(self, model: Model, out: Path, *, overwrite: bool = False) -> Path:  # noqa: ARG002
         """Raise a `ModelError`."""
         raise ModelError(
-            f"nothing is written in the layout {self.name!r}; models are written as published, own or projections"
+            f"models cannot be written in the layout {self.name!r}. Choose published, own or projections"
         )
 
 
@@ -158,7 +158,7 @@ def weight_files(form: Format, path: Path) -> list[Path]:
     for names in form.weights:
         there = [path / name for name in names if (path / name).is_file()]
         if not there:
-            raise ModelError(f"{path} has no weights: {' or '.join(names)}")
+            raise ModelError(f"{path} has no weights. It should have {' or '.join(names)}")
         found.append(there[0])
     return found
 

@@ -80,7 +80,9 @@ def read_whole_config(directory: Path) -> WholeConfig:
     check_listening(config.listen, config.mel, f"{file}: listen and mel")
     model_cfg = check_model_cfg(config.model_cfg, f"{file}: model_cfg")
     if model_cfg.get("embed_dim") != config.dim:
-        raise ModelError(f"{file}: dim is {config.dim}, and model_cfg.embed_dim {model_cfg.get('embed_dim')}")
+        raise ModelError(
+            f"{file}: dim is {config.dim}, and model_cfg.embed_dim is {model_cfg.get('embed_dim')}: not the same"
+        )
     return config.model_copy(
         update={
             "model_cfg": model_cfg,
@@ -104,7 +106,7 @@ def read_whole_state(directory: Path) -> dict[str, torch.Tensor]:
         raise ModelError(f"{file} has no {ADAPTER}")
     strange = [key for key in state if not key.startswith((CLIP, CLAP)) and key != ADAPTER]
     if strange:
-        raise ModelError(f"{file} has weights that belong to nothing: {', '.join(strange[:5])}")
+        raise ModelError(f"{file} has weights that belong to no part of the model: {', '.join(strange[:5])}")
     return state
 
 
@@ -133,7 +135,7 @@ def read_whole_audio(
     adapter = state[ADAPTER]
     if adapter.ndim != 2 or adapter.shape[0] != config.dim:
         raise ModelError(
-            f"{directory / WEIGHTS}: the audio adapter has the shape {tuple(adapter.shape)}; wanted is a matrix of "
-            f"{config.dim} rows"
+            f"{directory / WEIGHTS}: the audio adapter has the shape {tuple(adapter.shape)}. It has to be a matrix "
+            f"of {config.dim} rows"
         )
     return clap_network(under(state, CLAP), str(directory / WEIGHTS), config.clap_config), adapter

@@ -64,7 +64,9 @@ class Projections:
         """Write the projections, where their towers are, and what made them."""
         dim = model.card.dim
         if model.card.base is None or dim is None:
-            raise ModelError(f"the model {model.name!r} has no projections: it is not written without its towers")
+            raise ModelError(
+                f"the model {model.name!r} has no projections. Write it in the layout own or published"
+            )
         config = Config(
             format=2,
             name=model.name,
@@ -115,7 +117,7 @@ def read_projections(path: Path, config: Config) -> dict[Modality, Projection]:
 
     file = path / WEIGHTS
     if not file.is_file():
-        raise ModelError(f"{path} is not a whole model directory: it has no {file.name}")
+        raise ModelError(f"{path} is not a complete model directory. It has no {file.name}")
     try:
         tensors = read_checkpoint(file)
     except ModelError as error:

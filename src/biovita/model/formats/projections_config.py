@@ -59,7 +59,7 @@ class BaseRef(BaseModel):
     @model_validator(mode="after")
     def _one_way(self) -> BaseRef:
         if (self.name is None) == (self.absolute is None and self.path is None):
-            raise ValueError("either name or paths say where the towers are")
+            raise ValueError("say where the towers are: either by name, or by path or absolute")
         return self
 
 
@@ -79,7 +79,7 @@ class Config(BaseModel):
     @model_validator(mode="after")
     def _has_base(self) -> Config:
         if (self.base is None) != (self.format == 1):
-            raise ValueError("format 2 has a base, and format 1 none")
+            raise ValueError("format 2 needs a base, and format 1 cannot have one")
         return self
 
 
@@ -94,11 +94,11 @@ def read_config(path: Path) -> Config:
     file = path / CONFIG
     if not file.is_file():
         if (path / "run.json").is_file():
-            raise ModelError(f"{path} is a training run: its models are {path / 'last'} and {path / 'best'}")
-        raise ModelError(f"{path} is not a model directory: it has no {CONFIG}")
+            raise ModelError(f"{path} is a training run. Its models are {path / 'last'} and {path / 'best'}")
+        raise ModelError(f"{path} is not a model directory. It has no {CONFIG}")
     content = read_json(file)
     if content.get("kind") == "whole":
-        raise ModelError(f"{path} is a model of trained towers, and wanted are projections of frozen ones")
+        raise ModelError(f"{path} is a model of trained towers. It has to be one of projections of frozen towers")
     try:
         return Config.model_validate(content)
     except ValidationError as error:
@@ -117,7 +117,7 @@ def base_ref(base: ModelCard, out: Path) -> BaseRef:
     """
     if not base.place:
         raise ModelError(
-            f"the towers of {base.name!r} are in memory alone: write them, and train on what was written"
+            f"the towers of {base.name!r} are in memory alone. Write them first, and train on what was written"
         )
     if base.place in KNOWN:
         return BaseRef(name=base.place, revision=base.revision)
@@ -161,7 +161,7 @@ def _named(file: Path, ref: BaseRef) -> ModelCard:
         return card
     if not ref.name.startswith(HUB_PREFIX) or not _COMMIT.fullmatch(ref.revision):
         raise ModelError(
-            f"{file}: base: {ref.name!r} at {ref.revision!r} is no known model, nor a commit on the hub"
+            f"{file}: base: {ref.name!r} at {ref.revision!r} is neither a known model nor a commit on the hub"
         )
     return find_towers(f"{ref.name}@{ref.revision}", local=True)
 
@@ -201,4 +201,4 @@ def _base_of_format_1(file: Path, config: Config) -> BaseRef:
         place = os.path.abspath(trained_on.removeprefix(LOCAL_PREFIX))  # noqa: PTH100
         return BaseRef(absolute=place, revision=next(iter(config.towers.values())).revision)
     except ValidationError:
-        raise ModelError(f"{file}: record.recipe.model is no path of its towers: {names}. {_MEND}") from None
+        raise ModelError(f"{file}: record.recipe.model is not a path of its towers: {names}. {_MEND}") from None

@@ -46,12 +46,12 @@ def read_published_audio(directory: Path) -> tuple[ClapModel, torch.Tensor]:
     """
     file = directory / CLAP_FILE
     content = read_checkpoint(file)
-    wanted = "it has to hold the state dicts clap_audio and audio_adapter"
+    wanted = "It has to hold the state dicts clap_audio and audio_adapter"
     for part in ("clap_audio", "audio_adapter"):
         if not isinstance(content, Mapping) or not isinstance(content.get(part), Mapping) or not content[part]:
-            raise ModelError(f"{file} has no {part}: {wanted}")
+            raise ModelError(f"{file} has no {part}. {wanted}")
     if unexpected := set(content) - {"clap_audio", "audio_adapter"}:
-        raise ModelError(f"{file} has {', '.join(sorted(unexpected))} as well: {wanted} alone")
+        raise ModelError(f"{file} has {', '.join(sorted(unexpected))}, too. {wanted} alone")
     where = f"{file} (clap_audio)"
     state = without_wrappers(tensors_of(content["clap_audio"], where))
     described = directory / CLAP_CONFIG_FILE
@@ -111,7 +111,7 @@ def _training_state(file: Path) -> dict[str, torch.Tensor]:
     if strange := [name for name in state if name != _SCALE and not name.startswith(prefixes)]:
         problems.append(f"{len(strange)} of other names, as {strange[0]}")
     if problems:
-        raise ModelError(f"{file} is no training checkpoint of the published code: {'; '.join(problems)}")
+        raise ModelError(f"{file} is not a training checkpoint of the published code: {'; '.join(problems)}")
     return state
 
 
@@ -119,5 +119,5 @@ def _adapter(content: Mapping[str, Any], where: str) -> torch.Tensor:
     state = without_wrappers(tensors_of(content, where))
     if set(state) != {"weight"} or state["weight"].ndim != 2:
         found = ", ".join(f"{name} {tuple(value.shape)}" for name, value in state.items())
-        raise ModelError(f"{where} has to hold one matrix named weight; it has {found}")
+        raise ModelError(f"{where} has to hold one matrix named weight. It has {found}")
     return state["weight"].float().clone()

@@ -89,16 +89,16 @@ def joined_parts(model: Model) -> tuple[ClapAudio, OpenClipImage]:
         or not isinstance(image, OpenClipImage)
         or not isinstance(text, OpenClipText)
     ):
-        raise ModelError(f"the model {model.name!r} cannot be written so: that layout holds {wanted}")
+        raise ModelError(f"the model {model.name!r} cannot be written in this layout, which holds {wanted}")
     if model.projections:
         raise ModelError(
-            f"the model {model.name!r} has projections of its own, and that layout has no place for them: "
-            f"it holds {wanted}"
+            f"the model {model.name!r} has projections of its own, and this layout has no place for them. It "
+            f"holds {wanted}"
         )
     if image.clip is not text.clip:
-        raise ModelError(f"the image and text towers of {model.name!r} are two models; that layout holds {wanted}")
+        raise ModelError(f"the image and text towers of {model.name!r} are two models. This layout holds {wanted}")
     if audio.adapter is None:
-        raise ModelError(f"the audio tower of {model.name!r} has no adapter; that layout holds {wanted}")
+        raise ModelError(f"the audio tower of {model.name!r} has no adapter. This layout holds {wanted}")
     return audio, image
 
 

@@ -13,7 +13,7 @@ from biovita.model import Model, describe, load_model, write_model
 from biovita.model.formats.projections import aligned_model, read_projections
 from biovita.model.formats.projections_config import CONFIG, Config, read_config
 from biovita.progress import progress_bar
-from biovita.training.log_lines import StepLine, WritePage
+from biovita.training.log_lines import PageWriter, StepLine
 from biovita.training.projections.align import Aligned, AlignStep, align, untrained
 from biovita.training.projections.training_set import training_set
 from biovita.training.recipe import FrozenRecipe
@@ -29,10 +29,10 @@ def train_projections(
     dataset: Dataset,
     out: Path,
     *,
+    page: PageWriter,
     start: Path | None,
     device: str,
     progress: bool,
-    write_page: WritePage | None,
 ) -> tuple[AlignStep, ...]:
     """Write the model, its losses and its page into ``out``, which is empty; return what each step came to."""
     base = load_model(describe(recipe.model).towers, device)
@@ -47,12 +47,11 @@ def train_projections(
     write_model(model, out)
     lines = [json.dumps({"step": step, **came.as_json()}) for step, came in enumerate(aligned.history)]
     write_whole(out / "losses.jsonl", "\n".join(lines) + "\n")
-    if write_page is not None:
-        drawn = [
-            StepLine(recipe.name, 0, step, step, came.losses, 1 / came.logit_scale)
-            for step, came in enumerate(aligned.history)
-        ]
-        write_page(out, drawn, model.record, files=("losses.jsonl", "config.json"))
+    drawn = [
+        StepLine(recipe.name, 0, step, step, came.losses, 1 / came.logit_scale)
+        for step, came in enumerate(aligned.history)
+    ]
+    page(out, drawn, model.record, files=("losses.jsonl", "config.json"))
     return aligned.history
 
 

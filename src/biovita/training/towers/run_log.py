@@ -11,7 +11,7 @@ from typing import Any
 from biovita.errors import DatasetError
 from biovita.files import write_whole
 from biovita.jsonfile import read_json
-from biovita.training.log_lines import Line, StepLine, ValidationLine, WritePage, as_json, read_line
+from biovita.training.log_lines import Line, PageWriter, StepLine, ValidationLine, as_json, read_line
 
 __all__ = ["RunLog", "scalars"]
 
@@ -27,14 +27,15 @@ class RunLog:
     ----------
     writes
         False in all processes of a run but one: those keep the lines and write nothing.
-    write_page
-        Writes the page; None writes none.
+    page
+        Writes the run's page; None where it gets none.
     """
 
-    def __init__(self, out: Path, *, writes: bool, write_page: WritePage | None = None) -> None:
+    def __init__(self, out: Path, *, writes: bool, page: PageWriter | None = None) -> None:
         self.out = out
         self.lines: list[Line] = []
-        self._writes, self._write_page = writes, write_page
+        self._writes = writes
+        self._page = page
         self._file = out / "log.jsonl"
         self._board: Any = None
 
@@ -74,13 +75,13 @@ class RunLog:
             self._show(line)
 
     def publish(self, *, left_out: int = 0) -> None:
-        """Write the page as far as the run has come; ``left_out`` items could not be decoded."""
-        if self._board is not None:
-            self._board.flush()
-        if self._writes and self._write_page is not None:
+        """Write the page, ``report.html``, as far as the run has come; ``left_out`` items could not be decoded."""
+        if self._writes and self._page is not None:
+            if self._board is not None:
+                self._board.flush()
             record = read_json(self.out / "run.json", DatasetError)
             files = (self._file.name, "run.json")
-            self._write_page(self.out, self.lines, record, files=files, left_out=left_out)
+            self._page(self.out, self.lines, record, files=files, left_out=left_out)
 
     def _show(self, line: Line) -> None:
         if self._board is not None:

@@ -16,7 +16,7 @@ from biovita.errors import ModelError
 from biovita.modality import Modality
 from biovita.model import load_model
 from biovita.training.directory import ResumableRecord, alone, begin, hash_of_weights, is_fresh
-from biovita.training.log_lines import StepLine, WritePage
+from biovita.training.log_lines import PageWriter, StepLine
 from biovita.training.losses import kinship_of
 from biovita.training.recipe import TowersRecipe
 from biovita.training.run_record import record_of
@@ -51,8 +51,8 @@ def train_towers(
     device: str = "auto",
     overwrite: bool = False,
     progress: bool = True,
-    write_page: WritePage | None = None,
     stop_after: int | None = None,
+    page: PageWriter | None = None,
 ) -> list[StepLine]:
     """Train by a recipe and return the lines of the steps in the log.
 
@@ -65,10 +65,10 @@ def train_towers(
     ----------
     start
         The model to go on from; None is ``recipe.model``.
-    write_page
-        Writes the page of the run with every checkpoint; None writes none.
     stop_after
         Return after so many steps of the run, as if it had been stopped there.
+    page
+        Writes the run's page, ``report.html``, as it goes; None where it gets none.
 
     Raises
     ------
@@ -98,15 +98,7 @@ def train_towers(
     fresh = is_fresh(out, record, needed=(dataset.path, start), overwrite=overwrite)
     place.wait_for_everyone()
     trainer, checkpoints = _trainer(
-        recipe,
-        dataset,
-        out,
-        record,
-        start=start,
-        device=device,
-        place=place,
-        shown=progress,
-        write_page=write_page,
+        recipe, dataset, out, record, start=start, device=device, place=place, page=page, shown=progress
     )
     with alone(out) if place.is_main_process else nullcontext():
         if place.is_main_process and fresh:
@@ -130,8 +122,8 @@ def _trainer(
     start: Path | None,
     device: str,
     place: PartialState,
+    page: PageWriter | None,
     shown: bool,
-    write_page: WritePage | None,
 ) -> tuple[Trainer, Checkpointer]:
     """Return the trainer of a run at its beginning, and what keeps it; vectors of frozen towers are made here."""
     main, stop, phases = place.is_main_process, StopRequest(), phases_of(recipe)
@@ -165,7 +157,7 @@ def _trainer(
         kinship = kinship_of(items.taxa, recipe.kinship).to(networks.device)
     objective = Objective(recipe, networks, items.prompts, vectors, kinship)
     scaler = torch.amp.GradScaler(networks.device.type, enabled=recipe.precision == "fp16")
-    log, whole = RunLog(out, writes=main, write_page=write_page), Whole(networks)
+    log, whole = RunLog(out, writes=main, page=page), Whole(networks)
     checkpoints = Checkpointer(out, whole, recipe.name, record.as_json(), phases, failures, scaler, log, place)
     trainer = Trainer(
         recipe,

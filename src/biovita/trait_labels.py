@@ -1,4 +1,4 @@
-"""The 34 trait labels in their eight groups, read from ``vocabulary.toml``."""
+"""The vocabulary of traits, 34 labels in eight groups, read from ``trait_labels.toml``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from biovita.errors import DatasetError, unknown_name
 
-__all__ = ["GROUPS", "LABELS", "Label", "TraitGroup", "group_of", "groups", "label"]
+__all__ = ["GROUPS", "LABELS", "Label", "TraitGroup", "group_of", "groups", "label", "source_order"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,13 @@ class TraitGroup:
 
 
 @cache
+def _described() -> dict[str, Any]:
+    return tomllib.loads((files("biovita") / "trait_labels.toml").read_text(encoding="utf-8"))
+
+
+@cache
 def groups() -> tuple[TraitGroup, ...]:
     """Return the groups of the vocabulary with their labels, in its order."""
-    text = (files("biovita.traits") / "vocabulary.toml").read_text(encoding="utf-8")
     return tuple(
         TraitGroup(
             id=group["id"],
@@ -52,8 +57,14 @@ def groups() -> tuple[TraitGroup, ...]:
             definition=group["definition"],
             labels=tuple(Label(entry["id"], group["id"], entry["definition"]) for entry in group["label"]),
         )
-        for group in tomllib.loads(text)["group"]
+        for group in _described()["group"]
     )
+
+
+@cache
+def source_order() -> tuple[str, ...]:
+    """Return the ids of the published trait tables in the order in which they decide where they disagree."""
+    return tuple(_described()["order"])
 
 
 GROUPS: tuple[str, ...] = tuple(group.id for group in groups())

@@ -1,0 +1,33 @@
+"""A plan as it goes out with its dataset: without secrets, and without whom servers may write to."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import tomli_w
+
+from biovita.redact import HIDDEN, is_secret_name, redacted
+
+__all__ = ["shown", "shown_plan"]
+
+
+def shown_plan(text: str) -> str | None:
+    """Return the text of a plan, as ``dataset.toml`` has it, as others may see it; None where it is not TOML."""
+    try:
+        return tomli_w.dumps(shown(tomllib.loads(text)))
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return None
+
+
+def shown(value: Any) -> Any:
+    """Return a value of a plan as others may see it."""
+    if isinstance(value, dict):
+        return {
+            redacted(name): HIDDEN if is_secret_name(name) else shown(each)
+            for name, each in value.items()
+            if name != "contact"
+        }
+    if isinstance(value, list | tuple):
+        return [shown(each) for each in value]
+    return redacted(value) if isinstance(value, str) else value

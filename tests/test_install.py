@@ -1,0 +1,216 @@
+"""What an installation holds and brings, the one version number, and the script that says how large it becomes."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import Distribution, distributions, packages_distributions
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import biovita
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src/biovita"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+BASE = {canonicalize_name(Requirement(each).name) for each in PROJECT["dependencies"]}
+OPTIONAL = {"datasets": "mteb", "mteb": "mteb"}  # what is imported, and the extra that brings it
+
+
+def _sources() -> dict[Path, ast.Module]:
+    return {file: ast.parse(file.read_text(encoding="utf-8")) for file in sorted(PACKAGE.rglob("*.py"))}
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    """Return the top-level names that a module imports, anywhere, but for types alone."""
+    types_alone = {
+        id(node)
+        for branch in ast.walk(tree)
+        if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING"
+        for node in ast.walk(branch)
+    }
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if id(node) in types_alone:
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(str(node.module).partition(".")[0])
+    return names - set(sys.stdlib_module_names) - {"biovita"}
+
+
+def test_all_that_is_imported_is_a_dependency_and_all_dependencies_are_used() -> None:
+    """An import that only something else happens to bring would break with that other's next version."""
+    known = packages_distributions()
+    trees = _sources()
+    imported = set().union(*map(_imported, trees.values()))
+    brought = {canonicalize_name(name) for top in imported for name in known[top]}
+    assert imported - set(known) == set()
+    undeclared = {top for top in imported if BASE.isdisjoint(map(canonicalize_name, known[top]))}
+    assert undeclared == set(OPTIONAL)
+    for top, extra in OPTIONAL.items():
+        wanted = {Requirement(each).name for each in PROJECT["optional-dependencies"][extra]}
+        assert not wanted.isdisjoint(known[top])
+    texts = {
+        canonicalize_name(node.value)
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 60
+    }
+    assert BASE - brought - texts == set()
+
+
+def test_optional_parts_name_their_extra() -> None:
+    said = {
+        node.args[0].value
+        for tree in _sources().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "MissingExtraError"
+        if isinstance(node.args[0], ast.Constant)
+    }
+    assert said == set(OPTIONAL.values())
+
+
+def test_there_is_one_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = re.search(r"^## (\d+\.\d+\.\d+) \((\d{4}-\d\d-\d\d)\)$", changes, re.MULTILINE)
+    assert newest is not None
+    assert PROJECT["dynamic"] == ["version"]
+    assert "version" not in PROJECT
+    assert biovita.__version__ == citation["version"] == newest[1]
+    assert str(citation["date-released"]) == newest[2]
+
+
+def test_the_first_commands_import_nothing_optional() -> None:
+    code = "import sys, biovita, biovita.cli.app; print(*(name for name in sys.modules if '.' not in name))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {
+        "torch",
+        "transformers",
+        "matplotlib",
+        "mlcroissant",
+        "pandas",
+        "sklearn",
+        "scipy",
+        "filelock",
+        "mteb",
+    }
+    assert heavy.isdisjoint(said.stdout.split())
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_all_that_the_package_needs(tmp_path: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    wheels = ["wheel", str(ROOT), "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(tmp_path)]
+    subprocess.run([*pip, *wheels], check=True)
+    (wheel,) = tmp_path.glob("biovita-*.whl")
+    assert wheel.name.startswith(f"biovita-{biovita.__version__}-")
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if name.startswith("biovita/")}
+    there = {
+        file.relative_to(PACKAGE.parent).as_posix()
+        for file in PACKAGE.rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+    assert held == there
+    assert {"biovita/py.typed", "biovita/report/templates/report.html", "biovita/trait_labels.toml"} <= held
+    place = tmp_path / "installed"
+    install = ["install", "--no-deps", "--no-index", "--no-compile", "--target", str(place), str(wheel)]
+    subprocess.run([*pip, *install], check=True)
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "biovita",
+            "simulate",
+            "--species",
+            "2",
+            "--workers",
+            "1",
+            "--out",
+            tmp_path / "ds",
+        ],
+        env={**os.environ, "PYTHONPATH": str(place)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 0, said.stderr
+    assert (tmp_path / "ds/dataset.toml").is_file()
+
+
+def _environment(folder: Path, **sizes: tuple[int, str]) -> Path:
+    """Make distributions, each with one file of a size, and the metadata given."""
+    for name, (size, metadata) in sizes.items():
+        info = folder / f"{name}-1.0.dist-info"
+        info.mkdir(parents=True)
+        file = f"{name}_cuda.so" if name == "torch" else f"{name}.py"
+        (folder / file).write_bytes(b"x" * size)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{metadata}")
+        (info / "RECORD").write_text(f"{file},,\ngone.py,,\n")
+    return folder
+
+
+def _script(folder: Path) -> str:
+    script = ROOT / "scripts/install_size.py"
+    code = (
+        "import runpy, sys; from importlib.metadata import distributions; "
+        f"own = runpy.run_path({str(script)!r}); "
+        "print(own['report']('biovita', own['installed'](distributions(path=sys.argv[1:]))))"
+    )
+    return subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True).stdout
+
+
+def test_the_size_of_an_installation_follows_what_each_part_brings(tmp_path: Path) -> None:
+    needs = (
+        "Requires-Dist: torch\nRequires-Dist: other[more]\nRequires-Dist: never; python_version < '3'\n"
+        "Provides-Extra: pages\nRequires-Dist: web; extra == 'pages'\nRequires-Dist: other; extra == 'pages'\n"
+        "Requires-Dist: absent; extra == 'pages'\n"
+    )
+    folder = _environment(
+        tmp_path,
+        biovita=(1_000_000, needs),
+        torch=(20_000_000, "Requires-Dist: triton\nRequires-Dist: nvidia_x\n"),
+        triton=(300_000_000, ""),
+        nvidia_x=(4_000_000, "Requires-Dist: torch\n"),
+        other=(5_000_000, "Provides-Extra: more\nRequires-Dist: extra_of_other; extra == 'more'\n"),
+        extra_of_other=(6_000_000, ""),
+        web=(7_000_000, "Requires-Dist: other\n"),
+        unrelated=(8_000_000, ""),
+    )
+    said = [" ".join(line.split()) for line in _script(folder).splitlines()]
+    assert said[1:6] == [
+        "biovita, without extras 6 336",
+        "of it: distributions of CUDA 2 304",
+        "of it: CUDA within torch 20",
+        "with torch's CPU build, about 4 12 estimate: without these two",
+        "[pages] adds 1 7",
+    ]
+    assert said[6] == "not here, and not counted: absent, of biovita[pages]"
+
+
+def test_the_size_of_this_installation_is_told() -> None:
+    here = {canonicalize_name(each.metadata["Name"]): each for each in distributions()}
+    said = subprocess.run(
+        [sys.executable, ROOT / "scripts/install_size.py"], capture_output=True, text=True, check=True
+    ).stdout
+    (whole,) = re.findall(r"^biovita, without extras +\d+ +([\d,]+)$", said, re.MULTILINE)
+    assert int(whole.replace(",", "")) > _size(here["torch"]) / 1e6
+    assert re.search(r"^  \[mteb\] adds +\d+ +[\d,]+$", said, re.MULTILINE)
+
+
+def _size(distribution: Distribution) -> int:
+    places = (Path(str(distribution.locate_file(file))) for file in distribution.files or ())
+    return sum(place.stat().st_size for place in places if place.is_file())
