@@ -22,6 +22,7 @@ exclude_patterns = ["images/*.py"]
 
 myst_heading_anchors = 4  # page.md#heading, as on GitHub
 
+default_role = "py:obj"  # a name in single backticks is linked where it is described
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 napoleon_google_docstring = False
@@ -54,7 +55,8 @@ def _fill_in(_app: object, page: str, source: list[str]) -> None:
     if page == "reference/shell":
         _register()
         text = generate_markdown_docs(commands, heading_level=2, generate_toc=False, no_root_title=True)
-        source[0] += re.sub(r"(?m)^(?!biovita).*$", _options_as_code, text).replace("```console", "```text")
+        text = text.replace("```console", "```text")
+        source[0] += re.sub(r"(?m)^(?!biovita).*$", _options_as_code, text)
     elif page == "reference/rooms":
         source[0] += "\n".join(_room(name) for name in _ROOMS)
 

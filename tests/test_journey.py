@@ -119,9 +119,9 @@ def test_the_steps_of_the_readme_in_the_shell_and_in_python(tmp_path: Path) -> N
     assert json.loads(texts[0])["scores"]
     assert (runs[0] / "scores.csv").read_bytes() == (runs[1] / "scores.csv").read_bytes()
     comparison = biovita.compare_runs(*runs)
-    assert all(
-        row["gained"] == row["lost"] == 0 for rows in comparison.compared.values() for row in rows if "p" in row
-    )
+    rows = [row for found in comparison.compared.values() for row in found]
+    assert rows
+    assert all(row.difference == 0 for row in rows)
 
 
 def test_the_readme_still_has_these_steps() -> None:

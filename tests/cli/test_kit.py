@@ -83,6 +83,7 @@ def test_help_has_no_negative_flags_and_one_sentence_a_shared_flag(
     shown = run_command(*command.split(), "--help")
     assert shown.code == 0
     assert not re.findall(r"--(?:no|empty)-[a-z-]+", shown.out)
+    assert "default: False" not in shown.out
     assert not shown.err
     for name in inspect.signature(COMMANDS[command]).parameters:
         if name in SHARED:

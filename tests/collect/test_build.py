@@ -119,7 +119,10 @@ def test_a_recording_shorter_than_its_source_states_is_truncated(server: MediaSe
     dataset = Dataset.open(tmp_path / "data")
     assert dataset.audio["source_id"].to_pylist() == ["XC1"]
     (rejected,) = dataset.rejected.to_pylist()
-    assert (rejected["reason"], rejected["detail"]) == ("truncated", "3.0 s, and its source states 20.0 s")
+    assert (rejected["reason"], rejected["detail"]) == (
+        "truncated",
+        "the file lasts 3.0 s, and its source states 20.0 s",
+    )
 
 
 @pytest.mark.slow

@@ -200,7 +200,9 @@ def test_every_record_of_a_wanted_taxon_is_somewhere(
     assert check(dataset, hashes=True) == []
     pq.write_table(pq.read_table(out / "omitted.parquet").slice(1), out / "omitted.parquet")
     (problem,) = check(Dataset.open(out))
-    assert str(problem) == f"dataset.toml: states {len(listed)} omitted, and {len(listed) - 1} are there [counts]"
+    assert str(problem) == (
+        f"dataset.toml: states {len(listed)} rows of omitted, and omitted.parquet has {len(listed) - 1} [counts]"
+    )
     (out / "omitted.parquet").write_bytes(b"PAR1 no")
     (problem,) = check(Dataset.open(out))
     assert (problem.code, problem.table) == ("schema", "omitted")

@@ -137,7 +137,7 @@ def test_another_file_in_the_row_is_noticed(packed: Dataset) -> None:
     found = packed.locate(packed.audio["path"][0].as_py())
     assert isinstance(found, PackedFile)
     other = PackedFile(found.address, found.row + 1, found.path, found.size)
-    with pytest.raises(MediaError, match="made anew") as raised:
+    with pytest.raises(MediaError, match="were replaced meanwhile") as raised:
         other.read_bytes()
     assert raised.value.reason == "unreadable"
     gone = PackedFile(found.address + ".gone", 0, found.path, found.size)

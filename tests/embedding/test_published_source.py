@@ -81,7 +81,7 @@ def test_a_way_to_listen_is_kept_or_refused(tmp_path, capsys):
     place = str(write_published(make(), tmp_path / "BioVITA"))
     for arguments, message in (
         (["--resampling", "soxr"], "resampling would be lost. Choose the layout own"),
-        (["--layout", "own", "--overlap", "1"], "it has to be a share of the window"),
+        (["--layout", "own", "--overlap", "1"], "has to be a share of the window"),
     ):
         with pytest.raises(SystemExit) as stop:
             main(["models", "export", place, "--out", str(tmp_path / "out"), *arguments])

@@ -480,7 +480,7 @@ def test_windows_cover_every_sample_once_padded(length: int, size: int, hop: int
 
 def test_windows_refuse_what_makes_none() -> None:
     for size, hop in ((0, 1), (1, 0)):
-        with pytest.raises(ValueError, match="at least 1"):
+        with pytest.raises(ValueError, match="1 sample or more"):
             windows(np.zeros(5), size, hop)
     with pytest.raises(ValueError, match="shape"):
         windows(np.zeros((5, 2)), 2, 1)

@@ -218,4 +218,4 @@ def test_any_repository_is_read_by_its_name(hub, tmp_path):
     assert again.stdout.strip().endswith(str(place))
     assert sum("/resolve/" in request for request in hub.requests) == asked, "all files of a commit are here"
     assert odd.returncode == 1
-    assert "wanted hf-hub:owner/repository" in odd.stderr
+    assert "Write hf-hub:owner/repository" in odd.stderr

@@ -10,6 +10,7 @@ from functools import cache
 
 import cyclopts
 
+from biovita.cli.kit import DEFAULTS
 from biovita.version import __version__
 
 __all__ = ["app", "main"]
@@ -25,7 +26,7 @@ app = cyclopts.App(
     help=_HELP,
     help_format="plaintext",  # Markdown takes a tenth of a second to load; the groups use it
     version=__version__,
-    default_parameter=cyclopts.Parameter(negative=()),
+    default_parameter=DEFAULTS,
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
@@ -78,7 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
     except BiovitaError as error:
         _stop(str(error), error.exit_code)
     except KeyboardInterrupt:
-        _stop("stopped; nothing was left half-written. The same command continues or starts again", 130)
+        _stop("Stopped. Nothing was left half-written: the same command goes on or starts again", 130)
     except BrokenPipeError:  # whoever read our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it exits
         sys.exit(_OF_A_CLOSED_PIPE)
@@ -135,7 +136,7 @@ def _check(arguments: list[str]) -> None:
 
     bad = next((argument for argument in arguments if "\0" in argument), None)
     if bad is not None:
-        raise BiovitaError(f"the argument {bad!r} holds the character NUL, which no name or path can")
+        raise BiovitaError(f"the argument {bad!r} holds the character NUL, which no name or path can hold")
 
 
 def _following(name: str, waiting: Iterator[str]) -> str:

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 __all__ = [
+    "DEFAULTS",
     "AllowOutside",
     "Device",
     "Json",
@@ -42,15 +43,23 @@ MediaRoot = Annotated[
     Parameter(help="Where the benchmark's file paths start. Default: what its manifest says, or its directory."),
 ]
 
-_NUMBER = re.compile(r"[-+]?[\d.,]+( (bytes|[kMGT]B))?|-?")
+_NUMBER = re.compile(
+    r"[-+]?[\d.,]+(e-\d+)?( [a-zA-Z]+( \d+ [a-z]+)?| \([\d,]+\))?|-?"
+)  # 1,234; 5 min 02 s; 12 (3)
+
+
+def _shown_default(value: Any) -> Any:
+    """Return what help says of a default: nothing of flags, which are off, and of empty lists."""
+    return None if value is False or value is None or value == () else value
+
+
+DEFAULTS = Parameter(negative=(), show_default=_shown_default)
+"""What holds for the parameters of all commands: flags have no negative such as --no-json."""
 
 
 def group(name: str, about: str | None = None) -> App:
-    """Return the app of a command or group; its flags have no negative such as --no-json.
-
-    Without ``about`` the docstring of its default command is its help.
-    """
-    return App(name=name, help=about, help_format="markdown", default_parameter=Parameter(negative=()))
+    """Return the app of a command or group; without ``about`` its default command's docstring is its help."""
+    return App(name=name, help=about, help_format="markdown", default_parameter=DEFAULTS)
 
 
 def say(*lines: object) -> None:

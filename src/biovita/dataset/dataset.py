@@ -71,7 +71,7 @@ class Dataset:
 
     @cached_property
     def info(self) -> dict[str, Any]:
-        """What ``dataset.toml`` says: name, version, how it was made, counts."""
+        """What ``dataset.toml`` says of name, version, counts, and how the dataset was made."""
         return read_info(self.path / "dataset.toml")
 
     def table(self, name: str) -> pa.Table:
@@ -129,7 +129,7 @@ class Dataset:
 
     @property
     def packed_address(self) -> str | None:
-        """Where ``dataset.toml`` says that the media are packed: a path or an address; None where it does not."""
+        """The path or address that ``dataset.toml`` states of packed media; None where it states none."""
         stated = self.info.get("packed")
         return stated if stated is None or is_address(stated) else str(self.path / stated)
 

@@ -49,7 +49,7 @@ class ModelCard:
 
     @property
     def towers(self) -> ModelCard:
-        """The model that its towers' vectors are kept under: its base, or itself."""
+        """The model that the vectors of the towers are kept under, which is the base or the model itself."""
         return self if self.base is None else self.base.towers
 
     def encoder(self, modality: Modality) -> EncoderCard:
