@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from biovita.dataset.dataset import write_dataset
 from biovita.dataset.schema import IMAGES
@@ -74,6 +75,7 @@ def many(cases: list[list[str]], cwd: Path) -> list[list]:
     return json.loads(outcome.out.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_shared_settings_work_before_and_after_every_command(tmp_path: Path) -> None:
     before = [["--memory", "70", "--offline", "--limit=rows=5", *command.split()] for command in COMMANDS]
     after = [[*command.split(), "--limit", "rows=5", "--memory=70", "--offline"] for command in COMMANDS]
@@ -107,6 +109,7 @@ def test_shared_settings_without_sense_are_said_plainly(tmp_path: Path) -> None:
     biovita("data", "show", "X", "--memory", cwd=tmp_path).failed_plainly()
 
 
+@pytest.mark.slow
 def test_places_that_are_something_else_are_no_traceback(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "binary").write_bytes(bytes(range(256)) * 20)

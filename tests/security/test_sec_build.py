@@ -9,6 +9,8 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from biovita.collect.build import build
 from support.collected_media import observation, picture, sound, write_plan
 from support.hostile_data import commands, digest
@@ -108,6 +110,7 @@ _DONE: dict[str, Callable[[Path, Path], None]] = {
 }
 
 
+@pytest.mark.slow
 def test_a_build_writes_and_deletes_nothing_of_others(tmp_path: Path) -> None:
     plan_folder = tmp_path / "plan"
     plan_folder.mkdir()
@@ -142,6 +145,7 @@ def test_a_build_writes_and_deletes_nothing_of_others(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_an_update_removes_what_it_fetched_and_leaves_the_rest(tmp_path: Path) -> None:
     with media_server() as server:
         server.resources |= {"/1": Resource(sound(1)), "/2": Resource(sound(2)), "/3": Resource(picture(3))}
@@ -171,6 +175,7 @@ def test_an_update_removes_what_it_fetched_and_leaves_the_rest(tmp_path: Path) -
     assert (home / "precious.txt").read_text() == _PRECIOUS
 
 
+@pytest.mark.slow
 def test_a_cache_that_came_with_a_plan_leads_nowhere_else(tmp_path: Path, shared_data: Path) -> None:
     tables, home = tmp_path / "tables", tmp_path / "home"
     tables.mkdir()

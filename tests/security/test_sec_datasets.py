@@ -78,6 +78,7 @@ def _delta(root: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_tables_of_a_dataset_that_grow_are_refused(tmp_path: Path) -> None:
     cases: dict[str, tuple[Change, str]] = {
         "nothing": (_nothing, "more than 64 MiB"),
@@ -127,6 +128,7 @@ def _pipe(name: str) -> Change:
     return change
 
 
+@pytest.mark.slow
 def test_odd_tables_and_files_of_a_dataset_are_plain_errors(tmp_path: Path) -> None:
     traits = tmp_path / "traits.csv"
     traits.write_text("name,label,value\nPica pica,carnivore,true\n")
@@ -227,6 +229,7 @@ def _vectors(root: Path, table: pa.Table, made: object) -> None:
     lance.write_dataset(described, str(root / "embeddings/starter/text.lance"))
 
 
+@pytest.mark.slow
 def test_embeddings_of_others_are_plain_errors(tmp_path: Path) -> None:
     made = asdict(Made.by(describe("starter").encoders["text"]))
     deep: list[Any] = []
@@ -307,6 +310,7 @@ def test_workers_share_the_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         assert most > expected // 2
 
 
+@pytest.mark.slow
 def test_the_name_of_a_folder_is_no_address_and_no_home(tmp_path: Path) -> None:
     for name in ("file:", "s3:b", "~", os.fsdecode(b"\xff")):
         root = _foreign(tmp_path / "plain", lambda root: None)

@@ -132,6 +132,7 @@ def test_vectors_that_a_benchmark_brings_are_plain_errors_of_a_run(tmp_path: Pat
     assert list(again[Modality.TEXT].ids) == list(whole[Modality.TEXT].ids)
 
 
+@pytest.mark.slow
 def test_a_run_leads_nowhere_else(tmp_path: Path) -> None:
     bench = benchmark_of(tmp_path)
     home = tmp_path / "home"

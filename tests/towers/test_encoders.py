@@ -118,6 +118,7 @@ def test_it_says_what_it_is(encoder: Encoder) -> None:
     assert (encoder.windows is not None) == cuts
 
 
+@pytest.mark.slow
 def test_vectors_come_in_order_and_are_the_same_in_any_batch(encoder: Encoder, tmp_path: Path) -> None:
     loaded = loaded_by(encoder, tmp_path)
     whole = encoder.encode(loaded)
@@ -202,6 +203,7 @@ def test_its_classifier_names_what_it_says(encoder: Encoder) -> None:
     assert all(names and all(names) for names in found.names)
 
 
+@pytest.mark.slow
 def test_a_side_is_what_the_model_embeds(models: dict[str, Model]) -> None:
     for name, modality in SIDES:
         side, items = models[name].encoder(modality), items_of(modality)

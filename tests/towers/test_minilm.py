@@ -31,6 +31,7 @@ def test_vectors_equal_sentence_transformers(tower: MiniLM) -> None:
     np.testing.assert_allclose(ours, oracle, atol=2e-6)
 
 
+@pytest.mark.slow
 def test_vectors_do_not_depend_on_their_company(tower: MiniLM) -> None:
     loaded = [tower.load(text) for text in TEXTS * 15]  # more than run together at once
     together = tower.encode(loaded)
