@@ -15,6 +15,11 @@ from biovita.towers.minilm import MiniLM
 from support.known_texts import KnownTexts
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: at the end no process is left alone with it while the others have no work."""
+    items.sort(key=lambda item: (not item.path.name.startswith("test_demo"), "slow" not in item.keywords))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Return the folder of real test data beside the repository, or skip."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biovita.csv_table import BrokenRow, CsvRow, CsvTable, held_rows, open_csv
+from biovita.csv_safe import write_rows
+from biovita.csv_table import BrokenRow, CsvRow, CsvTable, held_rows, open_csv, sound_rows
 from biovita.errors import DatasetError
 
 FIELDS = ("file", "name", "note")
@@ -136,3 +138,49 @@ def test_any_bytes_give_rows_or_reasons(tmp_path_factory: pytest.TempPathFactory
     lines = [row.line for row in got.rows]
     assert lines == sorted(set(lines))
     assert bool(lines) == bool(filled)
+
+
+def test_rows_that_must_all_be_sound(table: Path) -> None:
+    table.write_text('file,name,note\na,b\n,,\nc,"d\ne",f\n')
+    short = open_csv(table, FIELDS, ("file", "name"), short_rows=True)
+    assert [row.values for row in sound_rows(short)] == [
+        {"file": "a", "name": "b", "note": None},
+        {"file": "c", "name": "d\ne", "note": "f"},
+    ]
+    with pytest.raises(DatasetError, match=r"t\.csv, line 2: has 2 fields, and the header has 3"):
+        list(sound_rows(open_csv(table, FIELDS)))
+    with pytest.raises(DatasetError, match=r"there are no columns 'id', 'url'\. Columns: file, name, note$"):
+        open_csv(table, ("id", "url"), ("id", "url"))
+
+
+def test_text_after_a_quote_is_taken_where_that_is_accepted(table: Path) -> None:
+    table.write_text('name\tnote\n"a"b\t5" off\n"open\tc\nd\te\n')
+    rows = list(open_csv(table, ("name", "note"), delimiter="\t", strict=False))
+    assert rows[0] == CsvRow(2, {"name": "ab", "note": '5" off'})
+    assert rows[1] == BrokenRow(3, "not-csv", "a quote is not closed")
+    assert rows[2] == CsvRow(4, {"name": "d", "note": "e"})
+    strict = list(open_csv(table, ("name", "note"), delimiter="\t"))
+    assert [type(row) for row in strict] == [BrokenRow, BrokenRow, CsvRow]
+
+
+def test_packed_tables_and_other_encodings(tmp_path: Path) -> None:
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress("file,name\na,É\n".encode()))
+    assert list(open_csv(tmp_path / "t.csv.gz", FIELDS)) == [CsvRow(2, {"file": "a", "name": "É"})]
+    (tmp_path / "t.csv").write_bytes(b"file,name\na,\x92\nb,\x81\n")
+    good, bad = open_csv(tmp_path / "t.csv", FIELDS, encoding="cp1252")
+    assert good == CsvRow(2, {"file": "a", "name": "’"})
+    assert bad == BrokenRow(3, "not-utf8", "holds bytes that are not cp1252")
+
+
+@settings(max_examples=200, deadline=None)
+@given(cells=st.lists(st.tuples(_cell, _cell), min_size=1, max_size=6))
+def test_what_is_written_safely_is_read_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[tuple[str, str]]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "safe.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        write_rows(file, ("name", "note"), [{"name": f"={name}", "note": note} for name, note in cells])
+    got = [
+        row.values if isinstance(row, CsvRow) else row for row in open_csv(path, ("name", "note"), delimiter=",")
+    ]
+    assert got == [{"name": f"={name}".strip(), "note": note.strip() or None} for name, note in cells]

@@ -142,7 +142,7 @@ def test_a_stream_that_ends_early_is_no_copy(tmp_path: Path, monkeypatch: pytest
             return io.BytesIO(b"who")
 
     monkeypatch.setattr("biovita.sources.remote.file_system", lambda address: (Cut(), root))
-    with pytest.raises(DatasetError, match=r"a\.txt came with 3 bytes of 5"):
+    with pytest.raises(DatasetError, match=r"only 3 of the 5 bytes of a\.txt arrived"):
         copied(f"file://{tmp_path}", ["a.txt"], tmp_path / "cache")
     assert not (tmp_path / "cache/a.txt").exists()
 

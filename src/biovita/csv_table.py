@@ -58,7 +58,7 @@ class CsvTable:
             next(lines)
             for row in records(lines, self.dialect, self.width):
                 if row.line > most:
-                    raise DatasetError(f"{self.path}: has more rows; {over('rows')}")
+                    raise DatasetError(f"{self.path}: has too many rows: {over('rows')}")
                 if isinstance(row, BrokenRow):
                     yield row
                     continue

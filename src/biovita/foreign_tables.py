@@ -74,7 +74,7 @@ class Meter:
         if self._packed is None:
             return
         if self.read > self._limit:
-            raise DatasetError(f"{self._where}: unpacks to more; {over('archive')}")
+            raise DatasetError(f"{self._where} unpacks to too much: {over('archive')}")
         if self.read > self._most:
             raise DatasetError(
                 f"{self._where}: {self._packed} bytes would unpack to more than {self._most}; "
@@ -198,7 +198,7 @@ def open_bytes(path: Path) -> Iterator[tuple[IO[bytes], Meter | None]]:
         Where it is no regular file, or cannot be read.
     """
     if not path.is_file():
-        what = "is no regular file" if path.exists() else "there is no such file"
+        what = "is not a regular file" if path.exists() else "there is no such file"
         raise DatasetError(f"{path}: {what}")
     try:
         if path.suffix == ".gz":
@@ -225,7 +225,8 @@ def open_member(archive: zipfile.ZipFile, name: str, where: str) -> IO[bytes]:
         raise DatasetError(f"{where}: {name} is encrypted")
     if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         raise DatasetError(
-            f"{where}: {name} is compressed by the method {info.compress_type}; accepted are stored and deflated"
+            f"{where}: {name} is compressed by the method {info.compress_type}. "
+            "Only members that are stored or deflated are read"
         )
     if info.file_size > _RATIO_FROM and info.file_size > MAX_RATIO * max(info.compress_size, 1):
         raise DatasetError(
@@ -249,7 +250,9 @@ def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
     """
     with path.open("rb") as file:
         if (size := _directory_size(file)) > MAX_DIRECTORY:
-            raise DatasetError(f"{path}: lists its members in {size} bytes; accepted are at most {MAX_DIRECTORY}")
+            raise DatasetError(
+                f"{path}: the list of its members has {size} bytes, and at most {MAX_DIRECTORY} are accepted"
+            )
         try:
             archive = zipfile.ZipFile(file)
         except _ZIP_FAULTS as error:

@@ -136,7 +136,7 @@ def _counted(text: str | bytes, mark: str) -> int:
 
 
 def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a number in JSON")
 
 
 def _is_deep(content: Any) -> bool:

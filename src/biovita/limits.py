@@ -122,7 +122,7 @@ def share_memory(mib: int) -> None:
 
 def _set(variable: str, value: str, given: str, least: int) -> None:
     if not _is_number(value) or int(value) < least:
-        raise BiovitaError(f"{given}: accepted is a whole number from {least} on")
+        raise BiovitaError(f"{given}: give a whole number of at least {least}")
     os.environ[variable] = value
 
 
@@ -132,7 +132,7 @@ def _number(variable: str, default: int) -> int:
         return default
     if not _is_number(value) or int(value) < 1:
         raise BiovitaError(
-            f"the environment variable {variable} is {value!r}: accepted is a whole number from 1 on"
+            f"the environment variable {variable} is {value!r}. Set it to a whole number of at least 1"
         )
     return int(value)
 

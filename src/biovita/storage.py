@@ -43,9 +43,9 @@ def storage_address(address: str) -> str:
     """
     if _OPTIONS.search(address) or not (_BUCKET.fullmatch(address) or _FILE.fullmatch(address)):
         raise DatasetError(
-            f"{redacted(address)!r}: accepted are s3://bucket/path, s3://anonymous@bucket/path, gs://bucket/path and "
-            "file:///path, without options and credentials. Those come from the environment (AWS_ENDPOINT_URL, "
-            "AWS_ACCESS_KEY_ID, ...)"
+            f"{redacted(address)!r} is not an address that can be read. Give s3://bucket/path, "
+            "s3://anonymous@bucket/path, gs://bucket/path or file:///path, without options and credentials. "
+            "Those come from the environment (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, ...)"
         )
     return address
 
@@ -89,7 +89,7 @@ def for_lance(address: str) -> tuple[str, dict[str, str] | None]:
     if not is_address(address):
         place = str(Path(address).absolute())  # Lance takes the relative path s3:bucket for an address
         if not place.isascii() and place.encode(errors="replace").decode() != place:
-            raise DatasetError(f"{place}: Lance takes no name that is not UTF-8. Rename that folder")
+            raise DatasetError(f"{place}: Lance cannot open a folder whose name is not UTF-8. Rename the folder")
         return place, None
     if not storage_address(address).startswith("s3://"):
         return address, None

@@ -178,7 +178,7 @@ def test_a_file_of_another_length_or_with_code_in_it_is_named(made, tmp_path):
     as_files(tmp_path, Modality.AUDIO, vectors[Modality.AUDIO])
     odd = tmp_path / "audio" / f"{vectors[Modality.AUDIO].ids[0]}.npy"
     np.save(odd, np.ones(3, np.float32))
-    with pytest.raises(BiovitaError, match=f"{odd.name}: has not 32 dimensions"):
+    with pytest.raises(BiovitaError, match=f"{odd.name} does not have 32 dimensions"):
         read_precomputed(tmp_path, benchmark)
     odd.unlink()
     marker = tmp_path / "ran"

@@ -225,7 +225,7 @@ def test_vectors_made_elsewhere_and_objects_can_be_run(benchmark, tmp_path):
         def embed_texts(self, items):
             return np.ones((len(items), 2))
 
-    with pytest.raises(BiovitaError, match="words: the benchmark has no task"):
+    with pytest.raises(BiovitaError, match="words can answer no task of the benchmark: it embeds text alone"):
         run(benchmark, OnlyText(), tmp_path / "b")
 
 

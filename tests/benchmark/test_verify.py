@@ -213,5 +213,5 @@ def test_a_span_that_is_none_is_said(release, start):
 def test_a_file_that_is_not_utf_8_is_named(release):
     file = release / "species" / "test_audio_to_image.csv"
     file.write_bytes(file.read_bytes() + b"\xe9\n")
-    with pytest.raises(DatasetError, match=r"test_audio_to_image.csv: is not a CSV file in UTF-8"):
+    with pytest.raises(DatasetError, match=r"test_audio_to_image.csv cannot be read as a CSV file in UTF-8"):
         verify_benchmark(release)

@@ -52,6 +52,7 @@ def run(plan: Path, out: Path) -> BuildReport:
     return build(plan, out, backoff_s=0.01)
 
 
+@pytest.mark.slow
 def test_every_bad_file_is_rejected_with_its_reason(server: MediaServer, tmp_path: Path) -> None:
     long = sound(3, seconds=4.0)
     contents = {
@@ -118,9 +119,13 @@ def test_a_recording_shorter_than_its_source_states_is_truncated(server: MediaSe
     dataset = Dataset.open(tmp_path / "data")
     assert dataset.audio["source_id"].to_pylist() == ["XC1"]
     (rejected,) = dataset.rejected.to_pylist()
-    assert (rejected["reason"], rejected["detail"]) == ("truncated", "3.0 s, and its source states 20.0 s")
+    assert (rejected["reason"], rejected["detail"]) == (
+        "truncated",
+        "the file lasts 3.0 s, and its source states 20.0 s",
+    )
 
 
+@pytest.mark.slow
 def test_running_again_fetches_nothing_and_changes_nothing(server: MediaServer, tmp_path: Path) -> None:
     observations = []
     for number in range(1, 9):
@@ -174,6 +179,7 @@ def test_items_that_were_not_reached_are_tried_again(server: MediaServer, tmp_pa
     assert (report.unfinished, report.rejected, report.audio) == (0, {}, 1)
 
 
+@pytest.mark.slow
 def test_long_recordings_become_clips_as_spans_or_files(server: MediaServer, tmp_path: Path) -> None:
     rate = 8000
     samples = np.random.default_rng(0).normal(0, 0.001, 60 * rate)
@@ -225,6 +231,7 @@ def test_splits_keep_an_observer_on_one_side(server: MediaServer, tmp_path: Path
     assert check(dataset) == []
 
 
+@pytest.mark.slow
 def test_an_update_keeps_the_split(server: MediaServer, tmp_path: Path) -> None:
     observations = []
     for number in range(1, 61):

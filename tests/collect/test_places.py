@@ -51,6 +51,7 @@ def prepared(server: MediaServer, folder: Path, count: int, rest: str, **values:
     return plan, order_of_choice(plan)
 
 
+@pytest.mark.slow
 def test_the_next_candidates_take_the_places_of_what_cannot_be_used(server: MediaServer, tmp_path: Path) -> None:
     plan, order = prepared(server, tmp_path, 10, "[limits]\naudio_per_species = 4\n")
     server.resources[f"/{order[0]}"] = Resource(status=404)
@@ -73,6 +74,7 @@ def test_the_next_candidates_take_the_places_of_what_cannot_be_used(server: Medi
     assert (again.fetched, again.refilled) == (0, 2)
 
 
+@pytest.mark.slow
 def test_places_stay_empty_where_candidates_end(server: MediaServer, tmp_path: Path) -> None:
     plan, order = prepared(server, tmp_path, 5, "[limits]\naudio_per_species = 4\n")
     for at in (0, 2, 4):
@@ -104,6 +106,7 @@ def test_what_a_server_does_not_answer_keeps_its_place(server: MediaServer, tmp_
     assert Dataset.open(tmp_path / "data").audio["source_id"].to_pylist() == order[:3]
 
 
+@pytest.mark.slow
 def test_a_budget_in_bytes_bounds_what_takes_a_place(server: MediaServer, tmp_path: Path) -> None:
     """Lengths are stated, sizes estimated from them: the next candidate is too large, the one after it is not asked."""
     plan = write_plan(
@@ -197,7 +200,9 @@ def test_every_record_of_a_wanted_taxon_is_somewhere(
     assert check(dataset, hashes=True) == []
     pq.write_table(pq.read_table(out / "omitted.parquet").slice(1), out / "omitted.parquet")
     (problem,) = check(Dataset.open(out))
-    assert str(problem) == f"dataset.toml: states {len(listed)} omitted, and {len(listed) - 1} are there [counts]"
+    assert str(problem) == (
+        f"dataset.toml: states {len(listed)} rows of omitted, and omitted.parquet has {len(listed) - 1} [counts]"
+    )
     (out / "omitted.parquet").write_bytes(b"PAR1 no")
     (problem,) = check(Dataset.open(out))
     assert (problem.code, problem.table) == ("schema", "omitted")

@@ -51,7 +51,11 @@ def left_out(selection: Selection) -> dict[str, int]:
     [
         ("", '[taxa]\nclade = ["Aves"]\n', r"taxa\.clade: unknown field\. Did you mean 'clades'\?"),
         ('licences = ["CC0-1.0"]\n', "", r"licences: unknown field\. Did you mean 'licenses'\?"),
-        ("", "[limits]\nimages_per_species = -1\n", r"limits\.images_per_species: .* equal to 0; given is -1"),
+        (
+            "",
+            "[limits]\nimages_per_species = -1\n",
+            r"limits\.images_per_species: .* equal to 0\. The plan gives -1",
+        ),
         ("", '[[sources]]\nkind = "xenocanto"\n', r"sources\[1\]\.kind: .*Did you mean 'xeno_canto'\?"),
         ("", '[[sources]]\npath = "x"\n', r"sources\[1\]\.kind: is missing"),
         (
@@ -60,7 +64,7 @@ def left_out(selection: Selection) -> dict[str, int]:
             r"\[1\]\.path: is missing; .*Did you mean 'path'\?",
         ),
         ("", '[[sources]]\nkind = "xeno_canto"\n', r"sources\[1\]: give either path, or query and cache"),
-        ("", '[quality]\nxeno_canto = ["F"]\n', r"quality\.xeno_canto\[0\]: .*; given is 'F'"),
+        ("", '[quality]\nxeno_canto = ["F"]\n', r"quality\.xeno_canto\[0\]: .*\. The plan gives 'F'"),
         ("", "[places]\nboxes = [[50, 5, 40, 6]]\n", r"places\.boxes: .*is not \[south, west, north, east\]"),
         ("", '[taxa]\noverrides = "o.csv"\n', r"taxa: overrides need a backbone"),
         ("seed = \n", "", r"is not TOML: .*line 1"),

@@ -73,6 +73,7 @@ def test_a_plan_can_name_every_table() -> None:
     assert set(given) == {*TABLES, PLAIN}
 
 
+@pytest.mark.slow
 def test_building_imports_what_the_plan_names(folder: Path) -> None:
     report = build(plan(folder, ALL), folder / "data")
     dataset = Dataset.open(folder / "data")

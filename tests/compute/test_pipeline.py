@@ -96,6 +96,7 @@ def test_other_errors_come_through_and_threads_end() -> None:
     assert threading.active_count() == before
 
 
+@pytest.mark.slow
 def test_processes_load_what_threads_do() -> None:
     with in_processes(slow, 2) as load:
         found = list(load_ahead(((n, n) for n in range(25)), load, workers=2, ahead=8))
@@ -108,6 +109,7 @@ def test_processes_load_what_threads_do() -> None:
             np.testing.assert_array_equal(result, np.full(3, n))
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_told() -> None:
     with in_processes(die, 1) as load, pytest.raises(BiovitaError, match="one of 1 decoding processes ended"):
         list(load_ahead([(0, 0)], load, workers=1, ahead=2))

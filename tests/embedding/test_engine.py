@@ -281,6 +281,7 @@ embed_items(company(AUDIO), dataset_items(Dataset.open(Path({dataset!r})), AUDIO
 """
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_leave_every_row_once(many: Builder, tmp_path: Path) -> None:
     dataset = many.write()
     tests = Path(__file__).parents[1]

@@ -54,6 +54,7 @@ def test_other_weights_at_the_same_place_make_a_table_of_their_own(dataset, tmp_
     assert second.parts[0].new == first.parts[0].new
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["", "local-dir:"])
 def test_a_directory_of_our_own_embeds_as_it_listens(dataset, tmp_path, prefix):
     """What training writes, and what `models export --layout own` does."""
@@ -80,7 +81,7 @@ def test_a_way_to_listen_is_kept_or_refused(tmp_path, capsys):
     place = str(write_published(make(), tmp_path / "BioVITA"))
     for arguments, message in (
         (["--resampling", "soxr"], "resampling would be lost. Choose the layout own"),
-        (["--layout", "own", "--overlap", "1"], "overlap is a share of the window"),
+        (["--layout", "own", "--overlap", "1"], "has to be a share of the window"),
     ):
         with pytest.raises(SystemExit) as stop:
             main(["models", "export", place, "--out", str(tmp_path / "out"), *arguments])
@@ -93,6 +94,7 @@ def test_a_way_to_listen_is_kept_or_refused(tmp_path, capsys):
     assert load_model(tmp_path / "out", device="cpu").tower(Modality.AUDIO).loader.window == "all"
 
 
+@pytest.mark.slow
 def test_the_command_line_embeds_exports_and_says_the_device(dataset, tmp_path, capsys):
     place = write_published(make(), tmp_path / "BioVITA")
     with pytest.raises(SystemExit) as stop:

@@ -208,6 +208,7 @@ def test_tidying_changes_nothing(table: VectorTable) -> None:
     assert len(before) == 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [lambda keys: keys, reversed], ids=["forward", "back"])
 def test_many_commits_keep_every_row_once(table: VectorTable, order: Callable[[list[int]], list[int]]) -> None:
     """Enough for pieces to be joined on the way, with rows that come again before and after that."""

@@ -104,6 +104,7 @@ def test_spans_are_sample_exact(sounds: dict[str, Path], kind: str) -> None:
         np.testing.assert_allclose(got, want, atol=1e-5 if kind in {"m4a", "aac"} else 1e-6)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_vorbis_spans_are_exact_wherever_they_begin(shared_data: Path, data: st.DataObject) -> None:
@@ -121,7 +122,7 @@ def test_a_late_clip_decodes_only_its_surroundings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     rate = 16000
-    path = write_sound(tmp_path / f"long.{kind}", song(120, rate), rate)
+    path = write_sound(tmp_path / f"long.{kind}", song(60, rate), rate)
     decoded = 0
 
     class CountingSoundFile(soundfile.SoundFile):
@@ -143,7 +144,7 @@ def test_a_late_clip_decodes_only_its_surroundings(
 
     monkeypatch.setattr(soundfile, "SoundFile", CountingSoundFile)
     monkeypatch.setattr(decode._AvReader, "_array", counting_array)
-    samples, _ = read_clip(path, 110.0, 112.0)
+    samples, _ = read_clip(path, 50.0, 52.0)
     assert len(samples) == 2 * rate
     assert 2 * rate <= decoded < 2 * rate + 20_000
 
@@ -479,7 +480,7 @@ def test_windows_cover_every_sample_once_padded(length: int, size: int, hop: int
 
 def test_windows_refuse_what_makes_none() -> None:
     for size, hop in ((0, 1), (1, 0)):
-        with pytest.raises(ValueError, match="at least 1"):
+        with pytest.raises(ValueError, match="1 sample or more"):
             windows(np.zeros(5), size, hop)
     with pytest.raises(ValueError, match="shape"):
         windows(np.zeros((5, 2)), 2, 1)

@@ -149,7 +149,7 @@ def test_what_is_no_model_is_told_with_what_was_looked_for(tmp_path: Path) -> No
     with pytest.raises(ModelError, match=r"clip-\w+' has no audio tower\. It has image, text"):
         load_model(clip, "cpu", [Modality.AUDIO])
     (clip / "open_clip_pytorch_model.bin").unlink()
-    with pytest.raises(ModelError, match=r"clip has no weights: open_clip_model\.safetensors or "):
+    with pytest.raises(ModelError, match=r"clip has no weights\. It should have open_clip_model\.safetensors or "):
         describe(clip)
 
 

@@ -194,7 +194,7 @@ def test_towers_that_are_not_where_they_were_are_told_with_what_mends_it(tmp_pat
             {"name": "hf-hub:some/towers", "revision": COMMIT},
             "some/towers@0123456789ab is missing: it is not on this",
         ),
-        ({"name": "hf-hub:../x", "revision": COMMIT}, "wanted hf-hub:owner/repository"),
+        ({"name": "hf-hub:../x", "revision": COMMIT}, "Write hf-hub:owner/repository"),
         ({"name": "starter", "path": "towers"}, "either by name, or by path"),
         ({}, "either by name, or by path"),
         ({"path": "../model"}, "holds no model"),

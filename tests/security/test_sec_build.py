@@ -71,31 +71,31 @@ _REFUSED: dict[str, tuple[Callable[[Path, Path], None], str]] = {
     "parts": (_linked(".collect/parts"), "is a link"),
     "lock": (_linked(".collect/lock", below="precious.txt"), "is a link"),
     "ledger": (_linked(".collect/ledger.sqlite", below="precious.txt"), "is a link"),
-    "dots": (lambda out, home: _row(out, path=f"../{home.name}/precious.txt"), "none that a build writes"),
-    "other": (lambda out, home: _row(out, path="media/notes.txt"), "none that a build writes"),
-    "key": (lambda out, home: _row(out, key=f"../../{home.name}/precious.txt"), "none that a build writes"),
-    "state": (lambda out, home: _row(out, state="odd"), "none that a build writes"),
-    "type": (lambda out, home: _row(out, path=b"\xff"), "none that a build writes"),
-    "info": (lambda out, home: _row(out, info='{"phash": 3}'), "none that a build writes"),
-    "deep": (lambda out, home: _row(out, info="[" * 100_000), "none that a build writes"),
+    "dots": (lambda out, home: _row(out, path=f"../{home.name}/precious.txt"), "was not written by a build"),
+    "other": (lambda out, home: _row(out, path="media/notes.txt"), "was not written by a build"),
+    "key": (lambda out, home: _row(out, key=f"../../{home.name}/precious.txt"), "was not written by a build"),
+    "state": (lambda out, home: _row(out, state="odd"), "was not written by a build"),
+    "type": (lambda out, home: _row(out, path=b"\xff"), "was not written by a build"),
+    "info": (lambda out, home: _row(out, info='{"phash": 3}'), "was not written by a build"),
+    "deep": (lambda out, home: _row(out, info="[" * 100_000), "was not written by a build"),
     "view": (
         _script(
             "alter table items rename to was; create view items as select hex(x) as key, '' as url, 'ready' as state, "
             "null as total, null as validator, null as path, null as sha256, null as bytes, null as info, "
             f"null as reason, null as detail from ({_ENDLESS})"
         ),
-        "none that a build writes",
+        "was not written by a build",
     ),
     "trigger": (
         _script(
             f"create trigger t after insert on items begin insert into items select * from ({_ENDLESS}); end; "
             "delete from items"
         ),
-        "none that a build writes",
+        "was not written by a build",
     ),
-    "column": (_script("alter table items add column more text"), "none that a build writes"),
-    "found": (_script("update items set state = 'rejected', info = null"), "none that a build writes"),
-    "hash": (lambda out, home: _row(out, sha256="xyz"), "none that a build writes"),
+    "column": (_script("alter table items add column more text"), "was not written by a build"),
+    "found": (_script("update items set state = 'rejected', info = null"), "was not written by a build"),
+    "hash": (lambda out, home: _row(out, sha256="xyz"), "was not written by a build"),
 }
 _DONE: dict[str, Callable[[Path, Path], None]] = {
     "absolute": lambda out, home: _row(out, path=str(home / "precious.txt")),
@@ -138,7 +138,7 @@ def test_a_build_writes_and_deletes_nothing_of_others(tmp_path: Path) -> None:
             each.succeeded("1 clips, 1 photographs")
     assert (tmp_path / "out-own/media/notes.txt").read_text() == _PRECIOUS
     said[list(homes).index("own")].succeeded(
-        "1 files in media/ are of no fetch and were left alone: media/notes.txt"
+        "1 files in media/ were not fetched for this dataset and were left alone: media/notes.txt"
     )
 
 

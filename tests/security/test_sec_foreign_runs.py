@@ -305,7 +305,7 @@ def test_a_start_of_other_towers_or_an_odd_bias_is_told_plainly(tmp_path: Path) 
         )
     said = run_many(tmp_path, commands)
     assert all("was not trained on the towers of" in each for each in said[:3])
-    assert all("record.logit_bias is no number" in each for each in said[3:-1])
+    assert all("record.logit_bias has to be a number" in each for each in said[3:-1])
 
 
 def test_ranks_of_tasks_that_there_are_not_are_not_compared(tmp_path: Path) -> None:

@@ -111,6 +111,7 @@ def test_a_directory_of_safetensors_runs_no_code_in_embed_and_in_bench_run(
     assert "tokenizer_kwargs" in running
 
 
+@pytest.mark.slow
 def test_no_setting_of_a_model_runs_code_opens_a_file_asks_the_network_or_changes_the_model(
     tmp_path: Path,
 ) -> None:

@@ -86,7 +86,7 @@ def test_an_address_of_object_storage_chooses_no_host(tmp_path: Path) -> None:
         codes, said = run(*lines)
         assert server.heard == []
     assert codes == [1] * len(lines), said
-    assert said.count("accepted are s3://bucket/path") >= 3 * len(addresses)
+    assert said.count("Give s3://bucket/path") >= 3 * len(addresses)
     assert not (tmp_path / "c").exists()
 
 

@@ -68,12 +68,12 @@ def codes(outcome: Outcome) -> dict[str, int]:
 
 
 REFUSED: dict[str, tuple[bytes, str]] = {
-    "page-text": (answer_of(page("x", 5)), "no numbers"),
-    "pages-endless": (answer_of(b'{"recordings": [], "page": 1, "numPages": 1e400}'), "no numbers"),
-    "page-list": (answer_of(page([1], {"a": 2})), "no numbers"),
+    "page-text": (answer_of(page("x", 5)), "not numbers"),
+    "pages-endless": (answer_of(b'{"recordings": [], "page": 1, "numPages": 1e400}'), "not numbers"),
+    "page-list": (answer_of(page([1], {"a": 2})), "not numbers"),
     "page-digits": (answer_of(b'{"recordings": [], "page": ' + b"9" * 5000 + b"}"), "is no JSON that is accepted"),
     "deep": (answer_of(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"), "nested deeper"),
-    "other": (answer_of(b"[1, 2]"), "expected a JSON object, found list"),
+    "other": (answer_of(b"[1, 2]"), "is not a JSON object but a list"),
     "bytes": (answer_of(b'{"a": "\xff\xfe"}'), "is not text in UTF-8"),
     "cut": (answer_of(b'{"a": '), "is no JSON"),
     "html": (answer_of(b"<html>\x1b[2J\x07</html>"), "is no JSON"),
@@ -82,10 +82,10 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "error-shape": (answer_of(b'{"error": [1], "message": {"a": 2}}', status="400 Bad"), "refuses (400)"),
     "no-gzip": (answer_of(b"abc", "Content-Encoding: gzip"), "cannot be unpacked"),
     "brotli": (answer_of(b"abc", "Content-Encoding: br"), "was not asked for"),
-    "repeated": (answer_of(page(1, 5)), "gave before"),
+    "repeated": (answer_of(page(1, 5)), "sent before"),
     "retry": (
         answer_of(b"", "Retry-After: Fri, 01 Jan 99999999999999999999 00:00:00 GMT", status="503 No"),
-        "no answer",
+        "did not answer",
     ),
 }
 RESULTS: dict[str, bytes] = {

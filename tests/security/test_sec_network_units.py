@@ -96,7 +96,7 @@ def test_addresses_of_object_storage() -> None:
         ),
         *("s3+ddb://b/x?ddbTableName=a", "s3://-b", "s3://[::1]/x", "s3://b\\@c/x"),
     ):
-        with pytest.raises(DatasetError, match="accepted are s3://bucket/path"):
+        with pytest.raises(DatasetError, match="Give s3://bucket/path"):
             storage_address(address)
     assert Path(for_lance("s3:bucket/x")[0]).is_absolute()
 
@@ -180,7 +180,7 @@ def test_plans_that_are_no_plans(tmp_path: Path) -> None:
     for text, said in {
         f'name = "x"\nseed = {"9" * 5000}\n{source}': "more than 64 bits",
         f'name = "x"\nseed = 0x{"f" * 5000}\n{source}': "more than 64 bits",
-        f'name = "x"\n{source}[clips]\nseconds = 0.01\n': r"clips\.seconds: .* 0\.1; given is 0\.01",
+        f'name = "x"\n{source}[clips]\nseconds = 0.01\n': r"clips\.seconds: .* 0\.1\. The plan gives 0\.01",
         f'name = "x"\n{source * 200}': "sources: .* at most 100 items",
     }.items():
         file.write_text(text)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from support.folders import HEADER, make_folder, write_image, write_rows
 from support.hostile import biovita, python
@@ -158,6 +159,7 @@ def test_a_bad_record_costs_that_record(tmp_path: Path) -> None:
         assert (items, left) == (good, reasons), kind
 
 
+@pytest.mark.slow
 def test_an_archive_makes_no_more_than_it_holds(tmp_path: Path) -> None:
     rows = "".join(f"{n}\tPica pica\thttps://x.org/{n}.mp3\n" for n in range(1000))
     quoted = 'fieldsTerminatedBy=","'

@@ -197,7 +197,7 @@ def test_a_zip_that_lists_millions_of_members_is_not_read(tmp_path: Path) -> Non
     at = data.rfind(b"PK\5\6")
     data[at + 12 : at + 16] = (MAX_DIRECTORY + 1).to_bytes(4, "little")
     path.write_bytes(data)
-    with pytest.raises(DatasetError, match="lists its members in"), open_zip(path):
+    with pytest.raises(DatasetError, match="the list of its members has"), open_zip(path):
         pass
 
 

@@ -199,8 +199,8 @@ def test_numbers_dates_and_places(src: Path, run: Callable[..., tuple[ImportRepo
     assert (second["latitude"], second["longitude"], second["recorded_at"]) == (None, None, None)
     assert report.reasons == {"bad-number": 4}
     assert [row["detail"] for row in dataset.rejected.to_pylist()] == [
-        "latitude is 91; accepted is a number from -90 to 90",
-        "longitude is nan; accepted is a number from -180 to 180",
+        "latitude is 91. It has to be a number from -90 to 90",
+        "longitude is nan. It has to be a number from -180 to 180",
         "latitude is '52,5', which is not a number",
         "duration_s is 'ten', which is not a number",
     ]

@@ -87,7 +87,7 @@ def test_the_real_backbone(shared_data: Path):
     assert all(owl.order == "Strigiformes" and owl.class_ == "Aves" for owl in owls)
     assert real.species_within(Rank.ORDER, "Nonesuch") == ()
     assert real.taxa(["7"])["7"].scientific_name == "Aramus guarauna"
-    with pytest.raises(DatasetError, match="has the rank subspecies; a dataset holds kingdom"):
+    with pytest.raises(DatasetError, match=r"has the rank subspecies\. A dataset holds only kingdom"):
         real.taxa(["26050"])
 
 

@@ -149,9 +149,9 @@ def test_what_is_no_checklist_is_refused(tmp_path, text, message):
 
 
 def test_a_folder_or_zip_without_a_taxon_file_is_refused(tmp_path):
-    with pytest.raises(DatasetError, match=r"holds no taxon file; looked for taxon\.tsv"):
+    with pytest.raises(DatasetError, match=r"has no taxon file\. It has to have one of taxon\.tsv"):
         open_backbone(tmp_path)
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("occurrence.txt", "id\n")
-    with pytest.raises(DatasetError, match="holds no taxon file"):
+    with pytest.raises(DatasetError, match="has no taxon file"):
         open_backbone(tmp_path / "a.zip")

@@ -103,7 +103,7 @@ def test_names_are_read_from_csv_and_tab_separated_files(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"species\nPica pica\n", "no column name, scientific_name or scientificName; it has species"),
+        (b"species\nPica pica\n", "no column name, scientific_name or scientificName. Its columns are species"),
         (b"name,class\nPica pica,Aves,x\n", "line 2: has 3 fields, and the header has 2"),
         ("name\nM\xfcller\n".encode("latin-1"), "line 2: holds bytes that are not UTF-8"),
     ],
@@ -115,7 +115,7 @@ def test_a_list_that_cannot_be_read(tmp_path, content, message):
 
 
 def test_decisions_are_written_whole_or_not_at_all(tmp_path):
-    with pytest.raises(DatasetError, match=r"written as \.parquet or \.csv"):
+    with pytest.raises(DatasetError, match=r"ends in \.parquet or \.csv"):
         write_decisions(DECISIONS.empty_table(), tmp_path / "d.json")
     write_decisions(DECISIONS.empty_table(), tmp_path / "new" / "d.parquet")
     assert pq.read_table(tmp_path / "new" / "d.parquet").schema == DECISIONS

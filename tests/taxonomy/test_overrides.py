@@ -43,13 +43,13 @@ def test_a_curator_s_file(backbone, tmp_path):
 @pytest.mark.parametrize(
     ("row", "fault"),
     [
-        (",,1,,", "row 3: name: empty"),
-        ("Tit,,9,,", "row 3: taxon_id: '9' is no accepted taxon of made"),
-        ("Tit,,4,,", "row 3: taxon_id: '4' is no accepted taxon of made"),
-        ("Tit,,,Parus maior,", "row 3: accepted_name: 'Parus maior' is no accepted name of made"),
+        (",,1,,", "row 3: name is empty"),
+        ("Tit,,9,,", "row 3: taxon_id: '9' is not an accepted taxon of made"),
+        ("Tit,,4,,", "row 3: taxon_id: '4' is not an accepted taxon of made"),
+        ("Tit,,,Parus maior,", "row 3: accepted_name: 'Parus maior' is not an accepted name of made"),
         (
             "Iris,,,Iris orientalis,",
-            "row 3: accepted_name: 'Iris orientalis' is the name of 2, 3; give the taxon_id",
+            "row 3: accepted_name: 'Iris orientalis' is the name of 2, 3. Give the taxon_id",
         ),
         (
             "Tit,,1,Iris orientalis,",
@@ -75,7 +75,7 @@ def test_all_faults_are_listed(backbone, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name,taxonid\n", "unknown column 'taxonid'; accepted: name, class"),
+        ("name,taxonid\n", "the column 'taxonid' is unknown. Known: name, class"),
         ("name,class\n", "needs the columns name, and taxon_id or accepted_name"),
     ],
 )

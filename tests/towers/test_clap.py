@@ -88,7 +88,7 @@ def test_windows_of_a_long_recording_are_averaged_or_kept_apart(tmp_path):
     starts, vectors = load_model(tmp_path / "clap", device="cpu").embed_windows(item, overlap=0.5)
     assert starts.tolist() == [0, 5, 10, 15]
     assert np.abs(vectors - apart / np.linalg.norm(apart, axis=1, keepdims=True)).max() < 1e-5
-    with pytest.raises(ModelError, match="overlap is a share of the window"):
+    with pytest.raises(ModelError, match="has to be a share of the window"):
         tower.cutting(1.0)
 
 

@@ -110,8 +110,8 @@ def test_the_faults_of_a_plain_table_are_listed_by_row_and_nothing_is_written(cr
         import_traits(crows, {"csv": file})
     message = str(error.value)
     assert "row 2: label: unknown trait label 'omnivor'. Did you mean 'omnivore'" in message
-    assert "row 3: name: empty" in message
-    assert "row 4: value: 'perhaps'; accepted: true, yes, 1" in message
+    assert "row 3: name is empty" in message
+    assert "row 4: value is 'perhaps'. It has to be one of true, yes, 1" in message
     assert crows.traits.num_rows == 0
 
 

@@ -47,4 +47,4 @@ def test_import_and_coverage(crows, tmp_path, capsys):
 
 def test_import_without_a_table_says_so(crows, capsys):
     assert run("import", crows.path) == 1
-    assert "no trait table was given" in capsys.readouterr().err
+    assert "give at least one trait table" in capsys.readouterr().err

@@ -113,6 +113,7 @@ def together(tmp_path: Path, address: str, *lines: str) -> list[subprocess.Compl
     ]
 
 
+@pytest.mark.slow
 def test_fetching_ahead_then_offline_then_missing(hub, tmp_path):
     missing = run(tmp_path, hub.address, "models", "fetch", "biovita", HF_HUB_OFFLINE="1")
     assert missing.returncode == 1
@@ -194,6 +195,7 @@ def test_what_a_repository_is_known_to_lack_is_not_asked_for_again(monkeypatch, 
         hub_file("some/body", "tokenizer.model", COMMIT, optional=True)
 
 
+@pytest.mark.slow
 def test_any_repository_is_read_by_its_name(hub, tmp_path):
     code = (
         "from biovita.model import describe\n"
@@ -216,4 +218,4 @@ def test_any_repository_is_read_by_its_name(hub, tmp_path):
     assert again.stdout.strip().endswith(str(place))
     assert sum("/resolve/" in request for request in hub.requests) == asked, "all files of a commit are here"
     assert odd.returncode == 1
-    assert "wanted hf-hub:owner/repository" in odd.stderr
+    assert "Write hf-hub:owner/repository" in odd.stderr

@@ -105,14 +105,18 @@ def evaluate(
     made: dict[str, Any] = {"model": name, "seed": seed}
     if isinstance(model, str) and model.startswith("vectors:"):
         read, zeros = read_precomputed(model.removeprefix("vectors:"), benchmark)
-        found = ItemVectors(read)
+        found, able = ItemVectors(read), tuple(read)
         made["zero vectors, taken as missing"] = {m.value: count for m, count in zeros.items() if count}
     else:
-        found = _embedded(benchmark, model, out / "vectors", name=name, device=device, progress=progress)
+        opened = open_model(model)
+        able = modalities_of_model(opened)
+        texts = () if benchmark.dataset is None else label_texts(benchmark.dataset)
+        items = benchmark_items(benchmark, able, texts)
+        source = source_of(benchmark, items)
+        found = item_vectors(opened, items, source, out / "vectors", name=name, device=device, progress=progress)
     scores = score_benchmark(benchmark, found.vectors, memory_mb=memory_mb, device=_torch_device(device))
     if not scores.tasks:
-        able = ", ".join(found.vectors)
-        raise BiovitaError(f"{name} has vectors of {able}, and the benchmark has no task between these modalities")
+        raise BiovitaError(f"{name} can answer no task of the benchmark: it embeds {', '.join(able)} alone")
     return Evaluation(
         name=name,
         benchmark=benchmark,
@@ -126,17 +130,6 @@ def evaluate(
         predictions=predict_from_benchmark(benchmark, found.vectors),
         seed=seed,
     )
-
-
-def _embedded(
-    benchmark: Benchmark, model: Any, directory: Path, *, name: str, device: str, progress: bool
-) -> ItemVectors:
-    """Return the vectors of what the tasks need, and of the labels of the dataset's traits."""
-    texts = () if benchmark.dataset is None else label_texts(benchmark.dataset)
-    opened = open_model(model)
-    items = benchmark_items(benchmark, modalities_of_model(opened), texts)
-    source = source_of(benchmark, items)
-    return item_vectors(opened, items, source, directory, name=name, device=device, progress=progress)
 
 
 def _torch_device(device: str) -> str:

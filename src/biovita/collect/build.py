@@ -290,7 +290,9 @@ def report_lines(report: BuildReport) -> list[str]:
     ]
     if report.others:
         named = ", ".join(report.others[:_NAMED]) + (", ..." if len(report.others) > _NAMED else "")
-        lines.append(f"{len(report.others)} files in media/ are of no fetch and were left alone: {named}")
+        lines.append(
+            f"{len(report.others)} files in media/ were not fetched for this dataset and were left alone: {named}"
+        )
     if report.unfinished:
         lines.append(f"{report.unfinished} items were not reached; run the same command again to get them")
     return lines

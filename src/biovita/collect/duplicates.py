@@ -35,7 +35,7 @@ class Duplicates:
         assert entry.sha256 is not None
         assert entry.info is not None
         if bytes.fromhex(entry.sha256) in self._ambiguous:
-            return "ambiguous", "the same bytes stand under another species too"
+            return "ambiguous", "a file of another species has the same bytes"
         if (same := self._by_bytes.get(entry.sha256)) is not None:
             return "duplicate", f"the same bytes as {same}"
         if record["modality"] == "image":

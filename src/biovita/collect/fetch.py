@@ -210,7 +210,7 @@ class _Fetcher:
             return
         if status == 416:
             raise _TransientError(
-                "unreachable", "the server cannot go on where the download stopped: from the start", 0.0
+                "unreachable", "the server cannot continue where the download stopped, so it begins anew", 0.0
             )
         if status in {408, 425, 429} or status >= 500:
             wait = retry_after(response.headers)
@@ -227,7 +227,9 @@ class _Fetcher:
             if start:
                 raise _TransientError("unreachable", "the server sends another range than was asked for")
         if total is not None and total > self.how.max_bytes:
-            raise MediaError("too-large", f"{total} bytes, and {self.how.max_bytes} are accepted")
+            raise MediaError(
+                "too-large", f"the file has {total} bytes, and at most {self.how.max_bytes} are accepted"
+            )
         validator = _validator(response.headers)
         self.ledger.put(
             replace(begun.known, state="started", total=total, validator=validator, reason=None, detail=None)
@@ -242,7 +244,7 @@ class _Fetcher:
                 came()
                 size += len(chunk)
                 if size > self.how.max_bytes:
-                    raise MediaError("too-large", f"more than {self.how.max_bytes} bytes")
+                    raise MediaError("too-large", f"the file has more than {self.how.max_bytes} bytes")
                 file.write(chunk)
                 took = clock.time() - began
                 if took > self.how.timeout_s and size - have < _SLOWEST * took:

@@ -73,7 +73,9 @@ def _sound(path: Path, stated_s: float | None, clips: Clips) -> tuple[dict[str, 
     listener = Listener()
     probe = probe_audio(path, listener.hear)
     if stated_s is not None and probe.duration_s < stated_s * (1 - _SHORTER_SHARE) - _SHORTER_S:
-        raise MediaError("truncated", f"{probe.duration_s:.1f} s, and its source states {stated_s:.1f} s")
+        raise MediaError(
+            "truncated", f"the file lasts {probe.duration_s:.1f} s, and its source states {stated_s:.1f} s"
+        )
     info = {
         "duration_s": probe.duration_s,
         "sample_rate": probe.sample_rate,

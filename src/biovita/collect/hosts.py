@@ -42,7 +42,7 @@ def check_address(address: str) -> str:
     except ValueError as error:
         raise MediaError("bad-address", f"{redacted(address)!r}: {error}") from None
     if parts.scheme.lower() not in {"http", "https"} or not host:
-        raise MediaError("bad-address", f"{redacted(address)!r}: accepted are http and https addresses")
+        raise MediaError("bad-address", f"{redacted(address)!r} is not an http or https address")
     if parts.username is not None or parts.password is not None:
         raise MediaError("bad-address", "the address holds a user name or password")
     return host.lower()
@@ -120,7 +120,7 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
         raise failed
 
     async def connect_unix_socket(self, path: str, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
-        raise httpcore.ConnectError(f"{path}: sockets of this machine are not asked")
+        raise httpcore.ConnectError(f"{path}: a socket of this machine is never asked")
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

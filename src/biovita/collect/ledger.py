@@ -125,7 +125,7 @@ class Ledger:
         self._database.execute("pragma trusted_schema = off")
         for name, text in self._database.execute("select name, sql from sqlite_master limit 3"):
             if (name, text and _words(text)) not in _OBJECTS:
-                raise self._strange(str(name), "it is of the database itself")
+                raise self._strange(str(name), "it belongs to the database itself")
 
     def get(self, key: str) -> Entry | None:
         """Return an item, or None where nothing is known of it."""
@@ -159,7 +159,7 @@ class Ledger:
         for state in sorted(STATES):
             for entry in self.entries(state):
                 if CLIP.fullmatch(entry.key) is None or "-" in entry.key:
-                    raise self._strange(entry.key, "that is no key")
+                    raise self._strange(entry.key, "that is not a key")
                 if entry.path is not None and not Path(entry.path).is_absolute() and not own_path(entry):
                     raise self._strange(entry.key, f"path is {entry.path!r}")
                 if entry.sha256 is not None and _HASH.fullmatch(entry.sha256) is None:
@@ -203,7 +203,7 @@ class Ledger:
             if not isinstance(value, accepted) and (value is not None or field in {"key", "url", "state"}):
                 raise self._strange(values["key"], f"{field} is {value!r:.60}")
         if _KEY.fullmatch(values["key"]) is None:
-            raise self._strange(values["key"], "that is no key")
+            raise self._strange(values["key"], "that is not a key")
         path = values["path"]
         if path is not None and not Path(path).is_absolute() and not _is_within(path):
             raise self._strange(values["key"], f"path is {path!r}")
@@ -215,7 +215,7 @@ class Ledger:
 
     def _strange(self, key: Any, said: str) -> DatasetError:
         return DatasetError(
-            f"{self.file}: the entry {key!r:.60} is none that a build writes: {said}. Someone has changed the file. "
+            f"{self.file}: the entry {key!r:.60} was not written by a build: {said}. Someone has changed the file. "
             "Remove it, and a build fetches again what it needs"
         )
 

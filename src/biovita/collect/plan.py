@@ -281,7 +281,7 @@ def read_plan(path: str | Path) -> Plan:
     except ValueError:
         raise DatasetError(f"{path}: is not a plan: it holds a number of more than 64 bits") from None
     except RecursionError:
-        raise DatasetError(f"{path}: is not a plan: it holds lists within each other, too deep") from None
+        raise DatasetError(f"{path}: is not a plan: its lists lie too deep within each other") from None
     folder = path.parent
 
     def anchored(value: Any) -> Any:
@@ -294,7 +294,7 @@ def read_plan(path: str | Path) -> Plan:
         raise DatasetError(redacted(f"{path}: " + "; ".join(faults))) from None
     for name, value in _paths_of(plan):
         if _ADDRESS.match(str(value)):
-            raise DatasetError(f"{path}: {name}: {redacted(str(value))!r} is an address, and accepted is a path")
+            raise DatasetError(f"{path}: {name}: {redacted(str(value))!r} is an address. Give a path")
     return plan
 
 
@@ -372,7 +372,7 @@ def _fault(error: Mapping[str, Any], content: Mapping[str, Any]) -> str:
     if error["type"] == "missing":
         return f"{field}: is missing"
     message = error["msg"].removeprefix("Value error, ")
-    return f"{field}: {message}; given is {repr(shown(error['input']))[:_SHOWN]}" if field else message
+    return f"{field}: {message}. The plan gives {repr(shown(error['input']))[:_SHOWN]}" if field else message
 
 
 def _without_tag(location: tuple[int | str, ...]) -> list[int | str]:

@@ -119,10 +119,13 @@ def _counts(dataset: Dataset, tables: Mapping[str, pa.Table], broken: set[str]) 
     stated = dataset.info.get("counts")
     for name, table in tables.items():
         if not isinstance(stated, dict) or name not in stated:
-            yield DatasetProblem("counts", "dataset.toml", "", f"states no count of {name}")
+            yield DatasetProblem("counts", "dataset.toml", "", f"does not state how many rows {name} has")
         elif name not in broken and stated[name] != table.num_rows:
             yield DatasetProblem(
-                "counts", "dataset.toml", "", f"states {stated[name]} {name}, and {table.num_rows} are there"
+                "counts",
+                "dataset.toml",
+                "",
+                f"states {stated[name]} rows of {name}, and {name}.parquet has {table.num_rows}",
             )
 
 
@@ -135,7 +138,9 @@ def _omitted(dataset: Dataset) -> Iterator[DatasetProblem]:
     counts = dataset.info.get("counts")
     stated = counts.get("omitted", 0) if isinstance(counts, dict) else 0
     if stated != found:
-        yield DatasetProblem("counts", "dataset.toml", "", f"states {stated} omitted, and {found} are there")
+        yield DatasetProblem(
+            "counts", "dataset.toml", "", f"states {stated} rows of omitted, and omitted.parquet has {found}"
+        )
 
 
 def _taxa(rows: Iterable[Mapping[str, Any]]) -> Iterator[DatasetProblem]:
@@ -147,7 +152,7 @@ def _taxa(rows: Iterable[Mapping[str, Any]]) -> Iterator[DatasetProblem]:
         seen.add(taxon_id)
         if row["rank"] not in set(Rank):
             yield DatasetProblem(
-                "bad-value", "taxa", taxon_id, f"rank is {row['rank']!r}; accepted are {', '.join(Rank)}"
+                "bad-value", "taxa", taxon_id, f"rank is {row['rank']!r}. It has to be one of {', '.join(Rank)}"
             )
 
 
@@ -211,22 +216,22 @@ def _media_row(name: str, row: Mapping[str, Any], known: set[str]) -> Iterator[D
         yield DatasetProblem("unknown-taxon", name, item, f"taxa.parquet has no taxon {row['taxon_id']!r}")
     if row["split"] is not None and row["split"] not in set(Split):
         yield DatasetProblem(
-            "bad-value", name, item, f"split is {row['split']!r}; accepted are {', '.join(Split)}, or none"
+            "bad-value", name, item, f"split is {row['split']!r}. It has to be {', '.join(Split)} or empty"
         )
     for axis, limit in (("latitude", 90), ("longitude", 180)):
         value = row[axis]
         if value is not None and not -limit <= value <= limit:  # NaN is not, either
             yield DatasetProblem(
-                "coordinates", name, item, f"{axis} is {value}; accepted is {-limit} to {limit}, or none"
+                "coordinates", name, item, f"{axis} is {value}. It has to be from {-limit} to {limit}, or empty"
             )
     if name == "images":
         for side in ("width", "height"):
             if row[side] is not None and row[side] < 1:
-                yield DatasetProblem("bad-value", name, item, f"{side} is {row[side]}; accepted is 1 and more")
+                yield DatasetProblem("bad-value", name, item, f"{side} is {row[side]}. It has to be at least 1")
         return
     rate, start, end, duration = row["sample_rate"], row["start_s"], row["end_s"], row["duration_s"]
     if rate is not None and rate < 1:
-        yield DatasetProblem("bad-value", name, item, f"sample_rate is {rate}; accepted is 1 and more")
+        yield DatasetProblem("bad-value", name, item, f"sample_rate is {rate}. It has to be at least 1")
     elif None not in {rate, start, end, duration} and not 0 <= start < end <= duration + 1 / rate < math.inf:
         yield DatasetProblem(
             "span", name, item, f"{start} to {end} s is not a span of a file that lasts {duration} s"

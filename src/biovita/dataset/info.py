@@ -110,11 +110,11 @@ def read_info(file: Path) -> dict[str, Any]:
     for name, (holds, accepted) in _FIELDS.items():
         value = _field(info, name)
         if value is not None and not holds(value):
-            raise DatasetError(f"{file}: {name} is {_said(value)}; accepted is {accepted}")
+            raise DatasetError(f"{file}: {name} is {_said(value)}. It has to be {accepted}")
     for name, others in _TOGETHER.items():
         lacking = [other for other in others if _field(info, other) is None]
         if _field(info, name) is not None and lacking:
-            raise DatasetError(f"{file}: there is {name}, and it lacks {' and '.join(lacking)}")
+            raise DatasetError(f"{file}: {name} is given without {' and '.join(lacking)}")
     return {"name": file.resolve().parent.name, "version": "", **info}
 
 

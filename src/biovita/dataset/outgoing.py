@@ -210,7 +210,7 @@ def own_file(root: Path, name: str) -> Path | None:
         return None
     if is_outside(root, place) or not place.is_file():
         raise DatasetError(
-            f"{place} is a link that leads out of {root}, or no file: it is not published. Remove it"
+            f"{place} is a link that leads out of {root}, or not a file. It is not published. Remove it"
         )
     return place
 
@@ -275,7 +275,7 @@ def _check(file: Outgoing, head: bytes, digest: str, place: MediaPath) -> None:
     try:  # some formats do not begin with a mark of their own
         _decode_start(file.modality, place)
     except MediaError:
-        raise DatasetError(f"{said} no known format. It is not published") from None
+        raise DatasetError(f"{said} of no known format. It is not published") from None
 
 
 def _decode_start(modality: Modality, place: MediaPath) -> None:

@@ -108,8 +108,8 @@ class PackedMedia:
         Raises
         ------
         DatasetError
-            Where a path is absolute or leads out of the directory, is no path of a file, or is that of a folder which
-            another path needs. Nothing is written then.
+            Where a path is absolute or leads out of the directory, is not the path of a file, or is that of a folder
+            which another path needs. Nothing is written then.
         """
         root = directory.resolve()
         wanted = list(self.rows) if paths is None else list(paths)
@@ -141,7 +141,7 @@ class PackedMedia:
         for path in paths:
             place = PurePosixPath(path)
             if not is_path(path):
-                raise DatasetError(f"{path!r} in {self.address} is no path of a file")
+                raise DatasetError(f"{path!r} in {self.address} is not the path of a file")
             if place.is_absolute() or ".." in place.parts or not (root / path).resolve().is_relative_to(root):
                 raise DatasetError(f"{path} in {self.address} leads out of {root}")
             folder = next(

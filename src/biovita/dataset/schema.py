@@ -151,7 +151,7 @@ def taxonomy_of(table: pa.Table) -> Taxonomy:
     for taxon_id, rank in zip(table["taxon_id"].to_pylist(), table["rank"].to_pylist(), strict=True):
         if rank not in set(Rank):
             raise DatasetError(
-                f"taxa.parquet: the rank of {taxon_id!r} is {rank!r}; accepted are {', '.join(Rank)}"
+                f"taxa.parquet: the rank of {taxon_id!r} is {rank!r}. It has to be one of {', '.join(Rank)}"
             )
     return Taxonomy.of(
         Taxon(

@@ -138,7 +138,7 @@ def assign_splits(
     if unseen < 0:
         raise DatasetError(f"unseen is {unseen}: the number of species to hold out cannot be negative")
     if not 0 <= held_out < 1:
-        raise DatasetError(f"held_out is {held_out}: it is a share from 0 up to, not including, 1")
+        raise DatasetError(f"held_out is {held_out}. It has to be at least 0 and less than 1")
     rng = np.random.default_rng(seed)
     drawn = _draw_unseen(pairs, unseen, rng, species, clans or {})
     held = _draw_groups(pairs, set(drawn), held_out, rng)

@@ -99,7 +99,7 @@ def unpack(packed: str, directory: Path) -> int:
     media = PackedMedia.open(packed)
     directory = target_of(directory)
     if directory.exists() and not directory.is_dir():
-        raise DatasetError(f"{directory} is a file, and no directory to write files into")
+        raise DatasetError(f"{directory} is a file. Give a directory to write files into")
     elsewhere = {
         path for path in media.rows if is_path(path) and Path(path).is_absolute() and Path(path).is_file()
     }

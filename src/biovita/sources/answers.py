@@ -47,7 +47,7 @@ def saved_answers(path: Path) -> Iterator[tuple[str, Answer]]:
     """
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
     if not files or not files[0].exists():
-        raise DatasetError(f"{path}: there is no such file, or no .json in the directory")
+        raise DatasetError(f"{path} does not exist, or is a folder without a .json file")
     for file in files:
         yield file.name, read_answer(file)
 
@@ -163,12 +163,14 @@ async def _all_pages(
             try:
                 more = following(page)
             except DatasetError as error:
-                raise DatasetError(str(error) if is_new else f"{file}: delete it to ask again: {error}") from None
+                raise DatasetError(
+                    str(error) if is_new else f"{file}: {error}. Delete the file to ask again"
+                ) from None
             text = json.dumps(page)  # half a character, which no file holds, stays as JSON writes it
             content, next_ = hashlib.sha256(text.encode()).digest(), json.dumps(more, sort_keys=True)
             if next_ in asked or (content in came and more is not None):
                 raise DatasetError(
-                    f"{server.address}: the server gives a page that it gave before, without an end"
+                    f"{server.address}: the server sends a page again that it sent before, so its answer has no end"
                 )
             asked.add(next_)
             came.add(content)
@@ -199,7 +201,7 @@ async def _page(client: httpx.AsyncClient, server: _Server, parameters: Mapping[
             wait = min(retry_after(reply.headers) or wait, MAX_WAIT_S)
         if attempt < TRIES - 1:
             await asyncio.sleep(wait)
-    raise DatasetError(f"{server.address}: no answer after {TRIES} tries: {said}")
+    raise DatasetError(f"{server.address}: the server did not answer in {TRIES} tries: {said}")
 
 
 async def _reply(client: httpx.AsyncClient, server: _Server, parameters: Mapping[str, str]) -> _Reply:
@@ -238,7 +240,7 @@ class _Unpacking:
         self._address = address
         self._gzip = zlib.decompressobj(_GZIP) if encoding.strip().lower() in {"gzip", "x-gzip"} else None
         if self._gzip is None and encoding.strip().lower() not in {"", "identity"}:
-            raise DatasetError(f"{address}: the answer is packed in a way that was not asked for")
+            raise DatasetError(f"{address}: the server compressed its answer in a way that was not asked for")
 
     def __call__(self, chunk: bytes, most: int) -> bytes:
         """Return what a chunk holds, ``most`` bytes of it at most."""

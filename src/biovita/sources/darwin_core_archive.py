@@ -204,7 +204,7 @@ def _simple(path: Path, members: _Members, name: str) -> DataFile:
         raise DatasetError(f"{where}, line 1: is not UTF-8: {error}") from None
     delimiter, header = split_header(line, where, "\t,;")
     if len(header) < 2:
-        raise DatasetError(f"{where}, line 1: expected column names separated by tabs or commas")
+        raise DatasetError(f"{where}, line 1: has to hold column names, separated by tabs or commas")
     fields = tuple(Field(term, index) for index, term in enumerate(header))
     return DataFile((name,), "", fields, None, "utf-8-sig", delimiter, "\n", '"', header_lines=1)
 
@@ -240,7 +240,7 @@ def _lines(stream: CountedBytes, file: DataFile, where: str) -> Iterator[tuple[i
             number += 1
             yield number, line
         if number > most_lines:
-            raise DatasetError(f"{where}: has more rows; {over('rows')}")
+            raise DatasetError(f"{where}: has too many rows: {over('rows')}")
         if len(rest) > most:
             skipping, rest = True, rest[len(rest) - len(end) + 1 :]
         if not chunk:

@@ -146,7 +146,7 @@ def _data_file(node: ET.Element, where: str, id_name: str) -> DataFile:
     kind = _local(node)
     locations = tuple((child.text or "").strip() for child in _children(node, "location"))
     if not locations or not all(locations):
-        raise DatasetError(f"{where}: <{kind}> names no file: expected <files><location>...</location></files>")
+        raise DatasetError(f"{where}: <{kind}> names no file. Give it as <files><location>...</location></files>")
     ids = _children(node, id_name)
     fields = []
     for child in _children(node, "field"):
@@ -159,7 +159,7 @@ def _data_file(node: ET.Element, where: str, id_name: str) -> DataFile:
         fields.append(Field(term, index, child.get("default")))
     if len(fields) > _MAX_FIELDS or sum(len(field.default or "") for field in fields) > _MAX_DEFAULTS:
         raise DatasetError(
-            f"{where}: {locations[0]} has {len(fields):,} fields; accepted are at most {_MAX_FIELDS:,}, and "
+            f"{where}: {locations[0]} has {len(fields):,} fields. At most {_MAX_FIELDS:,} fields are accepted, and "
             f"{_MAX_DEFAULTS:,} characters of their defaults"
         )
     if len(set(locations)) < len(locations):
@@ -189,7 +189,7 @@ def _encoding(stated: str, where: str) -> str:
     except LookupError:
         pass
     raise DatasetError(
-        f"{where} has the unknown encoding {stated[:40]!r}; accepted are those of text, such as utf-8 and windows-1252"
+        f"{where} states the unknown encoding {stated[:40]!r}. Give an encoding of text, such as utf-8 or windows-1252"
     )
 
 
@@ -199,16 +199,14 @@ def _check_separators(where: str, delimiter: str, line_end: str, quote: str) -> 
     if delimiter in {quote, line_end} or quote == line_end or (quote and {delimiter, quote} & {"\r", "\n"}):
         raise DatasetError(
             f"{where}: fields are separated by {delimiter!r}, enclosed by {quote!r} and rows end with {line_end!r}; "
-            "expected are three different ones, and line ends for rows alone"
+            "the three have to differ, and only rows may end with a line end"
         )
 
 
 def _number(node: ET.Element, name: str, where: str) -> int:
     text = node.get(name, "").strip()
     if not text.isascii() or not text.isdigit() or len(text) > 6 or int(text) > 10_000:
-        raise DatasetError(
-            f"{where}: {name} of <{_local(node)}> is {text[:40]!r}: expected a number from 0 to 10,000"
-        )
+        raise DatasetError(f"{where}: {name} of <{_local(node)}> is {text[:40]!r}. Give a number from 0 to 10,000")
     return int(text)
 
 

@@ -174,7 +174,7 @@ def import_folder(
 def _open_tables(src: Path, columns: Mapping[str, str]) -> dict[Modality, CsvTable]:
     if not src.is_dir():
         what = "is not a folder" if src.exists() else "does not exist"
-        raise DatasetError(f"{src} {what}: give the folder that has audio.csv and images.csv")
+        raise DatasetError(f"{src} {what}. Give the folder that has audio.csv and images.csv")
     absent = [name for name in TABLES.values() if not (src / name).is_file()]
     if absent:
         raise DatasetError(

@@ -144,7 +144,7 @@ class Inaturalist(BaseModel):
         if not is_address(self.path):
             return Path(self.path)
         if self.cache is None:
-            raise DatasetError(f"{self.path}: give cache, a directory that its tables are copied to")
+            raise DatasetError(f"{self.path}: set cache to a directory. The tables are copied there")
         names = [f"{table}.csv.gz" for table in _COLUMNS]
         return copied(self.path, names, self.cache)
 
@@ -196,7 +196,7 @@ def _header(file: Path, wanted: dict[str, str]) -> list[str]:
     columns = line.decode("utf-8", errors="replace").rstrip("\r\n").split("\t")
     missing = [column for column in wanted if column not in columns]
     if not missing and len(set(columns) | {"_beyond"}) <= len(columns):
-        raise DatasetError(f"{file}, line 1: names a column twice, or one _beyond")
+        raise DatasetError(f"{file}, line 1: names a column twice, or has a column _beyond, which biovita uses")
     if missing:
         raise DatasetError(f"{file}, line 1: lacks the column(s) {', '.join(missing)} (tab separated)")
     return columns

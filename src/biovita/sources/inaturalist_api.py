@@ -85,7 +85,7 @@ class InaturalistApi(StreamedSource):
             for number, observation in enumerate(observations, start=1):
                 if not isinstance(observation, dict):
                     yield RejectedRow(
-                        "unknown", file, number, "not-as-described", "an observation is no JSON object"
+                        "unknown", file, number, "not-as-described", "an observation is not a JSON object"
                     )
                     continue
                 yield from _of_observation(observation, self.size, {"file": file, "row": number})
@@ -102,15 +102,13 @@ class InaturalistApi(StreamedSource):
 def _following(page: Answer) -> Mapping[str, str] | None:
     results = page.get("results") or []
     if not isinstance(results, list):
-        raise DatasetError(f"{API}: the answer's results are no list")
+        raise DatasetError(f"{API}: the answer's results are not a list")
     if len(results) != PER_PAGE:
         return None
     ids = [whole(each.get("id")) for each in results if isinstance(each, dict)]
     last = max((each for each in ids if each is not None), default=None)
     if last is None:
-        raise DatasetError(
-            f"{API}: no observation of the answer has an id, so that the next page cannot be asked for"
-        )
+        raise DatasetError(f"{API}: no observation in the answer has an id, so the next page cannot be asked for")
     return {"id_above": str(last)}
 
 
@@ -136,7 +134,7 @@ def _of_observation(
     shared = {**_shared(observation, taxon, name), **place}
     for modality, medium in (*(("audio", each) for each in sounds), *(("image", each) for each in photos)):
         if not isinstance(medium, dict):
-            detail = "a sound or photograph is no JSON object"
+            detail = "a sound or photograph is not a JSON object"
             yield RejectedRow(modality, place["file"], place["row"], "not-as-described", detail, name, address)
         elif modality == "audio":
             yield _medium("audio", medium, medium.get("file_url"), shared)

@@ -35,7 +35,7 @@ def parse_answer(content: bytes, where: str) -> Answer:
     """
     found = parse_any_text(content, where, DatasetError, finite=False)
     if not isinstance(found, dict):
-        raise DatasetError(f"{where}: expected a JSON object, found {type(found).__name__}")
+        raise DatasetError(f"{where} is not a JSON object but a {type(found).__name__}")
     return found
 
 

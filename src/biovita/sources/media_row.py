@@ -203,7 +203,7 @@ def _number(name: str, text: str) -> float:
         raise MediaError("bad-number", f"{name} is {text[:100]!r}, which is not a number")
     if not math.isfinite(value) or not low <= value <= high:
         limits = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of at least {low:g}"
-        raise MediaError("bad-number", f"{name} is {text}; accepted is a number {limits}")
+        raise MediaError("bad-number", f"{name} is {text}. It has to be a number {limits}")
     return value
 
 
@@ -213,7 +213,7 @@ def _within(root: Path, file: str) -> Path:
         raise MediaError("path-outside", f"file has {len(file):,} characters, and no path has so many")
     given = PurePosixPath(file)
     if given.is_absolute() or ".." in given.parts or "\x00" in file:
-        raise MediaError("path-outside", f"file is {file!r}; accepted is a path within the folder, without '..'")
+        raise MediaError("path-outside", f"file is {file!r}. It has to be a path within the folder, without '..'")
     path = root / given
     try:
         inside = path.resolve().is_relative_to(root)

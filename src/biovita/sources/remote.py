@@ -49,7 +49,7 @@ def copied(address: str, names: Sequence[str], cache: Path) -> Path:
                 with scratch.open("wb") as copy:
                     shutil.copyfileobj(source, copy, _CHUNK)
                 if (got := scratch.stat().st_size) != found.size:
-                    raise DatasetError(f"{address}: {name} came with {got} bytes of {found.size}")
+                    raise DatasetError(f"{address}: only {got} of the {found.size} bytes of {name} arrived")
     except (OSError, ArrowInvalid) as error:
         raise DatasetError(redacted(f"{address} cannot be read: {error}")) from None
     return cache

@@ -250,7 +250,7 @@ def batches_of(items: Iterable[Mapping[str, Any] | RejectedRow], source: str) ->
         if len(records) + len(rejected) >= BATCH_ROWS or size >= BATCH_CHARACTERS:
             found += len(records) + len(rejected)
             if found > most:
-                raise DatasetError(f"{source}: has more records and rejected rows; {over('rows')}")
+                raise DatasetError(f"{source}: has too many records and rejected rows: {over('rows')}")
             yield _batch(records, rejected)
             records, rejected, size = [], [], 0
     if records or rejected:

@@ -49,8 +49,8 @@ def watched(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         if not stopped.is_set():
             raise
         raise DatasetError(
-            f"a source takes more than {most:,} MiB of memory to read, as tables do in which far too many rows are "
-            "none of theirs. Look at the tables (--memory MIB sets another amount)"
+            f"a source takes more than {most:,} MiB of memory to read. A table does where far too many of its rows "
+            "do not fit its columns. Look at the tables (--memory MIB sets another amount)"
         ) from None
     finally:
         ended.set()

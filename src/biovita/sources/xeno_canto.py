@@ -93,14 +93,18 @@ class XenoCanto(StreamedSource):
         for file, answer in saved_answers(self._answers()):
             if "error" in answer:
                 said = ": ".join(filter(None, (text(answer.get(key)) for key in ("error", "message"))))
-                raise DatasetError(f"{file}: is an error of xeno-canto: {said[:300] or 'it does not say which'}")
+                raise DatasetError(
+                    f"{file}: holds an error message of xeno-canto: {said[:300] or 'it does not say which'}"
+                )
             if not isinstance(recordings := answer.get("recordings"), list):
                 raise DatasetError(f"{file}: has no recordings; is it an answer of {API}?")
             for number, recording in enumerate(recordings, start=1):
                 if isinstance(recording, dict):
                     yield _record(recording, {"file": file, "row": number})
                 else:
-                    yield RejectedRow("audio", file, number, "not-as-described", "a recording is no JSON object")
+                    yield RejectedRow(
+                        "audio", file, number, "not-as-described", "a recording is not a JSON object"
+                    )
 
     def _answers(self) -> Path:
         if self.path is not None:
@@ -110,8 +114,8 @@ class XenoCanto(StreamedSource):
         key = os.environ.get(KEY_VARIABLE)
         if not key:
             raise DatasetError(
-                f"asking xeno-canto needs a key in the environment variable {KEY_VARIABLE}; "
-                "it is on the page https://xeno-canto.org/account"
+                f"xeno-canto is asked with a key. Set the environment variable {KEY_VARIABLE} to yours, "
+                "which is on the page https://xeno-canto.org/account"
             )
         parameters = {"query": self.query, "per_page": str(PER_PAGE)}
         return ask(API, parameters, _following, self.cache, secret={"key": key}, contact=self.contact)
@@ -121,7 +125,9 @@ def _following(page: Answer) -> Mapping[str, str] | None:
     given = page.get("page", 1), page.get("numPages", 1)
     current, last = map(whole, given)
     if current is None or last is None:
-        raise DatasetError(f"{API}: the answer is page {given[0]!r:.40} of {given[1]!r:.40}, which are no numbers")
+        raise DatasetError(
+            f"{API}: the answer is page {given[0]!r:.40} of {given[1]!r:.40}, which are not numbers"
+        )
     return {"page": str(current + 1)} if current < last else None
 
 

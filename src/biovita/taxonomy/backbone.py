@@ -78,7 +78,7 @@ class Backbone:
             ]
             table = pa.table(cast, schema=pa.schema(fields)).unify_dictionaries().combine_chunks()
         except pa.ArrowException as error:
-            raise DatasetError(f"{name} is no table of taxa: {error}") from None
+            raise DatasetError(f"{name} is not a table of taxa: {error}") from None
         keys = keys_of(table["name"].combine_chunks())
         table = table.add_column(BACKBONE.get_field_index("key"), BACKBONE.field("key"), keys)
         return cls(name, sha256, table, dict(left_out or {}))
@@ -213,7 +213,7 @@ def _among(column: pa.DictionaryArray, names: Iterable[str]) -> pa.Array:
 def _taxon(row: dict[str, str]) -> Taxon:
     if row["rank"] not in RANKS:
         raise DatasetError(
-            f"{row['name']} ({row['id']}) has the rank {row['rank']}; a dataset holds {', '.join(RANKS)}"
+            f"{row['name']} ({row['id']}) has the rank {row['rank']}. A dataset holds only {', '.join(RANKS)}"
         )
     return Taxon(
         id=row["id"],

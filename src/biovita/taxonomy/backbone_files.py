@@ -39,7 +39,7 @@ def open_backbone(path: str | Path) -> Backbone:
     path = Path(path)
     if not path.exists():
         raise DatasetError(
-            f"{path} does not exist: a backbone is a Parquet file of taxa or a Darwin Core checklist"
+            f"{path} does not exist. A backbone is a Parquet file of taxa or a Darwin Core checklist"
         )
     if path.suffix == ".parquet":
         return _open_parquet(path)
@@ -67,7 +67,7 @@ def _check_size(path: Path, texts: Sequence[str]) -> None:
     held, most = Held(str(path), _HELD * path.stat().st_size), limit("rows")
     with pq.ParquetFile(path.absolute(), read_dictionary=list(texts)) as file:
         if file.metadata.num_rows > most:
-            raise DatasetError(f"{path}: has more rows; {over('rows')}")
+            raise DatasetError(f"{path}: has too many rows: {over('rows')}")
         for batch in file.iter_batches(_BATCH, columns=list(texts)):
             held.add(sum(_written_out(column) for column in batch.columns))
 

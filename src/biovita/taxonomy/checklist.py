@@ -68,7 +68,7 @@ def read_checklist(path: Path) -> Backbone:
         for block in _blocks(file, where, header, delimiter, wanted):
             rows_read += block.num_rows
             if rows_read > limit("rows"):
-                raise DatasetError(f"{where}: has more rows; {over('rows')}")
+                raise DatasetError(f"{where}: has too many rows: {over('rows')}")
             blocks.append(_kept(block, left_out))
             held.add(blocks[-1].nbytes)
     if not any(block.num_rows for block in blocks):
@@ -93,7 +93,7 @@ def _taxon_file(path: Path) -> Iterator[tuple[IO[bytes], str, int]]:
     if path.is_dir():
         inside = [file for file in sorted(path.iterdir()) if file.name.lower() in _FILES]
         if not inside:
-            raise DatasetError(f"{path} holds no taxon file; looked for {', '.join(_FILES)}")
+            raise DatasetError(f"{path} has no taxon file. It has to have one of {', '.join(_FILES)}")
         path = inside[0]
     if not path.is_file():
         raise DatasetError(f"{path} is neither a file nor a folder")
@@ -104,7 +104,7 @@ def _taxon_file(path: Path) -> Iterator[tuple[IO[bytes], str, int]]:
     with open_zip(path) as archive:
         members = [name for name in archive.namelist() if name.rsplit("/", 1)[-1].lower() in _FILES]
         if not members:
-            raise DatasetError(f"{path} holds no taxon file; looked for {', '.join(_FILES)}")
+            raise DatasetError(f"{path} has no taxon file. It has to have one of {', '.join(_FILES)}")
         where = f"{path}/{members[0]}"
         try:
             with open_member(archive, members[0], str(path)) as member:

@@ -32,12 +32,12 @@ def read_names(path: str | Path) -> pa.Table:
     """
     path = Path(path)
     if not path.is_file():
-        raise DatasetError(f"{path} does not exist: names are read from a CSV or tab-separated file")
+        raise DatasetError(f"{path} does not exist. Give a CSV or tab-separated file of names")
     header = {column.lower(): column for column in reversed(open_csv(path, ()).ignored)}
     named = [column for column in header.values() if column.lower() in _NAME]
     if not named:
         raise DatasetError(
-            f"{path}: no column {', '.join(_NAME[:2])} or scientificName; it has {', '.join(header)[:300]}"
+            f"{path} has no column {', '.join(_NAME[:2])} or scientificName. Its columns are {', '.join(header)[:300]}"
         )
     own = {"name": named[-1], **{rank: header[rank] for rank in GIVEN if rank in header}}
     table = open_csv(path, tuple(own), columns=own, strict=False)
@@ -52,7 +52,7 @@ def write_decisions(decisions: pa.Table, path: str | Path) -> None:
     """Write decisions as Parquet, or as CSV where the file's name ends so; the file appears whole or not at all."""
     path = Path(path)
     if path.suffix not in {".parquet", ".csv"}:
-        raise DatasetError(f"{path}: decisions are written as .parquet or .csv")
+        raise DatasetError(f"{path}: give a file whose name ends in .parquet or .csv")
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as scratch:
         if path.suffix == ".csv":

@@ -51,10 +51,14 @@ def read_overrides(path: str | Path, backbone: Backbone) -> Overrides:
     """
     path = Path(path)
     if not path.is_file():
-        raise DatasetError(f"{path} does not exist: --overrides is a CSV file with {', '.join(_COLUMNS)}")
+        raise DatasetError(
+            f"{path} does not exist. --overrides takes a CSV file with the columns {', '.join(_COLUMNS)}"
+        )
     table = open_csv(path, _COLUMNS, short_rows=True)
     faults = [
-        f"row 1: unknown column {name[:100]!r}; accepted: {', '.join(_COLUMNS)}" for name in table.ignored if name
+        f"row 1: the column {name[:100]!r} is unknown. Known: {', '.join(_COLUMNS)}"
+        for name in table.ignored
+        if name
     ]
     if "name" not in table.columns or not {"taxon_id", "accepted_name"} & set(table.columns):
         faults.append("row 1: needs the columns name, and taxon_id or accepted_name")
@@ -86,14 +90,14 @@ def _fault(
 ) -> str | None:
     taxon_id, accepted = row.get("taxon_id", ""), row.get("accepted_name", "")
     if not row["name"]:
-        return "name: empty; accepted: the name as the source writes it"
+        return "name is empty. Give the name as the source writes it"
     if taxon_id and taxon_id not in ids:
-        return f"taxon_id: {taxon_id[:200]!r} is no accepted taxon of {backbone}"
+        return f"taxon_id: {taxon_id[:200]!r} is not an accepted taxon of {backbone}"
     found = names.get(fold(accepted), [])
     if accepted and not found:
-        return f"accepted_name: {accepted[:200]!r} is no accepted name of {backbone}"
+        return f"accepted_name: {accepted[:200]!r} is not an accepted name of {backbone}"
     if accepted and not taxon_id and len(found) > 1:
-        return f"accepted_name: {accepted[:200]!r} is the name of {', '.join(found[:20])}; give the taxon_id"
+        return f"accepted_name: {accepted[:200]!r} is the name of {', '.join(found[:20])}. Give the taxon_id"
     if accepted and taxon_id and taxon_id not in found:
         return f"accepted_name: {accepted[:200]!r} is not the name of {taxon_id}, which is {ids[taxon_id]}"
     return None

@@ -94,7 +94,7 @@ class Taxonomy(Mapping[str, Taxon]):
         members: dict[tuple[Rank, str], list[Taxon]] = defaultdict(list)
         for taxon in self.taxa:
             if taxon.id in by_id:
-                raise DatasetError(f"two taxa have the id {taxon.id!r}: ids are unique")
+                raise DatasetError(f"two taxa have the id {taxon.id!r}. Each needs an id of its own")
             by_id[taxon.id] = taxon
             by_name.setdefault(taxon.scientific_name.casefold(), taxon)
             for rank, name in taxon.lineage:
@@ -114,9 +114,7 @@ class Taxonomy(Mapping[str, Taxon]):
 
     def __getitem__(self, taxon_id: str) -> Taxon:
         if taxon_id not in self._by_id:
-            raise UnknownTaxonError(
-                f"there is no taxon {taxon_id!r} in taxa.parquet, and an item is said to be of it"
-            )
+            raise UnknownTaxonError(f"an item is of the taxon {taxon_id!r}, which taxa.parquet does not have")
         return self._by_id[taxon_id]
 
     def __contains__(self, taxon_id: object) -> bool:

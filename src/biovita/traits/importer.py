@@ -170,7 +170,7 @@ def import_traits(
         Where a table is not what it is said to be; nothing is written then.
     """
     if not tables:
-        raise DatasetError("no trait table was given")
+        raise DatasetError("give at least one trait table")
     said: dict[tuple[str, str, str], bool] = {}
     reports = []
     for table_id, path in tables.items():

@@ -42,7 +42,7 @@ def read_plain(path: Path) -> list[PlainRow]:
         With every fault of the file: row, field, and what is accepted.
     """
     if not path.is_file():
-        raise DatasetError(f"{path} does not exist: a CSV of traits was expected")
+        raise DatasetError(f"{path} does not exist. Give a CSV file of traits")
     table = open_csv(path, (*_NEEDED, *_OPTIONAL), short_rows=True)
     lacking = [column for column in _NEEDED if column not in table.columns]
     odd = [column for column in table.ignored if column]
@@ -55,7 +55,7 @@ def read_plain(path: Path) -> list[PlainRow]:
                     *([f"unknown column(s) {', '.join(odd)[:300]}"] if odd else []),
                 ]
             )
-            + f"; accepted: {', '.join((*_NEEDED, *_OPTIONAL))}"
+            + f". The columns are {', '.join((*_NEEDED, *_OPTIONAL))}"
         )
     entries, faults = [], []
     for row in sound_rows(table):
@@ -76,11 +76,11 @@ def read_plain(path: Path) -> list[PlainRow]:
 
 def _fault(cells: Mapping[str, str | None]) -> str | None:
     if not cells["name"]:
-        return "name: empty"
+        return "name is empty"
     if cells["label"] not in LABELS:
         return f"label: {unknown_name('trait label', (cells['label'] or '')[:100], LABELS)}"
     if (cells["value"] or "").lower() not in _VALUES:
-        return f"value: {(cells['value'] or '')[:100]!r}; accepted: {', '.join(_VALUES)}"
+        return f"value is {(cells['value'] or '')[:100]!r}. It has to be one of {', '.join(_VALUES)}"
     if cells.get("source") in TABLES:
-        return f"source: {cells['source']!r} is the name of a published table; give another"
+        return f"source: {cells['source']!r} is the name of a published table. Give another"
     return None

@@ -264,7 +264,7 @@ def read_records(table: TraitTable, path: Path) -> tuple[list[TraitRecord], int]
         Where the file is not there, not in the table's encoding, lacks a column, or a row is of another length.
     """
     if not path.is_file():
-        raise DatasetError(f"{path} does not exist: the file of {table.title} was expected")
+        raise DatasetError(f"{path} does not exist. Give the file of {table.title}")
     records, nameless = [], 0
     columns = sorted(table.columns)
     file = open_csv(path, columns, encoding=table.encoding, delimiter=table.delimiter, strict=False)
