@@ -165,6 +165,7 @@ def test_a_model_that_can_embed_nothing_of_a_kind_is_an_error(benchmark, tmp_pat
         run(benchmark, Blind(), tmp_path / "v")
 
 
+@pytest.mark.slow
 def test_a_run_writes_what_a_reader_needs(dataset, tmp_path):
     benchmark = read_benchmark(write_benchmark(benchmark_from_split(dataset), tmp_path / "bench"))
     result = run(benchmark, "random:8", tmp_path / "run", contrast=True)

@@ -141,6 +141,7 @@ def test_what_a_reader_has_to_know_is_there(written):
         assert needed in text, needed
 
 
+@pytest.mark.slow
 def test_a_file_that_is_gone_is_said_so(run, tmp_path):
     from biovita.report.examples import examples
 
@@ -165,6 +166,7 @@ def test_examples_show_the_rank_that_was_scored(run):
         assert len({near.name for near in example.nearest}) == len(example.nearest)
 
 
+@pytest.mark.slow
 def test_results_are_the_same_twice_and_name_no_path_or_time(run, written, tmp_path):
     _, numbers, _ = written
     again = write_report(tmp_path / "again", run)[1]
@@ -200,6 +202,7 @@ def test_a_single_model_without_dataset_or_training_has_a_page(run, tmp_path):
     assert parsed.open == []
 
 
+@pytest.mark.slow
 def test_nothing_half_written_stays(run, tmp_path, monkeypatch):
     from pathlib import Path
 

@@ -37,6 +37,7 @@ def lance_table(columns: dict[str, Any], metadata: str) -> Callable[[Path], obje
     return lambda folder: lance.write_dataset(table, str(folder / "text.lance"))
 
 
+@pytest.mark.slow
 def test_embeddings_of_every_odd_kind_are_plain_errors_of_embed(tmp_path: Path) -> None:
     write_small(tmp_path / "small", taxa=4, per_species=1)
     info = describe("starter").encoders[Modality.TEXT]
@@ -219,6 +220,7 @@ def optimiser(content: Any) -> Callable[[Path], object]:
     return edit
 
 
+@pytest.mark.slow
 def test_a_run_of_every_odd_kind_is_told_plainly(begun: Path, tmp_path: Path) -> None:
     states: list[dict[str, Any]] = [
         {"x": 1}, {"phase": "a"}, {"phase": -1}, {"total": "x"}, {"batch": 1.5}, {"failures": [["x"]]},
@@ -261,6 +263,7 @@ def test_a_log_of_every_odd_kind_costs_its_lines(begun: Path, tmp_path: Path) ->
     train(begun, run)
 
 
+@pytest.mark.slow
 def test_a_run_that_links_elsewhere_is_not_gone_on_with(begun: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     for number in range(3):
@@ -279,6 +282,7 @@ def test_a_run_that_links_elsewhere_is_not_gone_on_with(begun: Path, tmp_path: P
     assert len(list(home.glob("step-*/mine"))) == len(list(home.iterdir())) == 3
 
 
+@pytest.mark.slow
 def test_a_start_of_other_towers_or_an_odd_bias_is_told_plainly(tmp_path: Path) -> None:
     split_dataset(write_small(tmp_path / "small"), unseen=8, seed=3, held_out=0.4)
     towers = {
@@ -308,6 +312,7 @@ def test_a_start_of_other_towers_or_an_odd_bias_is_told_plainly(tmp_path: Path) 
     assert all("record.logit_bias has to be a number" in each for each in said[3:-1])
 
 
+@pytest.mark.slow
 def test_ranks_of_tasks_that_there_are_not_are_not_compared(tmp_path: Path) -> None:
     row = {"query": "a", "correct": "x", "retrieved": "x", "rank": 1, "candidates": 2, "offered": "0"}
     task = {"part": "seen", "direction": "A2T", "level": "species"}

@@ -96,6 +96,7 @@ def plant_code(directory: Path, marker: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_directory_of_safetensors_runs_no_code_in_embed_and_in_bench_run(
     dataset: Path, clip: Path, tmp_path: Path
 ) -> None:
@@ -139,6 +140,7 @@ def test_no_setting_of_a_model_runs_code_opens_a_file_asks_the_network_or_change
     assert walked.code == 0, walked.said[-3000:]
 
 
+@pytest.mark.slow
 def test_a_configuration_names_no_path_no_address_and_no_terabytes(
     dataset: Path, clip: Path, tmp_path: Path
 ) -> None:
@@ -160,6 +162,7 @@ def test_a_configuration_names_no_path_no_address_and_no_terabytes(
         assert f"{where}.{setting}" in said, said
 
 
+@pytest.mark.slow
 def test_sizes_within_the_bounds_are_compared_before_memory_is_taken(dataset: Path, clip: Path) -> None:
     change(clip, lambda config: config["model_cfg"]["text_cfg"].update(width=8192, heads=64, layers=200))
     told = embed(dataset, clip, "--modality", "text", mib=1200).failed_plainly()
@@ -181,6 +184,7 @@ def write_bomb(file: Path) -> None:
                     part.write(bytes(1 << 20))
 
 
+@pytest.mark.slow
 def test_weights_that_are_bombs_pipes_or_more_than_they_hold(dataset: Path, tmp_path: Path) -> None:
     layout = write_published(make(), tmp_path / "published")
     adapter = layout / "clap_weights.pth"
@@ -203,6 +207,7 @@ class Grown:
         return bytearray, (8 << 30,)
 
 
+@pytest.mark.slow
 def test_a_pickle_of_some_bytes_takes_no_gigabytes(dataset: Path, tmp_path: Path) -> None:
     names = ("epoch030.pth", "epoch031.pth")
     for name, zipped in zip(names, (True, False), strict=True):
@@ -238,6 +243,7 @@ def test_a_header_of_exabytes_is_a_plain_error(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "x.safetensors")
 
 
+@pytest.mark.slow
 def test_projections_whose_weights_are_a_pipe_or_out_of_proportion(tmp_path: Path) -> None:
     small = write_small(tmp_path / "small")
     split_dataset(small, unseen=8, seed=3, held_out=0.4)
@@ -282,6 +288,7 @@ def test_json_of_every_odd_kind_is_a_plain_error(tmp_path: Path, text: str, why:
         read_json(file)
 
 
+@pytest.mark.slow
 def test_odd_json_and_special_files_as_a_model_of_the_command_line(dataset: Path, tmp_path: Path) -> None:
     commands = []
     for name, write in {
@@ -354,6 +361,7 @@ def test_a_tokenizer_that_links_out_of_the_directory_is_not_given_away(tmp_path:
     assert not list(out.iterdir())
 
 
+@pytest.mark.slow
 def test_a_directory_of_our_own_whose_parts_do_not_fit_is_a_plain_error(dataset: Path, tmp_path: Path) -> None:
     whole = write_model(load_model(write_published(make(), tmp_path / "published"), "cpu"), tmp_path / "whole")
     file, name = whole / "model.safetensors", "audio_adapter.weight"

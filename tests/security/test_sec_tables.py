@@ -215,6 +215,7 @@ def test_an_archive_makes_no_more_than_it_holds(tmp_path: Path) -> None:
             assert numbers(said) == expected, case
 
 
+@pytest.mark.slow
 def test_tables_that_grow_or_never_end_are_refused_or_cost_a_row(tmp_path: Path) -> None:
     header = b"id,scientific_name,license,image_url\n"
     good = b"1,Pica pica,CC-BY,https://x.org/photos/1/square.jpg\n"
@@ -419,6 +420,7 @@ def _open_data(folder: Path, **bodies: str) -> Path:
     return made
 
 
+@pytest.mark.slow
 def test_tables_of_inaturalist_neither_multiply_nor_take_more_than_is_set(tmp_path: Path) -> None:
     bad = _open_data(tmp_path / "bad", photos=("x" * 100 + "\t" + "y" * 100 + "\n") * 450_000)
     long = "6\t" + "1/" * 400_000 + "1\tspecies\tPica nuttalli\n" + "1\t\tgenus\t" + "p" * 1_000_000 + "\n"

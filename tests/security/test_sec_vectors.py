@@ -82,6 +82,7 @@ def parquet(columns: dict[str, Any]) -> Callable[[Path], object]:
     return lambda file: pq.write_table(pa.table(columns), file)
 
 
+@pytest.mark.slow
 def test_vectors_of_every_odd_kind_are_plain_errors_of_bench_run(bench: Path, tmp_path: Path) -> None:
     good = npy("(2, 2)", data=16)
     ids = ["a", "b"]
@@ -183,6 +184,7 @@ def edit_csv(file: Path, column: str, value: str) -> None:
         writer.writerows(rows)
 
 
+@pytest.mark.slow
 def test_manifests_and_cells_of_every_odd_kind_are_plain_errors(bench: Path, tmp_path: Path) -> None:
     kept = (bench / "manifest.json").read_text()
     hostile: dict[str, str | dict[str, Any]] = {
@@ -252,6 +254,7 @@ def test_media_that_a_dataset_lists_outside_itself_are_read_as_before(tmp_path: 
     assert not [problem for problem in read_with_problems(out)[1] if problem.code == "outside"]
 
 
+@pytest.mark.slow
 def test_tables_of_a_benchmark_that_multiply_are_refused(bench: Path, tmp_path: Path) -> None:
     long, wide, odd, empty = (tmp_path / name for name in ("long", "wide", "odd", "empty"))
     for place in (long, wide, odd, empty):

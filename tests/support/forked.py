@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 METHOD = "forkserver"
 _CONTEXT = multiprocessing.get_context(METHOD)
@@ -36,6 +37,15 @@ def finish(process: BaseProcess, seconds: float = 180) -> int:
     process.join(seconds)
     assert process.exitcode is not None, f"it takes more than {seconds:g} s"
     return process.exitcode
+
+
+def call(function: Callable[..., Any], *arguments: object, method: str = METHOD) -> Any:
+    """Call a function of a module of `support` in a new process, and return what it returns.
+
+    ``method`` "spawn" starts an interpreter anew, which costs seconds: for what is read from the environment at import.
+    """
+    with multiprocessing.get_context(method).Pool(1) as pool:
+        return pool.apply(function, arguments)
 
 
 def _main(arguments: list[str], said: Path, env: dict[str, str], first: Callable[[], None] | None) -> None:

@@ -55,6 +55,7 @@ def original(windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(embeddings), np.stack(logits)
 
 
+@pytest.mark.slow
 def test_windows_equal_the_unchanged_model(tower: BirdNET, clips: list[tuple[Path, str]]) -> None:
     windows = np.concatenate([tower.load(path) for path, _ in clips])
     embeddings, logits = original(windows)
@@ -73,6 +74,7 @@ def test_top_label_is_the_species_that_calls(tower: BirdNET, clips: list[tuple[P
         assert found.names[int(scores.max(axis=0).argmax())][0] == species
 
 
+@pytest.mark.slow
 def test_a_clip_is_the_mean_of_its_windows_in_any_batch(tower: BirdNET, clips: list[tuple[Path, str]]) -> None:
     loaded = [tower.load(path) for path, _ in clips]
     together = tower.encode(loaded)
