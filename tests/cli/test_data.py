@@ -207,7 +207,7 @@ def test_ctrl_c_leaves_nothing_half_written(
     text, error = process.communicate(timeout=60)
     assert process.returncode == 130
     assert text == ""
-    assert error.startswith("biovita: stopped")
+    assert error.startswith("biovita: Stopped")
     assert "Traceback" not in error
     assert sorted(path.name for path in out.parent.iterdir()) == (["ds", "src"] if existing else ["src"])
     if existing:
