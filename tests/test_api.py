@@ -110,7 +110,7 @@ IDS = [row.command for row in ROWS]
 
 def function_of(command: str) -> Callable[..., Any]:
     """Return the function that a command runs."""
-    cli._register()
+    cli.register()
     app = cli.app
     for name in command.split():
         app = app[name]

@@ -19,7 +19,7 @@ import cyclopts
 import pytest
 
 import biovita
-from biovita.cli.app import _register, app
+from biovita.cli.app import app, register
 from support.pages import CODE, INLINE, PYTHON, ROOT, write_world
 
 SOURCES = ROOT / "src/biovita"
@@ -33,7 +33,7 @@ PLACE = re.compile(r"(?:src|tests|benchmarks|docs)/[\w./-]+")
 
 @pytest.fixture(scope="module")
 def commands() -> cyclopts.App:
-    _register()
+    register()
     return app
 
 

@@ -28,11 +28,11 @@ _NO_PATH = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # control, bidi and other unseen characters, surrogates
 
 
-def file_name(text: str, *, most: int = _MOST_BYTES) -> str:
+def file_name(text: str) -> str:
     """Return a name or an id as one component of a path that every file system takes.
 
     A text that is one already comes out as it is. From another one separators, control and bidi characters, leading
-    and trailing dots and spaces and names that Windows reserves are taken, what is longer than ``most`` bytes is cut,
+    and trailing dots and spaces and names that Windows reserves are taken, what is longer than 120 bytes is cut,
     and a hash of the text is added before its ending, so that two texts do not give one name.
 
     Examples
@@ -47,9 +47,9 @@ def file_name(text: str, *, most: int = _MOST_BYTES) -> str:
     name = name.lstrip(". ").rstrip(". ")
     if not name or name.partition(".")[0].rstrip().casefold() in _RESERVED:
         name = f"_{name}"
-    if name == text and len(name.encode()) <= most:
+    if name == text and len(name.encode()) <= _MOST_BYTES:
         return name
-    return _marked(name, text, most)
+    return _marked(name, text)
 
 
 def safe_suffix(name: str) -> str:
@@ -168,17 +168,17 @@ def _names(text: str) -> Iterator[str]:
     name = file_name(text)
     yield name
     for number in count(1):
-        yield _marked(name, f"{text}\0{number}", _MOST_BYTES)
+        yield _marked(name, f"{text}\0{number}")
 
 
 def _is_unsafe(character: str) -> bool:
     return character in _PUNCTUATION or unicodedata.category(character) in _CATEGORIES
 
 
-def _marked(name: str, text: str, most: int) -> str:
+def _marked(name: str, text: str) -> str:
     mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH]
     suffix = safe_suffix(name)
-    stem = name.removesuffix(suffix).encode()[: most - len(suffix) - _HASH - 1].decode(errors="ignore")
+    stem = name.removesuffix(suffix).encode()[: _MOST_BYTES - len(suffix) - _HASH - 1].decode(errors="ignore")
     return f"{stem.rstrip('. ')}-{mark}{suffix}"
 
 

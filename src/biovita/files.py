@@ -14,6 +14,7 @@ from pathlib import Path
 from biovita.errors import DatasetError
 
 __all__ = [
+    "all_below",
     "locked",
     "make_directory",
     "new_directory",
@@ -190,7 +191,7 @@ def refuse_links(*places: Path) -> None:
     Or a pipe, a device or a socket, at which writing would wait without end.
     """
     for place in places:
-        for found in (place, *_below(place)):
+        for found in (place, *all_below(place)):
             if found.is_symlink():
                 raise DatasetError(
                     f"{found} is a link to {found.readlink()}, and files are written there. Remove it, "
@@ -202,7 +203,8 @@ def refuse_links(*places: Path) -> None:
                 )
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def all_below(folder: Path) -> Iterator[Path]:
+    """Yield the files and folders below a folder, links among them; those are not followed."""
     for parent, folders, files in os.walk(folder):
         yield from (Path(parent, name) for name in (*folders, *files))
 

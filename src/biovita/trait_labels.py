@@ -10,7 +10,7 @@ from typing import Any
 
 from biovita.errors import DatasetError, unknown_name
 
-__all__ = ["GROUPS", "LABELS", "Label", "TraitGroup", "group_of", "groups", "label", "source_order"]
+__all__ = ["LABELS", "Label", "TraitGroup", "group_of", "groups", "label", "source_order"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,6 @@ def source_order() -> tuple[str, ...]:
     return tuple(_described()["order"])
 
 
-GROUPS: tuple[str, ...] = tuple(group.id for group in groups())
 LABELS: tuple[str, ...] = tuple(entry.id for group in groups() for entry in group.labels)
 _BY_ID: dict[str, Label] = {entry.id: entry for group in groups() for entry in group.labels}
 

@@ -169,7 +169,8 @@ def simulate(
     seed
         Of the fauna.
     recordings, photographs
-        Mean number a species; each species has its own, at least 2. A recording has one to three clips of 5 s.
+        Mean number a species; each species has its own, at least 2, or the mean where that is
+        less; 0 makes none. A recording has one to three clips of 5 s.
     workers
         Processes; None is one a core. They are spawned: a script that calls this with more than one guards its entry
         with ``if __name__ == "__main__"``.
@@ -205,6 +206,8 @@ class BuiltBenchmark:
     ----------
     path
         Its directory, in the published layout.
+    benchmark
+        What was written: its tasks and items.
     copied_from_outside
         Media that were copied from outside the dataset.
     """
@@ -325,7 +328,7 @@ def run_benchmark(
     name
         What the model is called in the report.
     media_root
-        Where file paths start. None: what the manifest says, or the directory itself.
+        Where the file paths of a published benchmark start. None: what the manifest says, or the directory itself.
     device
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     seed

@@ -4,6 +4,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from biovita.benchmark import benchmark_from_split, headline, score_benchmark
 from biovita.benchmark.scores import bootstrap_interval
@@ -132,7 +133,6 @@ def test_interval_covers_the_truth_about_as_often_as_it_says():
 
 @pytest.mark.parametrize("count", [26, 400])
 def test_intervals_are_those_of_scipy_up_to_the_draw(count):
-    stats = pytest.importorskip("scipy.stats")
     rng = np.random.default_rng(count)
     hits, ranks = (rng.random(count) < 0.3).astype(float), 1 / rng.integers(1, 40, count)
     for values in (hits, ranks):

@@ -32,7 +32,7 @@ PLACES = {"out": {Path, Path | None, str}}  # str: it may be an address of objec
 
 def commands() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Give every command, and the function that it runs."""
-    cli._register()
+    cli.register()
 
     def within(app: App, names: tuple[str, ...]) -> Iterator[tuple[str, Callable[..., Any]]]:
         if app.default_command is not None and names:

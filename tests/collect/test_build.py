@@ -17,6 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import mlcroissant as mlc
 import numpy as np
 import pytest
 import soundfile
@@ -255,7 +256,6 @@ def test_an_update_keeps_the_split(server: MediaServer, tmp_path: Path) -> None:
 
 
 def test_what_goes_out_with_it(server: MediaServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    mlc = pytest.importorskip("mlcroissant")
     observations = []
     for number in range(1, 7):
         server.resources[f"/{number}"] = Resource(sound(number) if number % 2 else picture(number))

@@ -37,7 +37,7 @@ from biovita.report.thumbnails import sound_view, thumbnail
 from biovita.towers.input_arrays import native_mono
 from support.tiny_training import write_tiny
 
-read_vectors = partial(vectors, space="tower", compute=False)
+tower_vectors = partial(vectors, space="tower", compute=False)
 
 AUDIO, IMAGE = Modality.AUDIO, Modality.IMAGE
 
@@ -153,7 +153,7 @@ def test_the_starter_towers_give_the_same_vectors(files: Dataset, packed: Datase
         )
         assert [(part.new, part.failed) for part in report.parts] == [(18, ()), (18, ())]
     for modality in (AUDIO, IMAGE):
-        one, other = (read_vectors(dataset, "starter", modality) for dataset in (files, packed))
+        one, other = (tower_vectors(dataset, "starter", modality) for dataset in (files, packed))
         assert one.ids == other.ids
         np.testing.assert_array_equal(one.vectors, other.vectors)
     assert list(scratch.iterdir()) == []

@@ -20,7 +20,7 @@ from biovita.modality import Modality
 from biovita.towers import Encoder, EncoderCard
 from support.plain_model import TAXA, Builder, Plain, know, sha256, write_sound
 
-read_vectors = partial(vectors, space="tower", compute=False)
+tower_vectors = partial(vectors, space="tower", compute=False)
 
 AUDIO, IMAGE, TEXT = Modality.AUDIO, Modality.IMAGE, Modality.TEXT
 HTML = b"<!DOCTYPE html><html><body>404</body></html>"
@@ -40,11 +40,11 @@ def test_every_item_gets_its_vector_in_the_datasets_order(builder: Builder, plai
     ]
     assert all(part.rate > 0 for part in report.parts)
     assert plain[AUDIO].batches == [4, 4, 1]
-    audio = read_vectors(dataset, "plain", AUDIO)
+    audio = tower_vectors(dataset, "plain", AUDIO)
     assert audio.ids == tuple(f"sound'{number}" for number in range(9))
     assert audio.taxon_ids == tuple(TAXA[number % 3].id for number in range(9))
-    images = read_vectors(dataset, "plain", IMAGE)
-    texts = read_vectors(dataset, "plain", TEXT)
+    images = tower_vectors(dataset, "plain", IMAGE)
+    texts = tower_vectors(dataset, "plain", TEXT)
     assert texts.ids[:3] == ("Eurasian Magpie", "Pica pica", "Aves Passeriformes Corvidae Pica Pica pica")
     assert not texts.columns
     for tower, found, items in (
@@ -72,19 +72,19 @@ def test_only_what_was_added_is_embedded(builder: Builder, plain: dict[Modality,
     dataset = builder.write()
     command = r"biovita embed .*birds --model plain --modality audio"
     with pytest.raises(DatasetError, match=rf"1 of 10 audio items have no vector .*{command}"):
-        read_vectors(dataset, "plain", AUDIO)
+        tower_vectors(dataset, "plain", AUDIO)
     plain[AUDIO].loaded.clear()
     part = embed(dataset, "plain", [AUDIO]).parts[0]
     assert (part.new, part.kept) == (1, 9)
     assert [Path(path).stem for path in plain[AUDIO].loaded] == ["first"]
-    assert read_vectors(dataset, "plain", AUDIO).ids[0] == "first"
+    assert tower_vectors(dataset, "plain", AUDIO).ids[0] == "first"
 
 
 def test_what_left_the_dataset_is_ignored(builder: Builder, plain: dict[Modality, Plain]) -> None:
     embed(builder.write(), "plain", [AUDIO])
     del builder.audio[3]
     dataset = builder.write()
-    vectors = read_vectors(dataset, "plain", AUDIO)
+    vectors = tower_vectors(dataset, "plain", AUDIO)
     assert len(vectors) == 8
     assert "sound'3" not in vectors
 
@@ -95,16 +95,16 @@ def test_changed_bytes_are_embedded_again(
 ) -> None:
     dataset = builder.write()
     embed(dataset, "plain")
-    before = read_vectors(dataset, "plain", AUDIO)
+    before = tower_vectors(dataset, "plain", AUDIO)
     path = write_sound(builder.path / "media" / "sound'4.wav", seed=99)
     if reimported:
         builder.audio[4]["sha256"] = sha256(path)
         dataset = builder.write()
         with pytest.raises(DatasetError, match="1 of 9 audio items have no vector"):
-            read_vectors(dataset, "plain", AUDIO)
+            tower_vectors(dataset, "plain", AUDIO)
     part = embed(dataset, "plain", [AUDIO]).parts[0]
     assert (part.new, part.kept) == (1, 8)
-    after = read_vectors(dataset, "plain", AUDIO)
+    after = tower_vectors(dataset, "plain", AUDIO)
     assert len(table_of(dataset, AUDIO)["id"]) == 9
     tower = plain[AUDIO]
     np.testing.assert_array_equal(after["sound'4"], tower.encode([tower.load(path)])[0])
@@ -119,7 +119,7 @@ def test_another_span_of_the_same_file_is_embedded_again(builder: Builder, plain
     builder.audio[0]["end_s"] = 0.25
     dataset = builder.write()
     assert embed(dataset, "plain", [AUDIO]).parts[0].new == 1
-    assert read_vectors(dataset, "plain", AUDIO)["sound'0"][2] == 2000
+    assert tower_vectors(dataset, "plain", AUDIO)["sound'0"][2] == 2000
 
 
 def test_copied_files_and_other_names_cost_no_encoding(builder: Builder, plain: dict[Modality, Plain]) -> None:
@@ -128,15 +128,15 @@ def test_copied_files_and_other_names_cost_no_encoding(builder: Builder, plain: 
     os.utime(copied, ns=(1, 1))
     builder.audio[1]["taxon_id"] = "hyla_arborea"
     dataset = builder.write()
-    assert read_vectors(dataset, "plain", AUDIO).taxon_ids[1] == "hyla_arborea"
-    before = read_vectors(dataset, "plain", AUDIO).vectors
+    assert tower_vectors(dataset, "plain", AUDIO).taxon_ids[1] == "hyla_arborea"
+    before = tower_vectors(dataset, "plain", AUDIO).vectors
     part = embed(dataset, "plain", [AUDIO]).parts[0]
     assert (part.new, part.kept) == (0, 9)
     state = table_of(dataset, AUDIO)
     assert len(state["id"]) == 9
     assert state["file_mtime_ns"][state["id"].index("sound'0")] == 1
     assert state["taxon_id"][state["id"].index("sound'1")] == "hyla_arborea"
-    np.testing.assert_array_equal(read_vectors(dataset, "plain", AUDIO).vectors, before)
+    np.testing.assert_array_equal(tower_vectors(dataset, "plain", AUDIO).vectors, before)
 
 
 def test_vectors_outlive_the_media(builder: Builder, plain: dict[Modality, Plain]) -> None:
@@ -163,7 +163,7 @@ def test_failed_items_are_listed_and_tried_again(builder: Builder, plain: dict[M
     ]
     assert read_failures(report.path) == report.failed
     assert "sound'2.wav" in report.failed[0].detail
-    vectors = read_vectors(dataset, "plain", AUDIO)
+    vectors = tower_vectors(dataset, "plain", AUDIO)
     assert len(vectors) == 7
     assert not {"sound'2", "sound'7"} & set(vectors.ids)
     assert len(table_of(dataset, AUDIO)["id"]) == 7
@@ -172,7 +172,7 @@ def test_failed_items_are_listed_and_tried_again(builder: Builder, plain: dict[M
         (builder.path / "media" / f"{name}.wav").write_bytes(good[name])
     part = embed(dataset, "plain", [AUDIO]).parts[0]
     assert (part.new, part.kept, part.failed) == (2, 7, ())
-    assert len(read_vectors(dataset, "plain", AUDIO)) == 9
+    assert len(tower_vectors(dataset, "plain", AUDIO)) == 9
     assert [failure.id for failure in read_failures(report.path)] == ["photo 1"]  # the other modality's stay
 
 
@@ -183,7 +183,7 @@ def test_item_that_fails_later_loses_its_old_vector(builder: Builder, plain: dic
     part = embed(dataset, "plain", [AUDIO]).parts[0]
     assert (part.new, part.kept, [failure.id for failure in part.failed]) == (0, 8, ["sound'2"])
     assert "sound'2" not in table_of(dataset, AUDIO)["id"]
-    assert len(read_vectors(dataset, "plain", AUDIO)) == 8
+    assert len(tower_vectors(dataset, "plain", AUDIO)) == 8
 
 
 def test_vectors_that_are_not_finite_are_refused(
@@ -198,7 +198,7 @@ def test_vectors_that_are_not_finite_are_refused(
     dataset = builder.write()
     part = embed(dataset, "plain", [IMAGE], batch_size=5).parts[0]
     assert [(failure.id, failure.reason) for failure in part.failed] == [("photo 1", "not-finite")]
-    vectors = read_vectors(dataset, "plain", IMAGE)
+    vectors = tower_vectors(dataset, "plain", IMAGE)
     assert vectors.ids == ("photo 0", "photo 2", "photo 3", "photo 4")
     assert np.isfinite(vectors.vectors).all()
 
@@ -225,7 +225,7 @@ def test_ctrl_c_keeps_what_was_done(
     part = embed(dataset, "plain", [AUDIO], batch_size=3).parts[0]
     assert (part.new, part.kept, len(part.failed)) == (3, 5, 1)
     assert sum(tower.batches) == 8
-    vectors = read_vectors(dataset, "plain", AUDIO)
+    vectors = tower_vectors(dataset, "plain", AUDIO)
     assert vectors.ids == tuple(f"sound'{number}" for number in range(1, 9))
 
 
@@ -263,7 +263,7 @@ def test_kill_loses_nothing_that_was_committed(builder: Builder, plain: dict[Mod
     assert committed in {3, 6}  # a batch may be encoded while the one before it is written
     part = embed(dataset, "plain", [AUDIO]).parts[0]
     assert (part.new, part.kept) == (9 - committed, committed)
-    whole = read_vectors(dataset, "plain", AUDIO)
+    whole = tower_vectors(dataset, "plain", AUDIO)
     assert len(whole) == 9
     tower = plain[AUDIO]
     items = [dataset.locate(path) for path in dataset.audio["path"].to_pylist()]
@@ -282,7 +282,7 @@ def test_many_commits_leave_one_tidy_table(
     dataset = builder.write()
     report = embed(dataset, "plain", [AUDIO], batch_size=1)
     assert len(lance.dataset(report.path / "audio.lance").get_fragments()) == 1
-    assert len(read_vectors(dataset, "plain", AUDIO)) == 29
+    assert len(tower_vectors(dataset, "plain", AUDIO)) == 29
 
 
 def test_other_weights_do_not_mix(
@@ -299,8 +299,8 @@ def test_other_weights_do_not_mix(
     with pytest.raises(
         DatasetError, match=r"audio\.lance was made by another encoder \(revision '1', now '2'\).*Run: "
     ):
-        read_vectors(dataset, "plain", AUDIO)
-    assert len(read_vectors(dataset, "plain", IMAGE)) == 5
+        tower_vectors(dataset, "plain", AUDIO)
+    assert len(tower_vectors(dataset, "plain", IMAGE)) == 5
     with caplog.at_level(logging.WARNING, "biovita"):
         report = embed(dataset, "plain", [AUDIO, IMAGE])
     assert "revision '1', now '2'" in caplog.text
@@ -309,7 +309,7 @@ def test_other_weights_do_not_mix(
         (0, 5, None),
     ]
     assert len(table_of(dataset, AUDIO)["id"]) == 9
-    assert len(read_vectors(dataset, "plain", AUDIO)) == 9
+    assert len(tower_vectors(dataset, "plain", AUDIO)) == 9
 
 
 def test_workers_change_nothing(builder: Builder, plain: dict[Modality, Plain]) -> None:
@@ -317,7 +317,7 @@ def test_workers_change_nothing(builder: Builder, plain: dict[Modality, Plain]) 
     found = []
     for workers, batch_size in ((1, 1), (7, 3)):
         embed(dataset, "plain", [AUDIO], workers=workers, batch_size=batch_size)
-        found.append((table_of(dataset, AUDIO)["id"], read_vectors(dataset, "plain", AUDIO).vectors.tobytes()))
+        found.append((table_of(dataset, AUDIO)["id"], tower_vectors(dataset, "plain", AUDIO).vectors.tobytes()))
         (dataset.path / "embeddings").rename(dataset.path / f"embeddings-{workers}")
     assert found[0] == found[1]
 
@@ -330,7 +330,7 @@ def test_nothing_to_embed_is_said(
     with pytest.raises(DatasetError, match="birds has no audio items"):
         embed(dataset, "plain", [AUDIO])
     with pytest.raises(DatasetError, match="birds has no audio items"):
-        read_vectors(dataset, "plain", AUDIO)
+        tower_vectors(dataset, "plain", AUDIO)
     report = embed(dataset, "plain")
     assert [(part.modality, part.new) for part in report.parts] == [(AUDIO, 0), (IMAGE, 5), (TEXT, 14)]
     builder.images.clear()
@@ -345,12 +345,12 @@ def test_missing_vectors_name_the_command(builder: Builder, plain: dict[Modality
     with pytest.raises(
         DatasetError, match=r"never made\. Run: biovita embed .*birds --model plain --modality image$"
     ):
-        read_vectors(dataset, "plain", IMAGE)
+        tower_vectors(dataset, "plain", IMAGE)
     for path in (builder.path / "media").glob("photo*"):
         path.write_bytes(HTML)
     assert len(embed(dataset, "plain", [IMAGE]).failed) == 5
     with pytest.raises(DatasetError, match=r"all 5 failed, see .*failed\.parquet"):
-        read_vectors(dataset, "plain", IMAGE)
+        tower_vectors(dataset, "plain", IMAGE)
 
 
 def test_wrong_requests(builder: Builder, plain: dict[Modality, Plain], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -362,7 +362,7 @@ def test_wrong_requests(builder: Builder, plain: dict[Modality, Plain], monkeypa
     with pytest.raises(BiovitaError, match="workers is -1"):
         embed(dataset, "plain", workers=-1)
     know("plain", {AUDIO: plain[AUDIO]}, monkeypatch.setitem)
-    for call in (lambda: embed(dataset, "plain", [TEXT]), lambda: read_vectors(dataset, "plain", TEXT)):
+    for call in (lambda: embed(dataset, "plain", [TEXT]), lambda: tower_vectors(dataset, "plain", TEXT)):
         with pytest.raises(ModelError, match=r"'plain' has no text tower\. It has audio"):
             call()
     builder.audio.append(builder.audio[0])
@@ -405,9 +405,9 @@ def test_starter_on_real_media(
     items = {
         AUDIO: [Clip(Path(row["path"]), 0.0, 0.9) for row in builder.audio],
         IMAGE: [Path(row["path"]) for row in builder.images],
-        TEXT: read_vectors(dataset, "starter", TEXT).ids,
+        TEXT: tower_vectors(dataset, "starter", TEXT).ids,
     }
     for modality, tower in starter_towers.items():
-        vectors = read_vectors(dataset, "starter", modality).vectors
+        vectors = tower_vectors(dataset, "starter", modality).vectors
         assert vectors.shape == (len(items[modality]), tower.card.dim)
         np.testing.assert_array_equal(vectors, tower.encode([tower.load(item) for item in items[modality]]))

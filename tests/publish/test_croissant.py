@@ -6,6 +6,7 @@ import json
 import logging
 from pathlib import Path
 
+import mlcroissant as mlc
 import pyarrow as pa
 import pytest
 
@@ -14,7 +15,6 @@ from biovita.dataset.schema import TABLES
 from biovita.hashing import sha256_of
 from biovita.publish.croissant import write_croissant
 
-mlc = pytest.importorskip("mlcroissant")
 KINDS = {
     pa.string(): mlc.DataType.TEXT,
     pa.bool_(): mlc.DataType.BOOL,

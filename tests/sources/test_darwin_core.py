@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from dwca import read as dwca
 
 from biovita.csv_records import BrokenRow
 from biovita.errors import DatasetError
@@ -41,7 +42,6 @@ def rows_of(path: Path) -> list[ArchiveRow | BrokenRow]:
 
 
 def test_the_real_archives_give_what_the_defining_reader_gives(shared_data: Path) -> None:
-    dwca = pytest.importorskip("dwca.read")
     compared = 0
     for path in archives(shared_data):
         if path.name in BROKEN:

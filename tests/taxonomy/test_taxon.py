@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from biovita.errors import DatasetError
-from biovita.taxonomy import PROMPT_KINDS, Rank, Taxon, Taxonomy, draw_prompt, prompts, taxon_id_of
+from biovita.taxonomy import PROMPT_KINDS, Rank, Taxon, Taxonomy, prompts, taxon_id_of
 
 PICA = Taxon(
     id="pica_pica",
@@ -64,13 +63,6 @@ def test_prompts_are_the_five_published_ones() -> None:
 
 def test_a_missing_part_drops_the_prompts_that_need_it() -> None:
     assert prompts(NO_FAMILY) == {"sci": "Hyla arborea"}
-
-
-def test_every_prompt_is_drawn_about_as_often() -> None:
-    rng = np.random.default_rng(0)
-    drawn = [draw_prompt(PICA, rng) for _ in range(5000)]
-    assert set(drawn) == set(prompts(PICA).values())
-    assert all(850 < drawn.count(text) < 1150 for text in set(drawn))
 
 
 def test_taxon_id_is_the_published_folder_name() -> None:

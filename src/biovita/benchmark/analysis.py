@@ -164,9 +164,7 @@ def analyse(
     )
 
 
-def accuracy_by(
-    score: TaskScore, groups: np.ndarray, *, by: str, ks: Sequence[int] = KS, seed: int = 0
-) -> list[GroupAccuracy]:
+def accuracy_by(score: TaskScore, groups: np.ndarray, *, by: str, seed: int = 0) -> list[GroupAccuracy]:
     """Return accuracy, chance and interval for each group of a task's queries.
 
     Parameters
@@ -180,7 +178,7 @@ def accuracy_by(
     counts = task.candidate_counts
     for group in sorted({group for group in groups if group is not None}):
         mine = groups == group
-        for k in ks:
+        for k in KS:
             hits = score.hits(k)[mine]
             low, high = bootstrap_interval(hits, [seed, zlib.crc32(f"{task.name}/{by}/{group}/{k}".encode())])
             rows.append(
@@ -201,9 +199,7 @@ def accuracy_by(
     return rows
 
 
-def by_class(
-    benchmark: Benchmark, scores: Scores, *, ks: Sequence[int] = KS, seed: int = 0
-) -> list[GroupAccuracy]:
+def by_class(benchmark: Benchmark, scores: Scores, *, seed: int = 0) -> list[GroupAccuracy]:
     """Return accuracy for each taxonomic class of the queries, and for ``All``, in every task.
 
     The candidates are those of the task: a bird is told from all animals, not from birds alone.
@@ -212,25 +208,23 @@ def by_class(
     for score in scores.tasks:
         asked, _ = modalities_of(score.task.direction)
         classes = benchmark.labels(asked, Rank.CLASS)[score.task.queries]
-        rows += accuracy_by(score, np.full(len(classes), "All", object), by="class", ks=ks, seed=seed)
-        rows += accuracy_by(score, classes, by="class", ks=ks, seed=seed)
+        rows += accuracy_by(score, np.full(len(classes), "All", object), by="class", seed=seed)
+        rows += accuracy_by(score, classes, by="class", seed=seed)
     return rows
 
 
-def by_family(
-    benchmark: Benchmark, scores: Scores, *, ks: Sequence[int] = KS, seed: int = 0
-) -> list[GroupAccuracy]:
+def by_family(benchmark: Benchmark, scores: Scores, *, seed: int = 0) -> list[GroupAccuracy]:
     """Return accuracy for each family of the queries, in every task at species level."""
     rows = []
     for score in scores.tasks:
         if score.task.level == Rank.SPECIES:
             asked, _ = modalities_of(score.task.direction)
             families = benchmark.labels(asked, Rank.FAMILY)[score.task.queries]
-            rows += accuracy_by(score, families, by="family", ks=ks, seed=seed)
+            rows += accuracy_by(score, families, by="family", seed=seed)
     return rows
 
 
-def by_samples(scores: Scores, *, ks: Sequence[int] = KS, seed: int = 0) -> list[GroupAccuracy]:
+def by_samples(scores: Scores, *, seed: int = 0) -> list[GroupAccuracy]:
     """Return accuracy by how many samples the correct taxon has; none of a task whose taxa all have alike."""
     rows = []
     for score in scores.tasks:
@@ -238,7 +232,7 @@ def by_samples(scores: Scores, *, ks: Sequence[int] = KS, seed: int = 0) -> list
         sizes = np.diff(task.offsets)[task.correct_taxa]
         groups = binned(sizes, _SAMPLES)
         if len(set(groups)) > 1:
-            rows += accuracy_by(score, groups, by="samples", ks=ks, seed=seed)
+            rows += accuracy_by(score, groups, by="samples", seed=seed)
     return rows
 
 
@@ -246,7 +240,6 @@ def by_recording(
     scores: Scores,
     recordings: Mapping[int, Recording],
     *,
-    ks: Sequence[int] = KS,
     seed: int = 0,
 ) -> list[GroupAccuracy]:
     """Return accuracy of recordings as queries, at species level, by their length and by their quality.
@@ -271,7 +264,7 @@ def by_recording(
             ("quality", "dB", _QUALITIES, [found and found.contrast_db for found in known]),
         ):
             groups = binned(np.array([np.nan if value is None else value for value in values]), edges, unit)
-            rows += accuracy_by(score, groups, by=by, ks=ks, seed=seed)
+            rows += accuracy_by(score, groups, by=by, seed=seed)
     return rows
 
 

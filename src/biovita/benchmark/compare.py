@@ -154,7 +154,7 @@ class ComparedRow:
     p_holm: float | None = None
 
 
-def compare(first: pa.Table, second: pa.Table, *, ks: Sequence[int] = KS, seed: int = 0) -> list[ComparedRow]:
+def compare(first: pa.Table, second: pa.Table, *, seed: int = 0) -> list[ComparedRow]:
     """Compare two runs query by query.
 
     Returns
@@ -176,7 +176,7 @@ def compare(first: pa.Table, second: pa.Table, *, ks: Sequence[int] = KS, seed: 
                 f"{'/'.join(key)}: the two runs are not of the same benchmark: their queries or candidates differ"
             )
     rows: list[ComparedRow] = []
-    for k in ks:
+    for k in KS:
         found = [_compared(key, _hits(ones[key], k), _hits(others[key], k), k, seed) for key in keys]
         corrected = holm([p for _, _, p in found])
         rows += [replace(row, p_holm=p) for (row, _, _), p in zip(found, corrected, strict=True)]

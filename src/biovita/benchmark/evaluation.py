@@ -17,6 +17,7 @@ from biovita.benchmark.scores import ScoreRow, Scores, score_benchmark
 from biovita.benchmark.task import Benchmark
 from biovita.benchmark.trait_run import label_texts, predict_from_benchmark
 from biovita.benchmark.trait_scores import TraitScore
+from biovita.compute.device import select_device
 from biovita.embedding import Failure, Vectors
 from biovita.errors import BiovitaError
 from biovita.modality import Modality
@@ -114,7 +115,7 @@ def evaluate(
         items = benchmark_items(benchmark, able, texts)
         source = source_of(benchmark, items)
         found = item_vectors(opened, items, source, out / "vectors", name=name, device=device, progress=progress)
-    scores = score_benchmark(benchmark, found.vectors, memory_mb=memory_mb, device=_torch_device(device))
+    scores = score_benchmark(benchmark, found.vectors, memory_mb=memory_mb, device=select_device(device))
     if not scores.tasks:
         raise BiovitaError(f"{name} can answer no task of the benchmark: it embeds {', '.join(able)} alone")
     return Evaluation(
@@ -130,9 +131,3 @@ def evaluate(
         predictions=predict_from_benchmark(benchmark, found.vectors),
         seed=seed,
     )
-
-
-def _torch_device(device: str) -> str:
-    from biovita.compute.device import select_device
-
-    return select_device(device)

@@ -204,7 +204,7 @@ class MtebScore:
     accuracy: float
 
 
-def run_local(model: Any, folder: str | Path, directions: Sequence[str] = DIRECTIONS) -> list[MtebScore]:
+def run_local(model: Any, folder: str | Path) -> list[MtebScore]:
     """Run mteb's BioVITA tasks from a local copy with a model of mteb's.
 
     Returns
@@ -213,7 +213,7 @@ def run_local(model: Any, folder: str | Path, directions: Sequence[str] = DIRECT
     """
     mteb = _mteb()
     rows = []
-    for task in local_tasks(folder, directions):
+    for task in local_tasks(folder):
         result = mteb.evaluate(model, task, cache=None, co2_tracker=False, show_progress_bar=False)
         for found in result.task_results[0].scores[_SPLIT]:
             part, _, level = found["hf_subset"].rpartition("_")

@@ -29,6 +29,7 @@ __all__ = [
 
 KS: tuple[int, ...] = (1, 5, 10)
 RESAMPLES = 10_000
+_SHARE = 0.95  # of the draws, within an interval
 
 Stage: TypeAlias = "int | str | None"  # of training, or any other name of what was scored
 
@@ -248,9 +249,9 @@ def _rows(wanted: Sequence[str], have: Sequence[str]) -> np.ndarray:
 
 
 def bootstrap_interval(
-    values: np.ndarray, seed: Sequence[int] | int, *, resamples: int = RESAMPLES, share: float = 0.95
+    values: np.ndarray, seed: Sequence[int] | int, *, resamples: int = RESAMPLES
 ) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of the mean of ``values``.
+    """Return the 95 % percentile bootstrap interval of the mean of ``values``.
 
     Resampling ``n`` values with replacement draws how often each distinct value occurs from a multinomial
     distribution, so that is what is drawn, at a cost that depends on the distinct values only.
@@ -259,7 +260,7 @@ def bootstrap_interval(
     rng = np.random.default_rng(seed)
     total = counts.sum()
     draws = rng.multinomial(total, counts / total, size=resamples)
-    low, high = np.quantile(draws @ distinct / total, [(1 - share) / 2, (1 + share) / 2])
+    low, high = np.quantile(draws @ distinct / total, [(1 - _SHARE) / 2, (1 + _SHARE) / 2])
     return float(low), float(high)
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "trait_prediction",
 ]
 
+_FOLDS = 5
 _FEWEST = 3  # species with, and species without a label, for it to be judged
 _INVERSE_PENALTY = 0.5  # scikit-learn's C: the slope's squared length counts as much as the sum of the losses
 _AT_ONCE = 8192  # vectors in memory while means are taken
@@ -274,12 +275,12 @@ def linear_probe(features: np.ndarray, truth: np.ndarray) -> Callable[[np.ndarra
     return lambda new: np.asarray(probe.decision_function((new - centre) / spread))
 
 
-def _cross_validated(features: np.ndarray, truth: np.ndarray, folds: int = 5) -> np.ndarray:
+def _cross_validated(features: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Return the decision on each row by a probe fitted without its fold; classes are spread over the folds."""
     fold = np.empty(len(truth), int)
     for value in (0, 1):
         mine = np.flatnonzero(truth == value)
-        fold[mine] = np.arange(len(mine)) % folds
+        fold[mine] = np.arange(len(mine)) % _FOLDS
     values = np.zeros(len(truth))
     for number in np.unique(fold):
         held = fold == number

@@ -58,7 +58,8 @@ _LOOP = "Symlink loop from "  # what Path.resolve says of links that lead round,
 
 
 @cache  # a process may run more than one command
-def _register() -> None:
+def register() -> None:
+    """Add the commands of all groups to the app."""
     from importlib import import_module
 
     for group in _GROUPS:
@@ -72,7 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
     from biovita.terminal import guard_output
 
     guard_output()
-    _register()
+    register()
     try:
         code = _run(_settled(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()

@@ -169,7 +169,6 @@ class Selection:
 def select(
     plan: Plan,
     *,
-    threads: int | None = None,
     scratch_in: Path | None = None,
     listing: bool = False,
 ) -> Iterator[Selection]:
@@ -201,8 +200,6 @@ def select(
                 f"set temp_directory = {sql_text(scratch / 'spill')}; "
                 "set enable_progress_bar = false"
             )
-            if threads is not None:
-                connection.execute(f"set threads = {threads}")
             views = tuple(source.views(connection, scratch) for source in plan.sources)
             names = choose_names([_names(connection, each, plan) for each in views], plan.taxa)
             labels = tuple(source.label for source in plan.sources)

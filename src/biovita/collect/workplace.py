@@ -16,7 +16,7 @@ from biovita.collect.assemble import Assembled
 from biovita.collect.ledger import CLIP, Ledger
 from biovita.errors import DatasetError
 from biovita.filenames import contained
-from biovita.files import target_of
+from biovita.files import all_below, target_of
 
 __all__ = ["WORK", "begin", "put_in_place", "tidy"]
 
@@ -53,7 +53,7 @@ def _refuse_links(out: Path) -> None:
                     f"{place} is a link to {place.readlink()}: a build writes and deletes files there. "
                     "Remove the link, or build at the place that it leads to"
                 )
-    for place in (out / WORK, *_all_in(out / WORK)):
+    for place in (out / WORK, *all_below(out / WORK)):
         if place.is_symlink() or not (place.is_file() or place.is_dir() or not place.exists()):
             raise DatasetError(f"{place} is a link, or no file: a build has not made it. Remove it")
 
@@ -62,11 +62,6 @@ def _folders_in(folder: Path) -> Iterator[Path]:
     """Yield the folders below one, links to folders among them; those are not followed."""
     for parent, names, _ in os.walk(folder):
         yield from (Path(parent, name) for name in names)
-
-
-def _all_in(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
-        yield from (Path(parent, name) for name in (*folders, *files))
 
 
 def put_in_place(stage: Path, out: Path) -> None:

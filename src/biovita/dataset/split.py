@@ -14,12 +14,11 @@ import pyarrow as pa
 from biovita.dataset.dataset import Dataset, replace_tables
 from biovita.dataset.schema import Split
 from biovita.errors import DatasetError, unknown_name
-from biovita.modality import Modality
+from biovita.modality import MEDIA, Modality
 from biovita.taxonomy import Rank
 
 __all__ = ["SplitReport", "assign_splits", "split_dataset"]
 
-_MEDIA = (Modality.AUDIO, Modality.IMAGE)
 _BY = (Rank.SPECIES, Rank.GENUS, Rank.FAMILY)
 _FILES = {Modality.AUDIO: "audio", Modality.IMAGE: "images"}
 
@@ -101,16 +100,16 @@ def split_dataset(
     if by not in _BY:
         raise DatasetError(unknown_name("by", by, _BY))
     dataset, by = Dataset.open(dataset), Rank(by)
-    tables = {modality: dataset.media(modality) for modality in _MEDIA}
+    tables = {modality: dataset.media(modality) for modality in MEDIA}
     species = {taxon.id for taxon in dataset.taxonomy.values() if taxon.rank == Rank.SPECIES}
     pairs = {modality: _pairs(table) for modality, table in tables.items()}
     clans = None
     if by != Rank.SPECIES:
         clans = {t.id: name for t in dataset.taxonomy.values() if (name := t.name_at(by))}
     drawn, splits = assign_splits(pairs, unseen=unseen, seed=seed, held_out=held_out, species=species, clans=clans)
-    counts = {m: {s: Counter(splits[m])[s] for s in Split} for m in _MEDIA}
+    counts = {m: {s: Counter(splits[m])[s] for s in Split} for m in MEDIA}
     report = SplitReport(seed=seed, held_out=held_out, by=by, unseen=drawn, counts=counts)
-    replaced = {_FILES[m]: _with_split(tables[m], splits[m]) for m in _MEDIA}
+    replaced = {_FILES[m]: _with_split(tables[m], splits[m]) for m in MEDIA}
     replace_tables(dataset, replaced, {"split": report.as_toml()})
     return report
 

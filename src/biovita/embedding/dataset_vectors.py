@@ -82,15 +82,16 @@ def embed(
     dataset
         A dataset, or its directory.
     model
-        Its towers embed; of an aligned model those that it was trained on, under whose name the vectors are kept.
+        A name or directory as `biovita.describe` takes it. Its towers embed; of an aligned model those that it was
+        trained on, under whose name the vectors are kept.
     modalities
         None is all that the dataset has items of and the model has a tower for.
     device
-        ``auto``, or a torch device.
+        ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     batch_size
         Items encoded together; None is the tower's own choice.
     workers
-        Threads that decode; None is the number of cores.
+        Threads that decode, or for a GPU processes; None is one a core.
     progress
         Show a bar on standard error where that is a terminal.
 

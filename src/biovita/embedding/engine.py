@@ -42,7 +42,7 @@ class Settings:
     batch_size
         Items encoded together; None is the encoder's own choice.
     workers
-        Threads that decode; None is the number of cores.
+        Threads that decode, or for a GPU processes; None is one a core.
     progress
         Whether to show a bar on standard error where that is a terminal.
     """

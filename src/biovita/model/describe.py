@@ -27,7 +27,7 @@ def describe(name: str | Path) -> ModelCard:
     ----------
     name
         A name that ``biovita models`` lists (``starter``, ``biovita``, ``bioclip-2``); a directory that training or
-        `write_model` wrote, or in the published repository's, open_clip's or CLAP's layout, plain or as
+        `save_model` wrote, or in the published repository's, open_clip's or CLAP's layout, plain or as
         ``local-dir:PATH``; a training checkpoint (``epoch030.pth``), which is read for the length of its vectors;
         ``hf-hub:owner/repository``, with ``@revision`` or without, of which the configuration is fetched.
 
@@ -53,7 +53,7 @@ def load_model(
     name
         As `describe` takes it, or what it returned.
     device
-        ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     modalities
         Whose towers are opened; None is all.
 

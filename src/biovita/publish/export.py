@@ -29,7 +29,7 @@ from biovita.errors import DatasetError
 from biovita.filenames import FileNames, contained, file_name, safe_suffix
 from biovita.files import new_directory, write_whole
 from biovita.jsonfile import read_text
-from biovita.modality import Modality
+from biovita.modality import MEDIA, Modality
 from biovita.publish.attribution import write_attribution
 from biovita.taxonomy import Taxon, taxon_id_of
 
@@ -43,7 +43,6 @@ IMAGE_URLS = (
     *("file_name", "scientific_name", "class", "order", "family", "genus", "com", "source", "source_id", "url"),
     *("license", "attribution"),
 )
-_MEDIA = (Modality.AUDIO, Modality.IMAGE)
 _SHARD_BYTES = 400 << 20
 _GROUP_ROWS, _GROUP_BYTES = 64, 64 << 20  # of media that are held together
 
@@ -95,7 +94,7 @@ def export_release(
 
 def training_files(dataset: Dataset) -> Iterator[Outgoing]:
     """Yield the files that `export_release` writes: all but those that a split holds out."""
-    return (file for modality in _MEDIA for _, _, file in _training_files(dataset, modality))
+    return (file for modality in MEDIA for _, _, file in _training_files(dataset, modality))
 
 
 class _Places:
@@ -160,7 +159,7 @@ def export_hub(dataset: Dataset, out: Path, *, allow_outside: bool = False) -> d
     DatasetError
         Where files lie outside the dataset and that is not allowed, or one is not what the tables state.
     """
-    files = (file for modality in _MEDIA for _, file in stated_files(dataset, modality))
+    files = (file for modality in MEDIA for _, file in stated_files(dataset, modality))
     allowed_outside(dataset.path, files, allow=allow_outside)
     counts = {}
     with new_directory(out) as directory:

@@ -15,12 +15,11 @@ from biovita.dataset.packed_media import PACKED, PackedMedia
 from biovita.errors import DatasetError
 from biovita.filenames import is_path, path_from
 from biovita.files import target_of
-from biovita.modality import Modality
+from biovita.modality import MEDIA
 from biovita.storage import for_lance, is_address
 
 __all__ = ["pack", "state_packed", "unpack"]
 
-_MEDIA = (Modality.AUDIO, Modality.IMAGE)
 _BATCH_BYTES = 32 << 20
 
 
@@ -50,7 +49,7 @@ def pack(dataset: Dataset, out: str, *, allow_outside: bool = False) -> int:
             raise DatasetError(f"{out} already exists. Choose another place")
         if Path(out).resolve().is_relative_to((dataset.path / "media").resolve()):
             raise DatasetError(f"{out} lies among the dataset's files, which an update may delete. Choose another")
-    files = {path: file for modality in _MEDIA for path, file in stated_files(dataset, modality)}
+    files = {path: file for modality in MEDIA for path, file in stated_files(dataset, modality)}
     allowed_outside(dataset.path, files.values(), allow=allow_outside)
     faults: list[DatasetError] = []
 

@@ -18,6 +18,7 @@ _AXIS_STEP = {"order": 0.35, "family": 0.58, "genus": 0.62, "species": 0.53}
 _PRIVATE_STEP = {"order": 0.35, "family": 0.60, "genus": 0.60, "species": 0.35}
 _JUMP_CHANCE = 0.15  # of each axis, in each order and family
 _JUMP = 1.1
+_LIMIT = 2.5  # of an axis: what the organs can express
 PRIVATE = 49  # dimensions that belong to one organ: proportions, marks, notes, diet
 _OTHER_VOICE = 0.12  # chance that a genus calls with another of its kind's voices
 
@@ -88,6 +89,6 @@ def clip(value: float, low: float, high: float) -> float:
     return float(min(max(value, low), high))
 
 
-def bounded(latent: Latent, axis: Axis, limit: float = 2.5) -> float:
+def bounded(latent: Latent, axis: Axis) -> float:
     """Return a species' value on an axis, kept within what the organs can express."""
-    return clip(latent.axes[axis], -limit, limit)
+    return clip(latent.axes[axis], -_LIMIT, _LIMIT)

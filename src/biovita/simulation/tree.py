@@ -33,8 +33,8 @@ class TreePlace:
         Into `CLASSES`.
     order, family, genus
         Index of the founding species.
-    order_number, family_number
-        How many orders of the class, or families of this archetype, there were before.
+    family_number
+        How many families of this archetype there were before.
     archetype
         What the family started from.
     """
@@ -44,7 +44,6 @@ class TreePlace:
     order: int
     family: int
     genus: int
-    order_number: int
     family_number: int
     archetype: Archetype
 
@@ -83,8 +82,9 @@ class _Clade:
         assert family.parent is not None
         assert family.archetype is not None
         order = family.parent
-        return TreePlace(index, self.class_index, order.founder, family.founder, genus.founder, order.number,
-                     family.number, family.archetype)  # fmt: skip
+        return TreePlace(
+            index, self.class_index, order.founder, family.founder, genus.founder, family.number, family.archetype
+        )
 
     def _family(self, index: int, rng: np.random.Generator) -> _Node:
         if not _founds(len(self.genera), len(self.families), _FAMILY, rng):
@@ -107,7 +107,7 @@ class _Clade:
         fresh = [name for name, times in zip(names, used, strict=True) if times == min(used)]
         weights = np.array([len(self.groups[name]) for name in fresh], dtype=float)
         group = fresh[rng.choice(len(fresh), p=weights / weights.sum())]
-        order = _Node(index, number=len(self.orders), group=group)
+        order = _Node(index, group=group)
         self.orders.append(order)
         return order
 

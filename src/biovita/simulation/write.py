@@ -54,7 +54,8 @@ def simulate_media(
     species
         Number of species; those of a smaller fauna of the same seed come first.
     recordings, photographs
-        Mean number a species; each species has its own, at least 2. A recording has one to three clips of 5 s.
+        Mean number a species; each species has its own, at least 2, or the mean where that is
+        less; 0 makes none. A recording has one to three clips of 5 s.
     workers
         Processes; as many as processors if not given. They are spawned: a script that calls this with more than one
         guards its entry with ``if __name__ == "__main__"``.

@@ -26,7 +26,7 @@ from biovita.sources.web import MAX_WAIT_S, backoff, hide_keys, no_cookies, retr
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Answer", "ask", "saved_answers"]
+__all__ = ["Answer", "ask", "check_origin", "saved_answers"]
 
 TRIES = 6
 PAUSE_S = 1.0  # iNaturalist and xeno-canto both ask for at most a request a second
@@ -35,6 +35,12 @@ _SLOWEST = 1000  # bytes a second, over more than the wait
 _WORDS = 200  # characters of what a server says that are shown
 _GZIP = 16 + zlib.MAX_WBITS
 _Found = TypeVar("_Found")
+
+
+def check_origin(path: Path | None, query: object, cache: Path | None) -> None:
+    """Raise a ValueError where a source is neither saved answers, nor a query with a place to keep its answers."""
+    if (path is None) == (query is None) or (query is not None and cache is None):
+        raise ValueError("give either path, or query and cache")
 
 
 def saved_answers(path: Path) -> Iterator[tuple[str, Answer]]:

@@ -125,7 +125,7 @@ def import_folder(
     strict
         Raise where anything was rejected, after the dataset is written: ``rejected.parquet`` says what it was.
     workers
-        Threads that decode; as many as processors where None.
+        Threads that decode; None is one a core, at most 16.
     overwrite
         Replace the dataset at ``out``; its embeddings are kept, and those of files that are the same still hold.
     progress

@@ -11,7 +11,7 @@ from pydantic import model_validator
 
 from biovita.csv_table import BrokenRow, open_csv
 from biovita.errors import DatasetError
-from biovita.sources.answers import Answer, ask, saved_answers
+from biovita.sources.answers import Answer, ask, check_origin, saved_answers
 from biovita.sources.licenses import normalise_license
 from biovita.sources.source import RejectedRow, StreamedSource, broken
 from biovita.values import coordinates, iso_date, seconds, text, web_address, whole
@@ -76,8 +76,7 @@ class XenoCanto(StreamedSource):
 
     @model_validator(mode="after")
     def _one_origin(self) -> XenoCanto:
-        if (self.path is None) == (self.query is None) or (self.query is not None and self.cache is None):
-            raise ValueError("give either path, or query and cache")
+        check_origin(self.path, self.query, self.cache)
         return self
 
     @property

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from biovita.taxonomy.taxon import Rank, Taxon
 
-__all__ = ["PROMPT_KINDS", "draw_prompt", "prompts"]
+__all__ = ["PROMPT_KINDS", "prompts"]
 
 PROMPT_KINDS: tuple[str, ...] = ("com", "sci", "tax", "sci_com", "tax_com")
 _TAX_RANKS = (Rank.CLASS, Rank.ORDER, Rank.FAMILY, Rank.GENUS)
@@ -34,9 +32,3 @@ def prompts(taxon: Taxon) -> dict[str, str]:
         "tax_com": f"{tax} with common name {com}" if tax and com else None,
     }
     return {kind: text for kind, text in made.items() if text}
-
-
-def draw_prompt(taxon: Taxon, rng: np.random.Generator) -> str:
-    """Return one of the taxon's prompts, each as likely as the others."""
-    choices = list(prompts(taxon).values())
-    return choices[rng.integers(len(choices))]

@@ -20,7 +20,21 @@ __all__ = ["TrainReport", "run_recipe"]
 
 @dataclass(frozen=True)
 class TrainReport:
-    """Where the model and the page are, how many steps made it, and its loss at the first and the last of them."""
+    """What a training run made.
+
+    Attributes
+    ----------
+    model
+        Directory of the model; of a recipe that trains towers, the last one.
+    page
+        The page about it, ``report.html``.
+    recipe
+        What it was trained by.
+    steps
+        How many are in the log.
+    first_loss, last_loss
+        At the first and the last step; NaN where the log was lost.
+    """
 
     model: Path
     page: Path

@@ -4,6 +4,7 @@ import csv
 import io
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pytest
 import soundfile
@@ -137,7 +138,6 @@ def test_the_release_layout_reads_back(dataset: Dataset, tmp_path: Path, copy: b
 
 
 def test_datasets_reads_the_media(dataset: Dataset, tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets")
     out = tmp_path / "hub"
     assert export_hub(dataset, out, allow_outside=True) == {"audio": 4, "images": 2}
     images = datasets.load_dataset(str(out), "images", split="train")
