@@ -58,6 +58,15 @@ def test_from_a_dataset_to_a_comparison(birds: biovita.Dataset, tmp_path: Path) 
     assert (again.page, again.table) == (None, None)
 
 
+def test_a_place_for_media_is_refused_where_a_dataset_states_it(birds: biovita.Dataset, tmp_path: Path) -> None:
+    for bench in (birds, birds.path):
+        with pytest.raises(
+            biovita.BiovitaError, match=r"birds is a dataset.*Leave media_root \(--media-root\) out"
+        ):
+            biovita.run_benchmark(bench, model="random:4", media_root=tmp_path, progress=False)
+    assert not (birds.path / "runs").exists()
+
+
 def test_a_recipe_is_named_with_settings_or_given_as_it_is(birds: biovita.Dataset, tmp_path: Path) -> None:
     with pytest.raises(biovita.BiovitaError, match="Change the recipe itself"):
         biovita.train(recipe("starter/stage1"), data=birds, out=tmp_path / "out", settings={"steps": 2})

@@ -90,6 +90,13 @@ def test_mistakes_are_said_without_a_traceback(arguments, message, capsys):
     assert "Traceback" not in err
 
 
+def test_a_place_for_media_is_refused_for_a_dataset(dataset, capsys, tmp_path):
+    code, _, err = run(capsys, "bench", "run", dataset, "--model", "random:4", "--media-root", tmp_path)
+    assert code == 1
+    assert "Leave media_root (--media-root) out" in " ".join(err.split())
+    assert not (dataset / "runs").exists()
+
+
 def test_traits_from_the_command_line(tmp_path, capsys):
     import pyarrow as pa
 
