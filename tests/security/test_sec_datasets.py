@@ -145,7 +145,11 @@ def test_odd_tables_and_files_of_a_dataset_are_plain_errors(tmp_path: Path) -> N
         (_pipe("README.md"), card, "neither a file nor a folder"),
         (_pipe("ATTRIBUTION.csv"), card, "neither a file nor a folder"),
         (_pipe("croissant.json"), card, "neither a file nor a folder"),
-        (_column("audio", "start_s", pa.array([np.nan] * 2)), ["data", "export", "hub"], "is not within this file"),
+        (
+            _column("audio", "start_s", pa.array([np.nan] * 2)),
+            ["data", "export", "hub"],
+            "is not within this file",
+        ),
         (_column("audio", "end_s", pa.array([np.nan] * 2)), ["data", "export", "hub"], "is not within this file"),
     ]
     asked = []
