@@ -180,7 +180,7 @@ def test_a_lock_leaves_the_content_of_its_file_and_follows_no_link(tmp_path: Pat
     (tmp_path / "led").symlink_to(lock)
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     for link in ("led", "dangling"):
-        refused = pytest.raises(DatasetError, match="is a link, and a lock is a file of its own")
+        refused = pytest.raises(DatasetError, match="is a link, and biovita locks regular files only")
         with refused, locked(tmp_path / link, "busy"):
             pass
     assert not (tmp_path / "nowhere").exists()

@@ -68,7 +68,7 @@ def test_a_place_for_media_is_refused_where_a_dataset_states_it(birds: biovita.D
 
 
 def test_a_recipe_is_named_with_settings_or_given_as_it_is(birds: biovita.Dataset, tmp_path: Path) -> None:
-    with pytest.raises(biovita.BiovitaError, match="Change the recipe itself"):
+    with pytest.raises(biovita.BiovitaError, match="change the recipe itself"):
         biovita.train(recipe("starter/stage1"), data=birds, out=tmp_path / "out", settings={"steps": 2})
     with pytest.raises(biovita.ModelError, match="goes on from a stage 1"):
         biovita.train(recipe("starter/stage2"), data=birds, out=tmp_path / "out")

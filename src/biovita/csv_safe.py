@@ -37,7 +37,7 @@ def safe_cell(value: object) -> object:
 
 
 def plain_cell(text: str) -> str:
-    """Return what was given to `safe_cell`, of what it made of a text.
+    """Undo `safe_cell`: return the text that a cell was written from.
 
     Examples
     --------

@@ -133,7 +133,7 @@ def open_csv(
         raise DatasetError(_missing_columns(path, missing, columns, header))
     for name in found.values():
         if header.count(name) > 1:
-            raise DatasetError(f"{path}, line 1: the column {name!r} is there {header.count(name)} times")
+            raise DatasetError(f"{path}, line 1: the column {name!r} occurs {header.count(name)} times")
     return CsvTable(
         path,
         found,

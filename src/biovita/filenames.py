@@ -133,8 +133,8 @@ def contained(root: Path, place: Path) -> Path:
         raise DatasetError(f"{str(place)!r} cannot be a place in {root}: {error}") from None
     if not inside:
         raise DatasetError(
-            f"{place} lies outside {root}, or leads out of it by a link: nothing is written there. Put a folder in the "
-            f"place of the link, or move {root} as a whole to where there is room"
+            f"{place} lies outside {root}, or a link leads out of it. biovita writes nothing there. "
+            f"Put a folder in the place of the link, or move {root} as a whole to a larger disk"
         )
     return place
 

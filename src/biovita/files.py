@@ -127,7 +127,7 @@ def new_directory(
         raise DatasetError(f"{path} is a file, and is not replaced by a directory. Choose another place")
     if path.exists() and any(path.iterdir()) and not any(path.glob(marker)):
         raise DatasetError(
-            f"{path} is not replaced: it has no {marker}, so it is something else. Choose another place"
+            f"{path} is not replaced: it has no {marker}, so biovita did not make it. Choose another place"
         )
     absent = [parent for parent in path.parents if not parent.exists()]
     try:
@@ -221,7 +221,7 @@ def locked(file: Path, busy: str, *, wait_s: float = 0.0) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     if file.is_symlink():
-        raise DatasetError(f"{file} is a link, and a lock is a file of its own. Remove it")
+        raise DatasetError(f"{file} is a link, and biovita locks regular files only. Remove the link")
     lock = FileLock(file, timeout=wait_s, poll_interval=_LOOK_AGAIN_S)
     try:
         lock.acquire()

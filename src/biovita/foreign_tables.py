@@ -178,7 +178,7 @@ class BoundedLines(io.BufferedIOBase):
         return self.read1(-1 if size is None else size)
 
     def _cut(self, chunk: bytes) -> bytes:
-        """Return a chunk without what a line that began before it has too much."""
+        """Return a chunk without the rest of a line that is too long and began before it."""
         ends = [at for at in (chunk.find(b"\n"), chunk.find(b"\r")) if at >= 0]
         first = min(ends, default=len(chunk))
         room = max(0, self._most - self._line)

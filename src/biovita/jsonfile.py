@@ -47,7 +47,7 @@ def read_bytes(file: Path, error: type[BiovitaError]) -> bytes:
     except OSError as problem:
         raise error(f"{file} cannot be read: {problem.strerror}") from problem
     if len(content) > limit("answer"):
-        raise error(f"{file} is larger than what is read of such a file: {over('answer')}")
+        raise error(f"{file} is too large: {over('answer')}")
     return content
 
 
@@ -88,7 +88,9 @@ def parse_json(text: str | bytes, where: str, error: type[BiovitaError], *, fini
         try:
             json.dumps(content, ensure_ascii=False).encode()
         except UnicodeEncodeError as problem:
-            raise error(f"{where} is no JSON that is accepted: half of a surrogate pair in a string") from problem
+            raise error(
+                f"{where} is not JSON that biovita reads: half of a surrogate pair is in a string"
+            ) from problem
     return content
 
 
@@ -114,15 +116,17 @@ def parse_any_text(text: str | bytes, where: str, error: type[BiovitaError], *, 
             parse_constant=_refuse if finite else None,
         )
     except json.JSONDecodeError as problem:
-        raise error(f"{where}, line {problem.lineno}: is no JSON: {problem.msg}") from problem
+        raise error(f"{where}, line {problem.lineno}: is not JSON: {problem.msg}") from problem
     except RecursionError as problem:
-        raise error(f"{where} is no JSON that is accepted: it is nested deeper than {_DEPTH} levels") from problem
+        raise error(
+            f"{where} is not JSON that biovita reads: it is nested deeper than {_DEPTH} levels"
+        ) from problem
     except BiovitaError:
         raise
     except ValueError as problem:
-        raise error(f"{where} is no JSON that is accepted: {problem}") from problem
+        raise error(f"{where} is not JSON that biovita reads: {problem}") from problem
     if _is_deep(content):
-        raise error(f"{where} is no JSON that is accepted: it is nested deeper than {_DEPTH} levels")
+        raise error(f"{where} is not JSON that biovita reads: it is nested deeper than {_DEPTH} levels")
     return content
 
 

@@ -119,7 +119,7 @@ def _check(file: Path, parquet: pq.ParquetFile, schema: pa.Schema) -> None:
     for name in schema.names:
         kind = parquet.schema_arrow.field(name).type
         if not _is_plain(kind):
-            raise DatasetError(f"{file} does not hold what it has to: the column {name} is of {str(kind)[:60]}")
+            raise DatasetError(f"{file} is not in the expected form: the column {name} is of {str(kind)[:60]}")
     metadata = parquet.metadata
     if metadata.num_rows > limit("rows"):
         raise DatasetError(f"{file}: has {metadata.num_rows:,} rows; {over('rows')}")
@@ -145,7 +145,7 @@ def _plain(file: Path, column: pa.Array, field: pa.Field) -> pa.Array:
         plain.validate(full=True)
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise DatasetError(
-            f"{file} does not hold what it has to: the column {field.name}: {_first_line(error)}"
+            f"{file} is not in the expected form: the column {field.name}: {_first_line(error)}"
         ) from error
     return plain
 

@@ -61,7 +61,7 @@ def plan_dataset(plan: str | Path, *, progress: bool = True) -> PlanReport:
 
 
 def build_dataset(plan: str | Path, *, out: str | Path, progress: bool = True) -> BuildReport:
-    """Make the dataset of a plan; run again, it goes on where it stopped, or updates with what is new.
+    """Make the dataset of a plan. Run it again to go on where it stopped, or to add what is new.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def train(
     from biovita.training.run import run_recipe
 
     if not isinstance(recipe, str) and settings:
-        raise BiovitaError("settings change a recipe that is named. Change the recipe itself, or give its name")
+        raise BiovitaError("settings go with the name of a recipe. Give its name, or change the recipe itself")
     return run_recipe(
         named(recipe, settings) if isinstance(recipe, str) else recipe,
         Dataset.open(data),
@@ -250,7 +250,7 @@ def build_benchmark(
     text
         What stands for a species in text: its bare name (as published), its common name, or a prompt.
     new_groups
-        Leave genera and families with members that were trained on out of the unseen part.
+        Leave out of the unseen part the genera and families that have members in training.
     media
         ``keep`` them where they are, or ``copy`` them beside the tables, spans cut out.
     allow_outside
@@ -334,7 +334,7 @@ def run_benchmark(
     seed
         For the intervals and the examples.
     contrast
-        Score by how clear the recordings that ask are, too, each of which is decoded once more for it.
+        Also score by how clear the query recordings are; each is decoded once more for this.
     progress
         Show bars on standard error where that is a terminal.
 

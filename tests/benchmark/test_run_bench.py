@@ -161,7 +161,7 @@ def test_a_model_that_can_embed_nothing_of_a_kind_is_an_error(benchmark, tmp_pat
         def embed_images(self, items):
             raise MediaError("odd", "my eyes")
 
-    with pytest.raises(BiovitaError, match=r"stranger can embed none of the \d+ image items.*my eyes"):
+    with pytest.raises(BiovitaError, match=r"stranger cannot embed any of the \d+ image items.*my eyes"):
         run(benchmark, Blind(), tmp_path / "v")
 
 
@@ -226,7 +226,7 @@ def test_vectors_made_elsewhere_and_objects_can_be_run(benchmark, tmp_path):
         def embed_texts(self, items):
             return np.ones((len(items), 2))
 
-    with pytest.raises(BiovitaError, match="words can answer no task of the benchmark: it embeds text alone"):
+    with pytest.raises(BiovitaError, match="words cannot answer any task of the benchmark: it embeds only text"):
         run(benchmark, OnlyText(), tmp_path / "b")
 
 

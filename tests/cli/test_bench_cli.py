@@ -39,7 +39,7 @@ def test_from_a_dataset_to_a_comparison(dataset, capsys, tmp_path):
     bench = dataset / "bench" / "standard"
     code, out, _ = run(capsys, "bench", "verify", bench)
     assert code == 0
-    assert "nothing changes a score" in out
+    assert "no problem changes a score" in out
     for model in ("random:4", "random:9"):
         code, out, err = run(capsys, "bench", "run", bench, "--model", model)
         assert code == 0, err
@@ -65,7 +65,7 @@ def test_verify_exits_1_and_names_the_file(dataset, capsys):
         path.unlink()
     code, out, err = run(capsys, "bench", "verify", dataset / "bench" / "standard")
     assert code == 1
-    assert "changes a score" in out
+    assert "problems that change a score" in out
     assert "missing: unseen/audio_index.csv" in out
     assert "Traceback" not in err
     code, out, _ = run(capsys, "bench", "verify", dataset / "bench" / "standard", "--json")

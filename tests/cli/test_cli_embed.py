@@ -60,7 +60,7 @@ def test_embed_exits_with_1_where_nothing_is_left(dataset: Path, capsys: pytest.
         (["{}", "--model", "startr"], "Did you mean 'starter'"),
         (["{}", "--modality", "audio"], "has no audio items"),
         (["{}", "--batch-size", "0"], "batch_size is 0"),
-        (["{}", "--modality", "image", "--device", "gpu"], "Accepted are auto, cpu, cuda"),
+        (["{}", "--modality", "image", "--device", "gpu"], "Use one of auto, cpu, cuda"),
     ],
 )
 def test_mistakes_are_told_without_a_traceback(

@@ -67,7 +67,7 @@ def test_the_next_candidates_take_the_places_of_what_cannot_be_used(server: Medi
     assert omitted(out) == {order[8]: "over-limit", order[9]: "over-limit"}
     assert report.left_out == count_omitted(dataset) == {"over-limit": 2}
     assert not any(server.asked[f"/{order[at]}"] for at in (8, 9))
-    assert "2 places of files that cannot be used went to the next candidates" in report_lines(report)
+    assert "2 files could not be used, and the next candidates took their places" in report_lines(report)
     assert check(dataset, hashes=True) == []
     assert dataset.info["made"]["refilled"] == 2
     again = run(plan, out)
@@ -196,7 +196,7 @@ def test_every_record_of_a_wanted_taxon_is_somewhere(
     said = capsys.readouterr().out
     assert f"{len(listed)} omitted by the plan:" in said
     assert "10 not asked for by the plan, and counted only: 10 other-taxon" in said
-    assert "Listed in the plan, and in no source: Nonsensia fictiva." in (out / "README.md").read_text()
+    assert "Listed in the plan, but found in no source: Nonsensia fictiva." in (out / "README.md").read_text()
     assert check(dataset, hashes=True) == []
     pq.write_table(pq.read_table(out / "omitted.parquet").slice(1), out / "omitted.parquet")
     (problem,) = check(Dataset.open(out))

@@ -59,7 +59,7 @@ def test_devices_are_accepted_or_told_apart():
     best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     assert select_device("auto") == best
     assert select_device("cpu") == "cpu"
-    with pytest.raises(ModelError, match=r"'gpu' is unknown\. Accepted are auto, cpu"):
+    with pytest.raises(ModelError, match=r"'gpu' is unknown\. Use one of auto, cpu"):
         select_device("gpu")
     with pytest.raises(ModelError, match="'meta' is not supported"):
         select_device("meta")

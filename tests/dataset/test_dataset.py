@@ -65,6 +65,6 @@ def test_a_table_with_an_empty_value_where_none_may_be(tmp_path: Path) -> None:
     loose = pa.schema([field.with_nullable(nullable=True) for field in TAXA])
     table = pa.Table.from_pylist([{"taxon_id": "x", "scientific_name": None, "rank": "species"}], schema=loose)
     pq.write_table(table, tmp_path / "ds" / "taxa.parquet")
-    with pytest.raises(DatasetError, match=r"taxa\.parquet does not hold what it has to"):
+    with pytest.raises(DatasetError, match=r"taxa\.parquet is not in the expected form"):
         Dataset.open(tmp_path / "ds").table("taxa")
     assert Dataset.open(tmp_path / "ds").loose_table("taxa").num_rows == 1

@@ -246,7 +246,7 @@ def test_a_table_without_a_model_is_read_by_its_name(builder: Builder, plain: di
     found = vectors(dataset, "gone", AUDIO, space="tower")
     assert len(found) == 9
     builder.add_sound("new", 77)
-    with pytest.raises(DatasetError, match=r"1 of 10 audio items .* There is no such model to make them with"):
+    with pytest.raises(DatasetError, match=r"1 of 10 audio items .* biovita does not know this model"):
         vectors(builder.write(), "gone", AUDIO)
     with pytest.raises(ModelError, match="unknown model 'nothing'"):
         vectors(dataset, "nothing", AUDIO)

@@ -68,7 +68,7 @@ def test_vectors_are_read_though_there_is_no_such_model(dataset, vectors):
         assert np.linalg.norm(vectors_of(dataset, MODEL, modality).array, axis=1) == pytest.approx(1, abs=1e-6)
     unseen = vectors_of(dataset, MODEL, Modality.AUDIO, where=pc.field("taxon_id") == dataset.taxonomy.taxa[3].id)
     assert set(unseen.taxon_ids) == {dataset.taxonomy.taxa[3].id}
-    with pytest.raises(DatasetError, match="There is no such model to make them with"):
+    with pytest.raises(DatasetError, match="biovita does not know this model"):
         vectors_of(dataset, MODEL, Modality.TEXT, ids=["nothing"])
 
 

@@ -148,7 +148,7 @@ def test_a_short_row_is_rejected_with_its_line(tmp_path: Path) -> None:
     core = CORE.format(how='ignoreHeaderLines="1"', file="o.txt", body=FIELDS)
     path = make(tmp_path / "a.zip", core, {"o.txt": b"id,name,place\n1,Pica pica\n2,Parus major,x\n"})
     short, good = rows_of(path)
-    assert short == BrokenRow(2, "too-few-columns", "2 columns, and 3 are described")
+    assert short == BrokenRow(2, "too-few-columns", "the row has 2 columns, and the table has 3")
     assert good.line == 3
 
 

@@ -362,10 +362,10 @@ def test_wrong_places(src: Path, tmp_path: Path) -> None:
 def test_both_modalities_are_needed(src: Path, tmp_path: Path) -> None:
     kept = (src / "images.csv").read_text()
     write_rows(src / "images.csv", [], HEADER)
-    assert "images.csv has no rows, so there is not one photograph" in refused(src, tmp_path)
+    assert "images.csv has no rows, so it names no photograph" in refused(src, tmp_path)
     write_rows(src / "images.csv", [("images/none.png", "Pica pica", *[""] * 8)], HEADER)
     message = refused(src, tmp_path)
-    assert "not one photograph" in message
+    assert "no photograph of " in message
     assert "(1 missing)" in message
     assert "in line 2: images/none.png: there is no such file" in message
     (src / "images.csv").unlink()
@@ -385,7 +385,7 @@ def test_columns_that_are_not_there(src: Path, tmp_path: Path) -> None:
     assert "neither table" in refused(src, tmp_path, columns={"license": "licence"})
     assert "Did you mean 'license'" in refused(src, tmp_path, columns={"licence": "license"})
     (src / "audio.csv").write_bytes(b"file,scientific_name,file\n")
-    assert "the column 'file' is there 2 times" in refused(src, tmp_path)
+    assert "the column 'file' occurs 2 times" in refused(src, tmp_path)
 
 
 def test_an_existing_dataset_is_replaced_only_on_request(

@@ -138,7 +138,10 @@ def test_names_lose_their_authorship_without_help_from_columns(tmp_path):
             "scientificName\ttaxonRank\nPica pica\tspecies\n",
             r"lacks the column\(s\) taxonID; it has scientificName",
         ),
-        ("taxonID\tscientificName\ttaxonRank\n1\tPica pica\tspecies\n1\tPica ater\tspecies\n", "ids are unique"),
+        (
+            "taxonID\tscientificName\ttaxonRank\n1\tPica pica\tspecies\n1\tPica ater\tspecies\n",
+            "Each may occur once",
+        ),
         ("taxonID\tscientificName\ttaxonRank\n1\tPica pica\n", "cannot be read: .*Expected 3 columns, got 2"),
     ],
 )

@@ -168,7 +168,7 @@ def test_unknown_architectures_and_damaged_descriptions_are_told(tmp_path):
         build_clip({"embed_dim": 3, "vision_cfg": {"colour": 1}, "text_cfg": {}}, {}, "w.pt")
     directory = write_open_clip(make().clip, tmp_path / "clip")
     (directory / "open_clip_config.json").write_text("{")
-    with pytest.raises(ModelError, match="is no JSON"):
+    with pytest.raises(ModelError, match="is not JSON"):
         load_model(directory)
     (directory / "open_clip_config.json").write_text('{"model_cfg": 3}')
     with pytest.raises(ModelError, match="has no model_cfg"):

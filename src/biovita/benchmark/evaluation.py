@@ -117,7 +117,7 @@ def evaluate(
         found = item_vectors(opened, items, source, out / "vectors", name=name, device=device, progress=progress)
     scores = score_benchmark(benchmark, found.vectors, memory_mb=memory_mb, device=select_device(device))
     if not scores.tasks:
-        raise BiovitaError(f"{name} can answer no task of the benchmark: it embeds {', '.join(able)} alone")
+        raise BiovitaError(f"{name} cannot answer any task of the benchmark: it embeds only {', '.join(able)}")
     return Evaluation(
         name=name,
         benchmark=benchmark,

@@ -177,7 +177,7 @@ def _place(item: tuple[tuple[Split, Rank, str], Taxon]) -> tuple[int, int, str]:
 
 
 def _held_out(dataset: Dataset, modality: Modality, only: Collection[str] | None) -> pa.Table:
-    """Return the held-out recordings or photographs of a dataset; of these those in ``only``, where it is given."""
+    """Return the held-out recordings or photographs of a dataset, limited to ``only`` where it is given."""
     wanted = pc.field("split").isin([part.value for part in PARTS])
     if only is not None:
         wanted &= pc.field("id").isin(pa.array(only, pa.string()))

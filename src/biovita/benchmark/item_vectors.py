@@ -212,4 +212,4 @@ def _object_encoder(model: Any, name: str, items: Items, table: VectorTable) -> 
 
 
 def _none_of(name: str, items: Items, why: str) -> str:
-    return f"{name} can embed none of the {len(items):,} {items.modality} items. The first failed: {why}"
+    return f"{name} cannot embed any of the {len(items):,} {items.modality} items. The first failed: {why}"

@@ -208,7 +208,7 @@ class _Reader:
                         "bad-span",
                         file,
                         number,
-                        f"{said}. Both have to be seconds from 0 on, start_s before end_s",
+                        f"{said}. Both have to be seconds, at least 0, with start_s below end_s",
                     )
                     continue
                 self.held.add(100 + 60 * len(line) + sum(map(len, line.values())))
@@ -339,7 +339,7 @@ def _candidates(line: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:
         raise ValueError("candidates_taxa and candidates_target_ids have to be lists")  # noqa: TRY004
     if len(taxa) != len(targets):
         raise ValueError(
-            f"there are {len(taxa)} candidates_taxa and {len(targets)} candidates_target_ids, not as many"
+            f"there are {len(taxa)} candidates_taxa and {len(targets)} candidates_target_ids; both need as many"
         )
     return [str(t) for t in taxa], [
         [str(key) for key in (keys if isinstance(keys, list) else [keys])] for keys in targets

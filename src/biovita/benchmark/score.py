@@ -162,7 +162,8 @@ def _full_products() -> None:
 
     if torch.cuda.is_available() and torch.backends.cuda.matmul.allow_tf32:
         raise BiovitaError(
-            "TF32 products are switched on in torch. Scoring needs full single precision: switch them off"
+            "torch has TF32 products on, and scoring needs full single precision. Set "
+            "torch.backends.cuda.matmul.allow_tf32 = False"
         )
 
 

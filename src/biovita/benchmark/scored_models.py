@@ -59,7 +59,7 @@ def open_model(spec: Any) -> Any:
     kind, _, rest = str(spec).partition(":")
     if kind == "random":
         if rest and not rest.isdigit():
-            raise ModelError(f"{spec!r}: a number of dimensions has to follow random:")
+            raise ModelError(f"{spec!r}: write a number of dimensions after random:, such as random:256")
         return Random(int(rest or 256))
     if kind == "mteb":
         from biovita.benchmark.mteb_tasks import MtebModel

@@ -107,7 +107,7 @@ def _named(place: object) -> str:
 
 
 def _settled(arguments: list[str]) -> list[str]:
-    """Return the arguments without those that all commands share, and take heed of these."""
+    """Apply the options that all commands share, and return the other arguments."""
     from biovita.limits import set_limit, set_memory
 
     rest: list[str] = []

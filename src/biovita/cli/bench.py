@@ -69,7 +69,7 @@ def build(
     text
         What stands for a species in text: its bare name (as published), common name, or a prompt.
     new_groups
-        Leave genera and families with members that were trained on out of the unseen part.
+        Leave out of the unseen part the genera and families that have members in training.
     media
         keep them where they are, or copy them beside the tables, spans cut out.
     """
@@ -148,15 +148,15 @@ def verify(
         return int(not verdict.sound)
     say(f"{verdict.tasks} tasks, {verdict.queries:,} queries, {verdict.files:,} media files read")
     for title, found in (
-        ("changes a score", [problem for problem in verdict.problems if problem.counts]),
-        ("worth knowing", [problem for problem in verdict.problems if not problem.counts]),
+        ("problems that change a score", [problem for problem in verdict.problems if problem.counts]),
+        ("problems that change no score", [problem for problem in verdict.problems if not problem.counts]),
     ):
         if found:
             say(f"{len(found)} {title}:", *(f"  {problem}" for problem in found[:_SHOWN]))
             if len(found) > _SHOWN:
                 say(f"  and {len(found) - _SHOWN} more (--json has all)")
     if verdict.sound:
-        say("nothing changes a score")
+        say("no problem changes a score")
     return int(not verdict.sound)
 
 
@@ -190,7 +190,7 @@ def run(
     name
         What the model is called in the report.
     contrast
-        Score by how clear the recordings that ask are, too, each of which is decoded once more for it.
+        Also score by how clear the query recordings are; each is decoded once more for this.
     """
     import biovita
 
@@ -209,7 +209,7 @@ def run(
         return
     _print_scores(done.rows)
     if done.failed:
-        note(f"{len(done.failed)} items could not be embedded. They are absent, and the report lists them")
+        note(f"{len(done.failed)} items could not be embedded. They have no vector, and the report lists them")
     say(done.paths.report)
 
 

@@ -60,7 +60,7 @@ def _readable(size: float) -> str:
 
 
 def build(plan: Path, /, *, out: Path, as_json: Json = False) -> None:
-    """Make the dataset of a plan; run again, it goes on where it stopped, or updates with what is new.
+    """Make the dataset of a plan. Run it again to go on where it stopped, or to add what is new.
 
     Parameters
     ----------

@@ -44,9 +44,9 @@ def folder(
 ) -> int:
     """Import a folder that has audio.csv and images.csv.
 
-    Each table needs the columns file (a path within the folder) and scientific_name. Also read are common_name,
-    kingdom, phylum, class, order, family, genus, source, source_id, url, license, attribution, recorded_at,
-    latitude and longitude, and for recordings begin_s and end_s, the span of the file that is meant. Every file is
+    Each table needs the columns file (a path within the folder) and scientific_name. It may have
+    common_name, kingdom, phylum, class, order, family, genus, source, source_id, url, license, attribution,
+    recorded_at, latitude and longitude, and for recordings begin_s and end_s, the span to use. Every file is
     decoded; what cannot be used is listed in rejected.parquet with the reason.
 
     Parameters
@@ -95,7 +95,7 @@ def show(dataset: Path, /, *, as_json: Json = False) -> None:
 
 @app.command
 def check(dataset: Path, /, *, hashes: bool = False, as_json: Json = False) -> int:
-    """Check that a dataset holds together; exit with 1 where something is wrong, naming each.
+    """Check a dataset and name each problem; exit with 1 where there is one.
 
     Parameters
     ----------

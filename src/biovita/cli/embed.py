@@ -36,8 +36,8 @@ def embed(
 ) -> int:
     """Write a vector for each recording, photograph and name of a dataset.
 
-    What has a vector already is left alone; a run that was stopped goes on where it was. Threads decode, or for a GPU
-    processes. Exits with 1 where a modality ends without any vector.
+    What has a vector already is left alone; a run that was stopped goes on where it was. Threads decode, or
+    processes for a GPU. Exits with 1 where a modality ends without any vector.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def embed(
         Directory of the dataset; the vectors go to embeddings/MODEL in it.
     model
         A name that `biovita models` lists, hf-hub:owner/repository, a directory or training checkpoint in a
-        published layout, or a directory that `biovita models export` or `biovita train` wrote. Of a model that was
-        trained on frozen towers, these embed, and the vectors go to their embeddings/MODEL.
+        published layout, or a directory that `biovita models export` or `biovita train` wrote. If a model was
+        trained on frozen towers, the towers embed, and the vectors go to their embeddings/MODEL.
     modalities
         audio, image or text; may be given more than once. Default: all of them.
     batch_size

@@ -38,9 +38,9 @@ def pack(dataset: Path, /, *, out: str, allow_outside: AllowOutside = False, as_
         print_json({"packed": out, "dataset": dataset, "files": files, "outside": outside})
         return
     say(f"{out}: {files} files{_words_on_outside(outside)}")
-    say(f"{dataset}/dataset.toml names the table: media are read from there now")
+    say(f"{dataset}/dataset.toml names the table, and biovita now reads the media from it")
     if outside:
-        note("data unpack does not write files outside the dataset: keep those that lie there")
+        note("data unpack does not write files outside the dataset, so keep those that lie there")
     else:
         note(f"The files are not needed any more. To go back to them: biovita data unpack {out} --out {dataset}")
 

@@ -280,7 +280,7 @@ def report_lines(report: BuildReport) -> list[str]:
     if report.rejected:
         lines.append("rejected: " + ", ".join(f"{n} {reason}" for reason, n in report.rejected.items()))
     if report.refilled:
-        lines.append(f"{report.refilled} places of files that cannot be used went to the next candidates")
+        lines.append(f"{report.refilled} files could not be used, and the next candidates took their places")
     if report.empty:
         whys = ", ".join(f"{n} {why}" for why, n in report.empty.items())
         lines.append(f"{sum(report.empty.values())} places stay empty: {whys}")

@@ -167,7 +167,7 @@ class _Fetcher:
         pace = self.paces.setdefault(host, Pace(self.how.at_once_per_host, self.how.per_second))
         async with pace.turns:
             if left := await pace.wait():
-                raise _TransientError("unreachable", f"{host} asks to be left alone", left)
+                raise _TransientError("unreachable", f"{host} asks for a longer pause than biovita waits", left)
             try:
                 return await self._answer(address, pace, begun)
             except TimeoutError:
@@ -201,7 +201,7 @@ class _Fetcher:
     def _target(self, response: httpx.Response) -> str:
         target = response.headers.get("location")
         if not target:
-            raise MediaError("refused", f"the server redirects ({response.status_code}) to nowhere")
+            raise MediaError("refused", f"the server redirects ({response.status_code}) without an address")
         return str(target)
 
     def _check_status(self, response: httpx.Response, pace: Pace) -> None:
@@ -225,7 +225,7 @@ class _Fetcher:
         if start != have:
             have = 0  # the file has changed, or the server does not go on: from the start
             if start:
-                raise _TransientError("unreachable", "the server sends another range than was asked for")
+                raise _TransientError("unreachable", "the server sent another part of the file than asked for")
         if total is not None and total > self.how.max_bytes:
             raise MediaError(
                 "too-large", f"the file has {total} bytes, and at most {self.how.max_bytes} are accepted"
@@ -268,6 +268,6 @@ def _extent(response: httpx.Response) -> tuple[int | None, int]:
     if response.status_code == 206:
         match = _RANGE.fullmatch(response.headers.get("content-range", ""))
         if match is None or not int(match[1]) <= int(match[2]) < int(match[3]):
-            raise _TransientError("unreachable", "the server sends a part and does not say which")
+            raise _TransientError("unreachable", "the server sent a part of the file without saying which")
         return int(match[3]), int(match[1])
     return number_in(response.headers.get("content-length", "")), 0

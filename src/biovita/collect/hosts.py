@@ -120,7 +120,7 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
         raise failed
 
     async def connect_unix_socket(self, path: str, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
-        raise httpcore.ConnectError(f"{path}: a socket of this machine is never asked")
+        raise httpcore.ConnectError(f"{path} is a socket of this machine, and biovita does not connect to it")
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

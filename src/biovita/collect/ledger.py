@@ -125,7 +125,7 @@ class Ledger:
         self._database.execute("pragma trusted_schema = off")
         for name, text in self._database.execute("select name, sql from sqlite_master limit 3"):
             if (name, text and _words(text)) not in _OBJECTS:
-                raise self._strange(str(name), "it belongs to the database itself")
+                raise self._strange(str(name), "it is a table, view or trigger that no build makes")
 
     def get(self, key: str) -> Entry | None:
         """Return an item, or None where nothing is known of it."""
@@ -159,7 +159,7 @@ class Ledger:
         for state in sorted(STATES):
             for entry in self.entries(state):
                 if CLIP.fullmatch(entry.key) is None or "-" in entry.key:
-                    raise self._strange(entry.key, "that is not a key")
+                    raise self._strange(entry.key, "its key is not one that a build writes")
                 if entry.path is not None and not Path(entry.path).is_absolute() and not own_path(entry):
                     raise self._strange(entry.key, f"path is {entry.path!r}")
                 if entry.sha256 is not None and _HASH.fullmatch(entry.sha256) is None:
@@ -168,7 +168,7 @@ class Ledger:
                 if None in found and (state in {"ready", "spare"} or entry.sha256 is not None):
                     raise self._strange(entry.key, "path, sha256, bytes or info is missing")
                 if entry.info is not None and not _is_info(entry.info):
-                    raise self._strange(entry.key, "info is not what verifying finds")
+                    raise self._strange(entry.key, "info does not have the fields that a build writes")
 
     def settle(self, dataset: Path, parts: Path) -> None:
         """Rename what a kill left between its row and its place, and forget what is in neither."""
@@ -203,7 +203,7 @@ class Ledger:
             if not isinstance(value, accepted) and (value is not None or field in {"key", "url", "state"}):
                 raise self._strange(values["key"], f"{field} is {value!r:.60}")
         if _KEY.fullmatch(values["key"]) is None:
-            raise self._strange(values["key"], "that is not a key")
+            raise self._strange(values["key"], "its key is not one that a build writes")
         path = values["path"]
         if path is not None and not Path(path).is_absolute() and not _is_within(path):
             raise self._strange(values["key"], f"path is {path!r}")

@@ -40,7 +40,7 @@ def omitted_query(views: Sequence[SourceViews], limit: str) -> str:
             union all
             select c.source, c.modality, c.source_id, c.taxon, c.name_key,
                 case when r.number is null or r.number > ({limit}) then 'over-limit' else 'over-budget' end,
-                case when r.number is null then 'one of the many of its species that were not drawn for the choice'
+                case when r.number is null then 'too many candidates of its species to compare, and not drawn'
                     else '{rank_detail("' || r.number || '", "' || s.places || '")}' end
             from (from candidates anti join kept using (source, modality, source_id) where reason is null) c
                 left join ranked r using (source, modality, source_id)
@@ -51,4 +51,4 @@ def omitted_query(views: Sequence[SourceViews], limit: str) -> str:
 
 def rank_detail(number: int | str, places: int | str) -> str:
     """Return what is said of a candidate that comes after those that are taken."""
-    return f"number {number} in the order of choice, and {places} are taken"
+    return f"number {number} in the order of choice; the plan takes the first {places}"

@@ -281,7 +281,7 @@ def read_plan(path: str | Path) -> Plan:
     except ValueError:
         raise DatasetError(f"{path}: is not a plan: it holds a number of more than 64 bits") from None
     except RecursionError:
-        raise DatasetError(f"{path}: is not a plan: its lists lie too deep within each other") from None
+        raise DatasetError(f"{path}: is not a plan: its lists are nested too deep") from None
     folder = path.parent
 
     def anchored(value: Any) -> Any:

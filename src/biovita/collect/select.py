@@ -301,7 +301,7 @@ def _gather(
 
 
 def _leave_out_repeated(connection: duckdb.DuckDBPyConnection, *, listing: bool) -> None:
-    """Of the rows of a source with one id, keep the first; where they are of several species, none."""
+    """Keep the first of the rows of a source that share an id, or none where their species differ."""
     ((repeated,),) = connection.execute(
         "select count(*) - count(distinct (source, modality, source_id)) from candidates where reason is null"
     ).fetchall()

@@ -30,14 +30,14 @@ def select_device(requested: str = "auto") -> str:
     try:
         device = torch.device(requested)
     except RuntimeError as error:
-        raise ModelError(f"device {requested!r} is unknown. Accepted are {_ACCEPTED}") from error
+        raise ModelError(f"device {requested!r} is unknown. Use one of {_ACCEPTED}") from error
     present = {
         "cpu": True,
         "cuda": (device.index or 0) < torch.cuda.device_count(),
         "mps": torch.backends.mps.is_available(),
     }
     if device.type not in present:
-        raise ModelError(f"device {requested!r} is not supported. Accepted are {_ACCEPTED}")
+        raise ModelError(f"device {requested!r} is not supported. Use one of {_ACCEPTED}")
     if not present[device.type]:
         raise ModelError(f"this machine has no device {requested!r}. Use --device auto or --device cpu")
     return requested

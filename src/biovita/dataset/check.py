@@ -148,7 +148,7 @@ def _taxa(rows: Iterable[Mapping[str, Any]]) -> Iterator[DatasetProblem]:
     for row in rows:
         taxon_id = row["taxon_id"]
         if taxon_id in seen:
-            yield DatasetProblem("duplicate-id", "taxa", taxon_id, "this id is there more than once")
+            yield DatasetProblem("duplicate-id", "taxa", taxon_id, "this id occurs more than once")
         seen.add(taxon_id)
         if row["rank"] not in set(Rank):
             yield DatasetProblem(
@@ -193,7 +193,7 @@ def _traits(rows: Iterable[Mapping[str, Any]], known: set[str]) -> Iterator[Data
             )
         key = row["taxon_id"], row["label"], row["source"]  # sources may disagree, one does not with itself
         if key in seen:
-            twice = f"the label {row['label']} is there twice from {row['source']}"
+            twice = f"the label {row['label']} occurs twice from {row['source']}"
             yield DatasetProblem("duplicate-id", "traits", str(row["taxon_id"]), twice)
         seen.add(key)
 

@@ -96,7 +96,7 @@ class Dataset:
         try:
             return table.cast(schema)
         except (ValueError, pa.ArrowNotImplementedError) as error:  # ArrowInvalid is a ValueError
-            raise DatasetError(f"{self.path / name}.parquet does not hold what it has to: {error}") from error
+            raise DatasetError(f"{self.path / name}.parquet is not in the expected form: {error}") from error
 
     @cached_property
     def taxonomy(self) -> Taxonomy:

@@ -20,7 +20,7 @@ _NO_KEYS = re.compile(  # texts of one line and of several, and comments
     r'"""(?s:[^"\\]++|\\.|"(?!""))*+"{3,5}|\'\'\'(?s:.*?)\'{3,5}|"(?:[^"\\\n]++|\\.)*+"|\'[^\'\n]*\'|#[^\n]*'
 )
 _WORDS = re.compile(r"[^\s=\[\]{},]+")
-_TOO_DEEP = "its values lie too deep within each other"
+_TOO_DEEP = "its values are nested too deep"
 _KINDS = {
     str: "a text",
     int: "a whole number",

@@ -158,7 +158,7 @@ def bytes_of(file: Outgoing) -> bytes:
             content = source.read(most + 1)
         if len(content) > most:
             raise DatasetError(
-                f"{file.source}: has more than {memory_mib():,} MiB, and is held whole (--memory MIB accepts more)"
+                f"{file.source} has more than {memory_mib():,} MiB. Raise --memory MIB: memory holds all of it"
             )
     _check(file, content[:HEAD_BYTES], hashlib.sha256(content).hexdigest(), file.source)
     return content

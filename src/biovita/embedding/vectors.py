@@ -214,7 +214,7 @@ def _what_is_missing(dataset: Dataset, source: _Source, items: Items, missing: i
     modality, model = source.modality, source.model
     mend = f"Run: biovita embed {dataset.path} --model {model} --modality {modality}"
     if source.opening is None:
-        mend = "There is no such model to make them with"
+        mend = "biovita does not know this model, so it cannot make them"
     if not source.table.exists:
         why = (
             f"all {failed} failed, see {source.directory / 'failed.parquet'}" if failed else "they were never made"

@@ -61,7 +61,7 @@ class _PillowLimit:
 
     @contextmanager
     def lifted(self) -> Iterator[None]:
-        """Lift it for the length of the block, of the first of several at a time to the last."""
+        """Lift the limit for the block; where blocks overlap, until the last one ends."""
         from PIL import Image
 
         with self._lock:

@@ -68,7 +68,7 @@ def _opened(path: Path) -> Iterator[SoundReader]:
     kind = kind_of(head)
     if kind.family in {"image", "other"}:
         raise MediaError(
-            "not-audio", f"{path}: the file is {kind.description}, not sound. Accepted are {ACCEPTED}"
+            "not-audio", f"{path}: the file is {kind.description}, not sound. biovita reads {ACCEPTED}"
         )
     warnings = check_complete(path, head)
     opened = _open_soundfile(path, kind, warnings) or _open_av(path, kind, warnings)
@@ -77,7 +77,7 @@ def _opened(path: Path) -> Iterator[SoundReader]:
         if not low <= reader.sample_rate <= high:
             raise MediaError(
                 "undecodable",
-                f"{path}: the file states a sample rate of {reader.sample_rate} Hz; accepted are {low} to {high} Hz",
+                f"{path}: the file states a sample rate of {reader.sample_rate} Hz; it has to be {low} to {high}",
             )
         yield reader
 
@@ -318,7 +318,9 @@ def _open_av(path: Path, kind: Kind, warnings: tuple[str, ...]) -> Iterator[Soun
     except (av.FFmpegError, UnicodeError) as error:
         if kind.family == "audio":
             raise MediaError("undecodable", f"{path}: no decoder reads it: {error}") from None
-        raise MediaError("not-audio", f"{path}: the file is in no known format. Accepted are {ACCEPTED}") from None
+        raise MediaError(
+            "not-audio", f"{path}: the file is in no known format. biovita reads {ACCEPTED}"
+        ) from None
     with container:
         if not container.streams.audio:
             raise MediaError("not-audio", f"{path}: the file is a film or picture without sound")

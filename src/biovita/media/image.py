@@ -98,7 +98,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     kind = kind_of(head)
     if kind.family in {"audio", "other"}:
         raise MediaError(
-            "not-image", f"{path}: the file is {kind.description}, not a picture. Accepted are {_accepted()}"
+            "not-image", f"{path}: the file is {kind.description}, not a picture. biovita reads {_accepted()}"
         )
     check_header(path, head)
     patience = Patience(path)
@@ -108,7 +108,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         except UnidentifiedImageError:
             if kind.family != "image":
                 raise MediaError(
-                    "not-image", f"{path}: the file is in no known format. Accepted are {_accepted()}"
+                    "not-image", f"{path}: the file is in no known format. biovita reads {_accepted()}"
                 ) from None
             if len(head) < 512 or _is_cut_webp(path, head):
                 raise MediaError(
@@ -116,7 +116,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
                 ) from None
             raise MediaError(
                 "undecodable",
-                f"{path}: the file is {kind.description} that no decoder reads. Accepted are {_accepted()}",
+                f"{path}: the file is {kind.description} that no decoder reads. biovita reads {_accepted()}",
             ) from None
         except _PILLOW as error:
             raise _decoding_error(path, error, cut=_is_cut_webp(path, head)) from None

@@ -109,7 +109,9 @@ class Model:
 
         audio = self.tower(Modality.AUDIO)
         if not isinstance(audio, ClapAudio):
-            raise ModelError(f"the audio tower {audio.card.name} can read sound in one way only")
+            raise ModelError(
+                f"the audio tower {audio.card.name} reads sound in one way. Leave out {', '.join(changes)}"
+            )
         changed = audio.listening(**changes)
         card = replace(self.card, encoders={**self.card.encoders, Modality.AUDIO: changed.card})
         return replace(self, card=card, towers={**self.towers, Modality.AUDIO: changed})

@@ -134,12 +134,12 @@ def _terms(licenses: Any) -> list[str]:
         ("BY", "authors have to be credited"),
         ("NC", "no commercial use"),
         ("SA", "what is made from it goes out under the same licence"),
-        ("ND", "no changed versions may be given on"),
-        ("ARR", "some files may not be given on at all"),
+        ("ND", "changed versions may not be shared"),
+        ("ARR", "some files may not be shared at all"),
     ]
     said = [text for part, text in terms if part in parts]
     if "not stated" in licenses:
-        said.append("for some files no licence is stated, and nothing may be assumed")
+        said.append("some files state no licence, so they come with no permission")
     return [f"To use all of it: {'; '.join(said)}.", ""] if said else []
 
 
@@ -151,11 +151,11 @@ def _left_out(dataset: Dataset, made: dict[str, Any]) -> list[str]:
     if not_listed := made.get("not_listed"):
         lines += ["Not asked for by the plan, and counted only: " + _counts(not_listed) + ".", ""]
     if missing := made.get("missing"):
-        lines += ["Listed in the plan, and in no source: " + ", ".join(map(words, missing)) + ".", ""]
+        lines += ["Listed in the plan, but found in no source: " + ", ".join(map(words, missing)) + ".", ""]
     if rejected:
         lines += ["Unusable, one by one in `rejected`: " + _counts(rejected) + ".", ""]
     if refilled := made.get("refilled"):
-        lines += [f"{refilled:,} places of unusable files went to the next candidates of the species.", ""]
+        lines += [f"{refilled:,} unusable files gave their places to the next candidates of the species.", ""]
     if empty := made.get("empty"):
         lines += ["Places that stay empty: " + _counts(empty) + ".", ""]
     return lines or ["Nothing.", ""]

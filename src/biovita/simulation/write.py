@@ -119,7 +119,7 @@ def info_of(out: Path, by: str, **settings: int) -> dict[str, Any]:
 
 
 def _permutation(count: int, seed: int) -> list[int]:
-    """Return for each species another one, each once: its place in a random cycle, one on."""
+    """Return another species for each one: the next in a random cycle of all."""
     cycle = stream(seed, "permuted-calls").permutation(count).tolist()
     following = dict(zip(cycle, cycle[1:] + cycle[:1], strict=True))
     return [following[index] for index in range(count)]

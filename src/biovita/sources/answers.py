@@ -176,7 +176,7 @@ async def _all_pages(
             content, next_ = hashlib.sha256(text.encode()).digest(), json.dumps(more, sort_keys=True)
             if next_ in asked or (content in came and more is not None):
                 raise DatasetError(
-                    f"{server.address}: the server sends a page again that it sent before, so its answer has no end"
+                    f"{server.address}: the server sent the same page twice, so its answer would never end"
                 )
             asked.add(next_)
             came.add(content)

@@ -98,7 +98,7 @@ class _Made:
         return self._size <= _MADE_FROM or self._size <= MAX_MADE * self._meter.read
 
 
-_TOO_MUCH = f"what is made of the archive is more than {MAX_MADE} times as long as the archive"
+_TOO_MUCH = f"the records of the archive are more than {MAX_MADE} times as long as the archive"
 
 
 def _store_media(

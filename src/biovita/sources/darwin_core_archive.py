@@ -266,7 +266,7 @@ def _rows(lines: Iterator[tuple[int, str | None]], file: DataFile) -> Iterator[A
 def _row(row: Record, file: DataFile) -> ArchiveRow | BrokenRow:
     values = row.cells
     if len(values) < file.width:
-        detail = f"{len(values)} columns, and {file.width} are described"
+        detail = f"the row has {len(values)} columns, and the table has {file.width}"
         return BrokenRow(row.line, "too-few-columns", detail)
     data = {}
     for field in file.fields:

@@ -120,7 +120,7 @@ def _parse_xml(content: bytes, where: str) -> ET.Element:
     def refuse(name: str, *_: object) -> None:
         raise DatasetError(
             f"{where}, line {checker.CurrentLineNumber}: declares a document type ({name}), which could define "
-            "entities; the file of a Darwin Core archive has none"
+            "entities. Remove the declaration"
         )
 
     checker = expat.ParserCreate()

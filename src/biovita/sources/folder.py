@@ -198,7 +198,7 @@ def _check_any_rows(tables: Mapping[Modality, CsvTable], read: Mapping[Modality,
     for modality, table in tables.items():
         if not read[modality]:
             raise DatasetError(
-                f"{table.path} has no rows, so there is not one {_NOUNS[modality]}. "
+                f"{table.path} has no rows, so it names no {_NOUNS[modality]}. "
                 "A dataset needs both recordings and photographs"
             )
 
@@ -277,7 +277,7 @@ def _check_any_items(src: Path, items: Sequence[_Item], rejected: Sequence[Rejec
         mine = [row for row in rejected if row.modality == modality]
         first = mine[0]
         raise DatasetError(
-            f"not one {_NOUNS[modality]} of {src / TABLES[modality]} can be used ({_counts(_reasons(mine))}). "
+            f"no {_NOUNS[modality]} of {src / TABLES[modality]} can be used ({_counts(_reasons(mine))}). "
             f"The first, in line {first.row}: {storable(first.path) or 'no file'}: {storable(first.detail)}. "
             "A dataset needs both recordings and photographs"
         )

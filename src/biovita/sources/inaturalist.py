@@ -235,7 +235,7 @@ def _check_ids(connection: duckdb.DuckDBPyConnection, view: str, file: Path, col
         f"select count({column}) - count(distinct {column}) from {view}"
     ).fetchall()
     if repeated:
-        raise DatasetError(f"{file}: {repeated:,} rows repeat the {column} of another row; each stands in one row")
+        raise DatasetError(f"{file}: {repeated:,} rows repeat the {column} of another row. Each may occur once")
 
 
 def _names_table(connection: duckdb.DuckDBPyConnection, prefix: str, vernaculars: Path | None) -> None:

@@ -157,7 +157,7 @@ def _parsed(root: Path, modality: Modality, table: str, row: CsvRow) -> MediaRow
         raise MediaError("missing-name", "the scientific_name is not given")
     if "\x00" in name or len(name) > MAX_NAME:
         raise MediaError(
-            "bad-name", f"the scientific_name has {len(name):,} characters, or the character NUL among them"
+            "bad-name", f"the scientific_name has {len(name):,} characters (at most {MAX_NAME}) or a NUL"
         )
     if not is_name(name):
         raise MediaError("bad-name", f"the scientific_name {name!r} cannot be a name")
@@ -210,7 +210,9 @@ def _number(name: str, text: str) -> float:
 def _within(root: Path, file: str) -> Path:
     """Return where a file of the folder lies; a link may lead to it only from within the folder."""
     if len(file) > _LONGEST_PATH:
-        raise MediaError("path-outside", f"file has {len(file):,} characters, and no path has so many")
+        raise MediaError(
+            "path-outside", f"file has {len(file):,} characters; a path has {_LONGEST_PATH:,} at most"
+        )
     given = PurePosixPath(file)
     if given.is_absolute() or ".." in given.parts or "\x00" in file:
         raise MediaError("path-outside", f"file is {file!r}. It has to be a path within the folder, without '..'")
@@ -218,7 +220,7 @@ def _within(root: Path, file: str) -> Path:
     try:
         inside = path.resolve().is_relative_to(root)
     except (OSError, RuntimeError, ValueError):  # a loop of links, or no text that the system takes for a name
-        raise MediaError("unreadable", f"file is {file!r}, which is a loop of links or no path") from None
+        raise MediaError("unreadable", f"file is {file!r}, which is a loop of links or cannot be a path") from None
     if not inside:
         raise MediaError("path-outside", f"file is {file!r}, a link that leads out of the folder")
     return path

@@ -85,7 +85,7 @@ class Release(StreamedSource):
                 place, item = {"file": "metadata.csv", "row": row.line}, f"{file.parent.name}/{file.name}"
                 size = size_of(file)
                 if size is None:
-                    detail = "there is no such file, or it is no regular one"
+                    detail = "there is no such file, or it is not a regular file"
                     yield RejectedRow("image", "metadata.csv", row.line, "missing", detail, name, item)
                     continue
                 shared = _shared(row.values, name, place)

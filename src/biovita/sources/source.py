@@ -197,7 +197,7 @@ class StreamedSource(BaseModel):
 
 
 def _make_views(connection: duckdb.DuckDBPyConnection, views: SourceViews, records: Path, rejected: Path) -> None:
-    """Make the views of a source; of several records with one modality and id the first is one, the others are not."""
+    """Make the views of a source; the first record of a modality and id counts, later ones are rejected."""
     where, more = "", ""
     read = f"read_parquet({sql_file(records)}, hive_partitioning = false, file_row_number = true)"
     ((repeated,),) = connection.execute(
@@ -333,7 +333,7 @@ def _fault(record: Mapping[str, Any]) -> RejectedRow | None:
         try:
             pa.array([value], field.type)
         except UnicodeEncodeError:
-            reason, why = "not-utf8", f"{field.name}: holds what is no text in UTF-8"
+            reason, why = "not-utf8", f"{field.name}: holds text that is not UTF-8"
         except _UNHELD as error:
             why = f"{field.name}: {error}"
         if why is not None:
@@ -343,7 +343,7 @@ def _fault(record: Mapping[str, Any]) -> RejectedRow | None:
         elif isinstance(value, str) and "\0" in value:
             why = f"{field.name}: holds the character NUL"
         elif field.name == "name" and isinstance(value, str) and len(value) > MAX_NAME:
-            why = f"name: has {len(value):,} characters; accepted are at most {MAX_NAME}"
+            why = f"name: has {len(value):,} characters; it may have at most {MAX_NAME}"
         if why is not None:
             name, number = record.get("name"), record.get("source_id")
             return RejectedRow(

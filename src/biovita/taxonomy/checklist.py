@@ -62,7 +62,7 @@ def read_checklist(path: Path) -> Backbone:
     wanted = {term: terms[term] for term in _TERMS if term in terms}
     for name in wanted.values():
         if header.count(name) > 1:
-            raise DatasetError(f"{where}, line 1: the column {name!r} is there {header.count(name)} times")
+            raise DatasetError(f"{where}, line 1: the column {name!r} occurs {header.count(name)} times")
     with _taxon_file(path) as (file, where, size):
         held, blocks, rows_read = Held(where, least=_HELD * size), [], 0
         for block in _blocks(file, where, header, delimiter, wanted):
@@ -177,7 +177,7 @@ class _RowOfId:
         self._order = np.argsort(numbers, kind="stable").astype(np.int32)
         self._sorted = numbers[self._order]
         if (self._sorted[1:] == self._sorted[:-1]).any():
-            raise DatasetError(f"{where}: some taxonID stands in more than one row; ids are unique in a checklist")
+            raise DatasetError(f"{where}: a taxonID occurs in more than one row. Each may occur once")
 
     def __len__(self) -> int:
         return len(self._order)

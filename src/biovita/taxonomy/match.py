@@ -76,7 +76,7 @@ def _given(names: pa.Table) -> list[list[str | None]]:
     if "name" not in names.column_names:
         raise DatasetError(
             f"the table of names has no column 'name'. It has {', '.join(names.column_names)}. "
-            f"name is needed; also read, where they are there, are {', '.join(GIVEN)}"
+            f"Add the column name; it may also have {', '.join(GIVEN)}"
         )
     return [
         names[column].cast(pa.string()).to_pylist() if column in names.column_names else [None] * names.num_rows

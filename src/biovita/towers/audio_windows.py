@@ -67,7 +67,7 @@ class AudioInput:
             raise ValueError(f"a window is {self.seconds} s at {self.sample_rate} Hz; both have to be positive")
         if not 0 <= self.overlap < 1:
             raise ValueError(
-                f"overlap is {self.overlap}; it has to be a share of the window, from 0 up to, not including, 1"
+                f"overlap is {self.overlap}; it has to be a share of the window, at least 0 and less than 1"
             )
 
     @property

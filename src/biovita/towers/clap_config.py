@@ -201,17 +201,17 @@ def check_listening(listen: AudioInput, mel: MelConfig, where: str) -> None:
     problem = ""
     if not (1000 <= listen.sample_rate <= 384_000 and 0.01 <= listen.seconds <= _MOST_S):
         problem = (
-            f"windows are {listen.seconds:g} s at {listen.sample_rate:g} Hz; accepted are 0.01 to {_MOST_S} s at 1,000 "
-            "to 384,000 Hz"
+            f"windows are {listen.seconds:g} s at {listen.sample_rate:g} Hz; they have to be 0.01 to "
+            f"{_MOST_S} s at 1,000 to 384,000 Hz"
         )
     elif listen.window == "all" and listen.hop < listen.samples / 64:
-        problem = f"overlap is {listen.overlap:g}; at most 63/64 is accepted"
+        problem = f"overlap is {listen.overlap:g}; it has to be at most 63/64"
     elif not 1000 <= mel.sample_rate <= 384_000:
-        problem = f"the spectrogram is at {mel.sample_rate:g} Hz; accepted are 1,000 to 384,000"
+        problem = f"the spectrogram is at {mel.sample_rate:g} Hz; it has to be at 1,000 to 384,000"
     elif not (2 <= mel.window <= 65_536 and 1 <= mel.hop <= 65_536 and 1 <= mel.bands <= 1024):
         problem = (
-            f"frames are {mel.window} samples every {mel.hop} in {mel.bands} bands; accepted are 2 to 65,536 samples "
-            "every 1 to 65,536 in 1 to 1,024 bands"
+            f"frames are {mel.window} samples every {mel.hop} in {mel.bands} bands; they have to be 2 to 65,536 "
+            "samples every 1 to 65,536 in 1 to 1,024 bands"
         )
     elif mel.window // 2 >= listen.samples:
         problem = f"a frame has {mel.window} samples; it has to be shorter than two windows of {listen.samples}"

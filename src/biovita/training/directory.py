@@ -26,7 +26,7 @@ _FREE = {"compiled", "sharded", "undecodable", "checkpoint_steps"}  # may be oth
 
 @dataclass(frozen=True, kw_only=True)
 class ResumableRecord(RunRecord):
-    """What made a run that may be stopped and go on: the same again is the same run.
+    """What made a run that can be resumed: a run with an equal record is the same run.
 
     Attributes
     ----------

@@ -134,7 +134,7 @@ def _settled(
         taxon_id = row["species_id"]
         reason, detail = row["reason"], row["detail"]
         if row["rule"] and taxon_id is None:
-            reason, detail = _NOT_HERE, f"{row['accepted_name']} is no species but a {row['rank']}"
+            reason, detail = _NOT_HERE, f"{row['accepted_name']} is a {row['rank']}, not a species"
         elif taxon_id and row["rule"] not in _SURE and taxon_id in sure:
             reason, detail = _TAKEN, row["species_name"]
         elif taxon_id and row["rule"] not in _SURE and len(claims[taxon_id]) > 1:

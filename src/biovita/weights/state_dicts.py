@@ -270,7 +270,7 @@ def check_fit(
     missing = [name for name in wanted if name not in state]
     unexpected = [name for name in state if name not in wanted and name not in set(ignore)]
     shapes = [
-        f"{name} {tuple(state[name].shape)} for {tuple(value.shape)}"
+        f"{name} {tuple(state[name].shape)} in place of {tuple(value.shape)}"
         for name, value in wanted.items()
         if name in state and state[name].shape != value.shape
     ]
@@ -280,7 +280,7 @@ def check_fit(
         if names
     ]
     if problems:
-        raise ModelError(f"{where} does not fit this architecture. Weights {'; '.join(problems)}")
+        raise ModelError(f"{where} does not fit this architecture. Its weights: {'; '.join(problems)}")
 
 
 def _some(names: list[str]) -> str:

@@ -59,7 +59,7 @@ class BaseRef(BaseModel):
     @model_validator(mode="after")
     def _one_way(self) -> BaseRef:
         if (self.name is None) == (self.absolute is None and self.path is None):
-            raise ValueError("say where the towers are: either by name, or by path or absolute")
+            raise ValueError("give either name, or path or absolute, to say where the towers are")
         return self
 
 

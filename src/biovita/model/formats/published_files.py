@@ -51,7 +51,7 @@ def read_published_audio(directory: Path) -> tuple[ClapModel, torch.Tensor]:
         if not isinstance(content, Mapping) or not isinstance(content.get(part), Mapping) or not content[part]:
             raise ModelError(f"{file} has no {part}. {wanted}")
     if unexpected := set(content) - {"clap_audio", "audio_adapter"}:
-        raise ModelError(f"{file} has {', '.join(sorted(unexpected))}, too. {wanted} alone")
+        raise ModelError(f"{file} also has {', '.join(sorted(unexpected))}. {wanted}, and nothing else")
     where = f"{file} (clap_audio)"
     state = without_wrappers(tensors_of(content["clap_audio"], where))
     described = directory / CLAP_CONFIG_FILE
@@ -109,7 +109,7 @@ def _training_state(file: Path) -> dict[str, torch.Tensor]:
     prefixes = (_CLIP, _CLAP, _ADAPTER)
     problems = [f"nothing under {prefix}" for prefix in prefixes if not under(state, prefix)]
     if strange := [name for name in state if name != _SCALE and not name.startswith(prefixes)]:
-        problems.append(f"{len(strange)} of other names, as {strange[0]}")
+        problems.append(f"{len(strange)} with other names, such as {strange[0]}")
     if problems:
         raise ModelError(f"{file} is not a training checkpoint of the published code: {'; '.join(problems)}")
     return state

@@ -35,7 +35,7 @@ class Whole:
         self._copy: Networks | None = None
 
     def share_out(self, *, copied: bool) -> None:
-        """Share the networks out over the processes; ``copied`` in the one that has whole ones from then on.
+        """Shard the networks over the processes; one process keeps a whole copy, ``copied``.
 
         Every process has to call this, with the same weights.
         """
