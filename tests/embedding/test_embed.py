@@ -32,7 +32,7 @@ def table_of(dataset: Dataset, modality: Modality) -> dict[str, list[Any]]:
 
 def test_every_item_gets_its_vector_in_the_datasets_order(builder: Builder, plain: dict[Modality, Plain]) -> None:
     dataset = builder.write()
-    report = embed(dataset, "plain")
+    report = embed(dataset, model="plain")
     assert [(part.modality, part.tower, part.new, part.kept, part.failed) for part in report.parts] == [
         (AUDIO, "plain-audio", 9, 0, ()),
         (IMAGE, "plain-image", 5, 0, ()),
@@ -59,14 +59,14 @@ def test_every_item_gets_its_vector_in_the_datasets_order(builder: Builder, plai
 
 def test_second_run_opens_no_tower(builder: Builder, plain: dict[Modality, Plain]) -> None:
     dataset = builder.write()
-    embed(dataset, "plain")
-    report = embed(Dataset.open(dataset.path), "plain")
+    embed(dataset, model="plain")
+    report = embed(Dataset.open(dataset.path), model="plain")
     assert [(part.new, part.kept, part.rate) for part in report.parts] == [(0, 9, 0), (0, 5, 0), (0, 14, 0)]
     assert [tower.opened for tower in plain.values()] == [1, 1, 1]
 
 
 def test_only_what_was_added_is_embedded(builder: Builder, plain: dict[Modality, Plain]) -> None:
-    embed(builder.write(), "plain", [AUDIO])
+    embed(builder.write(), model="plain", modalities=[AUDIO])
     builder.add_sound("first", 77)
     builder.audio.insert(0, builder.audio.pop())
     dataset = builder.write()
@@ -74,14 +74,14 @@ def test_only_what_was_added_is_embedded(builder: Builder, plain: dict[Modality,
     with pytest.raises(DatasetError, match=rf"1 of 10 audio items have no vector .*{command}"):
         tower_vectors(dataset, "plain", AUDIO)
     plain[AUDIO].loaded.clear()
-    part = embed(dataset, "plain", [AUDIO]).parts[0]
+    part = embed(dataset, model="plain", modalities=[AUDIO]).parts[0]
     assert (part.new, part.kept) == (1, 9)
     assert [Path(path).stem for path in plain[AUDIO].loaded] == ["first"]
     assert tower_vectors(dataset, "plain", AUDIO).ids[0] == "first"
 
 
 def test_what_left_the_dataset_is_ignored(builder: Builder, plain: dict[Modality, Plain]) -> None:
-    embed(builder.write(), "plain", [AUDIO])
+    embed(builder.write(), model="plain", modalities=[AUDIO])
     del builder.audio[3]
     dataset = builder.write()
     vectors = tower_vectors(dataset, "plain", AUDIO)
@@ -94,7 +94,7 @@ def test_changed_bytes_are_embedded_again(
     builder: Builder, plain: dict[Modality, Plain], reimported: bool
 ) -> None:
     dataset = builder.write()
-    embed(dataset, "plain")
+    embed(dataset, model="plain")
     before = tower_vectors(dataset, "plain", AUDIO)
     path = write_sound(builder.path / "media" / "sound'4.wav", seed=99)
     if reimported:
@@ -102,7 +102,7 @@ def test_changed_bytes_are_embedded_again(
         dataset = builder.write()
         with pytest.raises(DatasetError, match="1 of 9 audio items have no vector"):
             tower_vectors(dataset, "plain", AUDIO)
-    part = embed(dataset, "plain", [AUDIO]).parts[0]
+    part = embed(dataset, model="plain", modalities=[AUDIO]).parts[0]
     assert (part.new, part.kept) == (1, 8)
     after = tower_vectors(dataset, "plain", AUDIO)
     assert len(table_of(dataset, AUDIO)["id"]) == 9
@@ -111,26 +111,26 @@ def test_changed_bytes_are_embedded_again(
     assert (after["sound'4"] != before["sound'4"]).any()
     others = [item for item in after.ids if item != "sound'4"]
     np.testing.assert_array_equal(after.subset(others).vectors, before.subset(others).vectors)
-    assert embed(dataset, "plain", [AUDIO]).parts[0].new == 0
+    assert embed(dataset, model="plain", modalities=[AUDIO]).parts[0].new == 0
 
 
 def test_another_span_of_the_same_file_is_embedded_again(builder: Builder, plain: dict[Modality, Plain]) -> None:
-    embed(builder.write(), "plain", [AUDIO])
+    embed(builder.write(), model="plain", modalities=[AUDIO])
     builder.audio[0]["end_s"] = 0.25
     dataset = builder.write()
-    assert embed(dataset, "plain", [AUDIO]).parts[0].new == 1
+    assert embed(dataset, model="plain", modalities=[AUDIO]).parts[0].new == 1
     assert tower_vectors(dataset, "plain", AUDIO)["sound'0"][2] == 2000
 
 
 def test_copied_files_and_other_names_cost_no_encoding(builder: Builder, plain: dict[Modality, Plain]) -> None:
-    embed(builder.write(), "plain", [AUDIO])
+    embed(builder.write(), model="plain", modalities=[AUDIO])
     copied = builder.path / "media" / "sound'0.wav"
     os.utime(copied, ns=(1, 1))
     builder.audio[1]["taxon_id"] = "hyla_arborea"
     dataset = builder.write()
     assert tower_vectors(dataset, "plain", AUDIO).taxon_ids[1] == "hyla_arborea"
     before = tower_vectors(dataset, "plain", AUDIO).vectors
-    part = embed(dataset, "plain", [AUDIO]).parts[0]
+    part = embed(dataset, model="plain", modalities=[AUDIO]).parts[0]
     assert (part.new, part.kept) == (0, 9)
     state = table_of(dataset, AUDIO)
     assert len(state["id"]) == 9
@@ -141,10 +141,10 @@ def test_copied_files_and_other_names_cost_no_encoding(builder: Builder, plain: 
 
 def test_vectors_outlive_the_media(builder: Builder, plain: dict[Modality, Plain]) -> None:
     dataset = builder.write()
-    embed(dataset, "plain", [IMAGE])
+    embed(dataset, model="plain", modalities=[IMAGE])
     for path in (builder.path / "media").glob("photo*"):
         path.unlink()
-    part = embed(dataset, "plain", [IMAGE]).parts[0]
+    part = embed(dataset, model="plain", modalities=[IMAGE]).parts[0]
     assert (part.new, part.kept, part.failed) == (0, 5, ())
 
 
@@ -154,7 +154,7 @@ def test_failed_items_are_listed_and_tried_again(builder: Builder, plain: dict[M
     (builder.path / "media" / "sound'7.wav").unlink()
     (builder.path / "media" / "photo 1.png").write_bytes(b"")
     dataset = builder.write()
-    report = embed(dataset, "plain")
+    report = embed(dataset, model="plain")
     failed = [(failure.modality, failure.id, failure.reason) for failure in report.failed]
     assert failed == [
         (AUDIO, "sound'2", "not-audio"),
@@ -170,7 +170,7 @@ def test_failed_items_are_listed_and_tried_again(builder: Builder, plain: dict[M
 
     for name in ("sound'2", "sound'7"):
         (builder.path / "media" / f"{name}.wav").write_bytes(good[name])
-    part = embed(dataset, "plain", [AUDIO]).parts[0]
+    part = embed(dataset, model="plain", modalities=[AUDIO]).parts[0]
     assert (part.new, part.kept, part.failed) == (2, 7, ())
     assert len(tower_vectors(dataset, "plain", AUDIO)) == 9
     assert [failure.id for failure in read_failures(report.path)] == ["photo 1"]  # the other modality's stay
@@ -178,9 +178,9 @@ def test_failed_items_are_listed_and_tried_again(builder: Builder, plain: dict[M
 
 def test_item_that_fails_later_loses_its_old_vector(builder: Builder, plain: dict[Modality, Plain]) -> None:
     dataset = builder.write()
-    embed(dataset, "plain", [AUDIO])
+    embed(dataset, model="plain", modalities=[AUDIO])
     (builder.path / "media" / "sound'2.wav").write_bytes(HTML)
-    part = embed(dataset, "plain", [AUDIO]).parts[0]
+    part = embed(dataset, model="plain", modalities=[AUDIO]).parts[0]
     assert (part.new, part.kept, [failure.id for failure in part.failed]) == (0, 8, ["sound'2"])
     assert "sound'2" not in table_of(dataset, AUDIO)["id"]
     assert len(tower_vectors(dataset, "plain", AUDIO)) == 8
@@ -196,7 +196,7 @@ def test_vectors_that_are_not_finite_are_refused(
 
     monkeypatch.setattr(plain[IMAGE], "encode", encode)
     dataset = builder.write()
-    part = embed(dataset, "plain", [IMAGE], batch_size=5).parts[0]
+    part = embed(dataset, model="plain", modalities=[IMAGE], batch_size=5).parts[0]
     assert [(failure.id, failure.reason) for failure in part.failed] == [("photo 1", "not-finite")]
     vectors = tower_vectors(dataset, "plain", IMAGE)
     assert vectors.ids == ("photo 0", "photo 2", "photo 3", "photo 4")
@@ -218,11 +218,11 @@ def test_ctrl_c_keeps_what_was_done(
     monkeypatch.setattr(tower, "encode", interrupted)
     monkeypatch.setitem(shards._ITEMS, AUDIO, 3)
     with pytest.raises(KeyboardInterrupt):
-        embed(dataset, "plain", [AUDIO], batch_size=3)
+        embed(dataset, model="plain", modalities=[AUDIO], batch_size=3)
     assert len(table_of(dataset, AUDIO)["id"]) == 5
     assert [failure.id for failure in read_failures(dataset.path / "embeddings" / "plain")] == ["sound'0"]
     monkeypatch.setattr(tower, "encode", encode)
-    part = embed(dataset, "plain", [AUDIO], batch_size=3).parts[0]
+    part = embed(dataset, model="plain", modalities=[AUDIO], batch_size=3).parts[0]
     assert (part.new, part.kept, len(part.failed)) == (3, 5, 1)
     assert sum(tower.batches) == 8
     vectors = tower_vectors(dataset, "plain", AUDIO)
@@ -249,7 +249,7 @@ tower = Killed(EncoderCard("plain-audio", Modality.AUDIO, 3, "this file", "1", "
 know("plain", {{Modality.AUDIO: tower}})
 engine._COMMIT_SECONDS = 0.0
 shards._ITEMS[Modality.AUDIO] = 3
-embed(Dataset.open(Path({dataset!r})), "plain", batch_size=3)
+embed(Dataset.open(Path({dataset!r})), model="plain", batch_size=3)
 """
 
 
@@ -261,7 +261,7 @@ def test_kill_loses_nothing_that_was_committed(builder: Builder, plain: dict[Mod
     assert killed.returncode == -9, killed.stderr
     committed = len(table_of(dataset, AUDIO)["id"])
     assert committed in {3, 6}  # a batch may be encoded while the one before it is written
-    part = embed(dataset, "plain", [AUDIO]).parts[0]
+    part = embed(dataset, model="plain", modalities=[AUDIO]).parts[0]
     assert (part.new, part.kept) == (9 - committed, committed)
     whole = tower_vectors(dataset, "plain", AUDIO)
     assert len(whole) == 9
@@ -280,7 +280,7 @@ def test_many_commits_leave_one_tidy_table(
     for number in range(10, 30):
         builder.add_sound(f"more {number}", number)
     dataset = builder.write()
-    report = embed(dataset, "plain", [AUDIO], batch_size=1)
+    report = embed(dataset, model="plain", modalities=[AUDIO], batch_size=1)
     assert len(lance.dataset(report.path / "audio.lance").get_fragments()) == 1
     assert len(tower_vectors(dataset, "plain", AUDIO)) == 29
 
@@ -292,7 +292,7 @@ def test_other_weights_do_not_mix(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     dataset = builder.write()
-    embed(dataset, "plain", [AUDIO, IMAGE])
+    embed(dataset, model="plain", modalities=[AUDIO, IMAGE])
     info = EncoderCard("plain-audio", AUDIO, 3, "this file", "2", "Apache-2.0")
     newer = Plain(info)
     know("plain", {**plain, AUDIO: newer}, monkeypatch.setitem)
@@ -302,7 +302,7 @@ def test_other_weights_do_not_mix(
         tower_vectors(dataset, "plain", AUDIO)
     assert len(tower_vectors(dataset, "plain", IMAGE)) == 5
     with caplog.at_level(logging.WARNING, "biovita"):
-        report = embed(dataset, "plain", [AUDIO, IMAGE])
+        report = embed(dataset, model="plain", modalities=[AUDIO, IMAGE])
     assert "revision '1', now '2'" in caplog.text
     assert [(part.new, part.kept, part.rebuilt) for part in report.parts] == [
         (9, 0, "revision '1', now '2'"),
@@ -316,7 +316,7 @@ def test_workers_change_nothing(builder: Builder, plain: dict[Modality, Plain]) 
     dataset = builder.write()
     found = []
     for workers, batch_size in ((1, 1), (7, 3)):
-        embed(dataset, "plain", [AUDIO], workers=workers, batch_size=batch_size)
+        embed(dataset, model="plain", modalities=[AUDIO], workers=workers, batch_size=batch_size)
         found.append((table_of(dataset, AUDIO)["id"], tower_vectors(dataset, "plain", AUDIO).vectors.tobytes()))
         (dataset.path / "embeddings").rename(dataset.path / f"embeddings-{workers}")
     assert found[0] == found[1]
@@ -328,16 +328,16 @@ def test_nothing_to_embed_is_said(
     builder.audio.clear()
     dataset = builder.write()
     with pytest.raises(DatasetError, match="birds has no audio items"):
-        embed(dataset, "plain", [AUDIO])
+        embed(dataset, model="plain", modalities=[AUDIO])
     with pytest.raises(DatasetError, match="birds has no audio items"):
         tower_vectors(dataset, "plain", AUDIO)
-    report = embed(dataset, "plain")
+    report = embed(dataset, model="plain")
     assert [(part.modality, part.new) for part in report.parts] == [(AUDIO, 0), (IMAGE, 5), (TEXT, 14)]
     builder.images.clear()
     dataset = builder.write()
     know("mute", {IMAGE: plain[IMAGE]}, monkeypatch.setitem)
     with pytest.raises(DatasetError, match="birds has no items"):
-        embed(dataset, "mute")
+        embed(dataset, model="mute")
 
 
 def test_missing_vectors_name_the_command(builder: Builder, plain: dict[Modality, Plain]) -> None:
@@ -348,7 +348,7 @@ def test_missing_vectors_name_the_command(builder: Builder, plain: dict[Modality
         tower_vectors(dataset, "plain", IMAGE)
     for path in (builder.path / "media").glob("photo*"):
         path.write_bytes(HTML)
-    assert len(embed(dataset, "plain", [IMAGE]).failed) == 5
+    assert len(embed(dataset, model="plain", modalities=[IMAGE]).failed) == 5
     with pytest.raises(DatasetError, match=r"all 5 failed, see .*failed\.parquet"):
         tower_vectors(dataset, "plain", IMAGE)
 
@@ -356,18 +356,21 @@ def test_missing_vectors_name_the_command(builder: Builder, plain: dict[Modality
 def test_wrong_requests(builder: Builder, plain: dict[Modality, Plain], monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = builder.write()
     with pytest.raises(ModelError, match=r"unknown model 'plane'\. Did you mean 'plain'"):
-        embed(dataset, "plane")
+        embed(dataset, model="plane")
     with pytest.raises(BiovitaError, match="batch_size is 0"):
-        embed(dataset, "plain", batch_size=0)
+        embed(dataset, model="plain", batch_size=0)
     with pytest.raises(BiovitaError, match="workers is -1"):
-        embed(dataset, "plain", workers=-1)
+        embed(dataset, model="plain", workers=-1)
     know("plain", {AUDIO: plain[AUDIO]}, monkeypatch.setitem)
-    for call in (lambda: embed(dataset, "plain", [TEXT]), lambda: tower_vectors(dataset, "plain", TEXT)):
+    for call in (
+        lambda: embed(dataset, model="plain", modalities=[TEXT]),
+        lambda: tower_vectors(dataset, "plain", TEXT),
+    ):
         with pytest.raises(ModelError, match=r"'plain' has no text tower\. It has audio"):
             call()
     builder.audio.append(builder.audio[0])
     with pytest.raises(DatasetError, match='two audio items have the id "sound\'0"'):
-        embed(builder.write(), "plain", [AUDIO])
+        embed(builder.write(), model="plain", modalities=[AUDIO])
 
 
 def test_what_is_no_table_is_said(builder: Builder, plain: dict[Modality, Plain]) -> None:
@@ -376,7 +379,7 @@ def test_what_is_no_table_is_said(builder: Builder, plain: dict[Modality, Plain]
     broken.mkdir(parents=True)
     (broken / "1.manifest").write_bytes(b"nonsense")
     with pytest.raises(DatasetError, match=r"audio\.lance cannot be read as a table of vectors.*Remove it"):
-        embed(dataset, "plain", [AUDIO])
+        embed(dataset, model="plain", modalities=[AUDIO])
 
 
 @pytest.mark.slow

@@ -139,6 +139,6 @@ def test_each_entry_has_a_place_of_its_own(path: str, holds: bool, tmp_path: Pat
     if holds or path.startswith("/"):  # an absolute one was at hand, and is never written or removed
         ledger.require_own()
     else:
-        with pytest.raises(DatasetError, match="none that a build writes"):
+        with pytest.raises(DatasetError, match="was not written by a build"):
             ledger.require_own()
     ledger.close()
