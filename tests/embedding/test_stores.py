@@ -1,4 +1,4 @@
-"""What every backend of the vector store does alike."""
+"""What every table of vectors does alike, whatever keeps it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from biovita.embedding import LanceStore, MemoryStore, VectorStore, VectorTable, read
+from biovita.embedding import LanceStore, MemoryTable, VectorTable, read
 from biovita.embedding.made import Made
 from biovita.embedding.store import COLUMNS, WHOLE
 from biovita.errors import DatasetError
@@ -20,13 +20,8 @@ MADE = Made("tower", "1", 3, "as it is")
 
 
 @pytest.fixture(params=["lance", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> VectorStore:
-    return LanceStore(tmp_path / "vectors") if request.param == "lance" else MemoryStore()
-
-
-@pytest.fixture
-def table(store: VectorStore) -> VectorTable:
-    return store.table("audio")
+def table(request: pytest.FixtureRequest, tmp_path: Path) -> VectorTable:
+    return LanceStore(tmp_path / "vectors").table("audio") if request.param == "lance" else MemoryTable()
 
 
 def rows(*ids: str, **columns: Any) -> pa.Table:
@@ -123,7 +118,8 @@ def test_the_same_commit_twice_is_there_once(table: VectorTable) -> None:
     assert len(content(table)) == 2
 
 
-def test_another_handle_knows_what_is_there(store: VectorStore) -> None:
+def test_another_handle_knows_what_is_there(tmp_path: Path) -> None:
+    store = LanceStore(tmp_path / "vectors")
     one, other = store.table("audio"), store.table("audio")
     one.commit(rows("a"), numbers(1), MADE)
     other.commit(rows("b"), numbers(2), MADE)

@@ -6,8 +6,8 @@ from biovita.embedding.engine import Embedded, Settings, embed_items
 from biovita.embedding.failures import Failure, read_failures, write_failures
 from biovita.embedding.items import Items, dataset_items, text_items
 from biovita.embedding.lance_table import LanceStore, LanceTable
-from biovita.embedding.memory_table import MemoryStore, MemoryTable
-from biovita.embedding.store import VectorStore, VectorTable, embeddings_directory, read
+from biovita.embedding.memory_table import MemoryTable
+from biovita.embedding.store import VectorTable, embeddings_directory, read
 from biovita.embedding.texts import texts_of
 from biovita.embedding.vectors import stored, vectors
 
@@ -19,11 +19,9 @@ __all__ = [
     "LanceStore",
     "LanceTable",
     "Matrix",
-    "MemoryStore",
     "MemoryTable",
     "ModalityReport",
     "Settings",
-    "VectorStore",
     "VectorTable",
     "Vectors",
     "dataset_items",

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.embedding.made import Made
-from biovita.embedding.store import COLUMNS, VectorTable
+from biovita.embedding.store import COLUMNS
 from biovita.errors import DatasetError
 
-__all__ = ["MemoryStore", "MemoryTable"]
+__all__ = ["MemoryTable"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,17 +101,6 @@ class MemoryTable:
 
     def tidy(self) -> None:
         """Do nothing: there are no pieces."""
-
-
-class MemoryStore:
-    """Tables in memory by name."""
-
-    def __init__(self) -> None:
-        self._tables: dict[str, VectorTable] = {}
-
-    def table(self, name: str) -> VectorTable:
-        """Return a table; it need not exist yet."""
-        return self._tables.setdefault(name, MemoryTable(f"{name} vectors in memory"))
 
 
 def _keys(rows: pa.Table) -> zip[tuple[str, int]]:

@@ -19,7 +19,6 @@ __all__ = [
     "COLUMNS",
     "WHOLE",
     "Snapshot",
-    "VectorStore",
     "VectorTable",
     "embeddings_directory",
     "read",
@@ -123,14 +122,6 @@ class VectorTable(Protocol):
 
     def tidy(self) -> None:
         """Join the pieces that commits leave, and free what nothing needs any more."""
-        ...
-
-
-class VectorStore(Protocol):
-    """Tables by name; those of a dataset are named by the modality."""
-
-    def table(self, name: str) -> VectorTable:
-        """Return a table; it need not exist yet."""
         ...
 
 
