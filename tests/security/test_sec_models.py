@@ -273,7 +273,7 @@ def test_projections_whose_weights_are_a_pipe_or_out_of_proportion(tmp_path: Pat
         ("[" * 200_000, "nested deeper"),
         ('{"model_cfg": ' + '{"a":' * 500 + "1" + "}" * 501, "nested deeper"),
         ('{"a": ' + "9" * 5000 + "}", "is not JSON"),
-        ('{"a": NaN}', "NaN is no number"),
+        ('{"a": NaN}', "NaN is not a number"),
         ('{"a": "\\ud800"}', "half of a surrogate pair"),
         ("[" + "[]," * 20_000_000 + "1]", "MiB of memory"),
         ("\xff", "is not text in UTF-8"),
