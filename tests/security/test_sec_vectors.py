@@ -291,7 +291,9 @@ def test_tables_of_a_benchmark_that_multiply_are_refused(bench: Path, tmp_path: 
             ["bench", "run", str(empty), "--model", f"vectors:{empty}", "--out", str(tmp_path / "out")],
         ],
     )
-    for each, why in zip(said, ("MiB of memory", "20,0", "Rename the folder", "no image items at all"), strict=False):
+    for each, why in zip(
+        said, ("MiB of memory", "20,0", "Rename the folder", "no image items at all"), strict=False
+    ):
         assert why in each
 
 
