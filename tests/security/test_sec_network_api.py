@@ -85,7 +85,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "error-shape": (answer_of(b'{"error": [1], "message": {"a": 2}}', status="400 Bad"), "refuses (400)"),
     "no-gzip": (answer_of(b"abc", "Content-Encoding: gzip"), "cannot be unpacked"),
     "brotli": (answer_of(b"abc", "Content-Encoding: br"), "was not asked for"),
-    "repeated": (answer_of(page(1, 5)), "sent before"),
+    "repeated": (answer_of(page(1, 5)), "same page twice"),
     "retry": (
         answer_of(b"", "Retry-After: Fri, 01 Jan 99999999999999999999 00:00:00 GMT", status="503 No"),
         "did not answer",

@@ -120,7 +120,7 @@ def test_every_difference_is_named_and_nothing_is_loaded():
     assert "x.pth" in text
     assert "1 missing: bias" in text
     assert "1 unexpected: extra" in text
-    assert "weight (3, 5) for (3, 2)" in text
+    assert "weight (3, 5) in place of (3, 2)" in text
     assert torch.equal(module.weight, before)
     load_strictly(module, {"weight": torch.ones(3, 2), "extra": torch.zeros(1)}, "x", ignore=["bias", "extra"])
     assert torch.equal(module.weight, torch.ones(3, 2))
