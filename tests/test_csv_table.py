@@ -110,6 +110,7 @@ def test_the_separator_is_that_of_the_needed_columns(table: Path) -> None:
 _cell = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=12)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     rows=st.lists(st.tuples(_cell.filter(str.strip), _cell, _cell), max_size=8),

@@ -151,6 +151,7 @@ def test_the_same_seed_gives_the_same_results(
     assert model.record["dataset"]["split"]["unseen_species"] == 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "message"),
     [

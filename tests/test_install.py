@@ -49,6 +49,7 @@ def _imported(tree: ast.Module) -> set[str]:
     return names - set(sys.stdlib_module_names) - {"biovita"}
 
 
+@pytest.mark.slow
 def test_all_that_is_imported_is_a_dependency_and_all_dependencies_are_used() -> None:
     """An import that only something else happens to bring would break with that other's next version."""
     known = packages_distributions()
@@ -70,6 +71,7 @@ def test_all_that_is_imported_is_a_dependency_and_all_dependencies_are_used() ->
     assert BASE - brought - texts == set()
 
 
+@pytest.mark.slow
 def test_optional_parts_name_their_extra() -> None:
     said = {
         node.args[0].value
@@ -173,6 +175,7 @@ def _script(folder: Path) -> str:
     return subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.slow
 def test_the_size_of_an_installation_follows_what_each_part_brings(tmp_path: Path) -> None:
     needs = (
         "Requires-Dist: torch\nRequires-Dist: other[more]\nRequires-Dist: never; python_version < '3'\n"
@@ -201,6 +204,7 @@ def test_the_size_of_an_installation_follows_what_each_part_brings(tmp_path: Pat
     assert said[6] == "not here, and not counted: absent, of biovita[pages]"
 
 
+@pytest.mark.slow
 def test_the_size_of_this_installation_is_told() -> None:
     here = {canonicalize_name(each.metadata["Name"]): each for each in distributions()}
     said = subprocess.run(

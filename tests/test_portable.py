@@ -26,6 +26,7 @@ def _elsewhere(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_every_module_is_imported_without_what_posix_alone_has() -> None:
     said = _elsewhere("modules")
     assert said.returncode == 0, said.stderr
@@ -73,6 +74,7 @@ def test_what_is_hidden_would_be_noticed(tmp_path: Path) -> None:
         assert line.split()[-1].removeprefix("signal.") in said.stderr
 
 
+@pytest.mark.slow
 def test_no_module_names_what_posix_alone_has() -> None:
     """But where it has asked whether it is there: in a function that never ran here, nothing else would tell."""
     assert [found for file in SOURCES for found in _posix_names(file)] == []

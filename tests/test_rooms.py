@@ -88,6 +88,7 @@ def circle(known_by: Mapping[str, set[str]]) -> list[str]:
     return []
 
 
+@pytest.mark.slow
 def test_each_room_can_be_imported_alone() -> None:
     command = [sys.executable, "-c", EACH_ALONE, *ROOMS]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -190,6 +191,7 @@ def changed(tree: ast.Module) -> Iterator[str]:
                 yield node.func.value.id
 
 
+@pytest.mark.slow
 def test_modules_keep_no_state_but_caches() -> None:
     """A cache may be lost at any time without another result; settings of the process are said in one place each."""
     found = {f"{module}.{name}" for module, tree in MODULES.items() for name in changed(tree)}

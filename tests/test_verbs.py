@@ -37,6 +37,7 @@ def test_a_dataset_is_taken_by_its_directory_or_open(birds: biovita.Dataset) -> 
         biovita.split_dataset(opened, unseen=3, by="order")  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_from_a_dataset_to_a_comparison(birds: biovita.Dataset, tmp_path: Path) -> None:
     built = biovita.build_benchmark(birds, candidates=3)
     assert built.path == birds.path / "bench" / "standard"
@@ -77,6 +78,7 @@ def test_a_recipe_is_named_with_settings_or_given_as_it_is(birds: biovita.Datase
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_model_is_saved_by_name_or_open(tmp_path: Path) -> None:
     place = write_published(make(), tmp_path / "BioVITA")
     named = biovita.save_model(place, out=tmp_path / "named")

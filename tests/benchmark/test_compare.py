@@ -25,6 +25,7 @@ def runs(small):
     }
 
 
+@pytest.mark.slow
 def test_a_better_model_is_better_and_the_same_is_the_same(runs):
     rows = compare(runs[2.5], runs[1.2])
     assert len(rows) == 3 * (36 + 6)

@@ -67,6 +67,7 @@ def as_torch(path, modality, table):
         torch.save(torch.from_numpy(vector.copy())[None], path / modality / f"{key}.pt")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", [as_npy, as_lines, as_order, as_parquet, as_lance, as_files, as_torch])
 def test_every_form_gives_the_same_scores(made, tmp_path, write):
     benchmark, vectors = made
@@ -79,6 +80,7 @@ def test_every_form_gives_the_same_scores(made, tmp_path, write):
     assert ranks(benchmark, found) == ranks(benchmark, vectors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_large_lance_tables_are_read_as_they_are_used(made, tmp_path, monkeypatch, dtype):
     import lance
@@ -141,6 +143,7 @@ def test_zero_vectors_are_missing_features(made, tmp_path):
     assert sum(s.absent_queries for s in scores.tasks if s.task.direction == "A2T") > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

@@ -193,6 +193,7 @@ def twice(found):
 TASK = "unseen/species/test_audio_to_image.csv"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "change", "code", "row"),
     [

@@ -138,6 +138,7 @@ def test_memory_setting_does_not_change_the_result(seed):
     assert whole.top.tolist() == tiled.top.tolist()
 
 
+@pytest.mark.slow
 def test_both_ways_of_multiplying_agree(monkeypatch):
     from biovita.benchmark import score
 

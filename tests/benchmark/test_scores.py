@@ -28,6 +28,7 @@ def test_rows_have_every_field_and_are_the_same_twice(small):
     assert rows != score_benchmark(benchmark, vectors).rows(stage=1, seed=5)
 
 
+@pytest.mark.slow
 def test_perfect_vectors_score_one_and_random_ones_chance(small):
     benchmark = benchmark_from_split(small)
     rows = score_benchmark(benchmark, class_vectors(benchmark, small, noise=0.0)).rows(1)

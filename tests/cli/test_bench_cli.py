@@ -32,6 +32,7 @@ def dataset(tmp_path):
     return made.path
 
 
+@pytest.mark.slow
 def test_from_a_dataset_to_a_comparison(dataset, capsys, tmp_path):
     code, out, _ = run(capsys, "bench", "build", dataset, "--candidates", "3")
     assert code == 0

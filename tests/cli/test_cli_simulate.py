@@ -15,6 +15,7 @@ def run(*arguments: str) -> int:
     return stopped.value.code
 
 
+@pytest.mark.slow
 def test_simulate_makes_a_dataset_and_says_what_it_holds(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

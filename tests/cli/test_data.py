@@ -214,6 +214,7 @@ def test_ctrl_c_leaves_nothing_half_written(
         assert {file.name: file.read_bytes() for file in out.iterdir()} == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="pipes as POSIX has them")
 def test_a_reader_that_has_gone_is_no_error(src: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, "data", "import", "folder", src, "--out", out)
@@ -226,6 +227,7 @@ def test_a_reader_that_has_gone_is_no_error(src: Path, out: Path, capsys: pytest
         assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--help"], ["data", "--help"], ["data", "import", "folder", "--help"]])
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     heavy = "torch", "transformers", "open_clip", "timm", "pyarrow", "matplotlib", "lance", "soundfile", "PIL"

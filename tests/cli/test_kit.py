@@ -188,12 +188,14 @@ def run_steps(root: Path, *more: str, encoding: str = "utf-8") -> Iterator[tuple
         yield " ".join(step[:3]), printed
 
 
+@pytest.mark.slow
 def test_with_json_standard_output_is_json_and_nothing_else(tmp_path: Path) -> None:
     for command, printed in run_steps(tmp_path / "vögel-鳥", "--json"):
         assert printed.json() or command.startswith("data check"), command
         assert printed.out.count("\n") == 1 or '\n  "' in printed.out or "\n  {" in printed.out, command
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_what_the_console_cannot_show_is_replaced(tmp_path: Path, encoding: str) -> None:
     texts = {}

@@ -85,6 +85,7 @@ def test_places_stay_empty_where_candidates_end(server: MediaServer, tmp_path: P
     assert "Places that stay empty: 2 no-candidate." in (tmp_path / "data/README.md").read_text()
 
 
+@pytest.mark.slow
 def test_spares_are_kept_and_used_up(server: MediaServer, tmp_path: Path) -> None:
     plan, order = prepared(server, tmp_path, 30, "[limits]\naudio_per_species = 1\n")
     assert len(order) == 21
@@ -96,6 +97,7 @@ def test_spares_are_kept_and_used_up(server: MediaServer, tmp_path: Path) -> Non
     assert len(omitted(tmp_path / "data")) == 9
 
 
+@pytest.mark.slow
 def test_what_a_server_does_not_answer_keeps_its_place(server: MediaServer, tmp_path: Path) -> None:
     plan, order = prepared(server, tmp_path, 6, "[limits]\naudio_per_species = 3\n")
     server.resources[f"/{order[1]}"] = Resource(sound(int(order[1])), fails=(500,) * 6)

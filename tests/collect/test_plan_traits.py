@@ -111,6 +111,7 @@ def test_building_imports_what_the_plan_names(folder: Path) -> None:
     assert Dataset.open(folder / "bare").info["traits"] == dataset.info["traits"]
 
 
+@pytest.mark.slow
 def test_an_update_takes_traits_of_taxa_that_are_gone_out(folder: Path) -> None:
     build(plan(folder, ALL), folder / "data")
     build(plan(folder, {}, '[taxa]\nclades = ["Aves"]\n'), folder / "data")
@@ -160,6 +161,7 @@ def test_a_table_that_is_not_what_it_is_said_to_be_stops_before_anything_is_made
     assert not (folder / "data").exists()
 
 
+@pytest.mark.slow
 def test_the_commands_tell_what_tables_give(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = str(plan(folder, {"amphibio": "amphibio.txt", "csv": "own.csv"}))
 

@@ -45,6 +45,7 @@ def by_cell(pairs, splits):
     return found
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(items("a"), items("i"), st.integers(0, 4), st.integers(0, 99), st.sampled_from([0.0, 0.2, 0.5, 0.9]))
 def test_separate_groups_keep_every_rule(audio, images, unseen, seed, held_out):

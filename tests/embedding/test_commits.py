@@ -45,6 +45,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lance_table, "_PIECE_ROWS", 80)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_the_last_commits_cost_what_the_first_did(tmp_path: Path) -> None:
     """Told by bytes written and files left; `benchmarks/vector_commits.py` takes the time."""

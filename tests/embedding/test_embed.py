@@ -253,6 +253,7 @@ embed(Dataset.open(Path({dataset!r})), model="plain", batch_size=3)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
 def test_kill_loses_nothing_that_was_committed(builder: Builder, plain: dict[Modality, Plain]) -> None:
     dataset = builder.write()

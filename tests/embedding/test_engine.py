@@ -130,6 +130,7 @@ def content(table: VectorTable) -> tuple[dict[str, list[Any]], bytes]:
     return rows.take(order).to_pydict(), vectors[order.to_numpy()].tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("executor", EXECUTORS, ids=lambda each: type(each).__name__)
 @pytest.mark.usefixtures("small_shards")
 def test_who_does_the_work_changes_no_byte(many: Builder, tmp_path: Path, executor: Executor) -> None:
@@ -232,6 +233,7 @@ embed_items(Killed(company(AUDIO).card), dataset_items(Dataset.open(Path({datase
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
 @pytest.mark.parametrize(("after", "rows"), [(0, 1), (3, 1), (5, 8)])
 @pytest.mark.usefixtures("small_shards")

@@ -25,6 +25,7 @@ def dataset(builder: Builder):
     return builder.write()
 
 
+@pytest.mark.slow
 def test_a_dataset_is_embedded_with_a_model_from_a_directory(dataset, tmp_path):
     place = str(write_published(make(), tmp_path / "BioVITA"))
     report = embed(dataset, model=place, device="cpu", progress=False)

@@ -53,6 +53,7 @@ def decode_whole(path: Path) -> np.ndarray:
         return np.concatenate(parts).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_probe_says_what_a_file_holds(sounds: dict[str, Path], kind: str) -> None:
     probe = probe_audio(sounds[kind])
@@ -84,6 +85,7 @@ def test_uncommon_shapes_of_wav(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_clip(many)[0], samples.mean(axis=1), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_spans_are_sample_exact(sounds: dict[str, Path], kind: str) -> None:
     whole = decode_whole(sounds[kind])
@@ -117,6 +119,7 @@ def test_vorbis_spans_are_exact_wherever_they_begin(shared_data: Path, data: st.
     np.testing.assert_allclose(got, whole[start:stop], atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["flac", "ogg", "opus", "mp3", "m4a", "aac"])
 def test_a_late_clip_decodes_only_its_surroundings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
@@ -276,6 +279,7 @@ def test_damage_in_the_middle_is_not_truncation(sounds: dict[str, Path], tmp_pat
         assert reason_of(path) == "undecodable", kind
 
 
+@pytest.mark.slow
 def test_what_follows_the_sound_is_told_not_refused(sounds: dict[str, Path], tmp_path: Path) -> None:
     tails = {
         "html": HTML * 300,
@@ -299,6 +303,7 @@ def test_what_follows_the_sound_is_told_not_refused(sounds: dict[str, Path], tmp
 # --- MP3 whose header says nothing, or something wrong
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
 @pytest.mark.parametrize("tail", [b"", HTML * 500, bytes(100_000)])
 def test_mp3_without_a_frame_count_is_read_whole(tmp_path: Path, mode: str, tail: bytes) -> None:

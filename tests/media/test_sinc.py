@@ -18,6 +18,7 @@ def by_definition(x: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     return (np.sinc(t) * window * cutoff / rate) @ x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 44_100, 44_101, 47_999, 96_000, 192_000, 384_000])
 @pytest.mark.parametrize("samples", [1, 2, 50, 1501])
 def test_agrees_with_the_definition(rate, samples):

@@ -95,6 +95,7 @@ def test_without_mteb_the_extra_is_named(model, monkeypatch):
         for_mteb(model)
 
 
+@pytest.mark.slow
 def test_a_model_without_sound_says_so_on_a_task_with_sound(tmp_path):
     model = load_model(write_open_clip(make().clip, tmp_path / "clip"), device="cpu")
     with pytest.raises(ModelError, match="no audio tower"):

@@ -63,6 +63,7 @@ LAYOUTS: dict[str, Callable[[Path], Path]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_card_is_that_of_the_model_that_is_opened_and_opens_no_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str

@@ -40,6 +40,7 @@ def _unit(vectors: np.ndarray, rows: int, dim: int) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_each_modality_gives_unit_vectors_in_the_order_given(model: Model, tmp_path: Path) -> None:
     import soundfile
 
@@ -93,6 +94,7 @@ def test_vectors_without_a_direction_are_refused(model: Model) -> None:
         towers_alone.project(Modality.TEXT, np.array([[1.0, 0], [0, 0]], np.float32))
 
 
+@pytest.mark.slow
 def test_what_is_saved_is_what_is_loaded(model: Model, tmp_path: Path) -> None:
     write_model(model, tmp_path / "model")
     loaded = biovita.load_model(tmp_path / "model", device="cpu")

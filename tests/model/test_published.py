@@ -78,6 +78,7 @@ def test_embeddings_are_those_of_the_modules(made, directory, items):
     assert np.abs(audio[0] - audio[1]).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_written_and_read_again_it_is_the_same(directory, items, tmp_path):
     model = load_model(directory, device="cpu")
     want = embeddings(model, items)

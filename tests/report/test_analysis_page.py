@@ -65,6 +65,7 @@ def words(page: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", page).split())
 
 
+@pytest.mark.slow
 def test_every_part_of_the_analysis_is_on_the_page(run, tmp_path):
     text = words(write_report(tmp_path / "r", run)[0].read_text(encoding="utf-8"))
     for needed in (
@@ -87,6 +88,7 @@ def test_every_part_of_the_analysis_is_on_the_page(run, tmp_path):
         assert needed in text, needed
 
 
+@pytest.mark.slow
 def test_exchanged_calls_of_a_family_stand_out(run, tmp_path):
     """The page is about the foremost part; there the exchanged families come first, each taken for the other."""
     from biovita.report.analysis_section import family_rows

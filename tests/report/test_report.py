@@ -89,6 +89,7 @@ def written(run, tmp_path_factory):
     return page, numbers, parsed
 
 
+@pytest.mark.slow
 def test_the_page_is_well_formed_and_its_ids_are_unique(written):
     _, _, parsed = written
     assert parsed.open == []
@@ -153,6 +154,7 @@ def test_a_file_that_is_gone_is_said_so(run, tmp_path):
     assert faults == {None, "missing"}
 
 
+@pytest.mark.slow
 def test_examples_show_the_rank_that_was_scored(run):
     from biovita.report.examples import examples
 

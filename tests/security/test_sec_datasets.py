@@ -188,6 +188,7 @@ def _packed(root: Path, **columns: pa.Array) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_packed_media_of_odd_columns_and_sizes_are_plain_errors(tmp_path: Path) -> None:
     none = pa.nulls(2, pa.int64())
     cases: dict[str, tuple[dict[str, pa.Array], str]] = {
@@ -259,6 +260,7 @@ def test_embeddings_of_others_are_plain_errors(tmp_path: Path) -> None:
         said.refused("emove it" if name != "junk" else "cannot be read as Parquet")
 
 
+@pytest.mark.slow
 def test_media_are_published_some_at_a_time_and_in_a_format_that_takes_them(tmp_path: Path) -> None:
     folder = tmp_path / "wide/media"
     folder.mkdir(parents=True)

@@ -104,6 +104,7 @@ def score_texts(bench: Path, out: Path) -> Mapping[Modality, Vectors]:
     return item_vectors(Words(), items, None, out / "vectors", name="words", progress=False).vectors
 
 
+@pytest.mark.slow
 def test_vectors_that_a_benchmark_brings_are_plain_errors_of_a_run(tmp_path: Path) -> None:
     bench = benchmark_of(tmp_path)
     whole = score_texts(bench, tmp_path / "whole")
@@ -245,6 +246,7 @@ def test_a_run_of_every_odd_kind_is_told_plainly(begun: Path, tmp_path: Path) ->
     run_many(tmp_path, commands, mib=2600)
 
 
+@pytest.mark.slow
 def test_a_log_of_every_odd_kind_costs_its_lines(begun: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(begun / "run", run)

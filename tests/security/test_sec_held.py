@@ -27,6 +27,7 @@ SQL = [
 ]
 
 
+@pytest.mark.slow
 def test_names_in_a_plan_are_no_sql(tmp_path: Path) -> None:
     """Names of species, clades, countries, sources and folders that would end a statement of SQL stay names."""
     folder = tmp_path / "it's; drop table x"
@@ -55,6 +56,7 @@ def test_names_in_a_plan_are_no_sql(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_a_second_build_is_told_that_one_is_at_work(tmp_path: Path) -> None:
     (tmp_path / "xc.json").write_text('{"recordings": []}')
     plan = tmp_path / "plan.toml"

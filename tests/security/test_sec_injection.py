@@ -86,6 +86,7 @@ def tables_of(made: Path) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_no_cell_of_a_table_is_a_formula(made: Path) -> None:
     tables = tables_of(made)
     assert {name.rsplit("/", 1)[-1] for name in tables} >= {
@@ -100,6 +101,7 @@ def test_no_cell_of_a_table_is_a_formula(made: Path) -> None:
                 assert not runs(cell), (name, cell)
 
 
+@pytest.mark.slow
 def test_what_was_written_is_what_is_read(made: Path) -> None:
     dataset = Dataset.open(made / "data")
     train = {

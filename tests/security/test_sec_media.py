@@ -145,6 +145,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_a_folder_of_bombs_among_good_files_is_imported(folder: Path, tmp_path: Path) -> None:
     """All good ones are in, among them six hours of sound and pictures of 196 megapixels."""
     out = tmp_path / "birds"
@@ -158,6 +159,7 @@ def test_a_folder_of_bombs_among_good_files_is_imported(folder: Path, tmp_path: 
     assert max(row["duration_s"] for row in audio) == 6 * 3600
 
 
+@pytest.mark.slow
 def test_a_file_that_keeps_the_decoder_is_given_up(tmp_path: Path) -> None:
     root = make_folder(tmp_path / "folder", per_species=1)
     endless_mp3(root / "endless.mp3", 40 << 20)
@@ -169,6 +171,7 @@ def test_a_file_that_keeps_the_decoder_is_given_up(tmp_path: Path) -> None:
     assert "--limit decoding=N" in row["detail"]
 
 
+@pytest.mark.slow
 def test_memory_says_what_a_picture_may_take(tmp_path: Path) -> None:
     root = make_folder(tmp_path / "folder", per_species=1)
     (root / "wide.png").write_bytes(png(6000, 6016))
@@ -181,6 +184,7 @@ def test_memory_says_what_a_picture_may_take(tmp_path: Path) -> None:
         assert all("--memory" in row["detail"] for row in rows)
 
 
+@pytest.mark.slow
 def test_hours_of_sound_are_embedded_by_blocks(tmp_path: Path) -> None:
     """An hour and a half is 1 GB in one channel; what is read whole takes twice that."""
     root = tmp_path / "folder"
@@ -206,6 +210,7 @@ def test_hours_of_sound_are_embedded_by_blocks(tmp_path: Path) -> None:
     assert "1 new" in said.out
 
 
+@pytest.mark.slow
 def test_a_clip_that_does_not_fit_into_the_memory_says_so(tmp_path: Path) -> None:
     quiet_flac(tmp_path / "long.flac", 1)
     code = """

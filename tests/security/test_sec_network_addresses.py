@@ -7,6 +7,7 @@ from pathlib import Path
 
 import lance
 import pyarrow.parquet as pq
+import pytest
 import tomli_w
 
 from biovita.dataset import Dataset
@@ -65,6 +66,7 @@ def run(*lines: str) -> tuple[list[int], str]:
     return [int(line.split()[1]) for line in outcome.out.splitlines() if line.startswith("ended ")], outcome.err
 
 
+@pytest.mark.slow
 def test_an_address_of_object_storage_chooses_no_host(tmp_path: Path) -> None:
     files = write_tiny(tmp_path / "files", species=1)
     with odd_server({}) as server:
@@ -90,6 +92,7 @@ def test_an_address_of_object_storage_chooses_no_host(tmp_path: Path) -> None:
     assert not (tmp_path / "c").exists()
 
 
+@pytest.mark.slow
 def test_a_packed_table_leads_nowhere_else(tmp_path: Path) -> None:
     """A Lance table may say that its files lie at another address, to which the user's credentials would go."""
     files = write_tiny(tmp_path / "files", species=1)
@@ -101,6 +104,7 @@ def test_a_packed_table_leads_nowhere_else(tmp_path: Path) -> None:
     assert "leads to other places: s3://of-a-stranger/x" in said
 
 
+@pytest.mark.slow
 def test_no_spelling_of_an_address_leads_into_this_network(tmp_path: Path) -> None:
     with odd_server({"/a": answer_of(sound(1))}) as server:
         port = server.port
@@ -136,6 +140,7 @@ def test_no_spelling_of_an_address_leads_into_this_network(tmp_path: Path) -> No
     assert {why for path, why in others.items() if path not in unknown} == {"no-address", "bad-value"}
 
 
+@pytest.mark.slow
 def test_a_redirect_leads_into_this_network_neither(tmp_path: Path) -> None:
     """The first server stands for a public one: its address is allowed by hand, and no other."""
     child = """

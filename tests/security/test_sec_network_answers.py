@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 from support.collected_media import observation, picture, sound, write_plan
 from support.hostile import biovita
@@ -92,6 +93,7 @@ def reasons(out: Path) -> dict[str, tuple[str, str]]:
     return {Path(row["path"]).name: (row["reason"], row["detail"]) for row in rows}
 
 
+@pytest.mark.slow
 def test_no_answer_ends_a_build(tmp_path: Path) -> None:
     answers: dict[str, Answer] = {f"/{name}": answer for name, (answer, _) in REFUSED.items()}
     answers |= {f"/{name}": answer for name, answer in (FAILED | FINE).items()}
@@ -128,6 +130,7 @@ HELD: dict[str, Answer] = {
 }
 
 
+@pytest.mark.slow
 def test_no_server_holds_workers_without_end(tmp_path: Path) -> None:
     with odd_server({**HELD, "/good": answer_of(picture(1))}) as server:
         plan = plan_of(tmp_path, server, list(HELD), "tries = 1\ntimeout_s = 2.0\n")

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+import pytest
+
 from support.hostile import Outcome, python
 from support.odd_servers import Answer, OddServer, answer_of, dripping, odd_server
 
@@ -99,6 +101,7 @@ RESULTS: dict[str, bytes] = {
 }
 
 
+@pytest.mark.slow
 def test_answers_of_another_shape_are_refused_with_a_reason(tmp_path: Path) -> None:
     answers: dict[str, Answer] = {f"/{name}": answer for name, (answer, _) in REFUSED.items()}
     half = json.dumps({**RECORDING, "rec": "A\ud800nn", "file": "https://x.org/\udfff"}).encode()
@@ -121,6 +124,7 @@ def test_answers_of_another_shape_are_refused_with_a_reason(tmp_path: Path) -> N
     assert codes(outcome) == dict.fromkeys(RESULTS, 1), outcome.said
 
 
+@pytest.mark.slow
 def test_size_and_number_of_answers_are_limited(tmp_path: Path) -> None:
     count = iter(range(1, 10**9))
 
@@ -148,6 +152,7 @@ def test_size_and_number_of_answers_are_limited(tmp_path: Path) -> None:
     assert server.asked["/pages"] == 5
 
 
+@pytest.mark.slow
 def test_no_api_holds_a_command_without_end(tmp_path: Path) -> None:
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     answers: dict[str, Answer] = {
@@ -163,6 +168,7 @@ def test_no_api_holds_a_command_without_end(tmp_path: Path) -> None:
     assert outcome.err.count("the server takes too long") == len(answers)
 
 
+@pytest.mark.slow
 def test_a_key_that_a_server_repeats_is_written_nowhere(tmp_path: Path) -> None:
     forms = [KEY, quote(KEY), quote(KEY, safe=""), quote_plus(KEY), html.escape(KEY), quote(KEY, safe="").lower()]
     echo = {**RECORDING, "rmk": " ".join(forms), "file": f"https://x.org/1?k={quote_plus(KEY)}", KEY: [KEY]}

@@ -95,6 +95,7 @@ def fill_in(plan: Path, server: MediaServer) -> None:
     (plan.parent / "xc.json").write_text('{"recordings": []}')
 
 
+@pytest.mark.slow
 def test_a_build_writes_and_prints_no_secret(plan: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with media_server() as server:
@@ -118,6 +119,7 @@ def test_a_build_writes_and_prints_no_secret(plan: Path, tmp_path: Path) -> None
     assert "images_per_species = 12" in dataset.info["made"]["plan"]
 
 
+@pytest.mark.slow
 def test_a_plan_that_is_refused_shows_no_secret(tmp_path: Path) -> None:
     sources = (
         'kind = "inaturalist"\npath = "s3://KEY:secret@bucket/x"',
@@ -140,6 +142,7 @@ def test_a_plan_that_is_refused_shows_no_secret(tmp_path: Path) -> None:
     assert "secret" not in outcome.said, outcome.said
 
 
+@pytest.mark.slow
 def test_an_imported_folder_and_an_older_dataset_show_no_secret(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()

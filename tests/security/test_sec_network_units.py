@@ -125,6 +125,7 @@ def test_a_secret_is_hidden_and_its_address_still_known() -> None:
     assert redacted_column(column).to_pylist() == ["https://x.org/?sig=***", None, "7", ""]
 
 
+@pytest.mark.slow
 def test_hiding_takes_time_in_proportion() -> None:
     count = 1 << 17
     for piece in (

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import lance
 import pyarrow as pa
+import pytest
 
 from biovita.dataset.packed_media import PACKED
 from biovita.sources.folder import import_folder
@@ -32,6 +33,7 @@ def _packed(place: Path, *paths: str) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_packed_media_are_written_back_within_the_directory_or_not_at_all(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
@@ -94,6 +96,7 @@ _TOML = (
 )
 
 
+@pytest.mark.slow
 def test_fields_of_other_types_are_told_plainly_by_every_command(tmp_path: Path) -> None:
     roots = []
     for number, line in enumerate(_TOML):
@@ -116,6 +119,7 @@ def test_fields_of_other_types_are_told_plainly_by_every_command(tmp_path: Path)
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_link_is_no_way_to_write_elsewhere(tmp_path: Path) -> None:
     src = make_folder(tmp_path / "src", 1)
     import_folder(src, out=tmp_path / "ds", progress=False)
@@ -164,6 +168,7 @@ def test_a_link_is_no_way_to_write_elsewhere(tmp_path: Path) -> None:
     assert (home / "precious.txt").read_text() == (home / "README.md").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_names_of_folders_are_no_patterns(tmp_path: Path) -> None:
     """A dataset's own folder is read, and none beside it that the name would fit; ``a=b`` is no column either."""
     given = []

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 from biovita.benchmark import benchmark_from_split
 from biovita.benchmark.layout import write_benchmark
@@ -71,6 +72,7 @@ def test_names_and_ids_that_would_lead_elsewhere_are_one_name_each_within_the_ex
     assert "audio.parquet a/b: this id" not in checked.text  # leads nowhere else
 
 
+@pytest.mark.slow
 def test_files_of_the_reader_are_not_published(tmp_path: Path) -> None:
     key = tmp_path / "home/id_rsa"
     key.parent.mkdir()
@@ -112,6 +114,7 @@ def test_files_of_the_reader_are_not_published(tmp_path: Path) -> None:
     assert key.stat().st_nlink == 1
 
 
+@pytest.mark.slow
 def test_ones_own_media_beside_the_dataset_go_out_when_that_is_asked_for(tmp_path: Path) -> None:
     import_folder(make_folder(tmp_path / "src"), out=tmp_path / "own", progress=False)
     own, out, shown = tmp_path / "own", tmp_path / "out", tmp_path / "shown"
@@ -141,6 +144,7 @@ def test_ones_own_media_beside_the_dataset_go_out_when_that_is_asked_for(tmp_pat
     )
 
 
+@pytest.mark.slow
 def test_what_is_no_file_or_not_what_the_tables_state_is_not_published(tmp_path: Path) -> None:
     cases = {}
     for name in ("pipe", "zero", "changed", "swapped"):
@@ -183,6 +187,7 @@ def test_what_is_no_file_or_not_what_the_tables_state_is_not_published(tmp_path:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_page_shows_no_pictures_that_a_foreign_benchmark_points_to(tmp_path: Path) -> None:
     import_folder(make_folder(tmp_path / "src"), out=tmp_path / "own", progress=False)
     own, bench = tmp_path / "own", tmp_path / "foreign"

@@ -111,6 +111,7 @@ def odd_archive(path: Path) -> Path:
     )
 
 
+@pytest.mark.slow
 def test_a_bad_record_costs_that_record(tmp_path: Path) -> None:
     (tmp_path / "xc.json").write_text(json.dumps({"recordings": odd_recordings()}))
     (tmp_path / "inat.json").write_text(json.dumps({"results": odd_observations()}))
@@ -309,6 +310,7 @@ def odd_rows(tail: str) -> dict[str, tuple[str, int]]:
     }
 
 
+@pytest.mark.slow
 def test_a_folder_with_hostile_rows_gives_all_that_is_good(tmp_path: Path) -> None:
     root = good_folder(tmp_path / "field", 50)
     expected = {"audio.csv": {"ambiguous": 400}, "images.csv": {"not-utf8": 1}}
@@ -334,6 +336,7 @@ def test_a_folder_with_hostile_rows_gives_all_that_is_good(tmp_path: Path) -> No
     assert longest < 1100
 
 
+@pytest.mark.slow
 def test_more_broken_rows_than_memory_are_an_error(tmp_path: Path) -> None:
     root = good_folder(tmp_path / "field", 1)
     with (root / "audio.csv").open("a") as file:
@@ -344,6 +347,7 @@ def test_more_broken_rows_than_memory_are_an_error(tmp_path: Path) -> None:
     assert "--memory MIB" in done.failed_plainly().err
 
 
+@pytest.mark.slow
 def test_a_build_takes_the_good_source_and_lists_the_rest(tmp_path: Path) -> None:
     good_folder(tmp_path / "field", 3)
     bad = [each for each in odd_recordings() if not isinstance(each, dict) or str(each["id"])[:1] == "7"]

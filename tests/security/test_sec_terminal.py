@@ -68,6 +68,7 @@ COMMANDS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS, ids=["show", "check", "plan", "match", "path", "option"])
 def test_nothing_that_is_printed_steers(place: Path, command: list[str]) -> None:
     piped = biovita(*command, cwd=place)
@@ -87,6 +88,7 @@ def test_styles_of_our_own_are_there_in_a_terminal(place: Path) -> None:
     assert "\x1b[1m" in in_a_terminal("data", "show", "data", cwd=place).out
 
 
+@pytest.mark.slow
 def test_json_says_exactly_what_there_was(place: Path) -> None:
     for command in (["data", "show", "data"], ["data", "check", "data"], ["data", "plan", "plan.toml"]):
         outcome = biovita(*command, "--json", cwd=place)
@@ -98,6 +100,7 @@ def test_json_says_exactly_what_there_was(place: Path) -> None:
             assert json.dumps(TERMINAL[3])[1:-1] in told
 
 
+@pytest.mark.slow
 def test_what_an_encoding_lacks_is_no_traceback(place: Path) -> None:
     outcome = biovita("data", "show", "data", cwd=place, env={"PYTHONIOENCODING": "ascii"}).succeeded()
     assert "\\uff1d1+1" in outcome.out

@@ -126,6 +126,7 @@ def test_vectors_of_every_odd_kind_are_plain_errors_of_bench_run(bench: Path, tm
         assert name.replace(" ", "-") in text, text
 
 
+@pytest.mark.slow
 def test_a_parquet_file_that_unpacks_to_gigabytes_is_refused(bench: Path, tmp_path: Path) -> None:
     rows = 12_800
     vector = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(rows * 1024, np.float32)), 1024)
@@ -217,6 +218,7 @@ def test_manifests_and_cells_of_every_odd_kind_are_plain_errors(bench: Path, tmp
     run_many(tmp_path, commands)
 
 
+@pytest.mark.slow
 def test_a_manifest_reads_no_media_outside_the_benchmark_but_those_of_its_dataset(
     bench: Path, tmp_path: Path
 ) -> None:
@@ -297,6 +299,7 @@ def test_tables_of_a_benchmark_that_multiply_are_refused(bench: Path, tmp_path: 
         assert why in each
 
 
+@pytest.mark.slow
 def test_verify_reads_media_where_it_is_told_to(bench: Path, tmp_path: Path) -> None:
     edit_manifest(bench, media_root="../elsewhere")
     assert "media_root" in biovita("bench", "verify", bench).failed_plainly().err

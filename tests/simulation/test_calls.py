@@ -30,6 +30,7 @@ def _spectrum(sound: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.fft.rfftfreq(2048, 1 / SAMPLE_RATE), (np.abs(np.fft.rfft(windows)) ** 2).mean(axis=0)
 
 
+@pytest.mark.slow
 def test_nearly_all_kinds_of_voice_occur(voices):
     assert len(voices) >= 34
 
@@ -68,6 +69,7 @@ def test_a_recording_is_the_same_again_and_another_individual_is_not(voices):
     assert not np.array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_recordings_are_audible_and_do_not_clip(voices):
     for truth in voices.values():
         sound = recording(truth.voice, truth.ecology, 5.0, 1, stream(5, "recording", truth.index))

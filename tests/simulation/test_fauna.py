@@ -24,6 +24,7 @@ def fauna() -> Fauna:
     return Fauna.grow(1500, seed=3)
 
 
+@pytest.mark.slow
 def test_a_smaller_fauna_is_the_beginning_of_a_larger_one(fauna):
     small = Fauna.grow(60, seed=3)
     for one, other in zip(small.species, fauna.species, strict=False):

@@ -22,6 +22,7 @@ def _by_day(truth):
     return replace(truth.ecology, activities=("diurnal",), climates=("temperate",), social="solitary")
 
 
+@pytest.mark.slow
 def test_all_body_plans_occur_and_can_be_drawn(fauna):
     plans = {truth.looks.plan: truth for truth in fauna.species}
     assert set(plans) == set(PARTS)
@@ -42,6 +43,7 @@ def test_a_picture_is_the_same_again_and_another_individual_is_not(fauna):
     assert np.abs(one.astype(int) - other).mean() > 3
 
 
+@pytest.mark.slow
 def test_animals_are_in_the_picture(fauna):
     for truth in fauna.species[:60]:
         mask = silhouette(truth.looks, truth.ecology, stream(1, "photograph", truth.index, 0))
@@ -50,6 +52,7 @@ def test_animals_are_in_the_picture(fauna):
         assert middle > 0.5
 
 
+@pytest.mark.slow
 def test_larger_animals_fill_more_of_the_frame(fauna):
     birds = [truth for truth in fauna.species if truth.looks.plan == "bird"][:110]
     wide = []
@@ -61,6 +64,7 @@ def test_larger_animals_fill_more_of_the_frame(fauna):
     assert np.corrcoef(wide, [truth.looks.frame for truth in birds])[0, 1] > 0.8
 
 
+@pytest.mark.slow
 def test_the_main_colour_is_the_bodys(fauna):
     """Of the colours that species of a picture's kind may have, its own is nearest to what is seen, mostly."""
     plain = [

@@ -29,6 +29,7 @@ def dataset(tmp_path_factory) -> Dataset:
     return simulate_media(out, 10, 7, recordings=3, photographs=4, workers=2, progress=False)
 
 
+@pytest.mark.slow
 def test_nothing_is_wrong_with_it(dataset):
     assert check(dataset, hashes=True) == []
     assert dataset.info["made"]["simulated"] is True
@@ -76,11 +77,13 @@ def test_pictures_are_as_the_table_says(dataset):
             assert (image.width, image.height, image.format) == (row["width"], row["height"], "JPEG")
 
 
+@pytest.mark.slow
 def test_the_same_bytes_from_one_process(dataset, tmp_path):
     again = simulate_media(tmp_path / "fauna", 10, 7, recordings=3, photographs=4, workers=1, progress=False)
     assert _bytes(again.path) == _bytes(dataset.path)
 
 
+@pytest.mark.slow
 def test_more_species_leave_the_others_as_they_were(dataset, tmp_path):
     few = simulate_media(tmp_path / "few", 6, 7, recordings=3, photographs=4, workers=1, progress=False)
     mine, all_of_it = _bytes(few.path / "media"), _bytes(dataset.path / "media")
@@ -90,11 +93,13 @@ def test_more_species_leave_the_others_as_they_were(dataset, tmp_path):
         assert large.slice(0, small.num_rows).equals(small)
 
 
+@pytest.mark.slow
 def test_another_seed_is_other_bytes(dataset, tmp_path):
     other = simulate_media(tmp_path / "other", 3, 8, recordings=2, photographs=2, workers=1, progress=False)
     assert not set(_bytes(other.path / "media").values()) & set(_bytes(dataset.path / "media").values())
 
 
+@pytest.mark.slow
 def test_permuted_calls_are_the_same_files_under_other_names(dataset, tmp_path):
     permuted = simulate_media(
         tmp_path / "p", 10, 7, recordings=3, photographs=4, workers=1, permute_calls=True, progress=False

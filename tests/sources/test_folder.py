@@ -414,6 +414,7 @@ def test_unusual_files_are_used_and_noted(src: Path, run: Callable[..., tuple[Im
     assert dataset.info["made"]["notes"] == list(report.notes)
 
 
+@pytest.mark.slow
 def test_the_field_sample(shared_data: Path, tmp_path: Path) -> None:
     report = import_folder(shared_data / "field-sample", out=tmp_path / "ds", progress=False)
     assert (report.audio, report.images, report.taxa, report.rejected) == (402, 488, 180, 0)

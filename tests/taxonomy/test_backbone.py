@@ -75,6 +75,7 @@ def test_synonyms_of_a_checklist_point_to_the_taxa_here():
     assert made.table.slice(0, len(here)).equals(here.table)
 
 
+@pytest.mark.slow
 def test_the_real_backbone(shared_data: Path):
     path = shared_data / "taxonomy" / "inaturalist-taxa.parquet"
     real = open_backbone(path)

@@ -48,6 +48,7 @@ def test_onset_window_is_the_published_one(tmp_path, rate, seconds, call_at):
     assert np.array_equal(AudioInput()(Sound(samples, rate)), got)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call_at", [0.1, 59.9, 61.0, 130.0, 149.0])
 @pytest.mark.parametrize("resampling", ["sinc", "soxr"])
 def test_a_long_recording_gives_what_the_whole_at_once_would(monkeypatch, call_at, resampling):
@@ -143,6 +144,7 @@ def read_by_blocks(monkeypatch):
     monkeypatch.setattr("biovita.media.audio._LONG_BYTES", 1 << 18)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [11_025, 48_000])
 @pytest.mark.parametrize("how", [{}, {"window": "start"}, {"window": "all"}, {"window": "all", "overlap": 0.7}])
 @pytest.mark.parametrize("span", [(0.0, None), (1.5, 140.2)])

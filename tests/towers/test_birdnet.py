@@ -67,6 +67,7 @@ def test_windows_equal_the_unchanged_model(tower: BirdNET, clips: list[tuple[Pat
     assert ("Pica pica", "Eurasian Magpie") in found.names
 
 
+@pytest.mark.slow
 def test_top_label_is_the_species_that_calls(tower: BirdNET, clips: list[tuple[Path, str]]) -> None:
     found = tower.classes()
     for path, species in clips:
@@ -120,6 +121,7 @@ def test_arrays_that_are_no_sound_are_refused(tower: BirdNET, sound: Sound, mess
         tower.load(sound)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [31.0, 31.6, 33.0])
 @pytest.mark.parametrize("rate", [22_050, 48_000])
 def test_a_recording_read_by_blocks_has_the_vector_of_a_held_one(tmp_path, monkeypatch, tower, rate, seconds):

@@ -38,6 +38,7 @@ def sounds(*seconds: float) -> list[np.ndarray]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fused", [False, True])
 def test_vectors_are_those_of_transformers(tmp_path, fused):
     network, extractor = write_clap(tmp_path / "clap", fused=fused)

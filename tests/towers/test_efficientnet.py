@@ -22,6 +22,7 @@ def photographs(shared_data: Path) -> list[Path]:
     return sorted((shared_data / "field-sample" / "images").glob("*.jpg"))[::120]
 
 
+@pytest.mark.slow
 def test_features_and_classes_equal_the_defining_implementation(
     tower: EfficientNetLite2, photographs: list[Path]
 ) -> None:

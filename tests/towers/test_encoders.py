@@ -106,6 +106,7 @@ def written(item: Sound | Image.Image, stem: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_it_says_what_it_is(encoder: Encoder) -> None:
     assert isinstance(encoder, Encoder)
     assert isinstance(encoder.device, Device)
@@ -161,6 +162,7 @@ def test_what_cannot_be_decoded_is_an_error_and_never_silence(encoder: Encoder, 
         encoder.load(tmp_path / "nowhere.wav")
 
 
+@pytest.mark.slow
 def test_windows_are_as_long_and_as_far_apart_as_it_says(encoder: Encoder) -> None:
     if encoder.windows is None:
         with pytest.raises(ModelError, match="does not cut recordings into windows"):

@@ -147,6 +147,7 @@ def _trainer(
     )
 
 
+@pytest.mark.slow
 def test_a_trainer_keeps_and_validates_with_the_parts_it_is_given(
     towers: Path, dataset: Dataset, tmp_path: Path
 ) -> None:

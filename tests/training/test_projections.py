@@ -107,6 +107,7 @@ def test_stage_1_leaves_the_photographs_alone() -> None:
     assert moved == {AUDIO: True, IMAGE: False, TEXT: True}
 
 
+@pytest.mark.slow
 def test_a_gate_that_never_shuts_changes_no_weight() -> None:
     data = _data()
     plain, gated = _recipe(2), _recipe(2, gate=GateSettings(upper=1e6, guard=2.0).model_dump())
@@ -116,6 +117,7 @@ def test_a_gate_that_never_shuts_changes_no_weight() -> None:
         assert torch.equal(ours.projections[modality].linear.weight, theirs.projections[modality].linear.weight)
 
 
+@pytest.mark.slow
 def test_the_gate_shuts_off_the_terms_with_photographs_as_the_schedule_says() -> None:
     data = _data()
     settings = GateSettings(patience=3)

@@ -117,6 +117,7 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> Encoded:
     return count
 
 
+@pytest.mark.slow
 def test_vectors_of_frozen_towers_are_made_once_and_those_of_trained_ones_each_time(
     towers: Path, tmp_path: Path, encoded: Encoded
 ) -> None:

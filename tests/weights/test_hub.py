@@ -142,6 +142,7 @@ def test_fetching_ahead_then_offline_then_missing(hub, tmp_path):
     assert len(hub.requests) == asked, "offline, and with all files at hand, the network is not tried"
 
 
+@pytest.mark.slow
 def test_a_file_with_another_hash_and_a_missing_one_are_told(hub, tmp_path):
     code = (
         "from dataclasses import replace\n"
