@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ __all__ = [
 
 DELIMITERS = (",", ";", "\t", "|")
 Lines = Iterator[tuple[int, str | None]]
+_NOT_DECODED = re.compile("[\udc80-\udcff]")  # as `surrogateescape` writes such bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,4 +302,4 @@ def split_header(
 
 def not_decoded(text: str) -> bool:
     """Return whether a text holds bytes that are not of the encoding that it was read in."""
-    return any("\udc80" <= character <= "\udcff" for character in text) if not text.isascii() else False
+    return not text.isascii() and _NOT_DECODED.search(text) is not None
