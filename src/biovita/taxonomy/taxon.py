@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from biovita.errors import DatasetError, UnknownTaxonError, unknown_name
 
@@ -86,26 +87,29 @@ class Taxonomy(Mapping[str, Taxon]):
     synonyms: Mapping[str, str] = field(default_factory=dict)
     _by_id: dict[str, Taxon] = field(init=False, repr=False, compare=False)
     _by_name: dict[str, Taxon] = field(init=False, repr=False, compare=False)
-    _members: dict[tuple[Rank, str], list[Taxon]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         by_id: dict[str, Taxon] = {}
         by_name: dict[str, Taxon] = {}
-        members: dict[tuple[Rank, str], list[Taxon]] = defaultdict(list)
         for taxon in self.taxa:
             if taxon.id in by_id:
                 raise DatasetError(f"two taxa have the id {taxon.id!r}. Each needs an id of its own")
             by_id[taxon.id] = taxon
             by_name.setdefault(taxon.scientific_name.casefold(), taxon)
-            for rank, name in taxon.lineage:
-                members[rank, name].append(taxon)
         for synonym, taxon_id in self.synonyms.items():
             if taxon_id not in by_id:
                 raise DatasetError(f"the synonym {synonym!r} points to {taxon_id!r}, which is not a taxon here")
             by_name.setdefault(synonym.casefold(), by_id[taxon_id])
         object.__setattr__(self, "_by_id", by_id)
         object.__setattr__(self, "_by_name", by_name)
-        object.__setattr__(self, "_members", dict(members))
+
+    @cached_property
+    def _members(self) -> dict[tuple[Rank, str], list[Taxon]]:
+        members: dict[tuple[Rank, str], list[Taxon]] = defaultdict(list)
+        for taxon in self.taxa:
+            for rank, name in taxon.lineage:
+                members[rank, name].append(taxon)
+        return dict(members)
 
     @classmethod
     def of(cls, taxa: Iterable[Taxon], synonyms: Mapping[str, str] | None = None) -> Taxonomy:
