@@ -11,18 +11,16 @@ import pyarrow.compute as pc
 import torch
 
 from biovita.dataset import Dataset, Split
+from biovita.dataset.held_out import other_names, unseen_taxa
 from biovita.embedding import Vectors, vectors
 from biovita.errors import DatasetError
 from biovita.modality import MEDIA, Modality
 from biovita.model import Model
-from biovita.parquet import read_parquet
 from biovita.taxonomy import Taxon, prompts
 from biovita.training.projections.names_without_media import kept_classes, named_classes
 from biovita.training.projections.pool import Pool
 
-__all__ = ["TrainingSet", "other_names", "training_set", "unseen_taxa"]
-
-_DECIDED = pa.schema([(name, pa.string()) for name in ("name", "parsed", "species_id")])
+__all__ = ["TrainingSet", "training_set"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +35,15 @@ class TrainingSet:
         By modality of the classifier: its rows ``(classes, tower dim)``, and a pool of the texts of each class.
     taxa
         The training species, in the order of the pools.
+    labels
+        All names of the classes.
     """
 
     items: Mapping[Modality, Pool]
     classes: Mapping[Modality, torch.Tensor]
     class_names: Mapping[Modality, Pool]
     taxa: tuple[Taxon, ...]
+    labels: frozenset[str] = frozenset()
 
 
 def training_set(dataset: Dataset, base: Model, *, names: bool = True, progress: bool = False) -> TrainingSet:
@@ -82,7 +83,7 @@ def training_set(dataset: Dataset, base: Model, *, names: bool = True, progress:
     }
     texts = embedded(text for _, text in asked).subset(text for _, text in asked)
     items[Modality.TEXT] = Pool.of(torch.from_numpy(texts.array), [number for number, _ in asked], len(taxa))
-    classes, class_names = {}, {}
+    classes, class_names, labels = {}, {}, set[str]()
     if names:
         unseen = unseen_taxa(dataset)
         synonyms = other_names(dataset, unseen)
@@ -91,13 +92,14 @@ def training_set(dataset: Dataset, base: Model, *, names: bool = True, progress:
             if known is None:
                 continue
             chosen = kept_classes(known, unseen, synonyms)
+            labels.update(name for place in chosen for name in known.names[place])
             named = [(number, text) for number, place in enumerate(chosen) for text in known.texts[place]]
             texts = embedded(text for form in known.texts for text in form).subset(text for _, text in named)
             class_names[modality] = Pool.of(
                 torch.from_numpy(texts.array), [number for number, _ in named], len(chosen)
             )
             classes[modality] = _as_standardised(known.weights, found.array)[chosen]
-    return TrainingSet(items, classes, class_names, taxa)
+    return TrainingSet(items, classes, class_names, taxa, frozenset(labels))
 
 
 def _training_vectors(dataset: Dataset, base: Model, modality: Modality, *, progress: bool) -> Vectors:
@@ -109,37 +111,6 @@ def _training_vectors(dataset: Dataset, base: Model, modality: Modality, *, prog
         raise DatasetError(f"{dataset.path} has no {modality} items in its train split")
     rows = pc.field("split") == Split.TRAIN.value
     return vectors(dataset, base, modality, where=rows, space="tower", progress=progress)
-
-
-def unseen_taxa(dataset: Dataset) -> list[Taxon]:
-    """Return the taxa with an item in the ``unseen`` split."""
-    hidden = [
-        dataset.media(modality).filter(pc.field("split") == Split.UNSEEN.value)["taxon_id"] for modality in MEDIA
-    ]
-    taxa = pc.unique(pa.chunked_array([chunk for column in hidden for chunk in column.chunks], pa.string()))
-    return [dataset.taxonomy[taxon_id] for taxon_id in taxa.sort().to_pylist()]
-
-
-def other_names(dataset: Dataset, taxa: Iterable[Taxon]) -> set[str]:
-    """Return the names beside their own that a dataset has for these taxa.
-
-    They are the synonyms of its taxonomy, and the names it was made from, which ``taxonomy_decisions.parquet`` holds
-    where there was a backbone: as given, and without authorship.
-
-    Raises
-    ------
-    DatasetError
-        Where that file cannot be read.
-    """
-    ids = {taxon.id for taxon in taxa}
-    names = {name for name, taxon_id in dataset.taxonomy.synonyms.items() if taxon_id in ids}
-    file = dataset.path / "taxonomy_decisions.parquet"
-    if not file.is_file():
-        return names
-    meant = pa.array(sorted(ids), pa.string())
-    table = read_parquet(file, _DECIDED)
-    table = table.filter(pc.is_in(table["species_id"], value_set=meant))
-    return names.union(*(table[column].drop_null().to_pylist() for column in ("name", "parsed")))
 
 
 def _as_standardised(weights: np.ndarray, vectors: np.ndarray) -> torch.Tensor:
