@@ -211,13 +211,13 @@ def _train(dataset: Dataset, *, seed: int, device: str, progress: bool) -> _Trai
     recipes = {stage: recipe(f"{MODEL}/stage{stage}", {"seed": seed}, FrozenRecipe) for stage in (1, 2)}
     aligned = untrained(data, recipes[1])
     met = base.met
-    models = {0: model_of(aligned, recipes[1], base, record_of(recipes[1], dataset), met)}
+    models = {0: model_of(aligned, recipes[1], base, dataset, record=record_of(recipes[1], dataset), met=met)}
     losses = {}
     for stage, chosen in recipes.items():
         with progress_bar(f"stage {stage}", chosen.steps, shown=progress) as advance:
             aligned = align(data, chosen, aligned, on_step=advance)
         met = met_in_run(chosen, dataset, data.taxa, labels=data.labels, before=met)
-        models[stage] = model_of(aligned, chosen, base, record_of(chosen, dataset), met)
+        models[stage] = model_of(aligned, chosen, base, dataset, record=record_of(chosen, dataset), met=met)
         losses[f"stage {stage}"] = [came.losses["loss"] for came in aligned.history]
     return _Trained(models, losses)
 

@@ -421,12 +421,14 @@ def test_items_without_a_hash_are_told_by_their_paths_and_that_is_said(birds: Da
 
 def test_classes_of_classifiers_count_as_met_and_are_named_apart() -> None:
     names = pa.table({"species": ["Aa b", "Cc d", "Cc d"], "name": ["aa b", "cc d", "dd d"]})
-    asked = Asked(names, {}, 0)
-    met = Met(taxa=pa.array(["aa b"]), classes=pa.array(["aa b", "dd d"]))
+    groups = pa.table({"species": ["Aa b", "Cc d", "Ee f"], "name": ["aa", "cc", "effidae"]})
+    names = pa.concat_tables([names, pa.table({"species": ["Ee f"], "name": ["ee f"]})])
+    asked = Asked(names, groups, {}, 0)
+    met = Met(taxa=pa.array(["aa b", "effidae"]), classes=pa.array(["aa b", "dd d", "effidae"]))
     check = check_met(met, asked, name="m", allow_leak=True)
     assert [(part.what, part.count, part.of, part.first) for part in check.leak] == [
-        ("unseen species", 1, 2, ("Aa b",)),
-        ("unseen species as classes of its encoders' classifiers", 1, 2, ("Cc d",)),
+        ("unseen species", 1, 3, ("Aa b",)),
+        ("unseen species as classes of its encoders' classifiers", 2, 3, ("Cc d", "Ee f")),
     ]
 
 
@@ -434,6 +436,7 @@ def test_many_items_are_compared_as_columns() -> None:
     keys = pc.binary_join_element_wise("k", pa.array(range(200_000)).cast(pa.string()), "")
     media = {Modality.IMAGE: pa.table({"id": keys, "key": keys})}
     met = Met(media={Modality.IMAGE: keys.slice(199_000)})
-    asked = Asked(pa.table({"species": pa.array([], pa.string()), "name": pa.array([], pa.string())}), media, 0)
+    nothing = pa.table({name: pa.array([], pa.string()) for name in ("species", "name")})
+    asked = Asked(nothing, nothing, media, 0)
     (part,) = check_met(met, asked, name="m", allow_leak=True).leak
     assert str(part) == "1,000 of 200,000 held-out photographs (k199000, k199001, k199002, k199003, k199004, ...)"

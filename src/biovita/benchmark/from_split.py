@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from biovita.benchmark.task import ITEMS, LEVELS, PARTS, Benchmark, LeftOut, Task
 from biovita.dataset.dataset import Dataset
-from biovita.dataset.held_out import names_by_taxon, split_hash, unseen_taxa
+from biovita.dataset.held_out import other_names, split_hash, unseen_taxa
 from biovita.dataset.outgoing import taxon_of
 from biovita.dataset.schema import Split
 from biovita.errors import DatasetError, unknown_name
@@ -102,8 +102,8 @@ def benchmark_from_split(
         "new_groups": new_groups,
     }
     unseen = unseen_taxa(dataset)
-    others = names_by_taxon(dataset, unseen)
-    names = {taxon.scientific_name: sorted(others[taxon.id]) for taxon in unseen if taxon.id in others}
+    others = other_names(dataset, unseen)
+    names = {taxon.scientific_name: sorted(others[taxon.id]) for taxon in unseen if others[taxon.id]}
     return Benchmark(maker.items, tuple(tasks), tuple(left_out), made, dataset.path, other_names=names)
 
 

@@ -21,7 +21,6 @@ __all__ = [
     "content_keys",
     "folded_names",
     "has_hash",
-    "names_by_taxon",
     "other_names",
     "rows_hash",
     "split_hash",
@@ -43,8 +42,8 @@ def unseen_taxa(dataset: Dataset) -> list[Taxon]:
     return [dataset.taxonomy[taxon_id] for taxon_id in taxa.sort().to_pylist()]
 
 
-def other_names(dataset: Dataset, taxa: Iterable[Taxon]) -> set[str]:
-    """Return the names beside their own that a dataset has for these taxa.
+def other_names(dataset: Dataset, taxa: Iterable[Taxon]) -> dict[str, set[str]]:
+    """Return the names beside their own that a dataset has for these taxa, by taxon id.
 
     They are the synonyms of its taxonomy, and the names it was made from, which ``taxonomy_decisions.parquet`` holds
     where there was a backbone: as given, and without authorship.
@@ -54,37 +53,26 @@ def other_names(dataset: Dataset, taxa: Iterable[Taxon]) -> set[str]:
     DatasetError
         Where that file cannot be read.
     """
-    return set[str]().union(*names_by_taxon(dataset, taxa).values())
-
-
-def names_by_taxon(dataset: Dataset, taxa: Iterable[Taxon]) -> dict[str, set[str]]:
-    """Return what `other_names` does, by the id of the taxon; one that has no other name is not there.
-
-    Raises
-    ------
-    DatasetError
-        As `other_names`.
-    """
-    ids = {taxon.id for taxon in taxa}
-    found: dict[str, set[str]] = {}
+    names: dict[str, set[str]] = {taxon.id: set() for taxon in taxa}
     for name, taxon_id in dataset.taxonomy.synonyms.items():
-        if taxon_id in ids:
-            found.setdefault(taxon_id, set()).add(name)
+        if taxon_id in names:
+            names[taxon_id].add(name)
     file = dataset.path / "taxonomy_decisions.parquet"
     if file.is_file():
         table = read_parquet(file, _DECIDED)
-        table = table.filter(pc.is_in(table["species_id"], value_set=pa.array(sorted(ids), pa.string())))
+        table = table.filter(pc.is_in(table["species_id"], value_set=pa.array(sorted(names), pa.string())))
         for column in ("name", "parsed"):
             pairs = table.select(["species_id", column]).drop_null().group_by(["species_id", column]).aggregate([])
-            for taxon_id, name in zip(*(pairs[key].to_pylist() for key in ("species_id", column)), strict=True):
-                found.setdefault(taxon_id, set()).add(name)
-    return found
+            for taxon_id, name in zip(pairs["species_id"].to_pylist(), pairs[column].to_pylist(), strict=True):
+                names[taxon_id].add(name)
+    return names
 
 
 def folded_names(dataset: Dataset, taxa: Iterable[Taxon]) -> set[str]:
     """Return all scientific names of taxa, their own and `other_names`, in the form by which names are compared."""
     taxa = list(taxa)
-    return {fold(name) for name in (*(taxon.scientific_name for taxon in taxa), *other_names(dataset, taxa))}
+    others = set[str]().union(*other_names(dataset, taxa).values())
+    return {fold(name) for name in (*(taxon.scientific_name for taxon in taxa), *others)}
 
 
 def has_hash(media: pa.Table) -> pa.Array:

@@ -17,6 +17,7 @@ from biovita.model.met import Met
 from biovita.progress import progress_bar
 from biovita.training.log_lines import PageWriter, StepLine
 from biovita.training.projections.align import Aligned, AlignStep, align, untrained
+from biovita.training.projections.encoders_know import encoders_know
 from biovita.training.projections.training_set import training_set
 from biovita.training.recipe import FrozenRecipe
 from biovita.training.run_record import RunRecord, met_in_run
@@ -54,7 +55,7 @@ def train_projections(
         aligned = align(data, recipe, begin, on_step=advance)
     before = base.met if start is None else met_of(start)
     met = met_in_run(recipe, dataset, data.taxa, labels=data.labels, start=start, before=before)
-    model = model_of(aligned, recipe, base, record, met)
+    model = model_of(aligned, recipe, base, dataset, record=record, met=met)
     write_model(model, out)
     lines = [json.dumps({"step": step, **came.as_json()}) for step, came in enumerate(aligned.history)]
     write_whole(out / "losses.jsonl", "\n".join(lines) + "\n")
@@ -70,14 +71,17 @@ def model_of(
     aligned: Aligned,
     recipe: FrozenRecipe,
     base: Model,
+    dataset: Dataset,
+    *,
     record: RunRecord,
     met: Met | None,
 ) -> Model:
     """Return the model of trained projections of the towers of ``base``.
 
-    Its record says what made it, and which bias it learned, if any.
+    Its record says what made it, for which of the unseen taxa the makers of its encoders had a class, and which bias it
+    learned, if any.
     """
-    stated = record.as_json()
+    stated = record.as_json() | {"encoders_know": encoders_know(base, dataset)}
     if aligned.logit_bias is not None:
         stated["logit_bias"] = aligned.logit_bias
     return aligned_model(recipe.name, base, aligned.projections, aligned.logit_scale, stated, met=met)

@@ -17,7 +17,7 @@ from biovita.errors import DatasetError
 from biovita.modality import MEDIA, Modality
 from biovita.model import Model
 from biovita.taxonomy import Taxon, prompts
-from biovita.training.projections.names_without_media import kept_classes, named_classes
+from biovita.training.projections.names_without_media import kept_classes, named_classes, names_of_classes
 from biovita.training.projections.pool import Pool
 
 __all__ = ["TrainingSet", "training_set"]
@@ -36,7 +36,7 @@ class TrainingSet:
     taxa
         The training species, in the order of the pools.
     labels
-        All names of the classes.
+        The names of what the classes are of, as `names_of_classes` has them.
     """
 
     items: Mapping[Modality, Pool]
@@ -92,7 +92,7 @@ def training_set(dataset: Dataset, base: Model, *, names: bool = True, progress:
             if known is None:
                 continue
             chosen = kept_classes(known, unseen, synonyms)
-            labels.update(name for place in chosen for name in known.names[place])
+            labels |= names_of_classes(known, chosen)
             named = [(number, text) for number, place in enumerate(chosen) for text in known.texts[place]]
             texts = embedded(text for form in known.texts for text in form).subset(text for _, text in named)
             class_names[modality] = Pool.of(
