@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from biovita.benchmark.media_files import resolve_media
 from biovita.benchmark.precomputed import read_precomputed
 from biovita.benchmark.recordings import Recording, measured, stated
 from biovita.benchmark.score import MEMORY_MB
-from biovita.benchmark.scored_models import Random, modalities_of_model, model_name, open_model
+from biovita.benchmark.scored_models import met_by, modalities_of_model, model_name, open_model
 from biovita.benchmark.scores import ScoreRow, Scores, score_benchmark
 from biovita.benchmark.task import Benchmark
 from biovita.benchmark.trait_run import label_texts, predict_from_benchmark
@@ -23,9 +23,6 @@ from biovita.compute.device import select_device
 from biovita.embedding import Failure, Vectors
 from biovita.errors import BiovitaError
 from biovita.modality import Modality
-from biovita.model import Model, ModelCard
-from biovita.model.describe import met_of
-from biovita.model.met import Met
 from biovita.towers.encoder import EncoderCard
 
 __all__ = ["Evaluation", "evaluate"]
@@ -129,7 +126,7 @@ def evaluate(
         made["zero vectors, taken as missing"] = {m.value: count for m, count in zeros.items() if count}
     else:
         opened = open_model(model)
-        check = compared(_met_by(opened))
+        check = compared(met_by(opened))
         able = modalities_of_model(opened)
         texts = () if benchmark.dataset is None else label_texts(benchmark.dataset)
         items = benchmark_items(benchmark, able, texts)
@@ -148,14 +145,9 @@ def evaluate(
         made=made,
         failed=found.failed,
         recordings=measured(benchmark) if contrast else stated(benchmark),
-        predictions=predict_from_benchmark(benchmark, found.vectors),
+        predictions=tuple(
+            replace(row, leak=bool(check.leak)) for row in predict_from_benchmark(benchmark, found.vectors)
+        ),
         seed=seed,
         check=check,
     )
-
-
-def _met_by(model: Any) -> Met | None:
-    """Return what a model that `open_model` gives has met: chance has met nothing, models of others do not say."""
-    if isinstance(model, Random):
-        return Met()
-    return met_of(model) if isinstance(model, Model | ModelCard) else None
