@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -110,23 +109,17 @@ def evaluate(
     """
     benchmark, _ = resolve_media(benchmark)
     name = name or model_name(model)
+    elsewhere = isinstance(model, str) and model.startswith("vectors:")
+    opened = None if elsewhere else open_model(model)
+    old = is_of_old_split(benchmark)
+    check = check_met(met_by(opened), asked_of(benchmark), name=name, allow_leak=allow_leak, old_split=old)
     say_unused(out / "vectors")
     made: dict[str, Any] = {"model": name, "seed": seed}
-    compared = partial(
-        check_met,
-        asked=asked_of(benchmark),
-        name=name,
-        allow_leak=allow_leak,
-        old_split=is_of_old_split(benchmark),
-    )
-    if isinstance(model, str) and model.startswith("vectors:"):
-        check = compared(None)
+    if elsewhere:
         read, zeros = read_precomputed(model.removeprefix("vectors:"), benchmark)
         found, able = ItemVectors(read), tuple(read)
         made["zero vectors, taken as missing"] = {m.value: count for m, count in zeros.items() if count}
     else:
-        opened = open_model(model)
-        check = compared(met_by(opened))
         able = modalities_of_model(opened)
         texts = () if benchmark.dataset is None else label_texts(benchmark.dataset)
         items = benchmark_items(benchmark, able, texts)
@@ -145,9 +138,7 @@ def evaluate(
         made=made,
         failed=found.failed,
         recordings=measured(benchmark) if contrast else stated(benchmark),
-        predictions=tuple(
-            replace(row, leak=bool(check.leak)) for row in predict_from_benchmark(benchmark, found.vectors)
-        ),
+        predictions=predict_from_benchmark(benchmark, found.vectors, leak=bool(check.leak)),
         seed=seed,
         check=check,
     )
