@@ -18,11 +18,12 @@ import tomli_w
 import biovita
 from biovita.benchmark import benchmark_from_split
 from biovita.benchmark.leak import Asked, asked_of, asked_of_split, check_met
+from biovita.benchmark.trait_run import predict_traits
 from biovita.cli.app import main
 from biovita.dataset import Dataset, split_dataset
 from biovita.dataset.dataset import replace_tables
 from biovita.dataset.held_out import split_hash
-from biovita.dataset.schema import taxa_table
+from biovita.dataset.schema import TRAITS, taxa_table
 from biovita.errors import ModelError
 from biovita.modality import MEDIA, Modality
 from biovita.model.met import MET, Met, read_met
@@ -102,6 +103,7 @@ def of_split(dataset: Dataset, split: str) -> set[str]:
     return {dataset.taxonomy[taxon_id].scientific_name for taxon_id in ids}
 
 
+@pytest.mark.slow
 def test_a_model_is_scored_on_its_own_split_and_nothing_is_marked(
     birds: Dataset, model: Path, tmp_path: Path
 ) -> None:
@@ -122,15 +124,16 @@ def test_a_model_is_scored_on_its_own_split_and_nothing_is_marked(
     assert (record["leak"], record["notes"]) == ([], [])
 
 
-def test_a_split_that_is_made_again_with_its_seed_is_no_leak(birds: Dataset, model: Path, tmp_path: Path) -> None:
+def test_a_split_that_is_made_again_with_its_seed_is_no_leak(birds: Dataset, model: Path) -> None:
     before = split_hash(birds)
     split_dataset(birds, unseen=UNSEEN, seed=5)
     other = split_hash(birds)
     split_dataset(birds, unseen=UNSEEN, seed=0)
     assert before == split_hash(birds) != other
-    score(birds, model, tmp_path / "out")
+    assert check_met(read_met(model), asked_of_split(birds), name="m", allow_leak=False).vouched
 
 
+@pytest.mark.slow
 def test_after_another_split_a_model_is_refused_or_all_that_comes_of_it_is_marked(
     birds: Dataset, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -181,6 +184,7 @@ def test_after_another_split_a_model_is_refused_or_all_that_comes_of_it_is_marke
     assert "has trained on" in said.err
 
 
+@pytest.mark.slow
 def test_a_comparison_says_which_run_is_marked(birds: Dataset, model: Path, tmp_path: Path) -> None:
     split_dataset(birds, unseen=UNSEEN, seed=1)
     score(birds, model, tmp_path / "leaky", allow_leak=True)
@@ -196,6 +200,24 @@ def test_a_comparison_says_which_run_is_marked(birds: Dataset, model: Path, tmp_
     assert biovita.compare_runs(ranks, tmp_path / "chance").leaky == ()
     pq.write_table(pq.read_table(ranks).drop_columns(["leak"]), ranks)
     assert biovita.compare_runs(ranks, tmp_path / "chance").leaky == ()
+
+
+def test_traits_are_refused_or_marked_as_well(
+    birds: Dataset, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("biovita.benchmark.trait_scores._FEWEST", 1)
+    rows = [
+        {"taxon_id": f"t{number}", "label": label, "value": number % 2 == 0, "source": "test"}
+        for number in range(SPECIES)
+        for label in ("nocturnal", "diurnal")
+    ]
+    replace_tables(birds, {"traits": pa.Table.from_pylist(rows, schema=TRAITS)}, {})
+    split_dataset(birds, unseen=UNSEEN, seed=1)
+    with pytest.raises(ModelError, match=REFUSED):
+        predict_traits(birds, model, device="cpu", progress=False)
+    marked = predict_traits(birds, model, device="cpu", allow_leak=True, progress=False)
+    assert marked
+    assert all(row.leak for row in marked)
 
 
 def test_training_does_not_go_on_from_a_model_that_met_what_is_held_out(
@@ -218,7 +240,7 @@ def test_a_copy_of_the_dataset_under_another_name_is_the_same_to_a_model(
     birds: Dataset, model: Path, tmp_path: Path
 ) -> None:
     copy = copied(birds, tmp_path / "copy", "other")
-    score(copy, model, tmp_path / "same split")
+    assert check_met(read_met(model), asked_of_split(copy), name="m", allow_leak=False).vouched
     split_dataset(copy, unseen=UNSEEN, seed=1)
     with pytest.raises(ModelError, match=r"unseen species .* held-out recordings .* held-out photographs"):
         score(copy, model, tmp_path / "out")
@@ -281,6 +303,7 @@ def test_species_of_another_dataset_are_known_by_name_and_synonyms_of_both(birds
     assert check_met(read_met(model), asked_of_split(strangers), name="m", allow_leak=False).leak == ()
 
 
+@pytest.mark.slow
 def test_a_benchmark_of_an_old_split_is_said_to_be_one(birds: Dataset, model: Path, tmp_path: Path) -> None:
     built = biovita.build_benchmark(birds, out=tmp_path / "bench").path
     split_dataset(birds, unseen=UNSEEN, seed=1)
@@ -348,6 +371,7 @@ def forget(model: Path, *, record: bool) -> None:
         (model / "config.json").write_text(json.dumps(config), encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_of_a_model_without_the_file_it_is_said_that_nothing_is_known(
     birds: Dataset, model: Path, tmp_path: Path
 ) -> None:
@@ -402,7 +426,7 @@ def test_items_without_a_hash_are_told_by_their_paths_and_that_is_said(birds: Da
     )
     model = train(birds, tmp_path / "model")
     asked = len(asked_of(benchmark_from_split(birds)).media[Modality.AUDIO])
-    (note,) = score(birds, model, tmp_path / "out").notes
+    (note,) = check_met(read_met(model), asked_of(benchmark_from_split(birds)), name="m", allow_leak=False).notes
     assert note.startswith(f"{asked} recordings and photographs state no hash")
     split_dataset(birds, unseen=0, seed=1)
     with pytest.raises(ModelError, match=r"held-out recordings .* held-out photographs"):
@@ -416,12 +440,14 @@ def test_items_without_a_hash_are_told_by_their_paths_and_that_is_said(birds: Da
 
 def test_classes_of_classifiers_count_as_met_and_are_named_apart() -> None:
     names = pa.table({"species": ["Aa b", "Cc d", "Cc d"], "name": ["aa b", "cc d", "dd d"]})
-    asked = Asked(names, {}, 0)
-    met = Met(taxa=pa.array(["aa b"]), classes=pa.array(["aa b", "dd d"]))
+    groups = pa.table({"species": ["Aa b", "Cc d", "Ee f"], "name": ["aa", "cc", "effidae"]})
+    names = pa.concat_tables([names, pa.table({"species": ["Ee f"], "name": ["ee f"]})])
+    asked = Asked(names, groups, {}, 0)
+    met = Met(taxa=pa.array(["aa b", "effidae"]), classes=pa.array(["aa b", "dd d", "effidae"]))
     check = check_met(met, asked, name="m", allow_leak=True)
     assert [(part.what, part.count, part.of, part.first) for part in check.leak] == [
-        ("unseen species", 1, 2, ("Aa b",)),
-        ("unseen species as classes of its encoders' classifiers", 1, 2, ("Cc d",)),
+        ("unseen species", 1, 3, ("Aa b",)),
+        ("unseen species as classes of its encoders' classifiers", 2, 3, ("Cc d", "Ee f")),
     ]
 
 
@@ -429,6 +455,7 @@ def test_many_items_are_compared_as_columns() -> None:
     keys = pc.binary_join_element_wise("k", pa.array(range(200_000)).cast(pa.string()), "")
     media = {Modality.IMAGE: pa.table({"id": keys, "key": keys})}
     met = Met(media={Modality.IMAGE: keys.slice(199_000)})
-    asked = Asked(pa.table({"species": pa.array([], pa.string()), "name": pa.array([], pa.string())}), media, 0)
+    nothing = pa.table({name: pa.array([], pa.string()) for name in ("species", "name")})
+    asked = Asked(nothing, nothing, media, 0)
     (part,) = check_met(met, asked, name="m", allow_leak=True).leak
     assert str(part) == "1,000 of 200,000 held-out photographs (k199000, k199001, k199002, k199003, k199004, ...)"

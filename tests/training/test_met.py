@@ -6,11 +6,13 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
 import biovita
+from biovita.benchmark.leak import Asked, check_met
 from biovita.dataset import Dataset, split_dataset
 from biovita.dataset.held_out import folded_names, unseen_taxa
 from biovita.errors import ModelError
@@ -18,6 +20,10 @@ from biovita.modality import MEDIA, Modality
 from biovita.model import load_model
 from biovita.model.describe import met_of
 from biovita.model.met import MET, Met, MetStage, joined, read_met, write_met
+from biovita.taxonomy import Rank
+from biovita.taxonomy.known_taxa import ENCODERS, known_taxa
+from biovita.taxonomy.parse import fold
+from biovita.training.projections.names_without_media import NamedClasses, kept_classes, names_of_classes
 from support.small_runs import run_tiny, tiny_recipe
 from support.tiny_training import write_tiny
 
@@ -129,6 +135,43 @@ def test_what_was_met_is_the_same_after_it_was_written(tmp_path: Path) -> None:
     assert [file.name for file in sorted(tmp_path.iterdir())] == ["config.json", MET]
     assert read_met(tmp_path / "nowhere") is None
     assert all(len(found.media[modality]) == both.counts[modality] for modality in MEDIA)
+
+
+def _classes(encoder: str) -> NamedClasses:
+    known = known_taxa()
+    numbers = sorted(known.classes[encoder])
+    names = tuple((f"class {number}",) for number in numbers)
+    taxa = tuple(tuple(known.taxonomy[each] for each in known.classes[encoder][number]) for number in numbers)
+    return NamedClasses(IMAGE, names, names, np.zeros((len(names), 1), np.float32), taxa)
+
+
+@pytest.mark.slow
+def test_classes_that_are_kept_are_no_leak_of_what_was_held_out_and_any_other_is() -> None:
+    species = [taxon for taxon in known_taxa().taxonomy.taxa if taxon.rank == Rank.SPECIES]
+    drawn = np.random.default_rng(0).choice(len(species), 300, replace=False)
+    unseen = [species[place] for place in sorted(drawn.tolist())]
+    asked = Asked(
+        _pairs({taxon.scientific_name: [taxon.scientific_name] for taxon in unseen}),
+        _pairs({taxon.scientific_name: [name for _, name in taxon.lineage[:-1]] for taxon in unseen}),
+        {},
+        0,
+    )
+    for encoder in ENCODERS:
+        classes = _classes(encoder)
+        kept = kept_classes(classes, unseen)
+        assert not check_met(_met_classes(classes, kept), asked, name="m", allow_leak=False).leak
+        for place in sorted(set(range(len(classes.names))) - set(kept))[:20]:
+            (part,) = check_met(_met_classes(classes, [*kept, place]), asked, name="m", allow_leak=True).leak
+            assert part.count >= 1
+
+
+def _met_classes(classes: NamedClasses, places: list[int]) -> Met:
+    return Met(classes=_array(*sorted(map(fold, names_of_classes(classes, places)))))
+
+
+def _pairs(names: dict[str, list[str]]) -> pa.Table:
+    pairs = [(species, fold(name)) for species, several in names.items() for name in several]
+    return pa.table([_array(*(pair[at] for pair in pairs)) for at in (0, 1)], names=["species", "name"])
 
 
 def _array(*values: str) -> pa.Array:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from biovita.benchmark.media_files import resolve_media
 from biovita.benchmark.precomputed import read_precomputed
 from biovita.benchmark.recordings import Recording, measured, stated
 from biovita.benchmark.score import MEMORY_MB
-from biovita.benchmark.scored_models import Random, modalities_of_model, model_name, open_model
+from biovita.benchmark.scored_models import met_by, modalities_of_model, model_name, open_model
 from biovita.benchmark.scores import ScoreRow, Scores, score_benchmark
 from biovita.benchmark.task import Benchmark
 from biovita.benchmark.trait_run import label_texts, predict_from_benchmark
@@ -23,9 +22,6 @@ from biovita.compute.device import select_device
 from biovita.embedding import Failure, Vectors
 from biovita.errors import BiovitaError
 from biovita.modality import Modality
-from biovita.model import Model, ModelCard
-from biovita.model.describe import met_of
-from biovita.model.met import Met
 from biovita.towers.encoder import EncoderCard
 
 __all__ = ["Evaluation", "evaluate"]
@@ -113,23 +109,17 @@ def evaluate(
     """
     benchmark, _ = resolve_media(benchmark)
     name = name or model_name(model)
+    elsewhere = isinstance(model, str) and model.startswith("vectors:")
+    opened = None if elsewhere else open_model(model)
+    old = is_of_old_split(benchmark)
+    check = check_met(met_by(opened), asked_of(benchmark), name=name, allow_leak=allow_leak, old_split=old)
     say_unused(out / "vectors")
     made: dict[str, Any] = {"model": name, "seed": seed}
-    compared = partial(
-        check_met,
-        asked=asked_of(benchmark),
-        name=name,
-        allow_leak=allow_leak,
-        old_split=is_of_old_split(benchmark),
-    )
-    if isinstance(model, str) and model.startswith("vectors:"):
-        check = compared(None)
+    if elsewhere:
         read, zeros = read_precomputed(model.removeprefix("vectors:"), benchmark)
         found, able = ItemVectors(read), tuple(read)
         made["zero vectors, taken as missing"] = {m.value: count for m, count in zeros.items() if count}
     else:
-        opened = open_model(model)
-        check = compared(_met_by(opened))
         able = modalities_of_model(opened)
         texts = () if benchmark.dataset is None else label_texts(benchmark.dataset)
         items = benchmark_items(benchmark, able, texts)
@@ -148,14 +138,7 @@ def evaluate(
         made=made,
         failed=found.failed,
         recordings=measured(benchmark) if contrast else stated(benchmark),
-        predictions=predict_from_benchmark(benchmark, found.vectors),
+        predictions=predict_from_benchmark(benchmark, found.vectors, leak=bool(check.leak)),
         seed=seed,
         check=check,
     )
-
-
-def _met_by(model: Any) -> Met | None:
-    """Return what a model that `open_model` gives has met: chance has met nothing, models of others do not say."""
-    if isinstance(model, Random):
-        return Met()
-    return met_of(model) if isinstance(model, Model | ModelCard) else None

@@ -103,7 +103,7 @@ def benchmark_from_split(
     }
     unseen = unseen_taxa(dataset)
     others = other_names(dataset, unseen)
-    names = {taxon.scientific_name: sorted(others[taxon.id]) for taxon in unseen if taxon.id in others}
+    names = {taxon.scientific_name: sorted(others[taxon.id]) for taxon in unseen if others[taxon.id]}
     return Benchmark(maker.items, tuple(tasks), tuple(left_out), made, dataset.path, other_names=names)
 
 

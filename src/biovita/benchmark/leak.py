@@ -9,12 +9,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from biovita.benchmark.task import PARTS, Benchmark
+from biovita.benchmark.task import ITEMS, PARTS, Benchmark
 from biovita.dataset.dataset import Dataset
 from biovita.dataset.held_out import content_keys, has_hash, other_names, split_hash, unseen_taxa
 from biovita.dataset.schema import Split
 from biovita.errors import ModelError
-from biovita.modality import MEDIA, Modality
+from biovita.modality import MEDIA, Modality, modalities_of
 from biovita.model.met import Met, MetStage
 from biovita.taxonomy.parse import fold
 
@@ -32,6 +32,8 @@ class Asked:
     ----------
     names
         The folded names of the unseen species, all that are known: columns ``species`` and ``name``.
+    groups
+        The folded names of the groups that they belong to, likewise. A class of a group may show any of its species.
     media
         By modality the held-out items: columns ``id`` and ``key``, as `content_keys` has it.
     by_path
@@ -39,6 +41,7 @@ class Asked:
     """
 
     names: pa.Table
+    groups: pa.Table
     media: Mapping[Modality, pa.Table]
     by_path: int
 
@@ -131,41 +134,55 @@ def asked_of_split(dataset: Dataset) -> Asked:
     """Return what the split of a dataset holds out; nothing where it has none."""
     taxa = unseen_taxa(dataset)
     others = other_names(dataset, taxa)
-    names = {taxon.scientific_name: others.get(taxon.id, ()) for taxon in taxa}
+    names = {taxon.scientific_name: others[taxon.id] for taxon in taxa}
+    groups = {taxon.scientific_name: [name for _, name in taxon.lineage[:-1]] for taxon in taxa}
     held = pc.field("split").isin([part.value for part in PARTS])
-    return _asked(
-        names, {modality: dataset.media(modality).filter(held) for modality in MEDIA}, dataset.info["name"]
-    )
+    media = {modality: dataset.media(modality).filter(held) for modality in MEDIA}
+    return _asked(names, groups, media, dataset.info["name"])
 
 
 def asked_of(benchmark: Benchmark) -> Asked:
-    """Return what the tasks of a benchmark take to be new; every part but ``seen`` is of unseen species."""
-    media = {m: benchmark.items[m].take(pa.array(benchmark.used(m))) for m in MEDIA}
-    texts = benchmark.items[Modality.TEXT]
-    unseen = [
-        table["species"].filter(pc.fill_null(pc.not_equal(table["part"], Split.SEEN.value), fill_value=True))
-        for table in (*media.values(), texts)
+    """Return what the tasks of a benchmark take to be new; every part but ``seen`` asks for unseen species."""
+    columns = ["species", "genus", "family", "class"]
+    asked = [
+        benchmark.items[modalities_of(task.direction)[0]].select(columns).take(pa.array(task.queries))
+        for task in benchmark.tasks
+        if task.part != Split.SEEN
     ]
-    species = pc.unique(pa.chunked_array([chunk for column in unseen for chunk in column.chunks], pa.string()))
-    names = {name: benchmark.other_names.get(name, ()) for name in species.drop_null().sort().to_pylist()}
-    cut = {
-        m: table.set_column(table.schema.get_field_index("sha256"), "sha256", _source(table))
-        for m, table in media.items()
-    }
-    return _asked(names, cut, str(benchmark.made.get("dataset") or benchmark.made.get("benchmark") or ""))
+    found = pa.concat_tables(asked) if asked else ITEMS.empty_table().select(columns)
+    rows = (
+        found.filter(pc.field("species").is_valid()).group_by(columns).aggregate([]).sort_by("species").to_pylist()
+    )
+    groups = {row.pop("species"): [name for name in row.values() if name] for row in rows}
+    names = {name: benchmark.other_names.get(name, ()) for name in groups}
+    media = {m: _of_source(benchmark.items[m].take(pa.array(benchmark.used(m)))) for m in MEDIA}
+    return _asked(
+        names, groups, media, str(benchmark.made.get("dataset") or benchmark.made.get("benchmark") or "")
+    )
 
 
-def _source(items: pa.Table) -> pa.ChunkedArray:
-    """Return the hash of the recording that an item was cut from, else its own."""
-    return pc.coalesce(items["cut_from"], items["sha256"])
+def _of_source(items: pa.Table) -> pa.Table:
+    """Return items with the hash of the recording that each was cut from, where it was."""
+    hashes = pc.coalesce(items["cut_from"], items["sha256"])
+    return items.set_column(items.schema.get_field_index("sha256"), "sha256", hashes)
 
 
-def _asked(names: Mapping[str, Iterable[str]], media: Mapping[Modality, pa.Table], dataset: str) -> Asked:
-    pairs = [(name, fold(each)) for name, others in names.items() for each in {name, *others}]
-    columns = [pa.array([pair[at] for pair in pairs], pa.string()) for at in (0, 1)]
+def _asked(
+    names: Mapping[str, Iterable[str]],
+    groups: Mapping[str, Iterable[str]],
+    media: Mapping[Modality, pa.Table],
+    dataset: str,
+) -> Asked:
     keyed = {m: pa.table({"id": t["id"], "key": content_keys(t, dataset)}) for m, t in media.items()}
     by_path = sum(pc.sum(pc.invert(has_hash(table))).as_py() or 0 for table in media.values())
-    return Asked(pa.table(columns, names=["species", "name"]), keyed, by_path)
+    all_names = {name: {name, *others} for name, others in names.items()}
+    return Asked(_folded(all_names), _folded(groups), keyed, by_path)
+
+
+def _folded(names: Mapping[str, Iterable[str]]) -> pa.Table:
+    pairs = [(species, fold(name)) for species, several in names.items() for name in several]
+    columns = [pa.array([pair[at] for pair in pairs], pa.string()) for at in (0, 1)]
+    return pa.table(columns, names=["species", "name"])
 
 
 def is_of_old_split(benchmark: Benchmark) -> bool:
@@ -216,10 +233,9 @@ def _listed(leak: Iterable[LeakPart]) -> str:
 
 
 def _parts(met: Met, asked: Asked) -> Iterable[LeakPart]:
-    species = asked.names["species"]
-    total = len(species.unique())
-    trained = _unique(species.filter(pc.is_in(asked.names["name"], value_set=met.taxa)))
-    named = _unique(species.filter(pc.is_in(asked.names["name"], value_set=met.classes)))
+    total = len(asked.names["species"].unique())
+    trained = _bearing(asked.names, met.taxa)
+    named = _bearing(pa.concat_tables([asked.names, asked.groups]), met.classes)
     named = named.filter(pc.invert(pc.is_in(named, value_set=trained)))
     yield _part("unseen species", trained, total)
     yield _part("unseen species as classes of its encoders' classifiers", named, total)
@@ -228,8 +244,9 @@ def _parts(met: Met, asked: Asked) -> Iterable[LeakPart]:
         yield _part(_MEDIA[modality], table["id"].filter(pc.is_in(table["key"], value_set=keys)), len(table))
 
 
-def _unique(column: pa.ChunkedArray) -> pa.Array:
-    return column.unique().sort()
+def _bearing(names: pa.Table, met: pa.Array) -> pa.Array:
+    """Return the species with a name among those that were met, sorted."""
+    return names["species"].filter(pc.is_in(names["name"], value_set=met)).unique().sort()
 
 
 def _part(what: str, found: pa.Array | pa.ChunkedArray, of: int) -> LeakPart:

@@ -292,6 +292,7 @@ def traits(
     *,
     model: str,
     device: Device = "auto",
+    allow_leak: bool = False,
     as_json: Json = False,
 ) -> None:
     """Say how well traits can be told from a model's embeddings: zero-shot from text, and by a linear probe.
@@ -302,16 +303,20 @@ def traits(
         A dataset with traits that has been split (biovita data split).
     model
         As for biovita bench run.
+    allow_leak
+        Score a model that has trained on what the split holds out, and mark its rows.
     """
     from biovita.benchmark.trait_run import predict_traits
     from biovita.dataset import Dataset
 
-    rows = predict_traits(Dataset.open(dataset), model, device=device)
+    rows = predict_traits(Dataset.open(dataset), model, device=device, allow_leak=allow_leak)
     if as_json:
         print_json(rows)
         return
+    columns = ["modality", "method", "part", "group", "label", "AUC", "AP", "chance", "species"]
+    leaks = any(row.leak for row in rows)
     print_table(
-        ["modality", "method", "part", "group", "label", "AUC", "AP", "chance", "species"],
+        [*columns, "leak"] if leaks else columns,
         [
             [
                 *(row.modality, row.method, row.part, row.group, row.label),
@@ -319,6 +324,7 @@ def traits(
                 f"{row.average_precision:.2f}",
                 f"{row.chance:.2f}",
                 row.species,
+                *(["yes"] if leaks else []),
             ]
             for row in rows
         ],

@@ -43,7 +43,7 @@ def unseen_taxa(dataset: Dataset) -> list[Taxon]:
 
 
 def other_names(dataset: Dataset, taxa: Iterable[Taxon]) -> dict[str, set[str]]:
-    """Return the names beside their own that a dataset has for these taxa, by taxon id; a taxon without is not there.
+    """Return the names beside their own that a dataset has for these taxa, by taxon id.
 
     They are the synonyms of its taxonomy, and the names it was made from, which ``taxonomy_decisions.parquet`` holds
     where there was a backbone: as given, and without authorship.
@@ -53,20 +53,19 @@ def other_names(dataset: Dataset, taxa: Iterable[Taxon]) -> dict[str, set[str]]:
     DatasetError
         Where that file cannot be read.
     """
-    ids = {taxon.id for taxon in taxa}
-    found: dict[str, set[str]] = {}
+    names: dict[str, set[str]] = {taxon.id: set() for taxon in taxa}
     for name, taxon_id in dataset.taxonomy.synonyms.items():
-        if taxon_id in ids:
-            found.setdefault(taxon_id, set()).add(name)
+        if taxon_id in names:
+            names[taxon_id].add(name)
     file = dataset.path / "taxonomy_decisions.parquet"
     if file.is_file():
         table = read_parquet(file, _DECIDED)
-        table = table.filter(pc.is_in(table["species_id"], value_set=pa.array(sorted(ids), pa.string())))
+        table = table.filter(pc.is_in(table["species_id"], value_set=pa.array(sorted(names), pa.string())))
         for column in ("name", "parsed"):
             pairs = table.select(["species_id", column]).drop_null().group_by(["species_id", column]).aggregate([])
-            for taxon_id, name in zip(*(pairs[key].to_pylist() for key in ("species_id", column)), strict=True):
-                found.setdefault(taxon_id, set()).add(name)
-    return found
+            for taxon_id, name in zip(pairs["species_id"].to_pylist(), pairs[column].to_pylist(), strict=True):
+                names[taxon_id].add(name)
+    return names
 
 
 def folded_names(dataset: Dataset, taxa: Iterable[Taxon]) -> set[str]:

@@ -71,8 +71,8 @@ def compare_runs(
     found = {name: compare(base, table, seed=seed) for name, table in zip(names, ranks, strict=True)}
     apart = {name: not_compared(base, table) for name, table in zip(names, ranks, strict=True)}
     leaky = tuple(name for name, place in zip((called, *names), places, strict=True) if is_marked(place))
-    written = (None, None) if out is None else write_comparison(Path(out), called, found, apart, leaky)
-    return Comparison(called, found, apart, *written, leaky=leaky)
+    page, table = (None, None) if out is None else write_comparison(Path(out), called, found, apart, leaky)
+    return Comparison(called, found, apart, page, table, leaky)
 
 
 @dataclass(frozen=True)

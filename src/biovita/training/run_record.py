@@ -68,7 +68,8 @@ class RunRecord:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a JSON object."""
-        return asdict(self)
+        leak = [{**asdict(part), "first": list(part.first)} for part in self.leak]
+        return {**asdict(self), "leak": leak, "notes": list(self.notes)}
 
 
 def record_of(

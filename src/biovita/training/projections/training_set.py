@@ -21,7 +21,7 @@ from biovita.taxonomy import Taxon, Taxonomy, prompts
 from biovita.taxonomy.known_taxa import KnownTaxa, known_taxa
 from biovita.taxonomy.taxon import shared_taxon
 from biovita.taxonomy.taxon_features import Feature, taxon_features
-from biovita.training.projections.names_without_media import kept_classes, named_classes
+from biovita.training.projections.names_without_media import kept_classes, named_classes, names_of_classes
 from biovita.training.projections.pool import Pool
 from biovita.traits.book import book_of
 
@@ -41,7 +41,7 @@ class TrainingSet:
     taxa
         The training species, in the order of the pools.
     labels
-        All names of the classes.
+        The names of what the classes are of, as `names_of_classes` has them.
     class_taxa
         By modality of the classifier, what each class is of: a taxon, the narrowest that has all it may show, or None.
     features, book
@@ -111,7 +111,7 @@ def training_set(
         if known is None:
             continue
         chosen = kept_classes(known, unseen, synonyms)
-        labels.update(name for place in chosen for name in known.names[place])
+        labels |= names_of_classes(known, chosen)
         class_taxa[modality] = tuple(shared_taxon(known.taxa[place]) if known.taxa else None for place in chosen)
         facts = [_facts(taxon) for taxon in class_taxa[modality]]
         texts.embed(text for form in known.texts for text in form)
