@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from biovita.dataset import Dataset
+from biovita.dataset.taxon_names import other_names
 from biovita.errors import DatasetError
 from biovita.modality import Modality
 from biovita.taxonomy import Taxon, Taxonomy
@@ -17,7 +18,6 @@ from biovita.taxonomy.backbone import Backbone
 from biovita.taxonomy.match import match_names
 from biovita.towers import Encoder
 from biovita.training.projections.names_without_media import NamedClasses, kept_classes, named_classes
-from biovita.training.projections.training_set import other_names
 from support.tiny_training import write_tiny
 
 AUDIO, IMAGE, TEXT = Modality.AUDIO, Modality.IMAGE, Modality.TEXT

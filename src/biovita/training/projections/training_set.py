@@ -11,18 +11,16 @@ import pyarrow.compute as pc
 import torch
 
 from biovita.dataset import Dataset, Split
+from biovita.dataset.taxon_names import other_names
 from biovita.embedding import Vectors, vectors
 from biovita.errors import DatasetError
 from biovita.modality import MEDIA, Modality
 from biovita.model import Model
-from biovita.parquet import read_parquet
 from biovita.taxonomy import Taxon, prompts
 from biovita.training.projections.names_without_media import kept_classes, named_classes
 from biovita.training.projections.pool import Pool
 
-__all__ = ["TrainingSet", "other_names", "training_set", "unseen_taxa"]
-
-_DECIDED = pa.schema([(name, pa.string()) for name in ("name", "parsed", "species_id")])
+__all__ = ["TrainingSet", "training_set", "unseen_taxa"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,30 +116,6 @@ def unseen_taxa(dataset: Dataset) -> list[Taxon]:
     ]
     taxa = pc.unique(pa.chunked_array([chunk for column in hidden for chunk in column.chunks], pa.string()))
     return [dataset.taxonomy[taxon_id] for taxon_id in taxa.sort().to_pylist()]
-
-
-def other_names(dataset: Dataset, taxa: Iterable[Taxon]) -> dict[str, set[str]]:
-    """Return the names beside their own that a dataset has for these taxa, by taxon id.
-
-    They are the synonyms of its taxonomy, and the names it was made from, which ``taxonomy_decisions.parquet`` holds
-    where there was a backbone: as given, and without authorship.
-
-    Raises
-    ------
-    DatasetError
-        Where that file cannot be read.
-    """
-    names: dict[str, set[str]] = {taxon.id: set() for taxon in taxa}
-    for name, taxon_id in dataset.taxonomy.synonyms.items():
-        if taxon_id in names:
-            names[taxon_id].add(name)
-    file = dataset.path / "taxonomy_decisions.parquet"
-    if file.is_file():
-        table = read_parquet(file, _DECIDED)
-        table = table.filter(pc.is_in(table["species_id"], value_set=pa.array(sorted(names), pa.string())))
-        for row in table.to_pylist():
-            names[row["species_id"]] |= {row[column] for column in ("name", "parsed") if row[column] is not None}
-    return names
 
 
 def _as_standardised(weights: np.ndarray, vectors: np.ndarray) -> torch.Tensor:
