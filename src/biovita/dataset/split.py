@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from biovita.dataset.dataset import Dataset, replace_tables
 from biovita.dataset.schema import Split
-from biovita.dataset.taxon_names import NamedTaxa, named_taxa
+from biovita.dataset.taxon_names import NamedTaxa, correct_names
 from biovita.errors import DatasetError, unknown_name
 from biovita.modality import MEDIA, Modality
 from biovita.taxonomy import Rank
@@ -163,15 +163,7 @@ def split_dataset(
 
 
 def _listed(dataset: Dataset, file: Path) -> NamedTaxa:
-    """Return the taxa that a list names, none of whose names looks like another one misspelt."""
-    listed = named_taxa(dataset, names_listed(file))
-    odd = [f"{name} (is it {near}?)" for name, near in listed.missing.items() if near]
-    if odd:
-        more = f" and {len(odd) - 20:,} more" if len(odd) > 20 else ""
-        raise DatasetError(
-            f"{file}: {len(odd):,} names are not in the dataset and look misspelt: {', '.join(odd[:20])}{more}. "
-            "Correct them, or take them out"
-        )
+    listed = correct_names(dataset, file)
     if not listed.taxa:
         raise DatasetError(
             f"{file}: none of its {len(listed.missing):,} names is in the dataset, nor one that is near. The first is "

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,9 +16,10 @@ from biovita.errors import DatasetError
 from biovita.parquet import read_parquet
 from biovita.taxonomy import Taxon
 from biovita.taxonomy.known_taxa import known_taxa
+from biovita.taxonomy.name_lists import names_listed
 from biovita.taxonomy.parse import fold, parse_name
 
-__all__ = ["NamedTaxa", "named_taxa", "other_names"]
+__all__ = ["NamedTaxa", "correct_names", "named_taxa", "other_names"]
 
 _DECIDED = pa.schema([(name, pa.string()) for name in ("name", "parsed", "species_id")])
 _NEAR = 0.85  # of `difflib`: one wrong letter in seven
@@ -90,6 +92,25 @@ def named_taxa(dataset: Dataset, names: Iterable[str]) -> NamedTaxa:
         else:
             missing[name] = None if known else _nearest(name, dataset)
     return NamedTaxa(found, missing)
+
+
+def correct_names(dataset: Dataset, file: Path) -> NamedTaxa:
+    """Return what the names in a list mean, none of which looks like a name of the dataset that is misspelt.
+
+    Raises
+    ------
+    DatasetError
+        Where one does, or means several taxa, or the list cannot be read.
+    """
+    listed = named_taxa(dataset, names_listed(file))
+    odd = [f"{name} (is it {near}?)" for name, near in listed.missing.items() if near]
+    if odd:
+        more = f" and {len(odd) - 20:,} more" if len(odd) > 20 else ""
+        raise DatasetError(
+            f"{file}: {len(odd):,} names are not in the dataset and look misspelt: {', '.join(odd[:20])}{more}. "
+            "Correct them, or take them out"
+        )
+    return listed
 
 
 def _index(dataset: Dataset) -> tuple[dict[str, Taxon], dict[str, list[Taxon]]]:
