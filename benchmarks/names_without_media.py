@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from biovita.dataset import Dataset
+from biovita.dataset.held_out import unseen_taxa
 from biovita.dataset.split import split_dataset
 from biovita.embedding import Vectors, vectors
 from biovita.modality import Modality
@@ -28,7 +29,7 @@ from biovita.model import Model, load_model
 from biovita.training import FrozenRecipe, recipe
 from biovita.training.projections.align import Aligned, align, untrained
 from biovita.training.projections.names_without_media import named_classes
-from biovita.training.projections.training_set import training_set, unseen_taxa
+from biovita.training.projections.training_set import training_set
 
 AUDIO, TEXT = Modality.AUDIO, Modality.TEXT
 STAGES = {

@@ -63,9 +63,9 @@ ROWS = (
     Row(
         "train",
         "train",
-        "starter/stage2 --data birds --out out --start a --set steps=4 seed=1 --device cpu --overwrite",
+        "starter/stage2 --data birds --out out --start a --set steps=4 seed=1 --device cpu --allow-leak --overwrite",
         {"recipe": "starter/stage2", "data": PLACE["birds"], "out": PLACE["out"], "start": PLACE["a"]}
-        | {"settings": {"steps": "4", "seed": "1"}, "device": "cpu", "overwrite": True},
+        | {"settings": {"steps": "4", "seed": "1"}, "device": "cpu", "allow_leak": True, "overwrite": True},
         shell_only=frozenset({"listing", "shown"}),
         needed=frozenset({"recipe", "data", "out"}),
     ),
@@ -87,9 +87,9 @@ ROWS = (
     Row(
         "bench run",
         "run_benchmark",
-        "bench --model m --out out --name n --media-root root --device cpu --seed 5 --contrast",
+        "bench --model m --out out --name n --media-root root --device cpu --seed 5 --contrast --allow-leak",
         {"bench": PLACE["bench"], "model": "m", "out": PLACE["out"], "name": "n", "media_root": PLACE["root"]}
-        | {"device": "cpu", "seed": 5, "contrast": True},
+        | {"device": "cpu", "seed": 5, "contrast": True, "allow_leak": True},
     ),
     Row(
         "bench compare",

@@ -20,16 +20,15 @@ if TYPE_CHECKING:
     from biovita.model.card import ModelCard
     from biovita.model.describe import describe, load_model
     from biovita.model.model import Model
+    from biovita.report.comparison import Comparison, compare_runs
     from biovita.sources.folder import ImportReport, import_folder
     from biovita.taxonomy.taxon import Rank, Taxon, Taxonomy
     from biovita.training.run import TrainReport
     from biovita.verbs import (
         BenchmarkRun,
         BuiltBenchmark,
-        Comparison,
         build_benchmark,
         build_dataset,
-        compare_runs,
         plan_dataset,
         run_benchmark,
         save_model,
@@ -83,7 +82,7 @@ _PLACES = {
     "BiovitaError": "errors",
     "BuildReport": "collect.build",
     "BuiltBenchmark": "verbs",
-    "Comparison": "verbs",
+    "Comparison": "report.comparison",
     "Dataset": "dataset.dataset",
     "DatasetError": "errors",
     "EmbedReport": "embedding.dataset_vectors",
@@ -102,7 +101,7 @@ _PLACES = {
     "Vectors": "embedding.container",
     "build_benchmark": "verbs",
     "build_dataset": "verbs",
-    "compare_runs": "verbs",
+    "compare_runs": "report.comparison",
     "describe": "model.describe",
     "embed": "embedding.dataset_vectors",
     "import_folder": "sources.folder",

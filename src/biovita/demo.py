@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biovita.benchmark import Benchmark, Headline, Scores, benchmark_from_split, headline, score_benchmark
+from biovita.benchmark.leak import MetCheck, asked_of, check_met
 from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
 from biovita.embedding import Vectors, embed, vectors
@@ -203,17 +204,20 @@ def _train(dataset: Dataset, *, seed: int, device: str, progress: bool) -> _Trai
     from biovita.training.projections.align import align, untrained
     from biovita.training.projections.train_projections import model_of
     from biovita.training.projections.training_set import training_set
+    from biovita.training.run_record import met_in_run, record_of
 
     base = load_model(MODEL, device)
     data = training_set(dataset, base, progress=progress)
     recipes = {stage: recipe(f"{MODEL}/stage{stage}", {"seed": seed}, FrozenRecipe) for stage in (1, 2)}
     aligned = untrained(data, recipes[1])
-    models = {0: model_of(aligned, recipes[1], base, dataset)}
+    met = base.met
+    models = {0: model_of(aligned, recipes[1], base, dataset, record=record_of(recipes[1], dataset), met=met)}
     losses = {}
     for stage, chosen in recipes.items():
         with progress_bar(f"stage {stage}", chosen.steps, shown=progress) as advance:
             aligned = align(data, chosen, aligned, on_step=advance)
-        models[stage] = model_of(aligned, chosen, base, dataset)
+        met = met_in_run(chosen, dataset, data.taxa, labels=data.labels, before=met)
+        models[stage] = model_of(aligned, chosen, base, dataset, record=record_of(chosen, dataset), met=met)
         losses[f"stage {stage}"] = [came.losses["loss"] for came in aligned.history]
     return _Trained(models, losses)
 
@@ -226,16 +230,18 @@ class _Scored:
     scores: Mapping[int | str, Scores]
     headlines: Mapping[tuple[int | str, int], Headline]
     vectors: Mapping[Modality, Vectors]
+    check: MetCheck
 
 
 def _score(dataset: Dataset, models: Mapping[int, Model], *, seed: int, text: str) -> _Scored:
     benchmark = benchmark_from_split(dataset, seed=seed, text=text)
+    check = check_met(models[2].met, asked_of(benchmark), name="the demo's model", allow_leak=False)
     found = {stage: {m: vectors(dataset, model, m) for m in Modality} for stage, model in models.items()}
     scores: dict[int | str, Scores] = {stage: score_benchmark(benchmark, each) for stage, each in found.items()}
     rows = [row for stage, scored in scores.items() for row in scored.rows(stage, seed=seed)]
     headlines = {(stage, k): headline(rows, stage=stage, part="unseen", k=k) for stage in scores for k in (1, 5)}
     there = {key: value for key, value in headlines.items() if value is not None}
-    return _Scored(benchmark, scores, there, found[2])
+    return _Scored(benchmark, scores, there, found[2], check)
 
 
 def _content(
@@ -263,4 +269,5 @@ def _content(
         times=dict(seconds),
         dataset=dataset,
         seed=seed,
+        check=scored.check,
     )

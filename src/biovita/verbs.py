@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from biovita.errors import BiovitaError, ModelError
 
 if TYPE_CHECKING:
-    from biovita.benchmark.compare import ComparedRow
     from biovita.benchmark.scores import ScoreRow
     from biovita.benchmark.task import Benchmark, LeftOut
     from biovita.collect.build import BuildReport
@@ -26,10 +25,8 @@ if TYPE_CHECKING:
 __all__ = [
     "BenchmarkRun",
     "BuiltBenchmark",
-    "Comparison",
     "build_benchmark",
     "build_dataset",
-    "compare_runs",
     "plan_dataset",
     "run_benchmark",
     "save_model",
@@ -92,6 +89,7 @@ def train(
     start: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
     device: str = "auto",
+    allow_leak: bool = False,
     overwrite: bool = False,
     progress: bool = True,
 ) -> TrainReport:
@@ -111,6 +109,8 @@ def train(
         Changes to a recipe that is named: ``{"steps": 400, "weights.aic": 0.5}``.
     device
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+    allow_leak
+        Go on from a ``start`` that has trained on what the dataset holds out, and say so in the record.
     overwrite
         Replace ``out`` where it exists.
     progress
@@ -123,7 +123,8 @@ def train(
     DatasetError
         Where the dataset has not been split, or ``out`` exists.
     ModelError
-        Where ``start`` does not fit the recipe, or there is nothing to train on.
+        Where ``start`` does not fit the recipe, or has trained on what the dataset holds out and ``allow_leak`` was not
+        given, or there is nothing to train on.
     """
     from biovita.dataset.dataset import Dataset
     from biovita.report.training import write_training_page
@@ -140,6 +141,7 @@ def train(
         start=None if start is None else Path(start),
         given=tuple(settings or ()),
         device=device,
+        allow_leak=allow_leak,
         overwrite=overwrite,
         progress=progress,
     )
@@ -293,12 +295,16 @@ class BenchmarkRun:
         Items without a vector, and why. They are absent from the scores, which count them.
     paths
         ``report``, ``results``, ``scores`` and ``ranks``.
+    notes
+        Sentences that a reader of the scores has to know: what the model has met of what it was asked, where that is
+        not known, and that the benchmark is of an old split. None where nothing is to be said.
     """
 
     name: str
     rows: tuple[ScoreRow, ...]
     failed: tuple[Failure, ...]
     paths: RunFiles
+    notes: tuple[str, ...] = ()
 
 
 def run_benchmark(
@@ -311,6 +317,7 @@ def run_benchmark(
     device: str = "auto",
     seed: int = 0,
     contrast: bool = False,
+    allow_leak: bool = False,
     progress: bool = True,
 ) -> BenchmarkRun:
     """Score a model on a benchmark, and write results.json, scores.csv, ranks.parquet and report.html.
@@ -335,6 +342,8 @@ def run_benchmark(
         For the intervals and the examples.
     contrast
         Also score by how clear the query recordings are; each is decoded once more for this.
+    allow_leak
+        Score a model that has trained on what the benchmark asks as new, and mark its rows and pages.
     progress
         Show bars on standard error where that is a terminal.
 
@@ -342,6 +351,8 @@ def run_benchmark(
     ------
     BiovitaError
         Where the benchmark, the model or its vectors cannot be used, or the model can answer no task.
+    ModelError
+        Where the model has trained on what the benchmark asks as new, and ``allow_leak`` was not given.
     """
     from biovita.benchmark.evaluation import evaluate
     from biovita.benchmark.opening import open_benchmark
@@ -365,66 +376,11 @@ def run_benchmark(
         memory_mb=memory_mib(MEMORY_MB),
         seed=seed,
         contrast=contrast,
+        allow_leak=allow_leak,
         progress=progress,
     )
-    return BenchmarkRun(called, result.rows, result.failed, write_run(place, run_of(result)))
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """How runs on one benchmark compare with the first of them.
-
-    Attributes
-    ----------
-    first
-        What the first run is called: its directory's name, or its path where two have the same.
-    compared
-        By the name of the other run, the rows of `biovita.benchmark.compare.compare`.
-    not_compared
-        By the same name, the tasks that only the first run has, and those that only the other has.
-    page, table
-        The files that were written; None where none were asked for.
-    """
-
-    first: str
-    compared: Mapping[str, Sequence[ComparedRow]]
-    not_compared: Mapping[str, tuple[Sequence[str], Sequence[str]]]
-    page: Path | None = None
-    table: Path | None = None
-
-
-def compare_runs(
-    first: str | Path, second: str | Path, *others: str | Path, seed: int = 0, out: str | Path | None = None
-) -> Comparison:
-    """Compare runs on the same benchmark, query by query: each with the first.
-
-    Parameters
-    ----------
-    first
-        The run that the others are compared with: a directory that `run_benchmark` wrote.
-    second, others
-        The other runs.
-    seed
-        For the intervals.
-    out
-        Write the comparison as a page and a table (compare.html, compare.csv) into this directory.
-
-    Raises
-    ------
-    BiovitaError
-        Where a directory holds no run, or two runs are not of the same benchmark.
-    """
-    from biovita.benchmark.compare import compare, not_compared, read_ranks
-    from biovita.report.comparison import write_comparison
-
-    places = [Path(place) for place in (first, second, *others)]
-    base, *ranks = [read_ranks(place) for place in places]
-    short = len({place.resolve().name for place in places}) == len(places)
-    called, *names = [place.resolve().name if short else str(place) for place in places]
-    found = {name: compare(base, table, seed=seed) for name, table in zip(names, ranks, strict=True)}
-    apart = {name: not_compared(base, table) for name, table in zip(names, ranks, strict=True)}
-    written = (None, None) if out is None else write_comparison(Path(out), called, found, apart)
-    return Comparison(called, found, apart, *written)
+    files = write_run(place, run_of(result))
+    return BenchmarkRun(called, result.rows, result.failed, files, result.check.notes)
 
 
 def save_model(

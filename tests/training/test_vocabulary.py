@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from biovita.dataset import Dataset
-from biovita.dataset.taxon_names import other_names
+from biovita.dataset.held_out import other_names
 from biovita.errors import DatasetError
 from biovita.modality import Modality
 from biovita.taxonomy import Taxon, Taxonomy

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from biovita.benchmark.scores import KS, RESAMPLES, Scores, bootstrap_interval
 from biovita.benchmark.task import LEVELS, Benchmark, Task
@@ -23,6 +24,8 @@ __all__ = [
     "compare",
     "exact_mcnemar",
     "holm",
+    "is_marked",
+    "marked",
     "not_compared",
     "ranks_table",
     "read_ranks",
@@ -44,6 +47,7 @@ RANKS = pa.schema(
         pa.field("offered", pa.string(), nullable=False),  # hash of the candidates in order, and of their samples
     ]
 )
+_MARK = pa.schema([pa.field("leak", pa.bool_())])
 
 
 def ranks_table(benchmark: Benchmark, scores: Scores) -> pa.Table:
@@ -84,6 +88,24 @@ def _digest(content: bytes) -> bytes:
     return hashlib.blake2b(content, digest_size=8).digest()
 
 
+def marked(ranks: pa.Table, *, leak: bool) -> pa.Table:
+    """Return the ranks of a run with a column ``leak``: whether the model has trained on what it was asked as new."""
+    return ranks.append_column(_MARK.field("leak"), pa.repeat(pa.scalar(leak), len(ranks)))
+
+
+def is_marked(path: str | Path) -> bool:
+    """Return whether the ranks of a run, as `read_ranks` takes them, are marked; those of earlier versions are not."""
+    file = _file(Path(path))
+    try:
+        return bool(pc.any(read_parquet(file, _MARK)["leak"]).as_py())
+    except BiovitaError:  # it lacks the column
+        return False
+
+
+def _file(path: Path) -> Path:
+    return path / "ranks.parquet" if path.is_dir() else path
+
+
 def read_ranks(path: str | Path) -> pa.Table:
     """Return the ``ranks.parquet`` of a run: the file, or the directory that holds it.
 
@@ -93,7 +115,7 @@ def read_ranks(path: str | Path) -> pa.Table:
         Where the file is missing, or does not hold the ranks of a run.
     """
     path = Path(path)
-    file = path / "ranks.parquet" if path.is_dir() else path
+    file = _file(path)
     if not file.is_file():
         raise BiovitaError(f"{path} has no ranks.parquet. Make one with: biovita bench run")
     try:

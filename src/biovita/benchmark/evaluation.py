@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from biovita.benchmark.item_vectors import ItemVectors, benchmark_items, item_vectors, say_unused, source_of
+from biovita.benchmark.leak import MetCheck, asked_of, check_met, is_of_old_split
 from biovita.benchmark.media_files import resolve_media
 from biovita.benchmark.precomputed import read_precomputed
 from biovita.benchmark.recordings import Recording, measured, stated
 from biovita.benchmark.score import MEMORY_MB
-from biovita.benchmark.scored_models import modalities_of_model, model_name, open_model
+from biovita.benchmark.scored_models import met_by, modalities_of_model, model_name, open_model
 from biovita.benchmark.scores import ScoreRow, Scores, score_benchmark
 from biovita.benchmark.task import Benchmark
 from biovita.benchmark.trait_run import label_texts, predict_from_benchmark
@@ -50,6 +52,8 @@ class Evaluation:
         Length and contrast, by row of the benchmark's recordings.
     predictions
         How well traits can be told from the vectors; none without a dataset that has traits.
+    check
+        Whether the model has met what it was asked.
     """
 
     name: str
@@ -63,6 +67,7 @@ class Evaluation:
     recordings: Mapping[int, Recording]
     predictions: tuple[TraitScore, ...]
     seed: int
+    check: MetCheck
 
 
 def evaluate(
@@ -75,6 +80,7 @@ def evaluate(
     memory_mb: int = MEMORY_MB,
     seed: int = 0,
     contrast: bool = False,
+    allow_leak: bool = False,
     progress: bool = True,
 ) -> Evaluation:
     """Score a model on a benchmark.
@@ -94,22 +100,33 @@ def evaluate(
         What it is called in the report; by default the name given, or the object's ``name``.
     contrast
         Measure how clear the recordings are that are queries, too. Each is decoded once more for this.
+    allow_leak
+        Score a model that has trained on what the benchmark asks as new, and mark its rows.
 
     Raises
     ------
     BiovitaError
-        Where the model or its vectors cannot be used, or it can answer no task.
+        Where the model or its vectors cannot be used, it can answer no task, or it has met what it is asked.
     """
     benchmark, _ = resolve_media(benchmark)
     name = name or model_name(model)
     say_unused(out / "vectors")
     made: dict[str, Any] = {"model": name, "seed": seed}
+    compared = partial(
+        check_met,
+        asked=asked_of(benchmark),
+        name=name,
+        allow_leak=allow_leak,
+        old_split=is_of_old_split(benchmark),
+    )
     if isinstance(model, str) and model.startswith("vectors:"):
+        check = compared(None)
         read, zeros = read_precomputed(model.removeprefix("vectors:"), benchmark)
         found, able = ItemVectors(read), tuple(read)
         made["zero vectors, taken as missing"] = {m.value: count for m, count in zeros.items() if count}
     else:
         opened = open_model(model)
+        check = compared(met_by(opened))
         able = modalities_of_model(opened)
         texts = () if benchmark.dataset is None else label_texts(benchmark.dataset)
         items = benchmark_items(benchmark, able, texts)
@@ -123,11 +140,14 @@ def evaluate(
         benchmark=benchmark,
         vectors=found.vectors,
         scores=scores,
-        rows=scores.rows(name, seed=seed),
+        rows=scores.rows(name, seed=seed, leak=bool(check.leak)),
         towers=found.towers,
         made=made,
         failed=found.failed,
         recordings=measured(benchmark) if contrast else stated(benchmark),
-        predictions=predict_from_benchmark(benchmark, found.vectors),
+        predictions=tuple(
+            replace(row, leak=bool(check.leak)) for row in predict_from_benchmark(benchmark, found.vectors)
+        ),
         seed=seed,
+        check=check,
     )

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from biovita.benchmark.task import ITEMS, LEVELS, PARTS, Benchmark, LeftOut, Task
 from biovita.dataset.dataset import Dataset
+from biovita.dataset.held_out import other_names, split_hash, unseen_taxa
 from biovita.dataset.outgoing import taxon_of
 from biovita.dataset.schema import Split
 from biovita.errors import DatasetError, unknown_name
@@ -93,13 +94,17 @@ def benchmark_from_split(
         "dataset": dataset.info.get("name"),
         "dataset_version": dataset.info.get("version"),
         "split": dataset.info.get("split"),
+        "split_sha256": split_hash(dataset),
         "candidates": candidates,
         "seed": seed,
         "text": text,
         "draw": draw,
         "new_groups": new_groups,
     }
-    return Benchmark(maker.items, tuple(tasks), tuple(left_out), made, dataset.path)
+    unseen = unseen_taxa(dataset)
+    others = other_names(dataset, unseen)
+    names = {taxon.scientific_name: sorted(others[taxon.id]) for taxon in unseen if others[taxon.id]}
+    return Benchmark(maker.items, tuple(tasks), tuple(left_out), made, dataset.path, other_names=names)
 
 
 Rows = dict[str, list[int]]  # taxon name -> rows of its items

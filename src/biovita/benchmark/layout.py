@@ -43,7 +43,7 @@ INDEX_COLUMNS: dict[Modality, tuple[str, ...]] = {  # what the published files h
     Modality.TEXT: ("id", *_TAXON, "common_name", "text"),
 }
 _MORE: dict[Modality, tuple[str, ...]] = {
-    Modality.AUDIO: ("key", "common_name", "start_s", "end_s", "license", "attribution", "sha256"),
+    Modality.AUDIO: ("key", "common_name", "start_s", "end_s", "license", "attribution", "sha256", "cut_from"),
     Modality.IMAGE: ("key", "common_name", "license", "attribution", "sha256"),
     Modality.TEXT: ("level",),
 }
@@ -137,7 +137,8 @@ def _write_part(
 def _index_line(number: int, item: Mapping[str, Any], copy: tuple[str, str] | None) -> dict[str, Any]:
     line = {**item, "id": number, "key": item["id"], "text": item["id"], "file_path": item["path"]}
     if copy is not None:  # cut out
-        line["file_path"], line["sha256"] = copy
+        cut_from = item["sha256"] if item["start_s"] is not None else item["cut_from"]
+        line["file_path"], line["sha256"], line["cut_from"] = *copy, cut_from
         line["start_s"] = line["end_s"] = None
     return line
 
@@ -196,6 +197,7 @@ def _manifest(benchmark: Benchmark, scratch: Path, parts: Sequence[str], root: s
             }
             for part in parts
         },
+        "other_names": {name: list(others) for name, others in benchmark.other_names.items()},
         "left_out": [asdict(entry) for entry in benchmark.left_out],
         "sha256": {
             file.relative_to(scratch).as_posix(): sha256_of(file)

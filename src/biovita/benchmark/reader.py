@@ -111,7 +111,9 @@ def read_with_problems(
         reader.part(name, directory)
     items = {m: pa.Table.from_pylist(rows, schema=ITEMS) for m, rows in reader.items.items()}
     made = {"benchmark": path.resolve().name, **(manifest["made"] if manifest else {"text": "name"})}
-    return Benchmark(items, tuple(reader.tasks), (), made, root, Path(media_root or home)), reader.problems
+    others = manifest.get("other_names", {}) if manifest else {}
+    found = Benchmark(items, tuple(reader.tasks), (), made, root, Path(media_root or home), others)
+    return found, reader.problems
 
 
 def home_of(path: Path) -> Path:
@@ -130,12 +132,14 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
         raise DatasetError(f"{file}: format is not {FORMAT}. This version of biovita reads no other format")
     made = manifest.get("made")
     candidates = made.get("candidates", 1) if isinstance(made, dict) else 1
-    hashes = manifest.get("sha256", {})
+    hashes, others = manifest.get("sha256", {}), manifest.get("other_names", {})
     for name, wanted, fits in (
         ("made", "a JSON object", isinstance(made, dict)),
         ("made.text", "a text", isinstance(made, dict) and isinstance(made.get("text", ""), str)),
         ("made.candidates", "a whole number from 1 on", type(candidates) is int and candidates >= 1),
         ("media_root", "a path or null", isinstance(manifest.get("media_root"), str | None)),
+        ("made.split_sha256", "a text", isinstance(made, dict) and isinstance(made.get("split_sha256", ""), str)),
+        ("other_names", "lists of texts by species", _are_names(others)),
         (
             "sha256",
             "hashes by file",
@@ -145,6 +149,13 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
         if not fits:
             raise DatasetError(f"{file}: {name} has to be {wanted}")
     return manifest
+
+
+def _are_names(others: Any) -> bool:
+    """Return whether a value has lists of texts by their names."""
+    return isinstance(others, dict) and all(
+        isinstance(names, list) and all(isinstance(name, str) for name in names) for names in others.values()
+    )
 
 
 def _media_root(home: Path, manifest: dict[str, Any] | None) -> Path:
@@ -401,7 +412,7 @@ def _media_item(part: str, line: Mapping[str, str], modality: Modality) -> dict[
     span = {}
     if modality == Modality.AUDIO and line.get("start_s"):
         span = {"start_s": float(line["start_s"]), "end_s": float(line["end_s"])}
-    more = {name: line.get(name) or None for name in ("license", "attribution", "sha256")}
+    more = {name: line.get(name) or None for name in ("license", "attribution", "sha256", "cut_from")}
     key = line.get("key") or line["id"]
     return (
         {"id": key, "index_id": line["id"], "path": line["file_path"], "part": part} | _taxon(line) | span | more

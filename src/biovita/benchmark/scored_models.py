@@ -23,7 +23,8 @@ from biovita.media.packed_files import PackedFile
 from biovita.modality import Modality
 from biovita.model import Model
 from biovita.model.card import ModelCard
-from biovita.model.describe import describe
+from biovita.model.describe import describe, met_of
+from biovita.model.met import Met
 from biovita.towers.encoder import EncoderCard, EncoderDefaults
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "ObjectEncoder",
     "Random",
     "encoder_name",
+    "met_by",
     "modalities_of_model",
     "model_name",
     "open_model",
@@ -86,6 +88,13 @@ def modalities_of_model(model: Any) -> tuple[Modality, ...]:
             f"{model!r} has none of the methods {', '.join(METHODS.values())}. It needs at least one of them"
         )
     return found
+
+
+def met_by(model: Any) -> Met | None:
+    """Return what a model that `open_model` gives has met: chance has met nothing, models of others do not say."""
+    if isinstance(model, Random):
+        return Met()
+    return met_of(model) if isinstance(model, Model | ModelCard) else None
 
 
 def model_name(model: Any) -> str:

@@ -90,6 +90,8 @@ class ScoreRow:
         That occur as candidates.
     absent_queries, absent_samples
         Those that have no vector.
+    leak
+        Whether the model has trained on something that the benchmark asks as new, in any task.
     """
 
     stage: Stage
@@ -105,6 +107,7 @@ class ScoreRow:
     taxa: int
     absent_queries: int
     absent_samples: int
+    leak: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +123,17 @@ class ReciprocalRankRow:
     low: float
     high: float
     queries: int
+    leak: bool = False
 
 
 @dataclass(frozen=True)
 class Headline:
-    """The mean over the directions of one part, level and k."""
+    """The mean over the directions of one part, level and k; ``leak`` is as in a `ScoreRow`."""
 
     accuracy: float
     chance: float
     directions: tuple[str, ...]
+    leak: bool = False
 
     @property
     def times_chance(self) -> float:
@@ -142,16 +147,20 @@ class Scores:
 
     tasks: tuple[TaskScore, ...]
 
-    def rows(self, stage: Stage = None, *, ks: Sequence[int] = KS, seed: int = 0) -> tuple[ScoreRow, ...]:
+    def rows(
+        self, stage: Stage = None, *, ks: Sequence[int] = KS, seed: int = 0, leak: bool = False
+    ) -> tuple[ScoreRow, ...]:
         """Return one row a task and ``k``, in the order of the tasks. The same scores and seed give the same rows."""
-        return tuple(_score_row(score, k, stage, seed) for score in self.tasks for k in ks)
+        return tuple(_score_row(score, k, stage, seed, leak=leak) for score in self.tasks for k in ks)
 
-    def reciprocal_rank_rows(self, stage: Stage = None, *, seed: int = 0) -> tuple[ReciprocalRankRow, ...]:
+    def reciprocal_rank_rows(
+        self, stage: Stage = None, *, seed: int = 0, leak: bool = False
+    ) -> tuple[ReciprocalRankRow, ...]:
         """Return one row a task, as `rows`."""
-        return tuple(_reciprocal_rank_row(score, stage, seed) for score in self.tasks)
+        return tuple(_reciprocal_rank_row(score, stage, seed, leak=leak) for score in self.tasks)
 
 
-def _score_row(score: TaskScore, k: int, stage: Stage, seed: int) -> ScoreRow:
+def _score_row(score: TaskScore, k: int, stage: Stage, seed: int, *, leak: bool) -> ScoreRow:
     task, hits = score.task, score.hits(k)
     low, high = bootstrap_interval(hits, [seed, zlib.crc32(f"{task.name}/{k}".encode())])
     return ScoreRow(
@@ -168,10 +177,11 @@ def _score_row(score: TaskScore, k: int, stage: Stage, seed: int) -> ScoreRow:
         taxa=len(task.taxa),
         absent_queries=score.absent_queries,
         absent_samples=score.absent_samples,
+        leak=leak,
     )
 
 
-def _reciprocal_rank_row(score: TaskScore, stage: Stage, seed: int) -> ReciprocalRankRow:
+def _reciprocal_rank_row(score: TaskScore, stage: Stage, seed: int, *, leak: bool) -> ReciprocalRankRow:
     task, values, counts = score.task, score.reciprocal_ranks(), score.task.candidate_counts
     low, high = bootstrap_interval(values, [seed, zlib.crc32(f"{task.name}/mrr".encode())])
     harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, task.candidates.shape[1] + 1))])
@@ -185,6 +195,7 @@ def _reciprocal_rank_row(score: TaskScore, stage: Stage, seed: int) -> Reciproca
         low=low,
         high=high,
         queries=len(values),
+        leak=leak,
     )
 
 
@@ -286,4 +297,5 @@ def headline(
         accuracy=float(np.mean([row.accuracy for row in chosen])),
         chance=float(np.mean([row.chance for row in chosen])),
         directions=tuple(row.direction for row in chosen),
+        leak=any(row.leak for row in chosen),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +38,7 @@ ITEMS = pa.schema(
         pa.field("license", pa.string()),
         pa.field("attribution", pa.string()),
         pa.field("sha256", pa.string()),  # of the whole file, where it is stated
+        pa.field("cut_from", pa.string()),  # the hash of the recording that the file was cut out of
         pa.field("index_id", pa.string()),  # in a published index, unique within its part and modality
     ]
 )
@@ -131,6 +132,8 @@ class Benchmark:
         What could not become part of a task, and why.
     made
         How it was made: dataset, seed and parameters.
+    other_names
+        Of the unseen species that have some, the names that the dataset knows them by beside their own.
     root
         The directory that relative media paths start from; None where there are no media.
     home
@@ -144,6 +147,7 @@ class Benchmark:
     made: Mapping[str, Any] = field(default_factory=dict)
     root: Path | None = None
     home: Path | None = None
+    other_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @cached_property
     def dataset(self) -> Dataset | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.benchmark.item_vectors import item_vectors, say_unused
-from biovita.benchmark.scored_models import modalities_of_model, model_name, open_model, safe_name
+from biovita.benchmark.leak import asked_of_split, check_met
+from biovita.benchmark.scored_models import met_by, modalities_of_model, model_name, open_model, safe_name
 from biovita.benchmark.task import Benchmark
 from biovita.benchmark.trait_scores import Traits, TraitScore, species_means, trait_prediction
 from biovita.dataset.dataset import Dataset
@@ -22,6 +25,8 @@ from biovita.modality import MEDIA, Modality
 from biovita.taxonomy import Rank
 
 __all__ = ["label_text", "label_texts", "predict_from_benchmark", "predict_traits"]
+
+logger = logging.getLogger(__name__)
 
 
 def label_text(label_id: str) -> str:
@@ -43,7 +48,7 @@ def label_texts(dataset: Dataset) -> tuple[str, ...]:
 
 
 def predict_traits(
-    dataset: Dataset, model: Any, *, device: str = "auto", progress: bool = True
+    dataset: Dataset, model: Any, *, device: str = "auto", allow_leak: bool = False, progress: bool = True
 ) -> tuple[TraitScore, ...]:
     """Return how well traits can be told from a model's embeddings; see `benchmark.trait_scores.trait_prediction`.
 
@@ -55,11 +60,15 @@ def predict_traits(
     ----------
     model
         As for `biovita.benchmark.evaluation.evaluate`, vectors made elsewhere apart.
+    allow_leak
+        Score a model that has trained on what the split holds out, and mark its rows.
 
     Raises
     ------
     DatasetError
         Where the dataset has no traits, or has not been divided.
+    ModelError
+        Where the model has trained on what the split holds out, and that is not allowed.
     """
     traits = Traits.of(dataset)
     if not traits.labels:
@@ -78,6 +87,9 @@ def predict_traits(
     wanted[Modality.TEXT] = text_items(label_texts(dataset))
     name = model_name(model)
     opened = open_model(model)
+    check = check_met(met_by(opened), asked_of_split(dataset), name=name, allow_leak=allow_leak)
+    for sentence in check.notes:
+        logger.warning("%s", sentence)
     able = {modality: items for modality, items in wanted.items() if modality in modalities_of_model(opened)}
     directory = embeddings_directory(dataset, safe_name(name))
     say_unused(embeddings_directory(dataset, f"traits-{safe_name(name)}"))
@@ -92,7 +104,8 @@ def predict_traits(
             at = pc.index_in(pa.array(vectors.ids, pa.string()), value_set=table["id"])
             names = [species[taxon_id] for taxon_id in table["taxon_id"].take(at).to_pylist()]
             means[modality] = species_means(names, vectors.vectors)
-    return tuple(trait_prediction(means, frozenset(unseen), traits, _prompts(found.vectors, traits)))
+    rows = trait_prediction(means, frozenset(unseen), traits, _prompts(found.vectors, traits))
+    return tuple(replace(row, leak=bool(check.leak)) for row in rows)
 
 
 def predict_from_benchmark(benchmark: Benchmark, vectors: Mapping[Modality, Vectors]) -> tuple[TraitScore, ...]:

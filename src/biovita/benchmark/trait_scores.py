@@ -79,6 +79,8 @@ class TraitScore:
         Of ``average_precision``: the share of the species that have the label.
     species
         How many were judged.
+    leak
+        Whether the model has trained on something that was asked as new.
     """
 
     modality: str
@@ -90,6 +92,7 @@ class TraitScore:
     average_precision: float
     chance: float
     species: int
+    leak: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from biovita.benchmark.scores import ScoreRow
     from biovita.benchmark.task import LeftOut
-    from biovita.verbs import Comparison
+    from biovita.report.comparison import Comparison
 
 __all__ = ["app"]
 
@@ -172,6 +172,7 @@ def run(
     device: Device = "auto",
     seed: Seed = 0,
     contrast: bool = False,
+    allow_leak: bool = False,
     as_json: Json = False,
 ) -> None:
     """Score a model on a benchmark, and write results.json, scores.csv, ranks.parquet and report.html.
@@ -191,6 +192,8 @@ def run(
         What the model is called in the report.
     contrast
         Also score by how clear the query recordings are; each is decoded once more for this.
+    allow_leak
+        Score a model that has trained on what the benchmark asks as new, and mark its rows and pages.
     """
     import biovita
 
@@ -203,7 +206,10 @@ def run(
         device=device,
         seed=seed,
         contrast=contrast,
+        allow_leak=allow_leak,
     )
+    for sentence in done.notes:
+        note(sentence)
     if as_json:
         print_json(json.loads(done.paths.results.read_text(encoding="utf-8")))
         return
@@ -245,12 +251,16 @@ def compare(
     if as_json:
         compared = {name: records(rows) for name, rows in comparison.compared.items()}
         only = {name: {"first": one, "other": other} for name, (one, other) in comparison.not_compared.items()}
-        print_json({"first": comparison.first, "compared": compared, "not_compared": only})
+        print_json(
+            {"first": comparison.first, "compared": compared, "not_compared": only, "leaky": comparison.leaky}
+        )
     else:
         _print_comparison(comparison)
 
 
 def _print_comparison(comparison: Comparison) -> None:
+    for name in comparison.leaky:
+        note(f"{name} has trained on what it was asked as new")
     for name, rows in comparison.compared.items():
         say(f"{name} less {comparison.first}, Top-1 in percent")
         print_table(
@@ -282,6 +292,7 @@ def traits(
     *,
     model: str,
     device: Device = "auto",
+    allow_leak: bool = False,
     as_json: Json = False,
 ) -> None:
     """Say how well traits can be told from a model's embeddings: zero-shot from text, and by a linear probe.
@@ -292,16 +303,20 @@ def traits(
         A dataset with traits that has been split (biovita data split).
     model
         As for biovita bench run.
+    allow_leak
+        Score a model that has trained on what the split holds out, and mark its rows.
     """
     from biovita.benchmark.trait_run import predict_traits
     from biovita.dataset import Dataset
 
-    rows = predict_traits(Dataset.open(dataset), model, device=device)
+    rows = predict_traits(Dataset.open(dataset), model, device=device, allow_leak=allow_leak)
     if as_json:
         print_json(rows)
         return
+    columns = ["modality", "method", "part", "group", "label", "AUC", "AP", "chance", "species"]
+    leaks = any(row.leak for row in rows)
     print_table(
-        ["modality", "method", "part", "group", "label", "AUC", "AP", "chance", "species"],
+        [*columns, "leak"] if leaks else columns,
         [
             [
                 *(row.modality, row.method, row.part, row.group, row.label),
@@ -309,6 +324,7 @@ def traits(
                 f"{row.average_precision:.2f}",
                 f"{row.chance:.2f}",
                 row.species,
+                *(["yes"] if leaks else []),
             ]
             for row in rows
         ],
@@ -381,8 +397,21 @@ def _print_scores(rows: Sequence[ScoreRow]) -> None:
     tasks: dict[tuple[str, str, str], dict[int, ScoreRow]] = {}
     for row in rows:
         tasks.setdefault((row.part, row.level, row.direction), {})[row.k] = row
+    columns = [
+        "part",
+        "level",
+        "direction",
+        "Top-1",
+        "95 % interval",
+        "chance",
+        "Top-5",
+        "Top-10",
+        "queries",
+        "absent",
+    ]
+    leaks = any(row.leak for row in rows)
     print_table(
-        ["part", "level", "direction", "Top-1", "95 % interval", "chance", "Top-5", "Top-10", "queries", "absent"],
+        [*columns, "leak"] if leaks else columns,
         [
             [
                 *key,
@@ -393,6 +422,7 @@ def _print_scores(rows: Sequence[ScoreRow]) -> None:
                 f"{100 * found[10].accuracy:.1f}",
                 found[1].queries,
                 found[1].absent_queries + found[1].absent_samples,
+                *(["yes" if found[1].leak else ""] if leaks else []),
             ]
             for key, found in tasks.items()
         ],

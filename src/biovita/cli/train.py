@@ -26,6 +26,7 @@ def train(
     start: Path | None = None,
     settings: Annotated[tuple[str, ...] | None, Parameter(name="--set", consume_multiple=True)] = None,
     device: Device = "auto",
+    allow_leak: bool = False,
     overwrite: Overwrite = False,
     listing: Annotated[bool, Parameter(name="--list")] = False,
     shown: Annotated[bool, Parameter(name="--print")] = False,
@@ -46,6 +47,8 @@ def train(
         Model to go on from; a stage 2 needs one.
     settings
         Changes to the recipe, as name=value: --set steps=400 weights.aic=0.5
+    allow_leak
+        Go on from a start that has trained on what the dataset holds out, and say so in the record.
     listing
         List the recipes and stop.
     shown
@@ -70,7 +73,14 @@ def train(
         return 0
     if data is None or out is None:
         raise BiovitaError(f"biovita train {recipe} needs --data DATASET and --out MODEL")
-    given = {"data": data, "out": out, "start": start, "device": device, "overwrite": overwrite}
+    given = {
+        "data": data,
+        "out": out,
+        "start": start,
+        "device": device,
+        "allow_leak": allow_leak,
+        "overwrite": overwrite,
+    }
     return _train(recipe, changes, given, as_json=as_json)
 
 

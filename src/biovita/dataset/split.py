@@ -17,7 +17,6 @@ from biovita.dataset.taxon_names import NamedTaxa, correct_names
 from biovita.errors import DatasetError, unknown_name
 from biovita.modality import MEDIA, Modality
 from biovita.taxonomy import Rank
-from biovita.taxonomy.name_lists import names_listed
 
 __all__ = ["SplitReport", "assign_splits", "split_dataset"]
 

@@ -1,4 +1,4 @@
-"""The names that a dataset has for its taxa, and the taxa that a list of names means."""
+"""The taxa of a dataset that a list of names means."""
 
 from __future__ import annotations
 
@@ -8,45 +8,17 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from biovita.dataset.dataset import Dataset
+from biovita.dataset.held_out import other_names
 from biovita.errors import DatasetError
-from biovita.parquet import read_parquet
 from biovita.taxonomy import Taxon
 from biovita.taxonomy.known_taxa import known_taxa
 from biovita.taxonomy.name_lists import names_listed
 from biovita.taxonomy.parse import fold, parse_name
 
-__all__ = ["NamedTaxa", "correct_names", "named_taxa", "other_names"]
+__all__ = ["NamedTaxa", "correct_names", "named_taxa"]
 
-_DECIDED = pa.schema([(name, pa.string()) for name in ("name", "parsed", "species_id")])
 _NEAR = 0.85  # of `difflib`: one wrong letter in seven
-
-
-def other_names(dataset: Dataset, taxa: Iterable[Taxon]) -> dict[str, set[str]]:
-    """Return the names beside their own that a dataset has for these taxa, by taxon id.
-
-    They are the synonyms of its taxonomy, and the names it was made from, which ``taxonomy_decisions.parquet`` holds
-    where there was a backbone: as given, and without authorship.
-
-    Raises
-    ------
-    DatasetError
-        Where that file cannot be read.
-    """
-    names: dict[str, set[str]] = {taxon.id: set() for taxon in taxa}
-    for name, taxon_id in dataset.taxonomy.synonyms.items():
-        if taxon_id in names:
-            names[taxon_id].add(name)
-    file = dataset.path / "taxonomy_decisions.parquet"
-    if file.is_file():
-        table = read_parquet(file, _DECIDED)
-        table = table.filter(pc.is_in(table["species_id"], value_set=pa.array(sorted(names), pa.string())))
-        for row in table.to_pylist():
-            names[row["species_id"]] |= {row[column] for column in ("name", "parsed") if row[column] is not None}
-    return names
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,13 @@ from biovita.modality import Modality
 from biovita.model.card import ModelCard
 from biovita.model.formats.format import Format, Origin, weight_files
 from biovita.model.formats.projections import Projections
-from biovita.model.lookup import FORMATS, find_towers, local_path, open_towers
+from biovita.model.lookup import FORMATS, KNOWN, find_towers, local_path, open_towers
+from biovita.model.met import MET, Met, read_met
 from biovita.model.model import Model
+from biovita.model.repository import file_of, place_of
 from biovita.towers.encoder import Encoder
 
-__all__ = ["describe", "format_named", "load_encoder", "load_model", "write_model"]
+__all__ = ["describe", "format_named", "load_encoder", "load_model", "met_of", "write_model"]
 
 _PROJECTIONS = Projections()
 
@@ -89,6 +91,39 @@ def load_encoder(card: ModelCard, modality: Modality, device: str = "auto") -> E
     """
     card.encoder(modality)
     return open_towers(card.towers, device, [modality]).tower(modality)
+
+
+def met_of(model: str | Path | ModelCard | Model) -> Met | None:
+    """Return what a model has met in training; None where that is not known. Its weights are neither read nor fetched.
+
+    Parameters
+    ----------
+    model
+        The model, its card, or its name or path as `describe` takes it.
+
+    Raises
+    ------
+    ModelError
+        Where what the model says of it is damaged, or the hub cannot be asked.
+    """
+    if isinstance(model, Model):
+        return model.met
+    place = model.place if isinstance(model, ModelCard) else str(model)
+    if not place or place in KNOWN:
+        return None
+    path = local_path(place) or _here(model if isinstance(model, ModelCard) else find_towers(place))
+    if path is None:
+        file = file_of(place, MET)
+        return None if file is None else read_met(file.parent)
+    return read_met(path) if os.path.isdir(path) else None  # noqa: PTH112 - False where the name cannot be a path's
+
+
+def _here(card: ModelCard) -> Path | None:
+    """Return where a model of the hub lies on this machine; None where its weights have not been fetched."""
+    try:
+        return place_of(card.place, format_named(card.format), local=True)
+    except ModelError:
+        return None
 
 
 def format_named(name: str) -> Format:

@@ -16,6 +16,7 @@ from biovita.errors import MediaError, ModelError
 from biovita.media.inputs import Sound
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
+from biovita.model.met import Met
 from biovita.model.side import Side
 from biovita.towers import Encoder, EncoderCard
 from biovita.towers.encode import encode_items
@@ -48,6 +49,8 @@ class Model:
         The learned factor (one over the temperature) between cosine similarity and logit; 1 where there is none.
     record
         What made the model: recipe, dataset, seed, versions.
+    met
+        What it has met in training; None where that is not known.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Model:
     projections: Mapping[Modality, Projection] = field(default_factory=dict)
     logit_scale: float = 1.0
     record: Mapping[str, Any] = field(default_factory=dict)
+    met: Met | None = None
 
     def dim(self, modality: Modality) -> int:
         """Return the length of this modality's embeddings."""

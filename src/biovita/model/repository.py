@@ -14,7 +14,7 @@ from biovita.weights.hub import hub_file, hub_has, is_offline
 from biovita.weights.hub_models import HUB_MODELS
 from biovita.weights.state_dicts import read_json
 
-__all__ = ["HUB_PREFIX", "find_on_hub", "place_of"]
+__all__ = ["HUB_PREFIX", "file_of", "find_on_hub", "place_of"]
 
 HUB_PREFIX = "hf-hub:"
 _NAME = re.compile(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@([\w./-]+))?", re.ASCII)
@@ -87,6 +87,23 @@ def place_of(place: str, form: Format, *, local: bool = False) -> Path:
             raise ModelError(f"{' or '.join(names)} of {repository}@{revision} is not {where}. {how}")
     assert here[0] is not None
     return here[0].parent
+
+
+def file_of(place: str, file: str) -> Path | None:
+    """Return where a small file of a model on the hub lies on this machine, fetched if need be; None if it has none.
+
+    Parameters
+    ----------
+    place
+        ``hf-hub:owner/repository``, with ``@revision`` or without.
+
+    Raises
+    ------
+    ModelError
+        Where the name is none, or the hub cannot be asked.
+    """
+    repository, revision = _parts(place)
+    return hub_file(repository, file, revision, how=_how(place, repository), optional=True)
 
 
 def _first(

@@ -1,20 +1,78 @@
-"""The page of a comparison between runs."""
+"""Comparing runs, and the page of it."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from biovita.benchmark.compare import ComparedRow
+from biovita.benchmark.compare import ComparedRow, compare, is_marked, not_compared, read_ranks
 from biovita.benchmark.records import record
 from biovita.benchmark.scores import KS
 from biovita.csv_safe import write_rows
 from biovita.files import make_directory, write_whole
 from biovita.report.environment import environment
 
-__all__ = ["write_comparison"]
+__all__ = ["Comparison", "compare_runs", "write_comparison"]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """How runs on one benchmark compare with the first of them.
+
+    Attributes
+    ----------
+    first
+        What the first run is called: its directory's name, or its path where two have the same.
+    compared
+        By the name of the other run, the rows of `biovita.benchmark.compare.compare`.
+    not_compared
+        By the same name, the tasks that only the first run has, and those that only the other has.
+    page, table
+        The files that were written; None where none were asked for.
+    leaky
+        The names of the runs whose model has trained on what it was asked as new.
+    """
+
+    first: str
+    compared: Mapping[str, Sequence[ComparedRow]]
+    not_compared: Mapping[str, tuple[Sequence[str], Sequence[str]]]
+    page: Path | None = None
+    table: Path | None = None
+    leaky: tuple[str, ...] = ()
+
+
+def compare_runs(
+    first: str | Path, second: str | Path, *others: str | Path, seed: int = 0, out: str | Path | None = None
+) -> Comparison:
+    """Compare runs on the same benchmark, query by query: each with the first.
+
+    Parameters
+    ----------
+    first
+        The run that the others are compared with: a directory that `run_benchmark` wrote.
+    second, others
+        The other runs.
+    seed
+        For the intervals.
+    out
+        Write the comparison as a page and a table (compare.html, compare.csv) into this directory.
+
+    Raises
+    ------
+    BiovitaError
+        Where a directory holds no run, or two runs are not of the same benchmark.
+    """
+    places = [Path(place) for place in (first, second, *others)]
+    base, *ranks = [read_ranks(place) for place in places]
+    short = len({place.resolve().name for place in places}) == len(places)
+    called, *names = [place.resolve().name if short else str(place) for place in places]
+    found = {name: compare(base, table, seed=seed) for name, table in zip(names, ranks, strict=True)}
+    apart = {name: not_compared(base, table) for name, table in zip(names, ranks, strict=True)}
+    leaky = tuple(name for name, place in zip((called, *names), places, strict=True) if is_marked(place))
+    page, table = (None, None) if out is None else write_comparison(Path(out), called, found, apart, leaky)
+    return Comparison(called, found, apart, page, table, leaky)
 
 
 @dataclass(frozen=True)
@@ -40,6 +98,7 @@ def write_comparison(
     first: str,
     found: Mapping[str, Sequence[ComparedRow]],
     apart: Mapping[str, tuple[Sequence[str], Sequence[str]]],
+    leaky: Collection[str] = (),
 ) -> tuple[Path, Path]:
     """Write ``compare.html`` and ``compare.csv`` into ``out``, and return their paths.
 
@@ -49,13 +108,17 @@ def write_comparison(
         By the name of the other run, the rows of `biovita.benchmark.compare.compare`.
     apart
         Likewise the tasks that only the first run has, and those that only the other has.
+    leaky
+        The names of the runs whose model has trained on what it was asked as new.
     """
     make_directory(out)
     pairs = [Pair(name, rows, _reach(rows), apart[name]) for name, rows in found.items()]
-    page = environment().get_template("compare.html").render(first=first, pairs=pairs, ks=KS)
+    page = environment().get_template("compare.html").render(first=first, pairs=pairs, ks=KS, leaky=leaky)
     table = io.StringIO()
-    columns = ["run", *(field.name for field in fields(ComparedRow))]
-    write_rows(table, columns, ({"run": name, **record(row)} for name, rows in found.items() for row in rows))
+    columns = ["run", *(field.name for field in fields(ComparedRow)), "leak"]
+    marks = {name: first in leaky or name in leaky for name in found}
+    lines = ({"run": name, **record(row), "leak": marks[name]} for name, rows in found.items() for row in rows)
+    write_rows(table, columns, lines)
     for name, content in (("compare.html", page), ("compare.csv", table.getvalue())):
         write_whole(out / name, content)
     return out / "compare.html", out / "compare.csv"

@@ -9,6 +9,7 @@ from typing import Any
 
 from biovita.benchmark.analysis import Analysis, analyse
 from biovita.benchmark.evaluation import Evaluation
+from biovita.benchmark.leak import MetCheck
 from biovita.benchmark.recordings import Recording
 from biovita.benchmark.scores import ScoreRow, Scores
 from biovita.benchmark.task import Benchmark
@@ -49,6 +50,8 @@ class ReportContent:
         How well traits can be told from the embeddings; see `biovita.benchmark.trait_scores.trait_prediction`.
     published
         Put the published tables beside the scores.
+    check
+        Whether the model has met what it was asked; None where nobody asked.
     """
 
     title: str
@@ -65,11 +68,21 @@ class ReportContent:
     predictions: Sequence[TraitScore] = ()
     published: bool = False
     seed: int = 0
+    check: MetCheck | None = None
 
     @cached_property
     def rows(self) -> tuple[ScoreRow, ...]:
         """The rows of all stages."""
-        return tuple(row for stage, scores in self.scores.items() for row in scores.rows(stage, seed=self.seed))
+        return tuple(
+            row
+            for stage, scores in self.scores.items()
+            for row in scores.rows(stage, seed=self.seed, leak=self.leaks)
+        )
+
+    @property
+    def leaks(self) -> bool:
+        """Whether the model has trained on what it was asked as new."""
+        return self.check is not None and bool(self.check.leak)
 
     @cached_property
     def analysis(self) -> Analysis:
@@ -105,4 +118,5 @@ def run_of(result: Evaluation) -> ReportContent:
         predictions=result.predictions,
         published=True,
         seed=result.seed,
+        check=result.check,
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from biovita.benchmark.compare import ranks_table
+from biovita.benchmark.compare import marked, ranks_table
 from biovita.benchmark.records import records
 from biovita.benchmark.scores import KS
 from biovita.benchmark.task import LeftOut
@@ -138,7 +138,8 @@ def _downloads(run: ReportContent, text: str) -> dict[str, str]:
         "scores.csv": _data("text/csv", _csv(records(run.rows))),
     }
     if sum(len(score.ranks) for score in run.final.tasks) <= _RANKS:
-        found["ranks.csv"] = _data("text/csv", _csv(ranks_table(run.benchmark, run.final).to_pylist()))
+        ranks = marked(ranks_table(run.benchmark, run.final), leak=run.leaks)
+        found["ranks.csv"] = _data("text/csv", _csv(ranks.to_pylist()))
     return found
 
 

@@ -102,7 +102,8 @@ def published_tables(run: ReportContent) -> tuple[PublishedTable, ...]:
                 PublishedRow(name, (*cells, AVERAGES[part].get(name)), own=False) for name, cells in rows.items()
             ]
             cells = tuple((found[d, 1], found[d, 5]) if (d, 1) in found else None for d in COLUMNS)
-            listed.append(PublishedRow(str(run.last), (*cells, _average(cells)), own=True))
+            name = f"{run.last}, which has trained on what it is asked" if run.leaks else str(run.last)
+            listed.append(PublishedRow(name, (*cells, _average(cells)), own=True))
             tables.append(PublishedTable(part, tuple(listed)))
     return tuple(tables)
 

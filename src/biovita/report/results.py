@@ -27,6 +27,7 @@ def results(run: ReportContent) -> dict[str, Any]:
         "made": dict(run.made),
         "benchmark": dict(run.benchmark.made),
         "dataset": _dataset(run),
+        "met": None if run.check is None else run.check.as_json(),
         "towers": [
             {
                 "name": info.name,
@@ -43,7 +44,7 @@ def results(run: ReportContent) -> dict[str, Any]:
         "mrr": [
             record(row)
             for stage, scores in run.scores.items()
-            for row in scores.reciprocal_rank_rows(stage, seed=run.seed)
+            for row in scores.reciprocal_rank_rows(stage, seed=run.seed, leak=run.leaks)
         ],
         **{table.name: records(getattr(analysis, table.name)) for table in fields(analysis)},
         "trait_prediction": records(run.predictions),

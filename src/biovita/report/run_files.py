@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from biovita.benchmark.compare import ranks_table
+from biovita.benchmark.compare import marked, ranks_table
 from biovita.benchmark.records import records
 from biovita.csv_safe import write_rows
 from biovita.dataset.dataset import write_table
@@ -37,7 +37,7 @@ def write_run(out: str | Path, run: ReportContent) -> RunFiles:
     report, results = write_report(out, run)
     files = RunFiles(report, results, report.with_name("scores.csv"), report.with_name("ranks.parquet"))
     _write_csv(files.scores, records(row for row in run.rows if row.stage == run.last))
-    write_table(ranks_table(run.benchmark, run.final), files.ranks)
+    write_table(marked(ranks_table(run.benchmark, run.final), leak=run.leaks), files.ranks)
     return files
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from biovita.taxonomy.parse import fold
-from biovita.taxonomy.taxon import Rank, Taxon, Taxonomy, taxon_id_of
+from biovita.taxonomy.taxon import Rank, Taxon, Taxonomy, group_taxon, taxon_id_of
 
 __all__ = ["ENCODERS", "KNOWN_TAXA", "KnownTaxa", "KnownTraits", "known_taxa"]
 
@@ -79,7 +79,8 @@ class KnownTaxa:
     def find(self, text: str) -> Taxon | None:
         """Return the taxon that a text names; None where there is none, or more than one.
 
-        A text is a scientific name, a synonym, a common name, or one of the prompts of `biovita.taxonomy.prompts`.
+        A text is a scientific name, a synonym, a common name, one of the prompts of `biovita.taxonomy.prompts`, or the
+        name of a genus, family, order or class of these taxa.
         Case does not matter. A prompt means what its scientific name does, whatever lineage it gives.
         """
         name, _, common = fold(text).partition(_WITH_COMMON)
@@ -87,7 +88,9 @@ class KnownTaxa:
         found = self._scientific.get(name)
         if found is None and len(words) > _LINEAGE_WORDS and words[_LINEAGE_WORDS - 1] == words[_LINEAGE_WORDS]:
             found = self._scientific.get(" ".join(words[_LINEAGE_WORDS:]))
-        return self._common.get(name) if found is None and not common else found
+        if found is None and not common:
+            return self._groups.get(name) or self._common.get(name)
+        return found
 
     def other_names(self, taxon: Taxon) -> frozenset[str]:
         """Return the synonyms of a taxon."""
@@ -97,6 +100,14 @@ class KnownTaxa:
     def _scientific(self) -> dict[str, Taxon]:
         others = {fold(name): self.taxonomy[taxon_id] for name, taxon_id in self.taxonomy.synonyms.items()}
         return others | {fold(taxon.scientific_name): taxon for taxon in self.taxonomy.taxa}
+
+    @cached_property
+    def _groups(self) -> dict[str, Taxon]:
+        named: dict[str, list[Taxon]] = defaultdict(list)
+        for rank in (Rank.GENUS, Rank.FAMILY, Rank.ORDER, Rank.CLASS):
+            for name in self.taxonomy.names(rank):
+                named[fold(name)].append(group_taxon(rank, name, self.taxonomy.members(rank, name)))
+        return {name: taxa[0] for name, taxa in named.items() if len(taxa) == 1}
 
     @cached_property
     def _common(self) -> dict[str, Taxon]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
 from biovita.errors import DatasetError, UnknownTaxonError, unknown_name
 
-__all__ = ["RANKS", "Rank", "Taxon", "Taxonomy", "taxon_id_of"]
+__all__ = ["RANKS", "Rank", "Taxon", "Taxonomy", "group_taxon", "shared_taxon", "taxon_id_of"]
 
 
 class Rank(StrEnum):
@@ -150,3 +150,31 @@ class Taxonomy(Mapping[str, Taxon]):
     def names(self, rank: Rank) -> tuple[str, ...]:
         """Return the names that occur at ``rank``, sorted."""
         return tuple(sorted(name for at, name in self._members if at == rank))
+
+
+def shared_taxon(taxa: Iterable[Taxon]) -> Taxon | None:
+    """Return the narrowest taxon that all of these are, or are in; None where there is none, or no taxa.
+
+    Examples
+    --------
+    >>> wren = Taxon("x", "Troglodytes troglodytes", order="Passeriformes", family="Troglodytidae", genus="Troglodytes")
+    >>> tit = Taxon("y", "Parus major", order="Passeriformes", family="Paridae", genus="Parus")
+    >>> shared_taxon([wren, tit]).scientific_name
+    'Passeriformes'
+    """
+    distinct = list(dict.fromkeys(taxa))
+    if len(distinct) < 2:
+        return distinct[0] if distinct else None
+    for rank, name in reversed(distinct[0].lineage):
+        if all(taxon.name_at(rank) == name for taxon in distinct):
+            return group_taxon(rank, name, distinct)
+    return None
+
+
+def group_taxon(rank: Rank, name: str, members: Sequence[Taxon]) -> Taxon:
+    """Return a group as a taxon of its own; of the ranks above it has those that all members agree on."""
+    above = {}
+    for at in RANKS[: RANKS.index(rank)]:
+        groups = {member.name_at(at) for member in members}
+        above["class_" if at == Rank.CLASS else at.value] = groups.pop() if len(groups) == 1 else None
+    return Taxon(taxon_id_of(name), name, None, rank, **above)

@@ -14,6 +14,7 @@ from biovita.files import new_directory
 from biovita.model.formats.projections_config import CONFIG
 from biovita.training.log_lines import PageWriter
 from biovita.training.recipe import FrozenRecipe, Recipe, TowersRecipe
+from biovita.training.run_record import record_of
 
 __all__ = ["TrainReport", "run_recipe"]
 
@@ -53,6 +54,7 @@ def run_recipe(
     start: Path | None = None,
     given: Collection[str] = (),
     device: str = "auto",
+    allow_leak: bool = False,
     overwrite: bool = False,
     progress: bool = True,
 ) -> TrainReport:
@@ -72,14 +74,16 @@ def run_recipe(
         for projections of frozen towers is gone on from: they, ``logit_scale``, and ``logit_bias`` where it has one.
     given
         Names of the settings that were asked for; one that differs from its default need not be named.
+    allow_leak
+        Go on from a ``start`` that has trained on what the split holds out; the record says so.
 
     Raises
     ------
     DatasetError
         Where the dataset has not been split, or ``out`` exists.
     ModelError
-        Where ``start`` does not fit the recipe, a setting asked for is one that ``start`` has learned, or there is
-        nothing to train on.
+        Where ``start`` does not fit the recipe, it has trained on what the split holds out, a setting asked for is one
+        that ``start`` has learned, or there is nothing to train on.
     """
     if recipe.stage == 2 and start is None:
         raise ModelError(f"{recipe.name} goes on from a stage 1. Give its model with --start MODEL")
@@ -87,7 +91,15 @@ def run_recipe(
         from biovita.training.towers.train_towers import train_towers
 
         log = train_towers(
-            recipe, dataset, out, start=start, device=device, overwrite=overwrite, progress=progress, page=page
+            recipe,
+            dataset,
+            out,
+            start=start,
+            device=device,
+            allow_leak=allow_leak,
+            overwrite=overwrite,
+            progress=progress,
+            page=page,
         )
         losses = [line.losses["loss"] for line in log] or [nan]  # where the log was lost
         return TrainReport(out / "last", out / "report.html", recipe, len(losses), losses[0], losses[-1])
@@ -98,9 +110,10 @@ def run_recipe(
 
     if start is not None:
         check_start(start, recipe, given)
+    record = record_of(recipe, dataset, start=start, allow_leak=allow_leak)
     with new_directory(out, replace=overwrite, marker=CONFIG) as scratch:
         history = train_projections(
-            recipe, dataset, scratch, page=page, start=start, device=device, progress=progress
+            recipe, dataset, scratch, record, page=page, start=start, device=device, progress=progress
         )
     losses = [came.losses["loss"] for came in history]
     return TrainReport(out, out / "report.html", recipe, recipe.steps, losses[0], losses[-1])

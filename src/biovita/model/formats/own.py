@@ -24,6 +24,7 @@ from biovita.model.formats.own_files import (
     read_whole_state,
 )
 from biovita.model.formats.published_repository import copy_tokenizer, joined_parts, on_cpu, preprocess_cfg
+from biovita.model.met import read_met, write_met
 from biovita.model.model import Model
 from biovita.towers.clap import BUFFERS
 from biovita.weights.state_dicts import read_json
@@ -62,7 +63,13 @@ class Own:
             listen=config.listen,
             mel=config.mel,
         )
-        return replace(model, name=config.name, logit_scale=config.logit_scale, record=config.record)
+        return replace(
+            model,
+            name=config.name,
+            logit_scale=config.logit_scale,
+            record=config.record,
+            met=read_met(path),
+        )
 
     def save(self, model: Model, out: Path, *, overwrite: bool = False) -> Path:
         """Write a model of one open_clip model and a CLAP audio tower with an adapter."""
@@ -70,23 +77,23 @@ class Own:
 
         audio, image = joined_parts(model)
         assert audio.adapter is not None
-        config = WholeConfig(
-            name=model.name,
-            dim=image.clip.dim,
-            logit_scale=model.logit_scale,
-            model_cfg=image.clip.model_cfg,
-            preprocess_cfg=preprocess_cfg(image),
-            clap_config=audio.network.config.to_dict(),
-            listen=audio.listen,
-            mel=audio.mel.config,
-            record=dict(model.record),
-        )
         tensors = {
             **{CLIP + key: value for key, value in on_cpu(image.clip.network).items()},
             **{CLAP + key: value for key, value in on_cpu(audio.network).items() if key not in BUFFERS},
             ADAPTER: on_cpu(audio.adapter)["weight"],
         }
         with new_directory(out, replace=overwrite, marker=CONFIG) as scratch:
+            config = WholeConfig(
+                name=model.name,
+                dim=image.clip.dim,
+                logit_scale=model.logit_scale,
+                model_cfg=image.clip.model_cfg,
+                preprocess_cfg=preprocess_cfg(image),
+                clap_config=audio.network.config.to_dict(),
+                listen=audio.listen,
+                mel=audio.mel.config,
+                record={**model.record, **write_met(model.met, scratch)},
+            )
             save_file(tensors, scratch / WEIGHTS)
             write_whole(scratch / CONFIG, config.model_dump_json(indent=2) + "\n")
             copy_tokenizer(image, scratch)

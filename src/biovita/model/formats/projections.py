@@ -14,6 +14,7 @@ from biovita.model.card import ModelCard
 from biovita.model.formats.format import Origin
 from biovita.model.formats.projections_config import CONFIG, Config, TowerRef, base_card, base_ref, read_config
 from biovita.model.lookup import PROJECTIONS_FILES, open_towers
+from biovita.model.met import Met, read_met, write_met
 from biovita.model.model import Model
 from biovita.weights.state_dicts import read_checkpoint, read_json
 
@@ -58,7 +59,7 @@ class Projections:
         assert card.base is not None
         projections = read_projections(path, config)  # before the towers, which take longer to open
         towers = open_towers(card.base, device, modalities).towers
-        return Model(config.name, card, towers, projections, config.logit_scale, config.record)
+        return Model(config.name, card, towers, projections, config.logit_scale, config.record, read_met(path))
 
     def save(self, model: Model, out: Path, *, overwrite: bool = False) -> Path:
         """Write the projections, where their towers are, and what made them."""
@@ -67,20 +68,21 @@ class Projections:
             raise ModelError(
                 f"the model {model.name!r} has no projections. Write it in the layout own or published"
             )
-        config = Config(
-            format=2,
-            name=model.name,
-            dim=dim,
-            logit_scale=model.logit_scale,
-            base=base_ref(model.card.base, out),
-            towers={
-                modality: TowerRef(name=info.name, revision=info.revision, dim=info.dim)
-                for modality, info in model.card.encoders.items()
-                if modality in model.projections
-            },
-            record=dict(model.record),
-        )
+        base = base_ref(model.card.base, out)
         with new_directory(out, replace=overwrite, marker=CONFIG) as scratch:
+            config = Config(
+                format=2,
+                name=model.name,
+                dim=dim,
+                logit_scale=model.logit_scale,
+                base=base,
+                towers={
+                    modality: TowerRef(name=info.name, revision=info.revision, dim=info.dim)
+                    for modality, info in model.card.encoders.items()
+                    if modality in model.projections
+                },
+                record={**model.record, **write_met(model.met, scratch)},
+            )
             (scratch / WEIGHTS).write_bytes(_as_bytes(model.projections))
             write_whole(scratch / CONFIG, config.model_dump_json(indent=2, exclude_none=True) + "\n")
         return out
@@ -92,6 +94,8 @@ def aligned_model(
     projections: Mapping[Modality, Projection],
     logit_scale: float = 1.0,
     record: Mapping[str, Any] | None = None,
+    *,
+    met: Met | None = None,
 ) -> Model:
     """Return the model of projections of the towers of ``base`` that were trained just now.
 
@@ -100,7 +104,7 @@ def aligned_model(
     revision = "sha256:" + hashlib.sha256(_as_bytes(projections)).hexdigest()[:16]
     dim = next(iter(projections.values())).linear.out_features
     card = _card(name, dim, list(projections), base.card, Origin(name, "", revision))
-    return Model(name, card, base.towers, projections, logit_scale, dict(record or {}))
+    return Model(name, card, base.towers, projections, logit_scale, dict(record or {}), met)
 
 
 def read_projections(path: Path, config: Config) -> dict[Modality, Projection]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Collection
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from biovita.model.card import ModelCard
 from biovita.model.formats.format import Origin, joined_model, towers_card
 from biovita.model.formats.open_clip_directory import TOKENIZER_FILES, clip_towers
 from biovita.model.formats.published_files import CLAP_CONFIG_FILE, CLAP_FILE, read_published_audio
+from biovita.model.met import MET, read_met, write_met
 from biovita.model.model import Model
 from biovita.towers.audio_windows import AudioInput
 from biovita.towers.clap import ClapAudio
@@ -34,7 +35,7 @@ class Published:
     name = "published"
     files = f"{CONFIG_FILE} and {CLAP_FILE} with their weights (the published repository)"
     weights = (WEIGHT_FILES, (CLAP_FILE,))
-    extras = (*TOKENIZER_FILES, CLAP_CONFIG_FILE)
+    extras = (*TOKENIZER_FILES, CLAP_CONFIG_FILE, MET)
 
     def matches(self, path: Path) -> bool:
         """Return whether there is a configuration of open_clip's, and an audio tower with it."""
@@ -47,13 +48,14 @@ class Published:
 
     def load(self, card: ModelCard, path: Path, device: str, modalities: Collection[Modality]) -> Model:
         """Return the model."""
-        return joined_model(
+        model = joined_model(
             card,
             device,
             modalities,
             read_clip=lambda: read_clip_directory(path),
             read_audio=lambda: read_published_audio(path),
         )
+        return replace(model, met=read_met(path))
 
     def save(self, model: Model, out: Path, *, overwrite: bool = False) -> Path:
         """Write a model of one open_clip model and a CLAP audio tower with an adapter."""
@@ -71,6 +73,7 @@ class Published:
             torch.save(content, scratch / CLAP_FILE)
             if not _is_published_clap(audio):
                 _write_json(audio.network.config.to_dict(), scratch / CLAP_CONFIG_FILE)
+            write_met(model.met, scratch)
         return out
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from biovita.dataset import Dataset
-from biovita.dataset.taxon_names import other_names
+from biovita.dataset.held_out import other_names, unseen_taxa
 from biovita.modality import MEDIA
 from biovita.model import Model
 from biovita.training.projections.names_without_media import classes_of_unseen, named_classes
-from biovita.training.projections.training_set import unseen_taxa
 
 __all__ = ["EncoderKnows", "encoders_know"]
 

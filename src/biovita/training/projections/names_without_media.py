@@ -22,7 +22,7 @@ from biovita.taxonomy.overlap import overlaps, senses
 from biovita.taxonomy.parse import fold
 from biovita.towers.encoder import Encoder
 
-__all__ = ["NamedClasses", "classes_of_unseen", "kept_classes", "named_classes"]
+__all__ = ["NamedClasses", "classes_of_unseen", "kept_classes", "named_classes", "names_of_classes"]
 
 _NONE: Mapping[str, Iterable[str]] = MappingProxyType({})
 
@@ -96,6 +96,18 @@ def classes_of_unseen(
     """Return the unseen taxa that the encoder's makers had a class for, as `kept_classes` tells."""
     taxa = list(unseen)
     return tuple(taxon for taxon, taken in zip(taxa, _taken(classes, taxa, synonyms), strict=True) if taken)
+
+
+def names_of_classes(classes: NamedClasses, places: Iterable[int]) -> set[str]:
+    """Return the scientific names, synonyms among them, of the taxa that some classes are of or may show.
+
+    Of a classifier whose taxa are not known they are the names of the classes.
+    """
+    if classes.taxa is None:
+        return {name for place in places for name in classes.names[place]}
+    known = known_taxa()
+    taxa = {taxon for place in places for taxon in classes.taxa[place]}
+    return {name for taxon in taxa for name in (taxon.scientific_name, *known.other_names(taxon))}
 
 
 def _taken(

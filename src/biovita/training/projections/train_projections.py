@@ -10,15 +10,17 @@ from biovita.dataset import Dataset
 from biovita.errors import ModelError
 from biovita.files import write_whole
 from biovita.model import Model, describe, load_model, write_model
+from biovita.model.describe import met_of
 from biovita.model.formats.projections import aligned_model, read_projections
 from biovita.model.formats.projections_config import CONFIG, Config, read_config
+from biovita.model.met import Met
 from biovita.progress import progress_bar
 from biovita.training.log_lines import PageWriter, StepLine
 from biovita.training.projections.align import Aligned, AlignStep, align, untrained
 from biovita.training.projections.encoders_know import encoders_know
 from biovita.training.projections.training_set import training_set
 from biovita.training.recipe import FrozenRecipe
-from biovita.training.run_record import record_of
+from biovita.training.run_record import RunRecord, met_in_run
 
 __all__ = ["check_start", "model_of", "train_projections"]
 
@@ -29,13 +31,20 @@ def train_projections(
     recipe: FrozenRecipe,
     dataset: Dataset,
     out: Path,
+    record: RunRecord,
     *,
     page: PageWriter,
     start: Path | None,
     device: str,
     progress: bool,
 ) -> tuple[AlignStep, ...]:
-    """Write the model, its losses and its page into ``out``, which is empty; return what each step came to."""
+    """Write the model, its losses and its page into ``out``, which is empty; return what each step came to.
+
+    Parameters
+    ----------
+    record
+        What `record_of` returns of the run.
+    """
     base = load_model(describe(recipe.model).towers, device)
     data = training_set(dataset, base, names=recipe.weights.names > 0, progress=progress)
     begin = untrained(data, recipe)
@@ -44,7 +53,9 @@ def train_projections(
         begin = Aligned(read_projections(start, config), config.logit_scale, (), _bias(start, config))
     with progress_bar(recipe.name, recipe.steps, shown=progress) as advance:
         aligned = align(data, recipe, begin, on_step=advance)
-    model = model_of(aligned, recipe, base, dataset, start=start)
+    before = base.met if start is None else met_of(start)
+    met = met_in_run(recipe, dataset, data.taxa, labels=data.labels, start=start, before=before)
+    model = model_of(aligned, recipe, base, dataset, record=record, met=met)
     write_model(model, out)
     lines = [json.dumps({"step": step, **came.as_json()}) for step, came in enumerate(aligned.history)]
     write_whole(out / "losses.jsonl", "\n".join(lines) + "\n")
@@ -62,17 +73,18 @@ def model_of(
     base: Model,
     dataset: Dataset,
     *,
-    start: Path | None = None,
+    record: RunRecord,
+    met: Met | None,
 ) -> Model:
     """Return the model of trained projections of the towers of ``base``.
 
     Its record says what made it, for which of the unseen taxa the makers of its encoders had a class, and which bias it
     learned, if any.
     """
-    record = record_of(recipe, dataset, start=start).as_json() | {"encoders_know": encoders_know(base, dataset)}
+    stated = record.as_json() | {"encoders_know": encoders_know(base, dataset)}
     if aligned.logit_bias is not None:
-        record["logit_bias"] = aligned.logit_bias
-    return aligned_model(recipe.name, base, aligned.projections, aligned.logit_scale, record)
+        stated["logit_bias"] = aligned.logit_bias
+    return aligned_model(recipe.name, base, aligned.projections, aligned.logit_scale, stated, met=met)
 
 
 def _bias(path: Path, config: Config) -> float | None:

@@ -11,16 +11,16 @@ import pyarrow.compute as pc
 import torch
 
 from biovita.dataset import Dataset, Split
-from biovita.dataset.taxon_names import other_names
+from biovita.dataset.held_out import other_names, unseen_taxa
 from biovita.embedding import Vectors, vectors
 from biovita.errors import DatasetError
 from biovita.modality import MEDIA, Modality
 from biovita.model import Model
 from biovita.taxonomy import Taxon, prompts
-from biovita.training.projections.names_without_media import kept_classes, named_classes
+from biovita.training.projections.names_without_media import kept_classes, named_classes, names_of_classes
 from biovita.training.projections.pool import Pool
 
-__all__ = ["TrainingSet", "training_set", "unseen_taxa"]
+__all__ = ["TrainingSet", "training_set"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +35,15 @@ class TrainingSet:
         By modality of the classifier: its rows ``(classes, tower dim)``, and a pool of the texts of each class.
     taxa
         The training species, in the order of the pools.
+    labels
+        The names of what the classes are of, as `names_of_classes` has them.
     """
 
     items: Mapping[Modality, Pool]
     classes: Mapping[Modality, torch.Tensor]
     class_names: Mapping[Modality, Pool]
     taxa: tuple[Taxon, ...]
+    labels: frozenset[str] = frozenset()
 
 
 def training_set(dataset: Dataset, base: Model, *, names: bool = True, progress: bool = False) -> TrainingSet:
@@ -80,7 +83,7 @@ def training_set(dataset: Dataset, base: Model, *, names: bool = True, progress:
     }
     texts = embedded(text for _, text in asked).subset(text for _, text in asked)
     items[Modality.TEXT] = Pool.of(torch.from_numpy(texts.array), [number for number, _ in asked], len(taxa))
-    classes, class_names = {}, {}
+    classes, class_names, labels = {}, {}, set[str]()
     if names:
         unseen = unseen_taxa(dataset)
         synonyms = other_names(dataset, unseen)
@@ -89,13 +92,14 @@ def training_set(dataset: Dataset, base: Model, *, names: bool = True, progress:
             if known is None:
                 continue
             chosen = kept_classes(known, unseen, synonyms)
+            labels |= names_of_classes(known, chosen)
             named = [(number, text) for number, place in enumerate(chosen) for text in known.texts[place]]
             texts = embedded(text for form in known.texts for text in form).subset(text for _, text in named)
             class_names[modality] = Pool.of(
                 torch.from_numpy(texts.array), [number for number, _ in named], len(chosen)
             )
             classes[modality] = _as_standardised(known.weights, found.array)[chosen]
-    return TrainingSet(items, classes, class_names, taxa)
+    return TrainingSet(items, classes, class_names, taxa, frozenset(labels))
 
 
 def _training_vectors(dataset: Dataset, base: Model, modality: Modality, *, progress: bool) -> Vectors:
@@ -107,15 +111,6 @@ def _training_vectors(dataset: Dataset, base: Model, modality: Modality, *, prog
         raise DatasetError(f"{dataset.path} has no {modality} items in its train split")
     rows = pc.field("split") == Split.TRAIN.value
     return vectors(dataset, base, modality, where=rows, space="tower", progress=progress)
-
-
-def unseen_taxa(dataset: Dataset) -> list[Taxon]:
-    """Return the taxa with an item in the ``unseen`` split."""
-    hidden = [
-        dataset.media(modality).filter(pc.field("split") == Split.UNSEEN.value)["taxon_id"] for modality in MEDIA
-    ]
-    taxa = pc.unique(pa.chunked_array([chunk for column in hidden for chunk in column.chunks], pa.string()))
-    return [dataset.taxonomy[taxon_id] for taxon_id in taxa.sort().to_pylist()]
 
 
 def _as_standardised(weights: np.ndarray, vectors: np.ndarray) -> torch.Tensor:

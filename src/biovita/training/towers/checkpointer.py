@@ -12,6 +12,7 @@ import torch
 
 from biovita.modality import Modality
 from biovita.model import write_model
+from biovita.model.met import Met
 from biovita.training.recipe import Phase
 from biovita.training.towers.checkpoint import Checkpoint, Progress, latest_checkpoint, save_checkpoint
 from biovita.training.towers.decode_failures import Failures
@@ -41,6 +42,8 @@ class Checkpointer:
     ----------
     record
         What the models say of the run that made them.
+    met
+        What they have met.
     phases
         What any of them trains is in a checkpoint.
     """
@@ -49,6 +52,7 @@ class Checkpointer:
     whole: Whole
     name: str
     record: Mapping[str, Any]
+    met: Met
     phases: Mapping[str, Phase]
     failures: Failures
     scaler: torch.amp.GradScaler
@@ -104,7 +108,7 @@ class Checkpointer:
         """Write the model of networks with whole weights, over one of this name."""
         if self.place.is_main_process:
             with networks.evaluating():
-                write_model(networks.as_model(self.name, self.record), self.out / name, overwrite=True)
+                write_model(networks.as_model(self.name, self.record, self.met), self.out / name, overwrite=True)
 
     def tell_what_was_left_out(self) -> None:
         """Say how many items could not be decoded, and where they are listed."""

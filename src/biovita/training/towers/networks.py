@@ -19,6 +19,7 @@ from torch import nn
 from biovita.errors import ModelError
 from biovita.modality import Modality
 from biovita.model import Model, load_model
+from biovita.model.met import Met, joined
 from biovita.towers.audio_windows import AudioInput
 from biovita.towers.clap import ClapAudio
 from biovita.towers.open_clip import OpenClipImage, OpenClipText
@@ -140,9 +141,10 @@ class Networks(nn.Module):
         """Return the factor between cosine similarity and logit, a scalar."""
         return self.log_scale.exp()
 
-    def as_model(self, name: str, record: Mapping[str, object]) -> Model:
-        """Return the model as it is now; it shares its weights with this module."""
-        return replace(self.model, name=name, logit_scale=float(self.logit_scale().detach()), record=record)
+    def as_model(self, name: str, record: Mapping[str, object], met: Met | None = None) -> Model:
+        """Return the model as it is now, with what it has met by then; it shares its weights with this module."""
+        scale = float(self.logit_scale().detach())
+        return replace(self.model, name=name, logit_scale=scale, record=record, met=met)
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
@@ -201,7 +203,9 @@ def starting_model(recipe: TowersRecipe, start: str | Path | None, device: str) 
     listening = ClapAudio(
         info, tower.network, tower.device, listen=AudioInput(), mel=tower.mel.config, adapter=adapter
     )
-    return Model.of_towers(model.name, {**model.towers, Modality.AUDIO: listening}, logit_scale=model.logit_scale)
+    towers = {**model.towers, Modality.AUDIO: listening}
+    made = Model.of_towers(model.name, towers, logit_scale=model.logit_scale)
+    return replace(made, met=joined([model.met, audio.met]))
 
 
 def has_towers_of(networks: Networks, model: Model) -> bool:

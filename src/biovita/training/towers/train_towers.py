@@ -13,13 +13,13 @@ import torch
 from biovita.compute.device import select_device
 from biovita.dataset import Dataset
 from biovita.errors import ModelError
-from biovita.modality import Modality
+from biovita.modality import MEDIA, Modality
 from biovita.model import load_model
 from biovita.training.directory import ResumableRecord, alone, begin, hash_of_weights, is_fresh
 from biovita.training.log_lines import PageWriter, StepLine
 from biovita.training.losses import kinship_of
 from biovita.training.recipe import TowersRecipe
-from biovita.training.run_record import record_of
+from biovita.training.run_record import met_in_run, record_of
 from biovita.training.towers.batches import Feed
 from biovita.training.towers.checkpointer import Checkpointer
 from biovita.training.towers.decode_failures import Failures
@@ -49,6 +49,7 @@ def train_towers(
     *,
     start: Path | None = None,
     device: str = "auto",
+    allow_leak: bool = False,
     overwrite: bool = False,
     progress: bool = True,
     stop_after: int | None = None,
@@ -65,6 +66,8 @@ def train_towers(
     ----------
     start
         The model to go on from; None is ``recipe.model``.
+    allow_leak
+        Go on from one that has trained on what the split holds out; the record says so.
     stop_after
         Return after so many steps of the run, as if it had been stopped there.
     page
@@ -75,8 +78,8 @@ def train_towers(
     DatasetError
         Where the dataset does not serve, ``out`` holds another run, or more media fail than the recipe allows.
     ModelError
-        Where the model cannot be trained, ``start`` has other frozen towers than ``recipe.model``, or one process alone
-        is to share them out.
+        Where the model cannot be trained, ``start`` has trained on what the split holds out or has other frozen towers
+        than ``recipe.model``, or one process alone is to share them out.
     StoppedError
         After SIGTERM or Ctrl-C: the step at hand was finished and a checkpoint written. Under ``torchrun`` a signal to
         any of the processes stops all at the same step.
@@ -91,7 +94,7 @@ def train_towers(
             "Start several with torchrun"
         )
     record = ResumableRecord(
-        **vars(record_of(recipe, dataset, start=start)),
+        **vars(record_of(recipe, dataset, start=start, allow_leak=allow_leak)),
         start_sha256=None if start is None else hash_of_weights(start),
         processes=place.num_processes,
     )
@@ -158,7 +161,10 @@ def _trainer(
     objective = Objective(recipe, networks, items.prompts, vectors, kinship)
     scaler = torch.amp.GradScaler(networks.device.type, enabled=recipe.precision == "fp16")
     log, whole = RunLog(out, writes=main, page=page), Whole(networks)
-    checkpoints = Checkpointer(out, whole, recipe.name, record.as_json(), phases, failures, scaler, log, place)
+    heard = [modality for modality in MEDIA if any(phase.compares(modality) for phase in phases.values())]
+    met = met_in_run(recipe, dataset, items.taxa, modalities=heard, start=start, before=networks.model.met)
+    stated = record.as_json()
+    checkpoints = Checkpointer(out, whole, recipe.name, stated, met, phases, failures, scaler, log, place)
     trainer = Trainer(
         recipe,
         phases,
