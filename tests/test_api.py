@@ -49,8 +49,9 @@ ROWS = (
     Row(
         "data split",
         "split_dataset",
-        "birds --unseen 3 --seed 5 --held-out 0.4 --by genus",
-        {"dataset": PLACE["birds"], "unseen": 3, "seed": 5, "held_out": 0.4, "by": "genus"},
+        "birds --unseen 3 --unseen-list a --seed 5 --held-out 0.4 --by genus",
+        {"dataset": PLACE["birds"], "unseen": 3, "unseen_list": PLACE["a"], "seed": 5, "held_out": 0.4}
+        | {"by": "genus"},
     ),
     Row(
         "embed",
