@@ -226,9 +226,10 @@ def build_benchmark(
     dataset: Dataset | str | Path,
     *,
     out: str | Path | None = None,
-    candidates: int = 100,
+    candidates: int | Literal["all"] = 100,
     draw: Literal["uniform", "hard"] = "uniform",
     text: Literal["name", "common", "tax", "sci_com", "tax_com"] = "name",
+    groups: Literal["word", "members"] = "word",
     new_groups: bool = False,
     media: Literal["keep", "copy"] = "keep",
     allow_outside: bool = False,
@@ -244,11 +245,15 @@ def build_benchmark(
     out
         Where it goes. None: ``bench/standard`` in the dataset.
     candidates
-        Most candidate taxa a query, the correct one included.
+        Most candidate taxa a query, the correct one included. ``all``: each query of both parts is asked against the
+        same taxa, all that there are.
     draw
         ``uniform``, or ``hard``: the nearest relatives of the correct taxon come before others.
     text
         What stands for a species in text: its bare name (as published), its common name, or a prompt.
+    groups
+        What stands for a genus or family in text: its own ``word`` (as published), or the texts of its ``members``, of
+        which the largest score counts.
     new_groups
         Leave out of the unseen part the genera and families that have members in training.
     media
@@ -272,7 +277,7 @@ def build_benchmark(
 
     opened = Dataset.open(dataset)
     made = benchmark_from_split(
-        opened, candidates=candidates, seed=seed, text=text, draw=draw, new_groups=new_groups
+        opened, candidates=candidates, seed=seed, text=text, groups=groups, draw=draw, new_groups=new_groups
     )
     place = own_place(opened.path, "bench", "standard") if out is None else Path(out)
     path = write_benchmark(made, place, media=media, overwrite=overwrite, allow_outside=allow_outside)
@@ -311,6 +316,7 @@ def run_benchmark(
     device: str = "auto",
     seed: int = 0,
     contrast: bool = False,
+    seen_penalty: float | None = None,
     progress: bool = True,
 ) -> BenchmarkRun:
     """Score a model on a benchmark, and write results.json, scores.csv, ranks.parquet and report.html.
@@ -335,6 +341,9 @@ def run_benchmark(
         For the intervals and the examples.
     contrast
         Also score by how clear the query recordings are; each is decoded once more for this.
+    seen_penalty
+        What is taken from the similarity of each taxon that is not in the unseen part, from 0 to 2. None: what the
+        model's record says, or else 0.
     progress
         Show bars on standard error where that is a terminal.
 
@@ -365,6 +374,7 @@ def run_benchmark(
         memory_mb=memory_mib(MEMORY_MB),
         seed=seed,
         contrast=contrast,
+        seen_penalty=seen_penalty,
         progress=progress,
     )
     return BenchmarkRun(called, result.rows, result.failed, write_run(place, run_of(result)))

@@ -41,7 +41,9 @@ RANKS = pa.schema(
         pa.field("retrieved", pa.string()),  # None for a query without a vector
         pa.field("rank", pa.int32(), nullable=False),  # from 1; 0 for a query without a vector
         pa.field("candidates", pa.int32(), nullable=False),
-        pa.field("offered", pa.string(), nullable=False),  # hash of the candidates in order, and of their samples
+        pa.field(
+            "offered", pa.string(), nullable=False
+        ),  # hash of candidates in order, their samples, and several texts that ask
     ]
 )
 
@@ -76,8 +78,16 @@ def _offered(benchmark: Benchmark, task: Task) -> list[str]:
         for name, begin, end in zip(task.taxa, task.offsets, task.offsets[1:], strict=False)
     )
     taxa = np.frombuffer(each, np.uint64)
-    lists = zip(task.candidates, task.candidate_counts, strict=True)
-    return [_digest(taxa[row[:count]].tobytes()).hex() for row, count in lists]
+    lists = zip(task.candidates, task.candidate_counts, _asked(benchmark, task), strict=True)
+    return [_digest(taxa[row[:count]].tobytes() + asked).hex() for row, count, asked in lists]
+
+
+def _asked(benchmark: Benchmark, task: Task) -> list[bytes]:
+    """Return what tells the texts of each query from others; nothing where its id does."""
+    if task.texts is None:
+        return [b""] * len(task.queries)
+    ids = benchmark.ids(modalities_of(task.direction)[0])
+    return ["\0".join(ids[row] for row in rows if row >= 0).encode() for rows in task.texts]
 
 
 def _digest(content: bytes) -> bytes:

@@ -42,9 +42,10 @@ def build(
     /,
     *,
     out: Path | None = None,
-    candidates: int = 100,
+    candidates: int | Literal["all"] = 100,
     draw: Literal["uniform", "hard"] = "uniform",
     text: Literal["name", "common", "tax", "sci_com", "tax_com"] = "name",
+    groups: Literal["word", "members"] = "word",
     new_groups: bool = False,
     media: Literal["keep", "copy"] = "keep",
     allow_outside: AllowOutside = False,
@@ -63,11 +64,13 @@ def build(
     out
         Where it goes. Default: bench/standard in the dataset.
     candidates
-        Most candidate taxa a query.
+        Most candidate taxa a query; all: each query of both parts against the same, all that there are.
     draw
         uniform, or hard: the nearest relatives first.
     text
         What stands for a species in text: its bare name (as published), common name, or a prompt.
+    groups
+        What stands for a genus or family in text: its own word (as published), or the texts of its member species.
     new_groups
         Leave out of the unseen part the genera and families that have members in training.
     media
@@ -82,6 +85,7 @@ def build(
         candidates=candidates,
         draw=draw,
         text=text,
+        groups=groups,
         new_groups=new_groups,
         media=media,
         allow_outside=allow_outside,
@@ -172,6 +176,7 @@ def run(
     device: Device = "auto",
     seed: Seed = 0,
     contrast: bool = False,
+    seen_penalty: float | None = None,
     as_json: Json = False,
 ) -> None:
     """Score a model on a benchmark, and write results.json, scores.csv, ranks.parquet and report.html.
@@ -191,6 +196,9 @@ def run(
         What the model is called in the report.
     contrast
         Also score by how clear the query recordings are; each is decoded once more for this.
+    seen_penalty
+        What is taken from the similarity of each taxon that is not in the unseen part. Default: what the model's
+        record says, or else 0.
     """
     import biovita
 
@@ -203,6 +211,7 @@ def run(
         device=device,
         seed=seed,
         contrast=contrast,
+        seen_penalty=seen_penalty,
     )
     if as_json:
         print_json(json.loads(done.paths.results.read_text(encoding="utf-8")))
