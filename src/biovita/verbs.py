@@ -11,6 +11,7 @@ from biovita.errors import BiovitaError, ModelError
 
 if TYPE_CHECKING:
     from biovita.benchmark.compare import ComparedRow
+    from biovita.benchmark.generalised import GeneralisedRow
     from biovita.benchmark.scores import ScoreRow
     from biovita.benchmark.task import Benchmark, LeftOut
     from biovita.collect.build import BuildReport
@@ -294,14 +295,17 @@ class BenchmarkRun:
         What the model is called.
     rows
         The scores: a row a task and k.
+    generalised
+        Seen and unseen taxa among the same candidates, and their harmonic mean, where all taxa are candidates.
     failed
         Items without a vector, and why. They are absent from the scores, which count them.
     paths
-        ``report``, ``results``, ``scores`` and ``ranks``.
+        ``report``, ``results``, ``scores``, ``ranks`` and where there is one ``generalised``.
     """
 
     name: str
     rows: tuple[ScoreRow, ...]
+    generalised: tuple[GeneralisedRow, ...]
     failed: tuple[Failure, ...]
     paths: RunFiles
 
@@ -377,7 +381,8 @@ def run_benchmark(
         seen_penalty=seen_penalty,
         progress=progress,
     )
-    return BenchmarkRun(called, result.rows, result.failed, write_run(place, run_of(result)))
+    content = run_of(result)
+    return BenchmarkRun(called, result.rows, content.generalised, result.failed, write_run(place, content))
 
 
 @dataclass(frozen=True, eq=False)

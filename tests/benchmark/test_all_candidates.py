@@ -10,12 +10,15 @@ import pytest
 
 from biovita.benchmark import benchmark_from_split, score_benchmark
 from biovita.benchmark.compare import compare, ranks_table
+from biovita.benchmark.generalised import generalised_rows, harmonic_mean
 from biovita.benchmark.layout import write_benchmark
 from biovita.benchmark.reader import read_benchmark, read_manifest
+from biovita.benchmark.scores import Scores, TaskScore
+from biovita.benchmark.task import LEVELS, Benchmark, Task
 from biovita.benchmark.verify import verify_benchmark
 from biovita.dataset import split_dataset
 from biovita.errors import BiovitaError, DatasetError
-from biovita.modality import Modality, modalities_of
+from biovita.modality import DIRECTIONS, Modality, modalities_of
 from biovita.taxonomy import Rank
 from support.bench_cases import class_vectors, write_small
 
@@ -216,3 +219,65 @@ def test_species_in_training_alone_are_candidates_and_never_asked(tmp_path):
     assert len(benchmark.task("unseen", "A2I", Rank.SPECIES).taxa) == 3
     assert not [t for t in benchmark.tasks if t.part == "seen"]
     assert ("train", "Genus2 species5 has no common text") in {(e.part, e.reason) for e in benchmark.left_out}
+
+
+def plain_harmonic(score_of, direction, level, k):
+    """Return seen, unseen and their harmonic mean, from ranks alone."""
+    shares = []
+    for part in ("seen", "unseen"):
+        ranks = score_of[part, direction, level].ranks
+        shares.append(sum(0 < rank <= k for rank in ranks) / len(ranks))
+    return [*shares, 0.0 if 0 in shares else len(shares) / sum(1 / share for share in shares)]
+
+
+def test_rows_of_both_parts_have_their_harmonic_mean(small):
+    benchmark = benchmark_from_split(small, candidates="all")
+    scores = score_benchmark(benchmark, class_vectors(benchmark, small, noise=2.5))
+    score_of = {(s.task.part, s.task.direction, s.task.level.value): s for s in scores.tasks}
+    rows = generalised_rows(benchmark, scores, "mine", seed=3)
+    assert rows == generalised_rows(benchmark, scores, "mine", seed=3)
+    assert len(rows) == 3 * 3 * (len(DIRECTIONS) + 1)
+    for row in rows:
+        assert 0 <= row.low <= row.harmonic <= row.high <= 1
+        if row.direction != "mean":
+            expected = plain_harmonic(score_of, row.direction, row.level, row.k)
+            assert [row.seen, row.unseen, row.harmonic] == pytest.approx(expected)
+            assert row.chance == pytest.approx(min(1, row.k / row.taxa))
+            assert row.taxa == score_of["unseen", row.direction, row.level].task.candidates.shape[1]
+    for level in LEVELS:
+        mine = [row for row in rows if (row.level, row.k) == (level.value, 1)]
+        *lines, mean = mine
+        seen, unseen = (np.mean([getattr(row, name) for row in lines]) for name in ("seen", "unseen"))
+        assert (mean.direction, mean.taxa) == ("mean", None)
+        assert [mean.seen, mean.unseen] == pytest.approx([seen, unseen])
+        assert mean.harmonic == pytest.approx(harmonic_mean(seen, unseen))
+        assert mean.unseen_queries == sum(row.unseen_queries for row in lines)
+
+
+def test_the_interval_is_that_of_plain_resampling():
+    rng = np.random.default_rng(0)
+    seen, unseen = rng.random(60) < 0.7, rng.random(40) < 0.3
+    plain = [harmonic_mean(rng.choice(seen, 60).mean(), rng.choice(unseen, 40).mean()) for _ in range(20_000)]
+    tasks = [one_task(part, hits) for part, hits in (("seen", seen), ("unseen", unseen))]
+    benchmark = Benchmark({}, tuple(score.task for score in tasks), made={"candidates": "all"})
+    row, *_ = generalised_rows(benchmark, Scores(tuple(tasks)))
+    assert row.k == 1
+    assert (row.low, row.high) == pytest.approx(np.quantile(plain, [0.025, 0.975]), abs=0.012)
+
+
+def one_task(part: str, hits: np.ndarray) -> TaskScore:
+    """Return the score of a task of 20 candidates, whose queries are hits or at place 11."""
+    count = len(hits)
+    candidates = np.broadcast_to(np.arange(20, dtype=np.int32), (count, 20))
+    taxa, nothing = tuple(map(str, range(20))), np.zeros(count, np.int32)
+    task = Task(part, "A2I", Rank.SPECIES, nothing, taxa, nothing, np.arange(21), candidates, nothing)
+    return TaskScore(task, np.where(hits, 1, 11), nothing, 0)
+
+
+def test_a_part_that_is_always_wrong_makes_the_mean_zero_and_drawn_candidates_have_none(small):
+    tasks = tuple(one_task(part, np.full(9, part == "seen")) for part in ("seen", "unseen"))
+    for made, expected in (({"candidates": "all"}, [0.0, 0.0, 0.0]), ({"candidates": 100}, None)):
+        benchmark = Benchmark({}, tuple(score.task for score in tasks), made=made)
+        rows = generalised_rows(benchmark, Scores(tasks))
+        assert ([rows[0].harmonic, rows[0].low, rows[0].high] if rows else None) == expected
+    assert generalised_rows(Benchmark({}, (), made={"candidates": "all"}), Scores(tasks[:1])) == ()

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from biovita.benchmark.scores import KS, RESAMPLES, Scores, bootstrap_interval
+from biovita.benchmark.scores import KS, Scores, bootstrap_interval, bootstrap_means, interval_of
 from biovita.benchmark.task import LEVELS, Benchmark, Task
 from biovita.errors import BiovitaError
 from biovita.modality import DIRECTIONS, modalities_of
@@ -223,7 +223,7 @@ def _compared(
         lost=lost,
         p=p,
     )
-    return row, _draws(difference, row_seed), p
+    return row, bootstrap_means(difference, [*row_seed, 1]), p
 
 
 def not_compared(first: pa.Table, second: pa.Table) -> tuple[list[str], list[str]]:
@@ -247,17 +247,10 @@ def _hits(table: pa.Table, k: int) -> np.ndarray:
     return (ranks > 0) & (ranks <= k)
 
 
-def _draws(values: np.ndarray, seed: Sequence[int]) -> np.ndarray:
-    distinct, counts = np.unique(values, return_counts=True)
-    draws = np.random.default_rng([*seed, 1]).multinomial(len(values), counts / len(values), size=RESAMPLES)
-    means: np.ndarray = draws @ distinct / len(values)
-    return means
-
-
 def _mean(entries: Sequence[tuple[ComparedRow, np.ndarray]]) -> ComparedRow:
     """Return the mean of the rows of one part, level and k."""
     rows = [row for row, _ in entries]
-    low, high = np.quantile(np.mean([draws for _, draws in entries], axis=0), [0.025, 0.975])
+    low, high = interval_of(np.mean([draws for _, draws in entries], axis=0))
     return ComparedRow(
         part=rows[0].part,
         direction="mean",
@@ -267,8 +260,8 @@ def _mean(entries: Sequence[tuple[ComparedRow, np.ndarray]]) -> ComparedRow:
         first=float(np.mean([row.first for row in rows])),
         second=float(np.mean([row.second for row in rows])),
         difference=float(np.mean([row.difference for row in rows])),
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
     )
 
 

@@ -22,9 +22,12 @@ __all__ = [
     "ReciprocalRankRow",
     "ScoreRow",
     "Scores",
+    "Stage",
     "TaskScore",
     "bootstrap_interval",
+    "bootstrap_means",
     "headline",
+    "interval_of",
     "score_benchmark",
 ]
 
@@ -270,7 +273,12 @@ def _rows(wanted: Sequence[str], have: Sequence[str]) -> np.ndarray:
 def bootstrap_interval(
     values: np.ndarray, seed: Sequence[int] | int, *, resamples: int = RESAMPLES
 ) -> tuple[float, float]:
-    """Return the 95 % percentile bootstrap interval of the mean of ``values``.
+    """Return the 95 % percentile bootstrap interval of the mean of ``values``."""
+    return interval_of(bootstrap_means(values, seed, resamples=resamples))
+
+
+def bootstrap_means(values: np.ndarray, seed: Sequence[int] | int, *, resamples: int = RESAMPLES) -> np.ndarray:
+    """Return ``(resamples,)`` means of ``values`` resampled with replacement.
 
     Resampling ``n`` values with replacement draws how often each distinct value occurs from a multinomial
     distribution, so that is what is drawn, at a cost that depends on the distinct values only.
@@ -278,8 +286,13 @@ def bootstrap_interval(
     distinct, counts = np.unique(np.asarray(values, np.float64), return_counts=True)
     rng = np.random.default_rng(seed)
     total = counts.sum()
-    draws = rng.multinomial(total, counts / total, size=resamples)
-    low, high = np.quantile(draws @ distinct / total, [(1 - _SHARE) / 2, (1 + _SHARE) / 2])
+    means: np.ndarray = rng.multinomial(total, counts / total, size=resamples) @ distinct / total
+    return means
+
+
+def interval_of(draws: np.ndarray) -> tuple[float, float]:
+    """Return the 95 % percentile interval of drawn values."""
+    low, high = np.quantile(draws, [(1 - _SHARE) / 2, (1 + _SHARE) / 2])
     return float(low), float(high)
 
 

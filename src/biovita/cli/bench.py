@@ -24,6 +24,7 @@ from biovita.cli.kit import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from biovita.benchmark.generalised import GeneralisedRow
     from biovita.benchmark.scores import ScoreRow
     from biovita.benchmark.task import LeftOut
     from biovita.verbs import Comparison
@@ -217,6 +218,9 @@ def run(
         print_json(json.loads(done.paths.results.read_text(encoding="utf-8")))
         return
     _print_scores(done.rows)
+    if done.generalised:
+        say("seen and unseen among all taxa, and their harmonic mean, in percent")
+        _print_generalised(done.generalised)
     if done.failed:
         note(f"{len(done.failed)} items could not be embedded. They have no vector, and the report lists them")
     say(done.paths.report)
@@ -404,5 +408,27 @@ def _print_scores(rows: Sequence[ScoreRow]) -> None:
                 found[1].absent_queries + found[1].absent_samples,
             ]
             for key, found in tasks.items()
+        ],
+    )
+
+
+def _print_generalised(rows: Sequence[GeneralisedRow]) -> None:
+    """Print a line a level and direction: Top-1 of both parts, and their harmonic mean with its interval."""
+    print_table(
+        ["level", "direction", "seen", "unseen", "harmonic", "95 % interval", "chance", "queries", "taxa"],
+        [
+            [
+                row.level,
+                row.direction,
+                f"{100 * row.seen:.1f}",
+                f"{100 * row.unseen:.1f}",
+                f"{100 * row.harmonic:.1f}",
+                f"{100 * row.low:.1f} to {100 * row.high:.1f}",
+                f"{100 * row.chance:.1f}",
+                f"{row.seen_queries:,} + {row.unseen_queries:,}",
+                "" if row.taxa is None else row.taxa,
+            ]
+            for row in rows
+            if row.k == 1
         ],
     )

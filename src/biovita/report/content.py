@@ -9,6 +9,7 @@ from typing import Any
 
 from biovita.benchmark.analysis import Analysis, analyse
 from biovita.benchmark.evaluation import Evaluation
+from biovita.benchmark.generalised import GeneralisedRow, generalised_rows
 from biovita.benchmark.recordings import Recording
 from biovita.benchmark.scores import ScoreRow, Scores
 from biovita.benchmark.task import Benchmark
@@ -70,6 +71,15 @@ class ReportContent:
     def rows(self) -> tuple[ScoreRow, ...]:
         """The rows of all stages."""
         return tuple(row for stage, scores in self.scores.items() for row in scores.rows(stage, seed=self.seed))
+
+    @cached_property
+    def generalised(self) -> tuple[GeneralisedRow, ...]:
+        """The rows of all stages on seen and unseen taxa among the same candidates; none where they have others."""
+        return tuple(
+            row
+            for stage, scores in self.scores.items()
+            for row in generalised_rows(self.benchmark, scores, stage, seed=self.seed)
+        )
 
     @cached_property
     def analysis(self) -> Analysis:
