@@ -233,6 +233,22 @@ def test_a_class_under_a_synonym_of_an_unseen_species_is_not_trained_on(
     assert int(data.class_names[AUDIO].count.sum()) == 1
 
 
+def test_the_record_and_the_page_say_what_the_makers_of_an_encoder_had_classes_for(
+    trained: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert read_config(trained(1, "none")).record["encoders_know"] == {}
+    names = (("Genus2 species5",), ("Genus0 species0",))
+    monkeypatch.setattr(
+        "biovita.training.projections.encoders_know.named_classes",
+        lambda tower: NamedClasses(AUDIO, names, names, np.eye(2)) if tower.card.modality == AUDIO else None,
+    )
+    model = trained(1, "one")
+    (known,) = read_config(model).record["encoders_know"].values()
+    assert known == {"count": 1, "unseen": 1, "taxa": ["Genus2 species5"]}
+    page = (model / "report.html").read_text(encoding="utf-8")
+    assert "had a class for 1 of the 1 unseen taxa." in page
+
+
 def test_training_rows_without_vectors_are_embedded_and_no_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,7 +70,7 @@ def test_a_class_under_a_synonym_of_an_unseen_species_is_held_out() -> None:
     classes = _classes("Poecile montanus", "Parus montanus", "Parus palustris", "Parus")
     unseen = [Taxon("1", "Poecile montanus", "Willow Tit", genus="Poecile")]
     assert kept_classes(classes, unseen) == [1, 2, 3]
-    assert kept_classes(classes, unseen, ["PARUS  montanus"]) == [2, 3]
+    assert kept_classes(classes, unseen, {"1": ["PARUS  montanus"]}) == [2, 3]
 
 
 def _decided(dataset: Dataset, *names: str) -> None:
@@ -84,10 +84,10 @@ def _decided(dataset: Dataset, *names: str) -> None:
 def test_names_that_a_dataset_was_made_from_are_names_of_its_taxa(tmp_path: Path) -> None:
     dataset = write_tiny(tmp_path / "tiny", each=1)
     held_out = [dataset.taxonomy["t5"]]
-    assert other_names(dataset, held_out) == set()
+    assert other_names(dataset, held_out) == {"t5": set()}
     _decided(dataset, "Altus quintus Brehm, 1831", "Altus primus", "Nullus nullus")
-    assert other_names(dataset, held_out) == {"Altus quintus Brehm, 1831", "Altus quintus"}
-    assert other_names(dataset, []) == set()
+    assert other_names(dataset, held_out) == {"t5": {"Altus quintus Brehm, 1831", "Altus quintus"}}
+    assert other_names(dataset, []) == {}
 
 
 def test_synonyms_of_the_taxonomy_are_names_of_its_taxa(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_synonyms_of_the_taxonomy_are_names_of_its_taxa(tmp_path: Path) -> None:
     dataset.__dict__["taxonomy"] = Taxonomy.of(
         dataset.taxonomy.taxa, {"Altus quintus": "t5", "Altus primus": "t1"}
     )
-    assert other_names(dataset, [dataset.taxonomy["t5"]]) == {"Altus quintus"}
+    assert other_names(dataset, [dataset.taxonomy["t5"]]) == {"t5": {"Altus quintus"}}
 
 
 def test_decisions_that_cannot_be_read_are_named(tmp_path: Path) -> None:

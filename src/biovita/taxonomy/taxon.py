@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from biovita.errors import DatasetError, UnknownTaxonError, unknown_name
 
-__all__ = ["RANKS", "Rank", "Taxon", "Taxonomy", "taxon_id_of"]
+__all__ = ["RANKS", "Rank", "Taxon", "Taxonomy", "group_taxon", "shared_taxon", "taxon_id_of"]
 
 
 class Rank(StrEnum):
@@ -86,26 +87,29 @@ class Taxonomy(Mapping[str, Taxon]):
     synonyms: Mapping[str, str] = field(default_factory=dict)
     _by_id: dict[str, Taxon] = field(init=False, repr=False, compare=False)
     _by_name: dict[str, Taxon] = field(init=False, repr=False, compare=False)
-    _members: dict[tuple[Rank, str], list[Taxon]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         by_id: dict[str, Taxon] = {}
         by_name: dict[str, Taxon] = {}
-        members: dict[tuple[Rank, str], list[Taxon]] = defaultdict(list)
         for taxon in self.taxa:
             if taxon.id in by_id:
                 raise DatasetError(f"two taxa have the id {taxon.id!r}. Each needs an id of its own")
             by_id[taxon.id] = taxon
             by_name.setdefault(taxon.scientific_name.casefold(), taxon)
-            for rank, name in taxon.lineage:
-                members[rank, name].append(taxon)
         for synonym, taxon_id in self.synonyms.items():
             if taxon_id not in by_id:
                 raise DatasetError(f"the synonym {synonym!r} points to {taxon_id!r}, which is not a taxon here")
             by_name.setdefault(synonym.casefold(), by_id[taxon_id])
         object.__setattr__(self, "_by_id", by_id)
         object.__setattr__(self, "_by_name", by_name)
-        object.__setattr__(self, "_members", dict(members))
+
+    @cached_property
+    def _members(self) -> dict[tuple[Rank, str], list[Taxon]]:
+        members: dict[tuple[Rank, str], list[Taxon]] = defaultdict(list)
+        for taxon in self.taxa:
+            for rank, name in taxon.lineage:
+                members[rank, name].append(taxon)
+        return dict(members)
 
     @classmethod
     def of(cls, taxa: Iterable[Taxon], synonyms: Mapping[str, str] | None = None) -> Taxonomy:
@@ -146,3 +150,31 @@ class Taxonomy(Mapping[str, Taxon]):
     def names(self, rank: Rank) -> tuple[str, ...]:
         """Return the names that occur at ``rank``, sorted."""
         return tuple(sorted(name for at, name in self._members if at == rank))
+
+
+def shared_taxon(taxa: Iterable[Taxon]) -> Taxon | None:
+    """Return the narrowest taxon that all of these are, or are in; None where there is none, or no taxa.
+
+    Examples
+    --------
+    >>> wren = Taxon("x", "Troglodytes troglodytes", order="Passeriformes", family="Troglodytidae", genus="Troglodytes")
+    >>> tit = Taxon("y", "Parus major", order="Passeriformes", family="Paridae", genus="Parus")
+    >>> shared_taxon([wren, tit]).scientific_name
+    'Passeriformes'
+    """
+    distinct = list(dict.fromkeys(taxa))
+    if len(distinct) < 2:
+        return distinct[0] if distinct else None
+    for rank, name in reversed(distinct[0].lineage):
+        if all(taxon.name_at(rank) == name for taxon in distinct):
+            return group_taxon(rank, name, distinct)
+    return None
+
+
+def group_taxon(rank: Rank, name: str, members: Sequence[Taxon]) -> Taxon:
+    """Return a group as a taxon of its own; of the ranks above it has those that all members agree on."""
+    above = {}
+    for at in RANKS[: RANKS.index(rank)]:
+        groups = {member.name_at(at) for member in members}
+        above["class_" if at == Rank.CLASS else at.value] = groups.pop() if len(groups) == 1 else None
+    return Taxon(taxon_id_of(name), name, None, rank, **above)

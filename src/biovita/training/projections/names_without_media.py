@@ -8,17 +8,23 @@ EfficientNet's first 398 classes are the animals of ImageNet.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
 from biovita.modality import Modality
 from biovita.taxonomy import Taxon
+from biovita.taxonomy.known_taxa import known_taxa
+from biovita.taxonomy.overlap import overlaps, senses
 from biovita.taxonomy.parse import fold
 from biovita.towers.encoder import Encoder
 
-__all__ = ["NamedClasses", "kept_classes", "named_classes"]
+__all__ = ["NamedClasses", "classes_of_unseen", "kept_classes", "named_classes"]
+
+_NONE: Mapping[str, Iterable[str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +39,15 @@ class NamedClasses:
         By class, what the text tower is given.
     weights
         ``(classes, tower dim)``, float32.
+    taxa
+        By class, the taxa that it is of or may show; None for a classifier that the packaged table does not know.
     """
 
     modality: Modality
     names: tuple[tuple[str, ...], ...]
     texts: tuple[tuple[str, ...], ...]
     weights: np.ndarray
+    taxa: tuple[tuple[Taxon, ...], ...] | None = None
 
 
 def named_classes(tower: Encoder) -> NamedClasses | None:
@@ -52,31 +61,65 @@ def named_classes(tower: Encoder) -> NamedClasses | None:
         if found.scientific
         else tuple((lemmas[0], ", ".join(lemmas)) for lemmas in names)
     )
-    return NamedClasses(tower.card.modality, names, texts, found.weights[: found.animals])
+    known = known_taxa()
+    classes = known.classes.get(tower.card.name)
+    taxa = None
+    if classes is not None:
+        taxa = tuple(
+            tuple(known.taxonomy[taxon_id] for taxon_id in classes.get(number, ())) for number in range(len(names))
+        )
+    return NamedClasses(tower.card.modality, names, texts, found.weights[: found.animals], taxa)
 
 
-def kept_classes(classes: NamedClasses, unseen: Iterable[Taxon], synonyms: Iterable[str] = ()) -> list[int]:
-    """Return the classes that do not name an unseen taxon, so that a species held out is held out here too.
+def kept_classes(
+    classes: NamedClasses, unseen: Iterable[Taxon], synonyms: Mapping[str, Iterable[str]] = _NONE
+) -> list[int]:
+    """Return the classes that have nothing of an unseen taxon, so that a species held out is held out here too.
 
-    A class goes where one of its names is the scientific name, the genus or the common name of an unseen taxon, or
-    the end of that common name (the class *junco* goes with the Dark-eyed Junco). It errs to holding out too much.
+    A class goes where one of the taxa that it is of or may show is an unseen one, contains it or lies within it, under
+    whatever name: *drake* goes with every duck. Of a classifier whose taxa are not known, a class goes where one of its
+    names is the scientific name, the genus or the common name of an unseen taxon, or the end of that common name. It
+    errs to holding out too much.
 
     Parameters
     ----------
     synonyms
-        Further names of the unseen taxa, by which a classifier may know them; a class with one of them goes as well.
+        By taxon id, further names of the unseen taxa; those in the packaged table need not be there.
     """
-    hidden = {" ".join(_words(fold(name))) for name in synonyms}
-    for taxon in unseen:
-        words = _words(taxon.common_name or "")
-        hidden.add(" ".join(_words(taxon.scientific_name)))
-        hidden.update(" ".join(words[start:]) for start in range(len(words)))
-        hidden.add((taxon.genus or taxon.scientific_name.split()[0]).lower())
-    return [
-        place
-        for place, names in enumerate(classes.names)
-        if not any(" ".join(_words(name)) in hidden for name in names)
-    ]
+    gone = frozenset[int]().union(*_taken(classes, list(unseen), synonyms))
+    return [place for place in range(len(classes.names)) if place not in gone]
+
+
+def classes_of_unseen(
+    classes: NamedClasses, unseen: Iterable[Taxon], synonyms: Mapping[str, Iterable[str]] = _NONE
+) -> tuple[Taxon, ...]:
+    """Return the unseen taxa that the encoder's makers had a class for, as `kept_classes` tells."""
+    taxa = list(unseen)
+    return tuple(taxon for taxon, taken in zip(taxa, _taken(classes, taxa, synonyms), strict=True) if taken)
+
+
+def _taken(
+    classes: NamedClasses, unseen: Sequence[Taxon], synonyms: Mapping[str, Iterable[str]]
+) -> list[frozenset[int]]:
+    """Return the classes that go with each unseen taxon."""
+    if classes.taxa is not None:
+        return overlaps(classes.taxa, [senses(taxon, synonyms.get(taxon.id, ())) for taxon in unseen])
+    bearing: dict[str, set[int]] = defaultdict(set)
+    for place, names in enumerate(classes.names):
+        for name in names:
+            bearing[" ".join(_words(name))].add(place)
+    hidden = [_names(taxon, synonyms.get(taxon.id, ())) for taxon in unseen]
+    return [frozenset[int]().union(*(bearing.get(name, ()) for name in names)) for names in hidden]
+
+
+def _names(taxon: Taxon, synonyms: Iterable[str]) -> set[str]:
+    words = _words(taxon.common_name or "")
+    return {
+        " ".join(_words(taxon.scientific_name)),
+        (taxon.genus or taxon.scientific_name.split()[0]).lower(),
+        *(" ".join(words[start:]) for start in range(len(words))),
+        *(" ".join(_words(fold(name))) for name in synonyms),
+    }
 
 
 def _words(name: str) -> list[str]:

@@ -15,6 +15,7 @@ from biovita.model.formats.projections_config import CONFIG, Config, read_config
 from biovita.progress import progress_bar
 from biovita.training.log_lines import PageWriter, StepLine
 from biovita.training.projections.align import Aligned, AlignStep, align, untrained
+from biovita.training.projections.encoders_know import encoders_know
 from biovita.training.projections.training_set import training_set
 from biovita.training.recipe import FrozenRecipe
 from biovita.training.run_record import record_of
@@ -65,9 +66,10 @@ def model_of(
 ) -> Model:
     """Return the model of trained projections of the towers of ``base``.
 
-    Its record says what made it, and which bias it learned, if any.
+    Its record says what made it, for which of the unseen taxa the makers of its encoders had a class, and which bias it
+    learned, if any.
     """
-    record = record_of(recipe, dataset, start=start).as_json()
+    record = record_of(recipe, dataset, start=start).as_json() | {"encoders_know": encoders_know(base, dataset)}
     if aligned.logit_bias is not None:
         record["logit_bias"] = aligned.logit_bias
     return aligned_model(recipe.name, base, aligned.projections, aligned.logit_scale, record)

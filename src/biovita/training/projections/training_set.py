@@ -120,8 +120,8 @@ def unseen_taxa(dataset: Dataset) -> list[Taxon]:
     return [dataset.taxonomy[taxon_id] for taxon_id in taxa.sort().to_pylist()]
 
 
-def other_names(dataset: Dataset, taxa: Iterable[Taxon]) -> set[str]:
-    """Return the names beside their own that a dataset has for these taxa.
+def other_names(dataset: Dataset, taxa: Iterable[Taxon]) -> dict[str, set[str]]:
+    """Return the names beside their own that a dataset has for these taxa, by taxon id.
 
     They are the synonyms of its taxonomy, and the names it was made from, which ``taxonomy_decisions.parquet`` holds
     where there was a backbone: as given, and without authorship.
@@ -131,15 +131,17 @@ def other_names(dataset: Dataset, taxa: Iterable[Taxon]) -> set[str]:
     DatasetError
         Where that file cannot be read.
     """
-    ids = {taxon.id for taxon in taxa}
-    names = {name for name, taxon_id in dataset.taxonomy.synonyms.items() if taxon_id in ids}
+    names: dict[str, set[str]] = {taxon.id: set() for taxon in taxa}
+    for name, taxon_id in dataset.taxonomy.synonyms.items():
+        if taxon_id in names:
+            names[taxon_id].add(name)
     file = dataset.path / "taxonomy_decisions.parquet"
-    if not file.is_file():
-        return names
-    meant = pa.array(sorted(ids), pa.string())
-    table = read_parquet(file, _DECIDED)
-    table = table.filter(pc.is_in(table["species_id"], value_set=meant))
-    return names.union(*(table[column].drop_null().to_pylist() for column in ("name", "parsed")))
+    if file.is_file():
+        table = read_parquet(file, _DECIDED)
+        table = table.filter(pc.is_in(table["species_id"], value_set=pa.array(sorted(names), pa.string())))
+        for row in table.to_pylist():
+            names[row["species_id"]] |= {row[column] for column in ("name", "parsed") if row[column] is not None}
+    return names
 
 
 def _as_standardised(weights: np.ndarray, vectors: np.ndarray) -> torch.Tensor:
