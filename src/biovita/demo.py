@@ -100,7 +100,7 @@ def demo(
     unseen
         Species to hold out whole; None is a quarter of those that have both modalities, and at most 40.
     text
-        What stands for a species in text: one of `benchmark.from_split.TEXTS`. The default is its lineage, scientific
+        What stands for a species in text: one of `benchmark.split_items.TEXTS`. The default is its lineage, scientific
         and common name; ``name`` is the bare scientific name, as in the published benchmark.
     say
         Called once a stage with its name and what it did.

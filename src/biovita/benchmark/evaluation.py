@@ -13,7 +13,13 @@ from biovita.benchmark.media_files import resolve_media
 from biovita.benchmark.precomputed import read_precomputed
 from biovita.benchmark.recordings import Recording, measured, stated
 from biovita.benchmark.score import MEMORY_MB
-from biovita.benchmark.scored_models import met_by, modalities_of_model, model_name, open_model
+from biovita.benchmark.scored_models import (
+    met_by,
+    modalities_of_model,
+    model_name,
+    open_model,
+    seen_penalty_of,
+)
 from biovita.benchmark.scores import ScoreRow, Scores, score_benchmark
 from biovita.benchmark.task import Benchmark
 from biovita.benchmark.trait_run import label_texts, predict_from_benchmark
@@ -80,6 +86,7 @@ def evaluate(
     seed: int = 0,
     contrast: bool = False,
     allow_leak: bool = False,
+    seen_penalty: float | None = None,
     progress: bool = True,
 ) -> Evaluation:
     """Score a model on a benchmark.
@@ -101,6 +108,8 @@ def evaluate(
         Measure how clear the recordings are that are queries, too. Each is decoded once more for this.
     allow_leak
         Score a model that has trained on what the benchmark asks as new, and mark its rows.
+    seen_penalty
+        As in `score_benchmark`. None: what the model's record says, or else 0.
 
     Raises
     ------
@@ -119,13 +128,18 @@ def evaluate(
         read, zeros = read_precomputed(model.removeprefix("vectors:"), benchmark)
         found, able = ItemVectors(read), tuple(read)
         made["zero vectors, taken as missing"] = {m.value: count for m, count in zeros.items() if count}
+        penalty = seen_penalty or 0.0
     else:
+        penalty = seen_penalty_of(opened) if seen_penalty is None else seen_penalty
         able = modalities_of_model(opened)
         texts = () if benchmark.dataset is None else label_texts(benchmark.dataset)
         items = benchmark_items(benchmark, able, texts)
         source = source_of(benchmark, items)
         found = item_vectors(opened, items, source, out / "vectors", name=name, device=device, progress=progress)
-    scores = score_benchmark(benchmark, found.vectors, memory_mb=memory_mb, device=select_device(device))
+    made |= {"seen penalty": penalty} if penalty else {}
+    scores = score_benchmark(
+        benchmark, found.vectors, seen_penalty=penalty, memory_mb=memory_mb, device=select_device(device)
+    )
     if not scores.tasks:
         raise BiovitaError(f"{name} cannot answer any task of the benchmark: it embeds only {', '.join(able)}")
     return Evaluation(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +67,8 @@ class Projections:
             Where a field is not as it has to be, or the towers are not found as they were.
         """
         config = read_config(path)
-        return _card(config.name, config.dim, list(config.towers), base_card(path, config), origin)
+        card = _card(config.name, config.dim, list(config.towers), base_card(path, config), origin)
+        return replace(card, record=config.record)
 
     def files_of(self, path: Path) -> list[Path]:
         """Return the files that make the model what it is: its weights, and the landmarks where it has some."""
