@@ -21,12 +21,13 @@ def start(
     said: Path,
     env: Mapping[str, str] = {},
     first: Callable[[], None] | None = None,
+    printed: Path = Path(os.devnull),
 ) -> BaseProcess:
-    """Start ``biovita`` with arguments; what it says on standard error goes to the file ``said``.
+    """Start ``biovita`` with arguments; standard error goes to the file ``said``, standard output to ``printed``.
 
     ``first`` is called before, in the new process.
     """
-    given = ([str(each) for each in arguments], said, {**os.environ, **env}, first)
+    given = ([str(each) for each in arguments], said, printed, {**os.environ, **env}, first)
     process = _CONTEXT.Process(target=_main, args=given)
     process.start()
     return process
@@ -48,12 +49,14 @@ def call(function: Callable[..., Any], *arguments: object, method: str = METHOD)
         return pool.apply(function, arguments)
 
 
-def _main(arguments: list[str], said: Path, env: dict[str, str], first: Callable[[], None] | None) -> None:
+def _main(
+    arguments: list[str], said: Path, printed: Path, env: dict[str, str], first: Callable[[], None] | None
+) -> None:
     from biovita.cli import main
 
     os.environ.update(env)
     if first is not None:
         first()
-    for file, stream in ((os.devnull, 1), (said, 2)):
+    for file, stream in ((printed, 1), (said, 2)):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), stream)
     main(arguments)
