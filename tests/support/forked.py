@@ -1,9 +1,10 @@
-"""``biovita`` in processes of its own, forked from one that has imported what training needs: some seconds a start."""
+"""``biovita`` in processes of its own, forked from one that has imported what models need: ten seconds a start."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -12,7 +13,10 @@ from typing import Any
 METHOD = "forkserver"
 _CONTEXT = multiprocessing.get_context(METHOD)
 _CONTEXT.set_forkserver_preload(
-    ["biovita.cli.app", "biovita.training.towers.train_towers", "biovita.towers.clap", "biovita.towers.open_clip"]
+    [
+        *("biovita.cli.app", "biovita.training.towers.train_towers", "biovita.towers.clap"),
+        *("biovita.towers.open_clip", "open_clip", "transformers.models.clap.modeling_clap"),
+    ]
 )
 
 
@@ -28,6 +32,13 @@ def start(
     """
     given = ([str(each) for each in arguments], said, {**os.environ, **env}, first)
     process = _CONTEXT.Process(target=_main, args=given)
+    process.start()
+    return process
+
+
+def start_many(commands: Sequence[Sequence[str]], said: Path) -> BaseProcess:
+    """Start one process that runs commands in turn; after what each says on standard error stands how it ended."""
+    process = _CONTEXT.Process(target=_each, args=(commands, said, dict(os.environ)))
     process.start()
     return process
 
@@ -54,6 +65,24 @@ def _main(arguments: list[str], said: Path, env: dict[str, str], first: Callable
     os.environ.update(env)
     if first is not None:
         first()
+    _redirect(said)
+    main(arguments)
+
+
+def _each(commands: Sequence[Sequence[str]], said: Path, env: dict[str, str]) -> None:
+    from biovita.cli import main
+
+    os.environ.update(env)
+    _redirect(said)
+    for arguments in commands:
+        try:
+            main(list(arguments))
+        except SystemExit as stopped:
+            sys.stderr.write(f"ENDED {stopped.code}\n")
+        except BaseException as error:  # noqa: BLE001 - what it is, is what the test tells
+            sys.stderr.write(f"RAISED {type(error).__name__} {error} {arguments}\n")
+
+
+def _redirect(said: Path) -> None:
     for file, stream in ((os.devnull, 1), (said, 2)):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), stream)
-    main(arguments)
