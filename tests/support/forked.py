@@ -36,11 +36,24 @@ def start(
     return process
 
 
-def start_many(commands: Sequence[Sequence[str]], said: Path) -> BaseProcess:
-    """Start one process that runs commands in turn; after what each says on standard error stands how it ended."""
-    process = _CONTEXT.Process(target=_each, args=(commands, said, dict(os.environ)))
+def start_call(function: Callable[..., object], *arguments: object, said: Path) -> BaseProcess:
+    """Start a process that calls a function of a module of `support`; its standard error goes to the file ``said``."""
+    process = _CONTEXT.Process(target=_called, args=(function, arguments, said, dict(os.environ)))
     process.start()
     return process
+
+
+def run_each(commands: Sequence[Sequence[str]]) -> None:
+    """Run commands in turn; after what each says on standard error stands how it ended."""
+    from biovita.cli import main
+
+    for arguments in commands:
+        try:
+            main(list(arguments))
+        except SystemExit as stopped:
+            sys.stderr.write(f"ENDED {stopped.code}\n")
+        except BaseException as error:  # noqa: BLE001 - what it is, is what the test tells
+            sys.stderr.write(f"RAISED {type(error).__name__} {error} {arguments}\n")
 
 
 def finish(process: BaseProcess, seconds: float = 180) -> int:
@@ -69,18 +82,12 @@ def _main(arguments: list[str], said: Path, env: dict[str, str], first: Callable
     main(arguments)
 
 
-def _each(commands: Sequence[Sequence[str]], said: Path, env: dict[str, str]) -> None:
-    from biovita.cli import main
-
+def _called(
+    function: Callable[..., object], arguments: tuple[object, ...], said: Path, env: dict[str, str]
+) -> None:
     os.environ.update(env)
     _redirect(said)
-    for arguments in commands:
-        try:
-            main(list(arguments))
-        except SystemExit as stopped:
-            sys.stderr.write(f"ENDED {stopped.code}\n")
-        except BaseException as error:  # noqa: BLE001 - what it is, is what the test tells
-            sys.stderr.write(f"RAISED {type(error).__name__} {error} {arguments}\n")
+    function(*arguments)
 
 
 def _redirect(said: Path) -> None:

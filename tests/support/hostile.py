@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from support.forked import start_many
+from support.forked import run_each, start_call
 
 MIB = 1 << 20
 _LOOK_FOR_CHILDREN_S = 0.1
@@ -133,14 +133,33 @@ def _end(process: psutil.Process) -> None:
         pass
 
 
-def run_many(tmp_path: Path, commands: list[list[str]], *, mib: float = 1500) -> list[str]:
-    """Run commands in one watched process, and return what each said. Each has to fail with a message of ours."""
-    process = start_many(commands, tmp_path / "said")
-    _, why = _watch(process.pid or 0, process.is_alive, 120, mib)
+def call_watched(
+    folder: Path, function: Callable[..., object], *arguments: object, seconds: float, mib: float
+) -> str:
+    """Call a function of a module of `support` in a watched process that has imported what models need.
+
+    Returns what it said on standard error.
+    """
+    process = start_call(function, *arguments, said=folder / "said")
+    assert process.pid is not None
+    _, why = _watch(process.pid, process.is_alive, seconds, mib)
     process.join()
-    said = (tmp_path / "said").read_text(encoding="utf-8", errors="surrogateescape")
-    assert not why, f"{commands} {why}\n{said[-3000:]}"
+    said = (folder / "said").read_text(encoding="utf-8", errors="surrogateescape")
+    assert not why, f"{arguments} {why}\n{said[-3000:]}"
+    return said
+
+
+def run_many(
+    tmp_path: Path, commands: Sequence[Sequence[object]], *, code: int = 1, mib: float = 1500
+) -> list[str]:
+    """Run commands in one watched process, and return what each said on standard error.
+
+    Each has to end with ``code``; with 1 after a message of ours.
+    """
+    given = [[str(argument) for argument in command] for command in commands]
+    said = call_watched(tmp_path, run_each, given, seconds=120, mib=mib)
     assert "RAISED" not in said, said[-4000:]
-    assert said.count("ENDED 1\n") == len(commands), said[-4000:]
-    assert said.count("biovita: ") >= len(commands), said[-4000:]
-    return said.split("ENDED 1\n")
+    assert "Traceback" not in said, said[-4000:]
+    assert said.count(f"ENDED {code}\n") == len(commands), said[-4000:]
+    assert code != 1 or said.count("biovita: ") >= len(commands), said[-4000:]
+    return said.split(f"ENDED {code}\n")
