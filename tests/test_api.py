@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 
 import biovita
-from biovita.cli import app as cli
-from biovita.cli.app import main
+from biovita.cli.app import command_line, main
 from biovita.errors import BiovitaError
 
 HOME = Path(biovita.__file__).parent
@@ -113,8 +112,7 @@ IDS = [row.command for row in ROWS]
 
 def function_of(command: str) -> Callable[..., Any]:
     """Return the function that a command runs."""
-    cli.register()
-    app = cli.app
+    app = command_line()
     for name in command.split():
         app = app[name]
     assert app.default_command is not None
@@ -212,3 +210,4 @@ def test_help_loads_nothing_heavy() -> None:
     modules = loaded(code)
     assert "cyclopts" in modules
     assert not modules & (HEAVY | {"httpx", "asyncio", "markdown_it", "matplotlib"})
+    assert {name for name in modules if name.startswith("biovita.cli.")} == {"biovita.cli.app", "biovita.cli.kit"}

@@ -1,9 +1,10 @@
-"""``biovita`` in processes of its own, forked from one that has imported what training needs: some seconds a start."""
+"""``biovita`` in processes of its own, forked from one that has imported what models need: ten seconds a start."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -12,7 +13,10 @@ from typing import Any
 METHOD = "forkserver"
 _CONTEXT = multiprocessing.get_context(METHOD)
 _CONTEXT.set_forkserver_preload(
-    ["biovita.cli.app", "biovita.training.towers.train_towers", "biovita.towers.clap", "biovita.towers.open_clip"]
+    [
+        *("biovita.cli.app", "biovita.training.towers.train_towers", "biovita.towers.clap"),
+        *("biovita.towers.open_clip", "open_clip", "transformers.models.clap.modeling_clap"),
+    ]
 )
 
 
@@ -31,6 +35,26 @@ def start(
     process = _CONTEXT.Process(target=_main, args=given)
     process.start()
     return process
+
+
+def start_call(function: Callable[..., object], *arguments: object, said: Path) -> BaseProcess:
+    """Start a process that calls a function of a module of `support`; its standard error goes to the file ``said``."""
+    process = _CONTEXT.Process(target=_called, args=(function, arguments, said, dict(os.environ)))
+    process.start()
+    return process
+
+
+def run_each(commands: Sequence[Sequence[str]]) -> None:
+    """Run commands in turn; after what each says on standard error stands how it ended."""
+    from biovita.cli import main
+
+    for arguments in commands:
+        try:
+            main(list(arguments))
+        except SystemExit as stopped:
+            sys.stderr.write(f"ENDED {stopped.code}\n")
+        except BaseException as error:  # noqa: BLE001 - what it is, is what the test tells
+            sys.stderr.write(f"RAISED {type(error).__name__} {error} {arguments}\n")
 
 
 def finish(process: BaseProcess, seconds: float = 180) -> int:
@@ -57,6 +81,18 @@ def _main(
     os.environ.update(env)
     if first is not None:
         first()
+    _redirect(printed, said)
+    main(arguments)
+
+
+def _called(
+    function: Callable[..., object], arguments: tuple[object, ...], said: Path, env: dict[str, str]
+) -> None:
+    os.environ.update(env)
+    _redirect(Path(os.devnull), said)
+    function(*arguments)
+
+
+def _redirect(printed: Path, said: Path) -> None:
     for file, stream in ((printed, 1), (said, 2)):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), stream)
-    main(arguments)

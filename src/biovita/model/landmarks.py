@@ -66,7 +66,7 @@ class Landmarks:
         return self._relatives(slice(self.trained, None))
 
     def _relatives(self, rows: slice) -> Relatives:
-        there: np.ndarray = self.media[rows].any(axis=1)
+        there = np.any(self.media[rows], axis=1)
         taxa = tuple(taxon for taxon, has in zip(self.taxa[rows], there, strict=True) if has)
         return Relatives(taxa, self.media[rows][there])
 

@@ -36,7 +36,7 @@ def _starter(stage: Literal[0, 1, 2], weights: LossWeights) -> FrozenRecipe:
         noise=2.0,
         positives="taxonomy",
         weights=weights,
-        text=TextSettings(features=("lineage", "traits")),
+        text=TextSettings(features=("lineage", "traits"), hidden=0.2),
         pull=PullSettings(classes=0.6, items=0.6, names=1.0),
     )
 
