@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from biovita.benchmark.item_vectors import ItemVectors, benchmark_items, item_vectors, say_unused, source_of
+from biovita.benchmark.item_vectors import (
+    ItemVectors,
+    benchmark_items,
+    item_vectors,
+    say_unused,
+    source_of,
+    taxa_of_texts,
+)
 from biovita.benchmark.leak import MetCheck, asked_of, check_met, is_of_old_split
 from biovita.benchmark.media_files import resolve_media
 from biovita.benchmark.precomputed import read_precomputed
@@ -130,10 +137,7 @@ def evaluate(
         made["zero vectors, taken as missing"] = {m.value: count for m, count in zeros.items() if count}
     else:
         able = modalities_of_model(opened)
-        texts = () if benchmark.dataset is None else label_texts(benchmark.dataset)
-        items = benchmark_items(benchmark, able, texts)
-        source = source_of(benchmark, items)
-        found = item_vectors(opened, items, source, out / "vectors", name=name, device=device, progress=progress)
+        found = _embedded(benchmark, opened, able, out / "vectors", name=name, device=device, progress=progress)
     penalty = seen_penalty_of(opened) if seen_penalty is None else seen_penalty
     made |= {"seen penalty": penalty} if penalty else {}
     scores = score_benchmark(
@@ -155,3 +159,21 @@ def evaluate(
         seed=seed,
         check=check,
     )
+
+
+def _embedded(
+    benchmark: Benchmark,
+    model: Any,
+    able: Collection[Modality],
+    directory: Path,
+    *,
+    name: str,
+    device: str,
+    progress: bool,
+) -> ItemVectors:
+    """Return the vectors of what a benchmark asks for, and of its dataset's trait labels where it has one."""
+    texts = () if benchmark.dataset is None else label_texts(benchmark.dataset)
+    items = benchmark_items(benchmark, able, texts)
+    source = source_of(benchmark, items)
+    book = taxa_of_texts(benchmark) if source is None else None
+    return item_vectors(model, items, source, directory, name=name, book=book, device=device, progress=progress)

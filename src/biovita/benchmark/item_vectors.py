@@ -36,9 +36,12 @@ from biovita.files import make_directory, refuse_links
 from biovita.modality import MEDIA, Modality
 from biovita.model import Model, load_model
 from biovita.model.card import ModelCard
+from biovita.taxonomy import Rank, Taxon, Taxonomy
+from biovita.taxonomy.known_taxa import KnownTaxa
+from biovita.taxonomy.taxon import taxon_id_of
 from biovita.towers.encoder import EncoderCard
 
-__all__ = ["ItemVectors", "benchmark_items", "item_vectors", "say_unused", "source_of"]
+__all__ = ["ItemVectors", "benchmark_items", "item_vectors", "say_unused", "source_of", "taxa_of_texts"]
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +80,29 @@ def benchmark_items(
         else:
             found[modality] = text_items([*table["id"].to_pylist(), *texts])
     return found
+
+
+def taxa_of_texts(benchmark: Benchmark) -> KnownTaxa:
+    """Return the taxa of a benchmark's texts, with the lineage and the other names that it states; it has no traits."""
+    columns = ("level", "species", "genus", "family", "class", "common_name")
+    table = benchmark.items[Modality.TEXT].select(columns).group_by(columns).aggregate([])
+    taxa: dict[str, Taxon] = {}
+    for level, *lineage, common in zip(*(table[name].to_pylist() for name in columns), strict=True):
+        rank = Rank(level)
+        named = dict(zip((Rank.SPECIES, Rank.GENUS, Rank.FAMILY, Rank.CLASS), lineage, strict=True))
+        name = named.pop(rank)
+        if not name or not name.strip():
+            continue
+        named.pop(Rank.SPECIES, None)
+        above = {"class_" if at == Rank.CLASS else at.value: group for at, group in named.items()}
+        taxa.setdefault(taxon_id_of(name), Taxon(taxon_id_of(name), name, common, rank, **above))
+    others = {
+        other: taxon_id_of(name)
+        for name, names in benchmark.other_names.items()
+        for other in names
+        if taxon_id_of(name) in taxa
+    }
+    return KnownTaxa(Taxonomy.of(taxa.values(), others), {})
 
 
 def source_of(benchmark: Benchmark, items: Mapping[Modality, Items]) -> Dataset | None:
@@ -120,6 +146,7 @@ def item_vectors(
     directory: Path,
     *,
     name: str,
+    book: KnownTaxa | None = None,
     device: str = "auto",
     progress: bool = True,
 ) -> ItemVectors:
@@ -137,6 +164,8 @@ def item_vectors(
         content are used again.
     name
         What an object's vectors are known by, and for errors.
+    book
+        Where the taxa of texts are looked up first, if there is no dataset, which has its own.
 
     Raises
     ------
@@ -161,6 +190,7 @@ def item_vectors(
             found[modality] = stored(table, mine.ids)
         else:
             opened = model if isinstance(model, Model) else load_model(card, device, [modality])
+            opened = opened if book is None else opened.knowing(book)
             done = embed_items(opened.tower(modality), mine, table, settings=settings)
             found[modality] = stored(table, mine.ids, partial(opened.project, modality), opened.dim(modality))
         failed += done.failed

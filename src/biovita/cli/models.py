@@ -134,6 +134,7 @@ def _content(card: ModelCard) -> dict[str, Any]:
         "place": card.place,
         "revision": card.revision,
         "dim": card.dim,
+        "knows": list(card.knows),
         "towers": list(card.encoders.values()),
         "base": None if card.base is None else _content(card.base),
     }
@@ -151,6 +152,7 @@ def _lines(card: ModelCard) -> Iterator[str]:
     if card.base is not None:
         at = "" if card.base.place == card.base.name else f", at {card.base.place}"
         yield f"  towers   of {card.base.name}{at}"
+    yield from (f"  knows    {sentence}" for sentence in card.knows)
     yield from _towers(card)
 
 

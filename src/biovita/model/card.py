@@ -39,6 +39,8 @@ class ModelCard:
         The model whose towers it uses, where it has only projections of its own.
     record
         What made it, where its directory says so.
+    knows
+        What it knows of taxa beside the words of a text, a sentence each.
     """
 
     name: str
@@ -50,6 +52,7 @@ class ModelCard:
     dim: int | None = None
     base: ModelCard | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
+    knows: tuple[str, ...] = ()
 
     @property
     def towers(self) -> ModelCard:

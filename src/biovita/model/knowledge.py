@@ -10,15 +10,16 @@ import numpy as np
 
 from biovita.directions import unit
 from biovita.model.landmarks import Landmarks
-from biovita.taxonomy import Taxon
+from biovita.taxonomy import Rank, Taxon
 from biovita.taxonomy.known_taxa import KnownTaxa, known_taxa
 from biovita.taxonomy.overlap import senses
 from biovita.taxonomy.parse import fold
 from biovita.taxonomy.taxon_features import Feature, feature_count, taxon_features
 
-__all__ = ["Knowledge", "Pull", "known_of"]
+__all__ = ["Knowledge", "Pull", "in_words", "known_of"]
 
 _ABOVE = ("kingdom", "phylum", "class_", "order", "family", "genus")
+_GROUPS = (Rank.GENUS, Rank.FAMILY, Rank.ORDER)
 _AT_ONCE = 1024  # recordings or photographs that are compared with all names
 
 
@@ -41,6 +42,25 @@ class Pull:
     items: float = 0.0
     names: float = 0.0
     sharpness: float = 40.0
+
+
+def in_words(features: Sequence[Feature], pull: Pull) -> tuple[str, ...]:
+    """Return what a model knows of taxa beside the words of a text, a sentence each.
+
+    Examples
+    --------
+    >>> in_words(("lineage",), Pull(items=0.5))
+    ('Of a name: its words and its lineage.', 'A new name is drawn to media of relatives by 0.5.')
+    """
+    said = []
+    if features:
+        said.append(f"Of a name: its words and its {' and '.join(features)}.")
+    near = {"classes of relatives": pull.classes, "media of relatives": pull.items}
+    if drawn := [f"{what} by {weight:g}" for what, weight in near.items() if weight]:
+        said.append(f"A new name is drawn to {' and to '.join(drawn)}.")
+    if pull.names:
+        said.append(f"A recording or photograph is drawn to names near it by {pull.names:g}.")
+    return tuple(said)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,24 +103,39 @@ class Knowledge:
         """
         if not (self.pull.classes or self.pull.items):
             return vectors
-        drawn = vectors.copy()
+        drawn, shifts = vectors.copy(), dict[Taxon, np.ndarray | None]()
         for row, text in enumerate(texts):
             known = self._find(text)
             if known is None:
                 continue
             taxon = known[0]
-            synonyms = [name for book in self._books for name in book.other_names(taxon)]
-            names = [sense.scientific_name for sense in senses(taxon, synonyms)]
-            if any(fold(name) in self.landmarks.met for name in names):
-                continue
-            for weight, kin in (
-                (self.pull.classes, self.landmarks.classes),
-                (self.pull.items, self.landmarks.items),
-            ):
-                mean = kin.near(taxon, names) if weight else None
-                if mean is not None:
-                    drawn[row] += weight * mean
+            if taxon not in shifts:
+                shifts[taxon] = self._shift(taxon)
+            shift = shifts[taxon]
+            if shift is not None:
+                drawn[row] += shift
         return unit(drawn, "texts")
+
+    def _shift(self, taxon: Taxon) -> np.ndarray | None:
+        """Return what is added to the names of a taxon, ``(dim,)``; None where that is nothing."""
+        names = self._names_of(taxon)
+        if any(fold(name) in self.landmarks.met for name in names):
+            return None
+        weighed = ((self.pull.classes, self.landmarks.classes), (self.pull.items, self.landmarks.items))
+        means = [(weight, kin.near(taxon, names)) for weight, kin in weighed if weight]
+        shifts = [weight * mean for weight, mean in means if mean is not None]
+        return np.sum(shifts, axis=0) if shifts else None
+
+    def _names_of(self, taxon: Taxon) -> set[str]:
+        """Return all scientific names of a taxon that are known: its own, those of the books, and the package's."""
+        names = {taxon.scientific_name}
+        for book in self._books:
+            same = book.find(taxon.scientific_name)
+            if same is not None and same.rank == taxon.rank:
+                names |= {same.scientific_name, *book.other_names(same)}
+        for sense in senses(taxon, sorted(names)):
+            names |= {sense.scientific_name, *known_taxa().other_names(sense)}
+        return names
 
     def media_drawn(self, vectors: np.ndarray) -> np.ndarray:
         """Return the vectors of media, ``(N, dim)``, of length 1, drawn to the names that they are near.
@@ -108,13 +143,14 @@ class Knowledge:
         The softmax of the similarities with the names of all landmarks, times the sharpness, weighs the names; the
         vector is drawn to the direction of their mean.
         """
-        if not self.pull.names:
+        names = self.landmarks.directions
+        if not self.pull.names or not len(names):
             return vectors
-        names = self.landmarks.names.astype(np.float32)
         drawn = np.empty_like(vectors)
         for start in range(0, len(vectors), _AT_ONCE):
             some = vectors[start : start + _AT_ONCE]
-            weights = np.exp(self.pull.sharpness * (some @ names.T - 1))
+            weights = self.pull.sharpness * (some @ names.T)
+            np.exp(weights - weights.max(axis=1, keepdims=True), out=weights)
             drawn[start : start + _AT_ONCE] = some + self.pull.names * unit(weights @ names, "means of names")
         return unit(drawn)
 
@@ -129,22 +165,44 @@ class Knowledge:
 def known_of(text: str, books: Sequence[KnownTaxa]) -> tuple[Taxon, Mapping[str, bool]] | None:
     """Return the taxon that a text names and its known labels; None where it names none.
 
-    The first book that has it counts. What that does not know, a rank of the lineage or a label, comes from the
-    package's table.
+    The first book that has it counts. What that does not know comes from the package's table: a label from the taxon
+    there, a rank of the lineage from the taxon, or else from its genus, family or order.
     """
     packaged = known_taxa()
     for book in books:
         taxon = book.find(text)
         if taxon is not None:
-            labels = book.traits.get(taxon.id, {})
-            same = packaged.find(taxon.scientific_name)
-            if same is None or same.rank != taxon.rank:
-                return taxon, labels
-            return _filled(taxon, same), {**packaged.traits.get(same.id, {}), **labels}
+            same = _packaged(taxon.scientific_name, taxon.rank)
+            labels = {} if same is None else packaged.traits.get(same.id, {})
+            return _filled(taxon, same), {**labels, **book.traits.get(taxon.id, {})}
     taxon = packaged.find(text)
     return None if taxon is None else (taxon, packaged.traits.get(taxon.id, {}))
 
 
-def _filled(taxon: Taxon, other: Taxon) -> Taxon:
-    missing: dict[str, Any] = {name: getattr(other, name) for name in _ABOVE if getattr(taxon, name) is None}
-    return replace(taxon, **missing) if missing else taxon
+def _packaged(name: str, rank: Rank) -> Taxon | None:
+    """Return the taxon of a name and rank in the package's table."""
+    found = known_taxa().find(name)
+    return None if found is None or found.rank != rank else found
+
+
+def _filled(taxon: Taxon, same: Taxon | None) -> Taxon:
+    """Return a taxon with the ranks above it that it does not state, as the package's table has them."""
+    if taxon.rank == Rank.SPECIES and taxon.genus is None:
+        genus = same.genus if same is not None and same.genus else taxon.scientific_name.split()[0]
+        taxon = replace(taxon, genus=genus)
+    if all(getattr(taxon, name) for name in _ABOVE):
+        return taxon
+    groups = [_packaged(name, rank) for rank in _GROUPS if (name := taxon.name_at(rank))]
+    for other in (same, *groups):
+        if other is not None and (other is same or _agree(taxon, other)):
+            missing: dict[str, Any] = {
+                name: getattr(other, name) for name in _ABOVE if getattr(taxon, name) is None
+            }
+            taxon = replace(taxon, **missing)
+    return taxon
+
+
+def _agree(taxon: Taxon, other: Taxon) -> bool:
+    """Return whether no rank that both state differs: a name of a group may be used twice."""
+    pairs = ((getattr(taxon, name), getattr(other, name)) for name in _ABOVE)
+    return all(mine is None or theirs is None or fold(mine) == fold(theirs) for mine, theirs in pairs)

@@ -10,24 +10,27 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from biovita.directions import lengths
 from biovita.errors import DatasetError, ModelError
 from biovita.parquet import read_as_it_is
-from biovita.taxonomy import Taxon, Taxonomy
+from biovita.taxonomy import Rank, Taxon, Taxonomy
 from biovita.taxonomy.known_taxa import KnownTaxa
 from biovita.taxonomy.parse import fold
 from biovita.taxonomy.relatives import Relatives
-from biovita.taxonomy.taxon import taxon_id_of
 from biovita.trait_labels import LABELS
 
 __all__ = ["LANDMARKS", "Landmarks", "landmarks_bytes", "read_landmarks"]
 
 LANDMARKS = "landmarks.parquet"
 _ABOVE = ("class", "order", "family", "genus")
-_TEXTS = ("scientific_name", "common_name", *_ABOVE)
+_NAMED = ("id", "scientific_name", "rank")  # what each taxon has
+_TEXTS = (*_NAMED, "common_name", *_ABOVE)
 _LISTS = ("labels_true", "labels_false")
 _VECTORS = ("name", "media")
+_TOLERANCE = 0.01  # of a length; 16 bits leave less than a thousandth
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +57,11 @@ class Landmarks:
     labels: Mapping[str, Mapping[str, bool]]
     names: np.ndarray
     media: np.ndarray
+
+    @cached_property
+    def directions(self) -> np.ndarray:
+        """The names, ``(len(taxa), dim)``, float32."""
+        return self.names.astype(np.float32)
 
     @cached_property
     def items(self) -> Relatives:
@@ -114,17 +122,16 @@ def read_landmarks(directory: Path, dim: int) -> Landmarks:
     Raises
     ------
     ModelError
-        Where the file is missing or damaged, or its vectors are of another length.
+        Where the file is missing or damaged; where its vectors have another number of dimensions, or not length 1.
     """
     file = directory / LANDMARKS
     if not file.is_file():
         raise ModelError(f"{directory} is not a complete model directory. It has no {LANDMARKS}")
     try:
         table = read_as_it_is(file, ["trained", *_TEXTS, *_LISTS, *_VECTORS])
-        trained = int(np.count_nonzero(table["trained"].to_numpy()))
-        if not table["trained"][:trained].to_numpy().all():
-            raise ModelError(f"{file}: the taxa that were trained on have to come first")
+        trained = _trained(table["trained"])
         taxa = _taxa(table)
+        Taxonomy.of(taxa[:trained])  # it refuses an id that comes twice
         labels = {
             taxa[row].id: {
                 label: value
@@ -134,25 +141,48 @@ def read_landmarks(directory: Path, dim: int) -> Landmarks:
             }
             for row in range(trained)
         }
-        names, media = (_vectors(table[name], dim) for name in _VECTORS)
+        names, media = (_vectors(table[name], name, dim) for name in _VECTORS)
+        if not names.any(axis=1).all():
+            raise DatasetError("a name has no direction")
     except (DatasetError, pa.ArrowException, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{file} is damaged: {error}") from error
     return Landmarks(taxa, trained, labels, names, media)
 
 
+def _trained(column: pa.ChunkedArray) -> int:
+    """Return how many taxa were trained on."""
+    if column.type != pa.bool_() or column.null_count:
+        raise DatasetError(f"the column trained is {column.type}, or has gaps. It has to be true or false")
+    rows = column.to_numpy()
+    if (np.diff(rows.astype(np.int8)) > 0).any():
+        raise DatasetError("the taxa that were trained on have to come first")
+    return int(np.count_nonzero(rows))
+
+
 def _taxa(table: pa.Table) -> tuple[Taxon, ...]:
-    columns = [table[name].cast(pa.string()).to_pylist() for name in _TEXTS]
+    columns = {name: table[name].cast(pa.string()) for name in _TEXTS}
+    for name in _NAMED:
+        if (
+            columns[name].null_count
+            or not pc.all(pc.not_equal(pc.utf8_trim_whitespace(columns[name]), ""), min_count=0).as_py()
+        ):
+            raise DatasetError(f"a taxon has no {name}")
     return tuple(
-        Taxon(taxon_id_of(name), name, common, class_=class_, order=order, family=family, genus=genus)
-        for name, common, class_, order, family, genus in zip(*columns, strict=True)
+        Taxon(taxon_id, name, common, Rank(rank), class_=class_, order=order, family=family, genus=genus)
+        for taxon_id, name, rank, common, class_, order, family, genus in zip(
+            *(column.to_pylist() for column in columns.values()), strict=True
+        )
     )
 
 
-def _vectors(column: pa.ChunkedArray, dim: int) -> np.ndarray:
+def _vectors(column: pa.ChunkedArray, name: str, dim: int) -> np.ndarray:
     numbers = column.combine_chunks()
-    if numbers.type != pa.list_(pa.float16(), dim) or numbers.null_count:
-        raise ModelError(f"the column of vectors is {numbers.type}, not of {dim} numbers of 16 bits")
+    if numbers.type != pa.list_(pa.float16(), dim) or numbers.null_count or numbers.flatten().null_count:
+        raise DatasetError(
+            f"the column {name} is {numbers.type}, or has gaps. It has to be {dim} numbers of 16 bits"
+        )
     found: np.ndarray = numbers.flatten().to_numpy().reshape(-1, dim)
-    if not np.isfinite(found).all():
-        raise ModelError("a vector is not finite")
+    length = lengths(found.astype(np.float32))
+    if not ((np.abs(length - 1) < _TOLERANCE) | (length == 0)).all():
+        raise DatasetError(f"a vector of the column {name} is not of length 1")
     return found

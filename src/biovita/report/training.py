@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any, TypeAlias
 
 from biovita.files import write_whole
+from biovita.model.knowledge import Pull, in_words
 from biovita.report.charts import LineChart, line_chart
 from biovita.report.environment import environment
 from biovita.training.log_lines import Line, StepLine, ValidationLine
@@ -55,6 +56,7 @@ def write_training_page(
             phases=phases,
             charts=_charts(steps, checks, marks=[row.first for row in phases[1:]]),
             checks=[line for line in checks if line.parts],
+            knows=_knows(record["recipe"]),
             settings=json.dumps(record["recipe"], indent=2),
             files=files,
             left_out=left_out,
@@ -62,6 +64,13 @@ def write_training_page(
     )
     write_whole(run / "report.html", page)
     return run / "report.html"
+
+
+def _knows(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what the model knows of taxa beside the words of a text; nothing of trained towers."""
+    if "pull" not in settings:
+        return ()
+    return in_words(settings["text"]["features"], Pull(**settings["pull"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -48,11 +48,12 @@ class Relatives:
         """
         own = {row for name in (taxon.scientific_name, *names) for row in self._named.get(fold(name), ())}
         for group in _groups(taxon):
-            members = [row for row in self._members.get(group, ()) if row not in own]
-            if members:
-                mean = self.vectors[members].astype(np.float32).mean(axis=0)
-                length = float(lengths(mean))
-                return None if length == 0 else mean / length
+            members = self._members.get(group, frozenset())
+            mine = sorted(own & members)
+            if len(members) > len(mine):
+                total = self._sums[group] - self.vectors[mine].astype(np.float64).sum(axis=0)
+                length = float(lengths(total))
+                return None if length == 0 else np.asarray(total / length, np.float32)
         return None
 
     @cached_property
@@ -63,12 +64,20 @@ class Relatives:
         return dict(found)
 
     @cached_property
-    def _members(self) -> dict[_Group, Sequence[int]]:
+    def _members(self) -> dict[_Group, frozenset[int]]:
         found: dict[_Group, list[int]] = defaultdict(list)
         for row, taxon in enumerate(self.taxa):
             for group in _groups(taxon):
                 found[group].append(row)
-        return dict(found)
+        return {group: frozenset(rows) for group, rows in found.items()}
+
+    @cached_property
+    def _sums(self) -> dict[_Group, np.ndarray]:
+        """The sums over members, in double precision: of numbers of 16 bits they are exact, whatever is taken off."""
+        return {
+            group: self.vectors[sorted(rows)].astype(np.float64).sum(axis=0)
+            for group, rows in self._members.items()
+        }
 
 
 def _groups(taxon: Taxon) -> Iterator[_Group]:

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from biovita.modality import PAIRS, Modality, term_of
-from biovita.taxonomy.taxon_features import Feature
+from biovita.taxonomy.taxon_features import FEATURES, Feature
 
 __all__ = [
     "TERMS",
@@ -69,6 +69,17 @@ class TextSettings(_Settings):
 
     features: tuple[Feature, ...] = ()
     hidden: float = Field(default=0.0, ge=0, lt=1)
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _listed(cls, features: Any) -> Any:
+        """Take one name, or none, for a list."""
+        return (features,) if isinstance(features, str) else features or ()
+
+    @field_validator("features")
+    @classmethod
+    def _in_order(cls, features: tuple[Feature, ...]) -> tuple[Feature, ...]:
+        return tuple(feature for feature in FEATURES if feature in features)
 
 
 class PullSettings(_Settings):

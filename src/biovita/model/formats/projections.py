@@ -23,7 +23,7 @@ from biovita.model.formats.projections_config import (
     base_ref,
     read_config,
 )
-from biovita.model.knowledge import Knowledge, Pull
+from biovita.model.knowledge import Knowledge, in_words
 from biovita.model.landmarks import LANDMARKS, landmarks_bytes, read_landmarks
 from biovita.model.lookup import PROJECTIONS_FILES, open_towers
 from biovita.model.met import Met, read_met, write_met
@@ -68,7 +68,8 @@ class Projections:
         """
         config = read_config(path)
         card = _card(config.name, config.dim, list(config.towers), base_card(path, config), origin)
-        return replace(card, record=config.record)
+        ref = config.knowledge
+        return replace(card, record=config.record, knows=() if ref is None else in_words(ref.features, ref.pull))
 
     def files_of(self, path: Path) -> list[Path]:
         """Return the files that make the model what it is: its weights, and the landmarks where it has some."""
@@ -134,6 +135,8 @@ def aligned_model(
     revision = "sha256:" + ",".join(hashlib.sha256(content).hexdigest()[:16] for content in files)
     dim = next(iter(projections.values())).linear.out_features
     card = _card(name, dim, list(projections), base.card, Origin(name, "", revision))
+    if knowledge is not None:
+        card = replace(card, knows=in_words(knowledge.features, knowledge.pull))
     return Model(name, card, base.towers, projections, logit_scale, dict(record or {}), met, knowledge)
 
 
@@ -209,8 +212,7 @@ def _read_knowledge(path: Path, config: Config) -> Knowledge | None:
             "they did. Install the version that it was made with, or train it again",
             path,
         )
-    pull = Pull(ref.classes, ref.items, ref.names, ref.sharpness)
-    return Knowledge(ref.features, pull, read_landmarks(path, config.dim))
+    return Knowledge(ref.features, ref.pull, read_landmarks(path, config.dim))
 
 
 def _card(title: str, dim: int, modalities: Sequence[Modality], base: ModelCard, origin: Origin) -> ModelCard:

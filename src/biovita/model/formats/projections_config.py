@@ -14,6 +14,7 @@ from biovita.filenames import path_from
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
 from biovita.model.formats.own_files import Dimensions, LogitScale, ModelName
+from biovita.model.knowledge import Pull
 from biovita.model.lookup import KNOWN, LOCAL_PREFIX, find_at, find_towers
 from biovita.model.repository import HUB_PREFIX
 from biovita.taxonomy.taxon_features import Feature
@@ -84,6 +85,11 @@ class KnowledgeRef(BaseModel):
     items: Weight
     names: Weight
     sharpness: Weight
+
+    @property
+    def pull(self) -> Pull:
+        """How far it draws vectors to the places of others."""
+        return Pull(self.classes, self.items, self.names, self.sharpness)
 
 
 class Config(BaseModel):

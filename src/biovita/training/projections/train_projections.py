@@ -104,8 +104,15 @@ def _bias(path: Path, config: Config) -> float | None:
     return None if bias is None else float(bias)
 
 
+def _named(features: Collection[str]) -> str:
+    return " and ".join(features) or "nothing"
+
+
 def check_start(path: Path, recipe: FrozenRecipe, given: Collection[str]) -> None:
-    """Raise a `ModelError` where a model was trained on other towers, or has learned a factor that was asked for."""
+    """Raise a `ModelError` where a model cannot be gone on from.
+
+    It was trained on other towers or with other features of taxa, or has learned a factor that was asked for.
+    """
     config = read_config(path)
     if config.dim != recipe.dim:
         raise ModelError(
@@ -120,11 +127,17 @@ def check_start(path: Path, recipe: FrozenRecipe, given: Collection[str]) -> Non
                 f"recipe's is {tower.name} of {tower.dim} numbers at {tower.revision}. Name the model that it was "
                 "trained on with --set model=..."
             )
+    begun, asked = () if config.knowledge is None else config.knowledge.features, recipe.text.features
+    if set(begun) != set(asked):
+        raise ModelError(
+            f"{path} was trained with {_named(begun)} behind its texts, and the recipe has {_named(asked)}. Set "
+            f"text.features={json.dumps(begun, separators=(',', ':'))}"
+        )
     brought = {"logit_scale": config.logit_scale, "logit_bias": _bias(path, config)}
     for name, learned in brought.items():
-        asked = getattr(recipe, name)
-        if learned is not None and (name in given or asked != FrozenRecipe.model_fields[name].default):
+        factor = getattr(recipe, name)
+        if learned is not None and (name in given or factor != FrozenRecipe.model_fields[name].default):
             raise ModelError(
-                f"{name} = {asked:g} would change nothing: {path} has learned {learned:.4g}, and training goes on "
+                f"{name} = {factor:g} would change nothing: {path} has learned {learned:.4g}, and training goes on "
                 f"from there. Set {name} only for a run without a start"
             )
