@@ -165,41 +165,47 @@ class Knowledge:
 def known_of(text: str, books: Sequence[KnownTaxa]) -> tuple[Taxon, Mapping[str, bool]] | None:
     """Return the taxon that a text names and its known labels; None where it names none.
 
-    The first book that has it counts. What that does not know comes from the package's table: a label from the taxon
-    there, a rank of the lineage from the taxon, or else from its genus, family or order.
+    The first book that has it counts; the package's table is the last. What that does not know comes from those after
+    it: a label from the taxon there, a rank of the lineage from the taxon there, or else from its genus, family or
+    order.
     """
-    packaged = known_taxa()
-    for book in books:
+    asked = (*books, known_taxa())
+    for place, book in enumerate(asked):
         taxon = book.find(text)
         if taxon is not None:
-            same = _packaged(taxon.scientific_name, taxon.rank)
-            labels = {} if same is None else packaged.traits.get(same.id, {})
-            return _filled(taxon, same), {**labels, **book.traits.get(taxon.id, {})}
-    taxon = packaged.find(text)
-    return None if taxon is None else (taxon, packaged.traits.get(taxon.id, {}))
+            return _completed(taxon, book, asked[place:])
+    return None
 
 
-def _packaged(name: str, rank: Rank) -> Taxon | None:
-    """Return the taxon of a name and rank in the package's table."""
-    found = known_taxa().find(name)
+def _completed(taxon: Taxon, book: KnownTaxa, books: Sequence[KnownTaxa]) -> tuple[Taxon, Mapping[str, bool]]:
+    """Return a taxon of a book and its labels with what that book and those after it know."""
+    labels = dict(book.traits.get(taxon.id, {}))
+    same = [(other, found) for other in books[1:] if (found := _at(other, taxon.scientific_name, taxon.rank))]
+    for other, found in same:
+        labels = {**other.traits.get(found.id, {}), **labels}
+        taxon = _filled(taxon, found)
+    if taxon.rank == Rank.SPECIES and taxon.genus is None:
+        taxon = replace(taxon, genus=taxon.scientific_name.split()[0])
+    for rank in _GROUPS:
+        if not any(getattr(taxon, name) is None for name in _ABOVE):
+            break
+        for other in books:
+            group = _at(other, taxon.name_at(rank) or "", rank)
+            if group is not None and _agree(taxon, group):
+                taxon = _filled(taxon, group)
+    return taxon, labels
+
+
+def _at(book: KnownTaxa, name: str, rank: Rank) -> Taxon | None:
+    """Return the taxon of a name and rank in a book."""
+    found = book.find(name)
     return None if found is None or found.rank != rank else found
 
 
-def _filled(taxon: Taxon, same: Taxon | None) -> Taxon:
-    """Return a taxon with the ranks above it that it does not state, as the package's table has them."""
-    if taxon.rank == Rank.SPECIES and taxon.genus is None:
-        genus = same.genus if same is not None and same.genus else taxon.scientific_name.split()[0]
-        taxon = replace(taxon, genus=genus)
-    if all(getattr(taxon, name) for name in _ABOVE):
-        return taxon
-    groups = [_packaged(name, rank) for rank in _GROUPS if (name := taxon.name_at(rank))]
-    for other in (same, *groups):
-        if other is not None and (other is same or _agree(taxon, other)):
-            missing: dict[str, Any] = {
-                name: getattr(other, name) for name in _ABOVE if getattr(taxon, name) is None
-            }
-            taxon = replace(taxon, **missing)
-    return taxon
+def _filled(taxon: Taxon, other: Taxon) -> Taxon:
+    """Return a taxon with the ranks above it that it does not state, as another states them."""
+    missing: dict[str, Any] = {name: getattr(other, name) for name in _ABOVE if getattr(taxon, name) is None}
+    return replace(taxon, **missing) if any(missing.values()) else taxon
 
 
 def _agree(taxon: Taxon, other: Taxon) -> bool:

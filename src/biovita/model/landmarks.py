@@ -96,7 +96,7 @@ def landmarks_bytes(landmarks: Landmarks) -> bytes:
         landmarks.labels.get(taxon.id, {}) if own else {}
         for taxon, own in zip(landmarks.taxa, trained, strict=True)
     ]
-    columns: dict[str, pa.Array] = {"trained": pa.array(trained)}
+    columns: dict[str, pa.Array] = {"trained": pa.array(trained, pa.bool_())}
     for name in _TEXTS:
         field = "class_" if name == "class" else name
         columns[name] = pa.array([getattr(taxon, field) for taxon in landmarks.taxa], pa.string())
