@@ -78,17 +78,19 @@ ROWS = (
     Row(
         "bench build",
         "build_benchmark",
-        "birds --out out --candidates 7 --draw hard --text tax --new-groups --media copy --allow-outside --seed 5 "
-        "--overwrite",
+        "birds --out out --candidates 7 --draw hard --text tax --groups members --new-groups --media copy "
+        "--allow-outside --seed 5 --overwrite",
         {"dataset": PLACE["birds"], "out": PLACE["out"], "candidates": 7, "draw": "hard", "text": "tax"}
-        | {"new_groups": True, "media": "copy", "allow_outside": True, "seed": 5, "overwrite": True},
+        | {"groups": "members", "new_groups": True, "media": "copy", "allow_outside": True, "seed": 5}
+        | {"overwrite": True},
     ),
     Row(
         "bench run",
         "run_benchmark",
-        "bench --model m --out out --name n --media-root root --device cpu --seed 5 --contrast --allow-leak",
+        "bench --model m --out out --name n --media-root root --device cpu --seed 5 --contrast --allow-leak "
+        "--seen-penalty 0.1",
         {"bench": PLACE["bench"], "model": "m", "out": PLACE["out"], "name": "n", "media_root": PLACE["root"]}
-        | {"device": "cpu", "seed": 5, "contrast": True, "allow_leak": True},
+        | {"device": "cpu", "seed": 5, "contrast": True, "allow_leak": True, "seen_penalty": 0.1},
     ),
     Row(
         "bench compare",

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from biovita.benchmark.item_vectors import ItemVectors, benchmark_items, item_vectors, say_unused, source_of
-from biovita.benchmark.leak import MetCheck, asked_of, check_met, is_of_old_split
+from biovita.benchmark.leak import MetCheck, check_benchmark
 from biovita.benchmark.media_files import resolve_media
 from biovita.benchmark.precomputed import read_precomputed
 from biovita.benchmark.recordings import Recording, measured, stated
 from biovita.benchmark.score import MEMORY_MB
-from biovita.benchmark.scored_models import met_by, modalities_of_model, model_name, open_model
+from biovita.benchmark.scored_models import met_by, modalities_of_model, model_name, open_model, seen_penalty_of
 from biovita.benchmark.scores import ScoreRow, Scores, score_benchmark
 from biovita.benchmark.task import Benchmark
 from biovita.benchmark.trait_run import label_texts, predict_from_benchmark
@@ -80,6 +80,7 @@ def evaluate(
     seed: int = 0,
     contrast: bool = False,
     allow_leak: bool = False,
+    seen_penalty: float | None = None,
     progress: bool = True,
 ) -> Evaluation:
     """Score a model on a benchmark.
@@ -101,6 +102,8 @@ def evaluate(
         Measure how clear the recordings are that are queries, too. Each is decoded once more for this.
     allow_leak
         Score a model that has trained on what the benchmark asks as new, and mark its rows.
+    seen_penalty
+        As in `score_benchmark`. None: what the model's record says, or else 0.
 
     Raises
     ------
@@ -111,21 +114,25 @@ def evaluate(
     name = name or model_name(model)
     elsewhere = isinstance(model, str) and model.startswith("vectors:")
     opened = None if elsewhere else open_model(model)
-    old = is_of_old_split(benchmark)
-    check = check_met(met_by(opened), asked_of(benchmark), name=name, allow_leak=allow_leak, old_split=old)
+    check = check_benchmark(met_by(opened), benchmark, name=name, allow_leak=allow_leak)
     say_unused(out / "vectors")
     made: dict[str, Any] = {"model": name, "seed": seed}
     if elsewhere:
         read, zeros = read_precomputed(model.removeprefix("vectors:"), benchmark)
         found, able = ItemVectors(read), tuple(read)
         made["zero vectors, taken as missing"] = {m.value: count for m, count in zeros.items() if count}
+        penalty = seen_penalty or 0.0
     else:
+        penalty = seen_penalty_of(opened) if seen_penalty is None else seen_penalty
         able = modalities_of_model(opened)
         texts = () if benchmark.dataset is None else label_texts(benchmark.dataset)
         items = benchmark_items(benchmark, able, texts)
         source = source_of(benchmark, items)
         found = item_vectors(opened, items, source, out / "vectors", name=name, device=device, progress=progress)
-    scores = score_benchmark(benchmark, found.vectors, memory_mb=memory_mb, device=select_device(device))
+    made |= {"seen penalty": penalty} if penalty else {}
+    scores = score_benchmark(
+        benchmark, found.vectors, seen_penalty=penalty, memory_mb=memory_mb, device=select_device(device)
+    )
     if not scores.tasks:
         raise BiovitaError(f"{name} cannot answer any task of the benchmark: it embeds only {', '.join(able)}")
     return Evaluation(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,8 @@ class Projections:
             Where a field is not as it has to be, or the towers are not found as they were.
         """
         config = read_config(path)
-        return _card(config.name, config.dim, list(config.towers), base_card(path, config), origin)
+        card = _card(config.name, config.dim, list(config.towers), base_card(path, config), origin)
+        return replace(card, record=config.record)
 
     def load(self, card: ModelCard, path: Path, device: str, modalities: Collection[Modality]) -> Model:
         """Return the model."""
