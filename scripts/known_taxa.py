@@ -54,7 +54,7 @@ NO_TAXA = {"Engine", "Environmental", "Fireworks", "Gun", "Noise", "Power tools"
 NO_TAXA |= {"Human non-vocal", "Human vocal", "Human whistle"}
 DOG = "Canis familiaris"
 PHYLUM = {
-    **dict.fromkeys(("Aves", "Amphibia", "Mammalia", "Reptilia", "Actinopterygii", "Elasmobranchii"), "Chordata"),
+    **dict.fromkeys(("Aves", "Amphibia", "Mammalia", "Reptilia", "Actinopterygii", "Chondrichthyes"), "Chordata"),
     **dict.fromkeys(("Arachnida", "Chilopoda", "Insecta", "Malacostraca", "Trilobita"), "Arthropoda"),
     **dict.fromkeys(("Anthozoa", "Cubozoa", "Hydrozoa", "Scyphozoa", "Staurozoa"), "Cnidaria"),
     **dict.fromkeys(("Cephalopoda", "Gastropoda", "Polyplacophora"), "Mollusca"),

@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 
 import biovita
-from biovita.cli import app as cli
-from biovita.cli.app import main
+from biovita.cli.app import command_line, main
 from biovita.errors import BiovitaError
 
 HOME = Path(biovita.__file__).parent
@@ -49,8 +48,9 @@ ROWS = (
     Row(
         "data split",
         "split_dataset",
-        "birds --unseen 3 --seed 5 --held-out 0.4 --by genus",
-        {"dataset": PLACE["birds"], "unseen": 3, "seed": 5, "held_out": 0.4, "by": "genus"},
+        "birds --unseen 3 --unseen-list a --seed 5 --held-out 0.4 --by genus",
+        {"dataset": PLACE["birds"], "unseen": 3, "unseen_list": PLACE["a"], "seed": 5, "held_out": 0.4}
+        | {"by": "genus"},
     ),
     Row(
         "embed",
@@ -112,8 +112,7 @@ IDS = [row.command for row in ROWS]
 
 def function_of(command: str) -> Callable[..., Any]:
     """Return the function that a command runs."""
-    cli.register()
-    app = cli.app
+    app = command_line()
     for name in command.split():
         app = app[name]
     assert app.default_command is not None
@@ -211,3 +210,4 @@ def test_help_loads_nothing_heavy() -> None:
     modules = loaded(code)
     assert "cyclopts" in modules
     assert not modules & (HEAVY | {"httpx", "asyncio", "markdown_it", "matplotlib"})
+    assert {name for name in modules if name.startswith("biovita.cli.")} == {"biovita.cli.app", "biovita.cli.kit"}

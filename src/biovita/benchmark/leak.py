@@ -26,7 +26,6 @@ __all__ = [
     "asked_of_split",
     "check_benchmark",
     "check_met",
-    "is_of_old_split",
 ]
 
 _SHOWN = 5  # names in a message

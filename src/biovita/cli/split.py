@@ -14,7 +14,8 @@ def split(
     dataset: Path,
     /,
     *,
-    unseen: int,
+    unseen: int | None = None,
+    unseen_list: Path | None = None,
     seed: Seed = 0,
     held_out: float = 0.2,
     by: Literal["species", "genus", "family"] = "species",
@@ -28,6 +29,9 @@ def split(
         The dataset directory; its tables are rewritten with the new split.
     unseen
         How many species to hold out whole, in both modalities.
+    unseen_list
+        In its place, a file that names the species to hold out: one a line, or a table with a column name or
+        scientific_name. Scientific and common names and synonyms will do.
     held_out
         Share of the other species' recordings and photographs to hold out.
     by
@@ -35,7 +39,9 @@ def split(
     """
     import biovita
 
-    report = biovita.split_dataset(dataset, unseen=unseen, seed=seed, held_out=held_out, by=by)
+    report = biovita.split_dataset(
+        dataset, unseen=unseen, unseen_list=unseen_list, seed=seed, held_out=held_out, by=by
+    )
     if as_json:
         print_json({**report.as_toml(), "unseen": report.unseen})
     else:

@@ -12,11 +12,10 @@ from typing import Any
 import pyarrow as pa
 
 from biovita.collect.plan import Taxa
-from biovita.csv_records import not_decoded, open_text, text_lines
 from biovita.csv_table import open_csv, sound_rows
 from biovita.errors import DatasetError
-from biovita.foreign_tables import Held
 from biovita.taxonomy import Rank, Taxon, taxon_id_of
+from biovita.taxonomy.name_lists import names_of_lines
 
 __all__ = ["NameChoice", "choose_names", "read_checklist_names"]
 
@@ -97,22 +96,9 @@ def read_checklist_names(path: Path) -> list[str]:
     if not path.is_file():
         raise DatasetError(f"taxa.checklist: {path}: there is no such file")
     if path.suffix.lower() != ".csv":
-        return _listed(path)
+        return names_of_lines(path)
     rows = sound_rows(open_csv(path, ("scientific_name",), ("scientific_name",), short_rows=True))
     return [name for row in rows if (name := row.values["scientific_name"])]
-
-
-def _listed(path: Path) -> list[str]:
-    names, held = [], Held(str(path))
-    with open_text(path) as stream:
-        for number, line in text_lines(stream):
-            if line is None or not_decoded(line):
-                what = "is too long" if line is None else "is not UTF-8"
-                raise DatasetError(f"{path}, line {number}: {what}")
-            held.add(100 + len(line))
-            if (name := line.strip()) and not name.startswith("#"):
-                names.append(name)
-    return names
 
 
 def _rows(names: Sequence[pa.Table]) -> Iterator[tuple[int, dict[str, Any]]]:

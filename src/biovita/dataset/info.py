@@ -78,6 +78,8 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "split.unseen_species": _WHOLE,
     "split.held_out": (_is_number, "a number"),
     "split.by": _TEXT,
+    "split.unseen_list": _TEXT,
+    "split.not_in_dataset": (_is_texts, "a list of texts"),
     "split.audio": _COUNTS,
     "split.images": _COUNTS,
     "traits": _TABLE,

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from biovita.dataset.dataset import Dataset, replace_tables
 from biovita.dataset.schema import Split
+from biovita.dataset.taxon_names import NamedTaxa, correct_names
 from biovita.errors import DatasetError, unknown_name
 from biovita.modality import MEDIA, Modality
 from biovita.taxonomy import Rank
@@ -35,6 +36,10 @@ class SplitReport:
         Ids of the species held out whole, sorted.
     counts
         Items by modality and split.
+    unseen_list
+        The file that names the species held out; None where they were drawn.
+    not_in_dataset
+        Names in it that the dataset has no taxon for.
     """
 
     seed: int
@@ -42,10 +47,17 @@ class SplitReport:
     by: Rank
     unseen: tuple[str, ...]
     counts: Mapping[Modality, Mapping[Split, int]]
+    unseen_list: str | None = None
+    not_in_dataset: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """Return the report as lines of text."""
-        lines = [f"{len(self.unseen)} species held out whole (seed {self.seed})"]
+        why = f"seed {self.seed}" if self.unseen_list is None else f"named in {self.unseen_list}, seed {self.seed}"
+        lines = [f"{len(self.unseen)} species held out whole ({why})"]
+        if self.not_in_dataset:
+            names = ", ".join(self.not_in_dataset[:10])
+            more = f" and {len(self.not_in_dataset) - 10:,} more" if len(self.not_in_dataset) > 10 else ""
+            lines.append(f"{len(self.not_in_dataset):,} names are not in the dataset: {names}{more}")
         for modality, counts in self.counts.items():
             parts = ", ".join(f"{counts[split]} {split.value}" for split in Split)
             lines.append(f"{_FILES[modality]}: {parts}")
@@ -58,6 +70,11 @@ class SplitReport:
             "held_out": self.held_out,
             "by": self.by.value,
             "unseen_species": len(self.unseen),
+            **(
+                {}
+                if self.unseen_list is None
+                else {"unseen_list": self.unseen_list, "not_in_dataset": list(self.not_in_dataset)}
+            ),
             **{_FILES[m]: {s.value: self.counts[m][s] for s in Split} for m in self.counts},
         }
 
@@ -65,18 +82,20 @@ class SplitReport:
 def split_dataset(
     dataset: Dataset | str | Path,
     *,
-    unseen: int,
+    unseen: int | None = None,
+    unseen_list: str | Path | None = None,
     seed: int = 0,
     held_out: float = 0.2,
     by: Rank | Literal["species", "genus", "family"] = "species",
 ) -> SplitReport:
     """Divide a dataset for training and evaluation, and write it into its ``split`` columns.
 
-    ``unseen`` species are drawn, uniformly, among those that have both recordings and photographs; all their items
-    become ``unseen``. Of every other species that has two or more groups in a modality, the share ``held_out`` of
-    its groups, at least one and never all, becomes ``seen``. The rest is ``train``. A group (``group_id``: the
-    clips of one recording, say) is never on two sides, also where it holds several species or both modalities:
-    a species that shares a group with another one is not drawn as unseen. An earlier split is replaced.
+    ``unseen`` species are drawn, uniformly, among those that have both recordings and photographs, or ``unseen_list``
+    names them; all their items become ``unseen``. Of every other species that has two or more groups in a modality, the
+    share ``held_out`` of its groups, at least one and never all, becomes ``seen``. The rest is ``train``. A group
+    (``group_id``: the clips of one recording, say) is never on two sides, also where it holds several species or both
+    modalities: a species that shares a group with another one is not drawn as unseen, and cannot be named without it.
+    An earlier split is replaced.
 
     Parameters
     ----------
@@ -84,6 +103,11 @@ def split_dataset(
         A dataset, or its directory.
     unseen
         How many species to hold out whole.
+    unseen_list
+        In its place, a file of the taxa to hold out whole, whatever they have: a name a line, or a table with a column
+        of names. Names are scientific or common, or synonyms that the dataset or the packaged table knows. All may be
+        named; nothing is left to train on then. A name that is not in the dataset is listed in the report. It is an
+        error where a name of the dataset is so near that it looks misspelt.
     seed
         The same seed, parameters and dataset give the same split.
     held_out
@@ -95,8 +119,14 @@ def split_dataset(
     Raises
     ------
     DatasetError
-        Where fewer species qualify than are to be held out, none would be left to train on, or ``by`` is unknown.
+        Where not one of ``unseen`` and ``unseen_list`` is given, fewer species qualify than are to be held out, drawing
+        would leave none to train on, or ``by`` is unknown. Where the list cannot be read, a name in it looks misspelt
+        or means several taxa, or none is in the dataset.
     """
+    if (unseen is None) == (unseen_list is None):
+        raise DatasetError(
+            "say how many species to hold out with unseen, or which ones with unseen_list: one of the two"
+        )
     if by not in _BY:
         raise DatasetError(unknown_name("by", by, _BY))
     dataset, by = Dataset.open(dataset), Rank(by)
@@ -106,12 +136,39 @@ def split_dataset(
     clans = None
     if by != Rank.SPECIES:
         clans = {t.id: name for t in dataset.taxonomy.values() if (name := t.name_at(by))}
-    drawn, splits = assign_splits(pairs, unseen=unseen, seed=seed, held_out=held_out, species=species, clans=clans)
+    listed = None if unseen_list is None else _listed(dataset, Path(unseen_list))
+    drawn, splits = assign_splits(
+        pairs,
+        unseen=unseen or 0,
+        named=None if listed is None else {taxon.id for taxon in listed.taxa.values()},
+        seed=seed,
+        held_out=held_out,
+        species=species,
+        clans=clans,
+    )
     counts = {m: {s: Counter(splits[m])[s] for s in Split} for m in MEDIA}
-    report = SplitReport(seed=seed, held_out=held_out, by=by, unseen=drawn, counts=counts)
+    report = SplitReport(
+        seed=seed,
+        held_out=held_out,
+        by=by,
+        unseen=drawn,
+        counts=counts,
+        unseen_list=None if unseen_list is None else Path(unseen_list).name,
+        not_in_dataset=() if listed is None else tuple(listed.missing),
+    )
     replaced = {_FILES[m]: _with_split(tables[m], splits[m]) for m in MEDIA}
     replace_tables(dataset, replaced, {"split": report.as_toml()})
     return report
+
+
+def _listed(dataset: Dataset, file: Path) -> NamedTaxa:
+    listed = correct_names(dataset, file)
+    if not listed.taxa:
+        raise DatasetError(
+            f"{file}: none of its {len(listed.missing):,} names is in the dataset, nor one that is near. The first is "
+            f"{next(iter(listed.missing))}"
+        )
+    return listed
 
 
 def assign_splits(
@@ -119,6 +176,7 @@ def assign_splits(
     *,
     unseen: int,
     seed: int,
+    named: Collection[str] | None = None,
     held_out: float = 0.2,
     species: Collection[str] | None = None,
     clans: Mapping[str, str] | None = None,
@@ -129,6 +187,8 @@ def assign_splits(
     ----------
     pairs
         By modality, the (taxon id, group id) of every item.
+    named
+        The taxa to hold out, with their ``clans``, in place of drawing ``unseen``.
     species
         The taxa that may be drawn as unseen; None: all.
     clans
@@ -139,7 +199,10 @@ def assign_splits(
     if not 0 <= held_out < 1:
         raise DatasetError(f"held_out is {held_out}. It has to be at least 0 and less than 1")
     rng = np.random.default_rng(seed)
-    drawn = _draw_unseen(pairs, unseen, rng, species, clans or {})
+    if named is None:
+        drawn = _draw_unseen(pairs, unseen, rng, species, clans or {})
+    else:
+        drawn = _named_unseen(pairs, named, clans or {})
     held = _draw_groups(pairs, set(drawn), held_out, rng)
 
     def split_of(taxon_id: str, group_id: str) -> Split:
@@ -149,6 +212,24 @@ def assign_splits(
 
     hidden = set(drawn)
     return drawn, {modality: [split_of(*pair) for pair in items] for modality, items in pairs.items()}
+
+
+def _named_unseen(
+    pairs: Mapping[Modality, Sequence[Pair]], named: Collection[str], clans: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return the named taxa that have items, and what is held out with them."""
+    hidden = {clans.get(taxon_id, taxon_id) for taxon_id in named}
+    drawn = {taxon_id for taxon_id, _ in _all(pairs) if clans.get(taxon_id, taxon_id) in hidden}
+    taxa_of: dict[str, set[str]] = defaultdict(set)
+    for taxon_id, group_id in _all(pairs):
+        taxa_of[group_id].add(taxon_id)
+    for group_id, taxa in sorted(taxa_of.items()):
+        if taxa & drawn and taxa - drawn:
+            raise DatasetError(
+                f"{min(taxa & drawn)} is to be held out and shares a recording or photograph (group {group_id!r}) with "
+                f"{min(taxa - drawn)}, which is not. Hold out both or neither"
+            )
+    return tuple(sorted(drawn))
 
 
 def _draw_unseen(

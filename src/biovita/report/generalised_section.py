@@ -37,8 +37,9 @@ def generalised_panels(run: ReportContent) -> tuple[GeneralisedPanel, ...]:
     top = axis_top(max((max(row.seen, row.unseen, row.high) for row in rows), default=1.0))
     panels = []
     for level in LEVELS:
-        *lines, mean = [row for row in rows if row.level == level.value] or [None]
-        if mean is not None:
+        of_level = [row for row in rows if row.level == level.value]
+        if of_level:
+            *lines, mean = of_level
             panels.append(
                 GeneralisedPanel(level.value, tuple(lines), mean, top, tuple(top * i / 4 for i in range(5)))
             )
