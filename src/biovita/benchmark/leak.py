@@ -18,15 +18,7 @@ from biovita.modality import MEDIA, Modality, modalities_of
 from biovita.model.met import Met, MetStage
 from biovita.taxonomy.parse import fold
 
-__all__ = [
-    "Asked",
-    "LeakPart",
-    "MetCheck",
-    "asked_of",
-    "asked_of_split",
-    "check_benchmark",
-    "check_met",
-]
+__all__ = ["Asked", "LeakPart", "MetCheck", "asked_of", "asked_of_split", "check_benchmark", "check_met"]
 
 _SHOWN = 5  # names in a message
 _MEDIA = {Modality.AUDIO: "held-out recordings", Modality.IMAGE: "held-out photographs"}
