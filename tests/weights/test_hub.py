@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 from biovita.errors import ModelError
+from biovita.model.met import Met, write_met
 from biovita.weights.hub import hub_file
 from biovita.weights.hub_models import HUB_MODELS
 from support.published_layouts import make, write_published
@@ -162,6 +165,24 @@ def test_a_file_with_another_hash_and_a_missing_one_are_told(hub, tmp_path):
     assert "is not the expected file" in wrong
     assert "has no file other.bin" in absent
     assert "no repository some/body" in other
+
+
+@pytest.mark.slow
+def test_what_a_repository_has_met_is_read_before_and_after_its_weights_are_fetched(hub, tmp_path):
+    name = f"hf-hub:risashinoda/BioVITA@{COMMIT}"
+    shutil.copy(write_published(make(), tmp_path / "whole") / "clap_config.json", tmp_path / "files")
+    code = (
+        "from biovita.model.describe import load_model, met_of\n"
+        f"first = met_of({name!r})\n"
+        f"loaded = load_model({name!r}, 'cpu')\n"
+        "for met in (first, loaded.met, met_of(loaded.card)):\n"
+        "    print(met and met.taxa.to_pylist())\n"
+    )
+    without = run(tmp_path / "without", hub.address, code=code)
+    assert without.stdout.splitlines() == ["None"] * 3, without.stderr
+    write_met(Met(taxa=pa.array(["pica pica"])), tmp_path / "files")
+    found = run(tmp_path / "with", hub.address, code=code)
+    assert found.stdout.splitlines() == ["['pica pica']"] * 3, found.stderr
 
 
 def test_a_hub_out_of_reach_is_told(monkeypatch):

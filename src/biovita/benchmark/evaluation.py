@@ -8,18 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from biovita.benchmark.item_vectors import ItemVectors, benchmark_items, item_vectors, say_unused, source_of
-from biovita.benchmark.leak import MetCheck, asked_of, check_met, is_of_old_split
+from biovita.benchmark.leak import MetCheck, check_benchmark
 from biovita.benchmark.media_files import resolve_media
 from biovita.benchmark.precomputed import read_precomputed
 from biovita.benchmark.recordings import Recording, measured, stated
 from biovita.benchmark.score import MEMORY_MB
-from biovita.benchmark.scored_models import (
-    met_by,
-    modalities_of_model,
-    model_name,
-    open_model,
-    seen_penalty_of,
-)
+from biovita.benchmark.scored_models import met_by, modalities_of_model, model_name, open_model, seen_penalty_of
 from biovita.benchmark.scores import ScoreRow, Scores, score_benchmark
 from biovita.benchmark.task import Benchmark
 from biovita.benchmark.trait_run import label_texts, predict_from_benchmark
@@ -120,8 +114,7 @@ def evaluate(
     name = name or model_name(model)
     elsewhere = isinstance(model, str) and model.startswith("vectors:")
     opened = None if elsewhere else open_model(model)
-    asked, old = asked_of(benchmark), is_of_old_split(benchmark)
-    check = check_met(met_by(opened), asked, name=name, allow_leak=allow_leak, old_split=old)
+    check = check_benchmark(met_by(opened), benchmark, name=name, allow_leak=allow_leak)
     say_unused(out / "vectors")
     made: dict[str, Any] = {"model": name, "seed": seed}
     if elsewhere:

@@ -67,9 +67,11 @@ class RunRecord:
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as a JSON object."""
-        leak = [{**asdict(part), "first": list(part.first)} for part in self.leak]
-        return {**asdict(self), "leak": leak, "notes": list(self.notes)}
+        """Return it as a JSON object, without ``leak`` and ``notes`` where there are none."""
+        found = asdict(self)
+        found["leak"] = [{**asdict(part), "first": list(part.first)} for part in self.leak]
+        found["notes"] = list(self.notes)
+        return {key: value for key, value in found.items() if value or key not in {"leak", "notes"}}
 
 
 def record_of(
