@@ -17,6 +17,7 @@ from biovita.errors import DatasetError
 from biovita.modality import MEDIA, Modality
 from biovita.model import Model
 from biovita.taxonomy import Taxon, prompts
+from biovita.training.exclusion import NOTHING, Exclusion
 from biovita.training.projections.names_without_media import kept_classes, named_classes, names_of_classes
 from biovita.training.projections.pool import Pool
 
@@ -46,7 +47,9 @@ class TrainingSet:
     labels: frozenset[str] = frozenset()
 
 
-def training_set(dataset: Dataset, base: Model, *, names: bool = True, progress: bool = False) -> TrainingSet:
+def training_set(
+    dataset: Dataset, base: Model, *, names: bool = True, exclude: Exclusion = NOTHING, progress: bool = False
+) -> TrainingSet:
     """Return the vectors of a dataset's ``train`` rows, and where asked the rows of a model's own classifiers.
 
     Vectors are read from the dataset's tables; what has none yet is embedded.
@@ -58,17 +61,19 @@ def training_set(dataset: Dataset, base: Model, *, names: bool = True, progress:
     names
         Whether to use the classifiers' rows and names. Classes that name an unseen species, under whatever name the
         dataset knows it by, are held out.
+    exclude
+        Taxa whose items and classes are left out.
 
     Raises
     ------
     DatasetError
-        Where the dataset has not been split, or a modality has no ``train`` rows.
+        Where the dataset has not been split, or a modality has no ``train`` rows that are not excluded.
     """
 
     def embedded(texts: Iterable[str]) -> Vectors:
         return vectors(dataset, base, Modality.TEXT, ids=texts, space="tower", progress=progress)
 
-    kept = {modality: _training_vectors(dataset, base, modality, progress=progress) for modality in MEDIA}
+    kept = {modality: _training_vectors(dataset, base, modality, exclude, progress=progress) for modality in MEDIA}
     owned = {modality: found.columns["taxon_id"] for modality, found in kept.items()}
     species = pc.unique(pa.chunked_array(list(owned.values()), pa.string())).sort()
     taxa = tuple(dataset.taxonomy[taxon_id] for taxon_id in species.to_pylist())
@@ -91,7 +96,8 @@ def training_set(dataset: Dataset, base: Model, *, names: bool = True, progress:
             known = named_classes(base.tower(modality))
             if known is None:
                 continue
-            chosen = kept_classes(known, unseen, synonyms)
+            allowed = set(kept_classes(known, exclude.taxa, exclude.synonyms))
+            chosen = [place for place in kept_classes(known, unseen, synonyms) if place in allowed]
             labels |= names_of_classes(known, chosen)
             named = [(number, text) for number, place in enumerate(chosen) for text in known.texts[place]]
             texts = embedded(text for form in known.texts for text in form).subset(text for _, text in named)
@@ -102,15 +108,18 @@ def training_set(dataset: Dataset, base: Model, *, names: bool = True, progress:
     return TrainingSet(items, classes, class_names, taxa, frozenset(labels))
 
 
-def _training_vectors(dataset: Dataset, base: Model, modality: Modality, *, progress: bool) -> Vectors:
-    """Return the vectors of a modality's ``train`` rows."""
+def _training_vectors(
+    dataset: Dataset, base: Model, modality: Modality, exclude: Exclusion, *, progress: bool
+) -> Vectors:
+    """Return the vectors of a modality's ``train`` rows that are not excluded."""
     split = dataset.media(modality)["split"]
     if len(split) and split.null_count == len(split):
         raise DatasetError(f"{dataset.path} has not been split. Run: biovita data split {dataset.path}")
     if not pc.any(pc.equal(split, Split.TRAIN.value)).as_py():
         raise DatasetError(f"{dataset.path} has no {modality} items in its train split")
-    rows = pc.field("split") == Split.TRAIN.value
-    return vectors(dataset, base, modality, where=rows, space="tower", progress=progress)
+    if not dataset.media(modality).filter(exclude.trained_rows).num_rows:
+        raise DatasetError(f"all {modality} items in the train split of {dataset.path} are excluded. Exclude less")
+    return vectors(dataset, base, modality, where=exclude.trained_rows, space="tower", progress=progress)
 
 
 def _as_standardised(weights: np.ndarray, vectors: np.ndarray) -> torch.Tensor:
