@@ -10,8 +10,7 @@ from typing import Any
 from cyclopts.docs.markdown import generate_markdown_docs
 
 import biovita
-from biovita.cli.app import app as commands
-from biovita.cli.app import register
+from biovita.cli.app import command_line
 
 project = "biovita"
 author = "The biovita developers"
@@ -53,8 +52,7 @@ def setup(app: Any) -> None:
 
 def _fill_in(_app: object, page: str, source: list[str]) -> None:
     if page == "reference/shell":
-        register()
-        text = generate_markdown_docs(commands, heading_level=2, generate_toc=False, no_root_title=True)
+        text = generate_markdown_docs(command_line(), heading_level=2, generate_toc=False, no_root_title=True)
         text = text.replace("```console", "```text")
         source[0] += re.sub(r"(?m)^(?!biovita).*$", _options_as_code, text)
     elif page == "reference/rooms":

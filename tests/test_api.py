@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 
 import biovita
-from biovita.cli import app as cli
-from biovita.cli.app import main
+from biovita.cli.app import command_line, main
 from biovita.errors import BiovitaError
 
 HOME = Path(biovita.__file__).parent
@@ -81,17 +80,19 @@ ROWS = (
     Row(
         "bench build",
         "build_benchmark",
-        "birds --out out --candidates 7 --draw hard --text tax --new-groups --media copy --allow-outside --seed 5 "
-        "--overwrite",
+        "birds --out out --candidates 7 --draw hard --text tax --groups members --new-groups --media copy "
+        "--allow-outside --seed 5 --overwrite",
         {"dataset": PLACE["birds"], "out": PLACE["out"], "candidates": 7, "draw": "hard", "text": "tax"}
-        | {"new_groups": True, "media": "copy", "allow_outside": True, "seed": 5, "overwrite": True},
+        | {"groups": "members", "new_groups": True, "media": "copy", "allow_outside": True, "seed": 5}
+        | {"overwrite": True},
     ),
     Row(
         "bench run",
         "run_benchmark",
-        "bench --model m --out out --name n --media-root root --device cpu --seed 5 --contrast --allow-leak",
+        "bench --model m --out out --name n --media-root root --device cpu --seed 5 --contrast --allow-leak "
+        "--seen-penalty 0.1",
         {"bench": PLACE["bench"], "model": "m", "out": PLACE["out"], "name": "n", "media_root": PLACE["root"]}
-        | {"device": "cpu", "seed": 5, "contrast": True, "allow_leak": True},
+        | {"device": "cpu", "seed": 5, "contrast": True, "allow_leak": True, "seen_penalty": 0.1},
     ),
     Row(
         "bench compare",
@@ -113,8 +114,7 @@ IDS = [row.command for row in ROWS]
 
 def function_of(command: str) -> Callable[..., Any]:
     """Return the function that a command runs."""
-    cli.register()
-    app = cli.app
+    app = command_line()
     for name in command.split():
         app = app[name]
     assert app.default_command is not None
@@ -212,3 +212,4 @@ def test_help_loads_nothing_heavy() -> None:
     modules = loaded(code)
     assert "cyclopts" in modules
     assert not modules & (HEAVY | {"httpx", "asyncio", "markdown_it", "matplotlib"})
+    assert {name for name in modules if name.startswith("biovita.cli.")} == {"biovita.cli.app", "biovita.cli.kit"}

@@ -19,7 +19,7 @@ import cyclopts
 import pytest
 
 import biovita
-from biovita.cli.app import app, register
+from biovita.cli.app import command_line
 from support.pages import CODE, INLINE, PYTHON, ROOT, write_world
 
 SOURCES = ROOT / "src/biovita"
@@ -33,8 +33,7 @@ PLACE = re.compile(r"(?:src|tests|benchmarks|docs)/[\w./-]+")
 
 @pytest.fixture(scope="module")
 def commands() -> cyclopts.App:
-    register()
-    return app
+    return command_line()
 
 
 @pytest.fixture(scope="module")

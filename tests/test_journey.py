@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 
 import biovita
 from support.folders import make_folder
+from support.forked import finish, start
 
 SPECIES = {
     f"{genus} {epithet}": (f"{epithet} {genus.lower()}", "Aves", "Passeriformes", family, genus)
@@ -43,11 +43,11 @@ class Shell:
             relative = isinstance(part, Path) and self.steps % 2
             return os.path.relpath(part, here) if relative else str(part)
 
-        call = [sys.executable, "-m", "biovita", *map(written, command), "--json"]
-        done = subprocess.run(call, cwd=here, capture_output=True, text=True, encoding="utf-8", check=False)
-        assert done.returncode == 0, done.stderr
+        said, printed = (here.with_suffix(suffix) for suffix in (".said", ".json"))
+        process = start([*map(written, command), "--json"], said, first=partial(os.chdir, here), printed=printed)
+        assert finish(process, 400) == 0, said.read_text(encoding="utf-8")
         assert not list(here.iterdir()), f"{command} left something where it ran"
-        found: dict[str, Any] = json.loads(done.stdout)
+        found: dict[str, Any] = json.loads(printed.read_text(encoding="utf-8"))
         return found
 
 

@@ -20,6 +20,7 @@ from biovita.errors import DatasetError
 from biovita.files import write_whole
 from biovita.modality import Modality
 from biovita.model import Model, write_model
+from biovita.model.met import Met
 from biovita.version import __version__
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def demo(
     unseen
         Species to hold out whole; None is a quarter of those that have both modalities, and at most 40.
     text
-        What stands for a species in text: one of `benchmark.from_split.TEXTS`. The default is its lineage, scientific
+        What stands for a species in text: one of `benchmark.split_items.TEXTS`. The default is its lineage, scientific
         and common name; ``name`` is the bare scientific name, as in the published benchmark.
     say
         Called once a stage with its name and what it did.
@@ -201,23 +202,28 @@ def _train(dataset: Dataset, *, seed: int, device: str, progress: bool) -> _Trai
     from biovita.model import load_model
     from biovita.progress import progress_bar
     from biovita.training import FrozenRecipe, recipe
-    from biovita.training.projections.align import align, untrained
+    from biovita.training.projections.align import Aligned, align, untrained
     from biovita.training.projections.train_projections import model_of
     from biovita.training.projections.training_set import training_set
     from biovita.training.run_record import met_in_run, record_of
 
     base = load_model(MODEL, device)
-    data = training_set(dataset, base, progress=progress)
     recipes = {stage: recipe(f"{MODEL}/stage{stage}", {"seed": seed}, FrozenRecipe) for stage in (1, 2)}
+    data = training_set(dataset, base, features=recipes[1].text.features, progress=progress)
+
+    def made(aligned: Aligned, chosen: FrozenRecipe, met: Met | None) -> Model:
+        record = record_of(chosen, dataset)
+        return model_of(aligned, chosen, base, dataset=dataset, data=data, record=record, met=met)
+
     aligned = untrained(data, recipes[1])
     met = base.met
-    models = {0: model_of(aligned, recipes[1], base, dataset, record=record_of(recipes[1], dataset), met=met)}
+    models = {0: made(aligned, recipes[1], met)}
     losses = {}
     for stage, chosen in recipes.items():
         with progress_bar(f"stage {stage}", chosen.steps, shown=progress) as advance:
             aligned = align(data, chosen, aligned, on_step=advance)
         met = met_in_run(chosen, dataset, data.taxa, labels=data.labels, before=met)
-        models[stage] = model_of(aligned, chosen, base, dataset, record=record_of(chosen, dataset), met=met)
+        models[stage] = made(aligned, chosen, met)
         losses[f"stage {stage}"] = [came.losses["loss"] for came in aligned.history]
     return _Trained(models, losses)
 

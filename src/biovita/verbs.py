@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from biovita.errors import BiovitaError, ModelError
 
 if TYPE_CHECKING:
+    from biovita.benchmark.generalised import GeneralisedRow
     from biovita.benchmark.scores import ScoreRow
     from biovita.benchmark.task import Benchmark, LeftOut
     from biovita.collect.build import BuildReport
@@ -237,9 +238,10 @@ def build_benchmark(
     dataset: Dataset | str | Path,
     *,
     out: str | Path | None = None,
-    candidates: int = 100,
+    candidates: int | Literal["all"] = 100,
     draw: Literal["uniform", "hard"] = "uniform",
     text: Literal["name", "common", "tax", "sci_com", "tax_com"] = "name",
+    groups: Literal["word", "members"] = "word",
     new_groups: bool = False,
     media: Literal["keep", "copy"] = "keep",
     allow_outside: bool = False,
@@ -255,11 +257,15 @@ def build_benchmark(
     out
         Where it goes. None: ``bench/standard`` in the dataset.
     candidates
-        Most candidate taxa a query, the correct one included.
+        Most candidate taxa a query, the correct one included. ``all``: each query of both parts is asked against the
+        same taxa, all that there are.
     draw
         ``uniform``, or ``hard``: the nearest relatives of the correct taxon come before others.
     text
         What stands for a species in text: its bare name (as published), its common name, or a prompt.
+    groups
+        What stands for a genus or family in text: its own ``word`` (as published), or the texts of its ``members``, of
+        which the largest score counts.
     new_groups
         Leave out of the unseen part the genera and families that have members in training.
     media
@@ -283,7 +289,7 @@ def build_benchmark(
 
     opened = Dataset.open(dataset)
     made = benchmark_from_split(
-        opened, candidates=candidates, seed=seed, text=text, draw=draw, new_groups=new_groups
+        opened, candidates=candidates, seed=seed, text=text, groups=groups, draw=draw, new_groups=new_groups
     )
     place = own_place(opened.path, "bench", "standard") if out is None else Path(out)
     path = write_benchmark(made, place, media=media, overwrite=overwrite, allow_outside=allow_outside)
@@ -300,10 +306,12 @@ class BenchmarkRun:
         What the model is called.
     rows
         The scores: a row a task and k.
+    generalised
+        Seen and unseen taxa among the same candidates, and their harmonic mean, where all taxa are candidates.
     failed
         Items without a vector, and why. They are absent from the scores, which count them.
     paths
-        ``report``, ``results``, ``scores`` and ``ranks``.
+        ``report``, ``results``, ``scores``, ``ranks`` and where there is one ``generalised``.
     notes
         Sentences that a reader of the scores has to know: what the model has met of what it was asked, where that is
         not known, and that the benchmark is of an old split. None where nothing is to be said.
@@ -311,6 +319,7 @@ class BenchmarkRun:
 
     name: str
     rows: tuple[ScoreRow, ...]
+    generalised: tuple[GeneralisedRow, ...]
     failed: tuple[Failure, ...]
     paths: RunFiles
     notes: tuple[str, ...] = ()
@@ -327,6 +336,7 @@ def run_benchmark(
     seed: int = 0,
     contrast: bool = False,
     allow_leak: bool = False,
+    seen_penalty: float | None = None,
     progress: bool = True,
 ) -> BenchmarkRun:
     """Score a model on a benchmark, and write results.json, scores.csv, ranks.parquet and report.html.
@@ -353,6 +363,9 @@ def run_benchmark(
         Also score by how clear the query recordings are; each is decoded once more for this.
     allow_leak
         Score a model that has trained on what the benchmark asks as new, and mark its rows and pages.
+    seen_penalty
+        What is taken from the similarity of each taxon that is not in the unseen part, from 0 to 2. None: what the
+        model's record says, or else 0.
     progress
         Show bars on standard error where that is a terminal.
 
@@ -386,10 +399,12 @@ def run_benchmark(
         seed=seed,
         contrast=contrast,
         allow_leak=allow_leak,
+        seen_penalty=seen_penalty,
         progress=progress,
     )
-    files = write_run(place, run_of(result))
-    return BenchmarkRun(called, result.rows, result.failed, files, result.check.notes)
+    content = run_of(result)
+    files = write_run(place, content)
+    return BenchmarkRun(called, result.rows, content.generalised, result.failed, files, result.check.notes)
 
 
 def save_model(

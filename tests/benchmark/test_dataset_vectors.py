@@ -116,4 +116,5 @@ def test_trait_probes_read_the_same_vectors(dataset, towers, monkeypatch):
     assert {score.method for score in scores} == {"zero-shot", "probe"}
     assert predict_traits(dataset, "plain", progress=False) == scores
     assert not loaded(towers)
+    assert not any(score.leak for score in scores)
     assert [path.name for path in (dataset.path / "embeddings").iterdir()] == ["plain"]

@@ -18,11 +18,12 @@ import tomli_w
 import biovita
 from biovita.benchmark import benchmark_from_split
 from biovita.benchmark.leak import Asked, asked_of, asked_of_split, check_met
+from biovita.benchmark.trait_run import predict_traits
 from biovita.cli.app import main
 from biovita.dataset import Dataset, split_dataset
 from biovita.dataset.dataset import replace_tables
 from biovita.dataset.held_out import split_hash
-from biovita.dataset.schema import taxa_table
+from biovita.dataset.schema import TRAITS, taxa_table
 from biovita.errors import ModelError
 from biovita.modality import MEDIA, Modality
 from biovita.model.met import MET, Met, read_met
@@ -199,6 +200,24 @@ def test_a_comparison_says_which_run_is_marked(birds: Dataset, model: Path, tmp_
     assert biovita.compare_runs(ranks, tmp_path / "chance").leaky == ()
     pq.write_table(pq.read_table(ranks).drop_columns(["leak"]), ranks)
     assert biovita.compare_runs(ranks, tmp_path / "chance").leaky == ()
+
+
+def test_traits_are_refused_or_marked_as_well(
+    birds: Dataset, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("biovita.benchmark.trait_scores._FEWEST", 1)
+    rows = [
+        {"taxon_id": f"t{number}", "label": label, "value": number % 2 == 0, "source": "test"}
+        for number in range(SPECIES)
+        for label in ("nocturnal", "diurnal")
+    ]
+    replace_tables(birds, {"traits": pa.Table.from_pylist(rows, schema=TRAITS)}, {})
+    split_dataset(birds, unseen=UNSEEN, seed=1)
+    with pytest.raises(ModelError, match=REFUSED):
+        predict_traits(birds, model, device="cpu", progress=False)
+    marked = predict_traits(birds, model, device="cpu", allow_leak=True, progress=False)
+    assert marked
+    assert all(row.leak for row in marked)
 
 
 def test_training_does_not_go_on_from_a_model_that_met_what_is_held_out(

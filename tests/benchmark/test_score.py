@@ -204,3 +204,62 @@ def test_no_queries_give_no_ranks():
     ranking = case.ranking()
     assert set(ranking.rank) == {0}
     assert set(ranking.top) == {-1}
+
+
+def several(seed: int) -> tuple[Case, np.ndarray]:
+    """Return a case whose queries have up to three vectors each, and a penalty for each taxon."""
+    case, rng = generate(seed), np.random.default_rng([seed, 1])
+    total = int(case.query_rows.max(initial=0)) + 1
+    rows = rng.integers(total, size=(len(case.query_rows), 3))
+    rows[rng.random(rows.shape) < 0.4] = -1
+    rows[:, 1] = np.where(rng.random(len(rows)) < 0.3, rows[:, 0], rows[:, 1])  # the same vector twice
+    case.query_rows = rows
+    return case, rng.choice([0.0, 0.25, 1 / 3], len(case.offsets) - 1)
+
+
+def by_brute_force(case: Case, penalties: np.ndarray) -> tuple[list[int], list[int]]:
+    """Score each query's vectors with each taxon's samples in double precision, one after the other."""
+    ranks, tops = [], []
+    for query, rows in enumerate(case.query_rows):
+        asked = [case.queries[row].astype(float) for row in rows if row >= 0]
+        scores = []
+        for taxon in [t for t in case.candidates[query] if t >= 0]:
+            own = [r for r in case.sample_rows[case.offsets[taxon] : case.offsets[taxon + 1]] if r >= 0]
+            pairs = [(one * case.samples[row].astype(float)).sum() for one in asked for row in own]
+            scores.append(max(pairs, default=-np.inf) - penalties[taxon])
+        order = sorted(range(len(scores)), key=lambda column: -scores[column])
+        ranks.append(1 + order.index(case.correct[query]) if asked else 0)
+        tops.append(order[0] if asked else -1)
+    return ranks, tops
+
+
+@pytest.mark.parametrize("seed", [0, 3, 5, 11, 18, 23, 30, 40])
+@pytest.mark.parametrize("memory", [1, 512])
+def test_several_vectors_a_query_and_penalties_are_as_by_brute_force(seed, memory):
+    case, penalties = several(seed)
+    ranking = case.ranking(penalties=penalties, memory_mb=memory)
+    assert (ranking.rank.tolist(), ranking.top.tolist()) == by_brute_force(case, penalties)
+    none = np.zeros_like(penalties)
+    assert case.ranking().rank.tolist() == case.ranking(penalties=none).rank.tolist()
+    assert case.ranking(memory_mb=memory).rank.tolist() == by_brute_force(case, none)[0]
+
+
+def test_equal_scores_tie_after_a_penalty_too():
+    """Copies of one sample in taxa of the same penalty tie, and one without it comes before them."""
+    rng = np.random.default_rng(0)
+    samples = np.repeat(rng.normal(size=(1, 771)).astype(np.float32), 50, axis=0)
+    queries = rng.normal(size=(20, 771)).astype(np.float32)
+    candidates = np.stack([rng.permutation(50) for _ in range(20)])
+    penalties = np.where(np.arange(50) == 7, 0.0, 1e-9)
+    correct = rng.integers(50, size=20)
+    ranking = rank_candidates(
+        Rows(queries, np.arange(20)),
+        Rows(samples, np.arange(50)),
+        np.arange(51),
+        candidates,
+        correct,
+        penalties=penalties,
+    )
+    free = (candidates == 7).argmax(axis=1)
+    assert ranking.top.tolist() == free.tolist()
+    assert ranking.rank.tolist() == [1 if c == f else 1 + c + (f > c) for c, f in zip(correct, free, strict=True)]

@@ -59,6 +59,30 @@ def test_from_a_dataset_to_a_comparison(dataset, capsys, tmp_path):
     assert json.loads(out)["made"]["draw"] == "hard"
 
 
+@pytest.mark.slow
+def test_all_names_as_candidates_from_the_command_line(dataset, capsys, tmp_path):
+    bench = tmp_path / "all"
+    asked = ("--candidates", "all", "--groups", "members")
+    code, out, _ = run(capsys, "bench", "build", dataset, "--out", bench, *asked, "--json")
+    made = json.loads(out)["made"]
+    assert (code, made["candidates"], made["groups"]) == (0, "all", "members")
+    code, out, _ = run(capsys, "bench", "verify", bench)
+    assert (code, "no problem changes a score" in out) == (0, True)
+    code, out, err = run(capsys, "bench", "run", bench, "--model", "random:4", "--seen-penalty", "0.2")
+    assert code == 0, err
+    assert "seen and unseen among all taxa, and their harmonic mean, in percent" in out
+    written = json.loads((bench / "runs" / "random-4" / "results.json").read_text())
+    assert written["made"]["seen penalty"] == 0.2
+    means = [row for row in written["generalised"] if row["direction"] == "mean" and row["k"] == 1]
+    assert [row["level"] for row in means if f"{100 * row['harmonic']:.1f}" in out] == [
+        "species",
+        "genus",
+        "family",
+    ]
+    code, _, err = run(capsys, "bench", "run", bench, "--model", "random:4", "--seen-penalty", "7")
+    assert (code, "It has to be from 0 to 2" in err) == (1, True)
+
+
 def test_verify_exits_1_and_names_the_file(dataset, capsys):
     run(capsys, "bench", "build", dataset)
     next(dataset.glob("*.png")).write_text("no picture")

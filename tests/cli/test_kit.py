@@ -11,8 +11,8 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from cyclopts import App
 
-from biovita.cli import app as cli
 from biovita.cli import kit
+from biovita.cli.app import command_line
 from support.commands import Printed, run_command
 from support.folders import append, make_folder
 from support.published_layouts import make, write_published
@@ -32,7 +32,6 @@ PLACES = {"out": {Path, Path | None, str}}  # str: it may be an address of objec
 
 def commands() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Give every command, and the function that it runs."""
-    cli.register()
 
     def within(app: App, names: tuple[str, ...]) -> Iterator[tuple[str, Callable[..., Any]]]:
         if app.default_command is not None and names:
@@ -41,7 +40,7 @@ def commands() -> Iterator[tuple[str, Callable[..., Any]]]:
             if not name.startswith("-"):
                 yield from within(app[name], (*names, name))
 
-    yield from within(cli.app, ())
+    yield from within(command_line(), ())
 
 
 COMMANDS = dict(commands())
@@ -58,6 +57,13 @@ def test_all_commands_are_walked() -> None:
     }
     assert expected <= set(COMMANDS)
     assert len(COMMANDS) > 25
+
+
+def test_the_list_of_commands_says_what_they_say_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    listed = dict(re.findall(r"│ ([a-z]+) +(\S.*?) +│", run_command("--help").out))
+    own = {name: each for name, each in command_line().resolved_commands().items() if not name.startswith("-")}
+    assert listed == {name: each.help.split("\n\n")[0] for name, each in own.items()}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

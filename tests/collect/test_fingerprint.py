@@ -35,6 +35,11 @@ def recordings(shared_data: Path) -> list[tuple[str, Sound]]:
     return [(row["source_id"], soundfile.read(folder / row["file"], dtype="float32")) for row in rows]
 
 
+@pytest.fixture(scope="module")
+def fingerprints(recordings: list[tuple[str, Sound]]) -> list[np.ndarray]:
+    return [words_of(*sound) for _, sound in recordings]
+
+
 def encode(samples: np.ndarray, rate: int, codec: str, kind: str, bit_rate: int) -> Sound:
     """Return what comes back from an encoder of FFmpeg."""
     import av
@@ -62,21 +67,28 @@ def variants(samples: np.ndarray, rate: int) -> Iterator[tuple[str, Sound]]:
 
 
 @pytest.mark.slow
-def test_encoded_anew_and_cut_recordings_are_found(recordings: list[tuple[str, Sound]]) -> None:
-    long = [sound for _, sound in recordings if len(sound[0]) > 4 * sound[1] and np.mean(sound[0] == 0) < 0.5][::8]
-    known = Fingerprints()
-    for samples, rate in long:
-        known.add(words_of(samples, rate))
-    for number, (samples, rate) in enumerate(long):
+def test_encoded_anew_and_cut_recordings_are_found(
+    recordings: list[tuple[str, Sound]], fingerprints: list[np.ndarray]
+) -> None:
+    """Each one of some is found among all there are, and taken for no other."""
+    known, ids = Fingerprints(), [source_id for source_id, _ in recordings]
+    for words in fingerprints:
+        known.add(words)
+    long = [(i, s) for i, s in recordings if len(s[0]) > 4 * s[1] and np.mean(s[0] == 0) < 0.5][::24]
+    assert len(long) > 12
+    for source_id, (samples, rate) in long:
         for name, sound in variants(samples, rate):
-            assert known.find(words_of(*sound)) == number, (number, name)
+            found = known.find(words_of(*sound))
+            assert found is not None, (source_id, name)
+            assert ids[found] == source_id, (source_id, name)
 
 
 @pytest.mark.slow
-def test_no_two_different_recordings_are_called_the_same(recordings: list[tuple[str, Sound]]) -> None:
+def test_no_two_different_recordings_are_called_the_same(
+    recordings: list[tuple[str, Sound]], fingerprints: list[np.ndarray]
+) -> None:
     known, ids = Fingerprints(), []
-    for source_id, sound in recordings:
-        words = words_of(*sound)
+    for (source_id, _), words in zip(recordings, fingerprints, strict=True):
         found = known.find(words)
         assert found is None or ids[found] == source_id, (source_id, ids[found])
         known.add(words)
@@ -109,7 +121,7 @@ def test_what_says_too_little_is_never_the_same() -> None:
 
 @pytest.mark.slow
 def test_many_recordings_are_searched_as_one_by_one() -> None:
-    """The index of words against every lag of every recording."""
+    """The index of words against every lag of every recording, for each third of them."""
     rng = np.random.default_rng(3)
     sounds = [rng.normal(0, 0.1, rng.integers(4, 9) * 8000).astype(np.float32) for _ in range(21)]
     known, prints = Fingerprints(), [words_of(sound, 8000) for sound in sounds]
@@ -118,6 +130,8 @@ def test_many_recordings_are_searched_as_one_by_one() -> None:
     for number, sound in enumerate(sounds):
         part = words_of(sound[700 : 700 + round(0.7 * len(sound))], 8000)
         assert known.find(part) == number
+        if number % 3:
+            continue
         lags = range(-len(part), max(map(len, prints)))
         near = [at for at, words in enumerate(prints) if min(distance(words, part, lag) for lag in lags) <= SAME]
         assert near == [number]

@@ -1,4 +1,4 @@
-"""The published architecture at its full size, against the wrapper that mteb has of the published model."""
+"""The published architecture in its full width, against the wrapper that mteb has of the published model."""
 
 from __future__ import annotations
 
@@ -47,10 +47,21 @@ def resample(wave: torch.Tensor, rate: int, wanted: int) -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory):
-    """ViT-L-14, HTS-AT and the adapter with random weights: 2.3 GB, and gone when the module is done."""
-    root = tmp_path_factory.mktemp("published")
+def config():
+    """ViT-L-14 as published but for its depth, which the wrapper is told is open_clip's own."""
     config = open_clip.get_model_config("ViT-L-14")
+    assert (config["vision_cfg"]["layers"], config["text_cfg"]["layers"]) == (24, 12)
+    for part in ("vision_cfg", "text_cfg"):
+        config[part]["layers"] = 3
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(open_clip.factory._MODEL_CONFIGS, "ViT-L-14", config)
+        yield config
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory, config):
+    """CLIP, HTS-AT and the adapter with random weights: 0.6 GB, and gone when the module is done."""
+    root = tmp_path_factory.mktemp("published")
     made = make(config, {}, seed=1)
     write_published(made, root / "BioVITA", config)
     made.clap.config.save_pretrained(root / "clap")

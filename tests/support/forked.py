@@ -1,9 +1,10 @@
-"""``biovita`` in processes of its own, forked from one that has imported what training needs: some seconds a start."""
+"""``biovita`` in processes of its own, forked from one that has imported what models need: ten seconds a start."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -12,7 +13,10 @@ from typing import Any
 METHOD = "forkserver"
 _CONTEXT = multiprocessing.get_context(METHOD)
 _CONTEXT.set_forkserver_preload(
-    ["biovita.cli.app", "biovita.training.towers.train_towers", "biovita.towers.clap", "biovita.towers.open_clip"]
+    [
+        *("biovita.cli.app", "biovita.training.towers.train_towers", "biovita.towers.clap"),
+        *("biovita.towers.open_clip", "open_clip", "transformers.models.clap.modeling_clap"),
+    ]
 )
 
 
@@ -21,15 +25,36 @@ def start(
     said: Path,
     env: Mapping[str, str] = {},
     first: Callable[[], None] | None = None,
+    printed: Path = Path(os.devnull),
 ) -> BaseProcess:
-    """Start ``biovita`` with arguments; what it says on standard error goes to the file ``said``.
+    """Start ``biovita`` with arguments; standard error goes to the file ``said``, standard output to ``printed``.
 
     ``first`` is called before, in the new process.
     """
-    given = ([str(each) for each in arguments], said, {**os.environ, **env}, first)
+    given = ([str(each) for each in arguments], said, printed, {**os.environ, **env}, first)
     process = _CONTEXT.Process(target=_main, args=given)
     process.start()
     return process
+
+
+def start_call(function: Callable[..., object], *arguments: object, said: Path) -> BaseProcess:
+    """Start a process that calls a function of a module of `support`; its standard error goes to the file ``said``."""
+    process = _CONTEXT.Process(target=_called, args=(function, arguments, said, dict(os.environ)))
+    process.start()
+    return process
+
+
+def run_each(commands: Sequence[Sequence[str]]) -> None:
+    """Run commands in turn; after what each says on standard error stands how it ended."""
+    from biovita.cli import main
+
+    for arguments in commands:
+        try:
+            main(list(arguments))
+        except SystemExit as stopped:
+            sys.stderr.write(f"ENDED {stopped.code}\n")
+        except BaseException as error:  # noqa: BLE001 - what it is, is what the test tells
+            sys.stderr.write(f"RAISED {type(error).__name__} {error} {arguments}\n")
 
 
 def finish(process: BaseProcess, seconds: float = 180) -> int:
@@ -48,12 +73,26 @@ def call(function: Callable[..., Any], *arguments: object, method: str = METHOD)
         return pool.apply(function, arguments)
 
 
-def _main(arguments: list[str], said: Path, env: dict[str, str], first: Callable[[], None] | None) -> None:
+def _main(
+    arguments: list[str], said: Path, printed: Path, env: dict[str, str], first: Callable[[], None] | None
+) -> None:
     from biovita.cli import main
 
     os.environ.update(env)
     if first is not None:
         first()
-    for file, stream in ((os.devnull, 1), (said, 2)):
-        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), stream)
+    _redirect(printed, said)
     main(arguments)
+
+
+def _called(
+    function: Callable[..., object], arguments: tuple[object, ...], said: Path, env: dict[str, str]
+) -> None:
+    os.environ.update(env)
+    _redirect(Path(os.devnull), said)
+    function(*arguments)
+
+
+def _redirect(printed: Path, said: Path) -> None:
+    for file, stream in ((printed, 1), (said, 2)):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), stream)

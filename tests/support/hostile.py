@@ -8,11 +8,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from support.forked import run_each, start_call
 
 MIB = 1 << 20
 _LOOK_FOR_CHILDREN_S = 0.1
@@ -70,33 +72,41 @@ def watched(
     command: Sequence[str], *, seconds: float, mib: float, cwd: Path | None = None, env: Mapping[str, str] = {}
 ) -> Outcome:
     """Run a command; fail where it takes longer than ``seconds`` or, children included, more than ``mib``."""
-    began, peak = time.monotonic(), 0.0
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        began = time.monotonic()
         child = subprocess.Popen(
             command, stdout=out, stderr=err, stdin=subprocess.DEVNULL, cwd=cwd, env={**os.environ, **env}
         )
-        process = psutil.Process(child.pid)
-        family, looked, why = [process], began, ""
-        while child.poll() is None:
-            if time.monotonic() - looked > _LOOK_FOR_CHILDREN_S:
-                family, looked = _family(process), time.monotonic()
-            peak = max(peak, _resident(family) / MIB)
-            if peak > mib:
-                why = f"took {peak:.0f} MiB, and {mib:.0f} are allowed"
-            elif time.monotonic() - began > seconds:
-                why = f"took more than {seconds:g} s"
-            if why:
-                _end(process)
-                child.wait()
-                break
-            time.sleep(0.01)
+        peak, why = _watch(child.pid, lambda: child.poll() is None, seconds, mib)
+        taken = time.monotonic() - began
+        child.wait()
         texts = []
         for stream in (out, err):
             stream.seek(0)
             texts.append(stream.read().decode("utf-8", errors="surrogateescape"))
-    outcome = Outcome(child.returncode, *texts, peak, time.monotonic() - began)
+    outcome = Outcome(child.returncode, *texts, peak, taken)
     assert not why, f"{' '.join(command)} {why}\n{outcome.said[-3000:]}"
     return outcome
+
+
+def _watch(pid: int, runs: Callable[[], bool], seconds: float, mib: float) -> tuple[float, str]:
+    """Watch a process until it ends, or end it; return its peak in MiB, and what it took that is not allowed."""
+    began, peak, why = time.monotonic(), 0.0, ""
+    process = psutil.Process(pid)
+    family, looked = [process], began
+    while runs():
+        if time.monotonic() - looked > _LOOK_FOR_CHILDREN_S:
+            family, looked = _family(process), time.monotonic()
+        peak = max(peak, _resident(family) / MIB)
+        if peak > mib:
+            why = f"took {peak:.0f} MiB, and {mib:.0f} are allowed"
+        elif time.monotonic() - began > seconds:
+            why = f"took more than {seconds:g} s"
+        if why:
+            _end(process)
+            break
+        time.sleep(0.01)
+    return peak, why
 
 
 def _family(process: psutil.Process) -> list[psutil.Process]:
@@ -123,26 +133,33 @@ def _end(process: psutil.Process) -> None:
         pass
 
 
-MANY = """
-import sys
-from biovita.cli import main
-for line in open(sys.argv[1]).read().splitlines():
-    arguments = line.split("\\t")
-    try:
-        main(arguments)
-        sys.stderr.write(f"RETURNED {arguments}\\n")
-    except SystemExit as stopped:
-        sys.stderr.write(f"ENDED {stopped.code}\\n")
-    except BaseException as error:
-        sys.stderr.write(f"RAISED {type(error).__name__} {error} {arguments}\\n")
-"""
+def call_watched(
+    folder: Path, function: Callable[..., object], *arguments: object, seconds: float, mib: float
+) -> str:
+    """Call a function of a module of `support` in a watched process that has imported what models need.
+
+    Returns what it said on standard error.
+    """
+    process = start_call(function, *arguments, said=folder / "said")
+    assert process.pid is not None
+    _, why = _watch(process.pid, process.is_alive, seconds, mib)
+    process.join()
+    said = (folder / "said").read_text(encoding="utf-8", errors="surrogateescape")
+    assert not why, f"{arguments} {why}\n{said[-3000:]}"
+    return said
 
 
-def run_many(tmp_path: Path, commands: list[list[str]], *, mib: float = 1200) -> list[str]:
-    """Run commands in one watched process, and return what each said. Each has to fail with a message of ours."""
-    (tmp_path / "commands").write_text("\n".join("\t".join(command) for command in commands))
-    said = python(MANY, tmp_path / "commands", seconds=120, mib=mib).said
+def run_many(
+    tmp_path: Path, commands: Sequence[Sequence[object]], *, code: int = 1, mib: float = 1500
+) -> list[str]:
+    """Run commands in one watched process, and return what each said on standard error.
+
+    Each has to end with ``code``; with 1 after a message of ours.
+    """
+    given = [[str(argument) for argument in command] for command in commands]
+    said = call_watched(tmp_path, run_each, given, seconds=120, mib=mib)
     assert "RAISED" not in said, said[-4000:]
-    assert said.count("ENDED 1\n") == len(commands), said[-4000:]
-    assert said.count("biovita: ") >= len(commands), said[-4000:]
-    return said.split("ENDED 1\n")
+    assert "Traceback" not in said, said[-4000:]
+    assert said.count(f"ENDED {code}\n") == len(commands), said[-4000:]
+    assert code != 1 or said.count("biovita: ") >= len(commands), said[-4000:]
+    return said.split(f"ENDED {code}\n")

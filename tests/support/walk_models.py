@@ -374,8 +374,4 @@ def main(work: Path, which: list[str]) -> None:
 
 
 def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    sys.stderr.write(text + "\n")

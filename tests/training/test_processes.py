@@ -16,11 +16,13 @@ from safetensors.torch import load_file
 from biovita.dataset import Dataset
 from biovita.errors import BiovitaError, DatasetError, ModelError
 from biovita.model import load_model
+from biovita.training import TowersRecipe
 from support.forked import METHOD
 from support.small_runs import losses, run_tiny, tiny_recipe, without_chance
 from support.tiny_training import read_log, write_tiny
 
 HALVES = {"phases.warmup.batch_size": 3, "phases.full.batch_size": 3}
+WAYS = {None: ("plain", "sharded first", "plain first"), 1: ("plain", "sharded")}  # by items that a tower takes
 
 
 def _join(rank: int, port: int, *, chance: bool = False) -> None:
@@ -93,14 +95,16 @@ def _sharding_worker(rank: int, port: int, towers: str, data: str, out: str) -> 
     dataset = Dataset.open(Path(data))
     for chunk in (None, 1):
         settings = {**HALVES, "validate_epochs": 1, "checkpoint_steps": 2, "chunk": chunk}
-        chosen, sharded = (tiny_recipe(2, Path(towers), **settings, sharded=shared) for shared in (False, True))
-        place = Path(out) / str(chunk)
-        run_tiny(chosen, dataset, place / "plain", start=Path(towers))
-        run_tiny(sharded, dataset, place / "sharded", start=Path(towers), stop_after=3)
-        run_tiny(sharded, dataset, place / "sharded", start=Path(towers))
-        for first, then in ((sharded, chosen), (chosen, sharded)):
-            run_tiny(first, dataset, place / f"{first.sharded} first", start=Path(towers), stop_after=7)
-            run_tiny(then, dataset, place / f"{first.sharded} first", start=Path(towers))
+        plain, sharded = (tiny_recipe(2, Path(towers), **settings, sharded=shared) for shared in (False, True))
+        ways: dict[str, list[tuple[TowersRecipe, int | None]]] = {
+            "plain": [(plain, None)],
+            "sharded": [(sharded, None)],
+            "sharded first": [(sharded, 3), (sharded, 7), (plain, None)],
+            "plain first": [(plain, 7), (sharded, None)],
+        }
+        for name in WAYS[chunk]:
+            for chosen, stop in ways[name]:
+                run_tiny(chosen, dataset, Path(out) / str(chunk) / name, start=Path(towers), stop_after=stop)
     _leave()
 
 
@@ -108,12 +112,13 @@ def _sharding_worker(rank: int, port: int, towers: str, data: str, out: str) -> 
 def test_sharded_towers_train_as_whole_ones(towers: Path, tmp_path: Path) -> None:
     dataset = write_tiny(tmp_path / "data", unseen=2)
     _in_two_processes(_sharding_worker, str(towers), str(dataset.path), str(tmp_path))
-    for chunk in ("None", "1"):
-        plain = read_log(tmp_path / chunk / "plain")
-        weights = load_file(tmp_path / chunk / "plain" / "last" / "model.safetensors")
+    for chunk, (first, *others) in WAYS.items():
+        place = tmp_path / str(chunk)
+        plain = read_log(place / first)
+        weights = load_file(place / first / "last" / "model.safetensors")
         assert {line["kind"] for line in plain} == {"step", "validation"}
-        for name in ("sharded", "True first", "False first"):
-            run = tmp_path / chunk / name
+        for name in others:
+            run = place / name
             log = read_log(run)
             for value in ("loss", "gradient_norm"):
                 mine, theirs = losses(log, value), losses(plain, value)

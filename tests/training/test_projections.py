@@ -272,7 +272,14 @@ def test_a_directory_that_exists_is_refused_before_any_work(
     there = trained(1, "there")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["birds", "there"]
     files = sorted(path.name for path in there.iterdir())
-    assert files == ["config.json", "losses.jsonl", "met.parquet", "model.safetensors", "report.html"]
+    assert files == [
+        "config.json",
+        "landmarks.parquet",
+        "losses.jsonl",
+        "met.parquet",
+        "model.safetensors",
+        "report.html",
+    ]
 
     def worked(*_: object) -> None:
         raise AssertionError("the towers were opened")

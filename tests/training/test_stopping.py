@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 import biovita.training.towers.validation as validation
+from biovita.dataset import Dataset
 from biovita.errors import StoppedError
 from biovita.training import TowersRecipe, recipe
 from biovita.training.towers.train_towers import train_towers
 from support.forked import finish, start
-from support.tiny_training import read_log, write_tiny, write_towers
+from support.tiny_training import read_log, write_tiny
 
 SETTINGS = {
     "audio_model": "none",
@@ -52,8 +53,9 @@ def _start_two(command: list[object], said: Path) -> list[BaseProcess]:
 
 
 @pytest.mark.slow
-def test_a_signal_to_one_process_stops_all_at_the_same_step(tmp_path: Path) -> None:
-    towers, dataset = write_towers(tmp_path / "towers"), write_tiny(tmp_path / "data")
+def test_a_signal_to_one_process_stops_all_at_the_same_step(
+    towers: Path, dataset: Dataset, tmp_path: Path
+) -> None:
     settings = {**SETTINGS, "model": towers, "validate_epochs": 0}
     outs = [tmp_path / "whole", tmp_path / "stopped"]
     for out, stops in ((outs[0], False), (outs[1], True), (outs[1], False)):
@@ -80,9 +82,9 @@ def test_a_signal_to_one_process_stops_all_at_the_same_step(tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_a_signal_cuts_validation_off_and_it_is_made_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    towers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    towers, dataset = write_towers(tmp_path / "towers"), write_tiny(tmp_path / "data", unseen=2)
+    dataset = write_tiny(tmp_path / "data", unseen=2)
     settings = {**SETTINGS, "model": str(towers), "validate_epochs": 1, "phases.atc.batch_size": 6}
     chosen = recipe("paper/stage1", settings, TowersRecipe)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from biovita.benchmark.scores import KS, RESAMPLES, Scores, bootstrap_interval
+from biovita.benchmark.scores import KS, Scores, bootstrap_interval, bootstrap_means, interval_of
 from biovita.benchmark.task import LEVELS, Benchmark, Task
 from biovita.errors import BiovitaError
 from biovita.modality import DIRECTIONS, modalities_of
@@ -44,7 +44,9 @@ RANKS = pa.schema(
         pa.field("retrieved", pa.string()),  # None for a query without a vector
         pa.field("rank", pa.int32(), nullable=False),  # from 1; 0 for a query without a vector
         pa.field("candidates", pa.int32(), nullable=False),
-        pa.field("offered", pa.string(), nullable=False),  # hash of the candidates in order, and of their samples
+        pa.field(
+            "offered", pa.string(), nullable=False
+        ),  # hash of candidates in order, their samples, and several texts that ask
     ]
 )
 _MARK = pa.schema([pa.field("leak", pa.bool_())])
@@ -80,8 +82,16 @@ def _offered(benchmark: Benchmark, task: Task) -> list[str]:
         for name, begin, end in zip(task.taxa, task.offsets, task.offsets[1:], strict=False)
     )
     taxa = np.frombuffer(each, np.uint64)
-    lists = zip(task.candidates, task.candidate_counts, strict=True)
-    return [_digest(taxa[row[:count]].tobytes()).hex() for row, count in lists]
+    lists = zip(task.candidates, task.candidate_counts, _asked(benchmark, task), strict=True)
+    return [_digest(taxa[row[:count]].tobytes() + asked).hex() for row, count, asked in lists]
+
+
+def _asked(benchmark: Benchmark, task: Task) -> list[bytes]:
+    """Return what tells the texts of each query from others; nothing where its id does."""
+    if task.texts is None:
+        return [b""] * len(task.queries)
+    ids = benchmark.ids(modalities_of(task.direction)[0])
+    return ["\0".join(ids[row] for row in rows if row >= 0).encode() for rows in task.texts]
 
 
 def _digest(content: bytes) -> bytes:
@@ -235,7 +245,7 @@ def _compared(
         lost=lost,
         p=p,
     )
-    return row, _draws(difference, row_seed), p
+    return row, bootstrap_means(difference, [*row_seed, 1]), p
 
 
 def not_compared(first: pa.Table, second: pa.Table) -> tuple[list[str], list[str]]:
@@ -259,17 +269,10 @@ def _hits(table: pa.Table, k: int) -> np.ndarray:
     return (ranks > 0) & (ranks <= k)
 
 
-def _draws(values: np.ndarray, seed: Sequence[int]) -> np.ndarray:
-    distinct, counts = np.unique(values, return_counts=True)
-    draws = np.random.default_rng([*seed, 1]).multinomial(len(values), counts / len(values), size=RESAMPLES)
-    means: np.ndarray = draws @ distinct / len(values)
-    return means
-
-
 def _mean(entries: Sequence[tuple[ComparedRow, np.ndarray]]) -> ComparedRow:
     """Return the mean of the rows of one part, level and k."""
     rows = [row for row, _ in entries]
-    low, high = np.quantile(np.mean([draws for _, draws in entries], axis=0), [0.025, 0.975])
+    low, high = interval_of(np.mean([draws for _, draws in entries], axis=0))
     return ComparedRow(
         part=rows[0].part,
         direction="mean",
@@ -279,8 +282,8 @@ def _mean(entries: Sequence[tuple[ComparedRow, np.ndarray]]) -> ComparedRow:
         first=float(np.mean([row.first for row in rows])),
         second=float(np.mean([row.second for row in rows])),
         difference=float(np.mean([row.difference for row in rows])),
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
     )
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,13 @@ from biovita.benchmark.media_files import resolve_media
 from biovita.benchmark.precomputed import read_precomputed
 from biovita.benchmark.recordings import Recording, measured, stated
 from biovita.benchmark.score import MEMORY_MB
-from biovita.benchmark.scored_models import met_by, modalities_of_model, model_name, open_model
+from biovita.benchmark.scored_models import (
+    met_by,
+    modalities_of_model,
+    model_name,
+    open_model,
+    seen_penalty_of,
+)
 from biovita.benchmark.scores import ScoreRow, Scores, score_benchmark
 from biovita.benchmark.task import Benchmark
 from biovita.benchmark.trait_run import label_texts, predict_from_benchmark
@@ -81,6 +86,7 @@ def evaluate(
     seed: int = 0,
     contrast: bool = False,
     allow_leak: bool = False,
+    seen_penalty: float | None = None,
     progress: bool = True,
 ) -> Evaluation:
     """Score a model on a benchmark.
@@ -102,6 +108,8 @@ def evaluate(
         Measure how clear the recordings are that are queries, too. Each is decoded once more for this.
     allow_leak
         Score a model that has trained on what the benchmark asks as new, and mark its rows.
+    seen_penalty
+        As in `score_benchmark`. None: what the model's record says, or else 0.
 
     Raises
     ------
@@ -110,29 +118,28 @@ def evaluate(
     """
     benchmark, _ = resolve_media(benchmark)
     name = name or model_name(model)
+    elsewhere = isinstance(model, str) and model.startswith("vectors:")
+    opened = None if elsewhere else open_model(model)
+    old = is_of_old_split(benchmark)
+    check = check_met(met_by(opened), asked_of(benchmark), name=name, allow_leak=allow_leak, old_split=old)
     say_unused(out / "vectors")
     made: dict[str, Any] = {"model": name, "seed": seed}
-    compared = partial(
-        check_met,
-        asked=asked_of(benchmark),
-        name=name,
-        allow_leak=allow_leak,
-        old_split=is_of_old_split(benchmark),
-    )
-    if isinstance(model, str) and model.startswith("vectors:"):
-        check = compared(None)
+    if elsewhere:
         read, zeros = read_precomputed(model.removeprefix("vectors:"), benchmark)
         found, able = ItemVectors(read), tuple(read)
         made["zero vectors, taken as missing"] = {m.value: count for m, count in zeros.items() if count}
+        penalty = seen_penalty or 0.0
     else:
-        opened = open_model(model)
-        check = compared(met_by(opened))
+        penalty = seen_penalty_of(opened) if seen_penalty is None else seen_penalty
         able = modalities_of_model(opened)
         texts = () if benchmark.dataset is None else label_texts(benchmark.dataset)
         items = benchmark_items(benchmark, able, texts)
         source = source_of(benchmark, items)
         found = item_vectors(opened, items, source, out / "vectors", name=name, device=device, progress=progress)
-    scores = score_benchmark(benchmark, found.vectors, memory_mb=memory_mb, device=select_device(device))
+    made |= {"seen penalty": penalty} if penalty else {}
+    scores = score_benchmark(
+        benchmark, found.vectors, seen_penalty=penalty, memory_mb=memory_mb, device=select_device(device)
+    )
     if not scores.tasks:
         raise BiovitaError(f"{name} cannot answer any task of the benchmark: it embeds only {', '.join(able)}")
     return Evaluation(
@@ -145,9 +152,7 @@ def evaluate(
         made=made,
         failed=found.failed,
         recordings=measured(benchmark) if contrast else stated(benchmark),
-        predictions=tuple(
-            replace(row, leak=bool(check.leak)) for row in predict_from_benchmark(benchmark, found.vectors)
-        ),
+        predictions=predict_from_benchmark(benchmark, found.vectors, leak=bool(check.leak)),
         seed=seed,
         check=check,
     )

@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import zlib
-from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from itertools import chain, product
+from typing import Literal
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from biovita.benchmark.task import ITEMS, LEVELS, PARTS, Benchmark, LeftOut, Task
+from biovita.benchmark.split_items import GROUPS, TEXTS, SplitItems, split_items, unseen_names
+from biovita.benchmark.task import LEVELS, PARTS, Benchmark, LeftOut, Task, padded
 from biovita.dataset.dataset import Dataset
 from biovita.dataset.held_out import other_names, split_hash, unseen_taxa
-from biovita.dataset.outgoing import taxon_of
 from biovita.dataset.schema import Split
 from biovita.errors import DatasetError, unknown_name
-from biovita.modality import DIRECTIONS, MEDIA, Modality, modalities_of
-from biovita.taxonomy import PROMPT_KINDS, RANKS, Rank, Taxon, prompts
+from biovita.modality import DIRECTIONS, Modality, modalities_of
+from biovita.taxonomy import RANKS, Rank, Taxon
 
-__all__ = ["DRAWS", "TEXTS", "benchmark_from_split", "draw_candidates"]
+__all__ = ["DRAWS", "benchmark_from_split", "draw_candidates"]
 
-TEXTS: tuple[str, ...] = ("name", "common", *(kind for kind in PROMPT_KINDS if kind not in {"com", "sci"}))
 DRAWS: tuple[str, ...] = ("uniform", "hard")
-_OF_MEDIA = ("id", "path", "start_s", "end_s", "license", "attribution", "sha256")  # columns of a dataset's table
-_COMMON = {"common": "com"}  # the prompt kind that a choice of text means
 
 
 def benchmark_from_split(
     dataset: Dataset,
     *,
-    candidates: int = 100,
+    candidates: int | Literal["all"] = 100,
     seed: int = 0,
     text: str = "name",
+    groups: str = "word",
     draw: str = "uniform",
     new_groups: bool = False,
     only: Collection[str] | None = None,
@@ -54,12 +50,18 @@ def benchmark_from_split(
     Parameters
     ----------
     candidates
-        Most candidate taxa a query, the correct one included.
+        Most candidate taxa a query, the correct one included. ``all``: every query of both parts is asked against the
+        same taxa in the same order, those with held-out items of the target modality in any part; of text all taxa of
+        the dataset.
     seed
         For the draw of candidates and their order.
     text
         What stands for a taxon in text: ``name`` (the bare name at the level, as published), or at species level
-        ``common`` or a prompt (``tax``, ``sci_com``, ``tax_com``). Genus and family are always bare names.
+        ``common`` or a prompt (``tax``, ``sci_com``, ``tax_com``).
+    groups
+        What stands for a genus or family in text: ``word``, its bare name, as published; or ``members``, the texts of
+        its species, of which the largest score counts. As a query it is asked by its species in the part; as a
+        candidate it brings all those that count as its samples.
     draw
         ``uniform``, or ``hard``: the nearest relatives of the correct taxon come before others.
     new_groups
@@ -70,26 +72,20 @@ def benchmark_from_split(
     Raises
     ------
     DatasetError
-        Where the dataset has not been split, or ``text`` is unknown.
+        Where the dataset has not been split, or a value is not accepted.
     """
-    if text not in TEXTS:
-        raise DatasetError(unknown_name("text", text, TEXTS))
-    if draw not in DRAWS:
-        raise DatasetError(unknown_name("draw", draw, DRAWS))
-    if candidates < 2:
-        raise DatasetError(f"candidates is {candidates}. A query needs at least 2")
-    maker = _Maker.of(dataset, text, new_groups=new_groups, only=only)
-    tasks: list[Task] = []
-    left_out = list(maker.left_out)
-    for part in PARTS:
-        for direction in DIRECTIONS:
-            for level in LEVELS:
-                task, missing = _task(
-                    maker, part, direction, level, most=candidates, seed=seed, hard=draw == "hard"
-                )
-                left_out += missing
-                if task is not None:
-                    tasks.append(task)
+    for name, value, known in (("text", text, TEXTS), ("groups", groups, GROUPS), ("draw", draw, DRAWS)):
+        if value not in known:
+            raise DatasetError(unknown_name(name, value, known))
+    _check_candidates(candidates, draw)
+    found = split_items(
+        dataset, text=text, groups=groups, every_name=candidates == "all", new_groups=new_groups, only=only
+    )
+    task_of = partial(_task, found, candidates, seed, hard=draw == "hard", members=groups == "members")
+    pairs = [task_of(which) for which in product(PARTS, DIRECTIONS, LEVELS)]
+    tasks = tuple(task for task, _ in pairs if task is not None)
+    left_out = (*found.left_out, *chain.from_iterable(missing for _, missing in pairs))
+    unseen = unseen_names(dataset) if candidates == "all" else {}
     made = {
         "dataset": dataset.info.get("name"),
         "dataset_version": dataset.info.get("version"),
@@ -98,144 +94,47 @@ def benchmark_from_split(
         "candidates": candidates,
         "seed": seed,
         "text": text,
+        "groups": groups,
         "draw": draw,
         "new_groups": new_groups,
     }
-    unseen = unseen_taxa(dataset)
-    others = other_names(dataset, unseen)
-    names = {taxon.scientific_name: sorted(others[taxon.id]) for taxon in unseen if others[taxon.id]}
-    return Benchmark(maker.items, tuple(tasks), tuple(left_out), made, dataset.path, other_names=names)
+    hidden = unseen_taxa(dataset)
+    others = other_names(dataset, hidden)
+    names = {taxon.scientific_name: sorted(others[taxon.id]) for taxon in hidden if others[taxon.id]}
+    return Benchmark(found.items, tasks, left_out, made, dataset.path, other_names=names, unseen=unseen)
 
 
-Rows = dict[str, list[int]]  # taxon name -> rows of its items
-
-
-@dataclass(frozen=True)
-class _Maker:
-    """The items of the benchmark, and which rows belong to which taxon."""
-
-    items: dict[Modality, pa.Table]
-    rows: dict[tuple[Split, Modality, Rank], Rows]
-    nameless: Counter[tuple[Split, Modality, Rank]]
-    known: Counter[tuple[Split, Modality, Rank]]  # left out because their genus or family was trained on
-    members: dict[tuple[Split, Rank, str], Taxon]
-    left_out: tuple[LeftOut, ...]
-
-    @classmethod
-    def of(cls, dataset: Dataset, text: str, *, new_groups: bool, only: Collection[str] | None) -> _Maker:
-        rows: dict[tuple[Split, Modality, Rank], Rows] = defaultdict(lambda: defaultdict(list))
-        nameless: Counter[tuple[Split, Modality, Rank]] = Counter()
-        known: Counter[tuple[Split, Modality, Rank]] = Counter()
-        trained = _trained(dataset) if new_groups else set()
-        items: dict[Modality, pa.Table] = {}
-        members: dict[tuple[Split, Rank, str], Taxon] = {}
-        for modality in MEDIA:
-            held = _held_out(dataset, modality, only)
-            taxa, numbers = _taxa(dataset, held)
-            names = [[(level, taxon.name_at(level)) for level in LEVELS] for taxon in taxa]
-            items[modality] = _items(held, taxa, numbers)
-            parts = map(Split, held["split"].to_pylist())
-            for row, (number, part) in enumerate(zip(numbers.tolist(), parts, strict=True)):
-                for level, name in names[number]:
-                    if name is None:
-                        nameless[part, modality, level] += 1
-                        continue
-                    if part == Split.UNSEEN and (level, name) in trained:
-                        known[part, modality, level] += 1
-                        continue
-                    rows[part, modality, level][name].append(row)
-                    members.setdefault((part, level, name), taxa[number])
-        if not any(table.num_rows for table in items.values()):
-            raise DatasetError(
-                f"{dataset.path} has no held-out items. Split it first: "
-                f"biovita data split {dataset.path} --unseen N --seed S"
-            )
-        texts: list[dict[str, Any]] = []
-        left_out = []
-        for (part, level, name), taxon in sorted(members.items(), key=_place):
-            words = _text(taxon, level, name, text)
-            if words is None:
-                left_out.append(LeftOut(part.value, "", level.value, f"{name} has no {text} text", 1))
-                continue
-            rows[part, Modality.TEXT, level][name].append(len(texts))
-            texts.append({**_labels(taxon, level), "id": words, "level": level.value, "part": part.value})
-        items[Modality.TEXT] = pa.Table.from_pylist(texts, schema=ITEMS)
-        grouped = {key: dict(value) for key, value in rows.items()}
-        return cls(items, grouped, nameless, known, members, tuple(left_out))
-
-
-def _trained(dataset: Dataset) -> set[tuple[Rank, str]]:
-    """Return the genera and families that have a species outside the unseen ones, by rank and name."""
-    found: set[tuple[Rank, str]] = set()
-    for modality in MEDIA:
-        table = dataset.media(modality).select(["taxon_id", "split"]).group_by(["taxon_id", "split"]).aggregate([])
-        for row in table.to_pylist():
-            if row["split"] != Split.UNSEEN.value:
-                taxon = taxon_of(dataset, row)
-                found |= {(rank, name) for rank in LEVELS[1:] if (name := taxon.name_at(rank))}
-    return found
-
-
-def _place(item: tuple[tuple[Split, Rank, str], Taxon]) -> tuple[int, int, str]:
-    (part, level, name), _ = item
-    return PARTS.index(part), LEVELS.index(level), name
-
-
-def _held_out(dataset: Dataset, modality: Modality, only: Collection[str] | None) -> pa.Table:
-    """Return the held-out recordings or photographs of a dataset, limited to ``only`` where it is given."""
-    wanted = pc.field("split").isin([part.value for part in PARTS])
-    if only is not None:
-        wanted &= pc.field("id").isin(pa.array(only, pa.string()))
-    return dataset.media(modality).filter(wanted)
-
-
-def _taxa(dataset: Dataset, held: pa.Table) -> tuple[list[Taxon], np.ndarray]:
-    """Return the taxa of some recordings or photographs, and the number of each one's among them, ``(rows,)``."""
-    numbers = held["taxon_id"].combine_chunks().dictionary_encode().indices.to_numpy()
-    _, first = np.unique(numbers, return_index=True)
-    rows = held.select(["id", "taxon_id"]).take(pa.array(first)).to_pylist()
-    return [taxon_of(dataset, row) for row in rows], numbers
-
-
-def _items(held: pa.Table, taxa: Sequence[Taxon], numbers: np.ndarray) -> pa.Table:
-    """Return recordings or photographs in the `ITEMS` schema."""
-    columns = {"part": held["split"]}
-    columns |= {name: held[name] for name in _OF_MEDIA if name in held.column_names}
-    labels = [_labels(taxon) for taxon in taxa]
-    for name in ("common_name", "species", "genus", "family", "class"):
-        columns[name] = pa.array([each[name] for each in labels], pa.string()).take(pa.array(numbers))
-    full = [columns.get(field.name, pa.nulls(len(held), field.type)) for field in ITEMS]
-    return pa.table(full, schema=ITEMS)
-
-
-def _labels(taxon: Taxon, level: Rank = Rank.SPECIES) -> dict[str, str | None]:
-    """Return the names of a taxon from ``level`` up, as columns of `ITEMS`."""
-    ranks = (Rank.SPECIES, Rank.GENUS, Rank.FAMILY, Rank.CLASS)
-    known = ranks[ranks.index(level) :]
-    common = taxon.common_name if level == Rank.SPECIES else None
-    return {"common_name": common, **{rank.value: taxon.name_at(rank) for rank in known}}
-
-
-def _text(taxon: Taxon, level: Rank, name: str, text: str) -> str | None:
-    if text == "name" or level != Rank.SPECIES:
-        return name
-    return prompts(taxon).get(_COMMON.get(text, text))
+def _check_candidates(candidates: int | str, draw: str) -> None:
+    if isinstance(candidates, str) and candidates != "all":
+        raise DatasetError(f"candidates is {candidates!r}. It has to be a number from 2 on, or all")
+    if isinstance(candidates, int) and candidates < 2:
+        raise DatasetError(f"candidates is {candidates}. A query needs at least 2")
+    if candidates == "all" and draw != "uniform":
+        raise DatasetError(f"candidates is all, and draw is {draw!r}. Leave draw out: nothing is drawn")
 
 
 def _task(
-    maker: _Maker, part: Split, direction: str, level: Rank, *, most: int, seed: int, hard: bool
+    found: SplitItems,
+    candidates: int | Literal["all"],
+    seed: int,
+    which: tuple[Split, str, Rank],
+    *,
+    hard: bool,
+    members: bool,
 ) -> tuple[Task | None, list[LeftOut]]:
+    """Return the task of a part, direction and level, None where there is none; and what was left out of it."""
+    part, direction, level = which
     asked, answered = modalities_of(direction)
-    targets = maker.rows.get((part, answered, level), {})
-    askers = maker.rows.get((part, asked, level), {})
+    askers = found.asking(part, asked, level)
+    targets = found.answering(None if candidates == "all" else part, answered, level)
     missing: list[LeftOut] = []
 
     def leave_out(reason: str, count: int) -> None:
         if count:
             missing.append(LeftOut(part.value, direction, level.value, reason, count))
 
-    leave_out(f"queries without a {level.value} name", maker.nameless[part, asked, level])
-    leave_out(f"queries whose {level.value} was trained on", maker.known[part, asked, level])
+    leave_out(f"queries without a {level.value} name", found.nameless[part, asked, level])
+    leave_out(f"queries whose {level.value} was trained on", found.trained[part, asked, level])
     unanswered = sum(len(rows) for name, rows in askers.items() if name not in targets)
     leave_out(f"queries whose {level.value} has no {answered.value} here", unanswered)
     queries = sorted((row, name) for name, rows in askers.items() if name in targets for row in rows)
@@ -245,11 +144,15 @@ def _task(
         return None, missing
     taxa = tuple(sorted(targets))
     place = {name: index for index, name in enumerate(taxa)}
-    lengths = [len(targets[name]) for name in taxa]
     own = np.array([place[name] for _, name in queries], np.int32)
-    task_seed = [seed, zlib.crc32(f"{part.value}/{direction}/{level.value}".encode())]
-    kin = _kinship([maker.members[part, level, name] for name in taxa], level) if hard else None
-    chosen, correct = draw_candidates(own, len(taxa), most, np.random.default_rng(task_seed), kin)
+    if candidates == "all":
+        chosen, correct = _all_candidates(own, len(taxa), _generator(seed, f"{direction}/{level.value}"))
+    else:
+        rng = _generator(seed, f"{part.value}/{direction}/{level.value}")
+        kin = _kinship([found.taxa[part, level, name] for name in taxa], level) if hard else None
+        chosen, correct = draw_candidates(own, len(taxa), candidates, rng, kin)
+    several = members and asked == Modality.TEXT and level != Rank.SPECIES
+    texts = found.answering(part, Modality.TEXT, level)
     task = Task(
         part=part.value,
         direction=direction,
@@ -257,11 +160,16 @@ def _task(
         queries=np.array([row for row, _ in queries], np.int32),
         taxa=taxa,
         samples=np.array([row for name in taxa for row in targets[name]], np.int32),
-        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        offsets=np.concatenate([[0], np.cumsum([len(targets[name]) for name in taxa])]).astype(np.int64),
         candidates=chosen,
         correct=correct,
+        texts=padded([texts[name] for _, name in queries]) if several else None,
     )
     return task, missing
+
+
+def _generator(seed: int, name: str) -> np.random.Generator:
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
 def _kinship(taxa: Sequence[Taxon], level: Rank) -> np.ndarray:
@@ -303,3 +211,9 @@ def draw_candidates(
         chosen[row, columns != correct[row]] = others
         chosen[row, correct[row]] = mine
     return chosen, correct
+
+
+def _all_candidates(own: np.ndarray, taxa: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return all taxa in one random order for every query, in the memory of one, and the column of each one's own."""
+    order = rng.permutation(taxa).astype(np.int32)
+    return np.broadcast_to(order, (len(own), taxa)), np.argsort(order)[own].astype(np.int32)

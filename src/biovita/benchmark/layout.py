@@ -2,16 +2,19 @@
 
 A directory holds one part, or one directory a part. A part has ``audio_index.csv``, ``image_index.csv`` and
 ``text_index.csv``, and for each level and direction ``species/test_audio_to_image.csv`` and so on. What we write has
-more columns than the published files, after theirs, and ``manifest.json`` beside the parts.
+more columns than the published files, after theirs, and ``manifest.json`` beside the parts. The indices of a part have
+what its tasks use: where all taxa are candidates, items of other parts, too.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from biovita.benchmark.task import Benchmark, Task
 from biovita.csv_safe import write_rows
@@ -23,6 +26,7 @@ from biovita.hashing import sha256_of
 from biovita.modality import MEDIA, Modality, modalities_of
 
 __all__ = [
+    "ASKING",
     "COLUMNS",
     "INDEX_COLUMNS",
     "MANIFEST",
@@ -57,8 +61,9 @@ TASK_COLUMNS: tuple[str, ...] = (
     "candidates_target_ids",
     "taxon_class",
 )
+ASKING = "query_payload_ids"  # of tasks whose queries ask with several texts: these, as JSON
 COLUMNS = frozenset(  # of any file of the layout
-    {*TASK_COLUMNS}.union(*INDEX_COLUMNS.values(), *_MORE.values())
+    {*TASK_COLUMNS, ASKING}.union(*INDEX_COLUMNS.values(), *_MORE.values())
 )
 
 
@@ -123,7 +128,7 @@ def _write_part(
     ids: dict[Modality, dict[int, int]] = {}
     for modality in Modality:
         rows = benchmark.items[modality].to_pylist()
-        mine = [row for row, item in enumerate(rows) if item["part"] == part]
+        mine = _rows_of(benchmark, part, modality).tolist()
         ids[modality] = {row: number for number, row in enumerate(mine)}
         lines = (_index_line(ids[modality][row], rows[row], paths.get((modality, row))) for row in mine)
         _write_csv(directory / index_file(modality), (*INDEX_COLUMNS[modality], *_MORE[modality]), lines)
@@ -131,7 +136,15 @@ def _write_part(
         if task.part == part:
             file = directory / task_file(task.direction, task.level.value)
             file.parent.mkdir(exist_ok=True)
-            _write_csv(file, TASK_COLUMNS, _task_lines(benchmark, task, ids))
+            columns = TASK_COLUMNS if task.texts is None else (*TASK_COLUMNS, ASKING)
+            _write_csv(file, columns, _task_lines(benchmark, task, ids))
+
+
+def _rows_of(benchmark: Benchmark, part: str, modality: Modality) -> np.ndarray:
+    """Return the rows of a modality that a part's index has: its own items, and what its tasks use; ascending."""
+    mine = replace(benchmark, tasks=tuple(task for task in benchmark.tasks if task.part == part))
+    own = np.flatnonzero(np.array(benchmark.items[modality]["part"].to_pylist(), object) == part)
+    return np.union1d(own, mine.used(modality))
 
 
 def _index_line(number: int, item: Mapping[str, Any], copy: tuple[str, str] | None) -> dict[str, Any]:
@@ -152,8 +165,8 @@ def _task_lines(
         [ids[answered][int(s)] for s in task.samples[task.offsets[t] : task.offsets[t + 1]]]
         for t in range(len(task.taxa))
     ]
-    for number, (row, listed, own) in enumerate(
-        zip(task.queries, task.candidates, task.correct_taxa, strict=True)
+    for number, (row, asking, listed, own) in enumerate(
+        zip(task.queries, task.asking, task.candidates, task.correct_taxa, strict=True)
     ):
         taxa = [int(t) for t in listed if t >= 0]
         yield {
@@ -165,7 +178,7 @@ def _task_lines(
             "candidates_taxa": json.dumps([task.taxa[t] for t in taxa], ensure_ascii=False),
             "candidates_target_ids": json.dumps([samples[t] for t in taxa]),
             "taxon_class": classes[int(row)],
-        }
+        } | ({} if task.texts is None else {ASKING: json.dumps([ids[asked][int(r)] for r in asking if r >= 0])})
 
 
 def _write_csv(file: Path, columns: Sequence[str], lines: Iterable[Mapping[str, Any]]) -> None:
@@ -180,9 +193,7 @@ def _manifest(benchmark: Benchmark, scratch: Path, parts: Sequence[str], root: s
         "media_root": root,
         "parts": {
             part: {
-                "items": {
-                    m.value: sum(p == part for p in benchmark.items[m]["part"].to_pylist()) for m in Modality
-                },
+                "items": {m.value: len(_rows_of(benchmark, part, m)) for m in Modality},
                 "tasks": [
                     {
                         "direction": task.direction,
@@ -198,6 +209,7 @@ def _manifest(benchmark: Benchmark, scratch: Path, parts: Sequence[str], root: s
             for part in parts
         },
         "other_names": {name: list(others) for name, others in benchmark.other_names.items()},
+        "unseen": {level.value: sorted(names) for level, names in benchmark.unseen.items()},
         "left_out": [asdict(entry) for entry in benchmark.left_out],
         "sha256": {
             file.relative_to(scratch).as_posix(): sha256_of(file)

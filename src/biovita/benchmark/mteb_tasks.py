@@ -45,10 +45,17 @@ def export_mteb(benchmark: Benchmark, out: Path, *, overwrite: bool = False) -> 
     ------
     MissingExtraError
         Without the extra ``mteb``.
+    BiovitaError
+        Where a query asks with several texts.
     DatasetError
         Where ``out`` exists and ``overwrite`` was not asked for.
     """
     _mteb()
+    if any(task.texts is not None for task in benchmark.tasks):
+        raise BiovitaError(
+            "A genus or family asks with the texts of its members here, and a query of mteb's has one text. Build the "
+            "benchmark with --groups word"
+        )
     with new_directory(out, replace=overwrite, marker="BioVITA*Retrieval") as scratch:
         for direction in DIRECTIONS:
             tasks = [task for task in benchmark.tasks if task.direction == direction]

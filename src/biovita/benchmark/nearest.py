@@ -50,10 +50,11 @@ def nearest(
     """
     asked, answered = modalities_of(task.direction)
     queries, samples = vectors[asked], vectors[answered]
-    key = benchmark.items[asked]["id"][int(task.queries[query])].as_py()
-    if key not in queries:
+    texts = benchmark.items[asked]["id"]
+    keys = [key for row in task.asking[query] if row >= 0 and (key := texts[int(row)].as_py()) in queries]
+    if not keys:
         return []
-    vector = queries.vectors[queries.places([key])][0].astype(np.float64)
+    asking = queries.vectors[queries.places(keys)].astype(np.float64)
     ids = benchmark.items[answered]["id"]
     found = []
     for column, taxon in enumerate(task.candidates[query]):
@@ -63,7 +64,8 @@ def nearest(
         known = {int(row): key for row in rows if (key := ids[int(row)].as_py()) in samples}
         if not known:
             continue
-        similar = (samples.vectors[samples.places(known.values())].astype(np.float64) * vector).sum(axis=1)
+        own = samples.vectors[samples.places(known.values())].astype(np.float64)
+        similar = np.max([(own * vector).sum(axis=1) for vector in asking], axis=0)
         best = int(similar.argmax())
         correct = column == task.correct[query]
         found.append(Neighbour(int(taxon), list(known)[best], float(similar[best]), bool(correct)))

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from math import inf
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from biovita.benchmark.layout import COLUMNS, FORMAT, INDEX_COLUMNS, MANIFEST, TASK_COLUMNS, index_file, task_file
+from biovita.benchmark.split_items import GROUPS
 from biovita.benchmark.task import ITEMS, LEVELS, Benchmark, Task
+from biovita.benchmark.task_rows import LookUp, TaskRows
 from biovita.csv_safe import plain_row
 from biovita.dataset.dataset import Dataset
 from biovita.errors import DatasetError
 from biovita.foreign_tables import MAX_COLUMNS, BoundedLines, Held
-from biovita.jsonfile import parse_json, read_json
+from biovita.jsonfile import read_json
 from biovita.limits import limit, over
-from biovita.modality import DIRECTIONS, MEDIA, Modality, modalities_of
+from biovita.modality import DIRECTIONS, MEDIA, Modality
 from biovita.taxonomy import Rank
 
 __all__ = ["BenchmarkProblem", "home_of", "leads_out", "read_benchmark", "read_manifest", "read_with_problems"]
@@ -59,7 +61,8 @@ def read_benchmark(path: str | Path, *, media_root: str | Path | None = None) ->
     """Return the benchmark in a directory of the published layout.
 
     Queries and samples are known by the index's ``id`` (by ``key`` where we wrote it), text by its words: the bare
-    name at the level, or where the manifest says so the ``text`` column at species level.
+    name at the level, or where the manifest says so the ``text`` column at species level, and the texts of the members
+    at genus and family level.
 
     Parameters
     ----------
@@ -104,15 +107,17 @@ def read_with_problems(
     for name in parts:
         if not name.isprintable():
             raise DatasetError(f"{path}: the name of the folder {name!r} cannot be printed. Rename the folder")
-    text = "name" if manifest is None else manifest["made"].get("text", "name")
+    made = {"text": "name"} if manifest is None else manifest["made"]
     root = _media_root(home, manifest) if media_root is None else Path(media_root)
-    reader = _Reader(path, text, root)
+    reader = _Reader(path, made.get("text", "name"), root, by_members=made.get("groups") == "members")
     for name, directory in parts.items():
         reader.part(name, directory)
     items = {m: pa.Table.from_pylist(rows, schema=ITEMS) for m, rows in reader.items.items()}
-    made = {"benchmark": path.resolve().name, **(manifest["made"] if manifest else {"text": "name"})}
-    others = manifest.get("other_names", {}) if manifest else {}
-    found = Benchmark(items, tuple(reader.tasks), (), made, root, Path(media_root or home), others)
+    made = {"benchmark": path.resolve().name, **made}
+    stated = manifest or {}
+    unseen = {Rank(level): frozenset(names) for level, names in stated.get("unseen", {}).items()}
+    home, others = Path(media_root or home), stated.get("other_names", {})
+    found = Benchmark(items, tuple(reader.tasks), (), made, root, home, other_names=others, unseen=unseen)
     return found, reader.problems
 
 
@@ -131,14 +136,24 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise DatasetError(f"{file}: format is not {FORMAT}. This version of biovita reads no other format")
     made = manifest.get("made")
-    candidates = made.get("candidates", 1) if isinstance(made, dict) else 1
-    hashes, others = manifest.get("sha256", {}), manifest.get("other_names", {})
+    if not isinstance(made, dict):
+        raise DatasetError(f"{file}: made has to be a JSON object")
+    candidates, hashes, others = (
+        made.get("candidates", 1),
+        manifest.get("sha256", {}),
+        manifest.get("other_names", {}),
+    )
     for name, wanted, fits in (
-        ("made", "a JSON object", isinstance(made, dict)),
-        ("made.text", "a text", isinstance(made, dict) and isinstance(made.get("text", ""), str)),
-        ("made.candidates", "a whole number from 1 on", type(candidates) is int and candidates >= 1),
+        ("made.text", "a text", isinstance(made.get("text", ""), str)),
+        ("made.groups", " or ".join(GROUPS), made.get("groups", GROUPS[0]) in GROUPS),
+        (
+            "made.candidates",
+            "a whole number from 1 on, or all",
+            candidates == "all" or (type(candidates) is int and candidates >= 1),
+        ),
+        ("unseen", "lists of names by level", _are_names_by_level(manifest.get("unseen", {}))),
         ("media_root", "a path or null", isinstance(manifest.get("media_root"), str | None)),
-        ("made.split_sha256", "a text", isinstance(made, dict) and isinstance(made.get("split_sha256", ""), str)),
+        ("made.split_sha256", "a text", isinstance(made.get("split_sha256", ""), str)),
         ("other_names", "lists of texts by species", _are_names(others)),
         (
             "sha256",
@@ -156,6 +171,10 @@ def _are_names(others: Any) -> bool:
     return isinstance(others, dict) and all(
         isinstance(names, list) and all(isinstance(name, str) for name in names) for names in others.values()
     )
+
+
+def _are_names_by_level(value: Any) -> bool:
+    return _are_names(value) and all(level in LEVELS for level in value)
 
 
 def _media_root(home: Path, manifest: dict[str, Any] | None) -> Path:
@@ -181,6 +200,7 @@ class _Reader:
     root: Path
     text: str
     media: Path  # file paths may not lead out of it, but for those that the dataset there lists
+    by_members: bool  # a genus or family is judged by the texts of its species
     items: dict[Modality, list[dict[str, Any]]] = field(default_factory=lambda: {m: [] for m in Modality})
     tasks: list[Task] = field(default_factory=list)
     problems: list[BenchmarkProblem] = field(default_factory=list)
@@ -200,7 +220,7 @@ class _Reader:
     def _say(self, code: str, file: Path, row: int, detail: str, *, counts: bool = True) -> None:
         self.problems.append(BenchmarkProblem(code, file.relative_to(self.root).as_posix(), row, detail, counts))
 
-    def _index(self, part: str, file: Path, modality: Modality) -> Callable[[str, Rank], int | None]:
+    def _index(self, part: str, file: Path, modality: Modality) -> LookUp:
         """Read an index; return the look-up from its ids to rows of the items."""
         names: dict[str, dict[str, Any]] = {}
         if not file.is_file():
@@ -256,105 +276,19 @@ class _Reader:
         return line[level.value]
 
     def _task(
-        self,
-        part: str,
-        file: Path,
-        direction: str,
-        level: Rank,
-        rows: Mapping[Modality, Callable[[str, Rank], int | None]],
+        self, part: str, file: Path, direction: str, level: Rank, look_up: Mapping[Modality, LookUp]
     ) -> None:
-        asked, answered = modalities_of(direction)
-        pools: dict[tuple[str, tuple[int, ...]], int] = {}
-        queries: list[int] = []
-        lists: list[list[int]] = []
-        correct: list[int] = []
-        seen: set[str] = set()
+        say = partial(self._say_row, file)
+        rows = TaskRows((part, direction, level), look_up, say, self.held, by_members=self.by_members)
         for number, line in _lines(file, _NEEDED):
-            try:
-                taxa, targets = _candidates(line)
-            except ValueError as error:
-                self._say("bad-candidates", file, number, str(error))
-                continue
-            if line["query_id"] in seen:
-                self._say(
-                    "duplicate-query", file, number, f"an earlier row has the query_id {line['query_id']!r}, too"
-                )
-            seen.add(line["query_id"])
-            if (line["task"], line["taxon_level"]) != (direction, level.value):
-                said = f"{line['task']} at {line['taxon_level']}"
-                self._say(
-                    "wrong-task",
-                    file,
-                    number,
-                    f"the row is of {said}, and the file is of {direction} at {level.value}",
-                )
-            query = rows[asked](line["query_payload_id"], level)
-            if query is None:
-                detail = f"query_payload_id {line['query_payload_id']!r} is not in {index_file(asked)}"
-                self._say("id-out-of-range", file, number, detail)
-                continue
-            if line["correct_taxon"] not in taxa:
-                self._say(
-                    "correct-not-listed", file, number, f"{line['correct_taxon']!r} is not among the candidates"
-                )
-                continue
-            if len(set(taxa)) < len(taxa):
-                self._say("duplicate-candidate", file, number, "a candidate is listed twice")
-                continue
-            listed = []
-            for taxon, keys in zip(taxa, targets, strict=True):
-                found = [rows[answered](key, level) for key in keys]
-                if None in found:
-                    bad = keys[found.index(None)]
-                    self._say(
-                        "id-out-of-range", file, number, f"{taxon}: {bad!r} is not in {index_file(answered)}"
-                    )
-                if not keys:
-                    self._say("no-samples", file, number, f"{taxon} has no samples")
-                members = tuple(row for row in found if row is not None)
-                if (taxon, members) not in pools:
-                    self.held.add(200 + len(taxon) + 16 * len(members))
-                listed.append(pools.setdefault((taxon, members), len(pools)))
-            self.held.add(100 + 8 * len(listed))
-            queries.append(query)
-            lists.append(listed)
-            correct.append(taxa.index(line["correct_taxon"]))
-        if not seen:
+            rows.add(number, line)
+        if not rows.seen:
             self._say("header-only", file, 0, "the file has no queries, and is left out", counts=False)
-        if queries:
-            self.held.add(4 * len(lists) * max(map(len, lists)))  # a row a query, each as long as the longest
-            made = _arrays(lists, list(pools))
-            self.tasks.append(
-                Task(part, direction, level, np.array(queries, np.int32), *made, np.array(correct, np.int32))
-            )
+        if (task := rows.task()) is not None:
+            self.tasks.append(task)
 
-
-def _arrays(
-    lists: list[list[int]], pools: list[tuple[str, tuple[int, ...]]]
-) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, np.ndarray]:
-    """Return taxa, samples, offsets and candidates as `Task` has them."""
-    candidates = np.full((len(lists), max(len(listed) for listed in lists)), -1, np.int32)
-    for row, listed in enumerate(lists):
-        candidates[row, : len(listed)] = listed
-    samples = np.array([row for _, members in pools for row in members], np.int32)
-    offsets = np.concatenate([[0], np.cumsum([len(members) for _, members in pools])]).astype(np.int64)
-    return tuple(taxon for taxon, _ in pools), samples, offsets, candidates
-
-
-def _candidates(line: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:
-    """Return the candidate names and their sample ids, as strings."""
-    taxa, targets = (
-        parse_json(line[name], name, DatasetError) for name in ("candidates_taxa", "candidates_target_ids")
-    )
-    if not isinstance(taxa, list) or not isinstance(targets, list):
-        raise ValueError("candidates_taxa and candidates_target_ids have to be lists")  # noqa: TRY004
-    if len(taxa) != len(targets):
-        raise ValueError(
-            f"there are {len(taxa)} candidates_taxa and {len(targets)} candidates_target_ids; both need as many"
-        )
-    return [str(t) for t in taxa], [
-        [str(key) for key in (keys if isinstance(keys, list) else [keys])] for keys in targets
-    ]
+    def _say_row(self, file: Path, code: str, row: int, detail: str) -> None:
+        self._say(code, file, row, detail)
 
 
 def _lines(file: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:

@@ -1,11 +1,12 @@
 """The scoring kernel: similarity, maximum over a taxon's samples, rank among the candidates.
 
-A taxon's score for a query is the largest dot product between the query and the taxon's samples. Candidates are
-ranked by score, ties in candidate order. The ranks are those of exact arithmetic on the float32 vectors (up to the
-rounding of double precision): products are taken in single precision, and wherever two scores lie closer together
-than the error bound of a single-precision dot product, gamma_d |q| |s| with gamma_d = d u / (1 - d u), u = 2^-24
-(Higham, Accuracy and Stability of Numerical Algorithms, section 3.1), they are computed again in double precision.
-Equal vectors therefore tie, on any device and with any tiling.
+A taxon's score for a query is the largest dot product between the query's vectors, of which most queries have one, and
+the taxon's samples, less the taxon's penalty where it has one. Candidates are ranked by score, ties in candidate order.
+The ranks are those of exact arithmetic on the float32 vectors (up to the rounding of double precision): products are
+taken in single precision, and wherever two scores lie closer together than the error bound of a single-precision dot
+product, gamma_d |q| |s| with gamma_d = d u / (1 - d u), u = 2^-24 (Higham, Accuracy and Stability of Numerical
+Algorithms, section 3.1), they are computed again in double precision. Equal vectors therefore tie, on any device and
+with any tiling.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ class Rows:
     vectors
         ``(n, dim)`` float32; rows are read as they are needed.
     rows
-        ``(items,)`` rows of ``vectors``; -1 for an item that has no vector.
+        ``(items,)`` rows of ``vectors``; -1 for an item that has no vector. Of queries also ``(queries, most)``: each
+        has the vectors of its row.
     """
 
     vectors: Matrix
@@ -95,6 +97,7 @@ def rank_candidates(
     candidates: np.ndarray,
     correct: np.ndarray,
     *,
+    penalties: np.ndarray | None = None,
     memory_mb: int = MEMORY_MB,
     device: str = "cpu",
 ) -> Ranking:
@@ -112,6 +115,8 @@ def rank_candidates(
         ``(queries, most candidates)`` taxa in the order that decides ties; -1 beyond the last.
     correct
         ``(queries,)`` column of the correct taxon.
+    penalties
+        ``(taxa,)`` what is taken from the score of each taxon; None is nothing.
     memory_mb
         Most working memory in MiB, beside the arguments and the result.
     device
@@ -123,9 +128,10 @@ def rank_candidates(
         For NaN, infinite or overflowing vectors among those used.
     """
     taxa = _Taxa.of(samples, offsets)
-    rank = np.zeros(len(queries.rows), np.int32)
-    top = np.full(len(queries.rows), -1, np.int32)
-    present = np.flatnonzero(queries.rows >= 0)
+    asking = queries.rows if queries.rows.ndim == 2 else queries.rows[:, None]
+    rank = np.zeros(len(asking), np.int32)
+    top = np.full(len(asking), -1, np.int32)
+    present = np.flatnonzero((asking >= 0).any(axis=1))
     _full_products()
     budget = memory_mb * 2**20
     dim = samples.vectors.shape[1]
@@ -133,17 +139,20 @@ def rank_candidates(
     largest = taxa.largest_norm(budget // 4)
     whole = _all_meet_all(taxa, candidates.shape[1], budget // 2, device)
     resident = _Resident.of(taxa, device) if whole else None
-    size = max(1, budget // 4 // (candidates.shape[1] * 40 + dim * 4))
+    size = max(1, budget // 4 // (max(1, asking.shape[1]) * (candidates.shape[1] * 40 + dim * 4)))
     for chosen in np.array_split(present, -(-len(present) // size)) if len(present) else ():
-        rows = queries.rows[chosen]
+        here = asking[chosen] >= 0
+        rows = asking[chosen][here]
         vectors = np.asarray(queries.vectors[rows], np.float32)
         norms = _norms(vectors, rows, "query")
         overflows = norms * largest >= _HUGE
         if overflows.any():
             raise NotFiniteError("query", int(rows[overflows.argmax()]))
-        chunk = _Chunk(vectors, candidates[chosen], correct[chosen], taxa)
+        starts = np.concatenate([[0], np.cumsum(here.sum(axis=1))])
+        chunk = _Chunk(vectors, starts, candidates[chosen], correct[chosen], taxa, penalties)
         scores = chunk.scores(resident, budget // 2, device)
-        exact = chunk.refined(scores, gamma * norms * largest + dim * _TINY)
+        longest = np.maximum.reduceat(norms, starts[:-1])
+        exact = chunk.refined(scores, gamma * longest * largest + dim * _TINY)
         rank[chosen], top[chosen] = chunk.places(exact)
     return Ranking(rank, top)
 
@@ -283,27 +292,41 @@ class _Resident:
 
 @dataclass(frozen=True, eq=False)
 class _Chunk:
-    """Some queries ``(n, dim)`` float32, their candidates ``(n, width)``, and the column of the correct one."""
+    """Some queries, their candidates ``(n, width)``, and the column of the correct one.
 
-    queries: np.ndarray
+    The vectors of query ``q`` are ``vectors[starts[q]:starts[q + 1]]``, float32; it has one at least.
+    """
+
+    vectors: np.ndarray
+    starts: np.ndarray
     lists: np.ndarray
     correct: np.ndarray
     taxa: _Taxa
+    penalties: np.ndarray | None
 
     def scores(self, resident: _Resident | None, budget: int, device: str) -> np.ndarray:
-        """Return ``(n, width)`` float32 scores; -inf where a taxon has no samples, and beyond a list.
+        """Return ``(n, width)`` float32 scores; -inf where a taxon has no samples, and beyond a list."""
+        if len(self.vectors) == len(self.lists):
+            return self._similarities(self.lists, resident, budget, device)
+        lists = np.repeat(self.lists, np.diff(self.starts), axis=0)
+        each = self._similarities(lists, resident, budget, device)
+        largest: np.ndarray = np.maximum.reduceat(each, self.starts[:-1], axis=0)
+        return largest
 
-        Without ``resident``, each taxon's samples meet only the queries that name it, and are read as they are
+    def _similarities(self, lists: np.ndarray, resident: _Resident | None, budget: int, device: str) -> np.ndarray:
+        """Return ``(vectors, width)`` scores of each vector, whose candidates are ``lists``.
+
+        Without ``resident``, each taxon's samples meet only the vectors that name it, and are read as they are
         needed; on the CPU each core works on other taxa.
         """
         import torch
 
-        queries = torch.from_numpy(self.queries).to(device)
+        queries = torch.from_numpy(self.vectors).to(device)
         number = len(self.taxa.sizes)
         if resident is not None:
-            return resident.scores(queries, self.lists, number)
-        width, dim = self.lists.shape[1], self.queries.shape[1]
-        flat = self.lists.reshape(-1)
+            return resident.scores(queries, lists, number)
+        width, dim = lists.shape[1], self.vectors.shape[1]
+        flat = lists.reshape(-1)
         order = np.argsort(flat.astype(np.int16) if number < 2**15 else flat, kind="stable")  # int16: radix sort
         ends = np.searchsorted(flat[order], np.arange(number + 1))
         asking = torch.from_numpy(order // width).to(device)  # which query each entry of the lists is of, by taxon
@@ -331,16 +354,19 @@ class _Chunk:
             PartsInThreads().each(lambda taxa: fill(taxa, budget // cores), parts)
         else:
             fill(named, budget)
-        scores = np.empty(self.lists.shape, np.float32)
+        scores = np.empty(lists.shape, np.float32)
         scores.reshape(-1)[order] = found.cpu().numpy()
         return scores
 
     def refined(self, scores: np.ndarray, error: np.ndarray) -> np.ndarray:
         """Return the scores in float64, those that single precision cannot tell apart computed anew.
 
-        Only two comparisons matter: with the correct taxon's score, and with the best one.
+        Only two comparisons matter: with the correct taxon's score, and with the best one. Penalties
+        are taken off in double precision.
         """
         exact = scores.astype(np.float64)
+        if self.penalties is not None:
+            exact -= self.penalties[self.lists]
         close = np.zeros(scores.shape, bool)
         for reference in (exact[np.arange(len(exact)), self.correct], exact.max(axis=1)):
             finite = np.isfinite(reference)
@@ -350,17 +376,21 @@ class _Chunk:
             close |= near
         rows, columns = np.nonzero(close)
         taxa = self.lists[rows, columns]
-        sizes = self.taxa.sizes[taxa]
+        samples = self.taxa.sizes[taxa]
+        sizes = samples * np.diff(self.starts)[rows]  # each of the query's vectors with each sample
         for start, stop in _runs(sizes, _EXACT):
             pair = np.repeat(np.arange(start, stop), sizes[start:stop])
             begin = np.cumsum(sizes[start:stop]) - sizes[start:stop]
-            at = self.taxa.starts[taxa[pair]] + np.arange(len(pair)) - np.repeat(begin, sizes[start:stop])
+            vector, sample = np.divmod(np.arange(len(pair)) - np.repeat(begin, sizes[start:stop]), samples[pair])
+            vector += self.starts[rows[pair]]
+            sample += self.taxa.starts[taxa[pair]]
             best = np.full(stop - start, -np.inf)
             for first in range(0, len(pair), _EXACT):  # one taxon alone may have more than that
                 span = slice(first, first + _EXACT)
-                asked, samples = self.queries[rows[pair[span]]], self.taxa.take(at[span])
-                products = np.multiply(asked, samples, dtype=np.float64)
+                products = np.multiply(self.vectors[vector[span]], self.taxa.take(sample[span]), dtype=np.float64)
                 np.maximum.at(best, pair[span] - start, products.sum(axis=1))
+            if self.penalties is not None:
+                best -= self.penalties[taxa[start:stop]]
             exact[rows[start:stop], columns[start:stop]] = best
         return exact
 

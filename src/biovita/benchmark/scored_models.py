@@ -37,6 +37,7 @@ __all__ = [
     "model_name",
     "open_model",
     "safe_name",
+    "seen_penalty_of",
 ]
 
 METHODS: dict[Modality, str] = {
@@ -95,6 +96,20 @@ def met_by(model: Any) -> Met | None:
     if isinstance(model, Random):
         return Met()
     return met_of(model) if isinstance(model, Model | ModelCard) else None
+
+
+def seen_penalty_of(model: Any) -> float:
+    """Return the ``seen_penalty`` in the record of a model of ours; 0 where there is none.
+
+    Raises
+    ------
+    ModelError
+        Where it is no number.
+    """
+    found = model.record.get("seen_penalty", 0.0) if isinstance(model, Model | ModelCard) else 0.0
+    if type(found) not in {int, float}:
+        raise ModelError(f"{model_name(model)}: record.seen_penalty is {found!r}. It has to be a number")
+    return float(found)
 
 
 def model_name(model: Any) -> str:

@@ -17,7 +17,7 @@ from biovita.media.packed_files import MediaPath
 from biovita.modality import Modality, modalities_of
 from biovita.taxonomy import Rank
 
-__all__ = ["ITEMS", "LEVELS", "PARTS", "Benchmark", "Item", "LeftOut", "Task"]
+__all__ = ["ITEMS", "LEVELS", "PARTS", "Benchmark", "Item", "LeftOut", "Task", "padded"]
 
 LEVELS: tuple[Rank, ...] = (Rank.SPECIES, Rank.GENUS, Rank.FAMILY)
 PARTS: tuple[Split, ...] = (Split.SEEN, Split.UNSEEN)
@@ -80,7 +80,7 @@ class Task:
     part
         ``seen``, ``unseen``, or another name of a part.
     queries
-        ``(queries,)`` rows in the items of the query modality.
+        ``(queries,)`` rows in the items of the query modality: what a query is known by, and asks with.
     taxa
         ``(taxa,)`` names of the taxa that occur as candidates. A name may occur twice where a published file gives
         it different samples in different rows.
@@ -92,6 +92,10 @@ class Task:
         fewer.
     correct
         ``(queries,)`` column of the correct taxon in ``candidates``.
+    texts
+        ``(queries, most texts)`` rows in the items of the query modality where each query asks with several texts, -1
+        where it has fewer: a genus or family with the texts of its members. The largest of their scores counts. None
+        where each asks with its row in ``queries``.
     """
 
     part: str
@@ -103,11 +107,17 @@ class Task:
     offsets: np.ndarray
     candidates: np.ndarray
     correct: np.ndarray
+    texts: np.ndarray | None = None
 
     @property
     def name(self) -> str:
         """Part, direction and level, such as ``unseen/A2I/species``."""
         return f"{self.part}/{self.direction}/{self.level.value}"
+
+    @property
+    def asking(self) -> np.ndarray:
+        """``(queries, most texts)`` the rows that each query asks with; -1 where it has fewer."""
+        return self.queries[:, None] if self.texts is None else self.texts
 
     @cached_property
     def candidate_counts(self) -> np.ndarray:
@@ -118,6 +128,14 @@ class Task:
     def correct_taxa(self) -> np.ndarray:
         """``(queries,)`` the correct taxon of each query, as a position in ``taxa``."""
         return self.candidates[np.arange(len(self.candidates)), self.correct]
+
+
+def padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
+    """Return lists as an array, ``(len(rows), longest)`` int32, with -1 beyond the end of each."""
+    found = np.full((len(rows), max(map(len, rows))), -1, np.int32)
+    for place, row in enumerate(rows):
+        found[place, : len(row)] = row
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +152,9 @@ class Benchmark:
         How it was made: dataset, seed and parameters.
     other_names
         Of the unseen species that have some, the names that the dataset knows them by beside their own.
+    unseen
+        By level, the taxa that count as unseen where candidates are of both parts: species that are held out whole,
+        and genera and families of such species alone. All others count as seen.
     root
         The directory that relative media paths start from; None where there are no media.
     home
@@ -148,6 +169,7 @@ class Benchmark:
     root: Path | None = None
     home: Path | None = None
     other_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    unseen: Mapping[Rank, frozenset[str]] = field(default_factory=dict)
 
     @cached_property
     def dataset(self) -> Dataset | None:
@@ -175,7 +197,7 @@ class Benchmark:
         for task in self.tasks:
             asked, answered = modalities_of(task.direction)
             if asked in able and answered in able:
-                rows += [task.queries] if asked == modality else []
+                rows += [task.asking[task.asking >= 0]] if asked == modality else []
                 rows += [task.samples] if answered == modality else []
         return np.unique(np.concatenate(rows))
 

@@ -108,7 +108,9 @@ def predict_traits(
     return tuple(replace(row, leak=bool(check.leak)) for row in rows)
 
 
-def predict_from_benchmark(benchmark: Benchmark, vectors: Mapping[Modality, Vectors]) -> tuple[TraitScore, ...]:
+def predict_from_benchmark(
+    benchmark: Benchmark, vectors: Mapping[Modality, Vectors], *, leak: bool = False
+) -> tuple[TraitScore, ...]:
     """Return what `predict_traits` does, from a benchmark's vectors alone; the probe is fitted on its seen species.
 
     Where the vectors of texts have those of `label_texts` among them, labels are also told zero-shot. Without a
@@ -128,7 +130,8 @@ def predict_from_benchmark(benchmark: Benchmark, vectors: Mapping[Modality, Vect
             names = items["species"].to_pylist()
             means[modality] = species_means(names, have.vectors, have.places(items["id"].to_pylist()))
             unseen |= set(items.filter(pc.field("part") == Split.UNSEEN.value)["species"].to_pylist())
-    return tuple(trait_prediction(means, frozenset(unseen), traits, _prompts(vectors, traits)))
+    rows = trait_prediction(means, frozenset(unseen), traits, _prompts(vectors, traits))
+    return tuple(replace(row, leak=leak) for row in rows)
 
 
 def _prompts(vectors: Mapping[Modality, Vectors], traits: Traits) -> dict[str, np.ndarray] | None:

@@ -76,9 +76,12 @@ def verify_benchmark(
         BenchmarkProblem("misnamed", index_file(r.modality), 0, f"{r.said} is called {r.found}", counts=False)
         for r in renamed
     ]
+    most = benchmark.made.get("candidates", CANDIDATES)
     for task in benchmark.tasks:
-        problems += _counts(task, benchmark.made.get("candidates", CANDIDATES))
+        problems += _counts(task, None if most == "all" else most)
         problems += _labels(benchmark, task)
+    if most == "all":
+        problems += _same_candidates(benchmark)
     problems += _hashes(path)
     found, files = _media(benchmark, on_file)
     problems += found
@@ -90,10 +93,11 @@ def _where(task: Task) -> str:
     return f"{task.part}/{task_file(task.direction, task.level.value)}"
 
 
-def _counts(task: Task, most: int) -> Iterable[BenchmarkProblem]:
+def _counts(task: Task, most: int | None) -> Iterable[BenchmarkProblem]:
     """Find queries with another number of candidates than ``most``, or all taxa of the task where it has fewer."""
     counts = task.candidate_counts
-    due = min(most, len(set(task.taxa)))
+    taxa = len(set(task.taxa))
+    due = taxa if most is None else min(most, taxa)
     odd = np.flatnonzero(counts != due)
     if len(odd):
         detail = f"{len(odd)} queries do not have {due} candidates; the first of them has {counts[odd[0]]}"
@@ -109,12 +113,34 @@ def _labels(benchmark: Benchmark, task: Task) -> Iterable[BenchmarkProblem]:
     if len(wrong):
         first = f"{names[wrong[0]]} in {index_file(asked)}, {taxa[task.correct_taxa[wrong[0]]]} in the task"
         yield BenchmarkProblem("label-mismatch", _where(task), 0, f"{len(wrong)} queries; the first is {first}")
+    if task.texts is not None:
+        owners = np.broadcast_to(taxa[task.correct_taxa][:, None], task.texts.shape)[task.texts >= 0]
+        wrong = np.flatnonzero(benchmark.labels(asked, task.level)[task.texts[task.texts >= 0]] != owners)
+        if len(wrong):
+            detail = (
+                f"{len(wrong)} texts that ask are not of the query's {task.level.value}; the first is one for "
+            )
+            yield BenchmarkProblem("label-mismatch", _where(task), 0, f"{detail}{owners[wrong[0]]}")
     owners = np.repeat(taxa, np.diff(task.offsets))
     names = benchmark.labels(answered, task.level)[task.samples]
     wrong = np.flatnonzero(names != owners)
     if len(wrong):
         first = f"{names[wrong[0]]} in {index_file(answered)}, {owners[wrong[0]]} in the task"
         yield BenchmarkProblem("label-mismatch", _where(task), 0, f"{len(wrong)} samples; the first is {first}")
+
+
+def _same_candidates(benchmark: Benchmark) -> Iterable[BenchmarkProblem]:
+    """Find tasks of a direction and level that have other candidates in one part than in another."""
+    first: dict[tuple[str, str], tuple[Task, dict[str, frozenset[str]]]] = {}
+    for task in benchmark.tasks:
+        ids = np.array(benchmark.ids(modalities_of(task.direction)[1]), object)
+        spans = zip(task.taxa, task.offsets, task.offsets[1:], strict=False)
+        mine = {name: frozenset(ids[task.samples[begin:end]]) for name, begin, end in spans}
+        other, theirs = first.setdefault((task.direction, task.level.value), (task, mine))
+        if mine != theirs:
+            apart = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
+            detail = f"{len(apart)} taxa are other candidates than in {_where(other)}; the first is {apart[0]}"
+            yield BenchmarkProblem("other-candidates", _where(task), 0, detail)
 
 
 def _hashes(path: Path) -> Iterable[BenchmarkProblem]:

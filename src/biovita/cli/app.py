@@ -5,15 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Collection, Iterator
+from importlib import import_module
 
 import cyclopts
 
 from biovita.cli.kit import DEFAULTS
 from biovita.version import __version__
 
-__all__ = ["app", "main"]
+__all__ = ["command_line", "main"]
 
 _HELP = (
     "Recordings, photographs and names of animals in one vector space.\n\n"
@@ -21,30 +21,21 @@ _HELP = (
     "(1024) is what all workers together may take for data; --limit NAME=VALUE sets one of the limits that keep "
     "foreign files from taking this machine down: answer, archive, cell, decoding, pages, pixels, request, rows."
 )
-app = cyclopts.App(
-    name="biovita",
-    help=_HELP,
-    help_format="plaintext",  # Markdown takes a tenth of a second to load; the groups use it
-    version=__version__,
-    default_parameter=DEFAULTS,
-    result_action="return_value",
-    suppress_keyboard_interrupt=False,
-)
-
-# Group, and the module that holds its `app`. Modules import what is heavy inside their commands.
-_GROUPS: tuple[str, ...] = (
-    "bench",
-    "data",
-    "demo",
-    "doctor",
-    "embed",
-    "models",
-    "simulate",
-    "taxonomy",
-    "train",
-    "traits",
-)
-
+# Group, whose module holds its `app`, and what it is for: so the root command can list it without importing it.
+# Modules import what is heavy inside their commands.
+_GROUPS = {
+    "bench": "Build, verify and run benchmarks, and compare runs.",
+    "data": "Make, show and check datasets.",
+    "demo": "Go from a folder of recordings and photographs to a model, its scores and a report.",
+    "doctor": "Say what is installed, what the device is, which formats decode, and what is missing for which feature.",
+    "embed": "Write a vector for each recording, photograph and name of a dataset.",
+    "models": "List, describe, fetch and export models; without a command, list those that are known.",
+    "simulate": "Make a dataset of a simulated fauna: drawn animals, synthesised calls, names and traits along one "
+    "tree.",
+    "taxonomy": "Match names to a taxonomic backbone.",
+    "train": "Train projections of frozen towers, or the towers themselves, by a recipe, and write a model directory.",
+    "traits": "Import trait tables into a dataset, and show what they cover.",
+}
 
 _GLOBAL = {"--memory": "--memory MIB", "--limit": "--limit NAME=VALUE"}  # that take a value
 _OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO}
@@ -57,14 +48,23 @@ _OF_A_CLOSED_PIPE = 128 + 13  # what a shell says of SIGPIPE, for which Windows 
 _LOOP = "Symlink loop from "  # what Path.resolve says of links that lead round, up to Python 3.12
 
 
-@cache  # a process may run more than one command
-def register() -> None:
-    """Add the commands of all groups to the app."""
-    from importlib import import_module
-
-    for group in _GROUPS:
-        if group not in app:  # `main` may be called more than once in a process
-            app.command(import_module(f"biovita.cli.{group}").app)
+def command_line(wanted: Collection[str] = tuple(_GROUPS)) -> cyclopts.App:
+    """Return the root command; the modules of groups that are not wanted are imported only if one of them is run."""
+    root = cyclopts.App(
+        name="biovita",
+        help=_HELP,
+        help_format="plaintext",  # Markdown takes a tenth of a second to load; the groups use it
+        version=__version__,
+        default_parameter=DEFAULTS,
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
+    for group, about in _GROUPS.items():
+        if group in wanted:
+            root.command(import_module(f"biovita.cli.{group}").app)
+        else:
+            root.command(f"biovita.cli.{group}:app", name=group, help=about)
+    return root
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -73,7 +73,6 @@ def main(arguments: list[str] | None = None) -> None:
     from biovita.terminal import guard_output
 
     guard_output()
-    register()
     try:
         code = _run(_settled(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
@@ -99,7 +98,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(arguments: list[str]) -> object:
     from biovita.console import Console
 
-    return app(arguments, console=Console(), error_console=Console(stderr=True))
+    return command_line(arguments)(arguments, console=Console(), error_console=Console(stderr=True))
 
 
 def _named(place: object) -> str:

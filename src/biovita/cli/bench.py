@@ -24,6 +24,7 @@ from biovita.cli.kit import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from biovita.benchmark.generalised import GeneralisedRow
     from biovita.benchmark.scores import ScoreRow
     from biovita.benchmark.task import LeftOut
     from biovita.report.comparison import Comparison
@@ -42,9 +43,10 @@ def build(
     /,
     *,
     out: Path | None = None,
-    candidates: int = 100,
+    candidates: int | Literal["all"] = 100,
     draw: Literal["uniform", "hard"] = "uniform",
     text: Literal["name", "common", "tax", "sci_com", "tax_com"] = "name",
+    groups: Literal["word", "members"] = "word",
     new_groups: bool = False,
     media: Literal["keep", "copy"] = "keep",
     allow_outside: AllowOutside = False,
@@ -63,11 +65,13 @@ def build(
     out
         Where it goes. Default: bench/standard in the dataset.
     candidates
-        Most candidate taxa a query.
+        Most candidate taxa a query; all: each query of both parts against the same, all that there are.
     draw
         uniform, or hard: the nearest relatives first.
     text
         What stands for a species in text: its bare name (as published), common name, or a prompt.
+    groups
+        What stands for a genus or family in text: its own word (as published), or the texts of its member species.
     new_groups
         Leave out of the unseen part the genera and families that have members in training.
     media
@@ -82,6 +86,7 @@ def build(
         candidates=candidates,
         draw=draw,
         text=text,
+        groups=groups,
         new_groups=new_groups,
         media=media,
         allow_outside=allow_outside,
@@ -173,6 +178,7 @@ def run(
     seed: Seed = 0,
     contrast: bool = False,
     allow_leak: bool = False,
+    seen_penalty: float | None = None,
     as_json: Json = False,
 ) -> None:
     """Score a model on a benchmark, and write results.json, scores.csv, ranks.parquet and report.html.
@@ -194,6 +200,9 @@ def run(
         Also score by how clear the query recordings are; each is decoded once more for this.
     allow_leak
         Score a model that has trained on what the benchmark asks as new, and mark its rows and pages.
+    seen_penalty
+        What is taken from the similarity of each taxon that is not in the unseen part. Default: what the model's
+        record says, or else 0.
     """
     import biovita
 
@@ -207,6 +216,7 @@ def run(
         seed=seed,
         contrast=contrast,
         allow_leak=allow_leak,
+        seen_penalty=seen_penalty,
     )
     for sentence in done.notes:
         note(sentence)
@@ -214,6 +224,9 @@ def run(
         print_json(json.loads(done.paths.results.read_text(encoding="utf-8")))
         return
     _print_scores(done.rows)
+    if done.generalised:
+        say("seen and unseen among all taxa, and their harmonic mean, in percent")
+        _print_generalised(done.generalised)
     if done.failed:
         note(f"{len(done.failed)} items could not be embedded. They have no vector, and the report lists them")
     say(done.paths.report)
@@ -425,5 +438,27 @@ def _print_scores(rows: Sequence[ScoreRow]) -> None:
                 *(["yes" if found[1].leak else ""] if leaks else []),
             ]
             for key, found in tasks.items()
+        ],
+    )
+
+
+def _print_generalised(rows: Sequence[GeneralisedRow]) -> None:
+    """Print a line a level and direction: Top-1 of both parts, and their harmonic mean with its interval."""
+    print_table(
+        ["level", "direction", "seen", "unseen", "harmonic", "95 % interval", "chance", "queries", "taxa"],
+        [
+            [
+                row.level,
+                row.direction,
+                f"{100 * row.seen:.1f}",
+                f"{100 * row.unseen:.1f}",
+                f"{100 * row.harmonic:.1f}",
+                f"{100 * row.low:.1f} to {100 * row.high:.1f}",
+                f"{100 * row.chance:.1f}",
+                f"{row.seen_queries:,} + {row.unseen_queries:,}",
+                "" if row.taxa is None else row.taxa,
+            ]
+            for row in rows
+            if row.k == 1
         ],
     )

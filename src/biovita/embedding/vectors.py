@@ -29,6 +29,7 @@ from biovita.modality import Modality
 from biovita.model.card import ModelCard
 from biovita.model.describe import describe, load_encoder
 from biovita.towers.encoder import Encoder
+from biovita.traits.book import book_of
 
 if TYPE_CHECKING:
     from biovita.model import Model
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["stored", "vectors"]
 
 Space: TypeAlias = Literal["shared", "tower"]
-Project: TypeAlias = Callable[[np.ndarray], np.ndarray]
+Project: TypeAlias = Callable[[np.ndarray, Sequence[str]], np.ndarray]  # vectors, and the ids of their items
 
 _IN_MEMORY_MIB = (
     1024  # of vectors, or a quarter of --memory where that is less; what is larger is read as it is used
@@ -115,7 +116,7 @@ def vectors(
     kept = items.take(np.flatnonzero(same))
     found: Matrix = _StoredRows(source.table, snapshot, places[same], kept.ids)
     if space == "shared":
-        found = _Projected(found, source.project(), source.shared_dim)
+        found = _Projected(found, source.project(), source.shared_dim, kept.ids)
     return Vectors(tuple(kept.ids.to_pylist()), _held(found), _columns(dataset, kept, columns))
 
 
@@ -153,15 +154,15 @@ def _source(dataset: Dataset, model: str | Path | ModelCard | Model, modality: M
                 raise
             made = table.made()
             where = table.path.parent
-            return _Source(str(model), modality, where, table, made, None, lambda: unit, made.dim)
+            return _Source(str(model), modality, where, table, made, None, lambda: _as_directions, made.dim)
     if isinstance(model, ModelCard):
         card = model
         opening: Callable[[], Encoder] = partial(load_encoder, card.towers, modality, device)
-        project: Callable[[], Project] = partial(_projection, card, modality, device)
+        project: Callable[[], Project] = partial(_projection, dataset, card, modality, device)
     else:
         card, opened = model.card, model
         opening = partial(opened.tower, modality)
-        project = partial(partial, opened.project, modality)
+        project = partial(_projection, dataset, opened, modality, device)
     tower = card.encoder(modality)
     directory = embeddings_directory(dataset, card.towers.name)
     table = LanceStore(directory).table(modality)
@@ -169,13 +170,21 @@ def _source(dataset: Dataset, model: str | Path | ModelCard | Model, modality: M
     return _Source(card.place or card.name, modality, directory, table, Made.by(tower), opening, project, dim)
 
 
-def _projection(card: ModelCard, modality: Modality, device: str) -> Project:
+def _projection(dataset: Dataset, model: ModelCard | Model, modality: Modality, device: str) -> Project:
     """Return what takes a tower's vectors to the space of its model; a model without projections normalises them."""
-    if card.base is None:
-        return unit
-    from biovita.model import load_model
+    from biovita.model import Model, load_model
 
-    return partial(load_model(card, device, modalities=()).project, modality)
+    if not isinstance(model, Model):
+        if model.base is None:
+            return _as_directions
+        model = load_model(model, device, modalities=())
+    if modality == Modality.TEXT and model.knowledge is not None:
+        model = model.knowing(book_of(dataset))
+    return partial(model.project, modality)
+
+
+def _as_directions(vectors: np.ndarray, _ids: Sequence[str]) -> np.ndarray:
+    return unit(vectors)
 
 
 def _items(dataset: Dataset, modality: Modality, where: pc.Expression | None, ids: Iterable[str] | None) -> Items:
@@ -266,15 +275,15 @@ class _StoredRows:
 class _Projected:
     """Rows taken to the shared space as they are asked for."""
 
-    def __init__(self, rows: Matrix, project: Project, dim: int) -> None:
-        self._rows, self._project = rows, project
+    def __init__(self, rows: Matrix, project: Project, dim: int, ids: pa.Array) -> None:
+        self._rows, self._project, self._ids = rows, project, ids
         self.shape = (len(rows), dim)
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
-        return self._project(self._rows[rows])
+        return self._project(self._rows[rows], self._ids.take(pa.array(rows)).to_pylist())
 
 
 def _held(rows: Matrix) -> Matrix:
@@ -288,13 +297,15 @@ def _held(rows: Matrix) -> Matrix:
     return held
 
 
-def stored(table: VectorTable, ids: pa.Array, project: Project = unit, dim: int | None = None) -> Vectors:
+def stored(
+    table: VectorTable, ids: pa.Array, project: Project = _as_directions, dim: int | None = None
+) -> Vectors:
     """Return the vectors of items in any table, in the order of ``ids``, which are unique; those without are left out.
 
     Parameters
     ----------
     project
-        Takes what the encoder gave to where it is compared, ``dim`` numbers long; by default L2-normalised.
+        Takes what the encoder gave of items to where it is compared, ``dim`` numbers long; by default L2-normalised.
     """
     if not table.exists:
         return Vectors((), np.empty((0, dim or 0), np.float32))
@@ -302,4 +313,4 @@ def stored(table: VectorTable, ids: pa.Array, project: Project = unit, dim: int 
     places, there = up_to_date(Items.of(Modality.TEXT, pa.table({"id": ids})), snapshot.state(("id", "window")))
     kept = ids.filter(pa.array(there))
     rows = _StoredRows(table, snapshot, places[there], kept)
-    return Vectors(tuple(kept.to_pylist()), _held(_Projected(rows, project, dim or rows.shape[1])))
+    return Vectors(tuple(kept.to_pylist()), _held(_Projected(rows, project, dim or rows.shape[1], kept)))

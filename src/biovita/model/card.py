@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from biovita.errors import ModelError
 from biovita.modality import Modality
@@ -36,6 +37,8 @@ class ModelCard:
         Length of the vectors in the space that its modalities share; None where they share none.
     base
         The model whose towers it uses, where it has only projections of its own.
+    record
+        What made it, where its directory says so.
     """
 
     name: str
@@ -46,6 +49,7 @@ class ModelCard:
     encoders: Mapping[Modality, EncoderCard]
     dim: int | None = None
     base: ModelCard | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def towers(self) -> ModelCard:

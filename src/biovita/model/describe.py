@@ -9,7 +9,7 @@ from pathlib import Path
 from biovita.errors import ModelError, unknown_name
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
-from biovita.model.formats.format import Format, Origin, weight_files
+from biovita.model.formats.format import Format, Origin
 from biovita.model.formats.projections import Projections
 from biovita.model.lookup import FORMATS, KNOWN, find_towers, local_path, open_towers
 from biovita.model.met import MET, Met, read_met
@@ -41,7 +41,7 @@ def describe(name: str | Path) -> ModelCard:
     """
     path = local_path(str(name))
     if path is not None and os.path.exists(path) and _PROJECTIONS.matches(path):  # noqa: PTH110
-        return _PROJECTIONS.describe(path, Origin.of(path, weight_files(_PROJECTIONS, path)))
+        return _PROJECTIONS.describe(path, Origin.of(path, _PROJECTIONS.files_of(path)))
     return find_towers(str(name))
 
 

@@ -16,8 +16,10 @@ from biovita.errors import MediaError, ModelError
 from biovita.media.inputs import Sound
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
+from biovita.model.knowledge import Knowledge
 from biovita.model.met import Met
 from biovita.model.side import Side
+from biovita.taxonomy.known_taxa import KnownTaxa
 from biovita.towers import Encoder, EncoderCard
 from biovita.towers.encode import encode_items
 from biovita.towers.long_recordings import window_parts
@@ -51,6 +53,8 @@ class Model:
         What made the model: recipe, dataset, seed, versions.
     met
         What it has met in training; None where that is not known.
+    knowledge
+        What it knows of the taxa that texts name, beside the words; None where it goes by the words alone.
     """
 
     name: str
@@ -60,6 +64,7 @@ class Model:
     logit_scale: float = 1.0
     record: Mapping[str, Any] = field(default_factory=dict)
     met: Met | None = None
+    knowledge: Knowledge | None = None
 
     def dim(self, modality: Modality) -> int:
         """Return the length of this modality's embeddings."""
@@ -87,6 +92,10 @@ class Model:
             Where the model has no tower for the modality.
         """
         return Side(self.tower(modality), partial(self._side_card, modality), partial(self.project, modality))
+
+    def knowing(self, book: KnownTaxa) -> Model:
+        """Return the model as it looks up the taxa of texts in a book first; where it goes by words alone, itself."""
+        return self if self.knowledge is None else replace(self, knowledge=self.knowledge.with_book(book))
 
     def _side_card(self, modality: Modality, card: EncoderCard) -> EncoderCard:
         """Return the card of a side from its tower's; where there is a projection, its revision is the model's."""
@@ -183,8 +192,14 @@ class Model:
         vectors = np.concatenate([tower.encode_windows(list(some)) for some in window_parts(tower.load(item))])
         return np.arange(len(vectors)) * tower.windows.hop_s, self.project(Modality.AUDIO, vectors)
 
-    def project(self, modality: Modality, vectors: np.ndarray) -> np.ndarray:
+    def project(self, modality: Modality, vectors: np.ndarray, texts: Sequence[str] = ()) -> np.ndarray:
         """Return a tower's vectors ``(N, tower dim)`` in the shared space: ``(N, dim)``, float32, L2-normalised.
+
+        Parameters
+        ----------
+        texts
+            The texts that the vectors are of; what the model knows of their taxa enters. Of other modalities it is not
+            looked at.
 
         Raises
         ------
@@ -193,12 +208,21 @@ class Model:
         """
         import torch
 
+        knowledge = self.knowledge
+        known = knowledge is not None and modality == Modality.TEXT
+        if known:
+            assert knowledge is not None
+            assert len(texts) == len(vectors), "the texts go with their vectors"
+            vectors = np.concatenate([vectors, knowledge.inputs(texts)], axis=1)
         projection = self.projections.get(modality)
         if projection is not None:
             device = next(projection.parameters()).device
             with torch.inference_mode():
                 vectors = projection(torch.from_numpy(np.ascontiguousarray(vectors)).to(device)).cpu().numpy()
-        return unit(vectors, f"{modality} vectors")
+        found = unit(vectors, f"{modality} vectors")
+        if knowledge is None:
+            return found
+        return knowledge.names_drawn(found, texts) if known else knowledge.media_drawn(found)
 
     def _embed(self, modality: Modality, items: Sequence[Any]) -> np.ndarray:
         """Encode batch by batch, while other threads load what comes next."""
@@ -207,7 +231,7 @@ class Model:
             return np.zeros((0, self.dim(modality)), np.float32)
         with closing(encode_items(tower, enumerate(items))) as encoded:
             vectors = [_usable(*entry) for entry in encoded]
-        return self.project(modality, np.concatenate(vectors))
+        return self.project(modality, np.concatenate(vectors), items if modality == Modality.TEXT else ())
 
 
 def _check_is_list(items: Any, method: str, what: str) -> None:

@@ -17,14 +17,18 @@ class Projection(nn.Module):
     Parameters
     ----------
     in_dim, dim
-        Length of the tower's vectors and of the shared space's.
+        Length of what it takes and of the shared space's vectors.
+    known
+        How many of the numbers it takes, the last ones, say what is known of a taxon: they are not
+        standardised, and NaN, which is unknown, counts as 0.
     """
 
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, in_dim: int, dim: int) -> None:
+    def __init__(self, in_dim: int, dim: int, known: int = 0) -> None:
         super().__init__()
+        self.known = known
         self.register_buffer("mean", torch.zeros(in_dim))
         self.register_buffer("std", torch.ones(in_dim))
         self.linear = nn.Linear(in_dim, dim)
@@ -33,16 +37,22 @@ class Projection(nn.Module):
     def standardise_on(self, vectors: torch.Tensor) -> None:
         """Take the mean and the spread of each feature from ``vectors``, ``(N, in_dim)``.
 
-        A feature that hardly varies is scaled by a thousandth of the typical spread, never by zero.
+        A feature that hardly varies is scaled by a thousandth of the typical spread, never by zero. What is known of
+        taxa stays as it is.
         """
+        vectors = vectors[:, : vectors.shape[1] - self.known]
         spread = vectors.std(dim=0, unbiased=False)
-        self.mean.copy_(vectors.mean(dim=0))
-        self.std.copy_(spread.clamp_min(1e-3 * float(spread.mean()) + 1e-12))
+        self.mean[: vectors.shape[1]] = vectors.mean(dim=0)
+        self.std[: vectors.shape[1]] = spread.clamp_min(1e-3 * float(spread.mean()) + 1e-12)
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Return the projection ``(B, dim)`` of a tower's vectors ``(B, in_dim)``."""
+        """Return the projection ``(B, dim)`` of vectors ``(B, in_dim)``."""
         return self.linear(self.standardise(vectors))
 
     def standardise(self, vectors: torch.Tensor) -> torch.Tensor:
         """Return the vectors with each feature centred and scaled, ``(B, in_dim)``."""
-        return (vectors - self.mean) / self.std
+        standard = (vectors - self.mean) / self.std
+        if self.known:
+            facts = standard[:, -self.known :].nan_to_num(0.0)
+            standard = torch.cat([standard[:, : -self.known], facts], dim=1)
+        return standard

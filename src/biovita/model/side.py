@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from biovita.modality import Modality
 from biovita.towers.encoder import Encoder, EncoderCard, EncoderDefaults, Loaded, Windowing
 
 __all__ = ["Side"]
@@ -22,14 +23,15 @@ class Side(EncoderDefaults):
     card_of
         From the tower's card to that of the side: its name, dimension and revision.
     project
-        From the tower's vectors to those of the side, of length 1.
+        From the tower's vectors, and the items they are of, to those of the side, of length 1. Of texts an item is the
+        text, of all else None.
     """
 
     def __init__(
         self,
         tower: Encoder,
         card_of: Callable[[EncoderCard], EncoderCard],
-        project: Callable[[np.ndarray], np.ndarray],
+        project: Callable[[np.ndarray, Sequence[Any]], np.ndarray],
     ) -> None:
         self._tower = tower
         self._card_of = card_of
@@ -41,25 +43,32 @@ class Side(EncoderDefaults):
 
     @property
     def loader(self) -> Callable[[Any], Loaded] | None:
-        """The tower's."""
-        return self._tower.loader
+        """The tower's; None of texts, which go on beside what is loaded of them."""
+        return None if self._reads else self._tower.loader
 
     @property
     def windows(self) -> Windowing | None:
         """The tower's."""
         return self._tower.windows
 
-    def load(self, item: Any) -> Loaded:
-        """Return what the tower makes of an item."""
-        return self._tower.load(item)
+    @property
+    def _reads(self) -> bool:
+        return self.card.modality == Modality.TEXT
+
+    def load(self, item: Any) -> Any:
+        """Return what the tower makes of an item; of a text with the text before it."""
+        loaded = self._tower.load(item)
+        return (item, loaded) if self._reads else loaded
 
     def encode(self, batch: Sequence[Any]) -> np.ndarray:
         """Return the vectors ``(len(batch), dim)``, of length 1."""
-        return self._project(self._tower.encode(batch))
+        if not self._reads:
+            return self._project(self._tower.encode(batch), ())
+        return self._project(self._tower.encode([loaded for _, loaded in batch]), [text for text, _ in batch])
 
     def encode_windows(self, windows: Sequence[np.ndarray]) -> np.ndarray:
         """Return one vector a window, ``(len(windows), dim)``, of length 1."""
-        return self._project(self._tower.encode_windows(windows))
+        return self._project(self._tower.encode_windows(windows), ())
 
     def cutting(self, overlap: float = 0.0) -> Encoder:
         """Return the side as it reads all windows of a recording."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from biovita.benchmark.analysis import Analysis, analyse
 from biovita.benchmark.evaluation import Evaluation
+from biovita.benchmark.generalised import GeneralisedRow, generalised_rows
 from biovita.benchmark.leak import MetCheck
 from biovita.benchmark.recordings import Recording
 from biovita.benchmark.scores import ScoreRow, Scores
@@ -83,6 +84,15 @@ class ReportContent:
     def leaks(self) -> bool:
         """Whether the model has trained on what it was asked as new."""
         return self.check is not None and bool(self.check.leak)
+
+    @cached_property
+    def generalised(self) -> tuple[GeneralisedRow, ...]:
+        """The rows of all stages on seen and unseen taxa among the same candidates; none where they have others."""
+        return tuple(
+            row
+            for stage, scores in self.scores.items()
+            for row in generalised_rows(self.benchmark, scores, stage, seed=self.seed)
+        )
 
     @cached_property
     def analysis(self) -> Analysis:

@@ -24,6 +24,7 @@ from biovita.report.charts import loss_chart
 from biovita.report.content import ReportContent
 from biovita.report.environment import environment, spoken
 from biovita.report.examples import Example, examples
+from biovita.report.generalised_section import generalised_panels
 from biovita.report.published_tables import is_released, published_tables
 from biovita.report.results import rejected_by_reason, results
 from biovita.report.scores_section import headlines, panel, stages_of
@@ -100,6 +101,7 @@ def render(run: ReportContent, text: str) -> str:
             headline=headlines(run, parts),
             panels=[panel(run, part, k) for part in parts for k in KS],
             **sections,
+            generalised=generalised_panels(run),
             published=published_tables(run) if run.published else (),
             released=is_released(run.benchmark),
             losses=[loss_chart(name, values, index) for index, (name, values) in enumerate(run.losses.items())],
@@ -137,6 +139,8 @@ def _downloads(run: ReportContent, text: str) -> dict[str, str]:
         "results.json": _data("application/json", text),
         "scores.csv": _data("text/csv", _csv(records(run.rows))),
     }
+    if run.generalised:
+        found["generalised.csv"] = _data("text/csv", _csv(records(run.generalised)))
     if sum(len(score.ranks) for score in run.final.tasks) <= _RANKS:
         ranks = marked(ranks_table(run.benchmark, run.final), leak=run.leaks)
         found["ranks.csv"] = _data("text/csv", _csv(ranks.to_pylist()))

@@ -17,8 +17,9 @@ __all__ = ["rejected_by_reason", "results"]
 def results(run: ReportContent) -> dict[str, Any]:
     """Return what ``results.json`` holds.
 
-    ``scores`` is a flat list with a row a stage, task and k; ``mrr`` one with a row a stage and task; everything
-    after is the analysis of the last stage. No times, no paths: the same run gives the same content.
+    ``scores`` is a flat list with a row a stage, task and k; ``mrr`` one with a row a stage and task; ``generalised``
+    one of `GeneralisedRow`, empty unless all taxa are candidates; everything after is the analysis of the last stage.
+    No times, no paths: the same run gives the same content.
     """
     analysis = run.analysis
     return {
@@ -46,6 +47,7 @@ def results(run: ReportContent) -> dict[str, Any]:
             for stage, scores in run.scores.items()
             for row in scores.reciprocal_rank_rows(stage, seed=run.seed, leak=run.leaks)
         ],
+        "generalised": records(run.generalised),
         **{table.name: records(getattr(analysis, table.name)) for table in fields(analysis)},
         "trait_prediction": records(run.predictions),
         "failed": [{"modality": f.modality.value, "id": f.id, "reason": f.reason} for f in run.failed],

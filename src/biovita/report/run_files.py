@@ -21,21 +21,36 @@ __all__ = ["RunFiles", "write_run"]
 
 @dataclass(frozen=True)
 class RunFiles:
-    """Where the files of a run are."""
+    """Where the files of a run are; ``generalised`` is there where all taxa were candidates."""
 
     report: Path
     results: Path
     scores: Path
     ranks: Path
+    generalised: Path | None = None
 
 
 def write_run(out: str | Path, run: ReportContent) -> RunFiles:
     """Write ``report.html``, ``results.json``, ``scores.csv`` and ``ranks.parquet`` of a run into ``out``.
 
-    The last two are of the last stage; `biovita.benchmark.compare` reads the ranks.
+    Where all taxa are candidates, ``generalised.csv`` has the scores of seen and unseen taxa among them; where they
+    are not, one of an earlier run is removed. The tables are of the last stage;
+    `biovita.benchmark.compare` reads the ranks.
     """
     report, results = write_report(out, run)
-    files = RunFiles(report, results, report.with_name("scores.csv"), report.with_name("ranks.parquet"))
+    generalised = records(row for row in run.generalised if row.stage == run.last)
+    file = report.with_name("generalised.csv")
+    if generalised:
+        _write_csv(file, generalised)
+    else:
+        file.unlink(missing_ok=True)
+    files = RunFiles(
+        report,
+        results,
+        report.with_name("scores.csv"),
+        report.with_name("ranks.parquet"),
+        file if generalised else None,
+    )
     _write_csv(files.scores, records(row for row in run.rows if row.stage == run.last))
     write_table(marked(ranks_table(run.benchmark, run.final), leak=run.leaks), files.ranks)
     return files

@@ -14,10 +14,11 @@ from importlib.resources import as_file, files
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from biovita.hashing import sha256_of
 from biovita.taxonomy.parse import fold
 from biovita.taxonomy.taxon import Rank, Taxon, Taxonomy, group_taxon, taxon_id_of
 
-__all__ = ["ENCODERS", "KNOWN_TAXA", "KnownTaxa", "KnownTraits", "known_taxa"]
+__all__ = ["ENCODERS", "KNOWN_TAXA", "KnownTaxa", "KnownTraits", "known_taxa", "table_hash"]
 
 ENCODERS: Mapping[str, str] = {"birdnet-2.4": "birdnet", "efficientnet-lite2": "efficientnet"}  # card: column
 KNOWN_TAXA = pa.schema(
@@ -151,3 +152,10 @@ def known_taxa() -> KnownTaxa:
         KnownTraits(rows, table["labels_true"], table["labels_false"]),
         {encoder: {number: tuple(of) for number, of in found.items()} for encoder, found in classes.items()},
     )
+
+
+@cache
+def table_hash() -> str:
+    """Return the first 16 digits of the SHA-256 of the table that comes with the package."""
+    with as_file(files("biovita.taxonomy") / "data" / "known-taxa.parquet") as path:
+        return sha256_of(path)[:16]

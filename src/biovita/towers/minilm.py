@@ -12,6 +12,7 @@ from biovita.compute.threads import PartsInThreads
 from biovita.modality import Modality
 from biovita.towers.encoder import EncoderCard, EncoderDefaults
 from biovita.weights.package_files import verified_file
+from biovita.weights.undrawn import undrawn
 
 __all__ = ["CARD", "MiniLM"]
 
@@ -51,7 +52,8 @@ class MiniLM(EncoderDefaults):
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(_MOST_TOKENS)
         config = BertConfig.from_json_file(str(path.with_name("config.json")))
-        model = BertModel(config, add_pooling_layer=False)
+        with undrawn():
+            model = BertModel(config, add_pooling_layer=False)
         weights = load_file(path)
         model.load_state_dict({name: weights[name] for name in model.state_dict()})
         self._threads = PartsInThreads() if self.device.kind == "cpu" else None

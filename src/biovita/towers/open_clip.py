@@ -22,6 +22,7 @@ from biovita.towers.encoder import EncoderCard, EncoderDefaults
 from biovita.towers.hub_text import described_text
 from biovita.towers.tokenizer import hub_tokenizer, read_tokenizer
 from biovita.weights.state_dicts import UNBUILDABLE, check_fit, load_strictly, read_state
+from biovita.weights.undrawn import undrawn
 
 if TYPE_CHECKING:
     import torch
@@ -229,13 +230,15 @@ def build_clip(
     preprocess_cfg = check_preprocess_cfg(preprocess_cfg, f"{where}: preprocess_cfg")
     with described_text(model_cfg, where) as described:
         tokenizer = _tokenizer(model_cfg, directory, tokenizer_name)
-        if state is not None:
+        if state is None:
+            network = _build(described, where)
+        else:
             with torch.device("meta"):  # without memory: whether the weights fit is known before any is taken
                 shapes = _build(described, where)
             check_fit(shapes.state_dict(), fit_state(shapes, state), where)
-        network = _build(described, where)
-    if state is not None:
-        load_strictly(network, fit_state(network, state), where)
+            with undrawn():
+                network = _build(described, where)
+            load_strictly(network, fit_state(network, state), where)
     images = image_input(model_cfg, preprocess_cfg, network.visual.image_size)
     scale = float(network.logit_scale.detach().exp())
     network.eval().requires_grad_(requires_grad=False)

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from biovita.modality import PAIRS, Modality, term_of
+from biovita.taxonomy.taxon_features import Feature
 
 __all__ = [
     "TERMS",
@@ -31,8 +32,10 @@ __all__ = [
     "ParameterGroup",
     "Phase",
     "Positives",
+    "PullSettings",
     "Ramp",
     "Recipe",
+    "TextSettings",
     "TowersRecipe",
     "flat",
 ]
@@ -50,6 +53,31 @@ WATCHED = term_of(Modality.AUDIO, Modality.TEXT)
 
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class TextSettings(_Settings):
+    """What enters the text side beside the words.
+
+    Attributes
+    ----------
+    features
+        ``lineage`` and ``traits`` of the taxon that a text names; see
+        `biovita.taxonomy.taxon_features.taxon_features`.
+    hidden
+        Share of them that training hides, each rank and the traits for themselves: texts are understood without, too.
+    """
+
+    features: tuple[Feature, ...] = ()
+    hidden: float = Field(default=0.0, ge=0, lt=1)
+
+
+class PullSettings(_Settings):
+    """How far vectors are drawn to taxa that training met; see `biovita.model.knowledge.Pull`."""
+
+    classes: NonNegativeFloat = 0.0
+    items: NonNegativeFloat = 0.0
+    names: NonNegativeFloat = 0.0
+    sharpness: PositiveFloat = 40.0
 
 
 class Recipe(_Settings):
@@ -139,6 +167,10 @@ class FrozenRecipe(Recipe):
         sigmoid loss adds to the logits, learned too.
     gate
         When AIC and ITC are shut off in favour of ATC, as published; None never does.
+    text
+        What enters the text projection beside a text's vector.
+    pull
+        How far the trained model draws names to relatives, and media to names. It changes no step.
     """
 
     model: str = "starter"
@@ -155,6 +187,8 @@ class FrozenRecipe(Recipe):
     logit_scale: PositiveFloat = 20.0
     logit_bias: float = -10.0
     gate: GateSettings | None = None
+    text: TextSettings = TextSettings()
+    pull: PullSettings = PullSettings()
 
     @field_validator("gate")
     @classmethod

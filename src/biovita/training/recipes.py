@@ -15,8 +15,10 @@ from biovita.training.recipe import (
     LossWeights,
     ParameterGroup,
     Phase,
+    PullSettings,
     Ramp,
     Recipe,
+    TextSettings,
     TowersRecipe,
     flat,
 )
@@ -34,6 +36,8 @@ def _starter(stage: Literal[0, 1, 2], weights: LossWeights) -> FrozenRecipe:
         noise=2.0,
         positives="taxonomy",
         weights=weights,
+        text=TextSettings(features=("lineage", "traits"), hidden=0.2),
+        pull=PullSettings(classes=0.6, items=0.6, names=1.0),
     )
 
 

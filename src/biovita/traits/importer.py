@@ -66,7 +66,7 @@ class TableReport:
     left
         Each row that found none, and why.
     odd
-        Row, column and value of what the table should not hold; taken as missing.
+        Row, column and value of what a row that found a taxon should not hold; taken as missing.
     inconsistent
         Labels left unknown because rows of one taxon, under several names, say different things.
     """
@@ -189,24 +189,28 @@ def import_traits(
 def _read(
     dataset: Dataset, table_id: str, path: Path, backbone: Backbone | None, overrides: Overrides | None
 ) -> tuple[dict[tuple[str, str, str], bool], TableReport]:
+    odd: list[tuple[int, str, str]] = []
+    statements: list[tuple[TraitRecord, Mapping[str, bool], str]] = []
+    sources = {table_id}
     if table_id == PLAIN:
         entries = read_plain(path)
         records, nameless = [entry.record for entry in entries], 0
-        statements = [({entry.label: entry.value}, entry.source) for entry in entries]
-        odd: list[tuple[int, str, str]] = []
+        matches, left = match_records(records, dataset, backbone, overrides)
+        statements = [(entry.record, {entry.label: entry.value}, entry.source) for entry in entries]
+        sources = {entry.source for entry in entries}
     else:
         table = trait_table(table_id)
         records, nameless = read_records(table, path)
-        statements, odd = [], []
+        matches, left = match_records(records, dataset, backbone, overrides)
         for record in records:
-            labels, columns = table.labels_of(record.cells)
-            statements.append((labels, table_id))
-            odd += [(record.row, column, record.cells[column] or "") for column in columns]
-    matches, left = match_records(records, dataset, backbone, overrides)
-    said, inconsistent = _said(records, matches, statements)
+            if record.row in matches:
+                labels, columns = table.labels_of(record.cells)
+                statements.append((record, labels, table_id))
+                odd += [(record.row, column, record.cells[column] or "") for column in columns]
+    said, inconsistent = _said(statements, matches)
     report = TableReport(
         id=table_id,
-        sources=tuple(sorted({source for _, source in statements})) if table_id == PLAIN else (table_id,),
+        sources=tuple(sorted(sources)),
         file=path.name,
         sha256=sha256_of(path),
         rows=len(records),
@@ -222,16 +226,14 @@ def _read(
 
 
 def _said(
-    records: Sequence[TraitRecord],
-    matches: Mapping[int, Match],
-    statements: Sequence[tuple[Mapping[str, bool], str]],
+    statements: Sequence[tuple[TraitRecord, Mapping[str, bool], str]], matches: Mapping[int, Match]
 ) -> tuple[dict[tuple[str, str, str], bool], int]:
     """Return the value by taxon, label and source, and how many are left out because rows contradict each other.
 
     Where several rows mean one taxon, the one that bears its name decides; others count where it is silent.
     """
     heard: dict[tuple[str, str, str], dict[int, set[bool]]] = defaultdict(lambda: defaultdict(set))
-    for record, (labels, source) in zip(records, statements, strict=True):
+    for record, labels, source in statements:
         match = matches.get(record.row)
         if match is not None:
             for label, value in labels.items():

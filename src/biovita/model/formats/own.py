@@ -49,7 +49,7 @@ class Own:
         config = read_whole_config(path)
         audio = (Modality.AUDIO, config.dim, config.listen.describe())
         towers = [audio, *clip_towers(config.model_cfg, config.preprocess_cfg)]
-        return towers_card(self.name, origin, towers, about=config.name)
+        return replace(towers_card(self.name, origin, towers, about=config.name), record=config.record)
 
     def load(self, card: ModelCard, path: Path, device: str, modalities: Collection[Modality]) -> Model:
         """Return the model; its weights are read once."""

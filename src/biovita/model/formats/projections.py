@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +13,29 @@ from biovita.errors import ModelError
 from biovita.files import new_directory, write_whole
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
-from biovita.model.formats.format import Origin
-from biovita.model.formats.projections_config import CONFIG, Config, TowerRef, base_card, base_ref, read_config
+from biovita.model.formats.format import Origin, weight_files
+from biovita.model.formats.projections_config import (
+    CONFIG,
+    Config,
+    KnowledgeRef,
+    TowerRef,
+    base_card,
+    base_ref,
+    read_config,
+)
+from biovita.model.knowledge import Knowledge, Pull
+from biovita.model.landmarks import LANDMARKS, landmarks_bytes, read_landmarks
 from biovita.model.lookup import PROJECTIONS_FILES, open_towers
 from biovita.model.met import Met, read_met, write_met
 from biovita.model.model import Model
+from biovita.taxonomy.known_taxa import table_hash
+from biovita.taxonomy.taxon_features import feature_count
 from biovita.weights.state_dicts import read_checkpoint, read_json
 
 if TYPE_CHECKING:
     from biovita.model.projection import Projection
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["WEIGHTS", "Projections", "aligned_model", "read_projections"]
 
@@ -51,15 +67,24 @@ class Projections:
             Where a field is not as it has to be, or the towers are not found as they were.
         """
         config = read_config(path)
-        return _card(config.name, config.dim, list(config.towers), base_card(path, config), origin)
+        card = _card(config.name, config.dim, list(config.towers), base_card(path, config), origin)
+        return replace(card, record=config.record)
+
+    def files_of(self, path: Path) -> list[Path]:
+        """Return the files that make the model what it is: its weights, and the landmarks where it has some."""
+        landmarks = path / LANDMARKS
+        return [*weight_files(self, path), *([landmarks] if landmarks.is_file() else [])]
 
     def load(self, card: ModelCard, path: Path, device: str, modalities: Collection[Modality]) -> Model:
         """Return the model."""
         config = read_config(path)
         assert card.base is not None
         projections = read_projections(path, config)  # before the towers, which take longer to open
+        knowledge = _read_knowledge(path, config)
         towers = open_towers(card.base, device, modalities).towers
-        return Model(config.name, card, towers, projections, config.logit_scale, config.record, read_met(path))
+        return Model(
+            config.name, card, towers, projections, config.logit_scale, config.record, read_met(path), knowledge
+        )
 
     def save(self, model: Model, out: Path, *, overwrite: bool = False) -> Path:
         """Write the projections, where their towers are, and what made them."""
@@ -71,7 +96,7 @@ class Projections:
         base = base_ref(model.card.base, out)
         with new_directory(out, replace=overwrite, marker=CONFIG) as scratch:
             config = Config(
-                format=2,
+                format=2 if model.knowledge is None else 3,
                 name=model.name,
                 dim=dim,
                 logit_scale=model.logit_scale,
@@ -81,8 +106,11 @@ class Projections:
                     for modality, info in model.card.encoders.items()
                     if modality in model.projections
                 },
+                knowledge=None if model.knowledge is None else _knowledge_ref(model.knowledge),
                 record={**model.record, **write_met(model.met, scratch)},
             )
+            if model.knowledge is not None:
+                (scratch / LANDMARKS).write_bytes(landmarks_bytes(model.knowledge.landmarks))
             (scratch / WEIGHTS).write_bytes(_as_bytes(model.projections))
             write_whole(scratch / CONFIG, config.model_dump_json(indent=2, exclude_none=True) + "\n")
         return out
@@ -96,15 +124,17 @@ def aligned_model(
     record: Mapping[str, Any] | None = None,
     *,
     met: Met | None = None,
+    knowledge: Knowledge | None = None,
 ) -> Model:
     """Return the model of projections of the towers of ``base`` that were trained just now.
 
     Its revision is that of the directory that `Projections.save` writes.
     """
-    revision = "sha256:" + hashlib.sha256(_as_bytes(projections)).hexdigest()[:16]
+    files = [_as_bytes(projections), *([] if knowledge is None else [landmarks_bytes(knowledge.landmarks)])]
+    revision = "sha256:" + ",".join(hashlib.sha256(content).hexdigest()[:16] for content in files)
     dim = next(iter(projections.values())).linear.out_features
     card = _card(name, dim, list(projections), base.card, Origin(name, "", revision))
-    return Model(name, card, base.towers, projections, logit_scale, dict(record or {}), met)
+    return Model(name, card, base.towers, projections, logit_scale, dict(record or {}), met, knowledge)
 
 
 def read_projections(path: Path, config: Config) -> dict[Modality, Projection]:
@@ -117,8 +147,6 @@ def read_projections(path: Path, config: Config) -> dict[Modality, Projection]:
     """
     import torch
 
-    from biovita.model.projection import Projection
-
     file = path / WEIGHTS
     if not file.is_file():
         raise ModelError(f"{path} is not a complete model directory. It has no {file.name}")
@@ -127,7 +155,7 @@ def read_projections(path: Path, config: Config) -> dict[Modality, Projection]:
     except ModelError as error:
         raise ModelError(f"{file} is damaged: {error}") from error
     with torch.device("meta"):  # without memory: whether the weights fit is known before any is taken
-        shapes = {modality: Projection(ref.dim, config.dim) for modality, ref in config.towers.items()}
+        shapes = _projections(config)
     expected = {
         f"{modality}.{key}": value
         for modality, projection in shapes.items()
@@ -142,7 +170,7 @@ def read_projections(path: Path, config: Config) -> dict[Modality, Projection]:
     ]
     if problems:
         raise ModelError(f"{file} does not fit its {CONFIG}: {'; '.join(sorted(problems))}")
-    projections = {modality: Projection(ref.dim, config.dim) for modality, ref in config.towers.items()}
+    projections = _projections(config)
     for modality, projection in projections.items():
         projection.load_state_dict(
             {
@@ -153,6 +181,36 @@ def read_projections(path: Path, config: Config) -> dict[Modality, Projection]:
         )
         projection.eval().requires_grad_(requires_grad=False)
     return projections
+
+
+def _projections(config: Config) -> dict[Modality, Projection]:
+    """Return the projections of a configuration, untrained."""
+    from biovita.model.projection import Projection
+
+    known = 0 if config.knowledge is None else feature_count(config.knowledge.features)
+    facts = {modality: known if modality == Modality.TEXT else 0 for modality in config.towers}
+    return {
+        modality: Projection(ref.dim + facts[modality], config.dim, facts[modality])
+        for modality, ref in config.towers.items()
+    }
+
+
+def _knowledge_ref(knowledge: Knowledge) -> KnowledgeRef:
+    return KnowledgeRef(features=knowledge.features, table=table_hash(), **asdict(knowledge.pull))
+
+
+def _read_knowledge(path: Path, config: Config) -> Knowledge | None:
+    ref = config.knowledge
+    if ref is None:
+        return None
+    if ref.table != table_hash():
+        logger.warning(
+            "%s was made with another version of the package's table of taxa. Texts can lie a little elsewhere than "
+            "they did. Install the version that it was made with, or train it again",
+            path,
+        )
+    pull = Pull(ref.classes, ref.items, ref.names, ref.sharpness)
+    return Knowledge(ref.features, pull, read_landmarks(path, config.dim))
 
 
 def _card(title: str, dim: int, modalities: Sequence[Modality], base: ModelCard, origin: Origin) -> ModelCard:

@@ -16,14 +16,16 @@ from biovita.model.card import ModelCard
 from biovita.model.formats.own_files import Dimensions, LogitScale, ModelName
 from biovita.model.lookup import KNOWN, LOCAL_PREFIX, find_at, find_towers
 from biovita.model.repository import HUB_PREFIX
+from biovita.taxonomy.taxon_features import Feature
 from biovita.weights.state_dicts import read_json
 
-__all__ = ["CONFIG", "BaseRef", "Config", "TowerRef", "base_card", "base_ref", "read_config"]
+__all__ = ["CONFIG", "BaseRef", "Config", "KnowledgeRef", "TowerRef", "base_card", "base_ref", "read_config"]
 
 CONFIG = "config.json"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _MEND = "Train it again, or install the version that it was made with"
 
+Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 Place = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 
 
@@ -63,23 +65,47 @@ class BaseRef(BaseModel):
         return self
 
 
-class Config(BaseModel):
-    """What ``config.json`` holds. Format 1 has no ``base``."""
+class KnowledgeRef(BaseModel):
+    """What the model knows of taxa; their places are in a file beside it.
+
+    Attributes
+    ----------
+    features
+        What enters the text projection beside a text's vector.
+    table
+        Hash of the package's table of taxa that it was made with.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: Literal[1, 2] = 1
+    features: tuple[Feature, ...]
+    table: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    classes: Weight
+    items: Weight
+    names: Weight
+    sharpness: Weight
+
+
+class Config(BaseModel):
+    """What ``config.json`` holds. Format 1 has no ``base``, format 3 has ``knowledge``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1, 2, 3] = 1
     name: ModelName
     dim: Dimensions
     logit_scale: LogitScale
     base: BaseRef | None = None
     towers: Annotated[dict[Modality, TowerRef], Field(min_length=1)]
+    knowledge: KnowledgeRef | None = None
     record: dict[str, Any]
 
     @model_validator(mode="after")
-    def _has_base(self) -> Config:
+    def _fits_format(self) -> Config:
         if (self.base is None) != (self.format == 1):
-            raise ValueError("format 2 needs a base, and format 1 cannot have one")
+            raise ValueError("formats 2 and 3 need a base, and format 1 cannot have one")
+        if (self.knowledge is None) == (self.format == 3):
+            raise ValueError("format 3 needs knowledge, and no other format can have it")
         return self
 
 

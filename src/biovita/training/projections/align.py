@@ -13,6 +13,7 @@ import torch
 from biovita.errors import ModelError
 from biovita.modality import Modality
 from biovita.model.projection import Projection
+from biovita.taxonomy.taxon_features import Feature, feature_blocks, feature_count
 from biovita.training.gate import Gate, guard
 from biovita.training.losses import contrastive, kinship_of, targets
 from biovita.training.projections.pool import Pool
@@ -70,7 +71,8 @@ def untrained(data: TrainingSet, recipe: FrozenRecipe) -> Aligned:
         torch.manual_seed(recipe.seed)
         projections = {}
         for modality, pool in data.items.items():
-            projections[modality] = Projection(pool.vectors.shape[1], recipe.dim)
+            known = feature_count(data.features) if modality == Modality.TEXT else 0
+            projections[modality] = Projection(pool.vectors.shape[1], recipe.dim, known)
             vectors = [pool.vectors]
             if modality == Modality.TEXT:
                 vectors += [names.vectors for names in data.class_names.values()]
@@ -217,7 +219,9 @@ def _terms(
 
     def embed(modality: Modality, x: torch.Tensor) -> torch.Tensor:
         """Project, with noise, standardised vectors of a tower."""
-        if recipe.noise and modality != Modality.TEXT:
+        if modality == Modality.TEXT:
+            x = _hidden(x, data.features, recipe.text.hidden, generator)
+        elif recipe.noise:
             x = torch.add(x, torch.randn(x.shape, generator=generator), alpha=recipe.noise)
         return torch.nn.functional.normalize(projections[modality].linear(x), dim=1)
 
@@ -248,6 +252,19 @@ def _terms(
     if weights.names and named:
         terms["names"] = torch.stack([names(modality) for modality in named]).sum()
     return terms
+
+
+def _hidden(
+    x: torch.Tensor, features: tuple[Feature, ...], share: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Return standardised texts, ``(B, in_dim)``, with a share of what is known of their taxa set to 0."""
+    if not features or not share:
+        return x
+    blocks = torch.tensor(feature_blocks(features))
+    shown = torch.rand((len(x), len(blocks)), generator=generator) >= share
+    count = int(blocks.sum())
+    facts = x[:, -count:] * shown.repeat_interleave(blocks, dim=1)
+    return torch.cat([x[:, :-count], facts], dim=1)
 
 
 def _mixed(
@@ -283,7 +300,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _copy(projection: Projection) -> Projection:
-    copy = Projection(projection.linear.in_features, projection.linear.out_features)
+    copy = Projection(projection.linear.in_features, projection.linear.out_features, projection.known)
     copy.load_state_dict(projection.state_dict())
     return copy.train()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,13 @@ class Pool:
     def present(self) -> torch.Tensor:
         """The species that have at least one item, ascending, int64."""
         return torch.nonzero(self.count)[:, 0]
+
+    def means(self, embed: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        """Return each species' mean of its embedded vectors, ``(species, dim)``; zeros where it has none."""
+        found = embed(self.vectors)
+        species = torch.repeat_interleave(torch.arange(len(self.count)), self.count)
+        sums = torch.zeros((len(self.count), found.shape[1])).index_add_(0, species, found)
+        return sums / self.count.clamp_min(1)[:, None]
 
     def draw(self, species: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Return one vector of each of these species at random, ``(len(species), dim)``; each has to have one."""

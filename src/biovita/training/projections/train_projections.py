@@ -19,7 +19,8 @@ from biovita.training.exclusion import Exclusion
 from biovita.training.log_lines import PageWriter, StepLine
 from biovita.training.projections.align import Aligned, AlignStep, align, untrained
 from biovita.training.projections.encoders_know import encoders_know
-from biovita.training.projections.training_set import training_set
+from biovita.training.projections.known_places import knowledge_of
+from biovita.training.projections.training_set import TrainingSet, training_set
 from biovita.training.recipe import FrozenRecipe
 from biovita.training.run_record import RunRecord, met_in_run
 
@@ -48,7 +49,14 @@ def train_projections(
         What `record_of` returns of the run.
     """
     base = load_model(describe(recipe.model).towers, device)
-    data = training_set(dataset, base, names=recipe.weights.names > 0, exclude=exclude, progress=progress)
+    data = training_set(
+        dataset,
+        base,
+        names=recipe.weights.names > 0,
+        features=recipe.text.features,
+        exclude=exclude,
+        progress=progress,
+    )
     begin = untrained(data, recipe)
     if start is not None:
         config = read_config(start)
@@ -57,7 +65,7 @@ def train_projections(
         aligned = align(data, recipe, begin, on_step=advance)
     before = base.met if start is None else met_of(start)
     met = met_in_run(recipe, dataset, data.taxa, labels=data.labels, start=start, before=before)
-    model = model_of(aligned, recipe, base, dataset, record=record, met=met)
+    model = model_of(aligned, recipe, base, dataset=dataset, data=data, record=record, met=met)
     write_model(model, out)
     lines = [json.dumps({"step": step, **came.as_json()}) for step, came in enumerate(aligned.history)]
     write_whole(out / "losses.jsonl", "\n".join(lines) + "\n")
@@ -73,8 +81,9 @@ def model_of(
     aligned: Aligned,
     recipe: FrozenRecipe,
     base: Model,
-    dataset: Dataset,
     *,
+    dataset: Dataset,
+    data: TrainingSet,
     record: RunRecord,
     met: Met | None,
 ) -> Model:
@@ -86,7 +95,10 @@ def model_of(
     stated = record.as_json() | {"encoders_know": encoders_know(base, dataset)}
     if aligned.logit_bias is not None:
         stated["logit_bias"] = aligned.logit_bias
-    return aligned_model(recipe.name, base, aligned.projections, aligned.logit_scale, stated, met=met)
+    knowledge = knowledge_of(aligned, data, recipe)
+    return aligned_model(
+        recipe.name, base, aligned.projections, aligned.logit_scale, stated, met=met, knowledge=knowledge
+    )
 
 
 def _bias(path: Path, config: Config) -> float | None:

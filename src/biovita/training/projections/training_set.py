@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -16,10 +16,15 @@ from biovita.embedding import Vectors, vectors
 from biovita.errors import DatasetError
 from biovita.modality import MEDIA, Modality
 from biovita.model import Model
-from biovita.taxonomy import Taxon, prompts
+from biovita.model.knowledge import known_of
+from biovita.taxonomy import Taxon, Taxonomy, prompts
+from biovita.taxonomy.known_taxa import KnownTaxa, known_taxa
+from biovita.taxonomy.taxon import shared_taxon
+from biovita.taxonomy.taxon_features import Feature, taxon_features
 from biovita.training.exclusion import NOTHING, Exclusion
 from biovita.training.projections.names_without_media import kept_classes, named_classes, names_of_classes
 from biovita.training.projections.pool import Pool
+from biovita.traits.book import book_of
 
 __all__ = ["TrainingSet", "training_set"]
 
@@ -38,6 +43,10 @@ class TrainingSet:
         The training species, in the order of the pools.
     labels
         The names of what the classes are of, as `names_of_classes` has them.
+    class_taxa
+        By modality of the classifier, what each class is of: a taxon, the narrowest that has all it may show, or None.
+    features, book
+        What stands behind the vectors of texts, and the dataset's taxa, from which it comes first.
     """
 
     items: Mapping[Modality, Pool]
@@ -45,10 +54,19 @@ class TrainingSet:
     class_names: Mapping[Modality, Pool]
     taxa: tuple[Taxon, ...]
     labels: frozenset[str] = frozenset()
+    class_taxa: Mapping[Modality, tuple[Taxon | None, ...]] = field(default_factory=dict)
+    features: tuple[Feature, ...] = ()
+    book: KnownTaxa = field(default_factory=lambda: KnownTaxa(Taxonomy.of(()), {}))
 
 
 def training_set(
-    dataset: Dataset, base: Model, *, names: bool = True, exclude: Exclusion = NOTHING, progress: bool = False
+    dataset: Dataset,
+    base: Model,
+    *,
+    names: bool = True,
+    features: tuple[Feature, ...] = (),
+    exclude: Exclusion = NOTHING,
+    progress: bool = False,
 ) -> TrainingSet:
     """Return the vectors of a dataset's ``train`` rows, and where asked the rows of a model's own classifiers.
 
@@ -61,6 +79,8 @@ def training_set(
     names
         Whether to use the classifiers' rows and names. Classes that name an unseen species, under whatever name the
         dataset knows it by, are held out.
+    features
+        What of a text's taxon stands behind its vector.
     exclude
         Taxa whose items and classes are left out.
 
@@ -69,15 +89,12 @@ def training_set(
     DatasetError
         Where the dataset has not been split, or a modality has no ``train`` rows that are not excluded.
     """
-
-    def embedded(texts: Iterable[str]) -> Vectors:
-        return vectors(dataset, base, Modality.TEXT, ids=texts, space="tower", progress=progress)
-
+    book = book_of(dataset)
+    texts = _Texts(dataset, base, features, book, progress)
     kept = {modality: _training_vectors(dataset, base, modality, exclude, progress=progress) for modality in MEDIA}
     owned = {modality: found.columns["taxon_id"] for modality, found in kept.items()}
     species = pc.unique(pa.chunked_array(list(owned.values()), pa.string())).sort()
     taxa = tuple(dataset.taxonomy[taxon_id] for taxon_id in species.to_pylist())
-    asked = [(number, text) for number, taxon in enumerate(taxa) for text in prompts(taxon).values()]
     items = {
         modality: Pool.of(
             torch.from_numpy(found.array),
@@ -86,26 +103,56 @@ def training_set(
         )
         for modality, found in kept.items()
     }
-    texts = embedded(text for _, text in asked).subset(text for _, text in asked)
-    items[Modality.TEXT] = Pool.of(torch.from_numpy(texts.array), [number for number, _ in asked], len(taxa))
-    classes, class_names, labels = {}, {}, set[str]()
-    if names:
-        unseen = unseen_taxa(dataset)
-        synonyms = other_names(dataset, unseen)
-        for modality, found in kept.items():
-            known = named_classes(base.tower(modality))
-            if known is None:
-                continue
-            allowed = set(kept_classes(known, exclude.taxa, exclude.synonyms))
-            chosen = [place for place in kept_classes(known, unseen, synonyms) if place in allowed]
-            labels |= names_of_classes(known, chosen)
-            named = [(number, text) for number, place in enumerate(chosen) for text in known.texts[place]]
-            texts = embedded(text for form in known.texts for text in form).subset(text for _, text in named)
-            class_names[modality] = Pool.of(
-                torch.from_numpy(texts.array), [number for number, _ in named], len(chosen)
-            )
-            classes[modality] = _as_standardised(known.weights, found.array)[chosen]
-    return TrainingSet(items, classes, class_names, taxa, frozenset(labels))
+    known_by_name = [known_of(taxon.scientific_name, (book,)) for taxon in taxa]
+    items[Modality.TEXT] = texts.pool([tuple(prompts(taxon).values()) for taxon in taxa], known_by_name)
+    if not names:
+        return TrainingSet(items, {}, {}, taxa, features=features, book=book)
+    unseen = unseen_taxa(dataset)
+    synonyms = other_names(dataset, unseen)
+    classes, class_names, class_taxa, labels = {}, {}, {}, set[str]()
+    for modality, found in kept.items():
+        known = named_classes(base.tower(modality))
+        if known is None:
+            continue
+        allowed = set(kept_classes(known, exclude.taxa, exclude.synonyms))
+        chosen = [place for place in kept_classes(known, unseen, synonyms) if place in allowed]
+        labels |= names_of_classes(known, chosen)
+        class_taxa[modality] = tuple(shared_taxon(known.taxa[place]) if known.taxa else None for place in chosen)
+        facts = [_facts(taxon) for taxon in class_taxa[modality]]
+        texts.embed(text for form in known.texts for text in form)
+        class_names[modality] = texts.pool([known.texts[place] for place in chosen], facts)
+        classes[modality] = _as_standardised(known.weights, found.array)[chosen]
+    return TrainingSet(items, classes, class_names, taxa, frozenset(labels), class_taxa, features, book)
+
+
+_Known = tuple[Taxon, Mapping[str, bool]]
+
+
+def _facts(taxon: Taxon | None) -> _Known | None:
+    return None if taxon is None else (taxon, known_taxa().traits.get(taxon.id, {}))
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """Makes pools of texts."""
+
+    dataset: Dataset
+    base: Model
+    features: tuple[Feature, ...]
+    book: KnownTaxa
+    progress: bool
+
+    def embed(self, texts: Iterable[str]) -> Vectors:
+        """Return the vectors of texts as the tower gives them."""
+        return vectors(self.dataset, self.base, Modality.TEXT, ids=texts, space="tower", progress=self.progress)
+
+    def pool(self, forms: Sequence[Sequence[str]], known: Sequence[_Known | None]) -> Pool:
+        """Return the pool of the texts of taxa, each behind it what is known of its taxon."""
+        asked = [(number, text) for number, texts in enumerate(forms) for text in texts]
+        found = self.embed(text for _, text in asked).subset(text for _, text in asked).array
+        owners = np.array([number for number, _ in asked], np.int64)
+        facts = taxon_features(known, self.features)
+        return Pool.of(torch.from_numpy(np.concatenate([found, facts[owners]], axis=1)), owners, len(forms))
 
 
 def _training_vectors(

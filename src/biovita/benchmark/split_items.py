@@ -1,0 +1,272 @@
+"""The held-out items of a dataset by part and taxon, and the texts that stand for its taxa."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from biovita.benchmark.task import ITEMS, LEVELS, PARTS, LeftOut
+from biovita.dataset.dataset import Dataset
+from biovita.dataset.outgoing import taxon_of
+from biovita.dataset.schema import Split
+from biovita.errors import DatasetError
+from biovita.modality import MEDIA, Modality
+from biovita.taxonomy import PROMPT_KINDS, Rank, Taxon, prompts
+
+__all__ = ["GROUPS", "TEXTS", "SplitItems", "split_items", "unseen_names"]
+
+TEXTS: tuple[str, ...] = ("name", "common", *(kind for kind in PROMPT_KINDS if kind not in {"com", "sci"}))
+GROUPS: tuple[str, ...] = ("word", "members")
+_ORDER = (*PARTS, Split.TRAIN)
+_OF_MEDIA = ("id", "path", "start_s", "end_s", "license", "attribution", "sha256")  # columns of a dataset's table
+_COMMON = {"common": "com"}  # the prompt kind that a choice of text means
+
+Rows: TypeAlias = dict[str, list[int]]  # taxon name -> rows of its items
+Place: TypeAlias = tuple[Split, Modality, Rank]
+Named: TypeAlias = tuple[Split, Rank, str]
+
+
+@dataclass(frozen=True)
+class SplitItems:
+    """The items of a benchmark, and which rows belong to which taxon.
+
+    Attributes
+    ----------
+    items
+        By modality, one row an item in the `ITEMS` schema.
+    rows
+        The items of each taxon; of text those that it is judged by.
+    words
+        The one text that each taxon is known by as a query.
+    nameless
+        How many items have no name at the level.
+    trained
+        How many were left out because their genus or family was trained on.
+    taxa
+        A taxon of each name: of a genus or family one of its members.
+    left_out
+        Taxa without a text.
+    """
+
+    items: Mapping[Modality, pa.Table]
+    rows: Mapping[Place, Rows]
+    words: Mapping[tuple[Split, Rank], Rows]
+    nameless: Counter[Place]
+    trained: Counter[Place]
+    taxa: Mapping[Named, Taxon]
+    left_out: tuple[LeftOut, ...]
+
+    def asking(self, part: Split, modality: Modality, level: Rank) -> Rows:
+        """Return the queries of each taxon of a part."""
+        if modality == Modality.TEXT:
+            return self.words.get((part, level), {})
+        return self.rows.get((part, modality, level), {})
+
+    def answering(self, part: Split | None, modality: Modality, level: Rank) -> Rows:
+        """Return the samples of each taxon of a part; None is all parts and training, where each text counts once."""
+        if part is not None:
+            return self.rows.get((part, modality, level), {})
+        found: Rows = {}
+        texts = self.items[modality]["id"].to_pylist() if modality == Modality.TEXT else None
+        for split in _ORDER:
+            for name, rows in self.rows.get((split, modality, level), {}).items():
+                known = found.setdefault(name, [])
+                there = set() if texts is None else {texts[row] for row in known}
+                known += [row for row in rows if texts is None or texts[row] not in there]
+        return found
+
+
+def split_items(
+    dataset: Dataset,
+    *,
+    text: str = "name",
+    groups: str = "word",
+    every_name: bool = False,
+    new_groups: bool = False,
+    only: Collection[str] | None = None,
+) -> SplitItems:
+    """Return the held-out items of a dataset, and the texts of their taxa.
+
+    Parameters
+    ----------
+    text
+        What stands for a species in text, one of `TEXTS`.
+    groups
+        What stands for a genus or family in text, one of `GROUPS`: its own name, or the texts of its member species.
+    every_name
+        Make texts of the taxa that have no held-out items, too.
+    new_groups
+        Leave out of the unseen part, at genus and family level, what has members that were trained on.
+    only
+        Ids of the held-out recordings and photographs that are used; None is all.
+
+    Raises
+    ------
+    DatasetError
+        Where the dataset has not been split.
+    """
+    rows: dict[Place, Rows] = defaultdict(lambda: defaultdict(list))
+    nameless: Counter[Place] = Counter()
+    known: Counter[Place] = Counter()
+    trained = _trained(dataset) if new_groups else set()
+    items: dict[Modality, pa.Table] = {}
+    named: dict[Named, Taxon] = {}
+    for modality in MEDIA:
+        held = _held_out(dataset, modality, only)
+        taxa, numbers = _taxa(dataset, held)
+        names = [[(level, taxon.name_at(level)) for level in LEVELS] for taxon in taxa]
+        items[modality] = _items(held, taxa, numbers)
+        parts = map(Split, held["split"].to_pylist())
+        for row, (number, part) in enumerate(zip(numbers.tolist(), parts, strict=True)):
+            for level, name in names[number]:
+                if name is None:
+                    nameless[part, modality, level] += 1
+                    continue
+                if part == Split.UNSEEN and (level, name) in trained:
+                    known[part, modality, level] += 1
+                    continue
+                rows[part, modality, level][name].append(row)
+                named.setdefault((part, level, name), taxa[number])
+    if not any(table.num_rows for table in items.values()):
+        raise DatasetError(
+            f"{dataset.path} has no held-out items. Split it first: "
+            f"biovita data split {dataset.path} --unseen N --seed S"
+        )
+    if every_name:
+        named |= _in_training(dataset, named)
+    texts = _Texts(text, groups)
+    texts.add(named)
+    items[Modality.TEXT] = pa.Table.from_pylist(texts.items, schema=ITEMS)
+    grouped = {place: dict(found) for place, found in (rows | texts.rows).items()}
+    return SplitItems(items, grouped, texts.words, nameless, known, named, tuple(texts.left_out))
+
+
+class _Texts:
+    """Collects the texts of taxa, as items and by taxon."""
+
+    def __init__(self, text: str, groups: str) -> None:
+        self.text, self.by_members = text, groups == "members"
+        self.items: list[dict[str, Any]] = []
+        self.rows: dict[Place, Rows] = defaultdict(lambda: defaultdict(list))
+        self.words: dict[tuple[Split, Rank], Rows] = defaultdict(dict)
+        self.left_out: list[LeftOut] = []
+
+    def add(self, named: Mapping[Named, Taxon]) -> None:
+        for (part, level, name), taxon in sorted(named.items(), key=_place):
+            if self.by_members and level != Rank.SPECIES:
+                if not self.rows[part, Modality.TEXT, level].get(name):
+                    self._leave_out(part, level, f"{name} has no member with a {self.text} text")
+                elif part != Split.TRAIN:
+                    self.words[part, level][name] = [self._item(part, level, name, taxon)]
+                continue
+            words = _text(taxon, level, name, self.text)
+            if words is None:
+                self._leave_out(part, level, f"{name} has no {self.text} text")
+                continue
+            row = self._item(part, level, words, taxon)
+            self.rows[part, Modality.TEXT, level][name].append(row)
+            self.words[part, level][name] = [row]
+            for rank in LEVELS[1:] if self.by_members else ():
+                group = taxon.name_at(rank)
+                if group is not None and (part == Split.TRAIN or (part, rank, group) in named):
+                    self.rows[part, Modality.TEXT, rank][group].append(row)
+
+    def _item(self, part: Split, level: Rank, words: str, taxon: Taxon) -> int:
+        """Add an item, and return its row."""
+        self.items.append({**_labels(taxon, level), "id": words, "level": level.value, "part": part.value})
+        return len(self.items) - 1
+
+    def _leave_out(self, part: Split, level: Rank, reason: str) -> None:
+        self.left_out.append(LeftOut(part.value, "", level.value, reason, 1))
+
+
+def unseen_names(dataset: Dataset) -> dict[Rank, frozenset[str]]:
+    """Return the names of the unseen species of a dataset, and of genera and families that have no other, by level."""
+    new: set[str] = set()
+    for modality in MEDIA:
+        held = (
+            dataset.media(modality).select(["taxon_id", "split"]).filter(pc.field("split") == Split.UNSEEN.value)
+        )
+        new |= set(pc.unique(held["taxon_id"]).to_pylist())
+    found: dict[Rank, frozenset[str]] = {}
+    for level in LEVELS:
+        names = {taxon.id: taxon.name_at(level) for taxon in dataset.taxonomy.values()}
+        others = {name for key, name in names.items() if key not in new}
+        found[level] = frozenset(name for key, name in names.items() if name and key in new) - others
+    return found
+
+
+def _trained(dataset: Dataset) -> set[tuple[Rank, str]]:
+    """Return the genera and families that have a species outside the unseen ones, by rank and name."""
+    found: set[tuple[Rank, str]] = set()
+    for modality in MEDIA:
+        table = dataset.media(modality).select(["taxon_id", "split"]).group_by(["taxon_id", "split"]).aggregate([])
+        for row in table.to_pylist():
+            if row["split"] != Split.UNSEEN.value:
+                taxon = taxon_of(dataset, row)
+                found |= {(rank, name) for rank in LEVELS[1:] if (name := taxon.name_at(rank))}
+    return found
+
+
+def _in_training(dataset: Dataset, held_out: Collection[Named]) -> dict[Named, Taxon]:
+    """Return the taxa of a dataset whose names no held-out item has."""
+    there = {(level, name) for _, level, name in held_out}
+    found: dict[Named, Taxon] = {}
+    for taxon in dataset.taxonomy.values():
+        for level in LEVELS:
+            name = taxon.name_at(level)
+            if name is not None and (level, name) not in there:
+                found.setdefault((Split.TRAIN, level, name), taxon)
+    return found
+
+
+def _place(item: tuple[Named, Taxon]) -> tuple[int, int, str]:
+    (part, level, name), _ = item
+    return _ORDER.index(part), LEVELS.index(level), name
+
+
+def _held_out(dataset: Dataset, modality: Modality, only: Collection[str] | None) -> pa.Table:
+    """Return the held-out recordings or photographs of a dataset, limited to ``only`` where it is given."""
+    wanted = pc.field("split").isin([part.value for part in PARTS])
+    if only is not None:
+        wanted &= pc.field("id").isin(pa.array(only, pa.string()))
+    return dataset.media(modality).filter(wanted)
+
+
+def _taxa(dataset: Dataset, held: pa.Table) -> tuple[list[Taxon], np.ndarray]:
+    """Return the taxa of some recordings or photographs, and the number of each one's among them, ``(rows,)``."""
+    numbers = held["taxon_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    _, first = np.unique(numbers, return_index=True)
+    rows = held.select(["id", "taxon_id"]).take(pa.array(first)).to_pylist()
+    return [taxon_of(dataset, row) for row in rows], numbers
+
+
+def _items(held: pa.Table, taxa: Sequence[Taxon], numbers: np.ndarray) -> pa.Table:
+    """Return recordings or photographs in the `ITEMS` schema."""
+    columns = {"part": held["split"]}
+    columns |= {name: held[name] for name in _OF_MEDIA if name in held.column_names}
+    labels = [_labels(taxon) for taxon in taxa]
+    for name in ("common_name", "species", "genus", "family", "class"):
+        columns[name] = pa.array([each[name] for each in labels], pa.string()).take(pa.array(numbers))
+    full = [columns.get(field.name, pa.nulls(len(held), field.type)) for field in ITEMS]
+    return pa.table(full, schema=ITEMS)
+
+
+def _labels(taxon: Taxon, level: Rank = Rank.SPECIES) -> dict[str, str | None]:
+    """Return the names of a taxon from ``level`` up, as columns of `ITEMS`."""
+    ranks = (Rank.SPECIES, Rank.GENUS, Rank.FAMILY, Rank.CLASS)
+    known = ranks[ranks.index(level) :]
+    common = taxon.common_name if level == Rank.SPECIES else None
+    return {"common_name": common, **{rank.value: taxon.name_at(rank) for rank in known}}
+
+
+def _text(taxon: Taxon, level: Rank, name: str, text: str) -> str | None:
+    if text == "name" or level != Rank.SPECIES:
+        return name
+    return prompts(taxon).get(_COMMON.get(text, text))
