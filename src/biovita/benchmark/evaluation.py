@@ -120,22 +120,21 @@ def evaluate(
     name = name or model_name(model)
     elsewhere = isinstance(model, str) and model.startswith("vectors:")
     opened = None if elsewhere else open_model(model)
-    old = is_of_old_split(benchmark)
-    check = check_met(met_by(opened), asked_of(benchmark), name=name, allow_leak=allow_leak, old_split=old)
+    asked, old = asked_of(benchmark), is_of_old_split(benchmark)
+    check = check_met(met_by(opened), asked, name=name, allow_leak=allow_leak, old_split=old)
     say_unused(out / "vectors")
     made: dict[str, Any] = {"model": name, "seed": seed}
     if elsewhere:
         read, zeros = read_precomputed(model.removeprefix("vectors:"), benchmark)
         found, able = ItemVectors(read), tuple(read)
         made["zero vectors, taken as missing"] = {m.value: count for m, count in zeros.items() if count}
-        penalty = seen_penalty or 0.0
     else:
-        penalty = seen_penalty_of(opened) if seen_penalty is None else seen_penalty
         able = modalities_of_model(opened)
         texts = () if benchmark.dataset is None else label_texts(benchmark.dataset)
         items = benchmark_items(benchmark, able, texts)
         source = source_of(benchmark, items)
         found = item_vectors(opened, items, source, out / "vectors", name=name, device=device, progress=progress)
+    penalty = seen_penalty_of(opened) if seen_penalty is None else seen_penalty
     made |= {"seen penalty": penalty} if penalty else {}
     scores = score_benchmark(
         benchmark, found.vectors, seen_penalty=penalty, memory_mb=memory_mb, device=select_device(device)
