@@ -130,11 +130,17 @@ class MetCheck:
         }
 
 
-def asked_of_split(dataset: Dataset) -> Asked:
-    """Return what the split of a dataset holds out; nothing where it has none."""
+def asked_of_split(dataset: Dataset, excluded: Mapping[str, Iterable[str]] | None = None) -> Asked:
+    """Return what the split of a dataset holds out, nothing where it has none, and what is excluded beside it.
+
+    Parameters
+    ----------
+    excluded
+        By scientific name, the names of taxa that are to be new as well.
+    """
     taxa = unseen_taxa(dataset)
     others = other_names(dataset, taxa)
-    names = {taxon.scientific_name: others[taxon.id] for taxon in taxa}
+    names = {**(excluded or {}), **{taxon.scientific_name: others[taxon.id] for taxon in taxa}}
     groups = {taxon.scientific_name: [name for _, name in taxon.lineage[:-1]] for taxon in taxa}
     held = pc.field("split").isin([part.value for part in PARTS])
     media = {modality: dataset.media(modality).filter(held) for modality in MEDIA}
