@@ -364,8 +364,8 @@ def run_benchmark(
     allow_leak
         Score a model that has trained on what the benchmark asks as new, and mark its rows and pages.
     seen_penalty
-        What is taken from the similarity of each taxon that is not in the unseen part, from 0 to 2. None: what the
-        model's record says, or else 0.
+        What is taken from the similarity of each taxon that counts as seen, from 0 to 2, where candidates are of both
+        parts. None: what the model's record says, or else 0.
     progress
         Show bars on standard error where that is a terminal.
 

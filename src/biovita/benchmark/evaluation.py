@@ -13,8 +13,14 @@ from biovita.benchmark.media_files import resolve_media
 from biovita.benchmark.precomputed import read_precomputed
 from biovita.benchmark.recordings import Recording, measured, stated
 from biovita.benchmark.score import MEMORY_MB
-from biovita.benchmark.scored_models import met_by, modalities_of_model, model_name, open_model, seen_penalty_of
-from biovita.benchmark.scores import ScoreRow, Scores, score_benchmark
+from biovita.benchmark.scored_models import (
+    met_by,
+    modalities_of_model,
+    model_name,
+    open_model,
+    seen_penalty_of,
+)
+from biovita.benchmark.scores import ScoreRow, Scores, checked_penalty, score_benchmark
 from biovita.benchmark.task import Benchmark
 from biovita.benchmark.trait_run import label_texts, predict_from_benchmark
 from biovita.benchmark.trait_scores import TraitScore
@@ -115,8 +121,9 @@ def evaluate(
     elsewhere = isinstance(model, str) and model.startswith("vectors:")
     opened = None if elsewhere else open_model(model)
     check = check_benchmark(met_by(opened), benchmark, name=name, allow_leak=allow_leak)
+    penalty = checked_penalty(seen_penalty_of(opened) if seen_penalty is None else seen_penalty)
     say_unused(out / "vectors")
-    made: dict[str, Any] = {"model": name, "seed": seed}
+    made: dict[str, Any] = {"model": name, "seed": seed} | ({"seen penalty": penalty} if penalty else {})
     if elsewhere:
         read, zeros = read_precomputed(model.removeprefix("vectors:"), benchmark)
         found, able = ItemVectors(read), tuple(read)
@@ -127,8 +134,6 @@ def evaluate(
         items = benchmark_items(benchmark, able, texts)
         source = source_of(benchmark, items)
         found = item_vectors(opened, items, source, out / "vectors", name=name, device=device, progress=progress)
-    penalty = seen_penalty_of(opened) if seen_penalty is None else seen_penalty
-    made |= {"seen penalty": penalty} if penalty else {}
     scores = score_benchmark(
         benchmark, found.vectors, seen_penalty=penalty, memory_mb=memory_mb, device=select_device(device)
     )

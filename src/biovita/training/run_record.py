@@ -71,16 +71,10 @@ class RunRecord:
     excluded: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as a JSON object, without ``leak``, ``notes`` and ``excluded`` where there are none."""
-        lists = {
-            "leak": [{**asdict(part), "first": list(part.first)} for part in self.leak],
-            "notes": list(self.notes),
-            "excluded": list(self.excluded),
-        }
-        return {
-            **{key: value for key, value in asdict(self).items() if key not in lists},
-            **{key: value for key, value in lists.items() if value},
-        }
+        """Return it as a JSON object, without ``leak`` and ``notes`` where there are none."""
+        leak = [{**asdict(part), "first": list(part.first)} for part in self.leak]
+        found = {**asdict(self), "leak": leak, "notes": list(self.notes), "excluded": list(self.excluded)}
+        return {key: value for key, value in found.items() if value or key not in {"leak", "notes"}}
 
 
 def record_of(
