@@ -27,12 +27,11 @@ from biovita.model.landmarks import Landmarks
 from biovita.model.projection import Projection
 from biovita.taxonomy import Rank, Taxon
 from biovita.taxonomy.known_taxa import KnownTaxa
-from biovita.taxonomy.taxon_features import feature_count
+from biovita.taxonomy.taxon_features import FEATURES, feature_count
 from support.plain_model import know, plain_towers
 from support.tiny_training import write_tiny
 
 TEXT = Modality.TEXT
-FEATURES = ("lineage", "traits")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +31,7 @@ from biovita.model.formats.projections_config import read_config
 from biovita.report.training import write_training_page
 from biovita.taxonomy import Taxon, Taxonomy, prompts
 from biovita.taxonomy.known_taxa import KnownTaxa
-from biovita.taxonomy.taxon_features import feature_count
+from biovita.taxonomy.taxon_features import Feature, feature_count
 from biovita.training import FrozenRecipe, recipe
 from biovita.training.projections.align import _hidden
 from biovita.training.projections.names_without_media import NamedClasses
@@ -42,7 +43,7 @@ from support.plain_model import know, plain_towers
 from support.tiny_training import write_tiny
 
 AUDIO, IMAGE, TEXT = Modality.AUDIO, Modality.IMAGE, Modality.TEXT
-BOTH = ("lineage", "traits")
+BOTH: tuple[Feature, ...] = ("lineage", "traits")
 SMALL = {"model": "plain", "steps": 3, "dim": 4}
 UNSEEN = ("Genus2 species5", "Altus quintus", "Altus posterior")  # the last is its synonym in the dataset alone
 
@@ -81,7 +82,7 @@ Train = Callable[..., Path]
 def trained(birds: Dataset, tmp_path: Path) -> Train:
     """Return a function that trains a stage of three steps and returns where its model is."""
 
-    def run(stage: int, out: str, start: Path | None = None, **settings: object) -> Path:
+    def run(stage: int, out: str, start: Path | None = None, **settings: Any) -> Path:
         if stage == 2 and start is None:
             start = run(1, f"{out}-start", **settings)
         chosen = recipe(f"starter/stage{stage}", {**SMALL, **settings}, FrozenRecipe)
@@ -127,7 +128,7 @@ def test_media_have_one_vector_whichever_way_they_are_asked(birds: Dataset, trai
     path = trained(2, "model")
     model = load_model(path)
     clips = [Clip(birds.locate(file), 0.0, 1.0) for file in birds.audio["path"].to_pylist()]
-    photographs = [birds.locate(file) for file in birds.images["path"].to_pylist()]
+    photographs = [birds.path / file for file in birds.images["path"].to_pylist()]
     for modality, items, ours in (
         (AUDIO, clips, model.embed_audio(clips)),
         (IMAGE, photographs, model.embed_images(photographs)),

@@ -16,6 +16,7 @@ from biovita.errors import ModelError
 from biovita.modality import MEDIA, Modality
 from biovita.model import load_model
 from biovita.training.directory import ResumableRecord, alone, begin, hash_of_weights, is_fresh
+from biovita.training.exclusion import NOTHING, Exclusion
 from biovita.training.log_lines import PageWriter, StepLine
 from biovita.training.losses import kinship_of
 from biovita.training.recipe import TowersRecipe
@@ -48,6 +49,7 @@ def train_towers(
     out: Path,
     *,
     start: Path | None = None,
+    exclude: Exclusion = NOTHING,
     device: str = "auto",
     allow_leak: bool = False,
     overwrite: bool = False,
@@ -66,6 +68,8 @@ def train_towers(
     ----------
     start
         The model to go on from; None is ``recipe.model``.
+    exclude
+        Taxa whose items are left out.
     allow_leak
         Go on from one that has trained on what the split holds out; the record says so.
     stop_after
@@ -94,14 +98,14 @@ def train_towers(
             "Start several with torchrun"
         )
     record = ResumableRecord(
-        **vars(record_of(recipe, dataset, start=start, allow_leak=allow_leak)),
+        **vars(record_of(recipe, dataset, start=start, exclude=exclude, allow_leak=allow_leak)),
         start_sha256=None if start is None else hash_of_weights(start),
         processes=place.num_processes,
     )
     fresh = is_fresh(out, record, needed=(dataset.path, start), overwrite=overwrite)
     place.wait_for_everyone()
     trainer, checkpoints = _trainer(
-        recipe, dataset, out, record, start=start, device=device, place=place, page=page, shown=progress
+        recipe, dataset, out, record, exclude, start=start, device=device, place=place, page=page, shown=progress
     )
     with alone(out) if place.is_main_process else nullcontext():
         if place.is_main_process and fresh:
@@ -121,6 +125,7 @@ def _trainer(
     dataset: Dataset,
     out: Path,
     record: ResumableRecord,
+    exclude: Exclusion,
     *,
     start: Path | None,
     device: str,
@@ -134,13 +139,13 @@ def _trainer(
     cached = recipe.cached and Modality.IMAGE not in trained
     validator = None
     if recipe.validate_epochs:
-        ids = validation_items(dataset, species=recipe.validate_species, seed=recipe.seed)
+        ids = validation_items(dataset, species=recipe.validate_species, seed=recipe.seed, exclude=exclude)
         kept = {Modality.IMAGE, Modality.TEXT} - trained if cached else set()
         validator = Validator(recipe, dataset, record.as_json(), ids, stop, kept, trained)
     networks = _networks(
         recipe, start, str(place.device) if place.num_processes > 1 else select_device(device), cached=cached
     )
-    items = training_items(dataset, sounds=recipe.stage > 0)
+    items = training_items(dataset, sounds=recipe.stage > 0, exclude=exclude)
     failures = Failures(recipe.undecodable, {modality: len(rows) for modality, rows in items.media.items()})
     seen = any(phase.compares(Modality.IMAGE) for phase in phases.values())
     vectors = FrozenVectors({}, None)
