@@ -115,12 +115,17 @@ def test_a_synonym_of_a_book_leaves_the_taxon_out_of_its_relatives() -> None:
 
 
 def test_an_id_means_a_taxon_within_its_own_book_only() -> None:
-    asked, stranger = species("Nova quinta", "t1", family="Novidae"), species("Zeta ultima", "t1")
-    first, second = book(asked), book(stranger, Nova_prima="t1")
+    taxon, _ = with_synonym()
+    asked, stranger = species("Nova quinta", taxon.id, family="Novidae"), species("Zeta ultima", taxon.id)
+    first, second = book(asked), book(stranger, Nova_prima=taxon.id)
     rows = directions(1)
     alone = Knowledge((), Pull(items=1), LANDMARKS, (first,)).names_drawn(rows, ["Nova quinta"])
     beside = Knowledge((), Pull(items=1), LANDMARKS, (first, second)).names_drawn(rows, ["Nova quinta"])
     np.testing.assert_array_equal(beside, alone)
+    known = sorted(known_taxa().other_names(taxon))
+    met = marks([species(name, family="Novidae") for name in known])
+    drawn = Knowledge((), Pull(items=1), met, (first,)).names_drawn(rows, ["Nova quinta"])
+    assert np.abs(drawn - rows).max() > 0.05, "the package's taxon of that id is another one"
 
 
 def drawn_plainly(vector: np.ndarray, names: np.ndarray, pull: Pull) -> np.ndarray:

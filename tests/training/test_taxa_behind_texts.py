@@ -35,6 +35,7 @@ from biovita.taxonomy.taxon_features import Feature, feature_count
 from biovita.training import FrozenRecipe, recipe
 from biovita.training.projections.align import _hidden
 from biovita.training.projections.names_without_media import NamedClasses
+from biovita.training.projections.pool import Pool
 from biovita.training.projections.training_set import training_set
 from biovita.training.run import run_recipe
 from biovita.trait_labels import LABELS
@@ -200,6 +201,43 @@ def test_nothing_of_an_unseen_species_is_trained_on_or_saved(birds: Dataset, tra
         said = str(pq.read_table(path / file).to_pydict()).lower()
         assert "genus2 species4" in said, "this file names what was met"
         assert not [name for name in (*UNSEEN, "Bird 5", "'t5'") if name.lower() in said]
+
+
+def mean_direction(rows: np.ndarray) -> np.ndarray:
+    mean = (rows / np.linalg.norm(rows, axis=1)[:, None]).mean(axis=0)
+    return mean / np.linalg.norm(mean)
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_landmarks_are_where_names_media_and_classes_lie(birds: Dataset, trained: Train, stage: int) -> None:
+    model = load_model(trained(stage, "model"))
+    assert model.knowledge is not None
+    landmarks, data = model.knowledge.landmarks, training_set(birds, load_model("plain"), features=BOTH)
+    projected = {
+        modality: [
+            model.projections[modality](pool.vectors[start : start + count]).numpy().astype(np.float64)
+            for start, count in zip(pool.start.tolist(), pool.count.tolist(), strict=True)
+        ]
+        for modality, pool in data.items.items()
+    }
+    heard = (AUDIO, IMAGE) if stage == 2 else (AUDIO,)
+    for number, taxon in enumerate(data.taxa):
+        assert landmarks.taxa[number].scientific_name == taxon.scientific_name
+        np.testing.assert_allclose(landmarks.names[number], mean_direction(projected[TEXT][number]), atol=2e-3)
+        places = np.stack([mean_direction(projected[modality][number]) for modality in heard])
+        np.testing.assert_allclose(landmarks.media[number], mean_direction(places), atol=2e-3)
+    rows = model.projections[AUDIO].linear(data.classes[AUDIO]).numpy()
+    assert landmarks.trained == len(data.taxa) == 5
+    for row, place in zip(rows, landmarks.media[5:], strict=True):
+        np.testing.assert_allclose(place, mean_direction(row[None]), atol=2e-3)
+    names = model.projections[TEXT](data.class_names[AUDIO].vectors).numpy()
+    np.testing.assert_allclose(landmarks.names[5:], [mean_direction(row[None]) for row in names], atol=2e-3)
+
+
+def test_the_mean_of_a_species_without_items_is_zero() -> None:
+    vectors = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    pool = Pool.of(vectors, [2, 0, 2], 3)
+    assert pool.means(lambda x: 2 * x).tolist() == [[6, 8], [0, 0], [6, 8]]
 
 
 def test_the_media_of_an_unseen_species_change_nothing(birds: Dataset, trained: Train) -> None:

@@ -85,7 +85,7 @@ def benchmark_items(
 def taxa_of_texts(benchmark: Benchmark) -> KnownTaxa:
     """Return the taxa of a benchmark's texts, with the lineage and the other names that it states; it has no traits."""
     columns = ("level", "species", "genus", "family", "class", "common_name")
-    table = benchmark.items[Modality.TEXT].select(columns).group_by(columns).aggregate([])
+    table = benchmark.items[Modality.TEXT].select(columns).group_by(columns, use_threads=False).aggregate([])
     taxa: dict[str, Taxon] = {}
     for level, *lineage, common in zip(*(table[name].to_pylist() for name in columns), strict=True):
         rank = Rank(level)

@@ -130,11 +130,13 @@ class Knowledge:
         """Return all scientific names of a taxon that are known: its own, those of the books, and the package's."""
         names = {taxon.scientific_name}
         for book in self._books:
-            same = book.find(taxon.scientific_name)
-            if same is not None and same.rank == taxon.rank:
+            same = _at(book, taxon.scientific_name, taxon.rank)
+            if same is not None:
                 names |= {same.scientific_name, *book.other_names(same)}
         for sense in senses(taxon, sorted(names)):
-            names |= {sense.scientific_name, *known_taxa().other_names(sense)}
+            packaged = _at(known_taxa(), sense.scientific_name, sense.rank)
+            others = () if packaged is None else (packaged.scientific_name, *known_taxa().other_names(packaged))
+            names |= {sense.scientific_name, *others}
         return names
 
     def media_drawn(self, vectors: np.ndarray) -> np.ndarray:
