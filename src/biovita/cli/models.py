@@ -135,6 +135,7 @@ def _content(card: ModelCard) -> dict[str, Any]:
         "revision": card.revision,
         "dim": card.dim,
         "towers": list(card.encoders.values()),
+        "features": card.features,
         "base": None if card.base is None else _content(card.base),
     }
 
@@ -151,6 +152,8 @@ def _lines(card: ModelCard) -> Iterator[str]:
     if card.base is not None:
         at = "" if card.base.place == card.base.name else f", at {card.base.place}"
         yield f"  towers   of {card.base.name}{at}"
+    if card.features:
+        yield f"  texts    with what is known of their taxa: {', '.join(card.features)}"
     yield from _towers(card)
 
 

@@ -46,7 +46,7 @@ class Landmarks:
         ``(len(taxa), dim)``, of length 1, float16: the names.
     media
         The same of the recordings and photographs that were trained on, and of the directions of the classes. Zeros
-        where there is nothing.
+        where there is nothing. Where only the taxa are kept, both have ``dim`` 0.
     """
 
     taxa: tuple[Taxon, ...]
@@ -95,7 +95,7 @@ def landmarks_bytes(landmarks: Landmarks) -> bytes:
     for name, value in zip(_LISTS, (True, False), strict=True):
         said = [[label for label, known in each.items() if known is value] for each in labels]
         columns[name] = pa.array(said, pa.list_(pa.string()))
-    for name in _VECTORS:
+    for name in _VECTORS if landmarks.names.shape[1] else ():
         vectors = getattr(landmarks, {"name": "names"}.get(name, name)).astype(np.float16)
         columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
     buffer = io.BytesIO()
@@ -109,7 +109,7 @@ def read_landmarks(directory: Path, dim: int) -> Landmarks:
     Parameters
     ----------
     dim
-        Length of the vectors of its space.
+        Length of the vectors of its space; 0 where only the taxa are kept.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def read_landmarks(directory: Path, dim: int) -> Landmarks:
     if not file.is_file():
         raise ModelError(f"{directory} is not a complete model directory. It has no {LANDMARKS}")
     try:
-        table = read_as_it_is(file, ["trained", *_TEXTS, *_LISTS, *_VECTORS])
+        table = read_as_it_is(file, ["trained", *_TEXTS, *_LISTS, *(_VECTORS if dim else ())])
         trained = int(np.count_nonzero(table["trained"].to_numpy()))
         if not table["trained"][:trained].to_numpy().all():
             raise ModelError(f"{file}: the taxa that were trained on have to come first")
@@ -134,7 +134,8 @@ def read_landmarks(directory: Path, dim: int) -> Landmarks:
             }
             for row in range(trained)
         }
-        names, media = (_vectors(table[name], dim) for name in _VECTORS)
+        none = np.empty((len(table), 0), np.float16)
+        names, media = (_vectors(table[name], dim) if dim else none for name in _VECTORS)
     except (DatasetError, pa.ArrowException, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{file} is damaged: {error}") from error
     return Landmarks(taxa, trained, labels, names, media)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from biovita.files import new_directory, write_whole
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
 from biovita.model.formats.format import Origin, weight_files
+from biovita.model.formats.own_files import check_table
 from biovita.model.formats.projections_config import (
     CONFIG,
     Config,
@@ -33,9 +33,9 @@ from biovita.taxonomy.taxon_features import feature_count
 from biovita.weights.state_dicts import read_checkpoint, read_json
 
 if TYPE_CHECKING:
-    from biovita.model.projection import Projection
+    from torch import nn
 
-logger = logging.getLogger(__name__)
+    from biovita.model.projection import Projection
 
 __all__ = ["WEIGHTS", "Projections", "aligned_model", "read_projections"]
 
@@ -68,7 +68,8 @@ class Projections:
         """
         config = read_config(path)
         card = _card(config.name, config.dim, list(config.towers), base_card(path, config), origin)
-        return replace(card, record=config.record)
+        features = () if config.knowledge is None else config.knowledge.features
+        return replace(card, record=config.record, features=features)
 
     def files_of(self, path: Path) -> list[Path]:
         """Return the files that make the model what it is: its weights, and the landmarks where it has some."""
@@ -134,6 +135,7 @@ def aligned_model(
     revision = "sha256:" + ",".join(hashlib.sha256(content).hexdigest()[:16] for content in files)
     dim = next(iter(projections.values())).linear.out_features
     card = _card(name, dim, list(projections), base.card, Origin(name, "", revision))
+    card = replace(card, features=() if knowledge is None else knowledge.features)
     return Model(name, card, base.towers, projections, logit_scale, dict(record or {}), met, knowledge)
 
 
@@ -203,12 +205,7 @@ def _read_knowledge(path: Path, config: Config) -> Knowledge | None:
     ref = config.knowledge
     if ref is None:
         return None
-    if ref.table != table_hash():
-        logger.warning(
-            "%s was made with another version of the package's table of taxa. Texts can lie a little elsewhere than "
-            "they did. Install the version that it was made with, or train it again",
-            path,
-        )
+    check_table(path, ref.table)
     pull = Pull(ref.classes, ref.items, ref.names, ref.sharpness)
     return Knowledge(ref.features, pull, read_landmarks(path, config.dim))
 
@@ -226,7 +223,7 @@ def _card(title: str, dim: int, modalities: Sequence[Modality], base: ModelCard,
     )
 
 
-def _as_bytes(projections: Mapping[Modality, Projection]) -> bytes:
+def _as_bytes(projections: Mapping[Modality, nn.Module]) -> bytes:
     """Return the content of the file of weights: the same for the same numbers."""
     from safetensors.torch import save
 
