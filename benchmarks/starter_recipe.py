@@ -1,27 +1,37 @@
-"""What each choice of the starter recipes brings on unseen species, beside the published choices.
+"""What each part of the starter recipes brings on species that the alignment never met.
 
-    python benchmarks/starter_recipe.py NAME=DATASET:UNSEEN ... [--seeds 20 21 22] [--log FILE]
+    python benchmarks/starter_recipe.py NAME=DATASET:UNSEEN ... [--species report|choose|all] [--seeds 0 1 ...]
+        [--only OPTION ...] [--log FILE] [--bf16]
 
-A DATASET is imported and embedded already (`biovita demo` leaves one), such as ``field=demo-run/dataset:40``. Each
-option is the default recipe with one thing changed, unless its name says more. It trains both stages on splits of its
-own, one a seed, and is scored as the demo is: Top-1 and Top-5 at species level on the species held out whole, the mean
-of six directions, as times chance. The ratio to the default's Top-1 on the same split is averaged over the seeds as a
-geometric mean, with a 95 % interval by Student's t on its logarithm; for all datasets together the unit is a seed, the
-mean of its logarithms over the datasets. The default was chosen on seeds 0 to 19 of both datasets: taxonomy-aware
-targets on 10 to 19, all else before. ``--log`` keeps each result in a file, and a run that was stopped goes on from
-it; ``--bf16`` multiplies matrices in bfloat16 where the processor can, in about two thirds of the time, for all options
-alike.
+A DATASET is imported and embedded already (`biovita demo` leaves one), such as ``field=demo-run/dataset:40``. A split
+holds out UNSEEN species, one split a seed. A third of the species, by a hash of their names, are unseen in reporting
+only (``report``); choices are made with unseen species of the other two thirds (``choose``).
+
+Each option is the default recipe with some things changed. It trains both stages, and is scored at species level:
+
+- Top-1 and Top-5, mean of six directions, where a species is asked by lineage, scientific and common name, and by
+  its bare scientific name; among at most 100 unseen species;
+- A-I: the mean of sound to photograph and photograph to sound;
+- sound to name with all names as candidates, those of species that were trained on among them: unseen, seen, and
+  their harmonic mean.
+
+All in percent, the mean over the seeds; beside them the difference to the default on the same splits, with a 95 %
+interval by Student's t over the seeds. ``--log`` keeps each result in a file, and a run that was stopped goes on from
+it. ``--bf16`` multiplies matrices in bfloat16 where the processor can, for all options alike.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +40,20 @@ import torch
 from scipy import stats
 
 from biovita.benchmark import benchmark_from_split, headline, score_benchmark
+from biovita.benchmark.generalised import generalised_rows
 from biovita.benchmark.task import Benchmark
 from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
 from biovita.demo import TEXT
 from biovita.embedding import Vectors, vectors
 from biovita.modality import Modality
-from biovita.model import Model, load_model
+from biovita.model import Model, describe, load_model
 from biovita.model.formats.projections import aligned_model
 from biovita.training import FrozenRecipe, recipe
-from biovita.training.projections.align import Aligned, TrainingSet, align, untrained
-from biovita.training.projections.training_set import training_set
+from biovita.training.projections.align import Aligned, align, untrained
+from biovita.training.projections.known_places import knowledge_of
+from biovita.training.projections.training_set import TrainingSet, training_set
+from biovita.traits.book import book_of
 
 
 @dataclass(frozen=True)
@@ -52,37 +65,58 @@ class Option:
     stages: tuple[int, ...] = (1, 2)
 
 
+WORDS = {"text.features": ()}
+STILL = {"pull.classes": 0, "pull.items": 0, "pull.names": 0}
 WEIGHTS = {"weights.aic": 0.1, "weights.itc": 0.1}
 GATE = {"gate": {}}
 ITEM = {"positives": "item"}
-SIGMOID = {"loss": "sigmoid", "logit_scale": 10}
 
-# The published choices as far as they apply to frozen towers. Names without media and noise on the vectors are ours.
 OPTIONS: dict[str, Option] = {
     "default": Option(),
-    "published: items of a species as negatives": Option(ITEM),
-    "published: weights of AIC and ITC 0.1": Option(second=WEIGHTS),
-    "published: gate": Option(second=GATE),
-    "published: negatives, weights, gate": Option(ITEM, {**WEIGHTS, **GATE}),
-    "published: all, so no names without media, no noise": Option(
-        {**ITEM, "logit_scale": 1 / 0.07, "weights.names": 0, "noise": 0}, {**WEIGHTS, **GATE}
-    ),
-    "no names without media": Option({"weights.names": 0}),
-    "no noise": Option({"noise": 0}),
-    "no species twice in a batch": Option({"items_per_species": 1}),
-    "sigmoid loss (SigLIP)": Option(SIGMOID),
-    "positives of one species only": Option({"positives": "species"}),
+    "words alone, nothing drawn (as before)": Option({**WORDS, **STILL}),
+    "lineage alone, nothing drawn": Option({"text.features": ("lineage",), **STILL}),
+    "traits alone, nothing drawn": Option({"text.features": ("traits",), **STILL}),
+    "lineage and traits, nothing drawn": Option(STILL),
+    "words, names drawn to classes of relatives": Option({**WORDS, **STILL, "pull.classes": 0.6}),
+    "words, names drawn to items of relatives": Option({**WORDS, **STILL, "pull.items": 0.6}),
+    "words, names drawn to both": Option({**WORDS, "pull.names": 0}),
+    "words, media drawn to names": Option({**WORDS, "pull.classes": 0, "pull.items": 0}),
+    "without lineage": Option({"text.features": ("traits",)}),
+    "without traits": Option({"text.features": ("lineage",)}),
+    "without relatives": Option({"pull.classes": 0, "pull.items": 0}),
+    "without media drawn to names": Option({"pull.names": 0}),
+    "nothing hidden from texts": Option({"text.hidden": 0}),
+    "names drawn half as far": Option({"pull.classes": 0.3, "pull.items": 0.3}),
+    "names drawn 1.0": Option({"pull.classes": 1.0, "pull.items": 1.0}),
+    "media drawn half as far": Option({"pull.names": 0.5}),
+    "media drawn twice as far": Option({"pull.names": 2.0}),
+    "sharpness 20": Option({"pull.sharpness": 20}),
+    "sharpness 60": Option({"pull.sharpness": 60}),
     "256 dimensions": Option({"dim": 256}),
     "100 steps a stage": Option({"steps": 100}),
     "stage 0 first": Option(stages=(0, 1, 2)),
+    "positives of one species only": Option({"positives": "species"}),
+    "no names without media": Option({"weights.names": 0}),
+    "no noise": Option({"noise": 0}),
+    "sigmoid loss (SigLIP)": Option({"loss": "sigmoid", "logit_scale": 10}),
+    "published: items of a species as negatives": Option(ITEM),
+    "published: weights of AIC and ITC 0.1": Option(second=WEIGHTS),
+    "published: gate": Option(second=GATE),
+    "published: all, words alone, nothing drawn, no names without media, no noise": Option(
+        {**ITEM, **WORDS, **STILL, "logit_scale": 1 / 0.07, "weights.names": 0, "noise": 0}, {**WEIGHTS, **GATE}
+    ),
 }
+
+MEASURES = ("Top-1", "Top-5", "bare 1", "bare 5", "A-I 1", "A-I 5", "all unseen", "all seen", "harmonic")
+COMPARED = ("Top-1", "Top-5", "bare 1", "A-I 1", "all unseen")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("datasets", nargs="+", metavar="NAME=DATASET:UNSEEN")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[20, 21, 22])
-    parser.add_argument("--only", nargs="+", choices=OPTIONS, default=list(OPTIONS))
+    parser.add_argument("--species", choices=("report", "choose", "all"), default="report")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
+    parser.add_argument("--only", nargs="+", choices=OPTIONS, default=list(OPTIONS), metavar="OPTION")
     parser.add_argument("--log", type=Path)
     parser.add_argument("--bf16", action="store_true")
     arguments = parser.parse_args()
@@ -90,25 +124,24 @@ def main() -> None:
     found = _logged(arguments.log)
     if arguments.bf16:
         torch.set_float32_matmul_precision("medium")
-    starter = load_model("starter", "cpu")
+    towers = load_model(describe("starter").towers, "cpu")
     datasets = [_dataset(text) for text in arguments.datasets]
     for seed in arguments.seeds:
         for name, path, unseen in datasets:
-            missing = [option for option in names if (name, option, seed) not in found]
-            for option, scores in _measured(path, unseen, seed, missing, starter):
-                found[name, option, seed] = scores
+            there = (name, arguments.species, seed)
+            missing = [option for option in names if (*there, option) not in found]
+            for option, measured in _measured(path, unseen, arguments.species, seed, missing, towers):
+                found[*there, option] = measured
                 if arguments.log:
                     with arguments.log.open("a", encoding="utf-8") as file:
-                        file.write(json.dumps([name, option, seed, *scores]) + "\n")
+                        file.write(json.dumps([*there, option, measured]) + "\n")
     for name, _, unseen in datasets:
-        print(f"\n{name}: {unseen} unseen species, seeds {' '.join(map(str, arguments.seeds))}")
-        _print_table(found, [name], names, arguments.seeds)
-    if len(datasets) > 1:
-        print("\ntogether")
-        _print_table(found, [name for name, _, _ in datasets], names, arguments.seeds)
+        print(f"\n{name}: {unseen} unseen species ({arguments.species}), seeds {arguments.seeds}")
+        _print_table(found, name, arguments.species, names, arguments.seeds)
 
 
-Found = dict[tuple[str, str, int], tuple[float, float]]
+Measured = dict[str, float]
+Found = dict[tuple[str, str, int, str], Measured]
 
 
 def _dataset(text: str) -> tuple[str, Path, int]:
@@ -123,21 +156,36 @@ def _logged(log: Path | None) -> Found:
     if log is None or not log.is_file():
         return {}
     lines = (json.loads(line) for line in log.read_text(encoding="utf-8").splitlines())
-    return {(name, option, seed): (first, fifth) for name, option, seed, first, fifth in lines}
+    return {(name, species, seed, option): measured for name, species, seed, option, measured in lines}
 
 
-def _print_table(found: Found, datasets: Sequence[str], options: Sequence[str], seeds: Sequence[int]) -> None:
-    print(f"{'option':<52} {'Top-1':>6} {'Top-5':>6}   ratio   95 % interval")
-    rows = {}
-    for option in options:
-        scores = np.array([[found[name, option, seed] for seed in seeds] for name in datasets])
-        default = np.array([[found[name, "default", seed] for seed in seeds] for name in datasets])
-        logs = np.log(scores[..., 0] / default[..., 0]).mean(axis=0)
-        rows[option] = (scores.mean(axis=(0, 1)), logs.mean(), _half_width(logs))
-    for option, (mean, ratio, half) in sorted(rows.items(), key=lambda row: -row[1][1]):
-        low, high = np.exp(ratio - half), np.exp(ratio + half)
-        between = "" if option == "default" else f"{low:.3f} to {high:.3f}"
-        print(f"{option:<52} {mean[0]:6.2f} {mean[1]:6.2f}   {np.exp(ratio):5.3f}   {between}")
+def _print_table(found: Found, name: str, species: str, options: Sequence[str], seeds: Sequence[int]) -> None:
+    columns = {option: _column(found, name, species, option, seeds) for option in options}
+    print(f"{'option':<52}" + "".join(f"{measure:>11}" for measure in MEASURES) + f"{'seconds':>9}")
+    for option, rows in columns.items():
+        seconds = np.mean([found[name, species, seed, option]["seconds"] for seed in seeds])
+        print(f"{option:<52}" + "".join(f"{value:11.1f}" for value in rows.mean(axis=0)) + f"{seconds:9.0f}")
+    print(f"\n{'the default less the option':<52}" + "".join(f"{measure:>22}" for measure in COMPARED))
+    for option, rows in columns.items():
+        if option == "default":
+            continue
+        cells = []
+        for measure in COMPARED:
+            less = (columns["default"] - rows)[:, MEASURES.index(measure)]
+            half = _half_width(less)
+            cells.append(f"{less.mean():8.1f} ({less.mean() - half:5.1f},{less.mean() + half:5.1f})")
+        print(f"{option:<52}" + "".join(f"{cell:>22}" for cell in cells))
+    print(f"\n{'95 % interval over the splits':<52}" + "".join(f"{measure:>22}" for measure in COMPARED))
+    for option, rows in columns.items():
+        spans = [(rows[:, MEASURES.index(m)].mean(), _half_width(rows[:, MEASURES.index(m)])) for m in COMPARED]
+        print(
+            f"{option:<52}" + "".join(f"{f'{mean - half:.1f} to {mean + half:.1f}':>22}" for mean, half in spans)
+        )
+
+
+def _column(found: Found, name: str, species: str, option: str, seeds: Sequence[int]) -> np.ndarray:
+    """Return the measures of an option, ``(seeds, measures)``."""
+    return np.array([[found[name, species, seed, option][m] for m in MEASURES] for seed in seeds])
 
 
 def _half_width(values: np.ndarray) -> float:
@@ -148,24 +196,81 @@ def _half_width(values: np.ndarray) -> float:
 
 
 def _measured(
-    path: Path, unseen: int, seed: int, options: Sequence[str], starter: Model
-) -> Iterator[tuple[str, tuple[float, float]]]:
-    """Give Top-1 and Top-5 as times chance of each of these options."""
+    path: Path, unseen: int, species: str, seed: int, options: Sequence[str], towers: Model
+) -> Iterator[tuple[str, Measured]]:
+    """Give what is measured of each of these options."""
     if not options:
         return
     with _copy_of(path) as dataset:
-        split_dataset(dataset, unseen=unseen, seed=seed)
-        data = training_set(dataset, starter)
-        benchmark = benchmark_from_split(dataset, seed=seed, text=TEXT)
-        found = {modality: vectors(dataset, starter, modality, space="tower") for modality in Modality}
+        _split(dataset, unseen, species, seed)
+        asked = _Asked.of(dataset, towers, seed)
         before: dict[str, Aligned] = {}
         for option in options:
-            aligned = _trained(data, OPTIONS[option], seed, before)
-            yield option, _times_chance(aligned, benchmark, found, starter)
+            began = time.process_time()
+            model = _trained(dataset, towers, OPTIONS[option], seed, before)
+            yield option, asked.measured(model) | {"seconds": time.process_time() - began}
 
 
-def _trained(data: TrainingSet, option: Option, seed: int, before: dict[str, Aligned]) -> Aligned:
-    """Return what the stages of an option make; stages before the last are kept in ``before`` for other options."""
+def _split(dataset: Dataset, unseen: int, species: str, seed: int) -> None:
+    """Hold out species that have recordings and photographs, of one or two thirds of all."""
+    both = set(dataset.audio["taxon_id"].to_pylist()) & set(dataset.images["taxon_id"].to_pylist())
+    names = sorted(dataset.taxonomy[taxon_id].scientific_name for taxon_id in both)
+    if species != "all":
+        names = [name for name in names if _only_reported(name) == (species == "report")]
+    drawn = np.random.default_rng(seed).permutation(names)[:unseen]
+    listed = dataset.path / "unseen.txt"
+    listed.write_text("\n".join(drawn), encoding="utf-8")
+    split_dataset(dataset, unseen_list=listed, seed=seed)
+
+
+def _only_reported(name: str) -> bool:
+    """Return whether a species is in the third that no choice is made on."""
+    return int(hashlib.sha256(name.encode()).hexdigest(), 16) % 3 == 0
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What models are asked about a split."""
+
+    dataset: Dataset
+    vectors: Mapping[Modality, Vectors]
+    prompted: Benchmark
+    bare: Benchmark
+    among_all: Benchmark
+
+    @classmethod
+    def of(cls, dataset: Dataset, towers: Model, seed: int) -> _Asked:
+        return cls(
+            dataset,
+            {modality: vectors(dataset, towers, modality, space="tower") for modality in Modality},
+            benchmark_from_split(dataset, seed=seed, text=TEXT),
+            benchmark_from_split(dataset, seed=seed, text="name"),
+            benchmark_from_split(dataset, seed=seed, text=TEXT, candidates="all"),
+        )
+
+    def measured(self, model: Model) -> Measured:
+        known = model.knowing(book_of(self.dataset))
+        projected = {m: Vectors(v.ids, known.project(m, v.array, v.ids)) for m, v in self.vectors.items()}
+        six, bare = (score_benchmark(asked, projected).rows() for asked in (self.prompted, self.bare))
+        rows = generalised_rows(self.among_all, score_benchmark(self.among_all, projected))
+        (named,) = [row for row in rows if (row.direction, row.level, row.k) == ("A2T", "species", 1)]
+        values = [
+            *(_accuracy(six, k) for k in (1, 5)),
+            *(_accuracy(bare, k) for k in (1, 5)),
+            *(_accuracy(six, k, ("A2I", "I2A")) for k in (1, 5)),
+            *(named.unseen, named.seen, named.harmonic),
+        ]
+        return {measure: 100 * value for measure, value in zip(MEASURES, values, strict=True)}
+
+
+def _accuracy(rows: Sequence[Any], k: int, directions: tuple[str, ...] | None = None) -> float:
+    found = headline(rows, stage=None, part="unseen", k=k, directions=directions)
+    assert found is not None
+    return found.accuracy
+
+
+def _trained(dataset: Dataset, towers: Model, option: Option, seed: int, before: dict[str, Aligned]) -> Model:
+    """Return the model of an option; what its stages train is kept in ``before`` for options that train the same."""
     recipes = [
         recipe(
             f"starter/stage{stage}",
@@ -174,26 +279,21 @@ def _trained(data: TrainingSet, option: Option, seed: int, before: dict[str, Ali
         )
         for stage in option.stages
     ]
+    last = recipes[-1]
+    data = _data(dataset, towers, last.text.features)
     aligned = untrained(data, recipes[0])
     made_by = ""
-    for chosen in recipes[:-1]:
-        made_by += chosen.model_dump_json()
+    for chosen in recipes:
+        made_by += chosen.model_dump_json(exclude={"pull"})
         if made_by not in before:
             before[made_by] = align(data, chosen, aligned)
         aligned = before[made_by]
-    return align(data, recipes[-1], aligned)
+    return aligned_model("measured", towers, aligned.projections, knowledge=knowledge_of(aligned, data, last))
 
 
-def _times_chance(
-    aligned: Aligned, benchmark: Benchmark, found: Mapping[Modality, Vectors], starter: Model
-) -> tuple[float, float]:
-    model = aligned_model("measured", starter, aligned.projections)
-    projected = {m: Vectors(v.ids, model.project(m, v.array)) for m, v in found.items()}
-    rows = score_benchmark(benchmark, projected).rows()
-    first, fifth = (headline(rows, stage=None, part="unseen", k=k) for k in (1, 5))
-    assert first is not None
-    assert fifth is not None
-    return first.times_chance, fifth.times_chance
+@cache
+def _data(dataset: Dataset, towers: Model, features: tuple[Any, ...]) -> TrainingSet:
+    return training_set(dataset, towers, features=features)
 
 
 @contextmanager

@@ -16,8 +16,12 @@ from support.known_texts import KnownTexts
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest: at the end no process is left alone with it while the others have no work."""
-    items.sort(key=lambda item: (not item.path.name.startswith("test_demo"), "slow" not in item.keywords))
+    """Begin with what takes longest: at the end no process is left alone with it while the others have no work.
+
+    The tests of a module stay together, so that what they share is made once.
+    """
+    slow = {item.path for item in items if "slow" in item.keywords}
+    items.sort(key=lambda item: (not item.path.name.startswith("test_demo"), item.path not in slow))
 
 
 @pytest.fixture(scope="session")

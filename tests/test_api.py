@@ -62,8 +62,10 @@ ROWS = (
     Row(
         "train",
         "train",
-        "starter/stage2 --data birds --out out --start a --set steps=4 seed=1 --device cpu --allow-leak --overwrite",
+        "starter/stage2 --data birds --out out --start a --exclude b --set steps=4 seed=1 --device cpu "
+        "--allow-leak --overwrite",
         {"recipe": "starter/stage2", "data": PLACE["birds"], "out": PLACE["out"], "start": PLACE["a"]}
+        | {"exclude": PLACE["b"]}
         | {"settings": {"steps": "4", "seed": "1"}, "device": "cpu", "allow_leak": True, "overwrite": True},
         shell_only=frozenset({"listing", "shown"}),
         needed=frozenset({"recipe", "data", "out"}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import ntpath
 import os
 import subprocess
@@ -35,26 +36,21 @@ def test_every_module_is_imported_without_what_posix_alone_has() -> None:
 
 @pytest.mark.slow
 def test_a_dataset_is_made_read_and_embedded_without_what_posix_alone_has(tmp_path: Path) -> None:
-    for arguments in (
-        (
-            "simulate",
-            "--species",
-            2,
-            "--recordings",
-            1,
-            "--photographs",
-            1,
-            "--workers",
-            1,
-            "--out",
-            tmp_path / "ds",
-        ),
-        ("data", "check", tmp_path / "ds"),
-        ("data", "split", tmp_path / "ds", "--unseen", 1),
-        ("embed", tmp_path / "ds", "--model", "starter", "--workers", 1),
-    ):
-        said = _elsewhere("run", *arguments)
-        assert said.returncode == 0, (arguments, said.stderr)
+    place = str(tmp_path / "ds")
+    few = ["--species", "2", "--recordings", "1", "--photographs", "1", "--workers", "1"]
+    commands = [
+        ["simulate", *few, "--out", place],
+        ["data", "check", place],
+        ["data", "split", place, "--unseen", "1"],
+        ["embed", place, "--model", "starter", "--workers", "1"],
+    ]
+    said = _elsewhere("run", *map(json.dumps, commands))
+    assert said.returncode == 0, said.stderr
+    assert {table.name for table in (tmp_path / "ds/embeddings/starter").glob("*.lance")} == {
+        "audio.lance",
+        "image.lance",
+        "text.lance",
+    }
 
 
 def test_what_is_hidden_would_be_noticed(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biovita.benchmark import Benchmark, Headline, Scores, benchmark_from_split, headline, score_benchmark
-from biovita.benchmark.leak import MetCheck, asked_of, check_met
+from biovita.benchmark.leak import MetCheck, check_benchmark
 from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
 from biovita.embedding import Vectors, embed, vectors
@@ -241,7 +241,7 @@ class _Scored:
 
 def _score(dataset: Dataset, models: Mapping[int, Model], *, seed: int, text: str) -> _Scored:
     benchmark = benchmark_from_split(dataset, seed=seed, text=text)
-    check = check_met(models[2].met, asked_of(benchmark), name="the demo's model", allow_leak=False)
+    check = check_benchmark(models[2].met, benchmark, name="the demo's model", allow_leak=False)
     found = {stage: {m: vectors(dataset, model, m) for m in Modality} for stage, model in models.items()}
     scores: dict[int | str, Scores] = {stage: score_benchmark(benchmark, each) for stage, each in found.items()}
     rows = [row for stage, scored in scores.items() for row in scored.rows(stage, seed=seed)]

@@ -88,6 +88,7 @@ def train(
     data: Dataset | str | Path,
     out: str | Path,
     start: str | Path | None = None,
+    exclude: Dataset | str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
     device: str = "auto",
     allow_leak: bool = False,
@@ -106,6 +107,11 @@ def train(
         Directory to write: the model, or for a paper recipe the run, with its models in ``last`` and ``best``.
     start
         Model to go on from; a stage 2 needs one.
+    exclude
+        Taxa that training must not meet, beside the dataset's unseen species: a file of names, one a line or a table
+        with a column ``name`` or ``scientific_name``; or a dataset, whose unseen species are meant, or all its taxa
+        where it has not been split. Names may be synonyms, and of groups. Their items are left out, and their classes
+        in the towers' classifiers; a ``start`` must not have trained on them.
     settings
         Changes to a recipe that is named: ``{"steps": 400, "weights.aic": 0.5}``.
     device
@@ -122,24 +128,27 @@ def train(
     BiovitaError
         Where the recipe or a setting is unknown.
     DatasetError
-        Where the dataset has not been split, or ``out`` exists.
+        Where the dataset has not been split, ``out`` exists, or ``exclude`` cannot be read or leaves nothing.
     ModelError
         Where ``start`` does not fit the recipe, or has trained on what the dataset holds out and ``allow_leak`` was not
         given, or there is nothing to train on.
     """
     from biovita.dataset.dataset import Dataset
     from biovita.report.training import write_training_page
+    from biovita.training.exclusion import exclusion_of
     from biovita.training.recipes import recipe as named
     from biovita.training.run import run_recipe
 
     if not isinstance(recipe, str) and settings:
         raise BiovitaError("settings go with the name of a recipe. Give its name, or change the recipe itself")
+    dataset = Dataset.open(data)
     return run_recipe(
         named(recipe, settings) if isinstance(recipe, str) else recipe,
-        Dataset.open(data),
+        dataset,
         Path(out),
         page=write_training_page,
         start=None if start is None else Path(start),
+        exclude=exclusion_of(exclude, dataset),
         given=tuple(settings or ()),
         device=device,
         allow_leak=allow_leak,
@@ -355,8 +364,8 @@ def run_benchmark(
     allow_leak
         Score a model that has trained on what the benchmark asks as new, and mark its rows and pages.
     seen_penalty
-        What is taken from the similarity of each taxon that is not in the unseen part, from 0 to 2. None: what the
-        model's record says, or else 0.
+        What is taken from the similarity of each taxon that counts as seen, from 0 to 2, where candidates are of both
+        parts. None: what the model's record says, or else 0.
     progress
         Show bars on standard error where that is a terminal.
 

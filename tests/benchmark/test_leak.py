@@ -17,7 +17,8 @@ import tomli_w
 
 import biovita
 from biovita.benchmark import benchmark_from_split
-from biovita.benchmark.leak import Asked, asked_of, asked_of_split, check_met
+from biovita.benchmark.leak import Asked, asked_of, asked_of_split, check_benchmark, check_met
+from biovita.benchmark.reader import read_benchmark
 from biovita.benchmark.trait_run import predict_traits
 from biovita.cli.app import main
 from biovita.dataset import Dataset, split_dataset
@@ -121,7 +122,16 @@ def test_a_model_is_scored_on_its_own_split_and_nothing_is_marked(
     second = train(birds, tmp_path / "second", start=model, stage=2)
     assert score(birds, second, tmp_path / "out2").notes == ()
     record = json.loads((second / "config.json").read_text(encoding="utf-8"))["record"]
-    assert (record["leak"], record["notes"]) == ([], [])
+    assert not {"leak", "notes"} & record.keys()
+
+
+def test_where_all_names_are_candidates_those_that_were_trained_on_are_not_asked_as_new(
+    birds: Dataset, model: Path, tmp_path: Path
+) -> None:
+    written = biovita.build_benchmark(birds, out=tmp_path / "bench", candidates="all").path
+    for benchmark in (benchmark_from_split(birds, candidates="all"), read_benchmark(written)):
+        assert asked_of(benchmark).names["species"].unique().to_pylist() == sorted(of_split(birds, "unseen"))
+        assert check_benchmark(read_met(model), benchmark, name="m", allow_leak=False).vouched
 
 
 def test_a_split_that_is_made_again_with_its_seed_is_no_leak(birds: Dataset, model: Path) -> None:

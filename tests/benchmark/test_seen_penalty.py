@@ -62,8 +62,17 @@ def test_the_record_brings_it_and_the_caller_overrides_it(dataset, model, tmp_pa
     assert "seen penalty" not in plain.made
     assert plain.rows == score_benchmark(benchmark, plain.vectors).rows(by_record.name) != expected
     assert run(path, seen_penalty=0.1).made["seen penalty"] == 0.1
+
+
+def test_a_penalty_that_cannot_be_is_refused_before_anything_is_embedded(dataset, tmp_path):
+    class Deaf:
+        def embed_audio(self, items):
+            raise AssertionError("it was asked to embed")
+
+        embed_images = embed_audio
+
     with pytest.raises(BiovitaError, match="seen_penalty is 3"):
-        run(path, seen_penalty=3)
+        evaluate(benchmark_from_split(dataset), Deaf(), tmp_path / "run", progress=False, seen_penalty=3)
 
 
 def test_a_record_that_says_something_else_is_refused(model):

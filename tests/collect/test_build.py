@@ -3,12 +3,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import time
 import tomllib
 from collections import Counter
@@ -23,14 +19,15 @@ import pytest
 import soundfile
 
 from biovita.cli.app import main
-from biovita.collect.build import WORK, BuildReport, build
+from biovita.collect.build import WORK
 from biovita.dataset import Dataset
 from biovita.dataset.check import check
 from biovita.dataset.omitted import count_omitted
 from biovita.errors import DatasetError
 from biovita.publish.pack import pack, state_packed, unpack
 from biovita.version import __version__
-from support.collected_media import HTML, observation, picture, sound, write_plan
+from support.collected_media import HTML, build_soon, observation, picture, sound, write_plan
+from support.forked import finish, start_call
 from support.media_servers import MediaServer, Resource, media_server
 
 
@@ -47,10 +44,6 @@ def tree(folder: Path) -> dict[str, str]:
         for file in sorted(folder.rglob("*"))
         if file.is_file() and file.relative_to(folder).parts[0] != WORK
     }
-
-
-def run(plan: Path, out: Path) -> BuildReport:
-    return build(plan, out, backoff_s=0.01)
 
 
 @pytest.mark.slow
@@ -82,7 +75,7 @@ def test_every_bad_file_is_rejected_with_its_reason(server: MediaServer, tmp_pat
     observations.append(observation(90, server.url("/two-species.wav"), "audio", "Parus major"))
     observations.append(observation(91, server.url("/near-of-another.jpg"), "image", "Parus major"))
     out = tmp_path / "data"
-    report = run(write_plan(tmp_path, observations), out)
+    report = build_soon(write_plan(tmp_path, observations), out)
     dataset = Dataset.open(out)
     reasons = {Path(row["path"]).name: row["reason"] for row in dataset.rejected.to_pylist()}
     assert reasons == {
@@ -116,7 +109,7 @@ def test_a_recording_shorter_than_its_source_states_is_truncated(server: MediaSe
     ]  # fmt: skip
     plan = write_plan(tmp_path, [], '[[sources]]\nkind = "xeno_canto"\npath = "xc.json"\n')
     (tmp_path / "xc.json").write_text(json.dumps({"recordings": recordings}))
-    run(plan, tmp_path / "data")
+    build_soon(plan, tmp_path / "data")
     dataset = Dataset.open(tmp_path / "data")
     assert dataset.audio["source_id"].to_pylist() == ["XC1"]
     (rejected,) = dataset.rejected.to_pylist()
@@ -135,19 +128,19 @@ def test_running_again_fetches_nothing_and_changes_nothing(server: MediaServer, 
     server.resources["/9"] = Resource(sound(1))  # a duplicate: its file is not kept
     observations.append(observation(99, server.url("/9"), "audio"))
     plan, out = write_plan(tmp_path, observations), tmp_path / "data"
-    assert run(plan, out).fetched == 9
+    assert build_soon(plan, out).fetched == 9
     first = tree(out)
-    assert run(plan, out).fetched == 0
+    assert build_soon(plan, out).fetched == 0
     assert tree(out) == first
     assert set(server.asked.values()) == {1}
     # New records come in, and what the plan no longer wants goes.
     server.resources["/20"] = Resource(sound(20))
     write_plan(tmp_path, [*observations[1:], observation(200, server.url("/20"), "audio")])
-    assert run(plan, out).fetched == 2  # the new one, and the duplicate, whose first is no longer there
+    assert build_soon(plan, out).fetched == 2  # the new one, and the duplicate, whose first is no longer there
     dataset = Dataset.open(out)
     assert sorted(dataset.audio["source_id"].to_pylist()) == ["200", "3", "5", "7", "99"]
     assert check(dataset, hashes=True) == []
-    run(plan, tmp_path / "anew")
+    build_soon(plan, tmp_path / "anew")
     assert tree(tmp_path / "anew") == tree(out)
 
 
@@ -158,25 +151,25 @@ def test_packed_media_are_unpacked_before_an_update(server: MediaServer, tmp_pat
         tmp_path,
         [observation(1, server.url("/1.wav"), "audio"), observation(2, server.url("/2.jpg"), "image")],
     )
-    assert run(plan, tmp_path / "out").fetched == 2
+    assert build_soon(plan, tmp_path / "out").fetched == 2
     before = tree(tmp_path / "out")
     packed = str(tmp_path / "media.lance")
     pack(Dataset.open(tmp_path / "out"), packed)
     state_packed(Dataset.open(tmp_path / "out"), packed)
     shutil.rmtree(tmp_path / "out/media")
     with pytest.raises(DatasetError, match=r"its media are packed.*biovita data unpack .*media\.lance --out"):
-        run(plan, tmp_path / "out")
+        build_soon(plan, tmp_path / "out")
     assert unpack(packed, tmp_path / "out") == 2
-    assert run(plan, tmp_path / "out").fetched == 0
+    assert build_soon(plan, tmp_path / "out").fetched == 0
     assert tree(tmp_path / "out") == before
 
 
 def test_items_that_were_not_reached_are_tried_again(server: MediaServer, tmp_path: Path) -> None:
     server.resources["/1"] = Resource(sound(1), fails=(500,) * 6)
     plan, out = write_plan(tmp_path, [observation(1, server.url("/1"), "audio")]), tmp_path / "data"
-    report = run(plan, out)
+    report = build_soon(plan, out)
     assert (report.unfinished, report.rejected) == (1, {"unreachable": 1})
-    report = run(plan, out)
+    report = build_soon(plan, out)
     assert (report.unfinished, report.rejected, report.audio) == (0, {}, 1)
 
 
@@ -193,7 +186,7 @@ def test_long_recordings_become_clips_as_spans_or_files(server: MediaServer, tmp
     server.resources["/1"] = Resource(stream.getvalue())
     observations = [observation(1, server.url("/1"), "audio")]
     plan, out = write_plan(tmp_path, observations, "[clips]\nper_recording = 3\n"), tmp_path / "data"
-    run(plan, out)
+    build_soon(plan, out)
     rows = Dataset.open(out).audio.to_pylist()
     assert len({row["path"] for row in rows}) == 1
     assert len({row["group_id"] for row in rows}) == 1
@@ -204,10 +197,10 @@ def test_long_recordings_become_clips_as_spans_or_files(server: MediaServer, tmp
         assert sum(start <= call and call + 2 <= end for start, end in spans) == 1
     # Fewer windows: chosen again from the file that is there. Cut: each clip a file.
     write_plan(tmp_path, observations, "[clips]\nper_recording = 1\n")
-    assert run(plan, out).fetched == 0
+    assert build_soon(plan, out).fetched == 0
     assert Dataset.open(out).audio.num_rows == 1
     write_plan(tmp_path, observations, "[clips]\nper_recording = 2\ncut = true\n")
-    run(plan, tmp_path / "cut")
+    build_soon(plan, tmp_path / "cut")
     dataset = Dataset.open(tmp_path / "cut")
     assert len({row["path"] for row in dataset.audio.to_pylist()}) == 2
     for row in dataset.audio.to_pylist():
@@ -225,7 +218,7 @@ def test_splits_keep_an_observer_on_one_side(server: MediaServer, tmp_path: Path
             observation(number, server.url(f"/{number}"), "audio" if number % 2 else "image", species)
         )
     plan = write_plan(tmp_path, observations, '[split]\ngroup_by = "observer"\nunseen = 0\n')
-    run(plan, tmp_path / "data")
+    build_soon(plan, tmp_path / "data")
     dataset = Dataset.open(tmp_path / "data")
     assert {*dataset.audio["group_id"].to_pylist()} <= {f"iNaturalist:observer:ann{n}" for n in range(7)}
     assert set(dataset.audio["split"].to_pylist()) == {"train", "seen"}
@@ -241,13 +234,13 @@ def test_an_update_keeps_the_split(server: MediaServer, tmp_path: Path) -> None:
         modality = "audio" if number % 2 else "image"
         observations.append(observation(number, server.url(f"/{number}"), modality, species))
     plan, out = write_plan(tmp_path, observations[:40]), tmp_path / "data"
-    run(plan, out)
+    build_soon(plan, out)
     with pytest.raises(SystemExit):
         main(["data", "split", str(out), "--unseen", "1"])
     before = {row["id"]: row["split"] for row in Dataset.open(out).audio.to_pylist()}
     assert set(before.values()) == {"train", "seen", "unseen"}
     write_plan(tmp_path, observations)
-    assert run(plan, out).fetched == 20
+    assert build_soon(plan, out).fetched == 20
     dataset = Dataset.open(out)
     after = {row["id"]: row["split"] for row in dataset.audio.to_pylist()}
     assert {key: after[key] for key in before} == before
@@ -307,7 +300,7 @@ def test_another_directory_is_not_touched(tmp_path: Path) -> None:
     out.mkdir()
     (out / "thesis.txt").write_text("mine")
     with pytest.raises(DatasetError, match="was not made by a build"):
-        run(write_plan(tmp_path, []), out)
+        build_soon(write_plan(tmp_path, []), out)
     assert [file.name for file in out.iterdir()] == ["thesis.txt"]
 
 
@@ -322,27 +315,18 @@ def test_files_at_hand_stay_where_they_are(tmp_path: Path) -> None:
     )
     plan = tmp_path / "plan.toml"
     plan.write_text('name = "x"\n[[sources]]\nkind = "release"\npath = "release"\n')
-    report = run(plan, tmp_path / "data")
+    report = build_soon(plan, tmp_path / "data")
     dataset = Dataset.open(tmp_path / "data")
     assert dataset.audio["path"].to_pylist() == [str(train / "audio/a.wav")]
     assert (report.fetched, report.rejected) == (0, {"not-audio": 1})
-    run(plan, tmp_path / "data")
+    build_soon(plan, tmp_path / "data")
     assert (train / "audio/a.wav").read_bytes() == sound(1)
-
-
-COMMAND = """
-import sys
-from itertools import pairwise
-from pathlib import Path
-from biovita.collect.build import build
-build(Path(sys.argv[1]), Path(sys.argv[2]), backoff_s=0.01)
-"""
 
 
 @pytest.mark.slow
 def test_a_build_killed_six_times_gives_the_very_same_dataset(tmp_path: Path) -> None:
-    """600 files, a server that fails in every way, and places that go to the next candidates, or stay empty."""
-    count, most_kills = 600, 6
+    """300 files, a server that fails in every way, and places that go to the next candidates, or stay empty."""
+    count, most_kills = 300, 6
     random_ = random.Random(7)
     fails: list[tuple[int | str, ...]] = [(), (), (), (), (429,), (500, 503), ("cut",), ("hang-up",), (429, "cut")]
     with media_server() as server:
@@ -373,29 +357,27 @@ def test_a_build_killed_six_times_gives_the_very_same_dataset(tmp_path: Path) ->
                 observations.append(observation(number, server.url(f"/{number}"), modality, species))
             return observations
 
-        plan = write_plan(tmp_path, serve(), "[limits]\naudio_per_species = 69\nimages_per_species = 64\n")
+        plan = write_plan(tmp_path, serve(), "[limits]\naudio_per_species = 34\nimages_per_species = 32\n")
         undisturbed = tmp_path / "undisturbed"
-        report = run(plan, undisturbed)
-        assert report.refilled > 40
+        report = build_soon(plan, undisturbed)
+        assert report.refilled > 20
         assert report.empty.get("no-candidate", 0) > 0
         fetched = len(server.whole)
         server.asked.clear()
         server.whole.clear()
-        out, environment = tmp_path / "killed", {**os.environ, "OMP_NUM_THREADS": "1"}
+        out, said = tmp_path / "killed", tmp_path / "said"
         kills = 0
-        command = [sys.executable, "-c", COMMAND, str(plan), str(out)]
         while True:
-            process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, start_new_session=True)
+            process = start_call(build_soon, plan, out, said=said)
             if kills == most_kills:
-                _, said = process.communicate(timeout=300)
-                assert process.returncode == 0, said.decode()
+                assert finish(process) == 0, said.read_text()
                 break
             target = (kills + random_.random()) / (most_kills + 1) * fetched
-            while process.poll() is None and len(server.whole) < target:
+            while process.is_alive() and len(server.whole) < target:
                 time.sleep(0.002)
-            assert process.poll() is None, process.stderr.read().decode()  # type: ignore[union-attr]
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
+            assert process.is_alive(), said.read_text()
+            process.kill()
+            process.join()
             kills += 1
         assert tree(out) == tree(undisturbed)
         dataset = Dataset.open(out)

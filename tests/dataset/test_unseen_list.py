@@ -152,6 +152,7 @@ def test_a_species_that_shares_a_recording_is_named_with_the_other_or_not_at_all
     assert split_dataset(dataset, unseen_list=named).unseen == ("egret", "thrush")
 
 
+@pytest.mark.slow
 def test_every_species_may_be_named_and_a_benchmark_is_built_of_them(tmp_path: Path) -> None:
     from support.bench_cases import write_small
 
@@ -165,6 +166,10 @@ def test_every_species_may_be_named_and_a_benchmark_is_built_of_them(tmp_path: P
     tasks = {(task.part, task.level) for task in made.benchmark.tasks}
     assert ("unseen", "species") in tasks
     assert {part for part, _ in tasks} == {"unseen"}
+    run = biovita.run_benchmark(made.path, model="random:8", progress=False)
+    assert {row.part for row in run.rows} == {"unseen"}
+    with pytest.raises(DatasetError, match=r"has no .* in its train split"):
+        biovita.train("starter/stage1", data=dataset, out=tmp_path / "model", progress=False)
 
 
 def test_the_names_are_the_same_on_the_command_line(

@@ -22,7 +22,7 @@ from biovita.modality import Modality
 from biovita.sources.release import Release
 from biovita.sources.source import RejectedRow
 from biovita.taxonomy.name_lists import read_names
-from support.hostile import biovita, python
+from support.hostile import run_many
 from support.injected import FORMULAS, MARKUP, write_injected
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
@@ -32,18 +32,6 @@ def runs(cell: str) -> bool:
     """Return whether a spreadsheet may take a cell for a formula."""
     begins = cell.lstrip().lstrip("\u200b\ufeff")[:1]
     return not NUMBER.fullmatch(cell) and (begins in tuple("=+-@＝＋－＠") or cell[:1] in tuple("\t\r\n"))
-
-
-IN_ONE_PROCESS = """
-import json, os, sys
-from biovita.cli import main
-os.chdir(sys.argv[1])
-for command in json.loads(sys.argv[2]):
-    try:
-        main(command)
-    except SystemExit as stop:
-        assert stop.code == 0, command
-"""
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +55,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "bench compare =first @second --out compared",
         "taxonomy match names.csv --backbone taxa.csv --out decisions.csv",
     ]
-    python(IN_ONE_PROCESS, out, json.dumps([command.split() for command in commands]), seconds=120).succeeded()
+    run_many(out, [command.split() for command in commands], code=0)
     return out
 
 
@@ -120,7 +108,7 @@ def test_what_was_written_is_what_is_read(made: Path) -> None:
     assert set(benchmark.items[Modality.AUDIO]["species"].to_pylist()) == species
     paths = set(dataset.audio["path"].to_pylist())
     assert {Path(path).name for path in benchmark.items[Modality.AUDIO]["path"].to_pylist()} <= paths
-    biovita("bench", "verify", made / "bench").succeeded()
+    run_many(made, [["bench", "verify", "bench"]], code=0)
     given, decided = (read_names(made / name)["name"].to_pylist() for name in ("names.csv", "decisions.csv"))
     assert given == decided
 

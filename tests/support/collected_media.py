@@ -11,6 +11,8 @@ import numpy as np
 import soundfile
 from PIL import Image
 
+from biovita.collect.build import BuildReport, build
+
 HTML = b"<!doctype html><html><body>404</body></html>"
 
 
@@ -53,3 +55,8 @@ def write_plan(folder: Path, observations: list[dict[str, Any]], rest: str = "")
         "[fetching]\nallow_private = true\nper_second = 10000.0\nat_once = 16\nat_once_per_host = 16\n" + rest
     )
     return plan
+
+
+def build_soon(plan: Path, out: Path) -> BuildReport:
+    """Build a dataset from a plan; what a server refuses is asked for again at once."""
+    return build(plan, out, backoff_s=0.01)

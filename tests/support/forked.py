@@ -44,10 +44,11 @@ def start_call(function: Callable[..., object], *arguments: object, said: Path) 
     return process
 
 
-def run_each(commands: Sequence[Sequence[str]]) -> None:
-    """Run commands in turn; after what each says on standard error stands how it ended."""
+def run_each(commands: Sequence[Sequence[str]], cwd: Path) -> None:
+    """Run commands in turn in a folder; after what each says on standard error stands how it ended."""
     from biovita.cli import main
 
+    os.chdir(cwd)
     for arguments in commands:
         try:
             main(list(arguments))

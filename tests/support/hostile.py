@@ -152,12 +152,12 @@ def call_watched(
 def run_many(
     tmp_path: Path, commands: Sequence[Sequence[object]], *, code: int = 1, mib: float = 1500
 ) -> list[str]:
-    """Run commands in one watched process, and return what each said on standard error.
+    """Run commands in one watched process in a folder, and return what each said on standard error.
 
     Each has to end with ``code``; with 1 after a message of ours.
     """
     given = [[str(argument) for argument in command] for command in commands]
-    said = call_watched(tmp_path, run_each, given, seconds=120, mib=mib)
+    said = call_watched(tmp_path, run_each, given, tmp_path, seconds=120, mib=mib)
     assert "RAISED" not in said, said[-4000:]
     assert "Traceback" not in said, said[-4000:]
     assert said.count(f"ENDED {code}\n") == len(commands), said[-4000:]

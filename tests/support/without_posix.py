@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import json
 import pkgutil
 import sys
 from types import ModuleType
@@ -58,12 +59,18 @@ def _without(module: ModuleType, hidden: frozenset[str]) -> ModuleType:
 
 
 def main() -> None:
-    """Import everything and say how many modules there are, or run a command."""
+    """Import everything and say how many modules there are, or run commands, each a JSON list."""
     hide()
     if sys.argv[1] == "run":
         from biovita.cli import main as command
 
-        command(sys.argv[2:])
+        for line in sys.argv[2:]:
+            try:
+                command(json.loads(line))
+            except SystemExit as ended:
+                if ended.code:
+                    raise
+        return
     import biovita
 
     names = [each.name for each in pkgutil.walk_packages(biovita.__path__, "biovita.")]

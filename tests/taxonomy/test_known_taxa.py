@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import runpy
 from collections import Counter
 from importlib.resources import files
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
-from biovita.taxonomy import RANKS, Rank, Taxon, Taxonomy, prompts
+from biovita.taxonomy import RANKS, Rank, Taxon, Taxonomy, prompts, taxon_id_of
 from biovita.taxonomy.known_taxa import KnownTaxa, known_taxa
 from biovita.trait_labels import LABELS
+from biovita.traits.tables import read_records, trait_table
 from biovita.weights.package_files import package_file
 
 KIWI = Taxon("kiwi", "Apteryx owenii", "Little Spotted Kiwi", family="Apterygidae")
@@ -141,3 +145,37 @@ def test_traits_are_of_the_vocabulary_and_what_is_unknown_is_absent() -> None:
     assert set(owl) <= set(LABELS)
     assert len(known.traits) == len(known.taxonomy)
     assert set(known.traits) == set(known.taxonomy)
+
+
+def test_the_page_beside_the_table_says_what_is_in_it(tmp_path: Path) -> None:
+    data, script = files("biovita.taxonomy") / "data", Path(__file__).parents[2] / "scripts/known_taxa_page.py"
+    page = runpy.run_path(str(script))
+    no_taxa = ["Engine", "Environmental", "Fireworks", "Gun", "Human non-vocal", "Human vocal", "Human whistle"]
+    unsettled = page["Unsettled"]([*no_taxa, "Noise", "Power tools", "Siren"], [], [])
+    page["write_page"](pq.read_table(str(data / "known-taxa.parquet")), unsettled, tmp_path / "page.md")
+    assert (tmp_path / "page.md").read_text(encoding="utf-8") == (data / "known-taxa.md").read_text(
+        encoding="utf-8"
+    )
+
+
+@pytest.mark.slow
+def test_birds_have_the_labels_and_the_place_that_avonet_gives_them(shared_data: Path) -> None:
+    known, table = known_taxa(), trait_table("avonet")
+    records, _ = read_records(table, shared_data / "traits" / "AVONET1_BirdLife.csv")
+    compared = 0
+    for record in records:
+        taxon = known.taxonomy.get(taxon_id_of(record.name))
+        if taxon is None:
+            continue
+        compared += 1
+        assert (taxon.order, taxon.family) == (record.lineage["order"], record.lineage["family"]), record.name
+        labels, _ = table.labels_of(record.cells)
+        have = known.traits[taxon.id]
+        assert {label: have.get(label) for label in labels} == labels, record.name
+    assert compared > 5900
+
+
+def test_a_label_of_another_table_is_used_where_avonet_is_silent() -> None:
+    fox, frog = (known_taxa().traits[name] for name in ("vulpes_vulpes", "lithobates_catesbeianus"))
+    assert fox["nocturnal"] is True, "EltonTraits"
+    assert frog["aquatic"] is True, "AmphiBIO"

@@ -68,7 +68,7 @@ def _phase(name: str, epochs: int, *parts: str) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_towers_without_weights_learn_to_place_species_they_never_met(tmp_path: Path) -> None:
-    dataset = simulate_media(tmp_path / "fauna", 60, recordings=4, photographs=6, workers=2, progress=False)
+    dataset = simulate_media(tmp_path / "fauna", 60, recordings=4, photographs=6, workers=1, progress=False)
     split_dataset(dataset, unseen=15, seed=0)
     towers = _write_towers(tmp_path / "towers")
     shared = {**SHARED, "model": str(towers)}

@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 from biovita.errors import ModelError
+from biovita.model.met import Met, write_met
 from biovita.weights.hub import hub_file
 from biovita.weights.hub_models import HUB_MODELS
 from support.published_layouts import make, write_published
@@ -90,9 +93,11 @@ def run(tmp_path: Path, address: str, *arguments: str, code: str | None = None, 
 
 
 EACH = """
-import contextlib, io, json, sys
+import contextlib, io, json, os, sys, urllib.request
 from biovita.cli import main
 for line in sys.argv[1:]:
+    with contextlib.suppress(OSError):
+        urllib.request.urlopen(os.environ["HF_ENDPOINT"] + "/next")
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
@@ -104,7 +109,10 @@ for line in sys.argv[1:]:
 
 
 def together(tmp_path: Path, address: str, *lines: str) -> list[subprocess.CompletedProcess[str]]:
-    """Run commands one after the other in one new process: a start costs seconds."""
+    """Run commands one after the other in one new process: a start costs seconds.
+
+    Before each it asks the hub for /next.
+    """
     done = run(tmp_path, address, *lines, code=EACH)
     assert done.returncode == 0, done.stderr
     return [
@@ -139,6 +147,7 @@ def test_fetching_ahead_then_offline_then_missing(hub, tmp_path):
     found = {check["name"]: check for check in json.loads(doctor.stdout)["models"]}
     assert found["biovita"]["well"]
     assert not found["clap"]["well"]
+    asked += hub.requests.count("GET /next")
     assert len(hub.requests) == asked, "offline, and with all files at hand, the network is not tried"
 
 
@@ -162,6 +171,24 @@ def test_a_file_with_another_hash_and_a_missing_one_are_told(hub, tmp_path):
     assert "is not the expected file" in wrong
     assert "has no file other.bin" in absent
     assert "no repository some/body" in other
+
+
+@pytest.mark.slow
+def test_what_a_repository_has_met_is_read_before_and_after_its_weights_are_fetched(hub, tmp_path):
+    name = f"hf-hub:risashinoda/BioVITA@{COMMIT}"
+    shutil.copy(write_published(make(), tmp_path / "whole") / "clap_config.json", tmp_path / "files")
+    code = (
+        "from biovita.model.describe import load_model, met_of\n"
+        f"first = met_of({name!r})\n"
+        f"loaded = load_model({name!r}, 'cpu')\n"
+        "for met in (first, loaded.met, met_of(loaded.card)):\n"
+        "    print(met and met.taxa.to_pylist())\n"
+    )
+    without = run(tmp_path / "without", hub.address, code=code)
+    assert without.stdout.splitlines() == ["None"] * 3, without.stderr
+    write_met(Met(taxa=pa.array(["pica pica"])), tmp_path / "files")
+    found = run(tmp_path / "with", hub.address, code=code)
+    assert found.stdout.splitlines() == ["['pica pica']"] * 3, found.stderr
 
 
 def test_a_hub_out_of_reach_is_told(monkeypatch):
@@ -198,25 +225,19 @@ def test_what_a_repository_is_known_to_lack_is_not_asked_for_again(monkeypatch, 
 
 @pytest.mark.slow
 def test_any_repository_is_read_by_its_name(hub, tmp_path):
-    code = (
-        "from biovita.model import describe\n"
-        "card = describe('hf-hub:risashinoda/BioVITA')\n"
-        "print(card.name, card.revision, [encoder.dim for encoder in card.encoders.values()])\n"
-    )
-    result = run(tmp_path, hub.address, code=code)
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith("risashinoda-BioVITA-")
-    assert result.stdout.strip().endswith(f"{COMMIT} [48, 48, 48]")
-    assert not any("GET" in asked and asked.endswith((".bin", ".pth")) for asked in hub.requests), "no weights"
-    fetched, odd = together(
-        tmp_path, hub.address, "models fetch hf-hub:risashinoda/BioVITA", "models fetch hf-hub:../x"
-    )
-    place = Path(fetched.stdout.strip().removeprefix("hf-hub:risashinoda/BioVITA: "))
+    name = "hf-hub:risashinoda/BioVITA"
+    lines = (f"models describe {name} --json", f"models fetch {name}", f"models fetch {name}@{COMMIT}")
+    described, fetched, again, odd = together(tmp_path, hub.address, *lines, "models fetch hf-hub:../x")
+    card = json.loads(described.stdout)
+    assert card["name"].startswith("risashinoda-BioVITA-")
+    assert (card["revision"], [tower["dim"] for tower in card["towers"]]) == (COMMIT, [48, 48, 48])
+    asked = [part.split("\n") for part in "\n".join(hub.requests).split("GET /next")[1:]]
+    assert not any("GET" in each and each.endswith((".bin", ".pth")) for each in asked[0]), "no weights"
+    assert sum("GET" in each and each.endswith((".bin", ".pth")) for each in asked[1]) == 2
+    place = Path(fetched.stdout.strip().removeprefix(f"{name}: "))
     assert {"open_clip_pytorch_model.bin", "clap_weights.pth"} <= {file.name for file in place.iterdir()}
-    asked = sum("/resolve/" in request for request in hub.requests)
-    again = run(tmp_path, hub.address, "models", "fetch", f"hf-hub:risashinoda/BioVITA@{COMMIT}")
     assert place.name == COMMIT
     assert again.stdout.strip().endswith(str(place))
-    assert sum("/resolve/" in request for request in hub.requests) == asked, "all files of a commit are here"
+    assert not any("/resolve/" in each for each in asked[2]), "all files of a commit are here"
     assert odd.returncode == 1
     assert "Write hf-hub:owner/repository" in odd.stderr

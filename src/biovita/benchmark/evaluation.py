@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from biovita.benchmark.item_vectors import ItemVectors, benchmark_items, item_vectors, say_unused, source_of
-from biovita.benchmark.leak import MetCheck, asked_of, check_met, is_of_old_split
+from biovita.benchmark.leak import MetCheck, check_benchmark
 from biovita.benchmark.media_files import resolve_media
 from biovita.benchmark.precomputed import read_precomputed
 from biovita.benchmark.recordings import Recording, measured, stated
@@ -20,7 +20,7 @@ from biovita.benchmark.scored_models import (
     open_model,
     seen_penalty_of,
 )
-from biovita.benchmark.scores import ScoreRow, Scores, score_benchmark
+from biovita.benchmark.scores import ScoreRow, Scores, checked_penalty, score_benchmark
 from biovita.benchmark.task import Benchmark
 from biovita.benchmark.trait_run import label_texts, predict_from_benchmark
 from biovita.benchmark.trait_scores import TraitScore
@@ -120,10 +120,10 @@ def evaluate(
     name = name or model_name(model)
     elsewhere = isinstance(model, str) and model.startswith("vectors:")
     opened = None if elsewhere else open_model(model)
-    asked, old = asked_of(benchmark), is_of_old_split(benchmark)
-    check = check_met(met_by(opened), asked, name=name, allow_leak=allow_leak, old_split=old)
+    check = check_benchmark(met_by(opened), benchmark, name=name, allow_leak=allow_leak)
+    penalty = checked_penalty(seen_penalty_of(opened) if seen_penalty is None else seen_penalty)
     say_unused(out / "vectors")
-    made: dict[str, Any] = {"model": name, "seed": seed}
+    made: dict[str, Any] = {"model": name, "seed": seed} | ({"seen penalty": penalty} if penalty else {})
     if elsewhere:
         read, zeros = read_precomputed(model.removeprefix("vectors:"), benchmark)
         found, able = ItemVectors(read), tuple(read)
@@ -134,8 +134,6 @@ def evaluate(
         items = benchmark_items(benchmark, able, texts)
         source = source_of(benchmark, items)
         found = item_vectors(opened, items, source, out / "vectors", name=name, device=device, progress=progress)
-    penalty = seen_penalty_of(opened) if seen_penalty is None else seen_penalty
-    made |= {"seen penalty": penalty} if penalty else {}
     scores = score_benchmark(
         benchmark, found.vectors, seen_penalty=penalty, memory_mb=memory_mb, device=select_device(device)
     )

@@ -98,10 +98,15 @@ def benchmark_from_split(
         "draw": draw,
         "new_groups": new_groups,
     }
-    hidden = unseen_taxa(dataset)
-    others = other_names(dataset, hidden)
-    names = {taxon.scientific_name: sorted(others[taxon.id]) for taxon in hidden if others[taxon.id]}
-    return Benchmark(found.items, tasks, left_out, made, dataset.path, other_names=names, unseen=unseen)
+    names = _names_of_unseen(dataset)
+    return Benchmark(found.items, tasks, left_out, made, dataset.path, unseen=unseen, other_names=names)
+
+
+def _names_of_unseen(dataset: Dataset) -> dict[str, list[str]]:
+    """Return the other names of the unseen species that have some."""
+    taxa = unseen_taxa(dataset)
+    names = other_names(dataset, taxa)
+    return {taxon.scientific_name: sorted(names[taxon.id]) for taxon in taxa if names[taxon.id]}
 
 
 def _check_candidates(candidates: int | str, draw: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,6 +35,8 @@ class GeneralisedRow:
         How many queries each part has; of a mean, over all directions.
     taxa
         Candidates of each query; None of a mean.
+    leak
+        As in a `ScoreRow`.
     """
 
     stage: Stage
@@ -50,6 +52,7 @@ class GeneralisedRow:
     seen_queries: int
     unseen_queries: int
     taxa: int | None
+    leak: bool = False
 
 
 def harmonic_mean(first: float, second: float) -> float:
@@ -64,7 +67,7 @@ def harmonic_mean(first: float, second: float) -> float:
 
 
 def generalised_rows(
-    benchmark: Benchmark, scores: Scores, stage: Stage = None, *, seed: int = 0
+    benchmark: Benchmark, scores: Scores, stage: Stage = None, *, seed: int = 0, leak: bool = False
 ) -> tuple[GeneralisedRow, ...]:
     """Return the rows of a benchmark whose queries have all taxa as candidates; none of any other.
 
@@ -95,7 +98,7 @@ def generalised_rows(
                 _mean([sides[direction, k][place] for direction in pairs]) for place in range(len(PARTS))
             )
             rows.append(_row(("mean", level.value, k), seen, unseen, stage=stage, taxa=None))
-    return tuple(rows)
+    return tuple(replace(row, leak=leak) for row in rows)
 
 
 @dataclass(frozen=True, eq=False)

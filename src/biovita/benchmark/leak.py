@@ -18,7 +18,7 @@ from biovita.modality import MEDIA, Modality, modalities_of
 from biovita.model.met import Met, MetStage
 from biovita.taxonomy.parse import fold
 
-__all__ = ["Asked", "LeakPart", "MetCheck", "asked_of", "asked_of_split", "check_met", "is_of_old_split"]
+__all__ = ["Asked", "LeakPart", "MetCheck", "asked_of", "asked_of_split", "check_benchmark", "check_met"]
 
 _SHOWN = 5  # names in a message
 _MEDIA = {Modality.AUDIO: "held-out recordings", Modality.IMAGE: "held-out photographs"}
@@ -130,11 +130,17 @@ class MetCheck:
         }
 
 
-def asked_of_split(dataset: Dataset) -> Asked:
-    """Return what the split of a dataset holds out; nothing where it has none."""
+def asked_of_split(dataset: Dataset, excluded: Mapping[str, Iterable[str]] | None = None) -> Asked:
+    """Return what the split of a dataset holds out, nothing where it has none, and what is excluded beside it.
+
+    Parameters
+    ----------
+    excluded
+        By scientific name, the names of taxa that are to be new as well.
+    """
     taxa = unseen_taxa(dataset)
     others = other_names(dataset, taxa)
-    names = {taxon.scientific_name: others[taxon.id] for taxon in taxa}
+    names = {**(excluded or {}), **{taxon.scientific_name: others[taxon.id] for taxon in taxa}}
     groups = {taxon.scientific_name: [name for _, name in taxon.lineage[:-1]] for taxon in taxa}
     held = pc.field("split").isin([part.value for part in PARTS])
     media = {modality: dataset.media(modality).filter(held) for modality in MEDIA}
@@ -185,7 +191,7 @@ def _folded(names: Mapping[str, Iterable[str]]) -> pa.Table:
     return pa.table(columns, names=["species", "name"])
 
 
-def is_of_old_split(benchmark: Benchmark) -> bool:
+def _is_of_old_split(benchmark: Benchmark) -> bool:
     """Return whether a benchmark was built of a split that its dataset does not have any more.
 
     False where the dataset is not with it, or the manifest does not say which split it was.
@@ -225,6 +231,18 @@ def check_met(
             "(allow_leak=True) does it nevertheless, and marks whatever comes of it"
         )
     return MetCheck(name, met.stages, leak, asked.by_path, old_split)
+
+
+def check_benchmark(met: Met | None, benchmark: Benchmark, *, name: str, allow_leak: bool) -> MetCheck:
+    """Compare what a model has met with what a benchmark asks, as `check_met`; and say if it is of an old split.
+
+    Raises
+    ------
+    ModelError
+        As `check_met`.
+    """
+    old = _is_of_old_split(benchmark)
+    return check_met(met, asked_of(benchmark), name=name, allow_leak=allow_leak, old_split=old)
 
 
 def _listed(leak: Iterable[LeakPart]) -> str:

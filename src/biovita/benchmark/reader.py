@@ -116,8 +116,9 @@ def read_with_problems(
     made = {"benchmark": path.resolve().name, **made}
     stated = manifest or {}
     unseen = {Rank(level): frozenset(names) for level, names in stated.get("unseen", {}).items()}
-    home, others = Path(media_root or home), stated.get("other_names", {})
-    found = Benchmark(items, tuple(reader.tasks), (), made, root, home, other_names=others, unseen=unseen)
+    others = stated.get("other_names", {})
+    home = Path(media_root or home)
+    found = Benchmark(items, tuple(reader.tasks), (), made, root, home, unseen=unseen, other_names=others)
     return found, reader.problems
 
 
@@ -138,11 +139,7 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
     made = manifest.get("made")
     if not isinstance(made, dict):
         raise DatasetError(f"{file}: made has to be a JSON object")
-    candidates, hashes, others = (
-        made.get("candidates", 1),
-        manifest.get("sha256", {}),
-        manifest.get("other_names", {}),
-    )
+    candidates, hashes = made.get("candidates", 1), manifest.get("sha256", {})
     for name, wanted, fits in (
         ("made.text", "a text", isinstance(made.get("text", ""), str)),
         ("made.groups", " or ".join(GROUPS), made.get("groups", GROUPS[0]) in GROUPS),
@@ -154,7 +151,7 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
         ("unseen", "lists of names by level", _are_names_by_level(manifest.get("unseen", {}))),
         ("media_root", "a path or null", isinstance(manifest.get("media_root"), str | None)),
         ("made.split_sha256", "a text", isinstance(made.get("split_sha256", ""), str)),
-        ("other_names", "lists of texts by species", _are_names(others)),
+        ("other_names", "lists of names by species", _are_lists_of_names(manifest.get("other_names", {}))),
         (
             "sha256",
             "hashes by file",
@@ -166,15 +163,14 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
     return manifest
 
 
-def _are_names(others: Any) -> bool:
-    """Return whether a value has lists of texts by their names."""
-    return isinstance(others, dict) and all(
-        isinstance(names, list) and all(isinstance(name, str) for name in names) for names in others.values()
+def _are_lists_of_names(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(names, list) and all(isinstance(name, str) for name in names) for names in value.values()
     )
 
 
 def _are_names_by_level(value: Any) -> bool:
-    return _are_names(value) and all(level in LEVELS for level in value)
+    return _are_lists_of_names(value) and all(level in LEVELS for level in value)
 
 
 def _media_root(home: Path, manifest: dict[str, Any] | None) -> Path:

@@ -26,6 +26,7 @@ __all__ = [
     "TaskScore",
     "bootstrap_interval",
     "bootstrap_means",
+    "checked_penalty",
     "headline",
     "interval_of",
     "score_benchmark",
@@ -229,10 +230,7 @@ def score_benchmark(
     BiovitaError
         Where vectors are not finite, two modalities differ in length, or ``seen_penalty`` is no number from 0 to 2.
     """
-    if not 0 <= seen_penalty <= MOST_PENALTY:  # also where it is NaN
-        raise BiovitaError(
-            f"seen_penalty is {seen_penalty}. It has to be from 0 to {MOST_PENALTY}, in units of the similarity"
-        )
+    checked_penalty(seen_penalty)
     rows_of = {modality: _rows(benchmark.ids(modality), have.ids) for modality, have in vectors.items()}
     scored = []
     for task in benchmark.tasks:
@@ -265,6 +263,15 @@ def score_benchmark(
         retrieved = np.where(ranking.top >= 0, first, -1)
         scored.append(TaskScore(task, ranking.rank, retrieved, int((sample_rows < 0).sum())))
     return Scores(tuple(scored))
+
+
+def checked_penalty(seen_penalty: float) -> float:
+    """Return a penalty of seen taxa; raise a `BiovitaError` where it is no number from 0 to 2."""
+    if not 0 <= seen_penalty <= MOST_PENALTY:  # also where it is NaN
+        raise BiovitaError(
+            f"seen_penalty is {seen_penalty}. It has to be from 0 to {MOST_PENALTY}, in units of the similarity"
+        )
+    return seen_penalty
 
 
 def _penalties(benchmark: Benchmark, task: Task, seen_penalty: float) -> np.ndarray | None:

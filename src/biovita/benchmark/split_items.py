@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from biovita.benchmark.task import ITEMS, LEVELS, PARTS, LeftOut
 from biovita.dataset.dataset import Dataset
+from biovita.dataset.held_out import unseen_taxa
 from biovita.dataset.outgoing import taxon_of
 from biovita.dataset.schema import Split
 from biovita.errors import DatasetError
@@ -187,19 +188,9 @@ class _Texts:
 
 
 def unseen_names(dataset: Dataset) -> dict[Rank, frozenset[str]]:
-    """Return the names of the unseen species of a dataset, and of genera and families that have no other, by level."""
-    new: set[str] = set()
-    for modality in MEDIA:
-        held = (
-            dataset.media(modality).select(["taxon_id", "split"]).filter(pc.field("split") == Split.UNSEEN.value)
-        )
-        new |= set(pc.unique(held["taxon_id"]).to_pylist())
-    found: dict[Rank, frozenset[str]] = {}
-    for level in LEVELS:
-        names = {taxon.id: taxon.name_at(level) for taxon in dataset.taxonomy.values()}
-        others = {name for key, name in names.items() if key not in new}
-        found[level] = frozenset(name for key, name in names.items() if name and key in new) - others
-    return found
+    """Return the names of the unseen species of a dataset, and of the genera and families that have one, by level."""
+    taxa = unseen_taxa(dataset)
+    return {level: frozenset(name for taxon in taxa if (name := taxon.name_at(level))) for level in LEVELS}
 
 
 def _trained(dataset: Dataset) -> set[tuple[Rank, str]]:

@@ -154,7 +154,7 @@ class Benchmark:
         Of the unseen species that have some, the names that the dataset knows them by beside their own.
     unseen
         By level, the taxa that count as unseen where candidates are of both parts: species that are held out whole,
-        and genera and families of such species alone. All others count as seen.
+        and genera and families that have one. All others count as seen.
     root
         The directory that relative media paths start from; None where there are no media.
     home

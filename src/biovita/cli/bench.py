@@ -201,8 +201,8 @@ def run(
     allow_leak
         Score a model that has trained on what the benchmark asks as new, and mark its rows and pages.
     seen_penalty
-        What is taken from the similarity of each taxon that is not in the unseen part. Default: what the model's
-        record says, or else 0.
+        What is taken from the similarity of each taxon that counts as seen, where candidates are of both parts.
+        Default: what the model's record says, or else 0.
     """
     import biovita
 

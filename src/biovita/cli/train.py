@@ -24,6 +24,7 @@ def train(
     data: Path | None = None,
     out: Path | None = None,
     start: Path | None = None,
+    exclude: Path | None = None,
     settings: Annotated[tuple[str, ...] | None, Parameter(name="--set", consume_multiple=True)] = None,
     device: Device = "auto",
     allow_leak: bool = False,
@@ -45,6 +46,9 @@ def train(
         keeps a checkpoint at SIGTERM and Ctrl-C, and the same command continues it.
     start
         Model to go on from; a stage 2 needs one.
+    exclude
+        Taxa that training must not meet: a file of names, one a line or a table with a column name or
+        scientific_name; or a dataset, whose unseen species are meant, or all its taxa where it has not been split.
     settings
         Changes to the recipe, as name=value: --set steps=400 weights.aic=0.5
     allow_leak
@@ -77,6 +81,7 @@ def train(
         "data": data,
         "out": out,
         "start": start,
+        "exclude": exclude,
         "device": device,
         "allow_leak": allow_leak,
         "overwrite": overwrite,
@@ -100,6 +105,7 @@ def _train(recipe: str, settings: dict[str, str], given: dict[str, Any], *, as_j
         print_json({"model": report.model, "first_loss": report.first_loss, "last_loss": report.last_loss})
     else:
         say(
+            *([str(report.excluded)] if report.excluded.taxa else []),
             f"{recipe}: {report.steps} steps, loss {report.first_loss:.3f} to {report.last_loss:.3f}",
             f"model: {report.model}",
             f"report: {report.page}",

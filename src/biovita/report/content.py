@@ -91,7 +91,7 @@ class ReportContent:
         return tuple(
             row
             for stage, scores in self.scores.items()
-            for row in generalised_rows(self.benchmark, scores, stage, seed=self.seed)
+            for row in generalised_rows(self.benchmark, scores, stage, seed=self.seed, leak=self.leaks)
         )
 
     @cached_property

@@ -100,6 +100,8 @@ def _require_same_run(out: Path, record: ResumableRecord) -> None:
     different = [key for key in ("dataset", "start") if before.get(key) != getattr(record, key)]
     if before.get("start_sha256") != record.start_sha256 and "start" not in different:
         different.append("start, whose weights have changed since")
+    if before.get("excluded", []) != list(record.excluded):
+        different.append("list of excluded taxa")
     settings = [
         f"{name}: {was.get(name)} there, {now.get(name)} now"
         for name in was | now

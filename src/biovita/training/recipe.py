@@ -174,7 +174,7 @@ class FrozenRecipe(Recipe):
     """
 
     model: str = "starter"
-    dim: PositiveInt = 512
+    dim: PositiveInt = 256
     steps: PositiveInt
     learning_rate: PositiveFloat
     weight_decay: NonNegativeFloat

@@ -30,7 +30,7 @@ def _starter(stage: Literal[0, 1, 2], weights: LossWeights) -> FrozenRecipe:
     return FrozenRecipe(
         name=f"starter/stage{stage}",
         stage=stage,
-        steps=200,
+        steps=100,
         learning_rate=2e-3,
         weight_decay=0.05,
         noise=2.0,

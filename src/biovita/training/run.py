@@ -12,6 +12,7 @@ from biovita.dataset import Dataset
 from biovita.errors import ModelError
 from biovita.files import new_directory
 from biovita.model.formats.projections_config import CONFIG
+from biovita.training.exclusion import NOTHING, Exclusion
 from biovita.training.log_lines import PageWriter
 from biovita.training.recipe import FrozenRecipe, Recipe, TowersRecipe
 from biovita.training.run_record import record_of
@@ -35,6 +36,8 @@ class TrainReport:
         How many are in the log.
     first_loss, last_loss
         At the first and the last step; NaN where the log was lost.
+    excluded
+        What training was kept from.
     """
 
     model: Path
@@ -43,6 +46,7 @@ class TrainReport:
     steps: int
     first_loss: float
     last_loss: float
+    excluded: Exclusion = NOTHING
 
 
 def run_recipe(
@@ -52,6 +56,7 @@ def run_recipe(
     *,
     page: PageWriter,
     start: Path | None = None,
+    exclude: Exclusion = NOTHING,
     given: Collection[str] = (),
     device: str = "auto",
     allow_leak: bool = False,
@@ -72,10 +77,12 @@ def run_recipe(
     start
         A model directory to go on from: that of a stage 1, for a stage 2. None starts untrained. What it has learned
         for projections of frozen towers is gone on from: they, ``logit_scale``, and ``logit_bias`` where it has one.
+    exclude
+        Taxa whose items, and whose classes in the towers' classifiers, are left out.
     given
         Names of the settings that were asked for; one that differs from its default need not be named.
     allow_leak
-        Go on from a ``start`` that has trained on what the split holds out; the record says so.
+        Go on from a ``start`` that has trained on what the split holds out or on what is excluded; the record says so.
 
     Raises
     ------
@@ -95,6 +102,7 @@ def run_recipe(
             dataset,
             out,
             start=start,
+            exclude=exclude,
             device=device,
             allow_leak=allow_leak,
             overwrite=overwrite,
@@ -102,7 +110,7 @@ def run_recipe(
             page=page,
         )
         losses = [line.losses["loss"] for line in log] or [nan]  # where the log was lost
-        return TrainReport(out / "last", out / "report.html", recipe, len(losses), losses[0], losses[-1])
+        return TrainReport(out / "last", out / "report.html", recipe, len(losses), losses[0], losses[-1], exclude)
     assert isinstance(recipe, FrozenRecipe)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ModelError(f"{recipe.name} trains in one process, in seconds. Start it without torchrun")
@@ -110,10 +118,10 @@ def run_recipe(
 
     if start is not None:
         check_start(start, recipe, given)
-    record = record_of(recipe, dataset, start=start, allow_leak=allow_leak)
+    record = record_of(recipe, dataset, start=start, exclude=exclude, allow_leak=allow_leak)
     with new_directory(out, replace=overwrite, marker=CONFIG) as scratch:
         history = train_projections(
-            recipe, dataset, scratch, record, page=page, start=start, device=device, progress=progress
+            recipe, dataset, scratch, record, exclude, page=page, start=start, device=device, progress=progress
         )
     losses = [came.losses["loss"] for came in history]
-    return TrainReport(out, out / "report.html", recipe, recipe.steps, losses[0], losses[-1])
+    return TrainReport(out, out / "report.html", recipe, recipe.steps, losses[0], losses[-1], exclude)

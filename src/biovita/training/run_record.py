@@ -20,6 +20,7 @@ from biovita.model.describe import met_of
 from biovita.model.met import Met, MetStage, joined
 from biovita.taxonomy import Taxon
 from biovita.taxonomy.parse import fold
+from biovita.training.exclusion import NOTHING, Exclusion
 from biovita.training.recipe import Recipe
 from biovita.version import __version__
 
@@ -56,6 +57,8 @@ class RunRecord:
         What the split holds out and ``start`` had trained on, where that was allowed.
     notes
         What is to be known of ``start``, in sentences.
+    excluded
+        Scientific names of the taxa that training was kept from beside those that the split holds out.
     """
 
     recipe: Mapping[str, Any]
@@ -65,27 +68,35 @@ class RunRecord:
     git: GitState | None
     leak: tuple[LeakPart, ...] = ()
     notes: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as a JSON object."""
+        """Return it as a JSON object, without ``leak`` and ``notes`` where there are none."""
         leak = [{**asdict(part), "first": list(part.first)} for part in self.leak]
-        return {**asdict(self), "leak": leak, "notes": list(self.notes)}
+        found = {**asdict(self), "leak": leak, "notes": list(self.notes), "excluded": list(self.excluded)}
+        return {key: value for key, value in found.items() if value or key not in {"leak", "notes"}}
 
 
 def record_of(
-    recipe: Recipe, dataset: Dataset, *, start: Path | None = None, allow_leak: bool = False
+    recipe: Recipe,
+    dataset: Dataset,
+    *,
+    start: Path | None = None,
+    exclude: Exclusion = NOTHING,
+    allow_leak: bool = False,
 ) -> RunRecord:
     """Return what makes a run of this recipe on this dataset, from this model on.
 
     Raises
     ------
     ModelError
-        Where the model has trained on what the dataset's split holds out, and that is not allowed.
+        Where the model has trained on what the dataset's split holds out or on what is excluded, and that is not
+        allowed.
     """
     check = None
     if start is not None:
         done = f"trained further on {dataset.path}, nor that model scored,"
-        asked = asked_of_split(dataset)
+        asked = asked_of_split(dataset, exclude.all_names)
         check = check_met(met_of(start), asked, name=str(start), allow_leak=allow_leak, done=done)
     return RunRecord(
         recipe=recipe.model_dump(mode="json"),
@@ -99,6 +110,7 @@ def record_of(
         git=_git(),
         leak=check.leak if check else (),
         notes=check.notes if check else (),
+        excluded=exclude.names,
     )
 
 

@@ -15,6 +15,7 @@ from biovita.model.formats.projections import aligned_model, read_projections
 from biovita.model.formats.projections_config import CONFIG, Config, read_config
 from biovita.model.met import Met
 from biovita.progress import progress_bar
+from biovita.training.exclusion import Exclusion
 from biovita.training.log_lines import PageWriter, StepLine
 from biovita.training.projections.align import Aligned, AlignStep, align, untrained
 from biovita.training.projections.encoders_know import encoders_know
@@ -33,6 +34,7 @@ def train_projections(
     dataset: Dataset,
     out: Path,
     record: RunRecord,
+    exclude: Exclusion,
     *,
     page: PageWriter,
     start: Path | None,
@@ -48,7 +50,12 @@ def train_projections(
     """
     base = load_model(describe(recipe.model).towers, device)
     data = training_set(
-        dataset, base, names=recipe.weights.names > 0, features=recipe.text.features, progress=progress
+        dataset,
+        base,
+        names=recipe.weights.names > 0,
+        features=recipe.text.features,
+        exclude=exclude,
+        progress=progress,
     )
     begin = untrained(data, recipe)
     if start is not None:

@@ -21,6 +21,7 @@ from biovita.taxonomy import Taxon, Taxonomy, prompts
 from biovita.taxonomy.known_taxa import KnownTaxa, known_taxa
 from biovita.taxonomy.taxon import shared_taxon
 from biovita.taxonomy.taxon_features import Feature, taxon_features
+from biovita.training.exclusion import NOTHING, Exclusion
 from biovita.training.projections.names_without_media import kept_classes, named_classes, names_of_classes
 from biovita.training.projections.pool import Pool
 from biovita.traits.book import book_of
@@ -64,6 +65,7 @@ def training_set(
     *,
     names: bool = True,
     features: tuple[Feature, ...] = (),
+    exclude: Exclusion = NOTHING,
     progress: bool = False,
 ) -> TrainingSet:
     """Return the vectors of a dataset's ``train`` rows, and where asked the rows of a model's own classifiers.
@@ -79,15 +81,17 @@ def training_set(
         dataset knows it by, are held out.
     features
         What of a text's taxon stands behind its vector.
+    exclude
+        Taxa whose items and classes are left out.
 
     Raises
     ------
     DatasetError
-        Where the dataset has not been split, or a modality has no ``train`` rows.
+        Where the dataset has not been split, or a modality has no ``train`` rows that are not excluded.
     """
     book = book_of(dataset)
     texts = _Texts(dataset, base, features, book, progress)
-    kept = {modality: _training_vectors(dataset, base, modality, progress=progress) for modality in MEDIA}
+    kept = {modality: _training_vectors(dataset, base, modality, exclude, progress=progress) for modality in MEDIA}
     owned = {modality: found.columns["taxon_id"] for modality, found in kept.items()}
     species = pc.unique(pa.chunked_array(list(owned.values()), pa.string())).sort()
     taxa = tuple(dataset.taxonomy[taxon_id] for taxon_id in species.to_pylist())
@@ -110,7 +114,8 @@ def training_set(
         known = named_classes(base.tower(modality))
         if known is None:
             continue
-        chosen = kept_classes(known, unseen, synonyms)
+        allowed = set(kept_classes(known, exclude.taxa, exclude.synonyms))
+        chosen = [place for place in kept_classes(known, unseen, synonyms) if place in allowed]
         labels |= names_of_classes(known, chosen)
         class_taxa[modality] = tuple(shared_taxon(known.taxa[place]) if known.taxa else None for place in chosen)
         facts = [_facts(taxon) for taxon in class_taxa[modality]]
@@ -150,15 +155,18 @@ class _Texts:
         return Pool.of(torch.from_numpy(np.concatenate([found, facts[owners]], axis=1)), owners, len(forms))
 
 
-def _training_vectors(dataset: Dataset, base: Model, modality: Modality, *, progress: bool) -> Vectors:
-    """Return the vectors of a modality's ``train`` rows."""
+def _training_vectors(
+    dataset: Dataset, base: Model, modality: Modality, exclude: Exclusion, *, progress: bool
+) -> Vectors:
+    """Return the vectors of a modality's ``train`` rows that are not excluded."""
     split = dataset.media(modality)["split"]
     if len(split) and split.null_count == len(split):
         raise DatasetError(f"{dataset.path} has not been split. Run: biovita data split {dataset.path}")
     if not pc.any(pc.equal(split, Split.TRAIN.value)).as_py():
         raise DatasetError(f"{dataset.path} has no {modality} items in its train split")
-    rows = pc.field("split") == Split.TRAIN.value
-    return vectors(dataset, base, modality, where=rows, space="tower", progress=progress)
+    if not dataset.media(modality).filter(exclude.trained_rows).num_rows:
+        raise DatasetError(f"all {modality} items in the train split of {dataset.path} are excluded. Exclude less")
+    return vectors(dataset, base, modality, where=exclude.trained_rows, space="tower", progress=progress)
 
 
 def _as_standardised(weights: np.ndarray, vectors: np.ndarray) -> torch.Tensor:

@@ -17,6 +17,7 @@ from biovita.modality import MEDIA, Modality
 from biovita.model import load_model
 from biovita.model.knowledge import Knowledge
 from biovita.training.directory import ResumableRecord, alone, begin, hash_of_weights, is_fresh
+from biovita.training.exclusion import NOTHING, Exclusion
 from biovita.training.log_lines import PageWriter, StepLine
 from biovita.training.losses import kinship_of
 from biovita.training.recipe import TowersRecipe
@@ -50,6 +51,7 @@ def train_towers(
     out: Path,
     *,
     start: Path | None = None,
+    exclude: Exclusion = NOTHING,
     device: str = "auto",
     allow_leak: bool = False,
     overwrite: bool = False,
@@ -68,6 +70,8 @@ def train_towers(
     ----------
     start
         The model to go on from; None is ``recipe.model``.
+    exclude
+        Taxa whose items are left out.
     allow_leak
         Go on from one that has trained on what the split holds out; the record says so.
     stop_after
@@ -96,14 +100,14 @@ def train_towers(
             "Start several with torchrun"
         )
     record = ResumableRecord(
-        **vars(record_of(recipe, dataset, start=start, allow_leak=allow_leak)),
+        **vars(record_of(recipe, dataset, start=start, exclude=exclude, allow_leak=allow_leak)),
         start_sha256=None if start is None else hash_of_weights(start),
         processes=place.num_processes,
     )
     fresh = is_fresh(out, record, needed=(dataset.path, start), overwrite=overwrite)
     place.wait_for_everyone()
     trainer, checkpoints = _trainer(
-        recipe, dataset, out, record, start=start, device=device, place=place, page=page, shown=progress
+        recipe, dataset, out, record, exclude, start=start, device=device, place=place, page=page, shown=progress
     )
     with alone(out) if place.is_main_process else nullcontext():
         if place.is_main_process and fresh:
@@ -123,6 +127,7 @@ def _trainer(
     dataset: Dataset,
     out: Path,
     record: ResumableRecord,
+    exclude: Exclusion,
     *,
     start: Path | None,
     device: str,
@@ -136,10 +141,10 @@ def _trainer(
     cached = recipe.cached and Modality.IMAGE not in trained
     validator = None
     if recipe.validate_epochs:
-        ids = validation_items(dataset, species=recipe.validate_species, seed=recipe.seed)
+        ids = validation_items(dataset, species=recipe.validate_species, seed=recipe.seed, exclude=exclude)
         kept = {Modality.IMAGE, Modality.TEXT} - trained if cached else set()
         validator = Validator(recipe, dataset, record.as_json(), ids, stop, kept, trained)
-    items = training_items(dataset, sounds=recipe.stage > 0)
+    items = training_items(dataset, sounds=recipe.stage > 0, exclude=exclude)
     knowledge = taxon_knowledge(items, recipe.text.features)
     where = str(place.device) if place.num_processes > 1 else select_device(device)
     networks = _networks(recipe, start, knowledge, where, cached=cached)

@@ -9,12 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from biovita.dataset import Dataset, Split
+from biovita.dataset import Dataset
 from biovita.errors import DatasetError
 from biovita.media.inputs import Clip
 from biovita.media.packed_files import MediaPath
 from biovita.modality import MEDIA, Modality
 from biovita.taxonomy import Taxon, prompts
+from biovita.training.exclusion import NOTHING, Exclusion
 from biovita.training.towers.sampling import SpeciesRows
 
 __all__ = ["TrainingItems", "training_items"]
@@ -56,17 +57,18 @@ class TrainingItems:
         return Clip(path, table["start_s"][row].as_py(), table["end_s"][row].as_py())
 
 
-def training_items(dataset: Dataset, *, sounds: bool = True) -> TrainingItems:
-    """Return what the ``train`` split of a dataset holds.
+def training_items(dataset: Dataset, *, sounds: bool = True, exclude: Exclusion = NOTHING) -> TrainingItems:
+    """Return what the ``train`` split of a dataset holds that is not excluded.
 
     Raises
     ------
     DatasetError
         Where the dataset has not been split, or there is no recording to train on and ``sounds`` are wanted.
     """
-    media = {modality: _training_rows(dataset, modality) for modality in MEDIA}
+    media = {modality: _training_rows(dataset, modality, exclude) for modality in MEDIA}
     if sounds and not len(media[Modality.AUDIO]):
-        raise DatasetError(f"{dataset.path} has no recordings in its train split")
+        also = " that are not excluded" if exclude.taxa else ""
+        raise DatasetError(f"{dataset.path} has no recordings in its train split{also}")
     owners = pa.chunked_array(
         [chunk for table in media.values() for chunk in table["taxon_id"].chunks], pa.string()
     )
@@ -77,13 +79,13 @@ def training_items(dataset: Dataset, *, sounds: bool = True) -> TrainingItems:
     return TrainingItems(dataset, taxa, texts, media, SpeciesRows(rows, tuple(map(len, texts))))
 
 
-def _training_rows(dataset: Dataset, modality: Modality) -> pa.Table:
+def _training_rows(dataset: Dataset, modality: Modality, exclude: Exclusion) -> pa.Table:
     """Return a modality's rows; photographs in the order of their paths."""
     table = dataset.media(modality)
     if len(table) and table["split"].null_count == len(table):
         raise DatasetError(f"{dataset.path} has not been split. Run: biovita data split {dataset.path}")
     span = ["start_s", "end_s"] if modality == Modality.AUDIO else []
-    rows = table.select(["id", "taxon_id", "path", *span]).filter(pc.equal(table["split"], Split.TRAIN.value))
+    rows = table.filter(exclude.trained_rows).select(["id", "taxon_id", "path", *span])
     return (rows.sort_by("path") if modality == Modality.IMAGE else rows).combine_chunks()
 
 

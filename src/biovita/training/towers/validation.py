@@ -16,11 +16,12 @@ import pyarrow.compute as pc
 from biovita.benchmark import Scores, benchmark_from_split, headline, score_benchmark
 from biovita.benchmark.item_vectors import benchmark_items
 from biovita.benchmark.task import PARTS
-from biovita.dataset import Dataset
+from biovita.dataset import Dataset, Split
 from biovita.embedding import Items, MemoryTable, Vectors, VectorTable, embed_items, stored, vectors
 from biovita.errors import DatasetError
 from biovita.modality import MEDIA, Modality
 from biovita.model import Model
+from biovita.training.exclusion import NOTHING, Exclusion
 from biovita.training.log_lines import PartScores
 from biovita.training.recipe import TowersRecipe
 from biovita.training.towers.networks import Networks
@@ -37,7 +38,7 @@ Ids: TypeAlias = "Mapping[Modality, Sequence[str]]"
 Find: TypeAlias = "Callable[[Items], Vectors]"
 
 
-def validation_items(dataset: Dataset, *, species: int | None, seed: int) -> Ids:
+def validation_items(dataset: Dataset, *, species: int | None, seed: int, exclude: Exclusion = NOTHING) -> Ids:
     """Return the ids of the held-out items that a run validates on: the same at each time, fixed by the seed.
 
     Parameters
@@ -45,13 +46,15 @@ def validation_items(dataset: Dataset, *, species: int | None, seed: int) -> Ids
     species
         Most species of each part, those with both modalities before others; of each, at most 5 recordings and 5
         photographs are drawn. None is all held-out items.
+    exclude
+        Taxa that are not trained on: their held-out items are not of seen species, and are left out.
 
     Raises
     ------
     DatasetError
         Where nothing is held out.
     """
-    rows = {modality: _held_out(dataset, modality) for modality in MEDIA}
+    rows = {modality: _held_out(dataset, modality, exclude) for modality in MEDIA}
     if not any(map(len, rows.values())):
         raise DatasetError(
             f"{dataset.path} has no held-out items to validate on. Divide it with biovita data split "
@@ -65,10 +68,12 @@ def validation_items(dataset: Dataset, *, species: int | None, seed: int) -> Ids
     return {modality: table["id"].to_pylist() for modality, table in rows.items()}
 
 
-def _held_out(dataset: Dataset, modality: Modality) -> pa.Table:
+def _held_out(dataset: Dataset, modality: Modality, exclude: Exclusion) -> pa.Table:
     """Return part, taxon and id of a modality's held-out rows."""
     table = dataset.media(modality).select(["split", "taxon_id", "id"])
-    return table.filter(pc.is_in(table["split"], value_set=pa.array([part.value for part in PARTS])))
+    rows = pc.field("split").isin([part.value for part in PARTS])
+    excluded = pc.field("taxon_id").isin(sorted(exclude.ids)) if exclude.ids else pc.scalar(value=False)
+    return table.filter(rows & ~((pc.field("split") == Split.SEEN.value) & excluded))
 
 
 def _drawn(tables: Sequence[pa.Table], species: int, seed: int) -> list[np.ndarray]:
