@@ -17,10 +17,13 @@ from biovita.embedding import vectors
 from biovita.errors import BiovitaError, ModelError
 from biovita.modality import Modality
 from biovita.model import describe, load_model, write_model
+from biovita.model.formats.own import Own
+from biovita.model.repository import place_of
 from biovita.taxonomy import Taxon
 from biovita.taxonomy.taxon_features import taxon_features
 from biovita.training import TowersRecipe, recipe
 from biovita.training.hidden_facts import with_hidden
+from support.commands import run_command
 from support.small_runs import losses, run_tiny, tiny_recipe, without_chance
 from support.tiny_training import write_tiny
 
@@ -119,6 +122,8 @@ def test_a_new_process_gives_the_vectors_that_are_the_words_and_the_mapped_facts
 def test_layouts_keep_the_map_or_refuse_it(run: Path, tmp_path: Path) -> None:
     model = load_model(run / "last", "cpu")
     assert describe(run / "last").features == ("lineage",)
+    shown = run_command("models", "describe", run / "last")
+    assert "  texts    with what is known of their taxa: lineage\n" in shown.out
     with pytest.raises(ModelError, match=r"adds what is known of a taxon .* Write it with --layout own"):
         write_model(model, tmp_path / "published", layout="published")
     copy = write_model(model, tmp_path / "copy", layout="own")
@@ -137,6 +142,21 @@ def test_layouts_keep_the_map_or_refuse_it(run: Path, tmp_path: Path) -> None:
         (copy / "config.json").write_text(json.dumps({**config, "facts": facts}))
         with pytest.raises(ModelError, match=wrong):
             load_model(copy, "cpu")
+
+
+@pytest.mark.slow
+def test_a_hub_is_asked_for_all_that_the_model_has(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {"config.json"}  # which describing a model fetches
+
+    def fetched(_repository: str, file: str, _revision: str, *, local: bool = False, **_: Any) -> Path | None:
+        if not local:
+            asked.add(file)
+        return None if local else run / "last" / file
+
+    monkeypatch.setattr("biovita.model.repository.hub_file", fetched)
+    place_of("hf-hub:some/towers@" + 40 * "a", Own())
+    written = {file.name for file in (run / "last").iterdir() if not file.name.startswith(".")}
+    assert {"met.parquet", "landmarks.parquet"} < written <= asked
 
 
 @pytest.mark.slow
