@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
-from biovita.dataset import Dataset
+from biovita.dataset import Dataset, write_table
+from biovita.dataset.schema import TRAITS
 from biovita.embedding import vectors
 from biovita.errors import BiovitaError, ModelError
 from biovita.modality import Modality
@@ -23,6 +25,14 @@ from biovita.taxonomy import Taxon
 from biovita.taxonomy.taxon_features import taxon_features
 from biovita.training import TowersRecipe, recipe
 from biovita.training.hidden_facts import with_hidden
+from biovita.training.towers.batches import TrainingBatch
+from biovita.training.towers.frozen_vectors import FrozenVectors
+from biovita.training.towers.networks import Networks, starting_model
+from biovita.training.towers.objective import Objective
+from biovita.training.towers.sampling import Epoch
+from biovita.training.towers.taxon_knowledge import facts_of_species, taxon_knowledge
+from biovita.training.towers.training_items import training_items
+from biovita.trait_labels import LABELS
 from support.commands import run_command
 from support.small_runs import losses, run_tiny, tiny_recipe, without_chance
 from support.tiny_training import write_tiny
@@ -183,6 +193,38 @@ def test_validation_scores_the_model_that_is_written(towers: Path, tmp_path: Pat
         seen[cached] = [line["unseen"] for line in log if line["kind"] == "validation"]
     assert seen[True]
     assert seen[True] == seen[False]
+
+
+@pytest.mark.slow
+def test_labels_are_those_of_the_dataset_and_a_text_of_two_species_is_two_texts(
+    towers: Path, tmp_path: Path
+) -> None:
+    dataset = write_tiny(tmp_path / "data", species=2, each=2)
+    said = [("t0", LABELS[0], True), ("t1", LABELS[0], False), ("t1", LABELS[33], True)]
+    rows = [{"taxon_id": t, "label": label, "value": value, "source": "me"} for t, label, value in said]
+    write_table(pa.Table.from_pylist(rows, schema=TRAITS), dataset.path / "traits.parquet")
+    items = training_items(Dataset.open(dataset.path))
+    knowledge = taxon_knowledge(items, ("traits",))
+    facts = facts_of_species(items, knowledge)
+    assert knowledge is not None
+    assert facts is not None
+    assert facts.nonzero().tolist() == [[0, 0], [1, 0], [1, 33]]
+    assert facts[facts != 0].tolist() == [1, -1, 1]
+
+    chosen = knowing(towers, **{"text.features": ["traits"], "cached": False})
+    networks = Networks(starting_model(chosen, None, "cpu"), knowledge=knowledge)
+    assert networks.facts is not None
+    torch.nn.init.normal_(networks.facts.linear.weight, generator=torch.Generator().manual_seed(1))
+    objective = Objective(chosen, networks, [["a bird"], ["a bird"]], FrozenVectors({}, None), None, facts)
+    pairs = Epoch(np.array([0, 1, 0]), np.zeros(3, np.int64), {})
+    entry = objective.inputs(TrainingBatch(pairs, {}), {"atc": 1.0})[Modality.TEXT]
+    assert entry.embed is not None
+    found = entry.of_pairs(entry.embed(entry.values))
+    token = torch.from_numpy(networks.text.load("a bird"))[None]
+    wanted = networks.text.forward(token) + facts[[0, 1, 0]] @ networks.facts.linear.weight.T
+    torch.testing.assert_close(found, wanted / wanted.norm(dim=1, keepdim=True))
+    assert len(entry.values) == 2
+    assert not torch.allclose(found[0], found[1])
 
 
 def test_features_need_a_phase_that_trains_the_adapter(towers: Path) -> None:
