@@ -12,6 +12,7 @@ from biovita.modality import Modality
 from biovita.model import Model, load_model
 from biovita.towers import Encoder
 from biovita.towers.minilm import MiniLM
+from biovita.training.projections.names_without_media import NamedClasses
 from support.known_texts import KnownTexts
 
 
@@ -47,7 +48,7 @@ def starter_towers(starter: Model) -> Mapping[Modality, Encoder]:
 
 @pytest.fixture(scope="session")
 def known_texts(tmp_path_factory: pytest.TempPathFactory) -> KnownTexts:
-    """Return where `each_text_once` keeps vectors; the processes of a run of the tests share the folder."""
+    """Return where `a_third_of_the_names` keeps vectors; the processes of a run of the tests share the folder."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "texts"
     folder.mkdir(exist_ok=True)
@@ -55,10 +56,20 @@ def known_texts(tmp_path_factory: pytest.TempPathFactory) -> KnownTexts:
 
 
 @pytest.fixture(scope="module")
-def each_text_once(known_texts: KnownTexts) -> Iterator[None]:
-    """Let MiniLM encode each text once: all datasets learn the names of the classifiers, a minute's work."""
-    encode = MiniLM.encode
+def a_third_of_the_names(known_texts: KnownTexts) -> Iterator[None]:
+    """Let training know every third name of the classifiers, and MiniLM encode each once: all take two minutes."""
+    from biovita.training.projections import training_set
+
+    encode, named = MiniLM.encode, training_set.named_classes
+
+    def third(tower: Encoder) -> NamedClasses | None:
+        known = named(tower)
+        if known is None:
+            return None
+        return NamedClasses(known.modality, known.names[::3], known.texts[::3], known.weights[::3])
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training_set, "named_classes", third)
         patch.setattr(
             MiniLM, "encode", lambda tower, batch: known_texts.encode(lambda new: encode(tower, new), batch)
         )

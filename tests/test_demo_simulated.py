@@ -18,6 +18,7 @@ from biovita.dataset import Dataset
 from biovita.dataset.dataset import replace_tables
 from biovita.demo import DemoResult, demo
 from biovita.simulation import simulate_media
+from support.short_demo import in_few_steps
 
 SOUND_AND_PICTURE = ("A2I", "I2A")
 
@@ -45,12 +46,14 @@ def _with_other_calls(dataset: Path, out: Path, seed: int) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.usefixtures("each_text_once")
+@pytest.mark.usefixtures("a_third_of_the_names")
 def test_unseen_species_are_found_and_only_through_what_looks_and_calls_share(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Half the items of a species take half the time, and do.
-    monkeypatch.setattr(biovita.simulation, "simulate_media", partial(simulate_media, recordings=4, photographs=4))
+    # Half the items of a species and a third of the steps take a third of the time, and do.
+    less = partial(simulate_media, recordings=4, photographs=4, workers=1)
+    monkeypatch.setattr(biovita.simulation, "simulate_media", less)
+    in_few_steps(monkeypatch, 60)
     fauna = demo(None, tmp_path / "fauna", seed=0, progress=False)
     assert len(Dataset.open(tmp_path / "fauna" / "dataset").taxonomy) == 60
     assert _times_chance(fauna, 1) >= 4
