@@ -49,7 +49,7 @@ class Landmarks:
         ``(len(taxa), dim)``, of length 1, float16: the names.
     media
         The same of the recordings and photographs that were trained on, and of the directions of the classes. Zeros
-        where there is nothing.
+        where there is nothing. Where only the taxa are kept, both have ``dim`` 0.
     """
 
     taxa: tuple[Taxon, ...]
@@ -103,7 +103,7 @@ def landmarks_bytes(landmarks: Landmarks) -> bytes:
     for name, value in zip(_LISTS, (True, False), strict=True):
         said = [[label for label, known in each.items() if known is value] for each in labels]
         columns[name] = pa.array(said, pa.list_(pa.string()))
-    for name in _VECTORS:
+    for name in _VECTORS if landmarks.names.shape[1] else ():
         vectors = getattr(landmarks, {"name": "names"}.get(name, name)).astype(np.float16)
         columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
     buffer = io.BytesIO()
@@ -117,7 +117,7 @@ def read_landmarks(directory: Path, dim: int) -> Landmarks:
     Parameters
     ----------
     dim
-        Length of the vectors of its space.
+        Length of the vectors of its space; 0 where only the taxa are kept.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def read_landmarks(directory: Path, dim: int) -> Landmarks:
     if not file.is_file():
         raise ModelError(f"{directory} is not a complete model directory. It has no {LANDMARKS}")
     try:
-        table = read_as_it_is(file, ["trained", *_TEXTS, *_LISTS, *_VECTORS])
+        table = read_as_it_is(file, ["trained", *_TEXTS, *_LISTS, *(_VECTORS if dim else ())])
         trained = _trained(table["trained"])
         taxa = _taxa(table)
         Taxonomy.of(taxa[:trained])  # it refuses an id that comes twice
@@ -141,8 +141,9 @@ def read_landmarks(directory: Path, dim: int) -> Landmarks:
             }
             for row in range(trained)
         }
-        names, media = (_vectors(table[name], name, dim) for name in _VECTORS)
-        if not names.any(axis=1).all():
+        none = np.empty((len(table), 0), np.float16)
+        names, media = (_vectors(table[name], name, dim) if dim else none for name in _VECTORS)
+        if dim and not names.any(axis=1).all():
             raise DatasetError("a name has no direction")
     except (DatasetError, pa.ArrowException, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{file} is damaged: {error}") from error
