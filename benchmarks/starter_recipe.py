@@ -36,7 +36,7 @@ from biovita.dataset.split import split_dataset
 from biovita.demo import TEXT
 from biovita.embedding import Vectors, vectors
 from biovita.modality import Modality
-from biovita.model import Model, load_model
+from biovita.model import Model, describe, load_model
 from biovita.model.formats.projections import aligned_model
 from biovita.training import FrozenRecipe, recipe
 from biovita.training.projections.align import Aligned, TrainingSet, align, untrained
@@ -90,7 +90,7 @@ def main() -> None:
     found = _logged(arguments.log)
     if arguments.bf16:
         torch.set_float32_matmul_precision("medium")
-    starter = load_model("starter", "cpu")
+    starter = load_model(describe("starter").towers, "cpu")
     datasets = [_dataset(text) for text in arguments.datasets]
     for seed in arguments.seeds:
         for name, path, unseen in datasets:
