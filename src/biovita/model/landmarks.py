@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from biovita.directions import lengths
 from biovita.errors import DatasetError, ModelError
-from biovita.parquet import read_as_it_is
+from biovita.files import open_regular
+from biovita.parquet import read_as_it_is, read_parquet
 from biovita.taxonomy import Rank, Taxon, Taxonomy
 from biovita.taxonomy.known_taxa import KnownTaxa
 from biovita.taxonomy.parse import fold
@@ -28,8 +29,11 @@ LANDMARKS = "landmarks.parquet"
 _ABOVE = ("class", "order", "family", "genus")
 _NAMED = ("id", "scientific_name", "rank")  # what each taxon has
 _TEXTS = (*_NAMED, "common_name", *_ABOVE)
-_LISTS = ("labels_true", "labels_false")
+_LABELS = {"labels_true": True, "labels_false": False}  # names with commas between them
 _VECTORS = ("name", "media")
+_PLAIN = pa.schema(
+    [pa.field("trained", pa.bool_()), *(pa.field(name, pa.string()) for name in (*_TEXTS, *_LABELS))]
+)
 _TOLERANCE = 0.01  # of a length; 16 bits leave less than a thousandth
 
 
@@ -100,9 +104,9 @@ def landmarks_bytes(landmarks: Landmarks) -> bytes:
     for name in _TEXTS:
         field = "class_" if name == "class" else name
         columns[name] = pa.array([getattr(taxon, field) for taxon in landmarks.taxa], pa.string())
-    for name, value in zip(_LISTS, (True, False), strict=True):
-        said = [[label for label, known in each.items() if known is value] for each in labels]
-        columns[name] = pa.array(said, pa.list_(pa.string()))
+    for name, value in _LABELS.items():
+        said = [",".join(label for label, known in each.items() if known is value) for each in labels]
+        columns[name] = pa.array(said, pa.string())
     for name in _VECTORS:
         vectors = getattr(landmarks, {"name": "names"}.get(name, name)).astype(np.float16)
         columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
@@ -128,31 +132,25 @@ def read_landmarks(directory: Path, dim: int) -> Landmarks:
     if not file.is_file():
         raise ModelError(f"{directory} is not a complete model directory. It has no {LANDMARKS}")
     try:
-        table = read_as_it_is(file, ["trained", *_TEXTS, *_LISTS, *_VECTORS])
+        _check_vectors(file, dim)  # before any is unpacked
+        vectors = read_as_it_is(file, _VECTORS)
+        table = read_parquet(file, _PLAIN)
         trained = _trained(table["trained"])
         taxa = _taxa(table)
         Taxonomy.of(taxa[:trained])  # it refuses an id that comes twice
-        labels = {
-            taxa[row].id: {
-                label: value
-                for name, value in zip(_LISTS, (True, False), strict=True)
-                for label in table[name][row].as_py()
-                if label in LABELS
-            }
-            for row in range(trained)
-        }
-        names, media = (_vectors(table[name], name, dim) for name in _VECTORS)
+        labels = _labels(table.slice(0, trained))
+        names, media = (_vectors(vectors[name], name, dim) for name in _VECTORS)
         if not names.any(axis=1).all():
             raise DatasetError("a name has no direction")
-    except (DatasetError, pa.ArrowException, TypeError, ValueError, AttributeError) as error:
+    except (DatasetError, pa.ArrowException, OSError, ValueError) as error:
         raise ModelError(f"{file} is damaged: {error}") from error
     return Landmarks(taxa, trained, labels, names, media)
 
 
 def _trained(column: pa.ChunkedArray) -> int:
     """Return how many taxa were trained on."""
-    if column.type != pa.bool_() or column.null_count:
-        raise DatasetError(f"the column trained is {column.type}, or has gaps. It has to be true or false")
+    if column.null_count:
+        raise DatasetError("the column trained has gaps. It has to be true or false")
     rows = column.to_numpy()
     if (np.diff(rows.astype(np.int8)) > 0).any():
         raise DatasetError("the taxa that were trained on have to come first")
@@ -160,7 +158,7 @@ def _trained(column: pa.ChunkedArray) -> int:
 
 
 def _taxa(table: pa.Table) -> tuple[Taxon, ...]:
-    columns = {name: table[name].cast(pa.string()) for name in _TEXTS}
+    columns = {name: table[name] for name in _TEXTS}
     for name in _NAMED:
         if (
             columns[name].null_count
@@ -175,12 +173,35 @@ def _taxa(table: pa.Table) -> tuple[Taxon, ...]:
     )
 
 
+def _labels(table: pa.Table) -> dict[str, dict[str, bool]]:
+    """Return the known labels of each taxon by its id."""
+    columns = (table[name].to_pylist() for name in ("id", *_LABELS))
+    return {
+        taxon_id: {
+            label: value
+            for texts, value in zip(said, _LABELS.values(), strict=True)
+            for label in (texts or "").split(",")
+            if label in LABELS
+        }
+        for taxon_id, *said in zip(*columns, strict=True)
+    }
+
+
+def _check_vectors(file: Path, dim: int) -> None:
+    with open_regular(file) as raw:
+        schema = pq.read_schema(raw)
+    for name in _VECTORS:
+        kind = schema.field(name).type if name in schema.names else None
+        if kind != pa.list_(pa.float16(), dim):
+            raise DatasetError(
+                f"the column {name} is {str(kind)[:60]}. It has to be lists of {dim} numbers of 16 bits"
+            )
+
+
 def _vectors(column: pa.ChunkedArray, name: str, dim: int) -> np.ndarray:
     numbers = column.combine_chunks()
-    if numbers.type != pa.list_(pa.float16(), dim) or numbers.null_count or numbers.flatten().null_count:
-        raise DatasetError(
-            f"the column {name} is {numbers.type}, or has gaps. It has to be {dim} numbers of 16 bits"
-        )
+    if numbers.null_count or numbers.flatten().null_count:
+        raise DatasetError(f"the column {name} has gaps")
     found: np.ndarray = numbers.flatten().to_numpy().reshape(-1, dim)
     length = lengths(found.astype(np.float32))
     if not ((np.abs(length - 1) < _TOLERANCE) | (length == 0)).all():
