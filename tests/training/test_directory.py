@@ -44,6 +44,16 @@ def test_a_run_begins_where_there_is_nothing_and_goes_on_where_it_is(tmp_path: P
     assert is_fresh(out, replace(RUN, processes=2), needed=(), overwrite=True)
 
 
+def test_a_run_that_was_begun_before_texts_could_have_features_goes_on(out: Path) -> None:
+    plain, known = (
+        replace(RUN, recipe={**RECIPE, "text": {"features": features, "hidden": 0.0}})
+        for features in ([], ["lineage"])
+    )
+    assert not is_fresh(out, plain, needed=(), overwrite=False)
+    with pytest.raises(DatasetError, match=r"another recipe \(text\.features: \[\] there, \['lineage'\] now\)"):
+        is_fresh(out, known, needed=(), overwrite=False)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

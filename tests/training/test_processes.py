@@ -22,6 +22,7 @@ from support.small_runs import losses, run_tiny, tiny_recipe, without_chance
 from support.tiny_training import read_log, write_tiny
 
 HALVES = {"phases.warmup.batch_size": 3, "phases.full.batch_size": 3}
+LINEAGE = {"text.features": ["lineage"], "phases.atc.adapter.learning_rate": 0.01}
 WAYS = {None: ("plain", "sharded first", "plain first"), 1: ("plain", "sharded")}  # by items that a tower takes
 
 
@@ -59,6 +60,31 @@ def test_two_processes_train_as_one(towers: Path, dataset: Dataset, plain: Path,
     torch.testing.assert_close(
         first.towers["audio"].adapter.weight, second.towers["audio"].adapter.weight, rtol=1e-3, atol=2e-5
     )
+
+
+def _knowing_worker(rank: int, port: int, towers: str, data: str, out: str) -> None:
+    _join(rank, port)
+    for name, settings in (("two", {}), ("sharded", {"sharded": True, "chunk": 1})):
+        chosen = tiny_recipe(1, Path(towers), **LINEAGE, **settings, **{"phases.atc.batch_size": 3})
+        run_tiny(chosen, Dataset.open(Path(data)), Path(out) / name)
+    _leave()
+
+
+@pytest.mark.slow
+def test_two_processes_train_the_map_of_lineage_as_one(
+    towers: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_chance(monkeypatch.setattr)
+    run_tiny(tiny_recipe(1, towers, **LINEAGE), dataset, tmp_path / "one")
+    _in_two_processes(_knowing_worker, str(towers), str(dataset.path), str(tmp_path))
+    learned = {
+        name: load_file(tmp_path / name / "last" / "model.safetensors")["text_facts.weight"]
+        for name in ("one", "two", "sharded")
+    }
+    assert learned["one"].abs().max() > 0.01
+    for name in ("two", "sharded"):
+        assert losses(read_log(tmp_path / name)) == pytest.approx(losses(read_log(tmp_path / "one")), abs=2e-5)
+        torch.testing.assert_close(learned[name], learned["one"], rtol=1e-3, atol=2e-5)
 
 
 def _stopping_worker(rank: int, port: int, towers: str, data: str, bad: str, out: str) -> None:

@@ -171,11 +171,11 @@ def _source(dataset: Dataset, model: str | Path | ModelCard | Model, modality: M
 
 
 def _projection(dataset: Dataset, model: ModelCard | Model, modality: Modality, device: str) -> Project:
-    """Return what takes a tower's vectors to the space of its model; a model without projections normalises them."""
+    """Return what takes a tower's vectors to the space of its model; where nothing else enters, normalised."""
     from biovita.model import Model, load_model
 
     if not isinstance(model, Model):
-        if model.base is None:
+        if model.base is None and not (modality == Modality.TEXT and model.features):
             return _as_directions
         model = load_model(model, device, modalities=())
     if modality == Modality.TEXT and model.knowledge is not None:

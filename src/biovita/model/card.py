@@ -8,6 +8,7 @@ from typing import Any
 
 from biovita.errors import ModelError
 from biovita.modality import Modality
+from biovita.taxonomy.taxon_features import Feature
 from biovita.towers.encoder import EncoderCard
 
 __all__ = ["ModelCard"]
@@ -39,6 +40,8 @@ class ModelCard:
         The model whose towers it uses, where it has only projections of its own.
     record
         What made it, where its directory says so.
+    features
+        What of the taxa that texts name enters its vectors of texts beside the words.
     knows
         What it knows of taxa beside the words of a text, a sentence each.
     """
@@ -52,6 +55,7 @@ class ModelCard:
     dim: int | None = None
     base: ModelCard | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
+    features: tuple[Feature, ...] = ()
     knows: tuple[str, ...] = ()
 
     @property

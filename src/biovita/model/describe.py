@@ -147,7 +147,8 @@ def write_model(model: Model, out: Path, *, layout: str | None = None, overwrite
     ----------
     layout
         ``projections``: those alone; the towers are named, not copied. ``own``: all weights, and how sound is heard.
-        ``published``: all weights, for other people's code. None is ``projections`` where it has some, else ``own``.
+        ``published``: all weights, for other people's code. None is ``projections`` where the towers are those of
+        another model, else ``own``.
 
     Raises
     ------
@@ -156,5 +157,5 @@ def write_model(model: Model, out: Path, *, layout: str | None = None, overwrite
     DatasetError
         Where ``out`` exists and ``overwrite`` was not asked for.
     """
-    chosen = layout or (_PROJECTIONS.name if model.projections else "own")
+    chosen = layout or ("own" if model.card.base is None else _PROJECTIONS.name)
     return format_named(chosen).save(model, out, overwrite=overwrite)

@@ -53,7 +53,7 @@ class Landmarks:
         ``(len(taxa), dim)``, of length 1, float16: the names.
     media
         The same of the recordings and photographs that were trained on, and of the directions of the classes. Zeros
-        where there is nothing.
+        where there is nothing. Where only the taxa are kept, both have ``dim`` 0.
     """
 
     taxa: tuple[Taxon, ...]
@@ -107,7 +107,7 @@ def landmarks_bytes(landmarks: Landmarks) -> bytes:
     for name, value in _LABELS.items():
         said = [",".join(label for label, known in each.items() if known is value) for each in labels]
         columns[name] = pa.array(said, pa.string())
-    for name in _VECTORS:
+    for name in _VECTORS if landmarks.names.shape[1] else ():
         vectors = getattr(landmarks, {"name": "names"}.get(name, name)).astype(np.float16)
         columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
     buffer = io.BytesIO()
@@ -121,7 +121,7 @@ def read_landmarks(directory: Path, dim: int) -> Landmarks:
     Parameters
     ----------
     dim
-        Length of the vectors of its space.
+        Length of the vectors of its space; 0 where only the taxa are kept.
 
     Raises
     ------
@@ -132,16 +132,12 @@ def read_landmarks(directory: Path, dim: int) -> Landmarks:
     if not file.is_file():
         raise ModelError(f"{directory} is not a complete model directory. It has no {LANDMARKS}")
     try:
-        _check_vectors(file, dim)  # before any is unpacked
-        vectors = read_as_it_is(file, _VECTORS)
         table = read_parquet(file, _PLAIN)
         trained = _trained(table["trained"])
         taxa = _taxa(table)
         Taxonomy.of(taxa[:trained])  # it refuses an id that comes twice
         labels = _labels(table.slice(0, trained))
-        names, media = (_vectors(vectors[name], name, dim) for name in _VECTORS)
-        if not names.any(axis=1).all():
-            raise DatasetError("a name has no direction")
+        names, media = _places(file, dim) if dim else np.empty((2, len(table), 0), np.float16)
     except (DatasetError, pa.ArrowException, OSError, ValueError) as error:
         raise ModelError(f"{file} is damaged: {error}") from error
     return Landmarks(taxa, trained, labels, names, media)
@@ -187,7 +183,8 @@ def _labels(table: pa.Table) -> dict[str, dict[str, bool]]:
     }
 
 
-def _check_vectors(file: Path, dim: int) -> None:
+def _places(file: Path, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return names and media, each ``(rows, dim)``; that they are such vectors is known before any is unpacked."""
     with open_regular(file) as raw:
         schema = pq.read_schema(raw)
     for name in _VECTORS:
@@ -196,6 +193,11 @@ def _check_vectors(file: Path, dim: int) -> None:
             raise DatasetError(
                 f"the column {name} is {str(kind)[:60]}. It has to be lists of {dim} numbers of 16 bits"
             )
+    table = read_as_it_is(file, _VECTORS)
+    names, media = (_vectors(table[name], name, dim) for name in _VECTORS)
+    if not names.any(axis=1).all():
+        raise DatasetError("a name has no direction")
+    return names, media
 
 
 def _vectors(column: pa.ChunkedArray, name: str, dim: int) -> np.ndarray:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from biovita.media.inputs import Clip
-    from biovita.model.projection import Projection
+    from biovita.model.projection import AddedFacts, Projection
 
 __all__ = ["Model"]
 
@@ -46,7 +46,8 @@ class Model:
     towers
         The encoder of each modality that the model has.
     projections
-        From a tower's vectors to the shared space; a modality without one keeps its tower's vectors.
+        From a tower's vectors to the shared space; a modality without one keeps its tower's vectors. Where the towers
+        themselves were trained, that of texts adds what is known of their taxa, if anything.
     logit_scale
         The learned factor (one over the temperature) between cosine similarity and logit; 1 where there is none.
     record
@@ -60,7 +61,7 @@ class Model:
     name: str
     card: ModelCard
     towers: Mapping[Modality, Encoder]
-    projections: Mapping[Modality, Projection] = field(default_factory=dict)
+    projections: Mapping[Modality, Projection | AddedFacts] = field(default_factory=dict)
     logit_scale: float = 1.0
     record: Mapping[str, Any] = field(default_factory=dict)
     met: Met | None = None

@@ -1,11 +1,15 @@
-"""From a tower's vectors into the shared space."""
+"""From a tower's vectors, and what is known of taxa, into the shared space."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 from torch import nn
 
-__all__ = ["Projection"]
+from biovita.modality import Modality
+
+__all__ = ["AddedFacts", "Projection", "added_facts"]
 
 
 class Projection(nn.Module):
@@ -56,3 +60,34 @@ class Projection(nn.Module):
             facts = standard[:, -self.known :].nan_to_num(0.0)
             standard = torch.cat([standard[:, : -self.known], facts], dim=1)
         return standard
+
+
+class AddedFacts(nn.Module):
+    """Add a linear map of what is known of a text's taxon to the text's vector; the result is not normalised.
+
+    The map starts at zero: the vectors are then those of the words alone. So are those of texts of whose taxa nothing
+    is known.
+
+    Parameters
+    ----------
+    dim
+        Length of the vectors of texts.
+    known
+        How many numbers say what is known of a taxon; NaN, which is unknown, counts as 0.
+    """
+
+    def __init__(self, dim: int, known: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(known, dim, bias=False)
+        nn.init.zeros_(self.linear.weight)
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Return vectors ``(B, dim)`` of texts' vectors with what is known behind them, ``(B, dim + known)``."""
+        words, facts = vectors.split([self.linear.out_features, self.linear.in_features], dim=1)
+        return words + self.linear(facts.nan_to_num(0.0))
+
+
+def added_facts(projections: Mapping[Modality, nn.Module]) -> AddedFacts | None:
+    """Return the map of what is known of taxa among a model's projections; None where there is none."""
+    found = projections.get(Modality.TEXT)
+    return found if isinstance(found, AddedFacts) else None

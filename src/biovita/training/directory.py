@@ -22,6 +22,7 @@ __all__ = ["ResumableRecord", "alone", "begin", "hash_of_weights", "is_fresh"]
 _LOCK, _RECORD = ".lock", "run.json"
 _WEIGHTS = {".safetensors", ".bin", ".pt", ".pth"}
 _FREE = {"compiled", "sharded", "undecodable", "checkpoint_steps"}  # may be others when a run goes on
+_SINCE = {"text": {"features": [], "hidden": 0.0}}  # settings that a run of an earlier version lacks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,13 +91,13 @@ def _require_same_run(out: Path, record: ResumableRecord) -> None:
     """Raise a `DatasetError` where a directory holds another run, and name what differs."""
     try:
         before = read_json(out / _RECORD, DatasetError)
-        was = flat(before["recipe"])
+        was = flat({**_SINCE, **before["recipe"]})
         versions, git = before.get("versions", {}), before.get("git") or {"commit": ""}
         if not all(isinstance(text, str) for text in (*versions.values(), git["commit"])):
             raise TypeError("no versions")
     except (ValueError, LookupError, TypeError, AttributeError):
         raise DatasetError(f"{out / _RECORD} is damaged. Choose another place, or give --overwrite") from None
-    now = flat(record.recipe)
+    now = flat({**_SINCE, **record.recipe})
     different = [key for key in ("dataset", "start") if before.get(key) != getattr(record, key)]
     if before.get("start_sha256") != record.start_sha256 and "start" not in different:
         different.append("start, whose weights have changed since")

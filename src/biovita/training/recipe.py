@@ -386,6 +386,8 @@ class TowersRecipe(Recipe):
     validate_species
         Most species of each part, seen and unseen, that validation asks for, with 5 recordings and 5 photographs each;
         None is all held-out items.
+    text
+        What is added to the text tower's vectors, by a linear map that starts at zero and is trained as the adapter is.
     """
 
     model: str = "bioclip-2"
@@ -405,6 +407,7 @@ class TowersRecipe(Recipe):
     checkpoint_steps: PositiveInt = 500
     validate_epochs: int = Field(default=1, ge=0)
     validate_species: PositiveInt | None = 200
+    text: TextSettings = TextSettings()
 
     @field_validator("sharded")
     @classmethod
@@ -428,6 +431,11 @@ class TowersRecipe(Recipe):
         if self.stage == 1 and blind:
             raise ValueError(
                 f"stage 1 has no photographs. Set aic.to and itc.to to 0 and image to none in {', '.join(blind)}"
+            )
+        if self.text.features and not any(phase.adapter for phase in self.phases.values()):
+            raise ValueError(
+                "text.features are trained with the adapter, and no phase trains it. Set text.features to [], or "
+                "adapter in a phase"
             )
         return self
 

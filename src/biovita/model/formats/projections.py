@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from biovita.files import new_directory, write_whole
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
 from biovita.model.formats.format import Origin, weight_files
+from biovita.model.formats.own_files import check_table
 from biovita.model.formats.projections_config import (
     CONFIG,
     Config,
@@ -33,9 +33,9 @@ from biovita.taxonomy.taxon_features import feature_count
 from biovita.weights.state_dicts import read_checkpoint, read_json
 
 if TYPE_CHECKING:
-    from biovita.model.projection import Projection
+    from torch import nn
 
-logger = logging.getLogger(__name__)
+    from biovita.model.projection import Projection
 
 __all__ = ["WEIGHTS", "Projections", "aligned_model", "read_projections"]
 
@@ -69,7 +69,10 @@ class Projections:
         config = read_config(path)
         card = _card(config.name, config.dim, list(config.towers), base_card(path, config), origin)
         ref = config.knowledge
-        return replace(card, record=config.record, knows=() if ref is None else in_words(ref.features, ref.pull))
+        if ref is None:
+            return replace(card, record=config.record)
+        said = in_words(ref.features, ref.pull)
+        return replace(card, record=config.record, features=ref.features, knows=said)
 
     def files_of(self, path: Path) -> list[Path]:
         """Return the files that make the model what it is: its weights, and the landmarks where it has some."""
@@ -136,7 +139,8 @@ def aligned_model(
     dim = next(iter(projections.values())).linear.out_features
     card = _card(name, dim, list(projections), base.card, Origin(name, "", revision))
     if knowledge is not None:
-        card = replace(card, knows=in_words(knowledge.features, knowledge.pull))
+        said = in_words(knowledge.features, knowledge.pull)
+        card = replace(card, features=knowledge.features, knows=said)
     return Model(name, card, base.towers, projections, logit_scale, dict(record or {}), met, knowledge)
 
 
@@ -206,12 +210,7 @@ def _read_knowledge(path: Path, config: Config) -> Knowledge | None:
     ref = config.knowledge
     if ref is None:
         return None
-    if ref.table != table_hash():
-        logger.warning(
-            "%s was made with another version of the package's table of taxa. Texts can lie a little elsewhere than "
-            "they did. Install the version that it was made with, or train it again",
-            path,
-        )
+    check_table(path, ref.table)
     return Knowledge(ref.features, ref.pull, read_landmarks(path, config.dim))
 
 
@@ -228,7 +227,7 @@ def _card(title: str, dim: int, modalities: Sequence[Modality], base: ModelCard,
     )
 
 
-def _as_bytes(projections: Mapping[Modality, Projection]) -> bytes:
+def _as_bytes(projections: Mapping[Modality, nn.Module]) -> bytes:
     """Return the content of the file of weights: the same for the same numbers."""
     from safetensors.torch import save
 

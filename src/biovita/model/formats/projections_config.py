@@ -13,7 +13,7 @@ from biovita.errors import BiovitaError, ModelError
 from biovita.filenames import path_from
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
-from biovita.model.formats.own_files import Dimensions, LogitScale, ModelName
+from biovita.model.formats.own_files import Dimensions, LogitScale, ModelName, TableHash
 from biovita.model.knowledge import Pull
 from biovita.model.lookup import KNOWN, LOCAL_PREFIX, find_at, find_towers
 from biovita.model.repository import HUB_PREFIX
@@ -80,7 +80,7 @@ class KnowledgeRef(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     features: tuple[Feature, ...]
-    table: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    table: TableHash
     classes: Weight
     items: Weight
     names: Weight

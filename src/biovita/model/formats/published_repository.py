@@ -85,6 +85,8 @@ def joined_parts(model: Model) -> tuple[ClapAudio, OpenClipImage]:
     ModelError
         Where they are not one open_clip model and a CLAP audio tower with an adapter.
     """
+    from biovita.model.projection import added_facts
+
     audio, image, text = (model.towers.get(modality) for modality in Modality)
     wanted = "one open_clip model for images and text, and a CLAP audio tower with an adapter"
     if (
@@ -93,6 +95,11 @@ def joined_parts(model: Model) -> tuple[ClapAudio, OpenClipImage]:
         or not isinstance(text, OpenClipText)
     ):
         raise ModelError(f"the model {model.name!r} cannot be written in this layout, which holds {wanted}")
+    if added_facts(model.projections) is not None:
+        raise ModelError(
+            f"the model {model.name!r} adds what is known of a taxon to the vector of its name, and this layout has no "
+            "place for that. Write it with --layout own"
+        )
     if model.projections:
         raise ModelError(
             f"the model {model.name!r} has projections of its own, and this layout has no place for them. It "

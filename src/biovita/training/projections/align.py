@@ -13,8 +13,9 @@ import torch
 from biovita.errors import ModelError
 from biovita.modality import Modality
 from biovita.model.projection import Projection
-from biovita.taxonomy.taxon_features import Feature, feature_blocks, feature_count
+from biovita.taxonomy.taxon_features import feature_count
 from biovita.training.gate import Gate, guard
+from biovita.training.hidden_facts import with_hidden
 from biovita.training.losses import contrastive, kinship_of, targets
 from biovita.training.projections.pool import Pool
 from biovita.training.projections.training_set import TrainingSet
@@ -220,7 +221,7 @@ def _terms(
     def embed(modality: Modality, x: torch.Tensor) -> torch.Tensor:
         """Project, with noise, standardised vectors of a tower."""
         if modality == Modality.TEXT:
-            x = _hidden(x, data.features, recipe.text.hidden, generator)
+            x = with_hidden(x, data.features, recipe.text.hidden, generator)
         elif recipe.noise:
             x = torch.add(x, torch.randn(x.shape, generator=generator), alpha=recipe.noise)
         return torch.nn.functional.normalize(projections[modality].linear(x), dim=1)
@@ -252,19 +253,6 @@ def _terms(
     if weights.names and named:
         terms["names"] = torch.stack([names(modality) for modality in named]).sum()
     return terms
-
-
-def _hidden(
-    x: torch.Tensor, features: tuple[Feature, ...], share: float, generator: torch.Generator
-) -> torch.Tensor:
-    """Return standardised texts, ``(B, in_dim)``, with a share of what is known of their taxa set to 0."""
-    if not features or not share:
-        return x
-    blocks = torch.tensor(feature_blocks(features))
-    shown = torch.rand((len(x), len(blocks)), generator=generator) >= share
-    count = int(blocks.sum())
-    facts = x[:, -count:] * shown.repeat_interleave(blocks, dim=1)
-    return torch.cat([x[:, :-count], facts], dim=1)
 
 
 def _mixed(

@@ -11,7 +11,7 @@ import torch
 
 from biovita.errors import ModelError
 from biovita.training.gate import Gate
-from biovita.training.recipe import Augment, Phase
+from biovita.training.recipe import Phase
 from biovita.training.towers.batches import TrainingBatch
 from biovita.training.towers.checkpoint import check_moments
 from biovita.training.towers.objective import Objective
@@ -104,9 +104,8 @@ class Descent:
         if active != {name for name, p in networks.named_parameters() if p.requires_grad}:
             networks.set_trainable(active)
         self.optimiser.zero_grad(set_to_none=True)
-        augmented = recipe.augment != Augment()
         found = backward(
-            self.objective.inputs(batch, terms, seed if augmented else None),
+            self.objective.inputs(batch, terms, seed),
             lambda vectors: self.objective.losses(self.phase, terms, gate, vectors, batch),
             networks,
             chunk=recipe.chunk,

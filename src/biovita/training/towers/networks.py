@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import shlex
@@ -19,7 +20,9 @@ from torch import nn
 from biovita.errors import ModelError
 from biovita.modality import Modality
 from biovita.model import Model, load_model
+from biovita.model.knowledge import Knowledge
 from biovita.model.met import Met, joined
+from biovita.model.projection import AddedFacts, added_facts
 from biovita.towers.audio_windows import AudioInput
 from biovita.towers.clap import ClapAudio
 from biovita.towers.open_clip import OpenClipImage, OpenClipText
@@ -47,13 +50,15 @@ class Networks(nn.Module):
 
     Parameters
     ----------
+    knowledge
+        What is known of taxa; with it there is a map that adds it to the vectors of texts. None adds nothing.
     compiled
         Whether the towers run through ``torch.compile``; parameters and their names are the same.
 
     Raises
     ------
     ModelError
-        Where the towers are others, or there is no compiler.
+        Where the towers are others, the model adds other things to its texts, or there is no compiler.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class Networks(nn.Module):
         *,
         logit_scale: float | None = None,
         bias: float | None = None,
+        knowledge: Knowledge | None = None,
         compiled: bool = False,
     ) -> None:
         super().__init__()
@@ -81,6 +87,9 @@ class Networks(nn.Module):
         self.audio, self.image, self.text = audio, image, text
         self.clip, self.clap, self.adapter = image.clip.network, audio.network, audio.adapter
         device = next(self.adapter.parameters()).device
+        self.knowledge = knowledge
+        facts = _facts_of(model, knowledge)
+        self.facts = None if facts is None else facts.to(device)
         scale = model.logit_scale if logit_scale is None else logit_scale
         self._forward: dict[Modality, Callable[[torch.Tensor], torch.Tensor]] = {
             Modality.AUDIO: audio.forward_mel,
@@ -133,9 +142,33 @@ class Networks(nn.Module):
         parts = _PARTS[modality]
         return any(p.requires_grad and part_of(name) in parts for name, p in self.named_parameters())
 
-    def embed(self, modality: Modality, inputs: torch.Tensor) -> torch.Tensor:
-        """Return the unit vectors ``(B, dim)``, float32: of mel spectrograms, pixels or tokens."""
-        return nn.functional.normalize(self._forward[modality](inputs).float(), dim=1)
+    @property
+    def facts_trained(self) -> bool:
+        """Whether the map of what is known of taxa is trained at the moment."""
+        return self.facts is not None and self.facts.linear.weight.requires_grad
+
+    def embed(self, modality: Modality, inputs: torch.Tensor, facts: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the unit vectors ``(B, dim)``, float32: of mel spectrograms, pixels or tokens.
+
+        Parameters
+        ----------
+        facts
+            As `directions` takes them.
+        """
+        return self.directions(self._forward[modality](inputs), facts)
+
+    def directions(self, vectors: torch.Tensor, facts: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the unit vectors ``(B, dim)``, float32, of what a tower gives.
+
+        Parameters
+        ----------
+        facts
+            ``(B, knowledge.count)``: what is known of the taxa of texts. None adds nothing.
+        """
+        vectors = vectors.float()
+        if facts is not None and self.facts is not None:
+            vectors = self.facts(torch.cat([vectors, facts], dim=1))
+        return nn.functional.normalize(vectors, dim=1)
 
     def logit_scale(self) -> torch.Tensor:
         """Return the factor between cosine similarity and logit, a scalar."""
@@ -144,7 +177,10 @@ class Networks(nn.Module):
     def as_model(self, name: str, record: Mapping[str, object], met: Met | None = None) -> Model:
         """Return the model as it is now, with what it has met by then; it shares its weights with this module."""
         scale = float(self.logit_scale().detach())
-        return replace(self.model, name=name, logit_scale=scale, record=record, met=met)
+        made = replace(self.model, name=name, logit_scale=scale, record=record, met=met)
+        if self.facts is None:
+            return made
+        return replace(made, projections={Modality.TEXT: self.facts}, knowledge=self.knowledge)
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
@@ -168,6 +204,25 @@ class Networks(nn.Module):
         finally:
             for norm, momentum in norms.items():
                 norm.momentum = momentum
+
+
+def _facts_of(model: Model, knowledge: Knowledge | None) -> AddedFacts | None:
+    """Return the map that a model has learned already, or a new one; None where nothing is added to texts.
+
+    Raises
+    ------
+    ModelError
+        Where the model adds other things than ``knowledge`` has.
+    """
+    learned = added_facts(model.projections)
+    features = () if knowledge is None else knowledge.features
+    if learned is not None and model.knowledge is not None and set(model.knowledge.features) != set(features):
+        wanted = json.dumps(model.knowledge.features)
+        raise ModelError(
+            f"{model.name!r} was trained with text.features={wanted}, and this run has {json.dumps(features)}. "
+            f"Train with --set 'text.features={wanted}'"
+        )
+    return learned or (None if knowledge is None else AddedFacts(model.dim(Modality.TEXT), knowledge.count))
 
 
 def _require_compiler() -> None:
@@ -205,6 +260,8 @@ def starting_model(recipe: TowersRecipe, start: str | Path | None, device: str) 
     )
     towers = {**model.towers, Modality.AUDIO: listening}
     made = Model.of_towers(model.name, towers, logit_scale=model.logit_scale)
+    if added_facts(model.projections) is not None:
+        made = replace(made, projections=model.projections, knowledge=model.knowledge)
     return replace(made, met=joined([model.met, audio.met]))
 
 

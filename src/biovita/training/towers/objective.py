@@ -11,7 +11,8 @@ import torch
 
 from biovita.modality import Modality
 from biovita.training.gate import Gate, guard
-from biovita.training.recipe import TERMS, WATCHED, Phase, TowersRecipe
+from biovita.training.hidden_facts import with_hidden
+from biovita.training.recipe import TERMS, WATCHED, Augment, Phase, TowersRecipe
 from biovita.training.towers.augment import mask_mel, vary_sounds
 from biovita.training.towers.batches import TrainingBatch
 from biovita.training.towers.distributed import gathered_loss, mean_over_processes
@@ -37,6 +38,8 @@ class Objective:
         The vectors of frozen towers.
     kinship
         Of the training species, for taxonomy-aware targets.
+    facts
+        By species ``(species, knowledge.count)``, what is added to the vectors of its texts; None adds nothing.
     """
 
     recipe: TowersRecipe
@@ -44,6 +47,7 @@ class Objective:
     prompts: Sequence[Sequence[str]]
     frozen: FrozenVectors
     kinship: torch.Tensor | None
+    facts: torch.Tensor | None = None
 
     def evaluate(self, batch: TrainingBatch) -> float:
         """Return ATC of a batch over all processes, in evaluation mode."""
@@ -101,7 +105,7 @@ class Objective:
         )
 
     def inputs(
-        self, batch: TrainingBatch, terms: Mapping[str, float], augment: int | None = None
+        self, batch: TrainingBatch, terms: Mapping[str, float], seed: int | None = None
     ) -> dict[Modality, Input]:
         """Return what the towers are given of a batch; a modality that no term has at the moment is left out.
 
@@ -109,8 +113,8 @@ class Objective:
         ----------
         terms
             Their weights. The one that a gate watches is made in any case.
-        augment
-            The seed of the recipe's augmentations; None makes none.
+        seed
+            Of the recipe's augmentations, and of what is hidden of taxa; None leaves all as it is.
         """
         named = [TERMS[term] for term, weight in terms.items() if weight or term == WATCHED]
         wanted = {modality for pair in named for modality in pair}
@@ -119,46 +123,66 @@ class Objective:
             if modality not in wanted:
                 continue
             if modality == Modality.TEXT:
-                inputs[modality] = self._texts(batch.pairs)
+                inputs[modality] = self._texts(batch.pairs, seed)
             elif modality in self.frozen.items:
                 vectors = self.frozen.rows(modality, batch.pairs.rows[modality])
                 inputs[modality] = Input(vectors, None, trained=False)
             elif modality in batch.inputs:
                 values = torch.from_numpy(batch.inputs[modality]).to(self.networks.device)
                 if modality == Modality.AUDIO:
-                    values = self._mel(values, augment)
+                    values = self._mel(values, seed)
                 inputs[modality] = Input(values, self._embed(modality), self.networks.trained(modality))
         return inputs
 
-    def _mel(self, sounds: torch.Tensor, augment: int | None) -> torch.Tensor:
-        """Return the spectrograms of sounds; ``augment`` is the seed of what is changed in them."""
+    def _mel(self, sounds: torch.Tensor, seed: int | None) -> torch.Tensor:
+        """Return the spectrograms of sounds; ``seed`` is that of what is changed in them."""
         mel = self.networks.audio.mel
-        if augment is None:
+        if seed is None or self.recipe.augment == Augment():
             return mel(sounds)
-        sounds = vary_sounds(sounds, self.recipe.augment, 2 * augment)
-        return mask_mel(mel(sounds), self.recipe.augment, 2 * augment + 1)
+        sounds = vary_sounds(sounds, self.recipe.augment, 2 * seed)
+        return mask_mel(mel(sounds), self.recipe.augment, 2 * seed + 1)
 
-    def _texts(self, pairs: Epoch) -> Input:
+    def _texts(self, pairs: Epoch, seed: int | None) -> Input:
         """Return the distinct texts of pairs, as tokens or as the vectors that are there."""
         networks, device = self.networks, self.networks.device
+        owners = pairs.species if self.facts is not None else np.zeros(len(pairs), np.int64)
         texts = [self.prompts[s][p] for s, p in zip(pairs.species, pairs.prompt, strict=True)]
-        distinct = list(dict.fromkeys(texts))
-        place = {text: number for number, text in enumerate(distinct)}
-        rows = torch.tensor([place[text] for text in texts], device=device)
-        trained = networks.trained(Modality.TEXT)
-        if trained or self.frozen.texts is None:
-            tokens = torch.from_numpy(np.stack([networks.text.load(text) for text in distinct])).to(device)
-            return Input(tokens, self._embed(Modality.TEXT), trained, rows)
-        made = torch.from_numpy(self.frozen.texts.subset(distinct).vectors).to(device)
-        return Input(torch.nn.functional.normalize(made, dim=1), None, trained=False, rows=rows)
+        asked = list(zip(texts, owners.tolist(), strict=True))  # with facts, a text of two species is two texts
+        distinct = list(dict.fromkeys(asked))
+        place = {each: number for number, each in enumerate(distinct)}
+        rows = torch.tensor([place[each] for each in asked], device=device)
+        words, species = [text for text, _ in distinct], [owner for _, owner in distinct]
+        embed: Callable[..., torch.Tensor]
+        if (trained := networks.trained(Modality.TEXT)) or self.frozen.texts is None:
+            values = torch.from_numpy(np.stack([networks.text.load(text) for text in words])).to(device)
+            embed = self._embed(Modality.TEXT)
+        else:
+            values = torch.from_numpy(self.frozen.texts.subset(words).vectors).to(device)
+            embed = networks.directions
+            if self.facts is None:
+                return Input(embed(values), None, trained=False, rows=rows)
+        if self.facts is None:
+            return Input(values, embed, trained, rows)
+        known = self._shown(self.facts[species], seed).to(device)
+        places = torch.arange(len(distinct), device=device)
+        return Input(
+            places, lambda some: embed(values[some], known[some]), trained or networks.facts_trained, rows
+        )
 
-    def _embed(self, modality: Modality) -> Callable[[torch.Tensor], torch.Tensor]:
+    def _shown(self, facts: torch.Tensor, seed: int | None) -> torch.Tensor:
+        """Return what is known of taxa with a share of it hidden, by a seed; None hides nothing."""
+        if seed is None:
+            return facts
+        settings = self.recipe.text
+        return with_hidden(facts, settings.features, settings.hidden, torch.Generator().manual_seed(seed))
+
+    def _embed(self, modality: Modality) -> Callable[..., torch.Tensor]:
         dtype = _AUTOCAST.get(self.recipe.precision)
         kind = self.networks.device.type
 
-        def embed(values: torch.Tensor) -> torch.Tensor:
+        def embed(*values: torch.Tensor) -> torch.Tensor:
             context: AbstractContextManager[object] = torch.autocast(kind, dtype) if dtype else nullcontext()
             with context:
-                return self.networks.embed(modality, values)
+                return self.networks.embed(modality, *values)
 
         return embed

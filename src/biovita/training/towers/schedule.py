@@ -33,7 +33,7 @@ class Part(StrEnum):
 
     AUDIO = "audio"  # of CLAP's audio tower, all that is not its top
     AUDIO_TOP = "audio_top"
-    ADAPTER = "adapter"
+    ADAPTER = "adapter"  # with the map of what is known of taxa, where there is one
     TEXT_BLOCKS = "text_blocks"
     TEXT_ENDS = "text_ends"
     IMAGE = "image"
@@ -45,7 +45,7 @@ def part_of(name: str) -> Part | None:
     head, _, rest = name.partition(".")
     if head in {"log_scale", "bias"}:
         return Part.TEMPERATURE
-    if head == "adapter":
+    if head in {"adapter", "facts"}:
         return Part.ADAPTER
     if head == "clap":
         if not rest.startswith("audio_"):

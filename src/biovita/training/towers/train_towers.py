@@ -15,6 +15,7 @@ from biovita.dataset import Dataset
 from biovita.errors import ModelError
 from biovita.modality import MEDIA, Modality
 from biovita.model import load_model
+from biovita.model.knowledge import Knowledge
 from biovita.training.directory import ResumableRecord, alone, begin, hash_of_weights, is_fresh
 from biovita.training.exclusion import NOTHING, Exclusion
 from biovita.training.log_lines import PageWriter, StepLine
@@ -31,6 +32,7 @@ from biovita.training.towers.run_log import RunLog
 from biovita.training.towers.schedule import phases_of
 from biovita.training.towers.sharded import Whole
 from biovita.training.towers.stopping import StopRequest
+from biovita.training.towers.taxon_knowledge import facts_of_species, taxon_knowledge
 from biovita.training.towers.trainer import Trainer
 from biovita.training.towers.training_items import TrainingItems, training_items
 from biovita.training.towers.validation import Validator, validation_items
@@ -142,10 +144,10 @@ def _trainer(
         ids = validation_items(dataset, species=recipe.validate_species, seed=recipe.seed, exclude=exclude)
         kept = {Modality.IMAGE, Modality.TEXT} - trained if cached else set()
         validator = Validator(recipe, dataset, record.as_json(), ids, stop, kept, trained)
-    networks = _networks(
-        recipe, start, str(place.device) if place.num_processes > 1 else select_device(device), cached=cached
-    )
     items = training_items(dataset, sounds=recipe.stage > 0, exclude=exclude)
+    knowledge = taxon_knowledge(items, recipe.text.features)
+    where = str(place.device) if place.num_processes > 1 else select_device(device)
+    networks = _networks(recipe, start, knowledge, where, cached=cached)
     failures = Failures(recipe.undecodable, {modality: len(rows) for modality, rows in items.media.items()})
     seen = any(phase.compares(Modality.IMAGE) for phase in phases.values())
     vectors = FrozenVectors({}, None)
@@ -163,7 +165,8 @@ def _trainer(
     kinship = None
     if recipe.positives == "taxonomy":
         kinship = kinship_of(items.taxa, recipe.kinship).to(networks.device)
-    objective = Objective(recipe, networks, items.prompts, vectors, kinship)
+    facts = facts_of_species(items, knowledge)
+    objective = Objective(recipe, networks, items.prompts, vectors, kinship, facts)
     scaler = torch.amp.GradScaler(networks.device.type, enabled=recipe.precision == "fp16")
     log, whole = RunLog(out, writes=main, page=page), Whole(networks)
     heard = [modality for modality in MEDIA if any(phase.compares(modality) for phase in phases.values())]
@@ -186,12 +189,15 @@ def _trainer(
     return trainer, checkpoints
 
 
-def _networks(recipe: TowersRecipe, start: Path | None, device: str, *, cached: bool) -> Networks:
+def _networks(
+    recipe: TowersRecipe, start: Path | None, knowledge: Knowledge | None, device: str, *, cached: bool
+) -> Networks:
     """Return the networks as the run begins, checked to have the frozen towers whose vectors are read."""
     networks = Networks(
         starting_model(recipe, start, device),
         logit_scale=recipe.start_logit_scale,
         bias=_BIAS if recipe.loss == "sigmoid" else None,
+        knowledge=knowledge,
         compiled=recipe.compiled,
     )
     if start is not None and cached and not has_towers_of(networks, load_model(recipe.model, "cpu")):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -202,7 +202,14 @@ class Validator:
         modality = items.modality
         if modality in self.cached and len(items):
             device = model.tower(modality).device.name
-            found = vectors(self.dataset, self.recipe.model, modality, ids=items.ids.to_pylist(), device=device)
+            read = partial(
+                vectors, self.dataset, self.recipe.model, modality, ids=items.ids.to_pylist(), device=device
+            )
+            if modality == Modality.TEXT and model.knowledge is not None:
+                found = read(space="tower")
+                found = replace(found, vectors=model.project(modality, found.array, found.ids))
+            else:
+                found = read()
             if lacking := len(items) - len(found):
                 _say_missed(lacking, items, "They are listed in failed.parquet beside the vectors")
             return found
