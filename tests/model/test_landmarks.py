@@ -90,24 +90,28 @@ def vectors(value: float, row: int = 0, name: str = "name") -> Change:
 
 NAMES = [taxon.scientific_name for taxon in TAXA]
 BAD: dict[str, tuple[Change, str]] = {
-    "no column": (lambda columns: columns.pop("media"), "lacks the column.* media"),
-    "not true or false": (column("trained", [1, 1, 1, 0, 0]), "column trained is int64"),
+    "no vectors": (lambda columns: columns.pop("media"), "column media is None"),
+    "no ranks": (lambda columns: columns.pop("rank"), "lacks the column.* rank"),
+    "not true or false": (column("trained", ["maybe"] * 5), "column trained"),
     "a gap in trained": (column("trained", [True, None, True, False, False]), "column trained .*gaps"),
     "classes first": (column("trained", [True, True, False, True, False]), "trained on have to come first"),
     "no name": (column("scientific_name", [*NAMES[:4], None]), "a taxon has no scientific_name"),
     "an empty name": (column("scientific_name", [*NAMES[:4], " "]), "a taxon has no scientific_name"),
-    "a number for a name": (column("scientific_name", [[1]] * 5), "."),
+    "a list for a name": (column("scientific_name", [[1]] * 5), "column scientific_name is of list"),
     "an unknown rank": (column("rank", ["tribe"] * 5), "tribe"),
     "an id twice": (column("id", ["t1", "t1", "t3", "x", "y"]), "two taxa have the id 't1'"),
-    "labels that are none": (column("labels_true", [None] * 5, pa.list_(pa.string())), "."),
-    "labels that are text": (column("labels_true", [7] * 5), "."),
+    "labels in a list": (column("labels_true", [["nocturnal"]] * 5), "column labels_true is of list"),
+    "a dictionary of vectors": (
+        lambda columns: columns.update(name=pa.array([["a"] * DIM] * 5, pa.list_(pa.string(), DIM))),
+        "column name is fixed_size_list<.*string",
+    ),
     "not a number": (vectors(np.nan), "column name is not of length 1"),
     "infinite": (vectors(np.inf, name="media"), "column media is not of length 1"),
     "too long": (vectors(30000), "column name is not of length 1"),
     "a name without a direction": (vectors(0), "a name has no direction"),
     "single precision": (
         lambda columns: columns.update(name=columns["name"].cast(pa.list_(pa.float32(), DIM))),
-        "column name is fixed_size_list<.*float.*4 numbers of 16 bits",
+        "column name is fixed_size_list<.*float.*lists of 4 numbers of 16 bits",
     ),
     "lists of any length": (
         lambda columns: columns.update(name=pa.array(columns["name"].to_pylist(), pa.list_(pa.float16()))),
@@ -135,7 +139,7 @@ def test_what_is_not_as_it_has_to_be_is_refused_by_file_and_reason(written: Path
 
 
 def test_vectors_of_another_space_are_refused(written: Path) -> None:
-    with pytest.raises(ModelError, match=r"column name is .*It has to be 5 numbers of 16 bits"):
+    with pytest.raises(ModelError, match=r"column name is .*It has to be lists of 5 numbers of 16 bits"):
         read_landmarks(written, 5)
 
 
@@ -163,3 +167,11 @@ def test_unknown_labels_are_not_taken(tmp_path: Path) -> None:
     odd = replace(landmarks(), labels={"t1": {LABELS[0]: True, "lays golden eggs": True}})
     (tmp_path / LANDMARKS).write_bytes(landmarks_bytes(odd))
     assert read_landmarks(tmp_path, DIM).labels["t1"] == {LABELS[0]: True}
+
+
+def test_texts_that_grow_as_they_are_unpacked_are_refused(written: Path) -> None:
+    file = written / LANDMARKS
+    table = pq.read_table(file)
+    pq.write_table(table, file, use_dictionary=False, column_encoding={"common_name": "DELTA_BYTE_ARRAY"})
+    with pytest.raises(ModelError, match="common_name is encoded as DELTA_BYTE_ARRAY"):
+        read_landmarks(written, DIM)

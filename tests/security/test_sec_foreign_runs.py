@@ -302,12 +302,12 @@ def test_a_start_of_other_towers_or_an_odd_bias_is_told_plainly(tmp_path: Path) 
     for number, changes in enumerate(configs):
         model = tmp_path / f"model{number}"
         model.mkdir()
-        config = {"name": "x", "dim": 512, "logit_scale": 10.0, "towers": towers, "record": {}, **changes}
+        config = {"name": "x", "dim": 64, "logit_scale": 10.0, "towers": towers, "record": {}, **changes}
         (model / "config.json").write_text(json.dumps(config))
         commands.append(
             [
                 *("train", "starter/stage2", "--data", str(tmp_path / "small")),
-                *("--out", str(tmp_path / "out"), "--start", str(model)),
+                *("--out", str(tmp_path / "out"), "--start", str(model), "--set", "dim=64", "text.features=none"),
             ]
         )
     said = run_many(tmp_path, commands)

@@ -31,9 +31,8 @@ from biovita.model.formats.projections_config import read_config
 from biovita.report.training import write_training_page
 from biovita.taxonomy import Taxon, Taxonomy, prompts
 from biovita.taxonomy.known_taxa import KnownTaxa
-from biovita.taxonomy.taxon_features import Feature, feature_count
+from biovita.taxonomy.taxon_features import Feature
 from biovita.training import FrozenRecipe, recipe
-from biovita.training.projections.align import _hidden
 from biovita.training.projections.names_without_media import NamedClasses
 from biovita.training.projections.pool import Pool
 from biovita.training.projections.training_set import training_set
@@ -345,21 +344,6 @@ def test_other_layouts_have_no_place_for_what_a_model_knows(trained: Train, tmp_
         with pytest.raises(ModelError, match="cannot be written in this layout, which holds one open_clip model"):
             write_model(model, tmp_path / layout, layout=layout)
         assert not (tmp_path / layout).exists()
-
-
-def test_hidden_features_are_hidden_a_rank_or_all_labels_at_a_time() -> None:
-    generator = torch.Generator().manual_seed(0)
-    rows = torch.ones(4000, 3 + feature_count(BOTH))
-    assert _hidden(rows, BOTH, 0, generator) is rows
-    assert _hidden(rows[:, :3], (), 0.5, generator).shape == (4000, 3)
-    found = _hidden(rows, BOTH, 0.25, generator)
-    assert bool((found[:, :3] == 1).all())
-    starts = [3, 67, 131, 195, 259]
-    for begin, end in zip(starts, [*starts[1:], rows.shape[1]], strict=True):
-        assert bool((found[:, begin:end] == found[:, begin : begin + 1]).all()), "a block goes as a whole"
-        assert abs(float(found[:, begin].mean()) - 0.75) < 0.03
-    together = (found[:, starts] == 0).all(dim=1).float().mean()
-    assert float(together) < 0.01, "each block goes for itself"
 
 
 def edit(path: Path, **changes: object) -> None:

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from biovita.directions import lengths
 from biovita.errors import DatasetError, ModelError
-from biovita.parquet import read_as_it_is
+from biovita.files import open_regular
+from biovita.parquet import read_as_it_is, read_parquet
 from biovita.taxonomy import Rank, Taxon, Taxonomy
 from biovita.taxonomy.known_taxa import KnownTaxa
 from biovita.taxonomy.parse import fold
@@ -28,9 +29,16 @@ LANDMARKS = "landmarks.parquet"
 _ABOVE = ("class", "order", "family", "genus")
 _NAMED = ("id", "scientific_name", "rank")  # what each taxon has
 _TEXTS = (*_NAMED, "common_name", *_ABOVE)
-_LISTS = ("labels_true", "labels_false")
+_LABELS = {"labels_true": True, "labels_false": False}  # names with commas between them
 _VECTORS = ("name", "media")
 _NUMBER = "class_number"
+_PLAIN = pa.schema(
+    [
+        pa.field("trained", pa.bool_()),
+        *(pa.field(name, pa.string()) for name in (*_TEXTS, *_LABELS)),
+        pa.field(_NUMBER, pa.int64()),
+    ]
+)
 _TOLERANCE = 0.01  # of a length; 16 bits leave less than a thousandth
 
 
@@ -105,11 +113,11 @@ def landmarks_bytes(landmarks: Landmarks) -> bytes:
     for name in _TEXTS:
         field = "class_" if name == "class" else name
         columns[name] = pa.array([getattr(taxon, field) for taxon in landmarks.taxa], pa.string())
-    for name, value in zip(_LISTS, (True, False), strict=True):
-        said = [[label for label, known in each.items() if known is value] for each in labels]
-        columns[name] = pa.array(said, pa.list_(pa.string()))
+    for name, value in _LABELS.items():
+        said = [",".join(label for label, known in each.items() if known is value) for each in labels]
+        columns[name] = pa.array(said, pa.string())
     numbers = [None] * landmarks.trained + landmarks.numbers.tolist()
-    columns[_NUMBER] = pa.array(numbers + [None] * (len(trained) - len(numbers)), pa.int32())
+    columns[_NUMBER] = pa.array(numbers + [None] * (len(trained) - len(numbers)), pa.int64())
     for name in _VECTORS if landmarks.names.shape[1] else ():
         vectors = getattr(landmarks, {"name": "names"}.get(name, name)).astype(np.float16)
         columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
@@ -135,43 +143,38 @@ def read_landmarks(directory: Path, dim: int) -> Landmarks:
     if not file.is_file():
         raise ModelError(f"{directory} is not a complete model directory. It has no {LANDMARKS}")
     try:
-        table = read_as_it_is(file, ["trained", *_TEXTS, *_LISTS, _NUMBER, *(_VECTORS if dim else ())])
+        table = read_parquet(file, _PLAIN)
         trained = _trained(table["trained"])
         taxa = _taxa(table)
         Taxonomy.of(taxa[:trained])  # it refuses an id that comes twice
-        labels = {
-            taxa[row].id: {
-                label: value
-                for name, value in zip(_LISTS, (True, False), strict=True)
-                for label in table[name][row].as_py()
-                if label in LABELS
-            }
-            for row in range(trained)
-        }
-        none = np.empty((len(table), 0), np.float16)
-        names, media = (_vectors(table[name], name, dim) if dim else none for name in _VECTORS)
-        if dim and not names.any(axis=1).all():
-            raise DatasetError("a name has no direction")
-        numbers = table[_NUMBER][trained:].cast(pa.int64()).drop_null().to_numpy()
-        if len(numbers) not in {0, len(table) - trained} or (numbers < 0).any():
-            raise DatasetError(f"{_NUMBER} has gaps, or a number below 0")
-    except (DatasetError, pa.ArrowException, TypeError, ValueError, AttributeError) as error:
+        labels = _labels(table.slice(0, trained))
+        numbers = _numbers(table[_NUMBER][trained:])
+        names, media = _places(file, dim) if dim else np.empty((2, len(table), 0), np.float16)
+    except (DatasetError, pa.ArrowException, OSError, ValueError) as error:
         raise ModelError(f"{file} is damaged: {error}") from error
     return Landmarks(taxa, trained, labels, names, media, numbers)
 
 
 def _trained(column: pa.ChunkedArray) -> int:
     """Return how many taxa were trained on."""
-    if column.type != pa.bool_() or column.null_count:
-        raise DatasetError(f"the column trained is {column.type}, or has gaps. It has to be true or false")
+    if column.null_count:
+        raise DatasetError("the column trained has gaps. It has to be true or false")
     rows = column.to_numpy()
     if (np.diff(rows.astype(np.int8)) > 0).any():
         raise DatasetError("the taxa that were trained on have to come first")
     return int(np.count_nonzero(rows))
 
 
+def _numbers(column: pa.ChunkedArray) -> np.ndarray:
+    """Return the numbers of the classes; none where the classifier is not asked."""
+    numbers: np.ndarray = column.drop_null().to_numpy()
+    if len(numbers) not in {0, len(column)} or (numbers < 0).any():
+        raise DatasetError(f"{_NUMBER} has gaps, or a number below 0")
+    return numbers
+
+
 def _taxa(table: pa.Table) -> tuple[Taxon, ...]:
-    columns = {name: table[name].cast(pa.string()) for name in _TEXTS}
+    columns = {name: table[name] for name in _TEXTS}
     for name in _NAMED:
         if (
             columns[name].null_count
@@ -186,12 +189,41 @@ def _taxa(table: pa.Table) -> tuple[Taxon, ...]:
     )
 
 
+def _labels(table: pa.Table) -> dict[str, dict[str, bool]]:
+    """Return the known labels of each taxon by its id."""
+    columns = (table[name].to_pylist() for name in ("id", *_LABELS))
+    return {
+        taxon_id: {
+            label: value
+            for texts, value in zip(said, _LABELS.values(), strict=True)
+            for label in (texts or "").split(",")
+            if label in LABELS
+        }
+        for taxon_id, *said in zip(*columns, strict=True)
+    }
+
+
+def _places(file: Path, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return names and media, each ``(rows, dim)``; that they are such vectors is known before any is unpacked."""
+    with open_regular(file) as raw:
+        schema = pq.read_schema(raw)
+    for name in _VECTORS:
+        kind = schema.field(name).type if name in schema.names else None
+        if kind != pa.list_(pa.float16(), dim):
+            raise DatasetError(
+                f"the column {name} is {str(kind)[:60]}. It has to be lists of {dim} numbers of 16 bits"
+            )
+    table = read_as_it_is(file, _VECTORS)
+    names, media = (_vectors(table[name], name, dim) for name in _VECTORS)
+    if not names.any(axis=1).all():
+        raise DatasetError("a name has no direction")
+    return names, media
+
+
 def _vectors(column: pa.ChunkedArray, name: str, dim: int) -> np.ndarray:
     numbers = column.combine_chunks()
-    if numbers.type != pa.list_(pa.float16(), dim) or numbers.null_count or numbers.flatten().null_count:
-        raise DatasetError(
-            f"the column {name} is {numbers.type}, or has gaps. It has to be {dim} numbers of 16 bits"
-        )
+    if numbers.null_count or numbers.flatten().null_count:
+        raise DatasetError(f"the column {name} has gaps")
     found: np.ndarray = numbers.flatten().to_numpy().reshape(-1, dim)
     length = lengths(found.astype(np.float32))
     if not ((np.abs(length - 1) < _TOLERANCE) | (length == 0)).all():

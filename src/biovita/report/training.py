@@ -67,10 +67,8 @@ def write_training_page(
 
 
 def _knows(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what the model knows of taxa beside the words of a text; nothing of trained towers."""
-    if "pull" not in settings:
-        return ()
-    return in_words(settings["text"]["features"], Pull(**settings["pull"]))
+    """Return what the model knows of taxa beside the words of a text."""
+    return in_words(settings.get("text", {}).get("features", ()), Pull(**settings.get("pull", {})))
 
 
 @dataclass(frozen=True, slots=True)
