@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -215,7 +215,7 @@ class Model:
             assert knowledge is not None
             assert len(texts) == len(vectors), "the texts go with their vectors"
             vectors = np.concatenate([vectors, knowledge.inputs(texts)], axis=1)
-        projection = self.projections.get(modality)
+        heard, projection = vectors, self.projections.get(modality)
         if projection is not None:
             device = next(projection.parameters()).device
             with torch.inference_mode():
@@ -223,7 +223,25 @@ class Model:
         found = unit(vectors, f"{modality} vectors")
         if knowledge is None:
             return found
-        return knowledge.names_drawn(found, texts) if known else knowledge.media_drawn(found)
+        if known:
+            return knowledge.names_drawn(found, texts)
+        asked = modality == Modality.AUDIO and knowledge.asks_classifier
+        return knowledge.media_drawn(found, partial(self._answers, heard) if asked else None)
+
+    def _answers(self, vectors: np.ndarray, rows: slice) -> np.ndarray:
+        """Return the logits of the classes that are landmarks, ``(rows, classes)``, of some of a tower's vectors."""
+        weights, bias = self._classifier
+        logits: np.ndarray = vectors[rows] @ weights.T + bias
+        return logits
+
+    @cached_property
+    def _classifier(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rows and biases of the audio tower's classes that are landmarks."""
+        assert self.knowledge is not None
+        found, numbers = self.tower(Modality.AUDIO).classes(), self.knowledge.landmarks.numbers
+        if found is None or len(found.weights) <= numbers.max(initial=-1):
+            raise ModelError(f"the audio tower of {self.name!r} lacks the classifier that its landmarks are of")
+        return found.weights[numbers], found.bias[numbers]
 
     def _embed(self, modality: Modality, items: Sequence[Any]) -> np.ndarray:
         """Encode batch by batch, while other threads load what comes next."""
