@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -16,11 +16,12 @@ from biovita.errors import MediaError, ModelError
 from biovita.media.inputs import Sound
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
+from biovita.model.class_answers import answers_of
 from biovita.model.knowledge import Knowledge
 from biovita.model.met import Met
-from biovita.model.side import Side
+from biovita.model.side import Side, side_card
 from biovita.taxonomy.known_taxa import KnownTaxa
-from biovita.towers import Encoder, EncoderCard
+from biovita.towers import Encoder
 from biovita.towers.encode import encode_items
 from biovita.towers.long_recordings import window_parts
 
@@ -92,24 +93,13 @@ class Model:
         ModelError
             Where the model has no tower for the modality.
         """
-        return Side(self.tower(modality), partial(self._side_card, modality), partial(self.project, modality))
+        made = self.card if modality in self.projections else None
+        card_of = partial(side_card, made, self.dim(modality))
+        return Side(self.tower(modality), card_of, partial(self.project, modality))
 
     def knowing(self, book: KnownTaxa) -> Model:
         """Return the model as it looks up the taxa of texts in a book first; where it goes by words alone, itself."""
         return self if self.knowledge is None else replace(self, knowledge=self.knowledge.with_book(book))
-
-    def _side_card(self, modality: Modality, card: EncoderCard) -> EncoderCard:
-        """Return the card of a side from its tower's; where there is a projection, its revision is the model's."""
-        if modality not in self.projections:
-            return replace(card, preprocessing=f"{card.preprocessing}; L2-normalised")
-        return replace(
-            card,
-            name=f"{self.card.name}-{modality}",
-            dim=self.dim(modality),
-            source=self.card.place or card.source,
-            revision=self.card.revision,
-            preprocessing=f"{card.preprocessing}; projected, L2-normalised",
-        )
 
     def listening(self, **changes: Any) -> Model:
         """Return the model as it reads sound in another way: fields of `AudioInput`. The weights are shared.
@@ -225,23 +215,14 @@ class Model:
             return found
         if known:
             return knowledge.names_drawn(found, texts)
-        asked = modality == Modality.AUDIO and knowledge.asks_classifier
-        return knowledge.media_drawn(found, partial(self._answers, heard) if asked else None)
-
-    def _answers(self, vectors: np.ndarray, rows: slice) -> np.ndarray:
-        """Return the logits of the classes that are landmarks, ``(rows, classes)``, of some of a tower's vectors."""
-        weights, bias = self._classifier
-        logits: np.ndarray = vectors[rows] @ weights.T + bias
-        return logits
+        if modality != Modality.AUDIO or not knowledge.asks_classifier:
+            return knowledge.media_drawn(found)
+        return knowledge.media_drawn(found, lambda rows: self._answers(heard[rows]))
 
     @cached_property
-    def _classifier(self) -> tuple[np.ndarray, np.ndarray]:
-        """The rows and biases of the audio tower's classes that are landmarks."""
+    def _answers(self) -> Callable[[np.ndarray], np.ndarray]:
         assert self.knowledge is not None
-        found, numbers = self.tower(Modality.AUDIO).classes(), self.knowledge.landmarks.numbers
-        if found is None or len(found.weights) <= numbers.max(initial=-1):
-            raise ModelError(f"the audio tower of {self.name!r} lacks the classifier that its landmarks are of")
-        return found.weights[numbers], found.bias[numbers]
+        return answers_of(self.tower(Modality.AUDIO), self.knowledge.landmarks.numbers)
 
     def _embed(self, modality: Modality, items: Sequence[Any]) -> np.ndarray:
         """Encode batch by batch, while other threads load what comes next."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from biovita.modality import Modality
+from biovita.model.card import ModelCard
 from biovita.towers.encoder import Encoder, EncoderCard, EncoderDefaults, Loaded, Windowing
 
-__all__ = ["Side"]
+__all__ = ["Side", "side_card"]
 
 
 class Side(EncoderDefaults):
@@ -73,3 +75,25 @@ class Side(EncoderDefaults):
     def cutting(self, overlap: float = 0.0) -> Encoder:
         """Return the side as it reads all windows of a recording."""
         return Side(self._tower.cutting(overlap), self._card_of, self._project)
+
+
+def side_card(model: ModelCard | None, dim: int, card: EncoderCard) -> EncoderCard:
+    """Return the card of a side from its tower's.
+
+    Parameters
+    ----------
+    model
+        Of the model whose projection the side has, which gives it its revision; None where it has none.
+    dim
+        Length of the side's vectors.
+    """
+    if model is None:
+        return replace(card, preprocessing=f"{card.preprocessing}; L2-normalised")
+    return replace(
+        card,
+        name=f"{model.name}-{card.modality}",
+        dim=dim,
+        source=model.place or card.source,
+        revision=model.revision,
+        preprocessing=f"{card.preprocessing}; projected, L2-normalised",
+    )
