@@ -33,6 +33,8 @@ def main() -> None:
     asked = parser.parse_args()
     chosen = recipe("starter/names", {"seed": asked.seed}, FrozenRecipe)
     model = trained_on_names(load_model(describe(chosen.model).towers, "cpu"), chosen, progress=True)
+    for projection in model.projections.values():
+        projection.half()  # the package keeps float16
     asked.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         made = write_model(model, Path(scratch) / "model")

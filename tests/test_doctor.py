@@ -25,6 +25,8 @@ def test_everything_needed_is_here_and_formats_decode():
         "bioclip-2.5",
         "clap",
     ]
+    assert (checkup.models[0].name, checkup.models[0].well) == ("starter", True)
+    assert "256 numbers" in checkup.models[0].found
     assert "float" in checkup.device
 
 

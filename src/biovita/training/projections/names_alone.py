@@ -41,7 +41,7 @@ LEVELS: Mapping[Modality, float] = {Modality.AUDIO: 0.33, Modality.IMAGE: 0.24}
 def trained_on_names(base: Model, recipe: FrozenRecipe, *, progress: bool = False) -> Model:
     """Return the model that a recipe makes of the names of all classes of a model's classifiers.
 
-    Its record is the recipe, and it has met every name. Its projections are float16, in which they are kept.
+    Its record is the recipe, and it has met every name.
 
     Raises
     ------
@@ -55,9 +55,10 @@ def trained_on_names(base: Model, recipe: FrozenRecipe, *, progress: bool = Fals
     named = " and ".join(base.tower(modality).card.name for modality in data.classes)
     labels = pa.array(sorted({fold(label) for label in data.labels}), pa.string())
     met = Met((MetStage(recipe.name, f"class names of {named}"),), classes=labels)
-    halves = {modality: projection.half() for modality, projection in aligned.projections.items()}
     record = {"recipe": recipe.model_dump(mode="json")}
-    return aligned_model(base.name, base, halves, aligned.logit_scale, record, met=met, knowledge=knowledge)
+    return aligned_model(
+        base.name, base, aligned.projections, aligned.logit_scale, record, met=met, knowledge=knowledge
+    )
 
 
 def names_alone(base: Model, features: tuple[Feature, ...]) -> TrainingSet:
