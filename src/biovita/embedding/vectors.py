@@ -178,6 +178,8 @@ def _projection(dataset: Dataset, model: ModelCard | Model, modality: Modality, 
         if model.base is None and not (modality == Modality.TEXT and model.features):
             return _as_directions
         model = load_model(model, device, modalities=())
+        if modality == Modality.AUDIO and model.knowledge is not None and model.knowledge.asks_classifier:
+            model = load_model(model.card, device, [modality])
     if modality == Modality.TEXT and model.knowledge is not None:
         model = model.knowing(book_of(dataset))
     return partial(model.project, modality)

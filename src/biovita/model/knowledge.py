@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,10 +16,12 @@ from biovita.taxonomy.overlap import senses
 from biovita.taxonomy.parse import fold
 from biovita.taxonomy.taxon_features import Feature, feature_count, taxon_features
 
-__all__ = ["Knowledge", "Pull", "in_words", "known_of"]
+__all__ = ["Answers", "Knowledge", "Pull", "in_words", "known_of"]
 
 _ABOVE = ("kingdom", "phylum", "class_", "order", "family", "genus")
 _GROUPS = (Rank.GENUS, Rank.FAMILY, Rank.ORDER)
+Answers: TypeAlias = Callable[[slice], np.ndarray]
+
 _AT_ONCE = 1024  # recordings or photographs that are compared with all names
 
 
@@ -36,12 +38,16 @@ class Pull:
         A recording or photograph: to the names that it is near.
     sharpness
         What its similarities with the names are multiplied by, before the softmax that weighs them.
+    answers
+        A recording: to the names of the classes that its tower's own classifier answers with, as their softmax weighs
+        them. Classes that are no landmarks, such as those of unseen species, are not among them.
     """
 
     classes: float = 0.0
     items: float = 0.0
     names: float = 0.0
     sharpness: float = 40.0
+    answers: float = 0.0
 
 
 def in_words(features: Sequence[Feature], pull: Pull) -> tuple[str, ...]:
@@ -60,6 +66,8 @@ def in_words(features: Sequence[Feature], pull: Pull) -> tuple[str, ...]:
         said.append(f"A new name is drawn to {' and to '.join(drawn)}.")
     if pull.names:
         said.append(f"A recording or photograph is drawn to names near it by {pull.names:g}.")
+    if pull.answers:
+        said.append(f"A recording is drawn to what the classifier of its tower answers by {pull.answers:g}.")
     return tuple(said)
 
 
@@ -86,6 +94,11 @@ class Knowledge:
     def count(self) -> int:
         """How many numbers `inputs` gives for a text."""
         return feature_count(self.features)
+
+    @property
+    def asks_classifier(self) -> bool:
+        """Whether recordings are drawn to what the audio tower's own classifier answers."""
+        return bool(self.pull.answers and len(self.landmarks.numbers))
 
     def with_book(self, book: KnownTaxa) -> Knowledge:
         """Return the same knowledge with one more book, which is looked into first."""
@@ -139,21 +152,31 @@ class Knowledge:
             names |= {sense.scientific_name, *others}
         return names
 
-    def media_drawn(self, vectors: np.ndarray) -> np.ndarray:
+    def media_drawn(self, vectors: np.ndarray, answers: Answers | None = None) -> np.ndarray:
         """Return the vectors of media, ``(N, dim)``, of length 1, drawn to the names that they are near.
 
         The softmax of the similarities with the names of all landmarks, times the sharpness, weighs the names; the
         vector is drawn to the direction of their mean.
+
+        Parameters
+        ----------
+        answers
+            From a slice of the media to what the tower's own classifier says of them: the logits of the classes that
+            are landmarks, ``(rows, classes)``. None where there is no classifier.
         """
-        names = self.landmarks.directions
-        if not self.pull.names or not len(names):
+        names, of_classes = self.landmarks.directions, self.landmarks.directions[self.landmarks.trained :]
+        near = bool(self.pull.names and len(names))
+        answered = answers is not None and bool(self.pull.answers and len(of_classes))
+        if not near and not answered:
             return vectors
-        drawn = np.empty_like(vectors)
+        drawn = vectors.copy()
         for start in range(0, len(vectors), _AT_ONCE):
-            some = vectors[start : start + _AT_ONCE]
-            weights = self.pull.sharpness * (some @ names.T)
-            np.exp(weights - weights.max(axis=1, keepdims=True), out=weights)
-            drawn[start : start + _AT_ONCE] = some + self.pull.names * unit(weights @ names, "means of names")
+            rows = slice(start, start + _AT_ONCE)
+            if near:
+                drawn[rows] += self.pull.names * _weighed(self.pull.sharpness * (vectors[rows] @ names.T), names)
+            if answered:
+                assert answers is not None
+                drawn[rows] += self.pull.answers * _weighed(answers(rows), of_classes)
         return unit(drawn)
 
     @property
@@ -162,6 +185,12 @@ class Knowledge:
 
     def _find(self, text: str) -> tuple[Taxon, Mapping[str, bool]] | None:
         return known_of(text, self._books)
+
+
+def _weighed(logits: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """Return the direction of the mean of names, ``(rows, dim)``, weighed by the softmax of ``(rows, names)``."""
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return unit(weights @ names, "means of names")
 
 
 def known_of(text: str, books: Sequence[KnownTaxa]) -> tuple[Taxon, Mapping[str, bool]] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -31,8 +31,13 @@ _NAMED = ("id", "scientific_name", "rank")  # what each taxon has
 _TEXTS = (*_NAMED, "common_name", *_ABOVE)
 _LABELS = {"labels_true": True, "labels_false": False}  # names with commas between them
 _VECTORS = ("name", "media")
+_NUMBER = "class_number"
 _PLAIN = pa.schema(
-    [pa.field("trained", pa.bool_()), *(pa.field(name, pa.string()) for name in (*_TEXTS, *_LABELS))]
+    [
+        pa.field("trained", pa.bool_()),
+        pa.field(_NUMBER, pa.int32()),
+        *(pa.field(name, pa.string()) for name in (*_TEXTS, *_LABELS)),
+    ]
 )
 _TOLERANCE = 0.01  # of a length; 16 bits leave less than a thousandth
 
@@ -54,6 +59,9 @@ class Landmarks:
     media
         The same of the recordings and photographs that were trained on, and of the directions of the classes. Zeros
         where there is nothing. Where only the taxa are kept, both have ``dim`` 0.
+    numbers
+        Of the classes, their numbers in the tower's classifier, ``(len(taxa) - trained,)``, int64; none where the
+        classifier is not asked.
     """
 
     taxa: tuple[Taxon, ...]
@@ -61,6 +69,7 @@ class Landmarks:
     labels: Mapping[str, Mapping[str, bool]]
     names: np.ndarray
     media: np.ndarray
+    numbers: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
     @cached_property
     def directions(self) -> np.ndarray:
@@ -107,6 +116,8 @@ def landmarks_bytes(landmarks: Landmarks) -> bytes:
     for name, value in _LABELS.items():
         said = [",".join(label for label, known in each.items() if known is value) for each in labels]
         columns[name] = pa.array(said, pa.string())
+    numbers = [None] * landmarks.trained + landmarks.numbers.tolist()
+    columns[_NUMBER] = pa.array(numbers + [None] * (len(trained) - len(numbers)), pa.int32())
     for name in _VECTORS if landmarks.names.shape[1] else ():
         vectors = getattr(landmarks, {"name": "names"}.get(name, name)).astype(np.float16)
         columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
@@ -138,9 +149,12 @@ def read_landmarks(directory: Path, dim: int) -> Landmarks:
         Taxonomy.of(taxa[:trained])  # it refuses an id that comes twice
         labels = _labels(table.slice(0, trained))
         names, media = _places(file, dim) if dim else np.empty((2, len(table), 0), np.float16)
+        numbers = table[_NUMBER][trained:].cast(pa.int64()).drop_null().to_numpy()
+        if len(numbers) not in {0, len(table) - trained} or (numbers < 0).any():
+            raise DatasetError(f"{_NUMBER} has gaps, or a number below 0")
     except (DatasetError, pa.ArrowException, OSError, ValueError) as error:
         raise ModelError(f"{file} is damaged: {error}") from error
-    return Landmarks(taxa, trained, labels, names, media)
+    return Landmarks(taxa, trained, labels, names, media, numbers)
 
 
 def _trained(column: pa.ChunkedArray) -> int:

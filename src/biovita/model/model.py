@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,24 +92,11 @@ class Model:
         ModelError
             Where the model has no tower for the modality.
         """
-        return Side(self.tower(modality), partial(self._side_card, modality), partial(self.project, modality))
+        return Side(self.tower(modality), partial(_side_card, self, modality), partial(self.project, modality))
 
     def knowing(self, book: KnownTaxa) -> Model:
         """Return the model as it looks up the taxa of texts in a book first; where it goes by words alone, itself."""
         return self if self.knowledge is None else replace(self, knowledge=self.knowledge.with_book(book))
-
-    def _side_card(self, modality: Modality, card: EncoderCard) -> EncoderCard:
-        """Return the card of a side from its tower's; where there is a projection, its revision is the model's."""
-        if modality not in self.projections:
-            return replace(card, preprocessing=f"{card.preprocessing}; L2-normalised")
-        return replace(
-            card,
-            name=f"{self.card.name}-{modality}",
-            dim=self.dim(modality),
-            source=self.card.place or card.source,
-            revision=self.card.revision,
-            preprocessing=f"{card.preprocessing}; projected, L2-normalised",
-        )
 
     def listening(self, **changes: Any) -> Model:
         """Return the model as it reads sound in another way: fields of `AudioInput`. The weights are shared.
@@ -215,7 +202,7 @@ class Model:
             assert knowledge is not None
             assert len(texts) == len(vectors), "the texts go with their vectors"
             vectors = np.concatenate([vectors, knowledge.inputs(texts)], axis=1)
-        projection = self.projections.get(modality)
+        heard, projection = vectors, self.projections.get(modality)
         if projection is not None:
             device = next(projection.parameters()).device
             with torch.inference_mode():
@@ -223,7 +210,19 @@ class Model:
         found = unit(vectors, f"{modality} vectors")
         if knowledge is None:
             return found
-        return knowledge.names_drawn(found, texts) if known else knowledge.media_drawn(found)
+        if known:
+            return knowledge.names_drawn(found, texts)
+        asked = modality == Modality.AUDIO and knowledge.asks_classifier
+        return knowledge.media_drawn(found, partial(_answers, self._classifier, heard) if asked else None)
+
+    @cached_property
+    def _classifier(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rows and biases of the audio tower's classes that are landmarks."""
+        assert self.knowledge is not None
+        found, numbers = self.tower(Modality.AUDIO).classes(), self.knowledge.landmarks.numbers
+        if found is None or len(found.weights) <= numbers.max(initial=-1):
+            raise ModelError(f"the audio tower of {self.name!r} lacks the classifier that its landmarks are of")
+        return found.weights[numbers], found.bias[numbers]
 
     def _embed(self, modality: Modality, items: Sequence[Any]) -> np.ndarray:
         """Encode batch by batch, while other threads load what comes next."""
@@ -233,6 +232,27 @@ class Model:
         with closing(encode_items(tower, enumerate(items))) as encoded:
             vectors = [_usable(*entry) for entry in encoded]
         return self.project(modality, np.concatenate(vectors), items if modality == Modality.TEXT else ())
+
+
+def _side_card(model: Model, modality: Modality, card: EncoderCard) -> EncoderCard:
+    """Return the card of a side from its tower's; where there is a projection, its revision is the model's."""
+    if modality not in model.projections:
+        return replace(card, preprocessing=f"{card.preprocessing}; L2-normalised")
+    return replace(
+        card,
+        name=f"{model.card.name}-{modality}",
+        dim=model.dim(modality),
+        source=model.card.place or card.source,
+        revision=model.card.revision,
+        preprocessing=f"{card.preprocessing}; projected, L2-normalised",
+    )
+
+
+def _answers(classifier: tuple[np.ndarray, np.ndarray], vectors: np.ndarray, rows: slice) -> np.ndarray:
+    """Return the logits of a classifier, ``(rows, classes)``, of some of a tower's vectors."""
+    weights, bias = classifier
+    logits: np.ndarray = vectors[rows] @ weights.T + bias
+    return logits
 
 
 def _check_is_list(items: Any, method: str, what: str) -> None:

@@ -89,6 +89,7 @@ class PullSettings(_Settings):
     items: NonNegativeFloat = 0.0
     names: NonNegativeFloat = 0.0
     sharpness: PositiveFloat = 40.0
+    answers: NonNegativeFloat = 0.0
 
 
 class Recipe(_Settings):

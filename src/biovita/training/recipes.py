@@ -37,7 +37,7 @@ def _starter(stage: Literal[0, 1, 2], weights: LossWeights) -> FrozenRecipe:
         positives="taxonomy",
         weights=weights,
         text=TextSettings(features=("lineage", "traits"), hidden=0.2),
-        pull=PullSettings(classes=0.6, items=0.6, names=1.0),
+        pull=PullSettings(classes=0.6, items=0.6, names=1.0, answers=2.0),
     )
 
 

@@ -85,11 +85,12 @@ class KnowledgeRef(BaseModel):
     items: Weight
     names: Weight
     sharpness: Weight
+    answers: Weight
 
     @property
     def pull(self) -> Pull:
         """How far it draws vectors to the places of others."""
-        return Pull(self.classes, self.items, self.names, self.sharpness)
+        return Pull(self.classes, self.items, self.names, self.sharpness, self.answers)
 
 
 class Config(BaseModel):

@@ -24,7 +24,7 @@ def knowledge_of(aligned: Aligned, data: TrainingSet, recipe: FrozenRecipe) -> K
     stage trains of the mean over its items; that of a class is the direction of its row.
     """
     pull = Pull(**recipe.pull.model_dump())
-    if not data.features and not (pull.classes or pull.items or pull.names):
+    if not data.features and not (pull.classes or pull.items or pull.names or pull.answers):
         return None
 
     @torch.inference_mode()
@@ -44,8 +44,10 @@ def knowledge_of(aligned: Aligned, data: TrainingSet, recipe: FrozenRecipe) -> K
     trained = [known_of(taxon.scientific_name, (data.book,)) or (taxon, {}) for taxon in data.taxa]
     taxa = [taxon for taxon, _ in trained]
     rows = data.classes.get(Modality.AUDIO)
+    numbers = np.empty(0, np.int64)
     if rows is not None:
         kept = [row for row, taxon in enumerate(data.class_taxa[Modality.AUDIO]) if taxon is not None]
+        numbers = np.array(data.class_numbers[Modality.AUDIO], np.int64)[kept]
         taxa += [taxon for taxon in data.class_taxa[Modality.AUDIO] if taxon is not None]
         names.append(means(data.class_names[Modality.AUDIO], Modality.TEXT)[kept])
         with torch.inference_mode():
@@ -54,6 +56,8 @@ def knowledge_of(aligned: Aligned, data: TrainingSet, recipe: FrozenRecipe) -> K
         tuple(taxa),
         len(data.taxa),
         {taxon.id: labels for taxon, labels in trained},
-        *(torch.cat(parts).numpy().astype(np.float16) for parts in (names, places)),
+        torch.cat(names).numpy().astype(np.float16),
+        torch.cat(places).numpy().astype(np.float16),
+        numbers,
     )
     return Knowledge(data.features, pull, landmarks)

@@ -45,6 +45,8 @@ class TrainingSet:
         The names of what the classes are of, as `names_of_classes` has them.
     class_taxa
         By modality of the classifier, what each class is of: a taxon, the narrowest that has all it may show, or None.
+    class_numbers
+        By modality, the number of each class in its classifier.
     features, book
         What stands behind the vectors of texts, and the dataset's taxa, from which it comes first.
     """
@@ -55,6 +57,7 @@ class TrainingSet:
     taxa: tuple[Taxon, ...]
     labels: frozenset[str] = frozenset()
     class_taxa: Mapping[Modality, tuple[Taxon | None, ...]] = field(default_factory=dict)
+    class_numbers: Mapping[Modality, Sequence[int]] = field(default_factory=dict)
     features: tuple[Feature, ...] = ()
     book: KnownTaxa = field(default_factory=lambda: KnownTaxa(Taxonomy.of(()), {}))
 
@@ -109,7 +112,7 @@ def training_set(
         return TrainingSet(items, {}, {}, taxa, features=features, book=book)
     unseen = unseen_taxa(dataset)
     synonyms = other_names(dataset, unseen)
-    classes, class_names, class_taxa, labels = {}, {}, {}, set[str]()
+    classes, class_names, class_taxa, class_numbers, labels = {}, {}, {}, {}, set[str]()
     for modality, found in kept.items():
         known = named_classes(base.tower(modality))
         if known is None:
@@ -118,11 +121,14 @@ def training_set(
         chosen = [place for place in kept_classes(known, unseen, synonyms) if place in allowed]
         labels |= names_of_classes(known, chosen)
         class_taxa[modality] = tuple(shared_taxon(known.taxa[place]) if known.taxa else None for place in chosen)
+        class_numbers[modality] = chosen
         facts = [_facts(taxon) for taxon in class_taxa[modality]]
         texts.embed(text for form in known.texts for text in form)
         class_names[modality] = texts.pool([known.texts[place] for place in chosen], facts)
         classes[modality] = _as_standardised(known.weights, found.array)[chosen]
-    return TrainingSet(items, classes, class_names, taxa, frozenset(labels), class_taxa, features, book)
+    return TrainingSet(
+        items, classes, class_names, taxa, frozenset(labels), class_taxa, class_numbers, features, book
+    )
 
 
 _Known = tuple[Taxon, Mapping[str, bool]]
