@@ -25,7 +25,7 @@ from biovita.dataset.held_out import unseen_taxa
 from biovita.dataset.split import split_dataset
 from biovita.embedding import Vectors, vectors
 from biovita.modality import Modality
-from biovita.model import Model, load_model
+from biovita.model import Model, describe, load_model
 from biovita.training import FrozenRecipe, recipe
 from biovita.training.projections.align import Aligned, align, untrained
 from biovita.training.projections.names_without_media import named_classes
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--unseen", type=int, default=40)
     arguments = parser.parse_args()
-    starter = load_model("starter", "cpu")
+    starter = load_model(describe("starter").towers, "cpu")
     listener = starter.tower(AUDIO)
     classes, classifier = named_classes(listener), listener.classes()
     assert classes is not None

@@ -130,7 +130,9 @@ def main() -> None:
         for name, path, unseen in datasets:
             there = (name, arguments.species, seed)
             missing = [option for option in names if (*there, option) not in found]
-            for option, measured in _measured(path, unseen, arguments.species, seed, missing, towers):
+            for option, measured in _measured(
+                path, unseen, arguments.species, seed, options=missing, towers=towers
+            ):
                 found[*there, option] = measured
                 if arguments.log:
                     with arguments.log.open("a", encoding="utf-8") as file:
@@ -196,7 +198,7 @@ def _half_width(values: np.ndarray) -> float:
 
 
 def _measured(
-    path: Path, unseen: int, species: str, seed: int, options: Sequence[str], towers: Model
+    path: Path, unseen: int, species: str, seed: int, *, options: Sequence[str], towers: Model
 ) -> Iterator[tuple[str, Measured]]:
     """Give what is measured of each of these options."""
     if not options:

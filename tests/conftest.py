@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from biovita.modality import Modality
-from biovita.model import Model, load_model
+from biovita.model import Model, describe, load_model
 from biovita.towers import Encoder
 from biovita.towers.minilm import MiniLM
 from biovita.training.projections.names_without_media import NamedClasses
@@ -37,7 +37,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def starter() -> Model:
     """Return the model of the three towers that install from the registry, open on the CPU."""
-    return load_model("starter", "cpu")
+    return load_model(describe("starter").towers, "cpu")
 
 
 @pytest.fixture(scope="session")

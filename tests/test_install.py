@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from email import message_from_bytes
 from importlib.metadata import Distribution, distributions, packages_distributions
 from pathlib import Path
 
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/biovita"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 BASE = {canonicalize_name(Requirement(each).name) for each in PROJECT["dependencies"]}
+LICENCES = ["Apache-2.0", "CC-BY-NC-SA-4.0", "CC-BY-4.0", "CC-BY-3.0"]
 OPTIONAL = {"datasets": "mteb", "mteb": "mteb"}  # what is imported, and the extra that brings it
 
 
@@ -120,6 +122,14 @@ def test_the_wheel_holds_all_that_the_package_needs(tmp_path: Path) -> None:
     assert wheel.name.startswith(f"biovita-{biovita.__version__}-")
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if name.startswith("biovita/")}
+        (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        said = message_from_bytes(archive.read(metadata))
+        licences = metadata.replace("METADATA", "licenses/")
+        terms = [archive.read(licences + name).decode() for name in said.get_all("License-File", [])]
+    assert said["License-Expression"].split(" AND ") == LICENCES
+    assert len(terms) == 3
+    for name in ("Apache License", "https://creativecommons.org/licenses/by-nc-sa/4.0/", "AVONET 1, CC BY 4.0"):
+        assert any(name in each for each in terms)
     there = {
         file.relative_to(PACKAGE.parent).as_posix()
         for file in PACKAGE.rglob("*")

@@ -199,7 +199,7 @@ class _Trained:
 
 
 def _train(dataset: Dataset, *, seed: int, device: str, progress: bool) -> _Trained:
-    from biovita.model import load_model
+    from biovita.model import describe, load_model
     from biovita.progress import progress_bar
     from biovita.training import FrozenRecipe, recipe
     from biovita.training.projections.align import Aligned, align, untrained
@@ -207,7 +207,7 @@ def _train(dataset: Dataset, *, seed: int, device: str, progress: bool) -> _Trai
     from biovita.training.projections.training_set import training_set
     from biovita.training.run_record import met_in_run, record_of
 
-    base = load_model(MODEL, device)
+    base = load_model(describe(MODEL).towers, device)
     recipes = {stage: recipe(f"{MODEL}/stage{stage}", {"seed": seed}, FrozenRecipe) for stage in (1, 2)}
     data = training_set(dataset, base, features=recipes[1].text.features, progress=progress)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from packaging.requirements import Requirement
 
-from biovita.errors import MediaError
+from biovita.errors import MediaError, ModelError
 from biovita.version import __version__
 
 __all__ = ["Check", "Checkup", "examine"]
@@ -47,7 +47,7 @@ class Checkup:
     extras
         Optional parts: not well means not installed.
     models
-        Models on the hub: not well means not on this machine.
+        The starter model, and those on the hub: not well means not on this machine.
     device
         The one that ``auto`` takes, and why.
     """
@@ -186,9 +186,20 @@ def _images() -> list[Check]:
 def _models() -> tuple[Check, ...]:
     from biovita.weights.hub_models import HUB_MODELS
 
-    return tuple(
+    hub = (
         Check(name, well=True, found=f"here: {place}")
         if (place := model.here()) is not None
         else Check(name, well=False, found=f"not on this machine: biovita models fetch {name}")
         for name, model in HUB_MODELS.items()
     )
+    return (_starter(), *hub)
+
+
+def _starter() -> Check:
+    from biovita.model.describe import describe
+
+    try:
+        card = describe("starter")
+    except ModelError as error:
+        return Check("starter", well=False, found=str(error))
+    return Check("starter", well=True, found=f"here: installed with biovita, in one space of {card.dim} numbers")

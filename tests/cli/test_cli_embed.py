@@ -106,7 +106,8 @@ def test_any_model_is_shown_without_being_opened(
         assert text in out
     assert run("models", "describe", "starter", "--json") == 0
     shown = json.loads(capsys.readouterr().out)
-    assert (shown["name"], shown["base"], shown["dim"]) == ("starter", None, None)
+    assert (shown["name"], shown["format"], shown["dim"]) == ("starter", "projections", 256)
+    assert (shown["base"]["name"], shown["base"]["format"], shown["base"]["dim"]) == ("starter", "installed", None)
     assert [tower["dim"] for tower in shown["towers"]] == [1024, 1280, 384]
     assert run("models", "describe", "startr") == 1
     assert "Did you mean 'starter'" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from biovita import load_model
+from biovita import describe, load_model
 from biovita.errors import MediaError, MissingExtraError, ModelError
 from biovita.media.inputs import Sound
 from biovita.model.benchmarking import for_mteb
@@ -84,7 +84,7 @@ def test_mteb_runs_its_tasks(model, monkeypatch, module, name):
 
 
 def test_towers_of_different_spaces_are_refused():
-    model = load_model("starter", device="cpu")
+    model = load_model(describe("starter").towers, device="cpu")
     with pytest.raises(ModelError, match=r"not in one space\. Their dimensions are \[384, 1024, 1280\]"):
         for_mteb(model)
 

@@ -113,7 +113,7 @@ def test_other_projections_are_another_model_of_the_same_towers(tmp_path: Path) 
 
 
 def test_known_models_state_what_and_on_what_terms() -> None:
-    starter = describe("starter")
+    starter = describe("starter").towers
     assert list(starter.encoders) == list(Modality)
     assert starter.dim is None
     for info in starter.encoders.values():
@@ -124,7 +124,7 @@ def test_known_models_state_what_and_on_what_terms() -> None:
         assert info.revision[:23].removeprefix("sha256:") in starter.revision
     for card in KNOWN.values():
         assert all(info.license and info.preprocessing for info in card.encoders.values())
-        assert describe(card.name) is card
+        assert describe(card.name).towers is card
 
 
 def test_what_is_no_model_is_told_with_what_was_looked_for(tmp_path: Path) -> None:

@@ -106,8 +106,8 @@ def test_what_is_saved_is_what_is_loaded(model: Model, tmp_path: Path) -> None:
     assert files == {"config.json", "model.safetensors"}
 
 
-def test_the_towers_alone_load_by_name() -> None:
-    towers = biovita.load_model("starter", device="cpu")
+def test_the_towers_alone_load_by_their_card() -> None:
+    towers = biovita.load_model(biovita.describe("starter").towers, device="cpu")
     assert [towers.dim(modality) for modality in Modality] == [1024, 1280, 384]
     assert _unit(towers.embed_texts(["Pica pica"]), 1, 384)
 

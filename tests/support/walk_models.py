@@ -247,7 +247,7 @@ def write_projections(directory: Path, made: Any, base: str) -> Path:
     from biovita.model.projection import Projection
 
     directory.mkdir()
-    card = describe("starter")
+    card = describe("starter").towers
     refs: dict[str, Any] = {"name": "starter", "revision": card.revision}
     modalities = [Modality.TEXT]
     if base == "path":

@@ -19,17 +19,16 @@ app = group("models", "List, describe, fetch and export models; without a comman
 @app.default
 def models(*, as_json: Json = False) -> None:
     """List the models that are known, their towers, sources and licences."""
+    from biovita.model.describe import describe
     from biovita.model.lookup import KNOWN
 
+    cards = [describe(name) for name in KNOWN]
     if as_json:
         print_json(
-            [
-                {"name": card.name, "about": card.about, "towers": list(card.encoders.values())}
-                for card in KNOWN.values()
-            ]
+            [{"name": card.name, "about": card.about, "towers": list(card.encoders.values())} for card in cards]
         )
         return
-    for card in KNOWN.values():
+    for card in cards:
         say(f"{card.name}: {card.about}", *_towers(card))
 
 
@@ -62,6 +61,7 @@ def fetch(name: str, /, *, as_json: Json = False) -> None:
     """
     from biovita.model import describe
     from biovita.model.describe import format_named
+    from biovita.model.lookup import KNOWN
     from biovita.model.repository import place_of
     from biovita.weights.hub_models import HUB_MODELS
 
@@ -70,7 +70,7 @@ def fetch(name: str, /, *, as_json: Json = False) -> None:
         place = HUB_MODELS[name].fetch(verify=True)
     else:
         card = describe(name)
-        place = None if card.format == "installed" else place_of(card.place, format_named(card.format))
+        place = None if name in KNOWN else place_of(card.place, format_named(card.format))
     if as_json:
         print_json({"name": name, "place": place, "installed": place is None})
     else:

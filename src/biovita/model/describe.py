@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from biovita.errors import ModelError, unknown_name
+from biovita.hashing import sha256_of
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
 from biovita.model.formats.format import Format, Origin
+from biovita.model.formats.installed import STARTER
 from biovita.model.formats.projections import Projections
 from biovita.model.lookup import FORMATS, KNOWN, find_towers, local_path, open_towers
 from biovita.model.met import MET, Met, read_met
@@ -20,6 +24,7 @@ from biovita.towers.encoder import Encoder
 __all__ = ["describe", "format_named", "load_encoder", "load_model", "met_of", "write_model"]
 
 _PROJECTIONS = Projections()
+_STARTER = Path(__file__).parent / "starter"  # made by scripts/starter_projections.py
 
 
 def describe(name: str | Path) -> ModelCard:
@@ -39,10 +44,21 @@ def describe(name: str | Path) -> ModelCard:
         Where there is no such model, its configuration cannot be read, or the towers that it was trained on are not
         found as they were.
     """
+    if str(name) == STARTER.name:
+        return _starter()
     path = local_path(str(name))
     if path is not None and os.path.exists(path) and _PROJECTIONS.matches(path):  # noqa: PTH110
         return _PROJECTIONS.describe(path, Origin.of(path, _PROJECTIONS.files_of(path)))
     return find_towers(str(name))
+
+
+@cache
+def _starter() -> ModelCard:
+    """Return the card of the projections that come with the package, over the towers of ``starter``."""
+    hashes = [sha256_of(file)[:16] for file in _PROJECTIONS.files_of(_STARTER)]  # nothing is kept beside them
+    origin = Origin(STARTER.name, STARTER.place, "sha256:" + ",".join(hashes))
+    about = f"{STARTER.about}; aligned by names alone"
+    return replace(_PROJECTIONS.describe(_STARTER, origin), name=STARTER.name, about=about)
 
 
 def load_model(
@@ -67,7 +83,7 @@ def load_model(
 
     Examples
     --------
-    >>> model = load_model("demo-run/model")
+    >>> model = load_model("starter")
     >>> similarities = model.embed_audio(["dawn.wav"]) @ model.embed_texts(["Eurasian Wren", "Common Blackbird"]).T
     >>> similarities.shape
     (1, 2)
@@ -78,7 +94,8 @@ def load_model(
     for modality in modalities or ():
         card.encoder(modality)
     wanted = [modality for modality in card.encoders if modalities is None or modality in modalities]
-    return _PROJECTIONS.load(card, Path(card.place), device, wanted)
+    path = _STARTER if card.place == STARTER.place else Path(card.place)
+    return _PROJECTIONS.load(card, path, device, wanted)
 
 
 def load_encoder(card: ModelCard, modality: Modality, device: str = "auto") -> Encoder:
@@ -109,6 +126,8 @@ def met_of(model: str | Path | ModelCard | Model) -> Met | None:
     if isinstance(model, Model):
         return model.met
     place = model.place if isinstance(model, ModelCard) else str(model)
+    if place == STARTER.place and not (isinstance(model, ModelCard) and model.base is None):
+        return read_met(_STARTER)
     if not place or place in KNOWN:
         return None
     path = local_path(place) or _here(model if isinstance(model, ModelCard) else find_towers(place))

@@ -47,6 +47,11 @@ def _starter_stage0() -> FrozenRecipe:
     return stage.model_copy(update={"steps": 600, "names_noise": 2.0})
 
 
+def _starter_names() -> FrozenRecipe:
+    """Names alone, for the projections that come with the package: stage 0 in fewer dimensions."""
+    return _starter_stage0().model_copy(update={"name": "starter/names", "dim": 256})
+
+
 def _starter_stage1() -> FrozenRecipe:
     """Audio and names: the clips of the dataset, and the 6,522 names that BirdNET's classifier knows."""
     return _starter(1, LossWeights(atc=1.0, names=1.0))
@@ -114,6 +119,7 @@ def _scratch_stage0() -> TowersRecipe:
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "starter/stage0": _starter_stage0,
+    "starter/names": _starter_names,
     "starter/stage1": _starter_stage1,
     "starter/stage2": _starter_stage2,
     "paper/stage1": _paper_stage1,

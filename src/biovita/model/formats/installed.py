@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -12,9 +12,9 @@ from biovita.model.card import ModelCard
 from biovita.model.formats.format import NotWritten, Origin
 from biovita.model.model import Model
 from biovita.towers import birdnet, efficientnet, minilm
-from biovita.towers.encoder import Encoder
+from biovita.towers.encoder import Encoder, EncoderCard
 
-__all__ = ["STARTER", "Installed"]
+__all__ = ["STARTER", "Installed", "log_notices"]
 
 logger = logging.getLogger(__name__)
 
@@ -54,10 +54,15 @@ class Installed(NotWritten):
     def load(self, card: ModelCard, path: Path, device: str, modalities: Collection[Modality]) -> Model:  # noqa: ARG002
         """Return the encoders; a notice that comes with weights is logged, once a process."""
         chosen = [card.encoders[modality] for modality in card.encoders if modality in modalities]
-        for info in chosen:
-            if info.notice:
-                _log_once(info.notice)
+        log_notices(chosen)
         return Model(card.name, card, {info.modality: _OPEN[info.name](device) for info in chosen})
+
+
+def log_notices(towers: Iterable[EncoderCard]) -> None:
+    """Log the notices of encoders, each once a process."""
+    for info in towers:
+        if info.notice:
+            _log_once(info.notice)
 
 
 @cache

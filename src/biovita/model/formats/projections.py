@@ -13,6 +13,7 @@ from biovita.files import new_directory, write_whole
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
 from biovita.model.formats.format import Origin, weight_files
+from biovita.model.formats.installed import log_notices
 from biovita.model.formats.own_files import check_table
 from biovita.model.formats.projections_config import (
     CONFIG,
@@ -80,8 +81,9 @@ class Projections:
         return [*weight_files(self, path), *([landmarks] if landmarks.is_file() else [])]
 
     def load(self, card: ModelCard, path: Path, device: str, modalities: Collection[Modality]) -> Model:
-        """Return the model."""
+        """Return the model; the notices of all towers are logged, for projections are derived from each of them."""
         config = read_config(path)
+        log_notices(card.encoders.values())
         assert card.base is not None
         projections = read_projections(path, config)  # before the towers, which take longer to open
         knowledge = _read_knowledge(path, config)
@@ -137,7 +139,7 @@ def aligned_model(
     files = [_as_bytes(projections), *([] if knowledge is None else [landmarks_bytes(knowledge.landmarks)])]
     revision = "sha256:" + ",".join(hashlib.sha256(content).hexdigest()[:16] for content in files)
     dim = next(iter(projections.values())).linear.out_features
-    card = _card(name, dim, list(projections), base.card, Origin(name, "", revision))
+    card = _card(name, dim, list(projections), base.card.towers, Origin(name, "", revision))
     if knowledge is not None:
         said = in_words(knowledge.features, knowledge.pull)
         card = replace(card, features=knowledge.features, knows=said)

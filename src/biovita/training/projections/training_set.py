@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,7 +26,7 @@ from biovita.training.projections.names_without_media import kept_classes, named
 from biovita.training.projections.pool import Pool
 from biovita.traits.book import book_of
 
-__all__ = ["TrainingSet", "training_set"]
+__all__ = ["TextPools", "TrainingSet", "class_facts", "scaled_rows", "training_set"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,11 @@ def training_set(
         Where the dataset has not been split, or a modality has no ``train`` rows that are not excluded.
     """
     book = book_of(dataset)
-    texts = _Texts(dataset, base, features, book, progress)
+
+    def embed(texts: Iterable[str]) -> Vectors:
+        return vectors(dataset, base, Modality.TEXT, ids=texts, space="tower", progress=progress)
+
+    texts = TextPools(embed, features)
     kept = {modality: _training_vectors(dataset, base, modality, exclude, progress=progress) for modality in MEDIA}
     owned = {modality: found.columns["taxon_id"] for modality, found in kept.items()}
     species = pc.unique(pa.chunked_array(list(owned.values()), pa.string())).sort()
@@ -122,10 +126,10 @@ def training_set(
         labels |= names_of_classes(known, chosen)
         class_taxa[modality] = tuple(shared_taxon(known.taxa[place]) if known.taxa else None for place in chosen)
         class_numbers[modality] = chosen
-        facts = [_facts(taxon) for taxon in class_taxa[modality]]
-        texts.embed(text for form in known.texts for text in form)
+        facts = [class_facts(taxon) for taxon in class_taxa[modality]]
+        embed(text for form in known.texts for text in form)
         class_names[modality] = texts.pool([known.texts[place] for place in chosen], facts)
-        classes[modality] = _as_standardised(known.weights, found.array)[chosen]
+        classes[modality] = scaled_rows(known.weights, found.array.std(axis=0))[chosen]
     return TrainingSet(
         items, classes, class_names, taxa, frozenset(labels), class_taxa, class_numbers, features, book
     )
@@ -134,23 +138,25 @@ def training_set(
 _Known = tuple[Taxon, Mapping[str, bool]]
 
 
-def _facts(taxon: Taxon | None) -> _Known | None:
+def class_facts(taxon: Taxon | None) -> _Known | None:
+    """Return the taxon of a class with its known labels; None of a class that is of no one taxon."""
     return None if taxon is None else (taxon, known_taxa().traits.get(taxon.id, {}))
 
 
 @dataclass(frozen=True)
-class _Texts:
-    """Makes pools of texts."""
+class TextPools:
+    """Makes pools of texts.
 
-    dataset: Dataset
-    base: Model
+    Attributes
+    ----------
+    embed
+        Returns the vectors of texts as the tower gives them.
+    features
+        What of a text's taxon stands behind its vector.
+    """
+
+    embed: Callable[[Iterable[str]], Vectors]
     features: tuple[Feature, ...]
-    book: KnownTaxa
-    progress: bool
-
-    def embed(self, texts: Iterable[str]) -> Vectors:
-        """Return the vectors of texts as the tower gives them."""
-        return vectors(self.dataset, self.base, Modality.TEXT, ids=texts, space="tower", progress=self.progress)
 
     def pool(self, forms: Sequence[Sequence[str]], known: Sequence[_Known | None]) -> Pool:
         """Return the pool of the texts of taxa, each behind it what is known of its taxon."""
@@ -175,12 +181,17 @@ def _training_vectors(
     return vectors(dataset, base, modality, where=exclude.trained_rows, space="tower", progress=progress)
 
 
-def _as_standardised(weights: np.ndarray, vectors: np.ndarray) -> torch.Tensor:
+def scaled_rows(weights: np.ndarray, spread: np.ndarray) -> torch.Tensor:
     """Return classifier rows as if they were standardised tower vectors, ``(classes, tower dim)``.
 
-    With ``x = (v - mean) / std``, ``w . v`` is ``(w * std) . x`` plus a constant, so ``w * std`` is the direction in
-    standardised space that a class lies in. Its mean over the classes says nothing of any, and goes; its length is made
-    that of a standardised vector.
+    With ``x = (v - mean) / spread``, ``w . v`` is ``(w * spread) . x`` plus a constant, so ``w * spread`` is the
+    direction in standardised space that a class lies in. Its mean over the classes says nothing of any, and goes; its
+    length is made that of a standardised vector.
+
+    Parameters
+    ----------
+    spread
+        Standard deviation of each of the tower's features, ``(tower dim,)``.
     """
-    rows = (weights - weights.mean(axis=0)) * vectors.std(axis=0)
+    rows = (weights - weights.mean(axis=0)) * spread
     return torch.from_numpy((rows / rows.std(axis=1, keepdims=True)).astype(np.float32))
