@@ -133,7 +133,7 @@ def test_layouts_keep_the_map_or_refuse_it(run: Path, tmp_path: Path) -> None:
     model = load_model(run / "last", "cpu")
     assert describe(run / "last").features == ("lineage",)
     shown = run_command("models", "describe", run / "last")
-    assert "  texts    with what is known of their taxa: lineage\n" in shown.out
+    assert "  knows    Of a name: its words and its lineage.\n" in shown.out
     with pytest.raises(ModelError, match=r"adds what is known of a taxon .* Write it with --layout own"):
         write_model(model, tmp_path / "published", layout="published")
     copy = write_model(model, tmp_path / "copy", layout="own")

@@ -35,8 +35,8 @@ _NUMBER = "class_number"
 _PLAIN = pa.schema(
     [
         pa.field("trained", pa.bool_()),
-        pa.field(_NUMBER, pa.int32()),
         *(pa.field(name, pa.string()) for name in (*_TEXTS, *_LABELS)),
+        pa.field(_NUMBER, pa.int64()),
     ]
 )
 _TOLERANCE = 0.01  # of a length; 16 bits leave less than a thousandth
@@ -117,7 +117,7 @@ def landmarks_bytes(landmarks: Landmarks) -> bytes:
         said = [",".join(label for label, known in each.items() if known is value) for each in labels]
         columns[name] = pa.array(said, pa.string())
     numbers = [None] * landmarks.trained + landmarks.numbers.tolist()
-    columns[_NUMBER] = pa.array(numbers + [None] * (len(trained) - len(numbers)), pa.int32())
+    columns[_NUMBER] = pa.array(numbers + [None] * (len(trained) - len(numbers)), pa.int64())
     for name in _VECTORS if landmarks.names.shape[1] else ():
         vectors = getattr(landmarks, {"name": "names"}.get(name, name)).astype(np.float16)
         columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
@@ -148,10 +148,8 @@ def read_landmarks(directory: Path, dim: int) -> Landmarks:
         taxa = _taxa(table)
         Taxonomy.of(taxa[:trained])  # it refuses an id that comes twice
         labels = _labels(table.slice(0, trained))
+        numbers = _numbers(table[_NUMBER][trained:])
         names, media = _places(file, dim) if dim else np.empty((2, len(table), 0), np.float16)
-        numbers = table[_NUMBER][trained:].cast(pa.int64()).drop_null().to_numpy()
-        if len(numbers) not in {0, len(table) - trained} or (numbers < 0).any():
-            raise DatasetError(f"{_NUMBER} has gaps, or a number below 0")
     except (DatasetError, pa.ArrowException, OSError, ValueError) as error:
         raise ModelError(f"{file} is damaged: {error}") from error
     return Landmarks(taxa, trained, labels, names, media, numbers)
@@ -165,6 +163,14 @@ def _trained(column: pa.ChunkedArray) -> int:
     if (np.diff(rows.astype(np.int8)) > 0).any():
         raise DatasetError("the taxa that were trained on have to come first")
     return int(np.count_nonzero(rows))
+
+
+def _numbers(column: pa.ChunkedArray) -> np.ndarray:
+    """Return the numbers of the classes; none where the classifier is not asked."""
+    numbers: np.ndarray = column.drop_null().to_numpy()
+    if len(numbers) not in {0, len(column)} or (numbers < 0).any():
+        raise DatasetError(f"{_NUMBER} has gaps, or a number below 0")
+    return numbers
 
 
 def _taxa(table: pa.Table) -> tuple[Taxon, ...]:
