@@ -14,10 +14,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from biovita.model import describe, load_model, write_model
+from biovita.model import write_model
 from biovita.model.formats.projections import WEIGHTS
 from biovita.model.formats.projections_config import CONFIG
 from biovita.model.landmarks import LANDMARKS
+from biovita.model.lookup import find_towers, open_towers
 from biovita.model.met import MET
 from biovita.training import FrozenRecipe, recipe
 from biovita.training.projections.names_alone import trained_on_names
@@ -32,7 +33,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     asked = parser.parse_args()
     chosen = recipe("starter/names", {"seed": asked.seed}, FrozenRecipe)
-    model = trained_on_names(load_model(describe(chosen.model).towers, "cpu"), chosen, progress=True)
+    model = trained_on_names(open_towers(find_towers(chosen.model), "cpu"), chosen, progress=True)
     for projection in model.projections.values():
         projection.half()  # the package keeps float16
     asked.out.mkdir(parents=True, exist_ok=True)

@@ -156,6 +156,21 @@ def test_a_recording_that_lies_far_from_all_names_is_drawn_to_the_nearest() -> N
     np.testing.assert_allclose(found, unit(np.array([[-0.6 + 1, -0.8]])), atol=1e-3)
 
 
+def test_recordings_are_drawn_to_what_their_classifier_answers_among_the_classes_alone() -> None:
+    landmarks, rows = marks([ONE, THIRD], [TWO, FAR]), directions(1030)
+    logits = 3 * np.random.default_rng(2).standard_normal((1030, 2)).astype(np.float32)
+    pull = Pull(names=0.5, answers=0.8)
+    found = Knowledge((), pull, landmarks).media_drawn(rows, lambda some: logits[some])
+    for place in (0, 1023, 1024, 1029):
+        weights = np.exp(logits[place].astype(np.float64))
+        answer = unit(weights @ landmarks.names[2:].astype(np.float64))
+        near = [40 * float(name @ rows[place]) for name in landmarks.names.astype(np.float64)]
+        mean = unit(np.exp(np.array(near) - max(near)) @ landmarks.names.astype(np.float64))
+        np.testing.assert_allclose(found[place], unit(rows[place] + 0.5 * mean + 0.8 * answer), atol=1e-5)
+    alone = Knowledge((), Pull(answers=0.8), landmarks)
+    assert alone.media_drawn(rows) is rows, "photographs have no such classifier"
+
+
 def test_without_names_media_stay() -> None:
     rows = directions(3)
     none = Landmarks((), 0, {}, np.zeros((0, DIM), np.float16), np.zeros((0, DIM), np.float16))
@@ -201,8 +216,9 @@ def test_texts_that_name_nothing_known_have_no_features() -> None:
 
 def test_what_a_model_knows_is_said_in_plain_words() -> None:
     assert in_words((), Pull()) == ()
-    assert in_words(("lineage", "traits"), Pull(0.6, 0.5, 1)) == (
+    assert in_words(("lineage", "traits"), Pull(0.6, 0.5, 1, answers=2)) == (
         "Of a name: its words and its lineage and traits.",
         "A new name is drawn to classes of relatives by 0.6 and to media of relatives by 0.5.",
         "A recording or photograph is drawn to names near it by 1.",
+        "A recording is drawn to what the classifier of its tower answers by 2.",
     )

@@ -35,7 +35,7 @@ def landmarks() -> Landmarks:
     names, media = (rows / np.linalg.norm(rows, axis=1)[:, None] for rows in (names, media))
     media[1] = 0
     labels = {"t1": {LABELS[0]: True, LABELS[5]: False}, "t2": {}, "t3": {LABELS[2]: False}}
-    return Landmarks(TAXA, 3, labels, names.astype(np.float16), media.astype(np.float16))
+    return Landmarks(TAXA, 3, labels, names.astype(np.float16), media.astype(np.float16), np.array([6000, 7]))
 
 
 @pytest.fixture
@@ -51,6 +51,7 @@ def test_what_is_written_is_read(written: Path) -> None:
     assert found.labels == mine.labels
     np.testing.assert_array_equal(found.names, mine.names)
     np.testing.assert_array_equal(found.media, mine.media)
+    assert found.numbers.tolist() == [6000, 7]
     assert landmarks_bytes(found) == landmarks_bytes(mine)
 
 
@@ -98,6 +99,8 @@ BAD: dict[str, tuple[Change, str]] = {
     "no name": (column("scientific_name", [*NAMES[:4], None]), "a taxon has no scientific_name"),
     "an empty name": (column("scientific_name", [*NAMES[:4], " "]), "a taxon has no scientific_name"),
     "a list for a name": (column("scientific_name", [[1]] * 5), "column scientific_name is of list"),
+    "a class without a number": (column("class_number", [None, None, None, 7, None]), "class_number has gaps"),
+    "a class below 0": (column("class_number", [None, None, None, 7, -1]), "class_number has .*below 0"),
     "an unknown rank": (column("rank", ["tribe"] * 5), "tribe"),
     "an id twice": (column("id", ["t1", "t1", "t3", "x", "y"]), "two taxa have the id 't1'"),
     "labels in a list": (column("labels_true", [["nocturnal"]] * 5), "column labels_true is of list"),

@@ -32,6 +32,7 @@ from biovita.report.training import write_training_page
 from biovita.taxonomy import Taxon, Taxonomy, prompts
 from biovita.taxonomy.known_taxa import KnownTaxa
 from biovita.taxonomy.taxon_features import Feature
+from biovita.towers.encoder import Classes
 from biovita.training import FrozenRecipe, recipe
 from biovita.training.projections.names_without_media import NamedClasses
 from biovita.training.projections.pool import Pool
@@ -51,7 +52,8 @@ UNSEEN = ("Genus2 species5", "Altus quintus", "Altus posterior")  # the last is 
 @pytest.fixture
 def birds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     """Return six species with traits, the last held out, and towers with a classifier that has a class of it."""
-    know("plain", plain_towers(), monkeypatch.setitem)
+    towers = plain_towers()
+    know("plain", towers, monkeypatch.setitem)
     dataset = write_tiny(tmp_path / "birds", unseen=1)
     rows = [
         {"taxon_id": f"t{number}", "label": LABELS[label], "value": (number + label) % 2 == 0, "source": "a test"}
@@ -66,6 +68,8 @@ def birds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     texts = tuple((name,) for name in names)
     weights = np.random.default_rng(0).standard_normal((len(names), 3)).astype(np.float32)
     classes = NamedClasses(AUDIO, texts, texts, weights, taxa)
+    own = Classes(texts, weights, np.zeros(len(names), np.float32), len(names), scientific=False)
+    monkeypatch.setattr(towers[AUDIO], "classes", lambda: own)
     monkeypatch.setattr(
         "biovita.training.projections.training_set.named_classes",
         lambda tower: classes if tower.card.modality == AUDIO else None,
@@ -142,7 +146,11 @@ import sys, numpy as np
 from support.plain_model import know, plain_towers
 from biovita.model import load_model
 from biovita.modality import Modality
-know("plain", plain_towers())
+from biovita.towers.encoder import Classes
+towers = plain_towers()
+weights = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
+towers[Modality.AUDIO].classes = lambda: Classes((("a",),) * 4, weights, np.zeros(4, np.float32), 4, False)
+know("plain", towers)
 model = load_model(sys.argv[1])
 texts = sys.argv[3].split("|")
 rows = np.arange(30, dtype=np.float32).reshape(10, 3)
