@@ -176,7 +176,7 @@ def test_the_same_seed_gives_the_same_results(
         made.append((again.results.read_bytes(), (again.model / "model.safetensors").read_bytes()))
     assert made[0] == made[1]
     model = biovita.load_model(again.model, device="cpu")
-    assert model.embed_texts(["Pica pica"]).shape == (1, 512)
+    assert model.embed_texts(["Pica pica"]).shape == (1, 256)
     assert model.record["dataset"]["split"]["unseen_species"] == 40
 
 
