@@ -66,34 +66,39 @@ class Option:
 
 
 WORDS = {"text.features": ()}
-STILL = {"pull.classes": 0, "pull.items": 0, "pull.names": 0}
+STILL = {"pull.classes": 0, "pull.items": 0, "pull.names": 0, "pull.answers": 0}
 WEIGHTS = {"weights.aic": 0.1, "weights.itc": 0.1}
 GATE = {"gate": {}}
 ITEM = {"positives": "item"}
 
 OPTIONS: dict[str, Option] = {
     "default": Option(),
-    "words alone, nothing drawn (as before)": Option({**WORDS, **STILL}),
-    "lineage alone, nothing drawn": Option({"text.features": ("lineage",), **STILL}),
-    "traits alone, nothing drawn": Option({"text.features": ("traits",), **STILL}),
+    "as before: words alone, nothing drawn, 512 dimensions, 200 steps": Option(
+        {**WORDS, **STILL, "dim": 512, "steps": 200}
+    ),
+    "words alone, nothing drawn": Option({**WORDS, **STILL}),
+    "lineage, nothing drawn": Option({**STILL, "text.features": ("lineage",)}),
+    "traits, nothing drawn": Option({**STILL, "text.features": ("traits",)}),
     "lineage and traits, nothing drawn": Option(STILL),
-    "words, names drawn to classes of relatives": Option({**WORDS, **STILL, "pull.classes": 0.6}),
-    "words, names drawn to items of relatives": Option({**WORDS, **STILL, "pull.items": 0.6}),
-    "words, names drawn to both": Option({**WORDS, "pull.names": 0}),
-    "words, media drawn to names": Option({**WORDS, "pull.classes": 0, "pull.items": 0}),
+    "words, names drawn to classes": Option({**WORDS, **STILL, "pull.classes": 0.6}),
+    "words, names drawn to items": Option({**WORDS, **STILL, "pull.items": 0.6}),
+    "words, media drawn to names": Option({**WORDS, **STILL, "pull.names": 1.0}),
+    "words, sounds drawn to answers": Option({**WORDS, **STILL, "pull.answers": 2.0}),
     "without lineage": Option({"text.features": ("traits",)}),
     "without traits": Option({"text.features": ("lineage",)}),
-    "without relatives": Option({"pull.classes": 0, "pull.items": 0}),
+    "without names drawn to relatives": Option({"pull.classes": 0, "pull.items": 0}),
     "without media drawn to names": Option({"pull.names": 0}),
+    "without sounds drawn to answers": Option({"pull.answers": 0}),
     "nothing hidden from texts": Option({"text.hidden": 0}),
     "names drawn half as far": Option({"pull.classes": 0.3, "pull.items": 0.3}),
     "names drawn 1.0": Option({"pull.classes": 1.0, "pull.items": 1.0}),
     "media drawn half as far": Option({"pull.names": 0.5}),
     "media drawn twice as far": Option({"pull.names": 2.0}),
+    "sounds drawn half as far to answers": Option({"pull.answers": 1.0}),
     "sharpness 20": Option({"pull.sharpness": 20}),
     "sharpness 60": Option({"pull.sharpness": 60}),
-    "256 dimensions": Option({"dim": 256}),
-    "100 steps a stage": Option({"steps": 100}),
+    "512 dimensions": Option({"dim": 512}),
+    "200 steps a stage": Option({"steps": 200}),
     "stage 0 first": Option(stages=(0, 1, 2)),
     "positives of one species only": Option({"positives": "species"}),
     "no names without media": Option({"weights.names": 0}),
@@ -163,11 +168,11 @@ def _logged(log: Path | None) -> Found:
 
 def _print_table(found: Found, name: str, species: str, options: Sequence[str], seeds: Sequence[int]) -> None:
     columns = {option: _column(found, name, species, option, seeds) for option in options}
-    print(f"{'option':<52}" + "".join(f"{measure:>11}" for measure in MEASURES) + f"{'seconds':>9}")
+    print(f"{'option':<66}" + "".join(f"{measure:>11}" for measure in MEASURES) + f"{'seconds':>9}")
     for option, rows in columns.items():
         seconds = np.mean([found[name, species, seed, option]["seconds"] for seed in seeds])
-        print(f"{option:<52}" + "".join(f"{value:11.1f}" for value in rows.mean(axis=0)) + f"{seconds:9.0f}")
-    print(f"\n{'the default less the option':<52}" + "".join(f"{measure:>22}" for measure in COMPARED))
+        print(f"{option:<66}" + "".join(f"{value:11.1f}" for value in rows.mean(axis=0)) + f"{seconds:9.0f}")
+    print(f"\n{'the default less the option':<66}" + "".join(f"{measure:>22}" for measure in COMPARED))
     for option, rows in columns.items():
         if option == "default":
             continue
@@ -176,12 +181,12 @@ def _print_table(found: Found, name: str, species: str, options: Sequence[str], 
             less = (columns["default"] - rows)[:, MEASURES.index(measure)]
             half = _half_width(less)
             cells.append(f"{less.mean():8.1f} ({less.mean() - half:5.1f},{less.mean() + half:5.1f})")
-        print(f"{option:<52}" + "".join(f"{cell:>22}" for cell in cells))
-    print(f"\n{'95 % interval over the splits':<52}" + "".join(f"{measure:>22}" for measure in COMPARED))
+        print(f"{option:<66}" + "".join(f"{cell:>22}" for cell in cells))
+    print(f"\n{'95 % interval over the splits':<66}" + "".join(f"{measure:>22}" for measure in COMPARED))
     for option, rows in columns.items():
         spans = [(rows[:, MEASURES.index(m)].mean(), _half_width(rows[:, MEASURES.index(m)])) for m in COMPARED]
         print(
-            f"{option:<52}" + "".join(f"{f'{mean - half:.1f} to {mean + half:.1f}':>22}" for mean, half in spans)
+            f"{option:<66}" + "".join(f"{f'{mean - half:.1f} to {mean + half:.1f}':>22}" for mean, half in spans)
         )
 
 

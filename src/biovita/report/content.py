@@ -11,6 +11,7 @@ from biovita.benchmark.analysis import Analysis, analyse
 from biovita.benchmark.evaluation import Evaluation
 from biovita.benchmark.generalised import GeneralisedRow, generalised_rows
 from biovita.benchmark.leak import MetCheck
+from biovita.benchmark.makers_knew import MakersKnew, makers_knew
 from biovita.benchmark.recordings import Recording
 from biovita.benchmark.scores import ScoreRow, Scores
 from biovita.benchmark.task import Benchmark
@@ -84,6 +85,11 @@ class ReportContent:
     def leaks(self) -> bool:
         """Whether the model has trained on what it was asked as new."""
         return self.check is not None and bool(self.check.leak)
+
+    @cached_property
+    def makers_knew(self) -> tuple[MakersKnew, ...]:
+        """Of how many of the unseen species the makers of each encoder had a class."""
+        return makers_knew(self.benchmark, self.towers)
 
     @cached_property
     def generalised(self) -> tuple[GeneralisedRow, ...]:

@@ -29,6 +29,7 @@ def results(run: ReportContent) -> dict[str, Any]:
         "benchmark": dict(run.benchmark.made),
         "dataset": _dataset(run),
         "met": None if run.check is None else run.check.as_json(),
+        "makers_knew": records(run.makers_knew),
         "towers": [
             {
                 "name": info.name,
