@@ -91,7 +91,7 @@ def test_a_trained_model_opens_in_a_new_process(
     settings = (f"model={given}", "dim=8", "steps=2", "weights.names=0")
     run("train", "starter/stage1", "--data", data, "--out", "model", "--device", "cpu", "--set", *settings)
     made = load_model(both / "model", device="cpu")
-    assert made.card.towers.revision == describe(name).revision
+    assert made.card.towers.revision == describe(name).towers.revision
     capsys.readouterr()
     run("embed", data, "--model", "model", "--device", "cpu")
     assert "0 new" in capsys.readouterr().out, "the vectors of its towers are there already"
