@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.benchmark.task import Benchmark
 from biovita.dataset.schema import Split
 from biovita.modality import MEDIA
-from biovita.taxonomy import Taxon
+from biovita.taxonomy import Rank, Taxon
 from biovita.taxonomy.known_taxa import known_taxa
 from biovita.taxonomy.overlap import overlaps, senses
 from biovita.taxonomy.taxon import taxon_id_of
@@ -48,16 +49,20 @@ def makers_knew(benchmark: Benchmark, towers: Iterable[EncoderCard]) -> tuple[Ma
 
 
 def _unseen(benchmark: Benchmark) -> Sequence[Taxon]:
-    """Return the species with media in the unseen part."""
+    """Return the species that are asked for in the unseen part."""
+    asked = {
+        task.taxa[number]
+        for task in benchmark.tasks
+        if (task.part, task.level) == (Split.UNSEEN.value, Rank.SPECIES)
+        for number in np.unique(task.correct_taxa).tolist()
+    }
+    names = pa.array(sorted(asked), pa.string())
     columns = ["species", "genus", "family", "class"]
-    tables = [benchmark.items[modality] for modality in MEDIA if modality in benchmark.items]
-    rows = [table.filter(pc.equal(table["part"], Split.UNSEEN.value)).select(columns) for table in tables]
-    if not rows:
-        return ()
+    tables = [benchmark.items[modality].select(columns) for modality in MEDIA]
+    rows = [table.filter(pc.is_in(table["species"], value_set=names)) for table in tables]
     distinct = pa.concat_tables(rows).group_by(columns, use_threads=False).aggregate([])
     lineages = zip(*(distinct[name].to_pylist() for name in columns), strict=True)
     return [
         Taxon(taxon_id_of(species), species, class_=class_, family=family, genus=genus)
         for species, genus, family, class_ in lineages
-        if species
     ]
