@@ -205,6 +205,7 @@ def _train(dataset: Dataset, *, seed: int, device: str, progress: bool) -> _Trai
     from biovita.training.projections.align import Aligned, align, untrained
     from biovita.training.projections.train_projections import model_of
     from biovita.training.projections.training_set import training_set
+    from biovita.training.recipe import PullSettings
     from biovita.training.run_record import met_in_run, record_of
 
     base = load_model(describe(MODEL).towers, device)
@@ -217,7 +218,10 @@ def _train(dataset: Dataset, *, seed: int, device: str, progress: bool) -> _Trai
 
     aligned = untrained(data, recipes[1])
     met = base.met
-    models = {0: made(aligned, recipes[1], met)}
+    undrawn = recipes[1].model_copy(
+        update={"pull": PullSettings()}
+    )  # what no training has brought, and nothing else
+    models = {0: made(aligned, undrawn, met)}
     losses = {}
     for stage, chosen in recipes.items():
         with progress_bar(f"stage {stage}", chosen.steps, shown=progress) as advance:
