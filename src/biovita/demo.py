@@ -206,28 +206,27 @@ def _train(dataset: Dataset, *, seed: int, device: str, progress: bool) -> _Trai
     from biovita.training.projections.train_projections import model_of
     from biovita.training.projections.training_set import training_set
     from biovita.training.recipe import PullSettings
-    from biovita.training.run_record import met_in_run, record_of
+    from biovita.training.run_record import RunRecord, met_in_run, record_of
 
     base = load_model(describe(MODEL).towers, device)
     recipes = {stage: recipe(f"{MODEL}/stage{stage}", {"seed": seed}, FrozenRecipe) for stage in (1, 2)}
     data = training_set(dataset, base, features=recipes[1].text.features, progress=progress)
 
-    def made(aligned: Aligned, chosen: FrozenRecipe, met: Met | None) -> Model:
-        record = record_of(chosen, dataset)
+    def made(aligned: Aligned, chosen: FrozenRecipe, record: RunRecord, met: Met | None) -> Model:
         return model_of(aligned, chosen, base, dataset=dataset, data=data, record=record, met=met)
 
     aligned = untrained(data, recipes[1])
     met = base.met
-    undrawn = recipes[1].model_copy(
-        update={"pull": PullSettings()}
-    )  # what no training has brought, and nothing else
-    models = {0: made(aligned, undrawn, met)}
+    # Of what no training has brought: nothing is drawn anywhere.
+    undrawn = recipes[1].model_copy(update={"pull": PullSettings()})
+    models = {0: made(aligned, undrawn, record_of(undrawn, dataset), met)}
     losses = {}
     for stage, chosen in recipes.items():
         with progress_bar(f"stage {stage}", chosen.steps, shown=progress) as advance:
             aligned = align(data, chosen, aligned, on_step=advance)
-        met = met_in_run(chosen, dataset, data.taxa, labels=data.labels, before=met)
-        models[stage] = made(aligned, chosen, met)
+        record = record_of(chosen, dataset)
+        met = met_in_run(record, dataset, data.taxa, labels=data.labels, before=met)
+        models[stage] = made(aligned, chosen, record, met)
         losses[f"stage {stage}"] = [came.losses["loss"] for came in aligned.history]
     return _Trained(models, losses)
 

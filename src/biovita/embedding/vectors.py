@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -179,7 +179,7 @@ def _projection(dataset: Dataset, model: ModelCard | Model, modality: Modality, 
             return _as_directions
         model = load_model(model, device, modalities=())
         if modality == Modality.AUDIO and model.knowledge is not None and model.knowledge.asks_classifier:
-            model = load_model(model.card, device, [modality])
+            model = replace(model, towers={modality: load_encoder(model.card, modality, device)})
     if modality == Modality.TEXT and model.knowledge is not None:
         model = model.knowing(book_of(dataset))
     return partial(model.project, modality)

@@ -115,7 +115,7 @@ def record_of(
 
 
 def met_in_run(
-    recipe: Recipe,
+    record: RunRecord,
     dataset: Dataset,
     taxa: Collection[Taxon],
     *,
@@ -128,6 +128,8 @@ def met_in_run(
 
     Parameters
     ----------
+    record
+        What `record_of` returned of the run.
     taxa
         Those that were trained on.
     modalities
@@ -137,10 +139,8 @@ def met_in_run(
     start, before
         The model that the run went on from, and what that had met; None where it is not known.
     """
-    stated = {name: dataset.info.get(name) for name in ("name", "version")}
-    stage = MetStage(
-        recipe.name, str(stated["name"]), str(stated["version"]), rows_hash(dataset), split_hash(dataset)
-    )
+    stated = [str(record.dataset[name]) for name in ("name", "version", "rows_sha256", "split_sha256")]
+    stage = MetStage(record.recipe["name"], *stated)
     rows = (pc.field("split") == Split.TRAIN.value) & pc.field("taxon_id").isin([taxon.id for taxon in taxa])
     media = {m: content_keys(dataset.media(m).filter(rows), dataset.info["name"]) for m in modalities}
     unknown = Met((MetStage(start.name),)) if start is not None and before is None else None

@@ -37,10 +37,8 @@ def knowledge_of(aligned: Aligned, data: TrainingSet, recipe: FrozenRecipe) -> K
         for modality in MEDIA
         if recipe.stage == 2 or modality == Modality.AUDIO
     ]
-    names, places = (
-        [means(data.items[Modality.TEXT], Modality.TEXT)],
-        [normalize(torch.stack(media).sum(0), dim=1)],
-    )
+    names = [means(data.items[Modality.TEXT], Modality.TEXT)]
+    places = [normalize(torch.stack(media).sum(0), dim=1)]
     trained = [known_of(taxon.scientific_name, (data.book,)) or (taxon, {}) for taxon in data.taxa]
     taxa = [taxon for taxon, _ in trained]
     rows = data.classes.get(Modality.AUDIO)

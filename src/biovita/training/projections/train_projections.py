@@ -64,7 +64,7 @@ def train_projections(
     with progress_bar(recipe.name, recipe.steps, shown=progress) as advance:
         aligned = align(data, recipe, begin, on_step=advance)
     before = base.met if start is None else met_of(start)
-    met = met_in_run(recipe, dataset, data.taxa, labels=data.labels, start=start, before=before)
+    met = met_in_run(record, dataset, data.taxa, labels=data.labels, start=start, before=before)
     model = model_of(aligned, recipe, base, dataset=dataset, data=data, record=record, met=met)
     write_model(model, out)
     lines = [json.dumps({"step": step, **came.as_json()}) for step, came in enumerate(aligned.history)]

@@ -170,7 +170,7 @@ def _trainer(
     scaler = torch.amp.GradScaler(networks.device.type, enabled=recipe.precision == "fp16")
     log, whole = RunLog(out, writes=main, page=page), Whole(networks)
     heard = [modality for modality in MEDIA if any(phase.compares(modality) for phase in phases.values())]
-    met = met_in_run(recipe, dataset, items.taxa, modalities=heard, start=start, before=networks.model.met)
+    met = met_in_run(record, dataset, items.taxa, modalities=heard, start=start, before=networks.model.met)
     stated = record.as_json()
     checkpoints = Checkpointer(out, whole, recipe.name, stated, met, phases, failures, scaler, log, place)
     trainer = Trainer(
