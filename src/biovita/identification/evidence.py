@@ -7,7 +7,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from biovita.archive.schema import Kind
+from biovita.archive.archive_tables import Kind
 from biovita.taxonomy import Taxon
 
 __all__ = ["Candidate", "Evidence", "Scored"]
