@@ -13,6 +13,7 @@ __all__ = [
     "coordinates",
     "is_plain",
     "iso_date",
+    "kind_by_ending",
     "media_kind",
     "number",
     "seconds",
@@ -140,6 +141,17 @@ def web_address(value: object) -> str | None:
     except ValueError:
         return None
     return address if parts.scheme.lower() in {"http", "https"} and parts.netloc else None
+
+
+def kind_by_ending(name: str) -> Modality | None:
+    """Return what a file is by the ending of its name; None of one that is neither sound nor a picture.
+
+    Examples
+    --------
+    >>> kind_by_ending("A#1.WAV"), kind_by_ending("notes.txt")
+    (<Modality.AUDIO: 'audio'>, None)
+    """
+    return _EXTENSIONS.get(PurePosixPath(name).suffix.lower())
 
 
 def media_kind(type_: str | None, format_: str | None, address: str | None) -> Modality | None:

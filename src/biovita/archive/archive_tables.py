@@ -55,8 +55,10 @@ _TIME = [
 _PLACE = [pa.field("latitude", pa.float64()), pa.field("longitude", pa.float64())]  # WGS 84, degrees
 _FILE = [
     pa.field("id", pa.string(), nullable=False),  # of its content
-    pa.field("path", pa.string(), nullable=False),  # absolute, or within the dataset
-    pa.field("dataset", pa.string()),  # directory of the dataset that holds it
+    pa.field(
+        "path", pa.string(), nullable=False
+    ),  # absolute; of packed media below the directory of their dataset
+    pa.field("dataset", pa.string()),  # that directory
     pa.field("sha256", pa.string(), nullable=False),  # of the whole file
     pa.field("file_size", pa.int64(), nullable=False),
     pa.field("file_mtime_ns", pa.int64(), nullable=False),
@@ -85,7 +87,7 @@ RECORDINGS = pa.schema(
         pa.field("channel", pa.int16()),  # from 1; none is the mean of all
         pa.field("duration_s", pa.float64(), nullable=False),  # of the file, as its header states
         pa.field("sample_rate", pa.int32(), nullable=False),
-        pa.field("channels", pa.int16(), nullable=False),
+        pa.field("channels", pa.int16()),
         pa.field("gain", pa.string()),  # as the recorder states it
     ]
 )
@@ -94,7 +96,9 @@ PHOTOGRAPHS = pa.schema(
         *_FILE,
         pa.field("width", pa.int32(), nullable=False),  # as it is shown, after its EXIF orientation
         pa.field("height", pa.int32(), nullable=False),
-        pa.field("box", pa.list_(pa.float64(), 4)),  # x, y, width, height as shares of the picture; none is all of it
+        pa.field(
+            "box", pa.list_(pa.float64(), 4)
+        ),  # x, y, width, height as shares of the picture; none is all of it
         pa.field("box_of", pa.string()),  # what found the box, and as what: "MegaDetector: animal 0.93"
     ]
 )
@@ -128,7 +132,9 @@ WINDOWS = pa.schema(
 ANNOTATIONS = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
-        pa.field("media_id", pa.string()),  # of a recording or photograph; none where it is known by its path alone
+        pa.field(
+            "media_id", pa.string()
+        ),  # of a recording or photograph; none where it is known by its path alone
         pa.field("path", pa.string()),
         pa.field("modality", pa.string(), nullable=False),
         pa.field("channel", pa.int16()),

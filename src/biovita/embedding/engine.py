@@ -158,6 +158,7 @@ def run_plan(
         settings.batch_size,
         settings.workers,
         len(todo.new) >= _WORTH_PROCESSES,
+        items.hearing,
     )
     writer = _Writer(table, made, set(state["shard"].unique().to_pylist()), rebuild=bool(rebuilt))
     clock = _Clock()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from biovita.dataset.dataset import Dataset
 from biovita.embedding.texts import texts_of
 from biovita.errors import DatasetError
-from biovita.media.inputs import Clip
+from biovita.media.hearing import AS_IT_IS, Hearing
+from biovita.media.inputs import Clip, Picture
 from biovita.media.packed_files import MediaPath, PackedFile
 from biovita.modality import Modality
 
@@ -29,6 +30,8 @@ ITEMS = pa.schema(
         pa.field("start_s", pa.float64()),
         pa.field("end_s", pa.float64()),
         pa.field("path", pa.string()),
+        pa.field("channel", pa.int16()),  # of a recording, from 1; none is the mean of all
+        pa.field("box", pa.list_(pa.float64(), 4)),  # of a photograph: x, y, width, height as shares of it
     ]
 )
 
@@ -43,14 +46,23 @@ class Items:
         As `ITEMS` has them; ids are unique.
     locate
         From a path in ``rows`` to where the file lies. It is sent along where the work is done elsewhere.
+    hearing
+        What is heard of recordings, beside the channel that a row states.
     """
 
     modality: Modality
     rows: pa.Table
     locate: Callable[[str], MediaPath] = Path
+    hearing: Hearing = AS_IT_IS
 
     @classmethod
-    def of(cls, modality: Modality, table: pa.Table, locate: Callable[[str], MediaPath] = Path) -> Items:
+    def of(
+        cls,
+        modality: Modality,
+        table: pa.Table,
+        locate: Callable[[str], MediaPath] = Path,
+        hearing: Hearing = AS_IT_IS,
+    ) -> Items:
         """Return items of a table that has some of the columns of `ITEMS`, and maybe others.
 
         Raises
@@ -69,7 +81,7 @@ class Items:
             counts = pc.value_counts(rows["id"].combine_chunks())
             twice = counts.filter(pc.greater(counts.field("counts"), 1))[0]["values"]
             raise DatasetError(f"two {modality} items have the id {twice.as_py()!r}. Ids have to be unique")
-        return cls(modality, rows, locate)
+        return cls(modality, rows, locate, hearing)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -81,7 +93,7 @@ class Items:
 
     def take(self, places: np.ndarray) -> Items:
         """Return the items at some places, in that order."""
-        return Items(self.modality, self.rows.take(pa.array(places)), self.locate)
+        return replace(self, rows=self.rows.take(pa.array(places)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,14 +143,17 @@ def text_items(texts: Iterable[str]) -> Items:
 
 
 def loadable(
-    modality: Modality, row: Mapping[str, Any], locate: Callable[[str], MediaPath]
-) -> Clip | MediaPath | str:
+    modality: Modality, row: Mapping[str, Any], locate: Callable[[str], MediaPath], hearing: Hearing = AS_IT_IS
+) -> Clip | Picture | MediaPath | str:
     """Return what an encoder loads of an item."""
     if modality == Modality.TEXT:
         text: str = row["id"]
         return text
     path = locate(row["path"] or "")
-    return Clip(path, row["start_s"] or 0.0, row["end_s"]) if modality == Modality.AUDIO else path
+    if modality == Modality.AUDIO:
+        heard = replace(hearing, channel=row["channel"]) if row["channel"] else hearing
+        return Clip(path, row["start_s"] or 0.0, row["end_s"], heard)
+    return Picture(path, tuple(row["box"])) if row["box"] else path
 
 
 def file_state(path: MediaPath) -> tuple[int, int]:

@@ -16,7 +16,8 @@ from biovita.embedding.shards import Shard
 from biovita.embedding.store import COLUMNS, WHOLE
 from biovita.errors import DatasetError, MediaError
 from biovita.hashing import sha256_of
-from biovita.media.inputs import Clip
+from biovita.media.hearing import AS_IT_IS, Hearing
+from biovita.media.inputs import Clip, Picture
 from biovita.media.packed_files import MediaPath, PackedFile
 from biovita.modality import Modality
 from biovita.towers.encode import encode_items
@@ -79,6 +80,7 @@ class Work:
     batch_size: int | None
     workers: int | None
     many: bool
+    hearing: Hearing = AS_IT_IS
 
     def __call__(self, shards: Iterable[Shard]) -> Iterator[Result]:
         """Yield a result a shard, in their order; while one is encoded, the next ones are decoded."""
@@ -98,13 +100,13 @@ class Work:
                 if not gathering.left:
                     yield _result(gathering, encoder.card.dim)
 
-    def _entries(self, shards: Iterable[Shard]) -> Iterator[tuple[_Row, Clip | MediaPath | str]]:
+    def _entries(self, shards: Iterable[Shard]) -> Iterator[tuple[_Row, Clip | Picture | MediaPath | str]]:
         for shard in shards:
             gathering = _Gathering(shard, len(shard))
             for row in shard.rows.to_pylist():
-                item = loadable(self.modality, row, self.locate)
+                item = loadable(self.modality, row, self.locate, self.hearing)
                 row["shard"] = shard.key
-                path = item.path if isinstance(item, Clip) else item
+                path = item.path if isinstance(item, Clip | Picture) else item
                 if not isinstance(path, str):
                     row["file_size"], row["file_mtime_ns"] = file_state(path)
                     row["sha256"] = row["sha256"] or _hash_of(path)

@@ -12,6 +12,7 @@ from biovita.errors import MediaError
 from biovita.limits import gate, memory_mib
 from biovita.media.containers import TRUNCATION_TOLERANCE_S, truncated
 from biovita.media.decode import SoundReader, open_sound
+from biovita.media.hearing import AS_IT_IS, Hearing, heard
 from biovita.media.packed_files import MediaPath, as_media_path
 
 __all__ = [
@@ -136,7 +137,7 @@ def read_clip(
     with open_sound(path) as reader:
         start, stop = _edges(path, reader, start_s, end_s)
         rate = reader.sample_rate
-        samples = _held(path, reader, (start, stop), mono=mono, is_exact=end_s is not None)
+        samples = _held(path, reader, (start, stop), AS_IT_IS if mono else None, is_exact=end_s is not None)
     if sample_rate is None or sample_rate == rate:
         return samples, rate
     return resample(samples, rate, sample_rate), sample_rate
@@ -149,16 +150,19 @@ class LongSound:
     Attributes
     ----------
     sample_rate
-        Of the file, in hertz.
+        At which its samples count, in hertz: the file's, unless the time is expanded.
+    hearing
+        What is heard of it.
     """
 
     path: MediaPath
     start_s: float
     end_s: float | None
     sample_rate: int
+    hearing: Hearing = AS_IT_IS
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """Yield the mean of the channels, float32 ``(samples,)``, block by block.
+        """Yield what is heard, float32 ``(samples,)``, block by block.
 
         Raises
         ------
@@ -167,18 +171,25 @@ class LongSound:
         """
         with open_sound(self.path) as reader:
             edges = _edges(self.path, reader, self.start_s, self.end_s)
-            yield from _blocks(self.path, reader, edges, mono=True, is_exact=self.end_s is not None)
+            yield from _blocks(self.path, reader, edges, self.hearing, is_exact=self.end_s is not None)
 
 
 def read_mono(
-    path: str | MediaPath, start_s: float = 0.0, end_s: float | None = None, *, for_rate: int = 0
+    path: str | MediaPath,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    *,
+    for_rate: int = 0,
+    hearing: Hearing = AS_IT_IS,
 ) -> tuple[np.ndarray, int] | LongSound:
-    """Return a span as `read_clip` does; one of more than 64 MiB is a `LongSound`, of which nothing is read yet.
+    """Return what is heard of a span, float32 ``(samples,)``, and the rate at which it counts.
+
+    One of more than 64 MiB is a `LongSound`, of which nothing is read yet.
 
     Parameters
     ----------
     for_rate
-        In hertz, where the whole span will be resampled: it counts with what it then takes.
+        In hertz, where the whole span will be resampled: it counts with what it then takes. 0: it will not.
 
     Raises
     ------
@@ -188,10 +199,10 @@ def read_mono(
     path = as_media_path(path)
     with open_sound(path) as reader:
         start, stop = _edges(path, reader, start_s, end_s)
-        rate = reader.sample_rate
+        rate = hearing.rate(reader.sample_rate)
         if (stop - start) / rate * max(rate, for_rate) * _BYTES > _LONG_BYTES:
-            return LongSound(path, start_s, end_s, rate)
-        return _held(path, reader, (start, stop), mono=True, is_exact=end_s is not None), rate
+            return LongSound(path, start_s, end_s, rate, hearing)
+        return _held(path, reader, (start, stop), hearing, is_exact=end_s is not None), rate
 
 
 def _edges(path: MediaPath, reader: SoundReader, start_s: float, end_s: float | None) -> tuple[int, int]:
@@ -212,11 +223,11 @@ def _sample(seconds: float, rate: int) -> int:
 
 
 def _held(
-    path: MediaPath, reader: SoundReader, edges: tuple[int, int], *, mono: bool, is_exact: bool
+    path: MediaPath, reader: SoundReader, edges: tuple[int, int], hearing: Hearing | None, *, is_exact: bool
 ) -> np.ndarray:
-    """Return the samples of a span, where they fit into the memory that is set."""
+    """Return the samples of a span, where they fit into the memory that is set; all channels where none is heard."""
     length = edges[1] - edges[0]
-    size = length * _BYTES * (1 if mono else reader.channels)
+    size = length * _BYTES * (1 if hearing else reader.channels)
     if size > memory_mib() << 20:
         raise MediaError(
             "too-large",
@@ -224,24 +235,31 @@ def _held(
             f"{memory_mib():,}",
         )
     with gate.holding(size):
-        samples = np.empty(length if mono else (length, reader.channels), np.float32)
+        samples = np.empty(length if hearing else (length, reader.channels), np.float32)
         done = 0
-        for block in _blocks(path, reader, edges, mono=mono, is_exact=is_exact):
+        for block in _blocks(path, reader, edges, hearing, is_exact=is_exact):
             samples[done : done + len(block)] = block
             done += len(block)
         return samples[:done] if done == length else samples[:done].copy()
 
 
 def _blocks(
-    path: MediaPath, reader: SoundReader, edges: tuple[int, int], *, mono: bool, is_exact: bool
+    path: MediaPath, reader: SoundReader, edges: tuple[int, int], hearing: Hearing | None, *, is_exact: bool
 ) -> Iterator[np.ndarray]:
-    """Yield the blocks of a span, and raise where less of it decodes than its length says."""
+    """Yield what is heard of a span, or all channels, and raise where less of it decodes than its length says."""
+    blocks = _whole_blocks(path, reader, edges, is_exact=is_exact)
+    return blocks if hearing is None else heard(blocks, reader.sample_rate, hearing, path)
+
+
+def _whole_blocks(
+    path: MediaPath, reader: SoundReader, edges: tuple[int, int], *, is_exact: bool
+) -> Iterator[np.ndarray]:
     start, stop = edges
     rate, done = reader.sample_rate, 0
     for block in reader.blocks(start, stop):
         _peak(path, block)
         done += len(block)
-        yield block.mean(axis=1, dtype=np.float32) if mono else block
+        yield block
     missing = (stop - start - done) / rate
     tolerance = TRUNCATION_TOLERANCE_S if reader.states_length or is_exact else float("inf")
     if not done or missing > tolerance:

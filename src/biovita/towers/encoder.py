@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Classes", "Encoder", "EncoderCard", "EncoderDefaults", "Loaded", "Windowing"]
 
+
+_ROUNDING = 1e-6  # far less than a sample
 
 Loaded: TypeAlias = "np.ndarray | LongWindows"  # the second of a recording too long to be held
 
@@ -56,10 +59,34 @@ class EncoderCard:
 
 @dataclass(frozen=True, slots=True)
 class Windowing:
-    """How an encoder cuts a recording: length of a window and how far the next one begins, in seconds."""
+    """How an encoder cuts a recording, in seconds as it hears it.
+
+    Attributes
+    ----------
+    size_s, hop_s
+        Length of a window, and how far the next one begins.
+    shortest_s
+        A last window, other than the first, that would hold less is left out.
+    """
 
     size_s: float
     hop_s: float
+    shortest_s: float = 0.0
+
+    def count(self, duration_s: float) -> int:
+        """Return into how many windows a recording is cut, whose last one may reach past its end.
+
+        Examples
+        --------
+        >>> Windowing(3.0, 1.5, 1.5).count(10.0)  # from 0, 1.5, 3, 4.5, 6 and 7.5 s
+        6
+        """
+        if duration_s <= self.size_s:
+            return 1
+        full = 1 + math.floor((duration_s - self.size_s) / self.hop_s + _ROUNDING)
+        held = duration_s - full * self.hop_s
+        new = held - max(0.0, self.size_s - self.hop_s)
+        return full + (new > _ROUNDING and held >= self.shortest_s - _ROUNDING)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""From what a user hands over (a path, a span, an array, an image) to samples and pixels."""
+"""From what a user hands over (a path, a span, a box, an array, an image) to samples and pixels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from biovita.errors import MediaError
-from biovita.media.inputs import AudioItem, Clip, ImageItem, Sound
+from biovita.media.hearing import AS_IT_IS, heard
+from biovita.media.inputs import AudioItem, Box, Clip, ImageItem, Picture, Sound
 from biovita.media.packed_files import PackedFile, as_media_path
 
 if TYPE_CHECKING:
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
 
     from biovita.media import LongSound
 
-__all__ = ["mono_sound", "native_mono", "rgb_image"]
+__all__ = ["boxed", "mono_sound", "native_mono", "rgb_image"]
 
 
 def native_mono(item: AudioItem) -> tuple[np.ndarray, int]:
-    """Return the mean of an item's channels as it is, ``(samples,)``, float32, and its rate in hertz.
+    """Return what is heard of an item as it is, ``(samples,)``, float32, and its rate in hertz.
+
+    That is the mean of its channels, where it does not say otherwise.
 
     Raises
     ------
@@ -32,7 +35,10 @@ def native_mono(item: AudioItem) -> tuple[np.ndarray, int]:
     if isinstance(item, str | Path | PackedFile):
         item = Clip(as_media_path(item))
     if isinstance(item, Clip):
-        return read_clip(item.path, item.start_s, item.end_s, mono=True)
+        if item.hearing == AS_IT_IS:
+            return read_clip(item.path, item.start_s, item.end_s, mono=True)
+        every, rate = read_clip(item.path, item.start_s, item.end_s, mono=False)
+        return next(heard([every], rate, item.hearing, item.path)), item.hearing.rate(rate)
     samples = _checked(item)
     mono = samples if samples.ndim == 1 else samples.mean(axis=1)
     return np.ascontiguousarray(mono, dtype=np.float32), item.sample_rate
@@ -51,7 +57,7 @@ def mono_sound(item: AudioItem, *, for_rate: int = 0) -> tuple[np.ndarray, int] 
     if isinstance(item, str | Path | PackedFile):
         item = Clip(as_media_path(item))
     if isinstance(item, Clip):
-        return read_mono(item.path, item.start_s, item.end_s, for_rate=for_rate)
+        return read_mono(item.path, item.start_s, item.end_s, for_rate=for_rate, hearing=item.hearing)
     return native_mono(item)
 
 
@@ -84,4 +90,28 @@ def rgb_image(item: ImageItem) -> Image.Image:
 
     if isinstance(item, str | Path | PackedFile):
         return read_image(item)
+    if isinstance(item, Picture):
+        return boxed(read_image(item.path), item.box)
     return item if item.mode == "RGB" else item.convert("RGB")
+
+
+def boxed(image: Image.Image, box: Box) -> Image.Image:
+    """Return the part of a picture in a box of x, y, width and height, as shares of it; a pixel at least.
+
+    Raises
+    ------
+    MediaError
+        ``box-outside`` where the box is empty or not within the picture.
+    """
+    x, y, width, height = box
+    slack = 1e-6
+    if not (x >= 0 and y >= 0 and width > 0 and height > 0 and x + width <= 1 + slack and y + height <= 1 + slack):
+        raise MediaError(
+            "box-outside",
+            f"the box {', '.join(f'{number:g}' for number in box)} is not within the picture: x, y, width and height "
+            "are shares of it, from 0 to 1",
+        )
+    left, top = min(int(x * image.width), image.width - 1), min(int(y * image.height), image.height - 1)
+    right = max(left + 1, min(round((x + width) * image.width), image.width))
+    bottom = max(top + 1, min(round((y + height) * image.height), image.height))
+    return image.crop((left, top, right, bottom))

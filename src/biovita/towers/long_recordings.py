@@ -9,7 +9,7 @@ import numpy as np
 
 from biovita.media.audio import LongSound
 
-__all__ = ["LongWindows", "cut_windows", "mean_over_windows", "window_parts"]
+__all__ = ["LongWindows", "cut_windows", "held_windows", "mean_over_windows", "window_parts"]
 
 Resampling = Callable[[Iterable[np.ndarray], int], Iterator[np.ndarray]]
 
@@ -69,6 +69,18 @@ def cut_windows(blocks: Iterable[np.ndarray], size: int, hop: int, shortest: int
         last = np.zeros((1, size), np.float32)
         last[0, : len(held)] = held[:size]
         yield last
+
+
+def held_windows(samples: np.ndarray, size: int, hop: int, shortest: int = 1) -> np.ndarray:
+    """Return the windows of samples that are held, ``(windows, size)``, as `cut_windows` cuts them; a view."""
+    windows = np.lib.stride_tricks.sliding_window_view
+    full = 1 + (len(samples) - size) // hop if len(samples) >= size else 0
+    held = len(samples) - full * hop
+    new = held - (max(0, size - hop) if full else 0)
+    count = full + (new > 0 and (not full or held >= shortest))
+    missing = (count - 1) * hop + size - len(samples)
+    filled = samples if missing <= 0 else np.concatenate([samples, np.zeros(missing, samples.dtype)])
+    return windows(filled, size)[::hop][:count]
 
 
 def window_parts(loaded: np.ndarray | LongWindows) -> Iterator[np.ndarray]:
