@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from biovita.archive.archive_tables import Kind
 from biovita.errors import BiovitaError
 
-__all__ = ["LEAVE", "KeptScores", "Runs", "runs_of", "thresholds_of"]
+__all__ = ["LEAVE", "KeptScores", "Runs", "ends_of", "kept_scores", "runs_in", "thresholds_of"]
 
 LEAVE = 0.6  # of the threshold: a run goes on down to it
 _GAP = 1  # hops
@@ -49,52 +49,67 @@ class Runs:
     windows: np.ndarray
 
 
-def runs_of(
-    windows: Iterable[pa.RecordBatch],
-    recordings: pa.Table,
-    candidates: pa.Table,
-    threshold: float | np.ndarray,
-    hop_s: float,
-) -> Iterator[Runs]:
-    """Yield the runs of whole recordings, many recordings at once where they are short."""
-    if not hop_s > 0:
-        raise BiovitaError(f"the hop is {hop_s:g} s. It has to be more than 0")
-    enter, leave = thresholds_of(threshold, candidates.num_rows)
+def kept_scores(
+    windows: Iterable[pa.RecordBatch], recordings: pa.Table, candidates: pa.Table, least: np.ndarray
+) -> Iterator[KeptScores]:
+    """Yield the scores of whole recordings that reach ``least``, of many at once where they are short.
+
+    Parameters
+    ----------
+    windows
+        Rows of `WINDOWS`, those of a recording together; the rows of photographs are passed over.
+    least
+        ``(candidates,)`` float32; infinity where a candidate's are not wanted.
+
+    Raises
+    ------
+    BiovitaError
+        Where a window is of a recording that is not in the table, or the windows of a recording are not together.
+    """
     kinds = candidates["kind"].to_numpy()
-    enter[kinds == Kind.BACKGROUND] = leave[kinds == Kind.BACKGROUND] = np.inf
-    durations = recordings["duration_s"].to_numpy()
-    ends = np.fmin(durations, recordings["end_s"].to_numpy(zero_copy_only=False).astype(float))
     waiting: list[KeptScores] = []
     done: set[int] = set()
     last, count = _NONE, 0
     for batch in windows:
         media = _media_rows(batch, recordings)
-        held = media >= 0
-        if not held.any():
+        held = media[media >= 0]
+        if not len(held):
             continue
-        changes = media[held][np.flatnonzero(np.diff(media[held], prepend=_NONE))].tolist()
+        changes = held[np.flatnonzero(np.diff(held, prepend=_NONE))].tolist()
         new = changes[1:] if changes[0] == last else changes
-        again = done.intersection(new) or len(set(new)) < len(new)
-        if again:
+        if done.intersection(new) or len(set(new)) < len(new):
             raise BiovitaError("the windows of a recording are not together. Sort them by media_id and start_s")
         done.update(new)
         if new and count >= _ROWS:  # what waits is whole, once another recording has begun
             cut = np.flatnonzero(media == new[0])[0]
-            waiting.append(_kept(batch.slice(0, cut), media[:cut], leave, kinds))
-            yield _runs(_joined(waiting), enter, ends, hop_s)
+            waiting.append(_kept(batch.slice(0, cut), media[:cut], least, kinds))
+            yield _joined(waiting)
             batch, media, waiting, count = batch.slice(cut), media[cut:], [], 0
-        waiting.append(_kept(batch, media, leave, kinds))
+        waiting.append(_kept(batch, media, least, kinds))
         last, count = changes[-1], count + batch.num_rows
     if waiting:
-        yield _runs(_joined(waiting), enter, ends, hop_s)
+        yield _joined(waiting)
 
 
-def thresholds_of(threshold: float | np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``(candidates,)`` float32 where events are entered, and where they are left."""
-    wide = np.array(np.broadcast_to(np.asarray(threshold, np.float64), (number,)))
+def thresholds_of(threshold: float | np.ndarray, candidates: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``(candidates,)`` float32 where events are entered, and where left; infinity for a background class.
+
+    Raises
+    ------
+    BiovitaError
+        Where a threshold is not above 0.
+    """
+    wide = np.array(np.broadcast_to(np.asarray(threshold, np.float64), (candidates.num_rows,)))
     if not (wide > 0).all():  # also where it is NaN
         raise BiovitaError(f"a threshold is {wide[~(wide > 0)][0]:g}. It has to be above 0")
+    wide[candidates["kind"].to_numpy() == Kind.BACKGROUND] = np.inf
     return wide.astype(np.float32), (LEAVE * wide).astype(np.float32)
+
+
+def ends_of(recordings: pa.Table) -> np.ndarray:
+    """Return ``(recordings,)`` where in its file each recording ends, in seconds."""
+    stated = recordings["end_s"].to_numpy().astype(float)
+    return np.fmin(recordings["duration_s"].to_numpy(), stated)
 
 
 def _media_rows(batch: pa.RecordBatch, recordings: pa.Table) -> np.ndarray:
@@ -110,15 +125,15 @@ def _media_rows(batch: pa.RecordBatch, recordings: pa.Table) -> np.ndarray:
     return np.where(timed, rows, _NONE)
 
 
-def _kept(batch: pa.RecordBatch, media: np.ndarray, leave: np.ndarray, kinds: np.ndarray) -> KeptScores:
-    """Return the scores of a batch from which no threshold is further than `LEAVE`."""
+def _kept(batch: pa.RecordBatch, media: np.ndarray, least: np.ndarray, kinds: np.ndarray) -> KeptScores:
+    """Return the scores of a batch that reach ``least``."""
     batch, media = batch.filter(pa.array(media >= 0)), media[media >= 0]
     lists = batch.column("candidates")
     window = np.repeat(np.arange(len(batch)), lists.value_lengths().to_numpy(zero_copy_only=False))
     candidate = lists.flatten().to_numpy(zero_copy_only=False)
     score = batch.column("scores").flatten().to_numpy(zero_copy_only=False)
     evidence = batch.column("evidence").flatten().to_numpy(zero_copy_only=False)
-    rows = np.flatnonzero(score >= leave[candidate])
+    rows = np.flatnonzero(score >= least[candidate])
     first, second = _best_two(window, candidate, score, kinds, len(batch))
     runner = np.where(first[window[rows]] == rows, second[window[rows]], first[window[rows]])  # entry, or -1
     there = runner >= 0
@@ -157,8 +172,17 @@ def _joined(parts: Sequence[KeptScores]) -> KeptScores:
     )
 
 
-def _runs(scores: KeptScores, enter: np.ndarray, ends: np.ndarray, hop_s: float) -> Runs:
-    """Return the runs that reach their threshold, by recording, begin and candidate."""
+def runs_in(scores: KeptScores, enter: np.ndarray, leave: np.ndarray, ends: np.ndarray, hop_s: float) -> Runs:
+    """Return the runs that reach their threshold, by recording, begin and candidate.
+
+    Parameters
+    ----------
+    enter, leave
+        See `thresholds_of`.
+    ends
+        See `ends_of`.
+    """
+    scores = scores.take(np.flatnonzero(scores.score >= leave[scores.candidate]))
     scores = scores.take(np.lexsort((scores.start, scores.candidate, scores.media)))
     size = len(scores.score)
     steps = np.rint(np.diff(scores.start) / hop_s)

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from biovita.archive.archive_tables import ANNOTATIONS, By, Kind, Presence
 from biovita.errors import BiovitaError
-from biovita.identification.event_runs import LEAVE, Runs, runs_of, thresholds_of
+from biovita.identification.event_runs import LEAVE, Runs, ends_of, kept_scores, runs_in, thresholds_of
 from biovita.identification.evidence import Evidence
 from biovita.modality import Modality
 
@@ -75,7 +75,7 @@ def check_threshold(threshold: float | np.ndarray, candidates: pa.Table, floor: 
     BiovitaError
         Where a threshold is not above 0, or an event of a candidate that is not listed would go on below the floor.
     """
-    enter, leave = thresholds_of(threshold, candidates.num_rows)
+    enter, leave = thresholds_of(threshold, candidates)
     open_ = ~candidates["listed"].to_numpy(zero_copy_only=False) & (
         candidates["kind"].to_numpy() != Kind.BACKGROUND
     )
@@ -126,7 +126,7 @@ def events_of(
         of a recording are not together.
     """
     sites = _sites(recordings, deployments)
-    for runs in runs_of(windows, recordings, candidates, threshold, hop_s):
+    for runs in _runs(windows, recordings, candidates, threshold, hop_s):
         yield _annotations(runs, recordings, candidates, sites, made)
 
 
@@ -152,7 +152,7 @@ def speech_spans(
     )
     wanted = np.where(voices.to_numpy(), threshold, np.inf)
     spans: dict[int, list[tuple[float, float]]] = {}
-    for runs in runs_of(windows, recordings, candidates, wanted, hop_s):
+    for runs in _runs(windows, recordings, candidates, wanted, hop_s):
         for media, start, end in zip(
             runs.best.media.tolist(), runs.start.tolist(), runs.end.tolist(), strict=True
         ):
@@ -163,6 +163,21 @@ def speech_spans(
                 mine.append((start, end))
     rows = [(recordings["id"][media].as_py(), *span) for media, mine in spans.items() for span in mine]
     return pa.table([list(column) for column in zip(*rows, strict=True)] or [[], [], []], schema=_SPANS)
+
+
+def _runs(
+    windows: Iterable[pa.RecordBatch],
+    recordings: pa.Table,
+    candidates: pa.Table,
+    threshold: float | np.ndarray,
+    hop_s: float,
+) -> Iterator[Runs]:
+    if not hop_s > 0:
+        raise BiovitaError(f"the hop is {hop_s:g} s. It has to be more than 0")
+    enter, leave = thresholds_of(threshold, candidates)
+    ends = ends_of(recordings)
+    for scores in kept_scores(windows, recordings, candidates, leave):
+        yield runs_in(scores, enter, leave, ends, hop_s)
 
 
 def _sites(recordings: pa.Table, deployments: pa.Table | None) -> pa.Array:
