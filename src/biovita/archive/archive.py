@@ -39,6 +39,7 @@ _SCHEMAS: Mapping[str, pa.Schema] = {
     "photographs": PHOTOGRAPHS,
     "candidates": CANDIDATES,
     "annotations": ANNOTATIONS,
+    "labels": ANNOTATIONS,  # of datasets that were taken in
     "left_out": LEFT_OUT,
     **dict.fromkeys(SCORES.values(), WINDOWS),
 }
