@@ -94,7 +94,9 @@ PHOTOGRAPHS = pa.schema(
         *_FILE,
         pa.field("width", pa.int32(), nullable=False),  # as it is shown, after its EXIF orientation
         pa.field("height", pa.int32(), nullable=False),
-        pa.field("box", pa.list_(pa.float64(), 4)),  # x, y, width, height as shares of the picture; none is all of it
+        pa.field(
+            "box", pa.list_(pa.float64(), 4)
+        ),  # x, y, width, height as shares of the picture; none is all of it
         pa.field("box_of", pa.string()),  # what found the box, and as what: "MegaDetector: animal 0.93"
     ]
 )
@@ -128,7 +130,9 @@ WINDOWS = pa.schema(
 ANNOTATIONS = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
-        pa.field("media_id", pa.string()),  # of a recording or photograph; none where it is known by its path alone
+        pa.field(
+            "media_id", pa.string()
+        ),  # of a recording or photograph; none where it is known by its path alone
         pa.field("path", pa.string()),
         pa.field("modality", pa.string(), nullable=False),
         pa.field("channel", pa.int16()),
