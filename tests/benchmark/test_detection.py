@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biovita.archive.archive_tables import ANNOTATIONS, CANDIDATES, RECORDINGS, WINDOWS
-from biovita.benchmark.detection import detect_scores
+from biovita.benchmark.detection import DetectedRun, detect_scores
 from biovita.benchmark.detection_draws import Draws, estimate
 from biovita.benchmark.detection_match import matched
 from biovita.benchmark.detection_scores import DetectionScores, NotScored
@@ -170,10 +170,8 @@ def scores(
 ) -> DetectionScores:
     return detect_scores(
         pa.Table.from_pylist(list(truth), schema=ANNOTATIONS),
-        windows_of(DURATIONS, heard),
-        candidates(),
-        recordings(DURATIONS),
-        **{"hop_s": HOP, "threshold": 0.5, **more},
+        DetectedRun(windows_of(DURATIONS, heard), candidates(), recordings(DURATIONS), HOP, {"model": "planted"}),
+        **{"threshold": 0.5, **more},
     )
 
 
@@ -268,10 +266,7 @@ def test_of_two_recordings_of_one_name_the_path_decides() -> None:
     rows = [annotation(path, "Parus major", 0.0, 3.0) for path in ("wood\\x.wav", "x.wav")]
     found = detect_scores(
         pa.Table.from_pylist(rows, schema=ANNOTATIONS),
-        windows_of({"a": 9.0, "b": 9.0}, [("b", 0, 0.0, 3.0, 0.9)]),
-        candidates(),
-        media,
-        hop_s=HOP,
+        DetectedRun(windows_of({"a": 9.0, "b": 9.0}, [("b", 0, 0.0, 3.0, 0.9)]), candidates(), media, HOP),
         threshold=0.5,
     )
     assert (found.overall[0].annotated, found.overall[0].right) == (1, 1)
@@ -293,10 +288,10 @@ def test_thresholds_that_the_run_cannot_answer_are_refused() -> None:
     table = windows_of(DURATIONS, HEARD)
     table = table.set_column(6, WINDOWS.field("floor"), pa.array([0.2] * len(table), pa.float32()))
     annotations = pa.Table.from_pylist(TRUTH, schema=ANNOTATIONS)
-    run = (annotations, table, candidates(listed=False), recordings(DURATIONS))
+    run = DetectedRun(table, candidates(listed=False), recordings(DURATIONS), HOP)
     with pytest.raises(BiovitaError, match="cannot be answered"):
-        detect_scores(*run, hop_s=HOP, threshold=0.3)
-    found = detect_scores(*run, hop_s=HOP, threshold=0.5)
+        detect_scores(annotations, run, threshold=0.3)
+    found = detect_scores(annotations, run, threshold=0.5)
     assert max(found.not_answered) == 0.3
     assert min(row.threshold for row in found.curve) == 0.35
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,27 +25,42 @@ from biovita.errors import BiovitaError
 from biovita.identification.event_runs import KeptScores, ends_of, kept_scores, runs_in, thresholds_of
 from biovita.identification.events import check_threshold, floor_of
 
-__all__ = ["LEAST_OVERLAP", "ONSET_S", "THRESHOLDS", "detect_scores"]
+__all__ = ["LEAST_OVERLAP", "ONSET_S", "THRESHOLDS", "DetectedRun", "detect_scores"]
 
 LEAST_OVERLAP = 0.2  # intersection over union
 ONSET_S = 3.0  # a window of BirdNET: a call may lie anywhere in the first window that has it
 THRESHOLDS = (*(round(0.05 * step, 2) for step in range(1, 20)), 0.99)
 
 
+@dataclass(frozen=True, eq=False)
+class DetectedRun:
+    """What a run of ``biovita identify`` wrote: rows of `WINDOWS`, `CANDIDATES` and `RECORDINGS`.
+
+    Attributes
+    ----------
+    hop_s
+        Seconds from the begin of a window to that of the next.
+    made
+        What it was made with, for who reads the scores.
+    """
+
+    windows: pa.Table
+    candidates: pa.Table
+    recordings: pa.Table
+    hop_s: float
+    made: Mapping[str, Any] = field(default_factory=dict)
+
+
 def detect_scores(
     annotations: pa.Table,
-    windows: pa.Table,
-    candidates: pa.Table,
-    recordings: pa.Table,
+    run: DetectedRun,
     *,
-    hop_s: float,
     threshold: float,
     thresholds: Sequence[float] = THRESHOLDS,
     annotated: pa.Table | None = None,
     least_overlap: float = LEAST_OVERLAP,
     onset_s: float = ONSET_S,
     seed: int = 0,
-    made: Mapping[str, Any] | None = None,
 ) -> DetectionScores:
     """Score a run against annotations.
 
@@ -58,10 +73,6 @@ def detect_scores(
     ----------
     annotations
         Rows of `ANNOTATIONS`; see `biovita.benchmark.detection_truth.truth_of`.
-    windows, candidates, recordings
-        The tables of the run.
-    hop_s
-        Seconds from the begin of a window to that of the next.
     threshold
         At which single numbers are stated.
     thresholds
@@ -72,24 +83,23 @@ def detect_scores(
         Intersection over union at least, and seconds from begin to begin at most, of a pair.
     seed
         For the intervals.
-    made
-        What the run was made with, for who reads the scores.
 
     Raises
     ------
     BiovitaError
         Where the run cannot answer ``threshold``, or no annotation can be scored.
     """
+    candidates, recordings = run.candidates, run.recordings
     parts = annotated_spans(recordings, annotated)
     truth = truth_of(annotations, candidates, recordings, parts)
     if not len(truth.present.start):
         raise BiovitaError(_nothing(truth))
     wanted = _wanted(candidates, truth)
-    asked, refused = _answered(sorted({threshold, *thresholds}), wanted, candidates, windows, threshold)
-    run = _Run(windows, candidates, recordings, hop_s)
+    asked, refused = _answered(sorted({threshold, *thresholds}), wanted, run, threshold)
     found, heard = _found(run, np.where(wanted, 1.0, np.inf), asked, truth, parts)
     draws = Draws.of(recordings.num_rows, parts, seed)
     names = Names(candidates["scientific_name"].to_pylist(), candidates["taxon_id"].to_pylist())
+    settings = {"least_overlap": least_overlap, "onset_s": onset_s}
     criteria = {"overlap": {"least_overlap": least_overlap}, "onset": {"onset_s": onset_s}}
     counts = {
         (name, at): Counts.of(found[at], truth, criterion) for name, criterion in criteria.items() for at in asked
@@ -114,16 +124,9 @@ def detect_scores(
         segments=segments,
         at_precision=_at_precision(curve, hours),
         neither=main.neither,
-        too_short=_too_short(truth.present, windows, least_overlap),
+        too_short=_too_short(truth.present, run.windows, least_overlap),
         not_scored=truth.not_scored,
-        made={
-            **(made or {}),
-            "hop_s": hop_s,
-            "least_overlap": least_overlap,
-            "onset_s": onset_s,
-            "segment_s": SEGMENT_S,
-            "seed": seed,
-        },
+        made={**run.made, **settings, "hop_s": run.hop_s, "segment_s": SEGMENT_S, "seed": seed},
     )
 
 
@@ -143,15 +146,15 @@ def _wanted(candidates: pa.Table, truth: Truth) -> np.ndarray:
 
 
 def _answered(
-    thresholds: Sequence[float], wanted: np.ndarray, candidates: pa.Table, windows: pa.Table, main: float
+    thresholds: Sequence[float], wanted: np.ndarray, run: DetectedRun, main: float
 ) -> tuple[list[float], list[float]]:
     """Return the thresholds that the run can answer, and those that it cannot; ``main`` it has to answer."""
-    floor = floor_of(windows)
-    check_threshold(np.where(wanted, main, np.inf), candidates, floor)
+    floor = floor_of(run.windows)
+    check_threshold(np.where(wanted, main, np.inf), run.candidates, floor)
     answered, refused = [], []
     for threshold in thresholds:
         try:
-            check_threshold(np.where(wanted, threshold, np.inf), candidates, floor)
+            check_threshold(np.where(wanted, threshold, np.inf), run.candidates, floor)
         except BiovitaError:
             refused.append(threshold)
         else:
@@ -159,16 +162,8 @@ def _answered(
     return answered, refused
 
 
-@dataclass(frozen=True, eq=False)
-class _Run:
-    windows: pa.Table
-    candidates: pa.Table
-    recordings: pa.Table
-    hop_s: float
-
-
 def _found(
-    run: _Run, asked: np.ndarray, thresholds: Sequence[float], truth: Truth, parts: Spans
+    run: DetectedRun, asked: np.ndarray, thresholds: Sequence[float], truth: Truth, parts: Spans
 ) -> tuple[dict[float, Spans], tuple[Spans, np.ndarray]]:
     """Return the events at each threshold, and all that was kept of the annotated taxa: windows and their scores.
 
