@@ -1,0 +1,88 @@
+"""Spectrograms with what their axes need: where seconds and kilohertz stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["AxisMark", "Spectrogram", "drawn", "round_steps"]
+
+_LOW_HZ, _TOP_HZ = 150.0, 16_000.0  # of the picture, as `biovita.media.spectrogram_png` draws it
+_APART = 0.1  # of an axis: marks that are closer would touch
+_KHZ = (0.2, 0.5, 1, 2, 4, 8, 16)
+
+
+@dataclass(frozen=True)
+class AxisMark:
+    """A mark on an axis: its place, as a share from the left or from the bottom, and its text."""
+
+    place: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Spectrogram:
+    """A picture, PNG, with the marks of its axes: seconds within the file, and kilohertz."""
+
+    picture: bytes
+    seconds: tuple[AxisMark, ...]
+    khz: tuple[AxisMark, ...]
+
+
+def drawn(
+    samples: np.ndarray, sample_rate: int, *, start_s: float, slowed: float = 1.0, size: tuple[int, int]
+) -> Spectrogram:
+    """Return the spectrogram of a piece of a recording.
+
+    Parameters
+    ----------
+    samples
+        ``(samples,)``, as they are in the file.
+    sample_rate
+        Of the file, in hertz.
+    start_s
+        Where the piece begins within the file.
+    slowed
+        The picture is that of the piece slowed down by this, which shows ultrasound; its marks are those of the file.
+    size
+        Width and height in pixels.
+    """
+    from biovita.media import spectrogram_png
+
+    heard = sample_rate / slowed
+    width, height = size
+    top = min(_TOP_HZ, heard / 2)
+    low = min(_LOW_HZ, top / 4)
+    khz: list[AxisMark] = []
+    for mark in _KHZ:
+        place = float((_mel(1000 * mark) - _mel(low)) / (_mel(top) - _mel(low)))
+        if 0.02 <= place <= 1 and (not khz or place - khz[-1].place >= _APART):
+            khz.append(AxisMark(place, f"{mark * slowed:g}"))
+    length = len(samples) / sample_rate
+    steps = round_steps(start_s, start_s + length, 7)
+    return Spectrogram(
+        picture=spectrogram_png(samples, heard, width=width, height=height),
+        seconds=tuple(AxisMark((step - start_s) / length, f"{step:g}") for step in steps),
+        khz=tuple(khz),
+    )
+
+
+def round_steps(low: float, high: float, most: int) -> list[float]:
+    """Return round numbers from ``low`` to ``high`` at one distance, which is 1, 2 or 5 times a power of ten.
+
+    Examples
+    --------
+    >>> round_steps(4.2, 9.1, 6)
+    [5, 6, 7, 8, 9]
+    """
+    rough = (high - low) / most
+    power = 10.0 ** np.floor(np.log10(rough))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
+    first, last = int(np.ceil(low / step - 1e-9)), int(np.floor(high / step + 1e-9))
+    return [float(f"{number * step:.9g}") for number in range(first, last + 1)]
+
+
+def _mel(hz: float) -> float:
+    """Slaney's mel scale, the one of the picture: see `biovita.media.spectrogram_png`."""
+    return hz * 3 / 200 if hz < 1000 else 15 + np.log(hz / 1000) * 27 / np.log(6.4)
