@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from biovita.errors import BiovitaError, DatasetError, StoppedError
-from biovita.modality import Modality
+from biovita.errors import BiovitaError, DatasetError
 
 if TYPE_CHECKING:
     import pandas
     import polars
 
-    from biovita.archive.archive import Archive
     from biovita.archive.take_in import Extent
-    from biovita.identification.answers import Answers
-    from biovita.identification.asked import Answering, Asked, Perceiving
-    from biovita.identification.scoring import Scoring
+    from biovita.identification.options import IdentifyOptions
+    from biovita.identification.run import Run
 
-__all__ = ["Identification", "extent", "identify"]
-
-RECORD = "run.json"
+__all__ = ["Identification", "extent_of_media", "identify"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,24 +33,24 @@ class Identification:
     path
         Directory of the run, which is a small archive; None where it was not kept.
     events
-        Spans of recordings with what is heard in them, as `biovita.archive.archive_tables.ANNOTATIONS` has them.
+        Spans of recordings and what is heard there, as `biovita.archive.archive_tables.ANNOTATIONS` has them.
     photographs
         What photographs show, in the same columns.
     windows
-        The scores of windows of recordings and of photographs, as `WINDOWS` has them; their candidates are numbers of
-        rows of ``candidates``.
+        The scores of windows of recordings, and then of photographs, as `WINDOWS` has them; their candidates are
+        numbers of rows of ``candidates``.
     candidates
         What could have been answered.
     left_out
         What was named and has no scores, and why.
-    recordings, media
-        The tables of recordings and of photographs.
     notes
         Sentences that a reader of the answers has to know.
     record
         What ``run.json`` states.
+    written
+        Files and folders that were asked for.
     stopped
-        Whether Ctrl-C ended it early; what it holds is of the media that were done.
+        Whether Ctrl-C ended it early: it holds what was done until then.
     """
 
     path: Path | None
@@ -68,8 +59,6 @@ class Identification:
     windows: pa.Table
     candidates: pa.Table
     left_out: pa.Table
-    recordings: pa.Table
-    media: pa.Table
     notes: tuple[str, ...] = ()
     record: Mapping[str, Any] = field(default_factory=dict)
     written: tuple[Path, ...] = ()
@@ -93,8 +82,8 @@ class Identification:
         return frame
 
 
-def extent(paths: Sequence[str | Path]) -> Extent:
-    """Return how much is named: files and hours, as their headers state them. Nothing is decoded.
+def extent_of_media(paths: Sequence[str | Path]) -> Extent:
+    """Return how much paths name: files and hours, as their headers state them. Nothing is decoded.
 
     Raises
     ------
@@ -112,90 +101,31 @@ def identify(
     *,
     run: str | Path | None = None,
     out: str | Path | None = None,
-    model: str = "auto",
+    model: str | Path = "auto",
     gallery: Sequence[str | Path] = (),
-    taxa: str | Path | None = None,
-    strict: bool = False,
-    within: Sequence[str] = (),
-    place: tuple[float, float] | None = None,
-    date: str | None = None,
-    week: int | None = None,
-    range_only: bool = False,
-    names: str | Path | None = None,
-    language: str | None = None,
-    threshold: float = 0.25,
-    rank: str | None = None,
-    calibration: str | Path | None = None,
-    overlap: float | None = None,
-    channel: int | Literal["mean", "all"] = "mean",
-    band: tuple[float | None, float | None] | None = None,
-    expand: float | None = None,
-    views: int | None = None,
-    boxes: str | Path | None = None,
-    timezone: str | None = None,
-    formats: Sequence[str] = (),
-    split: bool = False,
-    segments: str | Path | None = None,
-    per_taxon: int = 20,
-    drop_speech: bool = False,
     device: str = "auto",
     workers: int | None = None,
     overwrite: bool = False,
     progress: bool = True,
+    **options: Unpack[IdentifyOptions],
 ) -> Identification:
-    """Return what is heard in recordings and seen in photographs, and write it where ``out`` says.
+    """Return what is heard in recordings and seen in photographs, and keep it where ``out`` says.
 
-    Vectors and scores are kept in ``out``: the same call goes on where it was stopped, new files are added, and
-    ``run`` answers other questions from what is there.
+    A run is a small archive. The same call goes on where it was stopped, and adds files that are new.
 
     Parameters
     ----------
     paths
         Files, folders, patterns, text files that list paths, and datasets; or one archive, whose vectors are scored
-        anew and no network runs.
+        anew without running a network.
     run
-        A run, in place of paths: its scores are answered from, no model is opened.
+        A run, in place of paths: other questions are answered from its scores, and no model is opened.
     out
-        Directory to write, an archive. None: nothing is kept; for a ``run`` and an archive it is theirs.
+        Directory to write. None: nothing is kept. A ``run`` and an archive are written to themselves.
     model
         ``auto``, the best on this machine; or as `describe` takes it.
     gallery
-        Datasets, or folders that have a folder for each class, whose items are compared with.
-    taxa
-        A list of taxa, of which alone answers are wanted. ``strict`` refuses one with names that mean nothing.
-    within
-        Groups that answers lie in, of any rank.
-    place, date, week, range_only
-        Latitude and longitude, and when: taxa that BirdNET's range model does not expect there are left out, and with
-        ``range_only`` those that it does not know. ``date`` is as 2024-05-17, ``week`` from 1 to 48.
-    names, language
-        A table of common names, and which language of it.
-    threshold
-        The score that an answer reaches.
-    rank
-        At which all answers are given. None is the deepest that is sure enough.
-    calibration
-        A file that `calibrate_run` wrote: scores get probabilities.
-    overlap
-        Share of a window that the next one repeats; None is 0.5.
-    channel
-        From 1; ``mean`` of all, or ``all`` of them, each by itself.
-    band, expand
-        Lowest and highest frequency in hertz that are heard, and how many times slower.
-    views
-        Of each photograph, from 1 to 7; None is 3.
-    boxes
-        A file of MegaDetector or SpeciesNet: what they found is looked at, in place of whole photographs.
-    timezone
-        Of recorders and cameras that state none.
-    formats
-        Of files to write: names in `biovita.archive.annotation_formats.WRITERS`.
-    split
-        Write a file for each recording where the format has such files.
-    segments, per_taxon
-        Folder to cut the best events out to, and how many of each taxon.
-    drop_speech
-        Keep every piece in which a person is heard out of segments and the page.
+        Datasets, or folders that have a folder for each class, with whose items all is compared.
     device
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     workers
@@ -204,34 +134,64 @@ def identify(
         Begin anew where ``out`` has a run, and replace files.
     progress
         Show bars on standard error where that is a terminal.
+    options
+        See `IdentifyOptions`.
 
     Raises
     ------
     BiovitaError
         Where a path, a list, a gallery, the model or the question cannot be used.
     """
-    from biovita.identification.asked import Answering, Asked, week_asked
-    from biovita.identification.calibration import read_calibration
-    from biovita.taxonomy import Rank
+    from biovita.archive.archive import Archive
+    from biovita.identification.options import outputs_of, refuse_unknown
+    from biovita.identification.run import Means, answer_run, run_on
+    from biovita.report.run_outputs import write_outputs
 
-    asked = Asked(
-        taxa=None if taxa is None else Path(taxa),
-        strict=strict,
-        within=tuple(within),
-        place=place,
-        week=week_asked(date, week),
-        range_only=range_only,
-        names=None if names is None else Path(names),
-        language=language,
+    refuse_unknown(options)
+    outputs = outputs_of(options)
+    if run is not None and (paths or out is not None or gallery):
+        raise BiovitaError("a run is answered from alone. Leave paths, out and gallery out, or leave run out")
+    places = [Path(run)] if run is not None else [Path(place) for place in paths]
+    known = places[0] if len(places) == 1 and Archive(places[0]).exists else None
+    if known is None and out is None and (outputs.formats or outputs.segments is not None):
+        raise BiovitaError("files are asked for. Say where they go: --out DIR")
+    with _place(known or out) as where:
+        archive = Archive(where)
+        if run is not None:
+            done = answer_run(Archive.open(where), options)
+        else:
+            means = Means(str(model), tuple(map(Path, gallery)), device, workers, overwrite, progress)
+            done = run_on(archive, () if known else tuple(paths), means, options)
+        written = write_outputs(done, outputs, overwrite=overwrite or known is not None)
+        kept = known is not None or out is not None
+        return _identification(done, where if kept else None, written)
+
+
+@contextmanager
+def _place(out: str | Path | None) -> Iterator[Path]:
+    """Give where a run is written; a folder that goes away where nothing is to be kept."""
+    if out is not None:
+        yield Path(out)
+        return
+    with tempfile.TemporaryDirectory(prefix="biovita-", ignore_cleanup_errors=True) as scratch:
+        yield Path(scratch) / "run"
+
+
+def _identification(done: Run, path: Path | None, written: tuple[Path, ...]) -> Identification:
+    from biovita.archive.archive import SCORES
+    from biovita.modality import Modality
+
+    archive, annotations = done.archive, done.answered.annotations
+    audio = pa.compute.equal(annotations["modality"], Modality.AUDIO.value)
+    return Identification(
+        path=path,
+        events=annotations.filter(audio),
+        photographs=annotations.filter(pa.compute.invert(audio)),
+        windows=pa.concat_tables([archive.table(name) for name in SCORES.values()]),
+        candidates=done.answered.candidates,
+        left_out=archive.table("left_out"),
+        notes=done.notes,
+        record=done.record,
+        written=written,
+        stopped=done.stopped,
     )
-    answering = Answering(
-        threshold,
-        None if rank is None else Rank(rank),
-        None if calibration is None else read_calibration(calibration),
-    )
-    outputs = Outputs(tuple(formats), split, None if segments is None else Path(segments), per_taxon, drop_speech)
-    with _place(paths, run, out, outputs) as where:
-        if run is None:
-            low, high = band or (None, None)
-            given = {"overlap": overlap, "low_hz": low, "high_hz": high, "expand": expand, "views": views}
-            how = Registration(timezone, _CHANNELS.get(channel, (channel,)), None if boxes is None else read_boxes(boxes))

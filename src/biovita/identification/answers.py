@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,20 +17,19 @@ from biovita.identification.common_names import read_common_names
 from biovita.identification.events import MadeBy, check_threshold, events_of, floor_of
 from biovita.identification.evidence import Candidate
 from biovita.identification.group_scores import groups_at, windows_at
-from biovita.identification.kept_scores import candidate_rows
 from biovita.identification.photograph_answers import photograph_answers
 from biovita.identification.range_model import range_of
 from biovita.identification.taxa_list import TaxaList, read_taxa_list
 from biovita.modality import Modality
 from biovita.taxonomy import Rank, Taxon
 
-__all__ = ["Answers", "answer", "candidates_in"]
+__all__ = ["Answered", "answer", "candidates_in"]
 
 _BACK_OFF = (Rank.GENUS, Rank.FAMILY)  # of recordings; wider groups are heard in every window
 
 
 @dataclass(frozen=True)
-class Answers:
+class Answered:
     """What a run answers.
 
     Attributes
@@ -58,7 +57,9 @@ def candidates_in(rows: pa.Table) -> tuple[Candidate, ...]:
     """Return the candidates of rows of `CANDIDATES`, in their order."""
     ranks = {"class": "class_"}
     columns = {
-        ranks.get(name, name): rows[name].to_pylist() for name in rows.column_names if name not in {"listed", "evidence"}
+        ranks.get(name, name): rows[name].to_pylist()
+        for name in rows.column_names
+        if name not in {"listed", "evidence"}
     }
     kinds, ids, own = columns.pop("kind"), columns.pop("taxon_id"), columns.pop("rank")
     names = list(columns)
@@ -68,7 +69,7 @@ def candidates_in(rows: pa.Table) -> tuple[Candidate, ...]:
     )
 
 
-def answer(archive: Archive, asked: Asked, answering: Answering, made: MadeBy, hop_s: float | None) -> Answers:
+def answer(archive: Archive, asked: Asked, answering: Answering, made: MadeBy, hop_s: float | None) -> Answered:
     """Return what the scores of an archive say; no network runs.
 
     Parameters
@@ -99,11 +100,11 @@ def answer(archive: Archive, asked: Asked, answering: Answering, made: MadeBy, h
     if hop_s is not None:
         parts.append(_events(archive, rows, wanted, answering, made, hop_s))
     if archive.file(SCORES[Modality.IMAGE]).is_file():
-        parts.append(photograph_answers(archive, rows, wanted, answering, made))
+        parts.append(photograph_answers(archive, candidates_in(rows), wanted, answering, made))
     said = {taxon_id: value for taxon_id, value in _said_by_range(known, chosen) if value is not None}
     annotations = _finished(pa.concat_tables(parts), answering, said)
     added = tuple(each.taxon for each in chosen.candidates[len(chosen.numbers) :])
-    return Answers(annotations, rows, chosen, taxa, added)
+    return Answered(annotations, rows, chosen, taxa, added)
 
 
 def _said_by_range(known: Sequence[Candidate], chosen: Chosen) -> Iterator[tuple[str, float | None]]:
@@ -169,10 +170,14 @@ def _apart(wider: pa.Table, found: pa.Table, lineages: pa.Table, rank: Rank) -> 
     with duckdb.connect() as connection:
         connection.register("wider", wider)
         connection.register("found", found.select(["media_id", "start_s", "end_s", "taxon_id"]))
-        connection.register("lineages", lineages.select(["taxon_id", rank.value]).group_by("taxon_id").aggregate(
-            [(rank.value, "max")]
-        ).rename_columns(["taxon_id", "its_group"]))
-        kept = connection.execute(
+        connection.register(
+            "lineages",
+            lineages.select(["taxon_id", rank.value])
+            .group_by("taxon_id")
+            .aggregate([(rank.value, "max")])
+            .rename_columns(["taxon_id", "its_group"]),
+        )
+        kept = connection.sql(
             "SELECT wider.id FROM wider ANTI JOIN (SELECT found.*, its_group FROM found JOIN lineages USING (taxon_id)) "
             "AS inner_events ON wider.media_id = inner_events.media_id "
             "AND wider.scientific_name = inner_events.its_group "
@@ -184,6 +189,12 @@ def _apart(wider: pa.Table, found: pa.Table, lineages: pa.Table, rank: Rank) -> 
 def _in_order(events: pa.Table) -> pa.Table:
     """Return events by recording, in the order of their table, and begin."""
     order = pc.sort_indices(
-        events, sort_keys=[("path", "ascending"), ("channel", "ascending"), ("start_s", "ascending"), ("score", "descending")]
+        events,
+        sort_keys=[
+            ("path", "ascending"),
+            ("channel", "ascending"),
+            ("start_s", "ascending"),
+            ("score", "descending"),
+        ],
     )
     return events.take(order)

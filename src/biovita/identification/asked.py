@@ -38,7 +38,9 @@ class Perceiving:
 
     def __post_init__(self) -> None:
         if not 0 <= self.overlap <= 0.97:
-            raise BiovitaError(f"the overlap is {self.overlap:g}. It has to be a share of the window, from 0 to 0.97")
+            raise BiovitaError(
+                f"the overlap is {self.overlap:g}. It has to be a share of the window, from 0 to 0.97"
+            )
         if not 1 <= self.views <= MOST_VIEWS:
             raise BiovitaError(f"{self.views} views are asked for. It has to be 1 to {MOST_VIEWS}")
 

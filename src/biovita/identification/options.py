@@ -15,7 +15,16 @@ from biovita.identification.range_model import week_of
 from biovita.media.hearing import Hearing
 from biovita.taxonomy import Rank
 
-__all__ = ["IdentifyOptions", "Outputs", "answering_of", "asked_of", "channels_of", "outputs_of", "perceiving_of", "refuse_unknown"]
+__all__ = [
+    "IdentifyOptions",
+    "Outputs",
+    "answering_of",
+    "asked_of",
+    "channels_of",
+    "outputs_of",
+    "perceiving_of",
+    "refuse_unknown",
+]
 
 
 class IdentifyOptions(TypedDict, total=False):
@@ -82,7 +91,6 @@ class IdentifyOptions(TypedDict, total=False):
     segments: str | Path | None
     per_taxon: int
     drop_speech: bool
-
 
 
 def refuse_unknown(options: Mapping[str, Any]) -> None:
@@ -185,7 +193,7 @@ def outputs_of(options: IdentifyOptions) -> Outputs:
     BiovitaError
         Where a format is not known, or no segment of a taxon is wanted.
     """
-    from biovita.archive.annotation_formats import WRITERS
+    from biovita.archive.annotation_formats.annotation_writers import WRITERS
 
     formats = tuple(dict.fromkeys(options.get("formats", ())))
     for name in formats:

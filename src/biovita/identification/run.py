@@ -1,0 +1,250 @@
+"""A run of ``biovita identify``: from what was named to annotations, kept in an archive."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from biovita.archive.archive import ARCHIVE, Archive
+from biovita.archive.detector_boxes import FoundBoxes, read_boxes
+from biovita.archive.find_media import FoundMedia, find_media
+from biovita.archive.register import Registration
+from biovita.archive.take_in import take_in
+from biovita.embedding.engine import Settings
+from biovita.errors import DatasetError
+from biovita.files import locked, make_directory, refuse_links, write_whole
+from biovita.identification.answers import Answered, answer, candidates_in
+from biovita.identification.asked import Answering, Asked, Perceiving
+from biovita.identification.choose_model import choose_model
+from biovita.identification.events import MadeBy
+from biovita.identification.options import IdentifyOptions, answering_of, asked_of, channels_of, perceiving_of
+from biovita.identification.question import Question, candidates_hash
+from biovita.identification.scoring import Scoring, open_towers_of, score_media
+from biovita.jsonfile import read_json
+from biovita.modality import Modality
+from biovita.progress import progress_bar
+from biovita.version import __version__
+
+__all__ = ["RECORD", "Means", "Run", "answer_run", "run_on"]
+
+RECORD = "run.json"
+_PIECES = 4  # of recordings that are encoded together; more would only lie in memory
+_MEDIA = {Modality.AUDIO: "recordings", Modality.IMAGE: "photographs"}
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """With what a run works.
+
+    Attributes
+    ----------
+    galleries
+        Datasets, or folders of labelled files.
+    """
+
+    model: str = "auto"
+    galleries: tuple[Path, ...] = ()
+    device: str = "auto"
+    workers: int | None = None
+    overwrite: bool = False
+    progress: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A run that was done.
+
+    Attributes
+    ----------
+    record
+        What ``run.json`` states: all that made the scores.
+    asked, answering
+        What was asked of them.
+    notes
+        Sentences that a reader of the answers has to know.
+    scoring
+        None where answers are from scores that were there.
+    """
+
+    archive: Archive
+    answered: Answered
+    record: Mapping[str, Any]
+    asked: Asked
+    answering: Answering
+    notes: tuple[str, ...]
+    scoring: Scoring | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether Ctrl-C ended it early: what was done until then is answered."""
+        return self.scoring is not None and self.scoring.stopped
+
+
+def run_on(archive: Archive, places: Sequence[str | Path], means: Means, options: IdentifyOptions) -> Run:
+    """Take media into an archive, embed what is new, and answer.
+
+    Parameters
+    ----------
+    places
+        What is named; where nothing is, the media that the archive has are scored anew.
+
+    Raises
+    ------
+    BiovitaError
+        Where something that was named cannot be used, or another process writes to the archive.
+    """
+    asked, answering = asked_of(options), answering_of(options)
+    found = find_media(places) if places else None
+    if found is not None and not (found.files or found.datasets):
+        raise DatasetError(f"no recording and no photograph is in {', '.join(map(str, places))}{_others(found)}")
+    make_directory(archive.path)
+    with locked(archive.path / ".archive.lock", f"{archive.path}: another process is writing there"):
+        if found is not None:
+            _make_room(archive, overwrite=means.overwrite)
+        stated = Perceiving.from_json(archive.info.get("perceiving", {})) if archive.exists else None
+        perceiving = perceiving_of(options, stated)
+        notes = () if found is None else _enter(archive, found, perceiving, means, options)
+        scoring, record = _scored(archive, asked, perceiving, means)
+        record |= {"named": [str(place) for place in places], "notes": [*notes, *scoring.gallery.notes]}
+        write_whole(archive.path / RECORD, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+        return _answered(archive, asked, answering, record, scoring)
+
+
+def answer_run(archive: Archive, options: IdentifyOptions) -> Run:
+    """Answer from the scores of a run; no model is opened.
+
+    Raises
+    ------
+    BiovitaError
+        Where the run has no scores, or not those that are asked for.
+    """
+    file = archive.path / RECORD
+    if not file.is_file():
+        raise DatasetError(f"{archive.path} has no scores: it has no {RECORD}. Run: biovita identify {archive.path}")
+    record = read_json(file, DatasetError)
+    if not isinstance(record, dict) or "model" not in record:
+        raise DatasetError(f"{file} is no record of a run. Run: biovita identify {archive.path}")
+    perceiving_of(options, Perceiving.from_json(record.get("perceiving", {})))
+    return _answered(archive, asked_of(options), answering_of(options), record, None)
+
+
+def _make_room(archive: Archive, *, overwrite: bool) -> None:
+    """Remove an earlier run where it is to be replaced, and refuse a directory that holds something else."""
+    refuse_links(archive.path)
+    if archive.exists and overwrite:
+        for place in archive.path.iterdir():
+            if place.name == ".archive.lock":
+                continue
+            (shutil.rmtree if place.is_dir() else Path.unlink)(place)
+    elif not archive.exists and any(place.name != ".archive.lock" for place in archive.path.iterdir()):
+        raise DatasetError(
+            f"{archive.path} is not empty and no run of biovita: it has no {ARCHIVE}. Choose another --out"
+        )
+
+
+def _enter(
+    archive: Archive, found: FoundMedia, perceiving: Perceiving, means: Means, options: IdentifyOptions
+) -> tuple[str, ...]:
+    """Write the tables of media, and return what has to be said of them."""
+    pictures = [file.path for file in found.files if file.modality == Modality.IMAGE]
+    stated = options.get("boxes")
+    boxes = FoundBoxes({}, ()) if stated is None else read_boxes(Path(stated), pictures)
+    how = Registration(options.get("timezone"), channels_of(options), boxes.boxes)
+    archive.describe({"biovita": __version__, "perceiving": perceiving.as_json()})
+    with progress_bar("looking into files", len(found.files), shown=means.progress) as advance:
+        take_in(archive, found, how, advance)
+    others = _others(found).removeprefix(". ")
+    return (*boxes.notes, *([others] if others else []))
+
+
+def _others(found: FoundMedia) -> str:
+    if not found.others:
+        return ""
+    listed = ", ".join(f"{count:,} {ending}" for ending, count in found.others.most_common(_SHOWN))
+    return f". {found.others.total():,} files in folders are neither sound nor pictures by their names: {listed}"
+
+
+def _scored(
+    archive: Archive, asked: Asked, perceiving: Perceiving, means: Means
+) -> tuple[Scoring, dict[str, Any]]:
+    """Write the scores of an archive's media, and return them with what made them."""
+    there = [modality for modality, name in _MEDIA.items() if len(archive.table(name))]
+    if not there:
+        reasons = Counter(archive.table("left_out")["reason"].to_pylist())
+        counted = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common(_SHOWN))
+        raise DatasetError(f"none of the files that were named can be used: {counted}. See {archive.file('left_out')}")
+    card, why = choose_model(means.model, there)
+    towers = open_towers_of(card, there, perceiving, means.device)
+    settings = Settings(_PIECES if Modality.AUDIO in there else None, means.workers, means.progress)
+    began = time.perf_counter()
+    scoring = score_media(archive, card, towers, perceiving, asked, means.galleries, settings)
+    archive.write("left_out", pa.concat_tables([archive.table("left_out"), scoring.left_out]))
+    windows = towers[Modality.AUDIO].windows if Modality.AUDIO in towers else None
+    slow = perceiving.hearing.expand
+    return scoring, {
+        "biovita": __version__,
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "model": {"name": card.name, "revision": card.revision, "why": why},
+        "gallery": {"version": scoring.gallery.version, "places": [str(place) for place in means.galleries]},
+        "perceiving": perceiving.as_json(),
+        "preprocessing": {modality.value: tower.card.preprocessing for modality, tower in towers.items()},
+        "window_s": None if windows is None else windows.size_s / slow,
+        "hop_s": None if windows is None else windows.hop_s / slow,
+        "windows": {modality.value: count for modality, count in scoring.windows.items()},
+        "embedded": {
+            modality.value: {"new": each.new, "kept": each.kept, "failed": len(each.failed)}
+            for modality, each in scoring.embedded.items()
+        },
+        "seconds": round(time.perf_counter() - began, 3),
+        "stopped": scoring.stopped,
+    }
+
+
+def _answered(
+    archive: Archive, asked: Asked, answering: Answering, record: Mapping[str, Any], scoring: Scoring | None
+) -> Run:
+    model = record["model"]
+    made = MadeBy(model["name"], model["revision"], datetime.fromisoformat(record["made_at"]))
+    notes = list(record.get("notes", []))
+    if answering.calibration is not None:
+        question = _question(archive, record, answering.calibration.question.modality)
+        if (other := answering.calibration.fits(question)) is not None:
+            raise DatasetError(f"the calibration does not fit this run: {other}. Leave it out, or calibrate anew")
+    answered = answer(archive, asked, answering, made, record["hop_s"])
+    if answered.taxa is not None:
+        notes += [f"{asked.taxa}: {name}" for name in answered.taxa.unknown]
+    if answered.not_scored:
+        some = ", ".join(taxon.scientific_name for taxon in answered.not_scored[:_SHOWN])
+        notes.append(
+            f"{len(answered.not_scored):,} taxa of {asked.taxa} have no scores in this run: {some}. Identify "
+            "with this list to get them"
+        )
+    if asked.place is not None and (unknown := answered.chosen.range_unknown):
+        notes.append(f"the range model does not know {len(unknown):,} of the taxa that were kept")
+    archive.write("annotations", answered.annotations)
+    return Run(archive, answered, record, asked, answering, tuple(notes), scoring)
+
+
+def _question(archive: Archive, record: Mapping[str, Any], modality: Modality) -> Question:
+    """Return what the scores of a run are answers to."""
+    is_sound = modality == Modality.AUDIO
+    return Question(
+        model=record["model"]["name"],
+        revision=record["model"]["revision"],
+        modality=modality,
+        gallery=record["gallery"]["version"],
+        candidates=candidates_hash(candidates_in(archive.table("candidates"))),
+        preprocessing=json.dumps([record["perceiving"], record["preprocessing"].get(modality.value)], sort_keys=True),
+        window_s=record["window_s"] if is_sound else None,
+        hop_s=record["hop_s"] if is_sound else None,
+    )

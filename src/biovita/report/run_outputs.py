@@ -1,0 +1,143 @@
+"""What a run of ``biovita identify`` gives to read, hear and open elsewhere: files, segments, the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from biovita.archive.annotation_formats.annotation_writers import write_annotations
+from biovita.archive.archive import SCORES
+from biovita.archive.archive_tables import LEFT_OUT
+from biovita.archive.media_tables import MediaTables
+from biovita.archive.pieces import located
+from biovita.archive.segments import write_segments
+from biovita.identification.events import speech_spans
+from biovita.identification.options import Outputs
+from biovita.identification.run import Run
+from biovita.modality import Modality
+from biovita.report.identification_content import IdentificationContent
+from biovita.report.identification_page import write_identification_page
+
+__all__ = ["PAGE", "RunOutputs", "write_outputs"]
+
+PAGE = "report.html"
+_SPEECH = 0.1  # score of a window from which on a person counts as heard where pieces with people are left out
+
+
+@dataclass(frozen=True)
+class RunOutputs:
+    """What was written.
+
+    Attributes
+    ----------
+    files
+        The page, files in the formats that were asked for, and the folder of segments.
+    notes
+        What a format cannot hold and what could not be cut out, counted.
+    """
+
+    files: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+
+def write_outputs(done: Run, outputs: Outputs, *, overwrite: bool = False) -> RunOutputs:
+    """Write the page of a run, and the files and segments that were asked for, into its directory.
+
+    Raises
+    ------
+    DatasetError
+        Where a file is there already and is not to be replaced.
+    """
+    archive, annotations = done.archive, done.answered.annotations
+    media = MediaTables(*(archive.table(name) for name in ("recordings", "photographs", "deployments")))
+    speech = _speech(done, media.recordings) if outputs.drop_speech else None
+    files, notes = [], []
+    if outputs.formats:
+        found = write_annotations(
+            annotations, media, archive.path, outputs.formats, split=outputs.split, overwrite=overwrite
+        )
+        files += found.files
+        notes += [f"{name}: {len(rows):,} not written: {rows[0]}" for name, rows in found.not_written.items() if rows]
+        notes += [f"{name}: {count:,} names with tabs or line ends" for name, count in found.replaced.items() if count]
+    locate = located(pa.concat_tables([each.select(["path", "dataset"]) for each in (media.recordings, media.photographs)]))
+    if outputs.segments is not None:
+        cut = write_segments(
+            annotations,
+            media.recordings,
+            media.photographs,
+            outputs.segments,
+            per_taxon=outputs.per_taxon,
+            speech=speech,
+            locate=locate,
+        )
+        files.append(outputs.segments)
+        del cut
+    content = IdentificationContent(
+        title=_title(media),
+        annotations=annotations,
+        recordings=media.recordings,
+        photographs=media.photographs,
+        deployments=media.deployments,
+        candidates=done.answered.candidates,
+        left_out=archive.table("left_out"),
+        settings=_settings(done),
+        window_s=done.record["window_s"] or 3.0,
+        expand=done.record["perceiving"]["expand"],
+        speech=speech,
+        locate=locate,
+    )
+    return RunOutputs((write_identification_page(content, archive.path / PAGE), *files), tuple(notes))
+
+
+def _speech(done: Run, recordings: pa.Table) -> Mapping[str, np.ndarray]:
+    """Return where people are heard, by recording: ``(spans, 2)``, in seconds within the file."""
+    if done.record["hop_s"] is None:
+        return {}
+    found = speech_spans(
+        done.archive.batches(SCORES[Modality.AUDIO]),
+        recordings,
+        done.archive.table("candidates"),
+        threshold=_SPEECH,
+        hop_s=done.record["hop_s"],
+    )
+    spans = np.stack([found["start_s"].to_numpy(), found["end_s"].to_numpy()], axis=1)
+    names = found["media_id"].to_numpy(zero_copy_only=False)
+    return {name: spans[names == name] for name in dict.fromkeys(names.tolist())}
+
+
+def _title(media: MediaTables) -> str:
+    counts = {"recording": len(media.recordings), "photograph": len(media.photographs)}
+    return " and ".join(f"{count:,} {name}{'' if count == 1 else 's'}" for name, count in counts.items() if count)
+
+
+def _settings(done: Run) -> Mapping[str, str]:
+    """Return what the run was asked, in words."""
+    record, asked, answering = done.record, done.asked, done.answering
+    perceiving = record["perceiving"]
+    said = {
+        "Model": f"{record['model']['name']}, revision {record['model']['revision'][:19]}",
+        "Threshold": f"{answering.threshold:g}",
+        "Rank": answering.rank.value if answering.rank else "the deepest that is sure enough",
+    }
+    if record["hop_s"] is not None:
+        said["Windows"] = f"{record['window_s']:g} s, a new one every {record['hop_s']:g} s"
+        if perceiving["low_hz"] or perceiving["high_hz"]:
+            said["Band"] = f"{perceiving['low_hz'] or 0:g} to {perceiving['high_hz'] or 'all'} Hz"
+        if perceiving["expand"] != 1:
+            said["Time expansion"] = f"{perceiving['expand']:g}"
+    if asked.taxa is not None:
+        said["List of taxa"] = asked.taxa.name
+    if asked.within:
+        said["Within"] = ", ".join(asked.within)
+    if asked.place is not None:
+        when = "any time of the year" if asked.week is None else f"week {asked.week} of 48"
+        said["Place"] = f"{asked.place[0]:g}, {asked.place[1]:g}, {when}"
+    if record["gallery"]["places"]:
+        said["Compared with"] = ", ".join(Path(place).name for place in record["gallery"]["places"])
+    if answering.calibration is not None:
+        said["Calibration"] = answering.calibration.version
+    return said
