@@ -13,6 +13,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from biovita.errors import BiovitaError, MediaError
+from biovita.media.packed_files import PackedFile
 from biovita.media.said import Said, begin_of, said_of_picture, said_of_sound
 from biovita.sources.licenses import normalise_license
 from support.recorder_files import bext, wamd, write_recorder_wav
@@ -231,6 +232,13 @@ def test_pictures_with_a_name_and_without_exif(tmp_path: Path) -> None:
 def test_exif_that_states_nothing(tmp_path: Path, exif: dict[int, object], place: dict[int, object]) -> None:
     said = said_of_picture(picture(tmp_path / "x.jpg", exif, place))
     assert (said.begin_local, said.latitude, said.longitude) == (None, None, None)
+
+
+def test_files_of_packed_media(tmp_path: Path) -> None:
+    content = wav(tmp_path / "a.wav", bext=BEXT).read_bytes()
+    packed = PackedFile("media.lance", 0, "photos/12/original.wav", len(content), content)
+    said = said_of_sound(packed)
+    assert (said.begin_local, said.source_id) == (at("2021-05-03 04:10:00"), "iNaturalist photo 12")
 
 
 def test_files_that_are_not_there_or_not_media(tmp_path: Path) -> None:
