@@ -6,6 +6,8 @@ import struct
 from datetime import datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from biovita.media.recorder_headers import audiomoth, broadcast_wave, guano, song_meter, tags
 from support.recorder_files import bext, wamd
@@ -158,3 +160,13 @@ def test_tags_of_other_formats() -> None:
         "2015 A. Bee // Creative Commons BY-NC-SA 4.0",
     )
     assert owned.begin_local is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=400), st.text(max_size=80))
+def test_anything_else_is_read_without_an_error(content: bytes, text: str) -> None:
+    song_meter(wamd({5: text, 6: text, 15: content[:1]}) + content)
+    broadcast_wave(content)
+    said = guano(f"Timestamp:{text}\nLoc Position:{text}\nTE:{text}\nWA|Song Meter|Audio settings:{text}")
+    assert said.begin_local is None
+    tags({"comment": text, "artist": text, "recordingstart": text, "copyright": text})

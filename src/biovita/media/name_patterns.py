@@ -31,6 +31,7 @@ _MICROPHONES = re.compile(r"_(?:0\+1|\+1|0\+|-)$")  # of a Song Meter SM3, after
 _NO_SITES = {
     *("img", "pxl", "mvimg", "dsc", "dscn", "dscf", "pano", "vid", "photo", "image", "picture", "screenshot"),
     *("rec", "recording", "audio", "aud", "sound", "voice", "wav", "zoom"),
+    *("noid", "noise"),  # of Echo Meters, where nothing is identified
 }
 _PLACE = re.compile(r"[\[_]([+-]\d{1,2}(?:\.\d{1,9})?)([+-]\d{1,3}(?:\.\d{1,9})?)(?=\]|_|$)", re.ASCII)
 _CATALOGUED = re.compile(r"(XC|ML)\d{1,12}(?![0-9A-Za-z])")
@@ -52,7 +53,7 @@ def named(path: PurePath) -> Statement:
     ``20210503041000.jpg``                                    Local time
     ``24E144085F256DF6_20210503_041000.WAV``                  The AudioMoth, and local time
     ``S4A03895_20210503_041000.wav``                          Its number, which is the site too, and local time
-    ``5A930F4A.WAV``                                          Seconds since 1970, UTC: AudioMoth until firmware 1.1
+    ``5A930F4A.WAV``                                          Seconds since 1970, UTC: AudioMoth of the first years
     ``20210621T205706-0300_REC_[-12.3456+78.9012].flac``      Time, zone and place: Frontier Labs
     ``PXL_20210503_041000123.jpg``                            UTC: Google's phones
     ``XC12 - Eurasian Wren - Troglodytes troglodytes.mp3``    Number of xeno-canto, and the name of the taxon

@@ -84,7 +84,7 @@ def audiomoth(comment: str | None, artist: str | None = None) -> Statement | Non
     """Return what an AudioMoth says in the comment that it writes; None where another program wrote it.
 
     ``Recorded at 19:17:30 25/02/2018 (UTC+5:30) by AudioMoth 24A04F085FDF1787 at medium gain while battery was 3.6V``;
-    firmware before 1.0.1 states no zone, and none is taken for it.
+    the first firmware states no zone, and none is taken for it.
 
     Parameters
     ----------

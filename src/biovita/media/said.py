@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, tzinfo
 from pathlib import Path, PurePath
 from typing import Any
 
+from biovita.errors import MediaError
 from biovita.media.agreement import checked, clock_offset, other_places, other_sites, other_times, recorder_of
 from biovita.media.clocks import zone_of
 from biovita.media.exif import exif
@@ -99,11 +100,11 @@ def said_of_sound(path: MediaPath, *, timezone: str | None = None) -> Said:
     MediaError
         ``missing``, ``empty`` or ``unreadable``. A damaged header is a note and no error.
     """
-    zone = None if timezone is None else zone_of(timezone)
+    zone = None if timezone is None else (timezone, zone_of(timezone))
     with on_disk(path) as file:
         head = read_head(file)
         statements, notes = _in_wave(file) if head[8:12] == b"WAVE" else _in_tags(file, head)
-    return _merged([*statements, named(_name(path))], notes, None if zone is None else (timezone or "", zone))
+    return _merged([*statements, named(_name(path))], notes, zone)
 
 
 def said_of_picture(path: MediaPath, *, timezone: str | None = None) -> Said:
@@ -121,11 +122,11 @@ def said_of_picture(path: MediaPath, *, timezone: str | None = None) -> Said:
     MediaError
         ``missing``, ``empty`` or ``unreadable``. Damaged EXIF data are a note and no error.
     """
-    zone = None if timezone is None else zone_of(timezone)
+    zone = None if timezone is None else (timezone, zone_of(timezone))
     with on_disk(path) as file:
         read_head(file)
         statement = exif(file)
-    return _merged([statement, named(_name(path))], (), None if zone is None else (timezone or "", zone))
+    return _merged([statement, named(_name(path))], (), zone)
 
 
 def begin_of(said: Said, offset_s: float) -> tuple[datetime, int | None] | None:
@@ -148,7 +149,10 @@ def _name(path: MediaPath) -> PurePath:
 
 
 def _in_wave(path: Path) -> tuple[list[Statement], tuple[str, ...]]:
-    found = read_chunks(path)
+    try:
+        found = read_chunks(path)
+    except OSError as error:
+        raise MediaError("unreadable", f"{path}: the file cannot be read: {error.strerror}") from None
     statements = []
     if "guan" in found.chunks:
         statements.append(guano(found.chunks["guan"].decode("utf-8", "replace")))
@@ -163,7 +167,7 @@ def _in_wave(path: Path) -> tuple[list[Statement], tuple[str, ...]]:
 
 
 def _in_tags(path: Path, head: bytes) -> tuple[list[Statement], tuple[str, ...]]:
-    """Return what the tags of a file of sound say that is no WAV."""
+    """Return what the tags of a sound file other than WAV say."""
     if kind_of(head).family not in {"audio", "unknown"}:  # what MP3 without tags begins with is unknown
         return [], ()
     import av
