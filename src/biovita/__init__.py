@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from biovita.embedding.dataset_vectors import EmbedReport, embed
     from biovita.embedding.vectors import vectors
     from biovita.errors import BiovitaError, DatasetError, MediaError, ModelError
+    from biovita.identifying import Identification, identify
     from biovita.modality import Modality
     from biovita.model.card import ModelCard
     from biovita.model.describe import describe, load_model
@@ -46,6 +47,7 @@ __all__ = [
     "Dataset",
     "DatasetError",
     "EmbedReport",
+    "Identification",
     "ImportReport",
     "MediaError",
     "Modality",
@@ -65,6 +67,7 @@ __all__ = [
     "compare_runs",
     "describe",
     "embed",
+    "identify",
     "import_folder",
     "load_model",
     "plan_dataset",
@@ -86,6 +89,7 @@ _PLACES = {
     "Dataset": "dataset.dataset",
     "DatasetError": "errors",
     "EmbedReport": "embedding.dataset_vectors",
+    "Identification": "identifying",
     "ImportReport": "sources.folder",
     "MediaError": "errors",
     "Modality": "modality",
@@ -104,6 +108,7 @@ _PLACES = {
     "compare_runs": "report.comparison",
     "describe": "model.describe",
     "embed": "embedding.dataset_vectors",
+    "identify": "identifying",
     "import_folder": "sources.folder",
     "load_model": "model.describe",
     "plan_dataset": "verbs",

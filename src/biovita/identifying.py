@@ -5,21 +5,23 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from biovita.errors import BiovitaError, DatasetError
+from biovita.errors import BiovitaError
 
 if TYPE_CHECKING:
-    import pandas
-    import polars
+    import pandas as pd
+    import polars as pl
 
     from biovita.archive.take_in import Extent
     from biovita.identification.options import IdentifyOptions
     from biovita.identification.run import Run
+    from biovita.report.run_outputs import RunOutputs
 
 __all__ = ["Identification", "extent_of_media", "identify"]
 
@@ -48,7 +50,7 @@ class Identification:
     record
         What ``run.json`` states.
     written
-        Files and folders that were asked for.
+        The page, and the files and folders that were asked for.
     stopped
         Whether Ctrl-C ended it early: it holds what was done until then.
     """
@@ -69,16 +71,16 @@ class Identification:
         """Events, then what photographs show."""
         return pa.concat_tables([self.events, self.photographs])
 
-    def to_pandas(self) -> pandas.DataFrame:
+    def to_pandas(self) -> pd.DataFrame:
         """Return the annotations as a data frame of pandas, which has to be installed."""
         return self.annotations.to_pandas()
 
-    def to_polars(self) -> polars.DataFrame:
+    def to_polars(self) -> pl.DataFrame:
         """Return the annotations as a data frame of polars, which has to be installed."""
-        import polars
+        import polars as pl
 
-        frame = polars.from_arrow(self.annotations)
-        assert isinstance(frame, polars.DataFrame)
+        frame = pl.from_arrow(self.annotations)
+        assert isinstance(frame, pl.DataFrame)
         return frame
 
 
@@ -162,7 +164,7 @@ def identify(
         else:
             means = Means(str(model), tuple(map(Path, gallery)), device, workers, overwrite, progress)
             done = run_on(archive, () if known else tuple(paths), means, options)
-        written = write_outputs(done, outputs, overwrite=overwrite or known is not None)
+        written = write_outputs(done, outputs, overwrite=True)
         kept = known is not None or out is not None
         return _identification(done, where if kept else None, written)
 
@@ -177,21 +179,21 @@ def _place(out: str | Path | None) -> Iterator[Path]:
         yield Path(scratch) / "run"
 
 
-def _identification(done: Run, path: Path | None, written: tuple[Path, ...]) -> Identification:
+def _identification(done: Run, path: Path | None, written: RunOutputs) -> Identification:
     from biovita.archive.archive import SCORES
     from biovita.modality import Modality
 
     archive, annotations = done.archive, done.answered.annotations
-    audio = pa.compute.equal(annotations["modality"], Modality.AUDIO.value)
+    audio = pc.equal(annotations["modality"], Modality.AUDIO.value)
     return Identification(
         path=path,
         events=annotations.filter(audio),
-        photographs=annotations.filter(pa.compute.invert(audio)),
+        photographs=annotations.filter(pc.invert(audio)),
         windows=pa.concat_tables([archive.table(name) for name in SCORES.values()]),
         candidates=done.answered.candidates,
         left_out=archive.table("left_out"),
-        notes=done.notes,
+        notes=(*done.notes, *written.notes),
         record=done.record,
-        written=written,
+        written=written.files if path is not None else (),
         stopped=done.stopped,
     )

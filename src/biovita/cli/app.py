@@ -29,6 +29,7 @@ _GROUPS = {
     "demo": "Go from a folder of recordings and photographs to a model, its scores and a report.",
     "doctor": "Say what is installed, what the device is, which formats decode, and what is missing for which feature.",
     "embed": "Write a vector for each recording, photograph and name of a dataset.",
+    "identify": "Say what is heard in recordings and seen in photographs, from any paths or from a run.",
     "models": "List, describe, fetch and export models; without a command, list those that are known.",
     "simulate": "Make a dataset of a simulated fauna: drawn animals, synthesised calls, names and traits along one "
     "tree.",

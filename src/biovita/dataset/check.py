@@ -21,7 +21,7 @@ from biovita.errors import DatasetError, MediaError
 from biovita.filenames import is_name, is_path
 from biovita.files import open_regular
 from biovita.media.packed_files import MediaPath, PackedFile
-from biovita.media.sniff import HEAD_BYTES, Kind, kind_of
+from biovita.media.sniff import HEAD_BYTES, FileKind, kind_of
 from biovita.modality import Modality
 from biovita.taxonomy import Rank
 from biovita.trait_labels import LABELS
@@ -29,7 +29,7 @@ from biovita.trait_labels import LABELS
 __all__ = ["DatasetProblem", "check"]
 
 _AT_ONCE = 8192  # rows
-_NO_KIND = Kind("unknown", "not read")
+_NO_KIND = FileKind("unknown", "not read")
 _MEDIA: Mapping[str, Modality] = {"audio": Modality.AUDIO, "images": Modality.IMAGE}
 
 
@@ -272,7 +272,7 @@ class _Seen:
 
     state: str | None
     sha256: str = ""
-    kind: Kind = _NO_KIND
+    kind: FileKind = _NO_KIND
 
 
 def _look(path: MediaPath) -> _Seen:

@@ -60,7 +60,8 @@ class IdentifyOptions(TypedDict, total=False):
     timezone
         Of recorders and cameras that state none.
     formats, split
-        Of files to write, names in `biovita.archive.annotation_formats.WRITERS`; ``split`` writes one for each recording.
+        Of files to write, names in `biovita.archive.annotation_formats.WRITERS`; with ``split`` one for each
+        recording.
     segments, per_taxon
         Folder to cut the best events out to, and how many of each taxon, 20 if not given.
     drop_speech

@@ -88,20 +88,18 @@ def _told(
     else:
         answers = best_of(found, candidates, answering.rank)
     for row, (answer, share) in enumerate(zip(answers.of_rows, answers.probabilities.tolist(), strict=True)):
-        yield _of_photograph(found, row, answer, share, candidates, evidence[row])
+        yield {**_said(found, row, answer, candidates, evidence[row]), "score": share}
 
 
-def _of_photograph(
+def _said(
     found: Posterior,
     row: int,
     answer: Candidate | None,
-    share: float,
     candidates: Sequence[Candidate],
     evidence: dict[int, int],
 ) -> dict[str, Any]:
     if answer is None:
-        kind, presence = Kind.TAXON.value, Presence.UNCERTAIN.value
-        return {"label": UNKNOWN, "kind": kind, "presence": presence, "score": share}
+        return {"label": UNKNOWN, "kind": Kind.TAXON.value, "presence": Presence.UNCERTAIN.value}
     taxon = answer.taxon
     best = found.numbers[row]
     within = [_is_within(candidates[number], answer) for number in best.tolist() if number >= 0]
@@ -112,7 +110,6 @@ def _of_photograph(
         "kind": answer.kind.value,
         "common_name": taxon.common_name,
         "presence": Presence.PRESENT.value,
-        "score": share,
     }
     if answer.kind == Kind.TAXON:
         said |= {"taxon_id": taxon.id, "scientific_name": taxon.scientific_name, "rank": taxon.rank.value}

@@ -130,7 +130,9 @@ def answer_run(archive: Archive, options: IdentifyOptions) -> Run:
     """
     file = archive.path / RECORD
     if not file.is_file():
-        raise DatasetError(f"{archive.path} has no scores: it has no {RECORD}. Run: biovita identify {archive.path}")
+        raise DatasetError(
+            f"{archive.path} has no scores: it has no {RECORD}. Run: biovita identify {archive.path}"
+        )
     record = read_json(file, DatasetError)
     if not isinstance(record, dict) or "model" not in record:
         raise DatasetError(f"{file} is no record of a run. Run: biovita identify {archive.path}")
@@ -182,12 +184,16 @@ def _scored(
     if not there:
         reasons = Counter(archive.table("left_out")["reason"].to_pylist())
         counted = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common(_SHOWN))
-        raise DatasetError(f"none of the files that were named can be used: {counted}. See {archive.file('left_out')}")
+        raise DatasetError(
+            f"none of the files that were named can be used: {counted}. See {archive.file('left_out')}"
+        )
     card, why = choose_model(means.model, there)
     towers = open_towers_of(card, there, perceiving, means.device)
     settings = Settings(_PIECES if Modality.AUDIO in there else None, means.workers, means.progress)
     began = time.perf_counter()
-    scoring = score_media(archive, card, towers, perceiving, asked, means.galleries, settings)
+    scoring = score_media(
+        archive, card, towers, perceiving=perceiving, asked=asked, galleries=means.galleries, settings=settings
+    )
     archive.write("left_out", pa.concat_tables([archive.table("left_out"), scoring.left_out]))
     windows = towers[Modality.AUDIO].windows if Modality.AUDIO in towers else None
     slow = perceiving.hearing.expand
@@ -244,7 +250,9 @@ def _question(archive: Archive, record: Mapping[str, Any], modality: Modality) -
         modality=modality,
         gallery=record["gallery"]["version"],
         candidates=candidates_hash(candidates_in(archive.table("candidates"))),
-        preprocessing=json.dumps([record["perceiving"], record["preprocessing"].get(modality.value)], sort_keys=True),
+        preprocessing=json.dumps(
+            [record["perceiving"], record["preprocessing"].get(modality.value)], sort_keys=True
+        ),
         window_s=record["window_s"] if is_sound else None,
         hop_s=record["hop_s"] if is_sound else None,
     )

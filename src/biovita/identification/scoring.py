@@ -92,9 +92,10 @@ def score_media(
     archive: Archive,
     card: ModelCard,
     towers: Mapping[Modality, Encoder],
+    *,
     perceiving: Perceiving,
     asked: Asked,
-    galleries: Sequence[Path],
+    galleries: Sequence[Path] = (),
     settings: Settings,
 ) -> Scoring:
     """Embed the media of an archive where they have no vectors, and write their scores and the candidates.

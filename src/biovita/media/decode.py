@@ -17,7 +17,7 @@ from biovita.media import mp3
 from biovita.media.containers import TRUNCATION_TOLERANCE_S, check_complete, truncated
 from biovita.media.packed_files import MediaPath, on_disk
 from biovita.media.patience import Patience
-from biovita.media.sniff import Kind, kind_of, read_head
+from biovita.media.sniff import FileKind, kind_of, read_head
 
 __all__ = ["ACCEPTED", "SAMPLE_RATES", "SoundReader", "open_sound"]
 
@@ -140,7 +140,7 @@ class _SoundfileReader:
 
 
 def _open_soundfile(
-    path: Path, kind: Kind, warnings: tuple[str, ...]
+    path: Path, kind: FileKind, warnings: tuple[str, ...]
 ) -> AbstractContextManager[SoundReader] | None:
     """Return the opened file; None where it is in no format that soundfile reads and we accept."""
     import soundfile
@@ -310,7 +310,7 @@ def _av_container(path: Path) -> Any:
 
 
 @contextmanager
-def _open_av(path: Path, kind: Kind, warnings: tuple[str, ...]) -> Iterator[SoundReader]:
+def _open_av(path: Path, kind: FileKind, warnings: tuple[str, ...]) -> Iterator[SoundReader]:
     import av
 
     try:

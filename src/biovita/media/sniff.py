@@ -8,7 +8,7 @@ from pathlib import Path
 
 from biovita.errors import MediaError
 
-__all__ = ["Kind", "kind_of", "read_head"]
+__all__ = ["FileKind", "kind_of", "read_head"]
 
 HEAD_BYTES = 4096
 
@@ -43,28 +43,28 @@ _TEXT_CONTROLS = frozenset(b"\t\n\r\f\x1b")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FileKind:
     """What the first bytes say: ``audio``, ``image``, ``other`` or ``unknown``, and in words."""
 
     family: str
     description: str
 
 
-def kind_of(head: bytes) -> Kind:
+def kind_of(head: bytes) -> FileKind:
     """Return what a file that starts with ``head`` looks like."""
     for offset, signature, family, description in _SIGNATURES:
         if head[offset : offset + len(signature)] == signature:
-            return Kind(family, description)
+            return FileKind(family, description)
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
-        return Kind("other", "an HTML page")
+        return FileKind("other", "an HTML page")
     if text.startswith(b"<?xml"):
-        return Kind("other", "an XML document")
+        return FileKind("other", "an XML document")
     if head and not head.strip(b"\x00"):
-        return Kind("other", "nothing but zero bytes")
+        return FileKind("other", "nothing but zero bytes")
     if head and _is_text(head):
-        return Kind("other", "JSON text" if text[:1] in {b"{", b"["} else "plain text")
-    return Kind("unknown", "no known format")
+        return FileKind("other", "JSON text" if text[:1] in {b"{", b"["} else "plain text")
+    return FileKind("unknown", "no known format")
 
 
 def _is_text(head: bytes) -> bool:

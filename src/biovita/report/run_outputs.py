@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from biovita.archive.annotation_formats.annotation_writers import write_annotations
+from biovita.archive.annotation_formats.annotation_writers import WrittenAnnotations, write_annotations
 from biovita.archive.archive import SCORES
-from biovita.archive.archive_tables import LEFT_OUT
 from biovita.archive.media_tables import MediaTables
 from biovita.archive.pieces import located
-from biovita.archive.segments import write_segments
+from biovita.archive.segments import SegmentsReport, write_segments
 from biovita.identification.events import speech_spans
 from biovita.identification.options import Outputs
 from biovita.identification.run import Run
+from biovita.media.packed_files import MediaPath
 from biovita.modality import Modality
 from biovita.report.identification_content import IdentificationContent
 from biovita.report.identification_page import write_identification_page
@@ -25,6 +26,7 @@ from biovita.report.identification_page import write_identification_page
 __all__ = ["PAGE", "RunOutputs", "write_outputs"]
 
 PAGE = "report.html"
+_PLACE = ["path", "dataset"]
 _SPEECH = 0.1  # score of a window from which on a person counts as heard where pieces with people are left out
 
 
@@ -55,15 +57,19 @@ def write_outputs(done: Run, outputs: Outputs, *, overwrite: bool = False) -> Ru
     archive, annotations = done.archive, done.answered.annotations
     media = MediaTables(*(archive.table(name) for name in ("recordings", "photographs", "deployments")))
     speech = _speech(done, media.recordings) if outputs.drop_speech else None
-    files, notes = [], []
+    files: list[Path] = []
+    notes: list[str] = []
     if outputs.formats:
         found = write_annotations(
             annotations, media, archive.path, outputs.formats, split=outputs.split, overwrite=overwrite
         )
         files += found.files
-        notes += [f"{name}: {len(rows):,} not written: {rows[0]}" for name, rows in found.not_written.items() if rows]
-        notes += [f"{name}: {count:,} names with tabs or line ends" for name, count in found.replaced.items() if count]
-    locate = located(pa.concat_tables([each.select(["path", "dataset"]) for each in (media.recordings, media.photographs)]))
+        notes += _not_written(found)
+    find = located(pa.concat_tables([media.recordings.select(_PLACE), media.photographs.select(_PLACE)]))
+
+    def locate(path: str, _dataset: str | None) -> MediaPath:
+        return find(path)
+
     if outputs.segments is not None:
         cut = write_segments(
             annotations,
@@ -75,7 +81,7 @@ def write_outputs(done: Run, outputs: Outputs, *, overwrite: bool = False) -> Ru
             locate=locate,
         )
         files.append(outputs.segments)
-        del cut
+        notes += _not_cut(cut)
     content = IdentificationContent(
         title=_title(media),
         annotations=annotations,
@@ -91,6 +97,25 @@ def write_outputs(done: Run, outputs: Outputs, *, overwrite: bool = False) -> Ru
         locate=locate,
     )
     return RunOutputs((write_identification_page(content, archive.path / PAGE), *files), tuple(notes))
+
+
+def _not_written(found: WrittenAnnotations) -> list[str]:
+    notes = []
+    for name, rows in found.not_written.items():
+        for reason, count in Counter(row.detail for row in rows).items():
+            notes.append(f"{name} has no place for {count:,} files: {reason}")
+    replaced = ((name, count) for name, count in found.replaced.items() if count)
+    return notes + [f"{name}: a tab or line end in {count:,} names became a space" for name, count in replaced]
+
+
+def _not_cut(cut: SegmentsReport) -> list[str]:
+    notes = [f"segments: {cut.written:,} of {cut.taxa:,} taxa, listed in {cut.table}"]
+    if cut.spoken_over:
+        notes.append(f"segments: {cut.spoken_over:,} events are left out, for a person is heard there")
+    if len(cut.left_out):
+        first = cut.left_out["detail"][0].as_py()
+        notes.append(f"segments: {len(cut.left_out):,} events could not be cut out, such as: {first}")
+    return notes
 
 
 def _speech(done: Run, recordings: pa.Table) -> Mapping[str, np.ndarray]:
