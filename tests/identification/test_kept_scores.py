@@ -9,7 +9,7 @@ import pytest
 from biovita.archive.archive_tables import Kind
 from biovita.archive.stored_windows import SomeVectors
 from biovita.identification.evidence import Candidate, Scored
-from biovita.identification.kept_scores import BEST, candidate_rows, kept_rows
+from biovita.identification.kept_scores import BEST, SMALL, candidate_rows, kept_rows
 from biovita.taxonomy import Taxon
 
 COUNT = 50
@@ -24,7 +24,7 @@ def rows_of(listed: Sequence[int], sounds: Sequence[int] = ()) -> pa.Table:
 
 @pytest.mark.parametrize("listed", [(), (3, 7), range(COUNT)])
 def test_the_best_and_all_that_are_listed_are_kept(listed: Sequence[int]) -> None:
-    logits = np.random.default_rng(0).normal(-3, 2, (2500, COUNT)).astype(np.float32)
+    logits = np.random.default_rng(0).normal(-5, 3, (2500, COUNT)).astype(np.float32)
     groups: list[str | None] = []
 
     def score(vectors: np.ndarray, of: Sequence[str | None]) -> Scored:
@@ -44,7 +44,9 @@ def test_the_best_and_all_that_are_listed_are_kept(listed: Sequence[int]) -> Non
     scores = 1 / (1 + np.exp(-logits))
     for row in (0, 1023, 1024, 2499):
         order = np.argsort(-scores[row])
-        wanted = [n for place, n in enumerate(order) if place < BEST or n in listed or n == 11]
+        wanted = [
+            n for place, n in enumerate(order) if place < BEST or n in listed or n == 11 or scores[row, n] >= SMALL
+        ]
         assert kept["candidates"][row].as_py() == wanted
         assert kept["scores"][row].as_py() == pytest.approx(scores[row, wanted].tolist(), rel=1e-5)
         rest = np.delete(scores[row], wanted)

@@ -127,7 +127,7 @@ WINDOWS = pa.schema(
         pa.field("floor", pa.float32(), nullable=False),  # no candidate that is missing here has a larger score
     ]
 )
-"""The best candidates of each window of a recording, or of each photograph, and all that are listed."""
+"""The scores of each window of a recording, or of each photograph: the best, what is not small, what is listed."""
 
 ANNOTATIONS = pa.schema(
     [

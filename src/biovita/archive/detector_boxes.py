@@ -111,8 +111,8 @@ def _by_ending(photographs: Sequence[Path]) -> Mapping[tuple[str, ...], list[Pat
 
 def _photograph(folder: Path, named: str, by_ending: Mapping[tuple[str, ...], list[Path]]) -> Path | None:
     parts = PurePosixPath(named.replace("\\", "/")).parts
-    there = [part for part in folder.absolute().parts[1:]]
-    for ending in (tuple([*there, *parts]), parts, *(parts[start:] for start in range(1, len(parts)))):
+    there = folder.absolute().parts[1:]
+    for ending in ((*there, *parts), parts, *(parts[start:] for start in range(1, len(parts)))):
         found = by_ending.get(tuple(part for part in ending if part not in {"/", "."}), [])
         if len(found) == 1:
             return found[0]

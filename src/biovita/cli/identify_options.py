@@ -80,9 +80,7 @@ def _channel(type_: Any, tokens: Sequence[Any]) -> int | Literal["mean", "all"]:
 
 Taxa = Annotated[
     Path | None,
-    Parameter(
-        help="A list of taxa, of which alone answers are wanted: scientific, common or eBird names, a line each or any table."
-    ),
+    Parameter(help="A list of taxa, of which alone answers are wanted: a name a line, or any table."),
 ]
 Strict = Annotated[
     bool, Parameter(help="Stop where the list has names that mean no taxon. Default: they are told.")
@@ -134,7 +132,8 @@ Formats = Annotated[
     list[str] | None,
     Parameter(
         name="--format",
-        help="Write a file of this format: csv, parquet, json, raven, audacity, kaleidoscope, aoef, camtrap-dp, darwin-core; more than once, or with commas.",
+        help="Write a file of this format: csv, parquet, json, raven, audacity, kaleidoscope, aoef, camtrap-dp, "
+        "darwin-core; more than once, or with commas.",
     ),
 ]
 Split = Annotated[bool, Parameter(help="Write a file for each recording.")]

@@ -98,7 +98,7 @@ def answer(archive: Archive, asked: Asked, answering: Answering, made: MadeBy, h
         )
     parts = [ANNOTATIONS.empty_table()]
     if hop_s is not None:
-        parts.append(_events(archive, rows, wanted, answering, made, hop_s))
+        parts.append(_events(_Asking(archive, rows, wanted, answering, made, hop_s)))
     if archive.file(SCORES[Modality.IMAGE]).is_file():
         parts.append(photograph_answers(archive, candidates_in(rows), wanted, answering, made))
     said = {taxon_id: value for taxon_id, value in _said_by_range(known, chosen) if value is not None}
@@ -126,38 +126,56 @@ def _finished(annotations: pa.Table, answering: Answering, plausible: dict[str, 
     return annotations
 
 
-def _events(
-    archive: Archive, rows: pa.Table, wanted: np.ndarray, answering: Answering, made: MadeBy, hop_s: float
-) -> pa.Table:
-    """Return the events of recordings at the rank that is asked for, or backed off to groups."""
-    recordings, deployments = archive.table("recordings"), archive.table("deployments")
-    name = SCORES[Modality.AUDIO]
+@dataclass(frozen=True, eq=False)
+class _Asking:
+    """What events of recordings are asked for."""
 
-    def events(batches: Iterator[pa.RecordBatch], candidates: pa.Table, thresholds: np.ndarray) -> pa.Table:
+    archive: Archive
+    rows: pa.Table
+    wanted: np.ndarray
+    answering: Answering
+    made: MadeBy
+    hop_s: float
+
+    def windows(self) -> Iterator[pa.RecordBatch]:
+        return self.archive.batches(SCORES[Modality.AUDIO])
+
+    def events(self, windows: Iterator[pa.RecordBatch], candidates: pa.Table, thresholds: np.ndarray) -> pa.Table:
         found = events_of(
-            batches, recordings, candidates, threshold=thresholds, hop_s=hop_s, made=made, deployments=deployments
+            windows,
+            self.archive.table("recordings"),
+            candidates,
+            threshold=thresholds,
+            hop_s=self.hop_s,
+            made=self.made,
+            deployments=self.archive.table("deployments"),
         )
         return pa.Table.from_batches(found, schema=ANNOTATIONS)
 
-    def at(rank: Rank) -> tuple[pa.Table, pa.Table]:
-        groups, of = groups_at(rows, rank)
+    def at(self, rank: Rank) -> tuple[pa.Table, pa.Table]:
+        """Return the groups of a rank, and their events."""
+        groups, of = groups_at(self.rows, rank)
         thresholds = np.full(len(groups), np.inf)
-        thresholds[np.unique(of[wanted])] = answering.threshold
-        return groups, events(windows_at(archive.batches(name), of, wanted), groups, thresholds)
+        thresholds[np.unique(of[self.wanted])] = self.answering.threshold
+        return groups, self.events(windows_at(self.windows(), of, self.wanted), groups, thresholds)
 
-    if answering.rank not in {None, Rank.SPECIES}:
-        assert answering.rank is not None
-        return _in_order(at(answering.rank)[1])
-    thresholds = np.where(wanted, answering.threshold, np.inf)
-    check_threshold(thresholds, rows, floor_of(archive.batches(name)))
-    found = events(archive.batches(name), rows, thresholds)
-    if answering.rank is None:
-        lineages = rows
-        for rank in _BACK_OFF:
-            groups, wider = at(rank)
-            wider = wider.filter(pc.equal(wider["rank"], rank.value))
-            found = pa.concat_tables([found, _apart(wider, found, lineages, rank)])
-            lineages = pa.concat_tables([lineages, groups])
+
+def _events(asking: _Asking) -> pa.Table:
+    """Return the events of recordings at the rank that is asked for, or backed off to groups."""
+    rank = asking.answering.rank
+    if rank is not None and rank != Rank.SPECIES:
+        return _in_order(asking.at(rank)[1])
+    thresholds = np.where(asking.wanted, asking.answering.threshold, np.inf)
+    check_threshold(thresholds, asking.rows, floor_of(asking.windows()))
+    found = asking.events(asking.windows(), asking.rows, thresholds)
+    if rank is not None:
+        return _in_order(found)
+    lineages = asking.rows
+    for group_rank in _BACK_OFF:
+        groups, wider = asking.at(group_rank)
+        wider = wider.filter(pc.equal(wider["rank"], group_rank.value))
+        found = pa.concat_tables([found, _apart(wider, found, lineages, group_rank)])
+        lineages = pa.concat_tables([lineages, groups])
     return _in_order(found)
 
 
@@ -178,9 +196,9 @@ def _apart(wider: pa.Table, found: pa.Table, lineages: pa.Table, rank: Rank) -> 
             .rename_columns(["taxon_id", "its_group"]),
         )
         kept = connection.sql(
-            "SELECT wider.id FROM wider ANTI JOIN (SELECT found.*, its_group FROM found JOIN lineages USING (taxon_id)) "
-            "AS inner_events ON wider.media_id = inner_events.media_id "
-            "AND wider.scientific_name = inner_events.its_group "
+            "SELECT wider.id FROM wider ANTI JOIN "
+            "(SELECT found.*, its_group FROM found JOIN lineages USING (taxon_id)) AS inner_events "
+            "ON wider.media_id = inner_events.media_id AND wider.scientific_name = inner_events.its_group "
             "AND inner_events.start_s < wider.end_s AND inner_events.end_s > wider.start_s"
         ).to_arrow_table()["id"]
     return wider.filter(pc.is_in(wider["id"], value_set=kept.combine_chunks()))

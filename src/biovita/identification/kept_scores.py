@@ -1,4 +1,4 @@
-"""The scores of windows and photographs that a run keeps: of the best candidates, and of all that are listed."""
+"""The scores of windows and photographs that a run keeps: the best, all that are not small, and all that are listed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from biovita.archive.stored_windows import SomeVectors
 from biovita.identification.evidence import Candidate, Evidence, Scored
 from biovita.taxonomy import Rank
 
-__all__ = ["BEST", "candidate_rows", "kept_rows"]
+__all__ = ["BEST", "SMALL", "candidate_rows", "kept_rows"]
 
-BEST = 20  # candidates of each window whose scores are kept beside those that are listed
+BEST = 20  # candidates of each window whose scores are kept, whatever they are
+SMALL = 0.05  # what reaches it is kept, so that any threshold from 0.0834 on can be answered
 _AT_ONCE = 1024  # rows times all candidates are held at a time
 
 Score = Callable[[np.ndarray, Sequence[str | None]], Scored]
@@ -49,7 +50,7 @@ def candidate_rows(
 def kept_rows(
     found: Iterable[SomeVectors], media: pa.Table, score: Score, candidates: pa.Table
 ) -> Iterator[pa.RecordBatch]:
-    """Yield what is kept of the scores, as rows of `WINDOWS`.
+    """Yield what is kept of the scores, as rows of `WINDOWS`: `BEST`, what reaches `SMALL`, and what is listed.
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ def _batch(
 ) -> pa.RecordBatch:
     scores = _sigmoid(said.logits)
     rows, count = scores.shape
-    kept = np.broadcast_to(listed, scores.shape).copy()
+    kept = listed | (scores >= SMALL)
     if count > BEST:
         best = np.argpartition(scores, count - BEST, axis=1)[:, count - BEST :]
         np.put_along_axis(kept, best, values=True, axis=1)

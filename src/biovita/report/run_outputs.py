@@ -23,9 +23,9 @@ from biovita.modality import Modality
 from biovita.report.identification_content import IdentificationContent
 from biovita.report.identification_page import write_identification_page
 
-__all__ = ["PAGE", "RunOutputs", "write_outputs"]
+__all__ = ["EXPORTS", "RunOutputs", "write_outputs"]
 
-PAGE = "report.html"
+EXPORTS = "exports"  # where files in the formats of others go, within a run
 _PLACE = ["path", "dataset"]
 _SPEECH = 0.1  # score of a window from which on a person counts as heard where pieces with people are left out
 
@@ -61,7 +61,7 @@ def write_outputs(done: Run, outputs: Outputs, *, overwrite: bool = False) -> Ru
     notes: list[str] = []
     if outputs.formats:
         found = write_annotations(
-            annotations, media, archive.path, outputs.formats, split=outputs.split, overwrite=overwrite
+            annotations, media, archive.path / EXPORTS, outputs.formats, split=outputs.split, overwrite=overwrite
         )
         files += found.files
         notes += _not_written(found)
@@ -96,7 +96,7 @@ def write_outputs(done: Run, outputs: Outputs, *, overwrite: bool = False) -> Ru
         speech=speech,
         locate=locate,
     )
-    return RunOutputs((write_identification_page(content, archive.path / PAGE), *files), tuple(notes))
+    return RunOutputs((write_identification_page(content, archive.path), *files), tuple(notes))
 
 
 def _not_written(found: WrittenAnnotations) -> list[str]:
