@@ -45,7 +45,7 @@ class SoundPiece:
     audio, picture
         Data URIs: MP3, and PNG.
     seconds, khz
-        Marks of the picture's axes.
+        Marks of the picture's axes; the one of frequencies ends at ``top_khz``.
     event, best
         Left edge and width, in percent of the picture: of the event, and of the window with the largest score.
     length_s
@@ -56,6 +56,7 @@ class SoundPiece:
 
     audio: str
     picture: str
+    top_khz: float
     seconds: tuple[AxisMark, ...]
     khz: tuple[AxisMark, ...]
     event: tuple[float, float]
@@ -297,6 +298,7 @@ def _piece(
     return SoundPiece(
         audio=_mp3(resample(samples, rate / slowed, _RATE)),
         picture=_uri("image/png", spectrogram.picture),
+        top_khz=spectrogram.top_khz,
         seconds=spectrogram.seconds,
         khz=spectrogram.khz,
         event=percent(start, end),

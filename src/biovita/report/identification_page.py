@@ -143,8 +143,8 @@ def _clock(content: IdentificationContent) -> str | None:
     known = sorted(offset for offset in offsets if offset is not None)
     zones = [(moment(timed["begin_local"][0].as_py(), offset) or "").rpartition(" ")[2] for offset in known]
     if not known:
-        return "Times are those of the recorders’ clocks, and no file states their zone."
-    stated = f"Times are those of the recorders’ clocks, at {', '.join(zones)}"
+        return "Times are by the clocks of recorders and cameras, and no file states their zone."
+    stated = f"Times are by the clocks of recorders and cameras, at {', '.join(zones)}"
     return f"{stated}; some files state no zone." if None in offsets else f"{stated}."
 
 

@@ -23,9 +23,10 @@ class AxisMark:
 
 @dataclass(frozen=True)
 class Spectrogram:
-    """A picture, PNG, with the marks of its axes: seconds within the file, and kilohertz."""
+    """A picture, PNG, with the marks of its axes: seconds within the file, and kilohertz up to ``top_khz``."""
 
     picture: bytes
+    top_khz: float
     seconds: tuple[AxisMark, ...]
     khz: tuple[AxisMark, ...]
 
@@ -63,6 +64,7 @@ def drawn(
     steps = round_steps(start_s, start_s + length, 7)
     return Spectrogram(
         picture=spectrogram_png(samples, heard, width=width, height=height),
+        top_khz=top * slowed / 1000,
         seconds=tuple(AxisMark((step - start_s) / length, f"{step:g}") for step in steps),
         khz=tuple(khz),
     )
