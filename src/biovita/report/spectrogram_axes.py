@@ -76,7 +76,7 @@ def round_steps(low: float, high: float, most: int) -> list[float]:
     Examples
     --------
     >>> round_steps(4.2, 9.1, 6)
-    [5, 6, 7, 8, 9]
+    [5.0, 6.0, 7.0, 8.0, 9.0]
     """
     rough = (high - low) / most
     power = 10.0 ** np.floor(np.log10(rough))
