@@ -275,3 +275,13 @@ def test_calls_that_find_no_room_are_refused(fauna: Dataset, quiet: Path, tmp_pa
     with pytest.raises(BiovitaError, match="500 events do not find room"):
         made(fauna, quiet, tmp_path / "out", events=500)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_birdnet_tells_a_quiet_background_from_one_with_birds(shared_data: Path) -> None:
+    from biovita.simulation.quiet import birdnet_listener
+
+    loudest = birdnet_listener()
+    folder = shared_data / "background"
+    assert loudest(folder / "S4A03895_20190522_003000.flac") < 0.25
+    assert loudest(folder / "S4A03895_20190522_221500.flac") > 0.9

@@ -1,4 +1,4 @@
-"""A simulated fauna: looks, calls, names and ecology that evolved together along one tree."""
+"""A simulated fauna, whose looks, calls, names and ecology evolved together along one tree; soundscapes of real clips."""
 
 from biovita.simulation.fauna import Fauna, SpeciesTruth
 from biovita.simulation.write import simulate_media
