@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -201,8 +201,15 @@ def _of_lines(file: Path) -> Iterator[ListedName]:
 
 
 def _split(entry: ListedName) -> ListedName:
-    """Return an entry with the two names told apart where it gives them as BirdNET does."""
-    pair = _PAIR.match(entry.either or entry.scientific or "")
-    if pair is None:
-        return entry
-    return ListedName(entry.line, pair[1], entry.common or pair[2], None, entry.lineage, entry.rank)
+    """Return an entry with the two names told apart where it gives them as BirdNET does.
+
+    BirdNET writes what has no scientific name, a sound of people or machines, twice: ``Engine_Engine``.
+    """
+    text = entry.either or entry.scientific or ""
+    first, _, second = text.partition("_")
+    if first and first == second:
+        return replace(entry, scientific=None, either=first)
+    pair = _PAIR.match(text)
+    return (
+        entry if pair is None else replace(entry, scientific=pair[1], common=entry.common or pair[2], either=None)
+    )

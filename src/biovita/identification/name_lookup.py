@@ -20,6 +20,7 @@ __all__ = ["NameLookup"]
 _BINOMIAL = re.compile(r"^[a-z-]+ [a-z-]+$")
 _NEAR_SCORE = 75.0  # of 100: the share of letters that two common names have in common, in order
 _MOST_NEAR = 3
+_WORDS = {"dog": "canis familiaris"}  # BirdNET's one class of an animal that has no scientific name there
 
 
 class NameLookup:
@@ -30,16 +31,17 @@ class NameLookup:
     Parameters
     ----------
     known
-        The candidates that there are; those of kinds that are no taxa are passed over.
+        The candidates that there are.
     """
 
     def __init__(self, known: Sequence[Candidate]) -> None:
         self._taxa = [candidate.taxon for candidate in known if candidate.kind == Kind.TAXON]
+        self._no_taxa = {fold(each.taxon.scientific_name) for each in known if each.kind != Kind.TAXON}
 
     def scientific(self, name: str) -> Taxon | None:
         """Return the taxon or group of a scientific name without authorship, or of a taxon's id."""
         key = fold(name)
-        found = self._by_scientific.get(key) or self._groups.get(key)
+        found = self._by_scientific.get(_WORDS.get(key, key)) or self._groups.get(key)
         if found is not None:
             return found
         meant = known_taxa().find(name)
@@ -63,6 +65,10 @@ class NameLookup:
         if meant is None or meant.common_name is None or fold(meant.common_name) != key:
             return None
         return self._by_scientific.get(fold(meant.scientific_name), meant)
+
+    def is_no_taxon(self, name: str) -> bool:
+        """Say whether a name is that of a candidate that is no taxon: a human voice, or a user's own class."""
+        return fold(name) in self._no_taxa
 
     def is_genus(self, name: str) -> bool:
         """Say whether a name is that of a known genus."""

@@ -23,7 +23,6 @@ _NO_TAXON = {
     NameKind.HYBRID: "hybrid",
     NameKind.UNDETERMINED: "undetermined",
     NameKind.QUALIFIED: "qualified",
-    NameKind.PLACEHOLDER: "placeholder",
 }
 
 
@@ -36,8 +35,7 @@ class UnknownName:
     line
         Where it stands in the list.
     reason
-        ``unknown``; or what it is that is no single taxon: ``hybrid``, ``undetermined``, ``qualified``,
-        ``placeholder``.
+        ``unknown``; or why it is no single taxon: ``hybrid``, ``undetermined``, ``qualified``.
     nearest
         Known names that are like it.
     """
@@ -67,6 +65,8 @@ class TaxaList:
         Ids of those that no candidate is of, and nothing is known of but their names.
     unknown
         Names that mean no taxon.
+    no_taxa
+        Names of candidates that are no taxa, as BirdNET's own list has them. They are kept whatever a list has.
     entries
         How many the list has.
     """
@@ -75,6 +75,7 @@ class TaxaList:
     taxa: tuple[Taxon, ...]
     by_name_alone: frozenset[str]
     unknown: tuple[UnknownName, ...]
+    no_taxa: tuple[str, ...]
     entries: int
 
 
@@ -112,7 +113,11 @@ def read_taxa_list(path: str | Path, known: Sequence[Candidate], *, strict: bool
     heads: dict[str, Taxon] = {}
     alone: set[str] = set()
     refused: list[UnknownName] = []
+    no_taxa: list[str] = []
     for entry in entries:
+        if lookup.is_no_taxon(entry.text):
+            no_taxa.append(entry.text)
+            continue
         meaning = _meaning(entry, lookup)
         if isinstance(meaning, UnknownName):
             refused.append(meaning)
@@ -127,7 +132,8 @@ def read_taxa_list(path: str | Path, known: Sequence[Candidate], *, strict: bool
     unknown = [_with_nearest(name, lookup) for name in refused if fold(name.name) not in above]
     if unknown and (strict or not found):
         raise DatasetError(_unknown_message(path, unknown, len(entries), strict=strict and bool(found)))
-    return TaxaList(str(path), tuple(found.values()), frozenset(alone), tuple(unknown), len(entries))
+    taxa = tuple(found.values())
+    return TaxaList(str(path), taxa, frozenset(alone), tuple(unknown), tuple(no_taxa), len(entries))
 
 
 def _with_nearest(name: UnknownName, lookup: NameLookup) -> UnknownName:
