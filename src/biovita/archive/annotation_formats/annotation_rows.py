@@ -18,6 +18,8 @@ from biovita.csv_records import BrokenRow
 from biovita.foreign_tables import Held
 from biovita.hashing import sha256_of
 from biovita.modality import Modality
+from biovita.taxonomy.parse import NameKind, parse_name
+from biovita.taxonomy.taxon import Taxon, taxon_id_of
 from biovita.values import media_kind, number
 
 __all__ = ["AnnotationRow", "AnnotationsRead", "Reading", "as_annotations", "recording_stem", "span_of"]
@@ -39,10 +41,13 @@ class AnnotationRow:
         In the file, from 1; of JSON the number of the item.
     path
         Of the recording, as it is written; None where the file does not say it.
+    scientific_name
+        What the file itself says to be one.
     """
 
     line: int
     label: str
+    scientific_name: str | None = None
     start_s: float | None = None
     end_s: float | None = None
     low_hz: float | None = None
@@ -125,7 +130,8 @@ def as_annotations(rows: Iterable[AnnotationRow | BrokenRow], file: Path, readin
     """Return rows as annotations.
 
     A row that names no recording is of the one that the file is called after: of ``reading.media``, or beside the file.
-    An empty label is an annotation without a taxon. Where there is an archive, begin and place come from it.
+    An empty label is an annotation without a taxon; a scientific name that no table has is a species all the same.
+    Where there is an archive, begin and place come from it.
 
     Raises
     ------
@@ -141,10 +147,11 @@ def as_annotations(rows: Iterable[AnnotationRow | BrokenRow], file: Path, readin
             kept.append(row)
     mark = sha256_of(file)[:16] if kept else ""
     named = _Recordings(reading.media, file)
-    taxa = {label: reading.taxa(label) if label else None for label in {row.label for row in kept}}
+    names = {(row.label, row.scientific_name) for row in kept}
+    taxa = {each: _taxon(*each, reading.taxa) for each in names}
     columns: dict[str, list[Any]] = {name: [] for name in ANNOTATIONS.names}
     for row in kept:
-        taxon = taxa[row.label]
+        taxon = taxa[row.label, row.scientific_name]
         of = named.of(row.path)
         values = {
             **of,
@@ -161,6 +168,19 @@ def as_annotations(rows: Iterable[AnnotationRow | BrokenRow], file: Path, readin
         for name, column in columns.items():
             column.append(values.get(name))
     return AnnotationsRead(pa.table(columns, schema=ANNOTATIONS), tuple(rejected))
+
+
+def _taxon(label: str, scientific_name: str | None, taxa: LabelTaxa) -> Taxon | None:
+    """Return the taxon of a label; a scientific name that no table has is one all the same."""
+    found = taxa(label) if label else None
+    if scientific_name is None or found is not None:
+        return found
+    if (found := taxa(scientific_name)) is not None:
+        return found
+    parsed = parse_name(scientific_name)
+    if parsed.kind != NameKind.SCIENTIFIC or parsed.canonical is None or parsed.epithet is None:
+        return None
+    return Taxon(taxon_id_of(parsed.canonical), parsed.canonical, genus=parsed.genus)
 
 
 _TAKEN = (

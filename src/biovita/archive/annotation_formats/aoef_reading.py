@@ -22,6 +22,7 @@ _KEYS = (
     *("scientific_name", "scientificName", *(rank.value for rank in reversed(RANKS))),
     *("label", "event", "common_name", "vernacularName"),
 )
+_SCIENTIFIC = {"species", "scientific_name", "scientificName"}
 _SAID = ("sound_event_annotations", "sound_event_predictions")
 _CLIPS = ("clip_annotations", "clip_predictions")
 Item = Mapping[str, Any]
@@ -133,9 +134,11 @@ def _row(line: int, item: Item, parts: _Parts, recording: Item, bounds: _Bounds)
     score = number(item.get("score"))
     score = scores.get(chosen) if score is None else score
     path, name = recording.get("path"), user.get("name") or user.get("username")
+    key = parts.tags[chosen].get("key") if chosen in parts.tags else None
     return AnnotationRow(
         line,
         label,
+        label if _SCIENTIFIC & set(_spellings(key)) else None,
         start_s=bounds.begin and bounds.begin * slowed,
         end_s=bounds.end and bounds.end * slowed,
         low_hz=bounds.low and bounds.low / slowed,

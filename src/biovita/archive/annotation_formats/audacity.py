@@ -105,4 +105,4 @@ def _label_row(line: int, cells: list[str]) -> AnnotationRow | BrokenRow:
     assert found is not None, "each part may be missing"
     score = number(cells[3]) if len(cells) > 3 else number(found["score"] or "")
     by_kind = None if score is None else By.MACHINE
-    return AnnotationRow(line, found["name"], *span, path=found["path"], score=score, by_kind=by_kind)
+    return AnnotationRow(line, found["name"], None, *span, path=found["path"], score=score, by_kind=by_kind)

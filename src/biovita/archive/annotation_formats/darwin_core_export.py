@@ -97,11 +97,10 @@ def _event_date(rows: pa.Table) -> pa.ChunkedArray:
 
 def _properties(rows: pa.Table, names: Iterable[str]) -> pa.ChunkedArray:
     """Return numbers as a JSON object, without those that are none."""
-    parts = [pc.binary_join_element_wise(f'"{name}":', fixed(rows[name]), "") for name in names]
-    inside = pc.binary_join_element_wise(*parts, ",", null_handling="skip")
-    return pc.if_else(
-        pc.equal(inside, ""), pa.scalar(None, pa.string()), pc.binary_join_element_wise("{", inside, "}", "")
-    )
+    parts = [pc.binary_join_element_wise(f',"{name}":', fixed(rows[name]), "") for name in names]
+    inside = pc.binary_join_element_wise(*(pc.fill_null(part, "") for part in parts), "")
+    whole = pc.binary_join_element_wise("{", pc.utf8_slice_codeunits(inside, 1), "}", "")
+    return pc.if_else(pc.equal(inside, ""), pa.scalar(None, pa.string()), whole)
 
 
 def _media(annotated: AnnotatedFiles) -> dict[str, pa.ChunkedArray]:

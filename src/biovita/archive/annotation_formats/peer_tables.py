@@ -12,7 +12,7 @@ from biovita.csv_table import BrokenRow, CsvRow, CsvTable, open_csv
 from biovita.errors import DatasetError
 from biovita.values import number, whole
 
-__all__ = ["Named", "cells_of", "open_named", "peer_rows"]
+__all__ = ["SCIENTIFIC", "Named", "cells_of", "open_named", "peer_rows"]
 
 _LABELS = (
     *("Annotation", "Species", "annotation", "species", "Scientific Name", "Scientific name", "scientific_name"),
@@ -28,7 +28,10 @@ _LABELS = (
     ),
     *("Label", "name", "class", "Class", "Tags", "tag"),
 )
+SCIENTIFIC = ("Scientific Name", "Scientific name", "scientific_name", "ScientificName")
+"""Columns that hold scientific names."""
 _CANDIDATES: Mapping[str, Sequence[str]] = {
+    "scientific": SCIENTIFIC,
     "start": (
         *(
             "Start (s)",
@@ -136,6 +139,7 @@ def _peer_row(line: int, cells: Mapping[str, str | None], columns: Mapping[str, 
     return AnnotationRow(
         line,
         label or "",
+        cells.get("scientific"),
         *span,
         low_hz=_hertz(cells, "low"),
         high_hz=_hertz(cells, "high"),
@@ -148,7 +152,7 @@ def _peer_row(line: int, cells: Mapping[str, str | None], columns: Mapping[str, 
 
 def _hertz(cells: Mapping[str, str | None], kind: str) -> float | None:
     in_khz = number(cells.get(f"{kind}_khz"))
-    return number(cells.get(kind)) if in_khz is None else in_khz * 1000
+    return number(cells.get(kind)) if in_khz is None else round(in_khz * 1000, 6)
 
 
 def _path(cells: Mapping[str, str | None]) -> str | None:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from biovita.archive.annotation_formats.annotation_rows import AnnotationRow, Reading, span_of
 from biovita.archive.annotation_formats.delimited import TAB, fixed, write_delimited
 from biovita.archive.annotation_formats.not_written import Kept, kept_and_not
-from biovita.archive.annotation_formats.peer_tables import Named, cells_of, open_named
+from biovita.archive.annotation_formats.peer_tables import SCIENTIFIC, Named, cells_of, open_named
 from biovita.archive.archive_tables import By, Presence
 from biovita.archive.media_tables import AnnotatedFiles
 from biovita.csv_table import BrokenRow
@@ -66,6 +66,7 @@ def write_raven(annotated: AnnotatedFiles, place: Path) -> Kept:
 
 
 _CANDIDATES: Mapping[str, Sequence[str]] = {
+    "scientific": SCIENTIFIC,
     "start": ("Begin Time (s)",),
     "end": ("End Time (s)",),
     "low": ("Low Freq (Hz)",),
@@ -138,6 +139,7 @@ def _raven_row(line: int, cells: Mapping[str, str | None]) -> AnnotationRow | Br
     return AnnotationRow(
         line,
         cells.get("label") or "",
+        cells.get("scientific"),
         begin,
         span[1] if offset is None else round(begin + length, 6),
         low_hz=number(cells.get("low")),
