@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from biovita.archive.take_in import Extent
-    from biovita.identification.options import IdentifyOptions
+    from biovita.identification.options import IdentifyOptions, Outputs
     from biovita.identification.run import Run
-    from biovita.report.run_outputs import RunOutputs
 
 __all__ = ["Identification", "extent_of_media", "identify"]
 
@@ -50,7 +49,7 @@ class Identification:
     record
         What ``run.json`` states.
     written
-        The page, and the files and folders that were asked for.
+        Files and folders that were asked for.
     stopped
         Whether Ctrl-C ended it early: it holds what was done until then.
     """
@@ -147,7 +146,6 @@ def identify(
     from biovita.archive.archive import Archive
     from biovita.identification.options import outputs_of, refuse_unknown
     from biovita.identification.run import Means, answer_run, run_on
-    from biovita.report.run_outputs import write_outputs
 
     refuse_unknown(options)
     outputs = outputs_of(options)
@@ -155,7 +153,7 @@ def identify(
         raise BiovitaError("a run is answered from alone. Leave paths, out and gallery out, or leave run out")
     places = [Path(run)] if run is not None else [Path(place) for place in paths]
     known = places[0] if len(places) == 1 and Archive(places[0]).exists else None
-    if known is None and out is None and (outputs.formats or outputs.segments is not None):
+    if known is None and out is None and outputs:
         raise BiovitaError("files are asked for. Say where they go: --out DIR")
     with _place(known or out) as where:
         archive = Archive(where)
@@ -164,9 +162,8 @@ def identify(
         else:
             means = Means(str(model), tuple(map(Path, gallery)), device, workers, overwrite, progress)
             done = run_on(archive, () if known else tuple(paths), means, options)
-        written = write_outputs(done, outputs, overwrite=True)
         kept = known is not None or out is not None
-        return _identification(done, where if kept else None, written)
+        return _identification(done, where if kept else None, _written(done, outputs))
 
 
 @contextmanager
@@ -179,7 +176,19 @@ def _place(out: str | Path | None) -> Iterator[Path]:
         yield Path(scratch) / "run"
 
 
-def _identification(done: Run, path: Path | None, written: RunOutputs) -> Identification:
+def _written(done: Run, outputs: Outputs) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Write what was asked for; return the files, and what has to be said of them."""
+    if not outputs:
+        return (), ()
+    from biovita.report.run_outputs import write_outputs
+
+    written = write_outputs(done, outputs)
+    return written.files, written.notes
+
+
+def _identification(
+    done: Run, path: Path | None, written: tuple[tuple[Path, ...], tuple[str, ...]]
+) -> Identification:
     from biovita.archive.archive import SCORES
     from biovita.modality import Modality
 
@@ -192,8 +201,8 @@ def _identification(done: Run, path: Path | None, written: RunOutputs) -> Identi
         windows=pa.concat_tables([archive.table(name) for name in SCORES.values()]),
         candidates=done.answered.candidates,
         left_out=archive.table("left_out"),
-        notes=(*done.notes, *written.notes),
+        notes=(*done.notes, *written[1]),
         record=done.record,
-        written=written.files if path is not None else (),
+        written=written[0],
         stopped=done.stopped,
     )

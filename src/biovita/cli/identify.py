@@ -54,6 +54,7 @@ def identify(
     timezone: option.Timezone = None,
     formats: option.Formats = None,
     split: option.Split = False,
+    report: option.Report = False,
     segments: option.Segments = None,
     per_taxon: option.PerTaxon = 20,
     drop_speech: option.DropSpeech = False,

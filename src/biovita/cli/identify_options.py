@@ -27,6 +27,7 @@ __all__ = [
     "PerTaxon",
     "Place",
     "RangeOnly",
+    "Report",
     "Segments",
     "Split",
     "Strict",
@@ -135,6 +136,9 @@ Formats = Annotated[
         help="Write a file of this format: csv, parquet, json, raven, audacity, kaleidoscope, aoef, camtrap-dp, "
         "darwin-core; more than once, or with commas.",
     ),
+]
+Report = Annotated[
+    bool, Parameter(help="Write report.html: timelines, spectrograms with players, photographs, and why.")
 ]
 Split = Annotated[bool, Parameter(help="Write a file for each recording.")]
 Segments = Annotated[Path | None, Parameter(help="Folder to cut the best events of each taxon out to.")]

@@ -29,7 +29,7 @@ def candidate_rows(
     Parameters
     ----------
     listed
-        By candidate, whether all its scores are kept.
+        By candidate, whether a list names it: all its scores are kept, as are those of what is no taxon.
     evidence
         By candidate, the kinds of evidence that there are for it.
     """
@@ -41,7 +41,7 @@ def candidate_rows(
         "rank": [taxon.rank.value for taxon in taxa],
         **{rank.value: [taxon.name_at(rank) for taxon in taxa] for rank in Rank if rank != Rank.SPECIES},
         "kind": [each.kind.value for each in candidates],
-        "listed": list(listed),
+        "listed": [named or each.kind != Kind.TAXON for named, each in zip(listed, candidates, strict=True)],
         "evidence": [[kind.name.lower() for kind in kinds] for kinds in evidence],
     }
     return pa.table(columns, schema=CANDIDATES)
@@ -63,7 +63,7 @@ def kept_rows(
     candidates
         As `candidate_rows` gives them.
     """
-    listed = candidates["listed"].to_numpy() | (candidates["kind"].to_numpy() != Kind.TAXON.value)
+    listed = candidates["listed"].to_numpy()
     ids, groups = media["id"].combine_chunks(), media["group_id"].to_pylist()
     for some in found:
         for start in range(0, len(some.media), _AT_ONCE):

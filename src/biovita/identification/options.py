@@ -62,6 +62,8 @@ class IdentifyOptions(TypedDict, total=False):
     formats, split
         Of files to write, names in `biovita.archive.annotation_formats.WRITERS`; with ``split`` one for each
         recording.
+    report
+        Write a page with timelines, spectrograms, players and photographs.
     segments, per_taxon
         Folder to cut the best events out to, and how many of each taxon, 20 if not given.
     drop_speech
@@ -89,6 +91,7 @@ class IdentifyOptions(TypedDict, total=False):
     timezone: str | None
     formats: Sequence[str]
     split: bool
+    report: bool
     segments: str | Path | None
     per_taxon: int
     drop_speech: bool
@@ -181,9 +184,13 @@ class Outputs:
 
     formats: tuple[str, ...] = ()
     split: bool = False
+    report: bool = False
     segments: Path | None = None
     per_taxon: int = 20
     drop_speech: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.formats or self.report or self.segments)
 
 
 def outputs_of(options: IdentifyOptions) -> Outputs:
@@ -206,6 +213,7 @@ def outputs_of(options: IdentifyOptions) -> Outputs:
     return Outputs(
         formats,
         options.get("split", False),
+        options.get("report", False),
         _path(options.get("segments")),
         most,
         options.get("drop_speech", False),

@@ -92,7 +92,9 @@ def _power_columns(samples: np.ndarray, sample_rate: float, width: int) -> np.nd
     for first in range(0, len(starts), 512):
         part = starts[first : first + 512]
         frames = padded[part[:, None] + np.arange(size)] * window
-        np.add.at(power, column_of[first : first + 512], np.abs(np.fft.rfft(frames, axis=1)) ** 2)
+        columns = column_of[first : first + 512]  # ascending
+        begins = np.flatnonzero(np.diff(columns, prepend=-1))
+        power[columns[begins]] += np.add.reduceat(np.abs(np.fft.rfft(frames, axis=1)) ** 2, begins)
     counts = np.bincount(column_of, minlength=width)
     filled = np.flatnonzero(counts)
     nearest = filled[np.abs(np.arange(width)[:, None] - filled[None, :]).argmin(axis=1)]

@@ -46,13 +46,13 @@ class RunOutputs:
     notes: tuple[str, ...]
 
 
-def write_outputs(done: Run, outputs: Outputs, *, overwrite: bool = False) -> RunOutputs:
-    """Write the page of a run, and the files and segments that were asked for, into its directory.
+def write_outputs(done: Run, outputs: Outputs) -> RunOutputs:
+    """Write the page, the files and the segments that are asked for of a run; those that are there are replaced.
 
     Raises
     ------
     DatasetError
-        Where a file is there already and is not to be replaced.
+        Where something else is in the way.
     """
     archive, annotations = done.archive, done.answered.annotations
     media = MediaTables(*(archive.table(name) for name in ("recordings", "photographs", "deployments")))
@@ -61,7 +61,7 @@ def write_outputs(done: Run, outputs: Outputs, *, overwrite: bool = False) -> Ru
     notes: list[str] = []
     if outputs.formats:
         found = write_annotations(
-            annotations, media, archive.path / EXPORTS, outputs.formats, split=outputs.split, overwrite=overwrite
+            annotations, media, archive.path / EXPORTS, outputs.formats, split=outputs.split, overwrite=True
         )
         files += found.files
         notes += _not_written(found)
@@ -82,6 +82,8 @@ def write_outputs(done: Run, outputs: Outputs, *, overwrite: bool = False) -> Ru
         )
         files.append(outputs.segments)
         notes += _not_cut(cut)
+    if not outputs.report:
+        return RunOutputs(tuple(files), tuple(notes))
     content = IdentificationContent(
         title=_title(media),
         annotations=annotations,

@@ -1,0 +1,110 @@
+"""A run that is killed again and again, and one that nobody disturbs: the same tables."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from biovita.archive.archive import SCORES, Archive
+from biovita.embedding.lance_table import LanceTable
+from biovita.embedding.store import read
+from support.sound_files import song, write_sound
+
+TESTS = Path(__file__).parents[1]
+RATE = 8_000
+FILES = int(os.environ.get("BIOVITA_KILLED_FILES", "600"))  # the issue's 10,000 take minutes
+KILLS = 10
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("survey")
+    rng = np.random.default_rng(0)
+    for number in range(FILES):
+        samples = song(float(rng.uniform(1, 8)), RATE, seed=number)
+        write_sound(place / f"{number % 7}" / f"{number:05d}.wav", samples, RATE)
+    whole = next(place.rglob("*.wav")).read_bytes()
+    broken = {
+        "empty.wav": b"",
+        "cut.wav": whole[: len(whole) // 2],
+        "page.mp3": b"<!doctype html><html></html>",
+        "text.flac": b"not sound at all",
+        "picture.ogg": b"\x89PNG\r\n\x1a\n" + bytes(64),
+    }
+    for name, content in broken.items():
+        (place / name).write_bytes(content)
+    return place
+
+
+def command(survey: Path, out: Path) -> list[str]:
+    words = ["identify", str(survey), "--out", str(out), "--threshold", "0.6", "--json"]
+    return [sys.executable, "-m", "support.identify_with_stub", *words]
+
+
+def tables(out: Path) -> dict[str, pa.Table]:
+    archive = Archive.open(out)
+    names = ["recordings", "deployments", "left_out", "candidates", SCORES["audio"]]  # type: ignore[index]
+    found = {name: archive.table(name) for name in names}
+    found["annotations"] = archive.table("annotations").drop_columns(["made_at"])
+    [place] = (out / "embeddings").iterdir()
+    rows, vectors = read(LanceTable(place / "audio.lance"))
+    order = np.lexsort((rows["window"].to_numpy(), rows["id"].to_numpy(zero_copy_only=False).astype(str)))
+    found["vectors"] = rows.take(pa.array(order)).append_column("hash", pa.array([v.tobytes() for v in vectors[order]]))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+def test_it_ends_in_the_tables_of_one_that_was_left_alone(survey: Path, tmp_path: Path) -> None:
+    subprocess.run(command(survey, tmp_path / "whole"), cwd=TESTS, check=True, capture_output=True)
+    rng = np.random.default_rng(1)
+    disturbed, killed = tmp_path / "disturbed", 0
+    for _ in range(10 * KILLS):
+        process = subprocess.Popen(
+            command(survey, disturbed), cwd=TESTS, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        deadline = time.monotonic() + (0 if killed == KILLS else float(rng.uniform(1.0, 4.0)))
+        while process.poll() is None and (killed == KILLS or time.monotonic() < deadline):
+            time.sleep(0.02)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            killed += 1
+        _, error = process.communicate()
+        if killed == KILLS and process.returncode == 0:
+            break
+        assert process.returncode in {0, -signal.SIGKILL}, error.decode()
+    want, found = tables(tmp_path / "whole"), tables(disturbed)
+    assert want["recordings"].num_rows == FILES
+    assert sorted(want["left_out"]["reason"].to_pylist()) == ["empty", "not-audio", "not-audio", "not-audio", "truncated"]
+    for name, table in want.items():
+        assert found[name].equals(table), name
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+def test_ctrl_c_leaves_a_usable_result(survey: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    process = subprocess.Popen(
+        command(survey, out), cwd=TESTS, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while not any((out / "embeddings").glob("*/audio.lance/_versions/*")):
+        assert process.poll() is None, process.stderr.read()  # type: ignore[union-attr]
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=120)
+    assert process.returncode in {0, 130}, error
+    if process.returncode == 130:
+        assert "the same command goes on" in error
+    windows = Archive.open(out).table(SCORES["audio"])  # type: ignore[index]
+    assert len(windows)
+    done = subprocess.run(command(survey, out), cwd=TESTS, check=False, capture_output=True)
+    assert done.returncode == 0
+    assert len(Archive.open(out).table(SCORES["audio"])) >= len(windows)  # type: ignore[index]
