@@ -33,9 +33,7 @@ def full() -> pa.Table:
     }
     texts = {"runner_up": "Parus major", "evidence": "class", "nearest_audio": "x", "nearest_image": "y"}
     rows = [
-        heard(
-            1, "a.wav", 0.1 + 0.2, 3.3, **numbers, **texts, runner_up_score=0.7, note='say "what"?\nthen, this'
-        ),
+        heard(1, "a.wav", 0.1 + 0.2, 3.3, **numbers, **texts, runner_up_score=0.7, note='say "what"?\nthen, this'),
         heard(2, "a.wav", 1e-5, 12345.678901234, begin_local=datetime(2026, 5, 1, 5, 0, 0, 250_000)),  # noqa: DTZ001
         heard(3, "b.wav", 4.0, 5.0, label="=cmd|' /C calc'!A0", taxon_id=None, scientific_name=None, kind="class"),
         heard(4, "c.wav", 4.0, 5.0, label="", taxon_id=None, scientific_name=None, common_name=None, rank=None),

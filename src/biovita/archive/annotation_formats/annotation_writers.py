@@ -15,7 +15,7 @@ from biovita.archive.annotation_formats.audacity import write_audacity
 from biovita.archive.annotation_formats.camtrap_dp import write_camtrap_dp
 from biovita.archive.annotation_formats.darwin_core_export import write_darwin_core
 from biovita.archive.annotation_formats.kaleidoscope import write_kaleidoscope
-from biovita.archive.annotation_formats.not_written import Kept, NotWritten, by_path, kept_and_not
+from biovita.archive.annotation_formats.not_written import Kept, LeftUnwritten, by_path, kept_and_not
 from biovita.archive.annotation_formats.own_tables import (
     write_annotations_csv,
     write_annotations_json,
@@ -112,7 +112,7 @@ class WrittenAnnotations:
     """
 
     files: tuple[Path, ...]
-    not_written: Mapping[str, tuple[NotWritten, ...]]
+    not_written: Mapping[str, tuple[LeftUnwritten, ...]]
     replaced: Mapping[str, int]
 
 
@@ -159,7 +159,7 @@ def write_annotations(
             raise DatasetError(f"{place} already exists. Choose another place, or give --overwrite to replace it")
     make_directory(out)
     files: list[Path] = []
-    not_written: dict[str, tuple[NotWritten, ...]] = {}
+    not_written: dict[str, tuple[LeftUnwritten, ...]] = {}
     replaced: dict[str, int] = {}
     for name, writer in chosen.items():
         kept = _kept(annotations, media, writer)

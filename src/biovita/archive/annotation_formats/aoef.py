@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TextIO
 from uuid import UUID, uuid5
@@ -104,6 +105,11 @@ def _part(stream: TextIO, name: str, items: Iterable[Mapping[str, Any]]) -> None
     stream.write("]")
 
 
+@lru_cache(1 << 12)
+def _file_id(kind: str, path: str) -> str:
+    return _id(kind, path)
+
+
 def _id(kind: str, *of: str) -> str:
     """Return an id that is the same each time; an annotation that has one of this form keeps it."""
     if kind == "annotation":
@@ -163,7 +169,7 @@ def _recordings(files: pa.Table) -> Iterator[dict[str, Any]]:
         for row in batch.to_pylist():
             begin = row["begin_local"]
             yield {
-                "uuid": _id("recording", row["path"]),
+                "uuid": _file_id("recording", row["path"]),
                 "path": row["path"],
                 "duration": row["duration_s"],
                 "channels": row["channels"],
@@ -180,8 +186,8 @@ def _recordings(files: pa.Table) -> Iterator[dict[str, Any]]:
 def _clips(files: pa.Table) -> Iterator[dict[str, Any]]:
     for path, duration in zip(files["path"].to_pylist(), files["duration_s"].to_pylist(), strict=True):
         yield {
-            "uuid": _id("clip", path),
-            "recording": _id("recording", path),
+            "uuid": _file_id("clip", path),
+            "recording": _file_id("recording", path),
             "start_time": 0.0,
             "end_time": duration,
         }
@@ -211,8 +217,8 @@ def _sound_event(row: Row, path: str) -> dict[str, Any]:
     else:
         geometry = {"type": "BoundingBox", "coordinates": [begin, low, end, high]}
     return {
-        "uuid": _id("sound event", row["id"]),
-        "recording": _id("recording", path),
+        "uuid": _id("annotation", row["id"]),
+        "recording": _file_id("recording", path),
         "geometry": geometry,
     }
 
@@ -224,7 +230,7 @@ def _score(row: Row) -> float:
 
 def _said(row: Row, tags: Mapping[tuple[str, str], int], form: _Form) -> dict[str, Any]:
     numbers = [tags[tag] for tag in _tags_of(row)]
-    said: dict[str, Any] = {"uuid": _id("annotation", row["id"]), "sound_event": _id("sound event", row["id"])}
+    said: dict[str, Any] = {"uuid": _id("annotation", row["id"]), "sound_event": _id("annotation", row["id"])}
     if form.scored:
         score = _score(row)
         return said | {"score": score, "tags": [[number, score] for number in numbers]}
@@ -250,7 +256,7 @@ def _clip_contents(
         said = whole[path]
         yield {
             "uuid": _id("clip contents", path),
-            "clip": _id("clip", path),
+            "clip": _file_id("clip", path),
             "sound_events": events[path],
             "tags": [[number, score] for number, score in said.items()] if form.scored else list(said),
         }

@@ -20,7 +20,7 @@ from biovita.archive.annotation_formats.delimited import (
     write_delimited,
     zoned_text,
 )
-from biovita.archive.annotation_formats.not_written import Kept, NotWritten, kept_and_not
+from biovita.archive.annotation_formats.not_written import Kept, LeftUnwritten, kept_and_not
 from biovita.archive.archive_tables import By, Kind, Presence
 from biovita.archive.media_tables import AnnotatedFiles
 from biovita.version import __version__
@@ -100,7 +100,7 @@ def write_camtrap_dp(annotated: AnnotatedFiles, place: Path) -> Kept:
         archive.writestr("datapackage.json", json.dumps(content, ensure_ascii=False, indent=2) + "\n")
     left = zip(annotated.files["path"].to_pylist(), why_not.tolist(), range(len(why_not)), strict=True)
     seen = set(annotated.rows.tolist())
-    unseen = [NotWritten(path, 0, _REASONS[why]) for path, why, row in left if why and row not in seen]
+    unseen = [LeftUnwritten(path, 0, _REASONS[why]) for path, why, row in left if why and row not in seen]
     return Kept(kept.annotated, (*kept.not_written, *unseen))
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from biovita.archive.media_tables import AnnotatedFiles
 
-__all__ = ["NOT_WRITTEN", "Kept", "NotWritten", "by_path", "kept_and_not"]
+__all__ = ["NOT_WRITTEN", "Kept", "LeftUnwritten", "by_path", "kept_and_not"]
 
 NOT_WRITTEN: Mapping[str, str] = {
     "not-a-recording": "the format is of recordings alone",
@@ -29,7 +29,7 @@ NOT_WRITTEN: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class NotWritten:
+class LeftUnwritten:
     """Annotations of one file that a format does not hold, and why.
 
     Attributes
@@ -63,7 +63,7 @@ class Kept:
     """
 
     annotated: AnnotatedFiles
-    not_written: tuple[NotWritten, ...] = ()
+    not_written: tuple[LeftUnwritten, ...] = ()
     replaced: int = 0
 
 
@@ -76,7 +76,7 @@ def kept_and_not(annotated: AnnotatedFiles, **refused: np.ndarray | pa.ChunkedAr
         By reason, with ``_`` for ``-``, ``(annotations,)`` bool. The first that holds is the one that is said.
     """
     left = np.ones(len(annotated.rows), bool)
-    not_written: list[NotWritten] = []
+    not_written: list[LeftUnwritten] = []
     for reason, mask in refused.items():
         now = left & np.asarray(mask, bool)
         not_written += by_path(annotated.annotations.filter(pa.array(now)), reason.replace("_", "-"))
@@ -84,8 +84,8 @@ def kept_and_not(annotated: AnnotatedFiles, **refused: np.ndarray | pa.ChunkedAr
     return Kept(annotated if left.all() else annotated.where(left), tuple(not_written))
 
 
-def by_path(annotations: pa.Table, reason: str) -> Iterator[NotWritten]:
+def by_path(annotations: pa.Table, reason: str) -> Iterator[LeftUnwritten]:
     """Yield annotations that are not written, by their files."""
     counts = annotations.select(["path"]).group_by("path", use_threads=False).aggregate([([], "count_all")])
     for path, number in zip(counts["path"].to_pylist(), counts["count_all"].to_pylist(), strict=True):
-        yield NotWritten(path, number, reason)
+        yield LeftUnwritten(path, number, reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ COLUMNS: tuple[str, ...] = (*_FIRST, *(name for name in ANNOTATIONS.names if nam
 BOX = ("box_x", "box_y", "box_width", "box_height")
 """Columns of a CSV that hold the box."""
 _ROWS = 1 << 16
+_ESCAPED = r'["\\\x00-\x1f]'
 
 
 def write_annotations_csv(annotated: AnnotatedFiles, place: Path) -> Kept:
@@ -45,19 +47,44 @@ def write_annotations_parquet(annotated: AnnotatedFiles, place: Path) -> Kept:
 
 def write_annotations_json(annotated: AnnotatedFiles, place: Path) -> Kept:
     """Write one JSON array with an object for each annotation, each in a line of its own."""
-    import duckdb
-
-    table = annotated.annotations.select(COLUMNS)
-    for at, field in enumerate(table.schema):
-        if pa.types.is_timestamp(field.type):
-            table = table.set_column(at, field.name, iso_text(table.column(at)))
-    with place.open("wb") as stream, duckdb.connect() as database:
-        before = b"[\n"
+    table, before = annotated.annotations.select(COLUMNS), "[\n"
+    with place.open("w", encoding="utf-8", newline="") as stream:
         for batch in table.to_batches(_ROWS):
-            rows = pa.Table.from_batches([batch])
-            lines = database.from_arrow(rows).query("rows", "select to_json(rows)::varchar from rows").fetchall()
-            for (line,) in lines:
-                stream.write(before + line.encode())
-                before = b",\n"
-        stream.write(b"\n]\n" if before == b",\n" else b"[]\n")
+            for line in _objects(batch).to_pylist():
+                stream.write(before + line)
+                before = ",\n"
+        stream.write("\n]\n" if before == ",\n" else "[]\n")
     return Kept(annotated)
+
+
+def _objects(batch: pa.RecordBatch) -> pa.Array:
+    """Return each row as a JSON object."""
+    parts = []
+    for at, (name, column) in enumerate(zip(batch.schema.names, batch.columns, strict=True)):
+        parts += [f"{'{' if at == 0 else ','}{json.dumps(name)}:", pc.fill_null(_json(column), "null")]
+    return pc.binary_join_element_wise(*parts, "}", "")
+
+
+def _json(column: pa.Array) -> pa.Array:
+    """Return values as JSON; none stays none."""
+    if pa.types.is_timestamp(column.type):
+        column = iso_text(column)
+    if pa.types.is_string(column.type):
+        return pc.if_else(
+            pc.match_substring_regex(column, _ESCAPED),
+            pa.array(_escaped(column), pa.string()),
+            pc.binary_join_element_wise('"', column, '"', ""),
+        )
+    if pa.types.is_fixed_size_list(column.type):
+        sides = [pc.cast(pc.list_element(column, at), pa.string()) for at in range(len(BOX))]
+        inside = pc.binary_join_element_wise(*sides, ",")
+        return pc.binary_join_element_wise("[", inside, "]", "")
+    return pc.cast(column, pa.string())
+
+
+def _escaped(column: pa.Array) -> list[str | None]:
+    """Return texts as JSON where they hold what JSON escapes, and none elsewhere."""
+    needed = pc.if_else(pc.match_substring_regex(column, _ESCAPED), column, pa.scalar(None, pa.string()))
+    if needed.null_count == len(column):
+        return [None] * len(column)
+    return [None if text is None else json.dumps(text, ensure_ascii=False) for text in needed.to_pylist()]
