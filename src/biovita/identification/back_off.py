@@ -1,9 +1,9 @@
 """From log-odds to one answer: probabilities that add up to 1, summed up the tree, and the deepest rank that is sure.
 
 The log-odds of candidates do not exclude each other. Here they are taken as if at most one were there. Of a row, the
-odds of a candidate are ``exp(log-odds / temperature)``, and those of "none of these" are ``exp(unknown / temperature)``.
-All are divided by their sum. Only the `BEST` candidates of a row count. A run keeps as many, so answers from what a run
-kept are those from all log-odds.
+odds of a candidate are ``exp(log-odds / temperature)``, and those of "none of these" ``exp(unknown / temperature)``.
+All are divided by their sum. Only the `BEST` candidates of a row count. A run keeps as many, so answers from what a
+run kept are those from all log-odds.
 
 A taxon without a name at a rank counts there by the narrowest rank below of which it has one, at last as itself. So it
 is never lost, and never in a group of all that is nameless.

@@ -1,7 +1,8 @@
 """How much a likeness says: from how near something is to the odds that it is the same, and the weights that ship.
 
 A likeness ``x`` of a question to a taxon is a cosine with its exemplars, both taken from the mean of the encoder's
-vectors, a cosine with its name, or the logarithm of the probability that a classifier of pictures gives it. What it multiplies the odds of the taxon by is::
+vectors, a cosine with its name, or the logarithm of the probability that a classifier of pictures gives it. What it
+multiplies the odds of the taxon by is::
 
     odds(x) = 1 - share + share * mean(exp(weight * x)) / other
 
