@@ -32,11 +32,11 @@ from biovita.model import load_model
 
 OUT = Path(likeness.__file__).parent / "data" / "evidence.json"
 WEIGHTS = {
-    "exemplar": (4, 6, 8, 10, 12, 14, 16, 18, 20, 25, 30, 35, 40),
+    "exemplar": (3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 18, 20, 22, 25, 30),
     "name": (2, 4, 6, 8, 10, 12, 16),
     "class": (0.2, 0.3, 0.5, 0.7, 1.0),
 }
-SHARES = (0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 0.95)
+SHARES = (0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 0.95, 0.98, 0.99)
 PRIORS = tuple(np.arange(-12.0, -3.9, 0.5).tolist())
 ANY = {"weight": 20.0, "share": 0.8}  # of models that nothing was fitted for
 
@@ -75,11 +75,13 @@ class Questions:
 
 
 def fitting_half(name: str) -> bool:
-    """Say whether a species is of the half that is fitted on: by its name's SHA-256, the first digit of which is even."""
+    """Say whether a species is of the half that is fitted on: the first digit of its name's SHA-256 is even."""
     return int(hashlib.sha256(name.encode()).hexdigest()[0], 16) % 2 == 0
 
 
-def questions(dataset: Dataset, modality: Modality, candidates: Sequence[Candidate] | None = None) -> Questions:
+def questions(
+    dataset: Dataset, modality: Modality, candidates: Sequence[Candidate] | None = None, *, centred: bool = False
+) -> Questions:
     """Return the items of a modality as questions.
 
     Parameters
@@ -87,6 +89,8 @@ def questions(dataset: Dataset, modality: Modality, candidates: Sequence[Candida
     candidates
         None is all species of the dataset. Items of others are questions all the same, of the right number -1, and no
         exemplars.
+    centred
+        Take the mean of the fitting half's vectors, in place of the one that ships.
     """
     candidates = [Candidate(taxon) for taxon in dataset.taxonomy.taxa] if candidates is None else candidates
     model = load_model("starter", "cpu")
@@ -101,8 +105,12 @@ def questions(dataset: Dataset, modality: Modality, candidates: Sequence[Candida
     shown = np.flatnonzero(several & (right >= 0))
     labelled = Labelled(modality, items.labels, items.places[shown], items.rows.take(shown), items.vectors[shown])
     tower = model.tower(modality)
-    gallery = gallery_of(model, {modality: tower}, [labelled], candidates)
     halves = np.array([fitting_half(items.labels[place].taxon.scientific_name) for place in items.places.tolist()])
+    gallery = gallery_of(model, {modality: tower}, [labelled], candidates)
+    if centred:
+        mean = np.round(items.vectors[halves].mean(axis=0), 4)
+        exemplars = {modality: replace(gallery.exemplars[modality], centre=mean)}
+        gallery = replace(gallery, exemplars=exemplars)
     return Questions(Scorer.of(model, gallery, tower), items.vectors, groups, right, halves, several)
 
 
@@ -202,12 +210,18 @@ def fit_images(asked: Questions) -> tuple[Likeness, Likeness, Likeness]:
     return exemplar, name, picture_class
 
 
+def write(content: dict[str, object]) -> None:
+    """Write the file, an entry a line."""
+    lines = (f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in content.items())
+    OUT.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
 def main() -> None:
     """Fit, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
     dataset = Dataset.open(parser.parse_args().dataset)
-    asked = {modality: questions(dataset, modality) for modality in MEDIA}
+    asked = {modality: questions(dataset, modality, centred=True) for modality in MEDIA}
     audio, image = asked[Modality.AUDIO], asked[Modality.IMAGE]
     print("recordings")
     heard, heard_name, prior = fit_audio(audio)
@@ -238,9 +252,13 @@ def main() -> None:
             "any": ANY,
         },
         "class": {"efficientnet-lite2": stated(seen_class)},
+        "centre": {
+            name: np.round(each.gallery.exemplars[modality].centre, 4).tolist()
+            for (modality, each), name in zip(asked.items(), ("birdnet-2.4", "efficientnet-lite2"), strict=True)
+        },
         "back_off": old.get("back_off", {}),
     }
-    OUT.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write(content)
 
 
 if __name__ == "__main__":

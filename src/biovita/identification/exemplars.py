@@ -109,15 +109,20 @@ class Exemplars:
         As `EXEMPLARS` has them, those of one candidate together.
     vectors
         ``(exemplars, dim)``, float32, as the tower gives them.
+    centre
+        ``(dim,)``: what is taken from all vectors before they are compared, the mean of what the tower gives.
     """
 
     candidates: np.ndarray
     starts: np.ndarray
     rows: pa.Table
     vectors: np.ndarray
+    centre: np.ndarray
 
     @classmethod
-    def of(cls, labelled: Sequence[Labelled], numbers: Sequence[np.ndarray]) -> Exemplars | None:
+    def of(
+        cls, labelled: Sequence[Labelled], numbers: Sequence[np.ndarray], centre: np.ndarray
+    ) -> Exemplars | None:
         """Return labelled items in the order of candidates; None where no item is of one.
 
         Parameters
@@ -140,12 +145,17 @@ class Exemplars:
         if len(rows["id"].unique()) != len(rows):
             raise DatasetError("two labelled items have one id. Give each dataset and folder once")
         candidates, starts = np.unique(candidate[order], return_index=True)
-        return cls(candidates, starts, rows, np.concatenate([items.vectors for items in labelled])[order])
+        vectors = np.concatenate([items.vectors for items in labelled])[order]
+        return cls(candidates, starts, rows, vectors, centre)
 
     @cached_property
     def directions(self) -> np.ndarray:
-        """The vectors, of length 1."""
-        return unit(self.vectors, "exemplars")
+        """The vectors as `directed` makes them."""
+        return self.directed(self.vectors)
+
+    def directed(self, vectors: np.ndarray) -> np.ndarray:
+        """Return vectors of the tower as they are compared, ``(rows, dim)``: from the centre, and of length 1."""
+        return unit(vectors - self.centre)
 
     @cached_property
     def _groups(self) -> tuple[dict[str, int], np.ndarray]:
@@ -181,7 +191,7 @@ class Exemplars:
         np.ndarray
             ``(rows, taxa)``, float32; minus infinity where no exemplar is left.
         """
-        directions = unit(vectors, "questions")
+        directions = self.directed(vectors)
         found = np.empty((len(vectors), len(self.candidates)), np.float32)
         step = max(1, _AT_ONCE // len(self.rows))
         for start in range(0, len(vectors), step):

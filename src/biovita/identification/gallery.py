@@ -14,7 +14,7 @@ from biovita.archive.archive_tables import Kind
 from biovita.errors import BiovitaError
 from biovita.identification.evidence import Candidate, Evidence
 from biovita.identification.exemplars import Exemplars, Labelled
-from biovita.identification.likeness import defaults_hash
+from biovita.identification.likeness import centre_of, defaults_hash
 from biovita.modality import MEDIA, Modality
 from biovita.model.card import ModelCard
 from biovita.taxonomy import Rank, Taxon, Taxonomy
@@ -208,15 +208,16 @@ def gallery_of(
 
     asked = nameable(tuple(towers.values()), labelled) if candidates is None else tuple(candidates)
     numbers = _numbers(asked)
-    links = {tower.card.name: found for tower in towers.values() if (found := _links(tower, asked)) is not None}
+    card = model.card if isinstance(model, Model) else model
+    pairs = {tower.card.name: _links(tower, asked) for tower in towers.values()}
+    links = {name: each for name, each in pairs.items() if each is not None}
     exemplars = {}
     notes = [note for items in labelled for note in items.notes]
     for modality in MEDIA:
         mine = [items for items in labelled if items.modality == modality]
         of = [np.array([numbers.get(_key(label), -1) for label in items.labels]) for items in mine]
-        if (found_exemplars := Exemplars.of(mine, of)) is not None:
-            exemplars[modality] = found_exemplars
-    card = model.card if isinstance(model, Model) else model
+        if mine and (found := Exemplars.of(mine, of, centre_of(card.encoder(modality)))) is not None:
+            exemplars[modality] = found
     gallery = Gallery(asked, links, None, exemplars, card.revision, tuple(notes))
     names = _names(model, gallery, towers)
     gallery = replace(gallery, names=names)

@@ -1,7 +1,8 @@
 """How much a likeness says: from how near something is to the odds that it is the same, and the weights that ship.
 
-A likeness ``x`` of a question to a taxon is a cosine with its exemplars or its name, or the logarithm of the
-probability that a classifier of pictures gives it. What it multiplies the odds of the taxon by is::
+A likeness ``x`` of a question to a taxon is a cosine with its exemplars, both taken from the mean of the encoder's
+vectors, a cosine with its name, or the logarithm of the probability that a classifier of pictures gives it. What it
+multiplies the odds of the taxon by is::
 
     odds(x) = 1 - share + share * mean(exp(weight * x)) / other
 
@@ -26,8 +27,9 @@ from biovita.hashing import sha256_of
 from biovita.jsonfile import parse_json
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
+from biovita.towers.encoder import EncoderCard
 
-__all__ = ["Likeness", "Weights", "defaults_hash", "shipped", "weights_of"]
+__all__ = ["Likeness", "Weights", "centre_of", "defaults_hash", "shipped", "weights_of"]
 
 _FILE = files("biovita.identification") / "data" / "evidence.json"
 _ANY = "any"
@@ -120,6 +122,12 @@ def _any_name(stated: Mapping[str, Any], model: ModelCard) -> Likeness:
     scale = model.record.get("config", {}).get("logit_scale") if isinstance(model.record, Mapping) else None
     weight = float(scale) if isinstance(scale, int | float) and 1 < scale <= 100 else stated["weight"]
     return Likeness(weight, stated["share"])
+
+
+def centre_of(encoder: EncoderCard) -> np.ndarray:
+    """Return the mean of an encoder's vectors, ``(dim,)``, float32; zeros where it was not measured."""
+    stated = shipped()["centre"].get(encoder.name)
+    return np.zeros(encoder.dim, np.float32) if stated is None else np.array(stated, np.float32)
 
 
 @cache

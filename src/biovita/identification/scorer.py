@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from biovita.archive.archive_tables import Kind
-from biovita.directions import unit
 from biovita.errors import ModelError
 from biovita.identification.evidence import Evidence, Scored
 from biovita.identification.exemplars import Exemplars
@@ -208,7 +207,7 @@ class Scorer:
             if exemplars is None or not np.isin(numbers, exemplars.candidates).any():
                 found[modality] = [None] * len(vectors)
             elif modality == self.modality:
-                directions = unit(vectors, "questions")
+                directions = exemplars.directed(vectors)
                 found[modality] = exemplars.nearest(directions, exemplars.directions, numbers, groups)
             else:
                 mine = np.flatnonzero(np.isin(numbers, exemplars.candidates))
