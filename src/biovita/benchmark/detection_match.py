@@ -66,12 +66,8 @@ def _near(found: Spans, truth: Spans, reach_s: float) -> tuple[np.ndarray, np.nd
     """Return places of pairs of one recording and candidate: all that lie within reach, and some more."""
     if not len(found.start) or not len(truth.start):
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    _, keys = np.unique(
-        np.stack([np.append(found.media, truth.media), np.append(found.candidate, truth.candidate)]),
-        axis=1,
-        return_inverse=True,
-    )
-    mine, theirs = np.split(keys.reshape(-1), [len(found.start)])
+    taxa = 1 + int(max(found.candidate.max(), truth.candidate.max()))
+    mine, theirs = (spans.media * taxa + spans.candidate for spans in (found, truth))
     reach = reach_s + _SLACK
     longest = float((truth.end - truth.start).max())
     apart = 2 * (max(found.end.max(), truth.end.max()) + longest + reach) + 1  # of two keys on one line

@@ -62,8 +62,9 @@ class SegmentRow:
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """The threshold with the largest recall among those that reach a precision."""
+    """Of one criterion, the threshold with the largest recall among those that reach a precision."""
 
+    criterion: str
     precision: float
     threshold: float
     recall: float
@@ -93,7 +94,7 @@ class DetectionScores:
     segments
         By annotated taxon.
     at_precision
-        None where no threshold reaches `PRECISION`.
+        By criterion, where one of the thresholds reaches `PRECISION`.
     neither
         Events found at ``threshold`` where it is not known what is there.
     too_short
@@ -114,7 +115,7 @@ class DetectionScores:
     mean_auroc: Estimate
     chance: float | None
     segments: tuple[SegmentRow, ...]
-    at_precision: OperatingPoint | None
+    at_precision: tuple[OperatingPoint, ...]
     neither: int
     too_short: int
     not_scored: tuple[NotScored, ...]

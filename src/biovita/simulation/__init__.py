@@ -1,4 +1,4 @@
-"""A simulated fauna, whose looks, calls, names and ecology evolved together along one tree; soundscapes of real clips."""
+"""A fauna that does not exist, evolved along one tree: looks, calls, names, ecology. Soundscapes with known calls."""
 
 from biovita.simulation.fauna import Fauna, SpeciesTruth
 from biovita.simulation.write import simulate_media
