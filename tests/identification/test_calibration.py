@@ -39,6 +39,7 @@ def test_a_logistic_curve_is_found_again() -> None:
     assert found.curve.slope == pytest.approx(0.5, abs=0.05)
     assert found.curve.intercept == pytest.approx(-1.0, abs=0.1)
     assert found.ece < 0.03 < 0.15 < found.raw_ece
+    assert found.likely_ece < 0.03 < 0.15 < found.raw_likely_ece
     assert (found.n, found.groups) == (4000, 40)
 
 
@@ -83,6 +84,18 @@ def test_the_calibration_error_is_the_mean_over_answers() -> None:
     bins = reliability_bins(np.array([0.1, 0.15, 0.95]), np.array([True, False, True]), np.array([0, 0, 1]))
     assert [(each.low, each.n, each.groups, each.right) for each in bins] == [(0.1, 2, 1, 0.5), (0.9, 1, 1, 1.0)]
     assert expected_calibration_error(bins) == pytest.approx((2 * abs(0.5 - 0.125) + abs(1 - 0.95)) / 3)
+    assert expected_calibration_error([]) == 0
+
+
+def test_answers_near_zero_do_not_hide_the_others() -> None:
+    """Beside a thousand wrong answers that nobody believes, half of the believed ones are wrong."""
+    scores, right = (
+        np.array([*[0.001] * 1000, *[0.9] * 60, 0.5]),
+        np.array([False] * 1000 + [True] * 30 + [False] * 31),
+    )
+    found = Calibration.fit(scores, right, np.arange(1061) % 10, QUESTION)
+    assert found.raw_ece < 0.03
+    assert found.raw_likely_ece == pytest.approx((60 * 0.4 + 0.5) / 61)
 
 
 def test_windows_of_one_recording_do_not_count_as_several() -> None:

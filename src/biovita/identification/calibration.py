@@ -41,12 +41,10 @@ class Calibration:
         How many there were, how many of them right, and of how many recordings.
     log_loss
         By kind of curve the cross-validated logarithmic loss, by recording.
-    ece
-        The cross-validated expected calibration error.
-    raw_ece
-        That of the scores, taken for probabilities as they are.
     reliability
         The cross-validated probabilities against what was right.
+    raw_reliability
+        The scores against it, taken for probabilities as they are.
     seed
         Of the parts of the cross-validation.
     """
@@ -57,9 +55,8 @@ class Calibration:
     right: int
     groups: int
     log_loss: tuple[tuple[CurveKind, float], ...]
-    ece: float
-    raw_ece: float
     reliability: tuple[ReliabilityBin, ...]
+    raw_reliability: tuple[ReliabilityBin, ...]
     seed: int = 0
 
     @classmethod
@@ -96,7 +93,6 @@ class Calibration:
         left_out = {each: _cross_validated(values, labels, numbers, each, seed) for each in kinds}
         losses = {each: _log_loss(found, labels) for each, found in left_out.items()}
         best = min(losses, key=losses.__getitem__)
-        bins = reliability_bins(left_out[best], labels, numbers)
         return cls(
             question=question,
             curve=fit_curve(values, labels, best),
@@ -104,9 +100,8 @@ class Calibration:
             right=int(labels.sum()),
             groups=int(numbers.max()) + 1,
             log_loss=tuple(losses.items()),
-            ece=expected_calibration_error(bins),
-            raw_ece=expected_calibration_error(reliability_bins(values, labels, numbers)),
-            reliability=bins,
+            reliability=reliability_bins(left_out[best], labels, numbers),
+            raw_reliability=reliability_bins(values, labels, numbers),
             seed=seed,
         )
 
@@ -114,6 +109,26 @@ class Calibration:
     def kind(self) -> CurveKind:
         """``isotonic`` or ``logistic``."""
         return self.curve.kind
+
+    @property
+    def ece(self) -> float:
+        """The cross-validated expected calibration error."""
+        return expected_calibration_error(self.reliability)
+
+    @property
+    def raw_ece(self) -> float:
+        """The expected calibration error of the scores."""
+        return expected_calibration_error(self.raw_reliability)
+
+    @property
+    def likely_ece(self) -> float:
+        """`ece` over the answers with a probability of 0.1 and more: most answers about most taxa are near 0."""
+        return expected_calibration_error([each for each in self.reliability if each.low > 0])
+
+    @property
+    def raw_likely_ece(self) -> float:
+        """`raw_ece` over the answers with a score of 0.1 and more."""
+        return expected_calibration_error([each for each in self.raw_reliability if each.low > 0])
 
     @property
     def version(self) -> str:

@@ -131,7 +131,7 @@ def _logistic(scores: np.ndarray, right: np.ndarray) -> LogisticCurve:
     if np.ptp(log_odds) == 0:
         return flat
     # A target between 0 and 1 is a weighted pair of labels: scikit-learn takes labels alone.
-    solver = LogisticRegression(C=1e8, tol=1e-8, max_iter=1000)
+    solver = LogisticRegression(C=1e8, solver="newton-cholesky", tol=1e-8, max_iter=200)
     solver.fit(
         np.concatenate([log_odds, log_odds])[:, None],
         np.repeat([1, 0], len(scores)),
