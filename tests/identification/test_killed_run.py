@@ -20,8 +20,8 @@ from support.sound_files import song, write_sound
 
 TESTS = Path(__file__).parents[1]
 RATE = 8_000
-FILES = int(os.environ.get("BIOVITA_KILLED_FILES", "600"))  # the 10,000 take minutes
-KILLS = 10
+FILES = int(os.environ.get("BIOVITA_KILLED_FILES", "300"))  # 10,000, killed ten times, take minutes
+KILLS = int(os.environ.get("BIOVITA_KILLS", "4"))
 
 
 @pytest.fixture(scope="module")
@@ -93,18 +93,20 @@ def test_it_ends_in_the_tables_of_one_that_was_left_alone(survey: Path, tmp_path
 def test_ctrl_c_leaves_a_usable_result(survey: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     process = subprocess.Popen(
-        command(survey, out), cwd=TESTS, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(survey, out),
+        cwd=TESTS,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "STUB_SECONDS": "0.2"},  # for four files: there is time to stop it
     )
     while not any((out / "embeddings").glob("*/audio.lance/_versions/*")):
         assert process.poll() is None, process.stderr.read()  # type: ignore[union-attr]
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=120)
-    assert process.returncode in {0, 130}, error
-    if process.returncode == 130:
-        assert "the same command goes on" in error
+    assert process.returncode == 130, error
+    assert "What was done until then is answered; the same command goes on" in error
     windows = Archive.open(out).table(SCORES["audio"])  # type: ignore[index]
-    assert len(windows)
-    done = subprocess.run(command(survey, out), cwd=TESTS, check=False, capture_output=True)
-    assert done.returncode == 0
-    assert len(Archive.open(out).table(SCORES["audio"])) >= len(windows)  # type: ignore[index]
+    assert 0 < len(windows.column("media_id").unique()) < FILES
+    assert len(Archive.open(out).table("annotations"))

@@ -5,6 +5,8 @@ It has BirdNET's name and as many classes, with weights of its own, so that all 
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -52,6 +54,7 @@ class StubListener(EncoderDefaults):
     def encode_windows(self, windows: Sequence[np.ndarray]) -> np.ndarray:
         if not len(windows):
             return np.empty((0, DIM), np.float32)
+        time.sleep(float(os.environ.get("STUB_SECONDS", "0")))
         parts = np.stack(windows).reshape(len(windows), -1, DIM * 2)
         spectra = np.abs(np.fft.rfft(parts, axis=2))[:, :, 1:].mean(axis=1)
         return np.log1p(10 * spectra).astype(np.float32)

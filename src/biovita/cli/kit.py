@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -81,7 +82,7 @@ def heading(text: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print a result as JSON; dataclasses become objects of their fields, paths text."""
+    """Print a result as JSON; dataclasses become objects of their fields, paths and times text."""
     say(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
 
 
@@ -113,4 +114,6 @@ def _plain(value: object) -> Any:
         return {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
     raise TypeError(f"a result holds a {type(value).__name__}, which is no JSON")
