@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from biovita.archive.annotation_formats import annotation_writers
 from biovita.archive.annotation_formats.annotation_writers import WRITERS, write_annotations
-from biovita.archive.archive_tables import ANNOTATIONS, RECORDINGS
+from biovita.archive.archive_tables import ANNOTATIONS, PHOTOGRAPHS, RECORDINGS
 from biovita.archive.media_tables import MediaTables, shared_folder
 from biovita.errors import DatasetError
 from support.annotation_cases import DURATIONS, ROOT, events, file_row, heard, media, seen, table
@@ -63,6 +64,24 @@ def test_several_rows_of_one_recording_are_one_file(tmp_path: Path) -> None:
     done = write_annotations(table(ANNOTATIONS, found), MediaTables(table(RECORDINGS, rows)), tmp_path, ["raven"])
     lines = done.files[0].read_text().splitlines()
     assert [line.split("\t")[3] for line in lines[1:]] == ["1.000000", "10.500000"]
+
+
+def test_each_box_of_a_photograph_is_its_own(tmp_path: Path) -> None:
+    boxes = [[0.0, 0.0, 0.5, 0.5], [0.5, 0.5, 0.25, 0.25]]
+    rows = [
+        file_row("p.jpg", Path("/x"), width=9, height=9, box=box) | {"id": f"p{at}"}
+        for at, box in enumerate(boxes)
+    ]
+    found = [
+        seen(1, "p1.jpg", media_id="p1"),
+        seen(2, "p1.jpg", media_id="p0"),
+        seen(3, "p1.jpg", media_id="p0", box=[0, 0, 1, 1]),
+    ]
+    of = MediaTables(photographs=table(PHOTOGRAPHS, rows))
+    done = write_annotations(table(ANNOTATIONS, found), of, tmp_path, ["parquet"])
+    read = pq.read_table(done.files[0]).sort_by("id")
+    assert read["box"].to_pylist() == [boxes[1], boxes[0], [0.0, 0.0, 1.0, 1.0]]
+    assert set(read["path"].to_pylist()) == {"/x/p.jpg"}
 
 
 def test_a_recording_within_a_dataset_has_its_whole_path(tmp_path: Path) -> None:

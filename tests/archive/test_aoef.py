@@ -19,6 +19,7 @@ def loaded(file: Path) -> Any:
     return pytest.importorskip("soundevent.io").load(file)
 
 
+@pytest.mark.slow
 def test_a_run_is_loaded_with_its_scores_and_times(tmp_path: Path) -> None:
     (file,) = write_annotations(events(), media(), tmp_path, ["aoef"]).files
     run = loaded(file)
@@ -39,6 +40,7 @@ def test_a_run_is_loaded_with_its_scores_and_times(tmp_path: Path) -> None:
     assert (str(recording.date), str(recording.time), recording.rights) == ("2026-05-01", "05:00:00", "CC-BY-4.0")
 
 
+@pytest.mark.slow
 def test_what_people_say_is_an_annotation_set(tmp_path: Path) -> None:
     by = {"by": "A. Person", "by_kind": "human", "score": None}
     rows = [heard(1, "a.wav", 1.0, 2.0, **by, note="faint"), heard(2, "b.wav", None, None, **by)]
@@ -56,6 +58,7 @@ def test_what_people_say_is_an_annotation_set(tmp_path: Path) -> None:
     assert found["by_kind"].to_pylist() == ["human", "human"]
 
 
+@pytest.mark.slow
 def test_a_run_leaves_out_what_people_say_and_says_so(tmp_path: Path) -> None:
     rows = [
         heard(1, "a.wav", 1.0, 2.0),
@@ -72,6 +75,7 @@ def test_a_run_leaves_out_what_people_say_and_says_so(tmp_path: Path) -> None:
     assert sum(len(clip.sound_events) for clip in loaded(done.files[0]).clip_predictions) == 1
 
 
+@pytest.mark.slow
 def test_a_run_without_a_detection_is_loaded(tmp_path: Path) -> None:
     (file,) = write_annotations(ANNOTATIONS.empty_table(), media(), tmp_path, ["aoef"]).files
     assert len(loaded(file).clip_predictions) == 3
@@ -90,6 +94,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_bats_of_whombat_are_read_as_soundevent_reads_them(shared_data: Path) -> None:
     file = shared_data / "annotated/whombat-bats/example_evaluation_set.json"
     found = read_annotations(file, "aoef")

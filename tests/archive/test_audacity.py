@@ -30,6 +30,7 @@ def test_labels_of_several_recordings_say_of_which_they_are(tmp_path: Path) -> N
     ]
 
 
+@pytest.mark.slow
 def test_the_labels_of_one_recording_are_what_crowsetta_demands(tmp_path: Path) -> None:
     crowsetta = pytest.importorskip("crowsetta")
     done = write_annotations(events(), media(), tmp_path, ["audacity"], split=True)
@@ -49,6 +50,7 @@ def test_an_end_of_line_in_a_label_breaks_no_row(tmp_path: Path) -> None:
     assert done.replaced == {"audacity": 1}
 
 
+@pytest.mark.slow
 def test_the_spinetail_is_read_as_crowsetta_reads_it(shared_data: Path) -> None:
     crowsetta = pytest.importorskip("crowsetta")
     file = shared_data / "annotated/spinetail/spinetail.txt"

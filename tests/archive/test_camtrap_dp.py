@@ -74,6 +74,7 @@ def problems(done: WrittenAnnotations, folder: Path) -> list[Any]:
     return report.flatten(["resourceName", "type", "message"]) + [error.message for error in report.errors]
 
 
+@pytest.mark.slow
 def test_frictionless_accepts_it(tmp_path: Path) -> None:
     box = [0.5, 0.25, 0.125, 0.5]
     rows = [seen(1, "p1.jpg", box=box), seen(2, "p..3.png"), seen(3, "p1.jpg", by_kind="human", score=None)]
@@ -90,6 +91,7 @@ def test_frictionless_accepts_it(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_rules_can_be_broken(tmp_path: Path) -> None:
     done = written([seen(1, "p1.jpg", box=[0.5, 0.25, 0.0, 1.5])], tmp_path / "out")
     assert len(problems(done, tmp_path / "package")) == 2
@@ -112,6 +114,7 @@ def test_a_photograph_without_a_zone_is_left_out_and_listed(tmp_path: Path) -> N
     ]
 
 
+@pytest.mark.slow
 def test_photographs_of_no_deployment_are_one_for_each_place(tmp_path: Path) -> None:
     shared = {"begin_local": DAWN, "utc_offset_min": 0, "width": 1, "height": 1}
     places = [(1.0, 2.0), (1.0, 2.0), (3.0, 4.0), (None, None)]
@@ -151,6 +154,7 @@ def test_people_vehicles_and_background_are_no_animals(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_run_without_photographs_is_a_package(tmp_path: Path) -> None:
     assert pa.Table.equals(photographs().slice(0, 0), PHOTOGRAPHS.empty_table())
     done = written([], tmp_path / "out", MediaTables())

@@ -44,6 +44,7 @@ def test_begins_run_on_over_all_recordings_and_offsets_are_within_the_file(tmp_p
     assert read["High Freq (Hz)"].tolist() == [24000.0, 24000.0, 8000.0]
 
 
+@pytest.mark.slow
 def test_the_table_is_what_crowsetta_demands(tmp_path: Path) -> None:
     crowsetta = pytest.importorskip("crowsetta")
     rows = [
@@ -159,6 +160,7 @@ def test_the_annotations_of_powdermill_are_read(shared_data: Path) -> None:
     assert sorted(row["label"] for row in early) == ["BCCH"] * 2 + ["EATO"] * 2 + ["NOCA"] * 2 + ["WOTH"] * 3
 
 
+@pytest.mark.slow
 def test_crowsetta_reads_the_same_of_powdermill(shared_data: Path) -> None:
     crowsetta = pytest.importorskip("crowsetta")
     file = shared_data / "annotated/powdermill/Recording_1_Segment_07.Table.1.selections.txt"

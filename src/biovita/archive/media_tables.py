@@ -76,7 +76,7 @@ def annotated_files(annotations: pa.Table, media: MediaTables, modalities: Seque
     """Return annotations in the order of their files.
 
     Rows of the media of one path are one file. The file of an annotation is known by its ``media_id``, or by its
-    ``path``.
+    ``path``; one of a photograph that has no box gets that of its row.
 
     Parameters
     ----------
@@ -86,6 +86,8 @@ def annotated_files(annotations: pa.Table, media: MediaTables, modalities: Seque
         Of the files. Those of one modality have its columns, those of both the columns that both have, and
         ``modality``.
     """
+    if Modality.IMAGE in modalities:
+        annotations = _with_boxes(annotations, media.photographs)
     parts = {Modality.AUDIO: media.recordings, Modality.IMAGE: media.photographs}
     tables = [
         parts[each].append_column("modality", pa.repeat(each.value, len(parts[each]))) for each in modalities
@@ -114,6 +116,14 @@ def _in_order(annotations: pa.Table, media: pa.Table, deployments: pa.Table) -> 
     keys |= {name: pc.fill_null(annotations[name], "") for name in ("scientific_name", "label", "id")}
     order = pc.sort_indices(pa.table(keys), [(name, "ascending") for name in keys])
     return AnnotatedFiles(annotations.take(order), rows[np.asarray(order)], files, deployments)
+
+
+def _with_boxes(annotations: pa.Table, photographs: pa.Table) -> pa.Table:
+    own, rows = annotations["box"].combine_chunks(), photographs["id"].combine_chunks()
+    at = pc.index_in(annotations["media_id"].combine_chunks(), rows, skip_nulls=True)
+    boxes = pc.if_else(pc.is_valid(own), own, photographs["box"].combine_chunks().take(at))
+    place = annotations.schema.get_field_index("box")
+    return annotations.set_column(place, annotations.schema.field(place), boxes)
 
 
 def _file_rows(annotations: pa.Table, media: pa.Table, paths: pa.Array, codes: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TextIO
@@ -26,7 +26,7 @@ __all__ = ["write_aoef"]
 _SPACE = UUID("6d1cf2ae-2e43-5b4b-9a3c-3f0d7a2b9f4e")  # of the ids that are made from ours
 _ROWS = 1 << 14
 _COLUMNS = (
-    *("id", "start_s", "end_s", "low_hz", "high_hz", "label", "scientific_name", "common_name", "rank", "kind"),
+    *("uuid", "start_s", "end_s", "low_hz", "high_hz", "label", "scientific_name", "common_name", "rank", "kind"),
     *("score", "probability", "by", "made_at", "note"),
 )
 Row = Mapping[str, Any]
@@ -54,8 +54,15 @@ def write_aoef(annotated: AnnotatedFiles, place: Path) -> Kept:
         no_score=np.asarray(no_score, bool) & (not people),
     )
     with place.open("w", encoding="utf-8", newline="") as stream:
-        _write(stream, kept.annotated, _PEOPLE if people else _MACHINE)
+        _write(stream, _with_uuids(kept.annotated), _PEOPLE if people else _MACHINE)
     return kept
+
+
+def _with_uuids(annotated: AnnotatedFiles) -> AnnotatedFiles:
+    """Return the annotations with the ids that AOEF wants."""
+    rows = annotated.annotations
+    uuids = pa.array([_id("annotation", each) for each in rows["id"].to_pylist()], pa.string())
+    return replace(annotated, annotations=rows.append_column("uuid", uuids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +224,7 @@ def _sound_event(row: Row, path: str) -> dict[str, Any]:
     else:
         geometry = {"type": "BoundingBox", "coordinates": [begin, low, end, high]}
     return {
-        "uuid": _id("annotation", row["id"]),
+        "uuid": row["uuid"],
         "recording": _file_id("recording", path),
         "geometry": geometry,
     }
@@ -230,11 +237,11 @@ def _score(row: Row) -> float:
 
 def _said(row: Row, tags: Mapping[tuple[str, str], int], form: _Form) -> dict[str, Any]:
     numbers = [tags[tag] for tag in _tags_of(row)]
-    said: dict[str, Any] = {"uuid": _id("annotation", row["id"]), "sound_event": _id("annotation", row["id"])}
+    said: dict[str, Any] = {"uuid": row["uuid"], "sound_event": row["uuid"]}
     if form.scored:
         score = _score(row)
         return said | {"score": score, "tags": [[number, score] for number in numbers]}
-    note = [{"uuid": _id("note", row["id"]), "message": row["note"]}] if row["note"] else None
+    note = [{"uuid": _id("note", row["uuid"]), "message": row["note"]}] if row["note"] else None
     by = _id("user", row["by"]) if row["by"] else None
     return said | {"tags": numbers, "created_by": by, "created_on": row["made_at"], "notes": note}
 
@@ -247,7 +254,7 @@ def _clip_contents(
     whole: dict[str, dict[int, float]] = defaultdict(dict)
     for row, path in _rows(annotated):
         if _is_span(row):
-            events[path].append(_id("annotation", row["id"]))
+            events[path].append(row["uuid"])
             continue
         for tag in _tags_of(row):
             score = _score(row) if form.scored else 1.0

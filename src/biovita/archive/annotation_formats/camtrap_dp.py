@@ -131,7 +131,6 @@ def _photographs(annotated: AnnotatedFiles) -> tuple[pa.Table, np.ndarray]:
         {
             "id": files["id"],
             "path": files["path"],
-            "box": files["box"],
             "deployment": pc.if_else(placed, files["deployment_id"].combine_chunks(), where),
             "site": of["site"],
             "recorder": of["recorder"],
@@ -184,7 +183,6 @@ def _address(path: str) -> str:
 
 
 def _observations(rows: pa.Table, of: pa.Table) -> dict[str, pa.ChunkedArray]:
-    box = pc.if_else(pc.is_valid(rows["box"]), rows["box"], of["box"])
     uncertain = pc.equal(rows["presence"], Presence.UNCERTAIN.value)
     by_person = pc.equal(rows["by_kind"], By.HUMAN.value)
     method = pc.if_else(by_person, "human", "machine")
@@ -200,7 +198,7 @@ def _observations(rows: pa.Table, of: pa.Table) -> dict[str, pa.ChunkedArray]:
         "observationType": _types(rows),
         "scientificName": pc.if_else(taxon, rows["scientific_name"], pa.scalar(None, pa.string())),
         **{
-            field: fixed(pc.list_element(box, at))
+            field: fixed(pc.list_element(rows["box"], at))
             for at, field in enumerate(("bboxX", "bboxY", "bboxWidth", "bboxHeight"))
         },
         "classificationMethod": method,

@@ -121,11 +121,7 @@ def _media(annotated: AnnotatedFiles) -> dict[str, pa.ChunkedArray]:
     for at, name in enumerate(("xFrac", "yFrac", "widthFrac", "heightFrac")):
         columns[f"{_AC}{name}"] = pc.if_else(sound, none, fixed(pc.list_element(rows["box"], at)))
     known = pa.array(np.asarray(pc.is_valid(rows["path"]), bool))
-    return {term: _filtered(column, known) for term, column in columns.items()}
-
-
-def _filtered(column: pa.ChunkedArray, known: pa.Array) -> pa.ChunkedArray:
-    return column.filter(known)
+    return {term: column.filter(known) for term, column in columns.items()}
 
 
 def _meta(core: Mapping[str, pa.ChunkedArray], media: Mapping[str, pa.ChunkedArray]) -> str:

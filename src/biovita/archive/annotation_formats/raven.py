@@ -21,6 +21,22 @@ from biovita.values import number, whole
 
 __all__ = ["raven_rows", "write_raven"]
 
+_CANDIDATES: Mapping[str, Sequence[str]] = {
+    "scientific": SCIENTIFIC,
+    "start": ("Begin Time (s)",),
+    "end": ("End Time (s)",),
+    "low": ("Low Freq (Hz)",),
+    "high": ("High Freq (Hz)",),
+    "selection": ("Selection",),
+    "view": ("View",),
+    "channel": ("Channel",),
+    "path": ("Begin Path",),
+    "file": ("Begin File",),
+    "offset": ("File Offset (s)",),
+    "score": ("Confidence", "Score"),
+    "presence": ("Presence",),
+}
+
 
 def write_raven(annotated: AnnotatedFiles, place: Path) -> Kept:
     """Write a selection table.
@@ -63,23 +79,6 @@ def write_raven(annotated: AnnotatedFiles, place: Path) -> Kept:
     with place.open("wb") as stream:
         replaced = write_delimited(stream, columns, TAB)
     return Kept(annotated, kept.not_written, replaced)
-
-
-_CANDIDATES: Mapping[str, Sequence[str]] = {
-    "scientific": SCIENTIFIC,
-    "start": ("Begin Time (s)",),
-    "end": ("End Time (s)",),
-    "low": ("Low Freq (Hz)",),
-    "high": ("High Freq (Hz)",),
-    "selection": ("Selection",),
-    "view": ("View",),
-    "channel": ("Channel",),
-    "path": ("Begin Path",),
-    "file": ("Begin File",),
-    "offset": ("File Offset (s)",),
-    "score": ("Confidence", "Score"),
-    "presence": ("Presence",),
-}
 
 
 def raven_rows(path: Path, reading: Reading) -> Iterator[AnnotationRow | BrokenRow]:
