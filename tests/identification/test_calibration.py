@@ -186,7 +186,7 @@ def test_candidates_are_the_same_in_any_order() -> None:
     assert candidates_hash([noise]) != candidates_hash([replace(noise, kind=Kind.CLASS)])
 
 
-@pytest.mark.parametrize("kind", ["isotonic", "logistic"])
+@pytest.mark.parametrize("kind", ["isotonic", "logistic", "auto"])
 def test_a_saved_one_is_the_same(kind: str, tmp_path: Path) -> None:
     found = Calibration.fit(*sample(0.7, -0.3), QUESTION, kind=kind)
     again = read_calibration(found.save(tmp_path / "of" / "calibration.json"))

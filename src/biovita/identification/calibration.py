@@ -99,7 +99,7 @@ class Calibration:
             n=len(values),
             right=int(labels.sum()),
             groups=int(numbers.max()) + 1,
-            log_loss=tuple(losses.items()),
+            log_loss=tuple(sorted(losses.items())),
             reliability=reliability_bins(left_out[best], labels, numbers),
             raw_reliability=reliability_bins(values, labels, numbers),
             seed=seed,
@@ -185,7 +185,7 @@ def read_calibration(path: str | Path) -> Calibration:
     curve, losses = content.get("curve"), content.get("log_loss")
     if not isinstance(curve, dict) or not isinstance(losses, dict):
         raise ModelError(f"{file}: curve and log_loss have to be JSON objects")
-    content["log_loss"] = tuple(losses.items())
+    content["log_loss"] = tuple(sorted(losses.items()))
     kinds = {"logistic": LogisticCurve, "isotonic": IsotonicCurve}
     kind = curve.pop("kind", None)
     if kind not in kinds:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, cached_property
 
 from biovita.archive.archive_tables import Kind
 from biovita.identification.evidence import Candidate
@@ -122,18 +122,8 @@ class NameLookup:
         return dict(named)
 
     @cached_property
-    def _groups(self) -> dict[str, Taxon]:
-        members: dict[tuple[Rank, str], list[Taxon]] = defaultdict(list)
-        for taxon in (*self._taxa, *known_taxa().taxonomy.taxa):
-            for rank, name in taxon.lineage:
-                if rank != taxon.rank:
-                    members[rank, name].append(taxon)
-        groups: dict[str, Taxon] = {}
-        for rank in reversed(RANKS):
-            for (at, name), below in members.items():
-                if at == rank:
-                    groups.setdefault(fold(name), group_taxon(rank, name, below))
-        return groups
+    def _groups(self) -> Mapping[str, Taxon]:
+        return _known_groups() | _groups_of(self._taxa)
 
     @cached_property
     def _binomials(self) -> tuple[tuple[str, str], ...]:
@@ -165,3 +155,19 @@ class NameLookup:
         taxa = (*self._taxa, *known_taxa().taxonomy.taxa)
         names = [taxon.scientific_name for taxon in taxa] + [t.common_name for t in taxa if t.common_name]
         return {fold(name): name for name in [*(group.scientific_name for group in self._groups.values()), *names]}
+
+
+def _groups_of(taxa: Sequence[Taxon]) -> dict[str, Taxon]:
+    """Return the groups that taxa lie in, by folded name; of two of one name the narrower."""
+    members: dict[tuple[Rank, str], list[Taxon]] = defaultdict(list)
+    for taxon in taxa:
+        for rank, name in taxon.lineage:
+            if rank != taxon.rank:
+                members[rank, name].append(taxon)
+    ordered = sorted(members, key=lambda group: RANKS.index(group[0]))
+    return {fold(name): group_taxon(rank, name, members[rank, name]) for rank, name in ordered}
+
+
+@cache
+def _known_groups() -> dict[str, Taxon]:
+    return _groups_of(known_taxa().taxonomy.taxa)
