@@ -126,7 +126,10 @@ def scored(truth: pa.Table, run: Path, hop_s: float) -> DetectionScores:
 def shown(found: Estimate) -> str:
     if found.value is None:
         return "-"
-    return f"{100 * found.value:.1f} [{100 * (found.low or 0):.1f}, {100 * (found.high or 0):.1f}]"
+    interval = (
+        "" if found.low is None or found.high is None else f" [{100 * found.low:.1f}, {100 * found.high:.1f}]"
+    )
+    return f"{100 * found.value:.1f}{interval}"
 
 
 def main() -> None:
