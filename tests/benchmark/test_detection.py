@@ -255,8 +255,9 @@ def test_names_meet_through_ids_and_synonyms() -> None:
         annotation("a.wav", "PARUS MAJOR", 3.0, 6.0, scientific_name=None, taxon_id=None),
         annotation("a.wav", "great tit", 30.0, 36.0, scientific_name=None, taxon_id="parus_major"),
         annotation("b.wav", "Eurasian Blackbird", 15.0, 21.0, scientific_name=None),
+        annotation("b.wav", "sylvia atricapilla", 40.0, 46.0, scientific_name=None, kind="class"),
     ]
-    assert (scores(renamed).overall[0].annotated, scores(renamed).overall[0].right) == (3, 3)
+    assert (scores(renamed).overall[0].annotated, scores(renamed).overall[0].right) == (4, 4)
 
 
 def test_of_two_recordings_of_one_name_the_path_decides() -> None:
