@@ -253,6 +253,9 @@ def test_only_what_was_annotated_counts() -> None:
     assert (found.overall[0].annotated, found.overall[0].found, found.overall[0].right) == (1, 1, 1)
     assert found.overall[0].f1.low is None
     assert found.segments[0].segments == 6
+    moment = pa.table({"path": ["b.wav"], "start_s": [17.9], "end_s": [18.1]})
+    found = scores(annotated=moment)
+    assert (found.overall[0].right, found.segments[0].segments, found.chance) == (1, 0, None)
 
 
 def test_names_meet_through_ids_and_synonyms() -> None:
