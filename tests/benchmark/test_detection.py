@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,9 @@ from biovita.benchmark.detection_scores import DetectionScores, OperatingPoint
 from biovita.benchmark.detection_segments import Segments, drawn_values
 from biovita.benchmark.detection_truth import NotScored, Spans, annotated_spans
 from biovita.errors import BiovitaError
+from biovita.media import read_clip
+from biovita.media import windows as cut
+from biovita.towers.birdnet import WINDOW, BirdNET
 
 HOP = 1.5
 NAMES = ("Parus major", "Turdus merula", "Sylvia atricapilla", "Engine")
@@ -248,6 +253,9 @@ def test_only_what_was_annotated_counts() -> None:
     assert (found.overall[0].annotated, found.overall[0].found, found.overall[0].right) == (1, 1, 1)
     assert found.overall[0].f1.low is None
     assert found.segments[0].segments == 6
+    moment = pa.table({"path": ["b.wav"], "start_s": [17.9], "end_s": [18.1]})
+    found = scores(annotated=moment)
+    assert (found.overall[0].right, found.segments[0].segments, found.chance) == (1, 0, None)
 
 
 def test_names_meet_through_ids_and_synonyms() -> None:
@@ -255,8 +263,9 @@ def test_names_meet_through_ids_and_synonyms() -> None:
         annotation("a.wav", "PARUS MAJOR", 3.0, 6.0, scientific_name=None, taxon_id=None),
         annotation("a.wav", "great tit", 30.0, 36.0, scientific_name=None, taxon_id="parus_major"),
         annotation("b.wav", "Eurasian Blackbird", 15.0, 21.0, scientific_name=None),
+        annotation("b.wav", "sylvia atricapilla", 40.0, 46.0, scientific_name=None, kind="class"),
     ]
-    assert (scores(renamed).overall[0].annotated, scores(renamed).overall[0].right) == (3, 3)
+    assert (scores(renamed).overall[0].annotated, scores(renamed).overall[0].right) == (4, 4)
 
 
 def test_of_two_recordings_of_one_name_the_path_decides() -> None:
@@ -310,3 +319,63 @@ def test_an_interval_is_of_recordings_drawn_with_replacement() -> None:
     found = estimate(draws.weights @ np.array([0.0, 0.0, 1.0]) / 3)
     assert found.value == pytest.approx(1 / 3)
     assert (found.low, found.high) == (0.0, 1.0)
+
+
+CODES = {
+    "NOCA": "Cardinalis cardinalis",
+    "WOTH": "Hylocichla mustelina",
+    "EATO": "Pipilo erythrophthalmus",
+    "BCCH": "Poecile atricapillus",
+}
+
+
+@pytest.mark.slow
+def test_on_a_real_recording_birdnet_finds_what_it_is_known_to_find(shared_data: Path) -> None:
+    folder = shared_data / "annotated/powdermill"
+    sound = folder / "Recording_1_Segment_07-snippet.wav"
+    with (folder / "Recording_1_Segment_07.Table.1.selections.txt").open() as stream:
+        truth = [
+            annotation(
+                sound.name,
+                CODES.get(row["Species"], row["Species"]),
+                float(row["Begin Time (s)"]),
+                float(row["End Time (s)"]),
+            )
+            for row in csv.DictReader(stream, delimiter="\t")
+        ]
+    tower, names = BirdNET(), list(CODES.values())
+    classes = tower.classes()
+    numbers = [[name for name, _ in classes.names].index(name) for name in names]
+    samples, rate = read_clip(sound, sample_rate=48_000)
+    vectors = tower.encode_windows(list(cut(samples, WINDOW, WINDOW // 2)))
+    values = 1 / (1 + np.exp(-(vectors @ classes.weights[numbers].T + classes.bias[numbers])))
+    rows = [
+        {"media_id": "a", "start_s": place * HOP, "end_s": place * HOP + 3, "floor": 0.0, "evidence": [1] * 4}
+        | {"candidates": list(range(4)), "scores": row.tolist()}
+        for place, row in enumerate(values)
+    ]
+    listed = [
+        {
+            "taxon_id": name,
+            "scientific_name": name,
+            "rank": "species",
+            "kind": "taxon",
+            "listed": True,
+            "evidence": [],
+        }
+        for name in names
+    ]
+    same = {"sha256": "0", "file_size": 1, "file_mtime_ns": 1, "notes": [], "channels": 1}
+    media = {**same, "id": "a", "path": str(sound), "duration_s": len(samples) / rate, "sample_rate": 32_000}
+    run = DetectedRun(
+        pa.Table.from_pylist(rows, schema=WINDOWS),
+        pa.Table.from_pylist(listed, schema=CANDIDATES),
+        pa.Table.from_pylist([media], schema=RECORDINGS),
+        HOP,
+    )
+    found = detect_scores(pa.Table.from_pylist(truth, schema=ANNOTATIONS), run, threshold=0.5)
+    assert found.overall[0].annotated == 9
+    assert sum(each.count for each in found.not_scored) == 279 - 9
+    right = {row.taxon for row in found.taxa if row.right}
+    assert right == {"Hylocichla mustelina", "Pipilo erythrophthalmus"}
+    assert found.overall[0].precision.value == 1.0

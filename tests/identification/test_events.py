@@ -83,6 +83,13 @@ class TestTheSameAtEveryOverlap:
         assert single([0.29, 0.31, 0.5, 0.31, 0.29], hop) == [(hop, pytest.approx(3 * hop + WINDOW), 3)]
         assert single([0.31, 0.49, 0.31], hop) == []
 
+    def test_it_is_as_the_page_draws_it(self, hop: float) -> None:
+        found = single([0.1, 0.4, 0.6, 0.1, 0.3, 0.1, 0.1, 0.7, 0.1, 0.1, 0.4], hop)
+        assert found == [
+            (hop, pytest.approx(4 * hop + WINDOW), 3),
+            (pytest.approx(7 * hop), pytest.approx(7 * hop + WINDOW), 1),
+        ]
+
     def test_it_begins_with_the_file_and_ends_with_it(self, hop: float) -> None:
         end = 2 * hop + 1.0  # the last window is filled up with zeros
         assert single([0.9, 0.9, 0.9], hop, end) == [(0, end, 3)]

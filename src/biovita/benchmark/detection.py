@@ -108,7 +108,7 @@ def detect_scores(
     main = counts["overlap", threshold]
     hours = float((parts.end - parts.start).sum()) / 3600
     segments, mean_ap, mean_auroc = _segments(heard, truth, Segments.of(ends_of(recordings), parts), draws, names)
-    shares = [row.present / row.segments for row in segments]
+    shares = [row.present / row.segments for row in segments if row.segments]
     return DetectionScores(
         recordings=len(np.unique(parts.media)),
         hours=hours,

@@ -180,11 +180,11 @@ class _Names:
         return cls(numbers, dict(groups))
 
     def find(self, row: dict[str, Any]) -> int | None:
-        """Return the candidate that an annotation means; None where there is none."""
+        """Return the candidate that an annotation means, of its kind if there is one; None where there is none."""
         is_taxon = row["kind"] == Kind.TAXON
         named = {**row, "scientific_name": row["scientific_name"] or row["label"]}
         aliases = (row["taxon_id"], fold(named["scientific_name"]), _known(named))
-        found = (self.numbers.get((is_taxon, alias)) for alias in aliases if alias is not None)
+        found = (self.numbers.get((kind, each)) for kind in (is_taxon, not is_taxon) for each in aliases if each)
         return next((number for number in found if number is not None), None)
 
     def within(self, row: dict[str, Any]) -> list[int]:
