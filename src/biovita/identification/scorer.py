@@ -2,8 +2,8 @@
 
 Of a candidate with a class of its own in the encoder's classifier the log-odds begin with the classifier's logit, so
 where nothing else is known of it its score is the encoder's own confidence. All others begin with the prior of
-`biovita.identification.likeness.Weights`, or with one in the number of candidates where that is larger. To this are
-added:
+`biovita.identification.likeness.Weights`. Where no candidate has such a class, they begin with one in the number of
+candidates, if that is larger. To this are added:
 
 - ``Weights.bare``, where neither a class of its own nor an exemplar speaks for the candidate, but some for others;
 - exemplars, of every candidate that has some (`Likeness.log_odds`);
@@ -85,8 +85,9 @@ class Scorer:
         card = model.card if isinstance(model, Model) else model
         modality, count = tower.card.modality, len(gallery.candidates)
         weights = weights_of(card, modality)
-        prior = max(weights.prior, -float(np.log(count)))
         links, own, matrix, pictures = gallery.links.get(tower.card.name), np.zeros(count, bool), None, None
+        answers = links is not None and weights.picture_class is None
+        prior = weights.prior if answers else max(weights.prior, -float(np.log(count)))
         begin = np.full(count, prior, np.float32)
         classes = tower.classes() if links is not None else None
         if links is not None and classes is not None:
