@@ -37,7 +37,7 @@ WEIGHTS = {
     "class": (0.2, 0.3, 0.5, 0.7, 1.0),
 }
 SHARES = (0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 0.95, 0.98, 0.99)
-PRIORS = tuple(np.arange(-12.0, -3.9, 0.5).tolist())
+BARE = (0.0, -1.0, -2.0, -3.0, -4.0)
 ANY = {"weight": 20.0, "share": 0.8}  # of models that nothing was fitted for
 
 
@@ -132,7 +132,7 @@ def exemplar_likeness(asked: Questions, rows: np.ndarray, only: np.ndarray | Non
     exemplars = asked.gallery.exemplars[asked.scorer.modality]
     base = np.full((len(asked.right), len(asked.gallery.candidates)), asked.scorer.prior, np.float32)
     if asked.scorer.classes is not None:
-        base = asked.vectors @ asked.scorer.classes[0] + asked.scorer.classes[1]
+        base = asked.vectors @ asked.scorer.classes + asked.scorer.begin
     if only is not None:
         base = np.where(only, base, -1e4)
     found = []
@@ -167,21 +167,44 @@ def name_likenesses(asked: Questions) -> list[tuple[np.ndarray, Likeness]]:
 
 
 def fit_audio(asked: Questions) -> tuple[Likeness, Likeness, float]:
-    """Return the likenesses to exemplars and names, and the prior of taxa without a class."""
-    exemplar = exemplar_likeness(asked, asked.fitting & asked.scorer.own[asked.right])
-    names, bare = asked.gallery.names, ~asked.scorer.own
+    """Return the likenesses to exemplars and names, and the prior of taxa without a class.
+
+    The prior is the mean of the odds that the classifier gives to what is not there.
+    """
+    own, names = asked.scorer.own, asked.gallery.names
+    exemplar = exemplar_likeness(asked, asked.fitting & own[asked.right], own)
     assert names is not None
     assert asked.scorer.classes is not None
-    base = asked.vectors @ asked.scorer.classes[0] + asked.scorer.classes[1]
+    base = asked.vectors @ asked.scorer.classes + asked.scorer.begin
+    absent = own[None] & (np.arange(len(own))[None] != asked.right[:, None]) & asked.fitting[:, None]
+    prior = round(float(np.log(np.exp(base[absent], dtype=np.float64).mean())), 2)
+    base[:, ~own] = prior
     found = []
-    for (added, likely), prior in itertools.product(name_likenesses(asked), PRIORS):
+    for added, likely in name_likenesses(asked):
         logits = base.copy()
-        logits[:, bare] = prior
         logits[:, names.candidates] += added
-        found.append((losses(logits, asked.right)[asked.fitting].mean(), (likely, prior)))
-    loss, (name, prior) = min(found, key=lambda each: each[0])
-    print(f"  loss {loss:.3f}  {name}, prior {prior}")
-    return exemplar, name, prior
+        found.append((losses(logits, asked.right)[asked.fitting].mean(), likely))
+    return exemplar, best(found), prior
+
+
+def fit_bare(asked: Questions) -> float:
+    """Return what is added where a name alone speaks: what gives the most right answers (Top-1 plus Top-5).
+
+    It is fitted last, on the list of all species, with the weights that are written by then.
+    """
+    count = len(asked.gallery.candidates)
+    spoken = asked.scorer.own | np.isin(
+        np.arange(count), asked.gallery.exemplars[asked.scorer.modality].candidates
+    )
+    logits = asked.log_odds()
+    rows = np.flatnonzero(asked.fitting)
+    found = []
+    for bare in BARE:
+        tried = logits[rows] + np.where(spoken, 0.0, bare - asked.scorer.weights.bare)
+        rank = (tried >= tried[np.arange(len(rows)), asked.right[rows], None]).sum(axis=1)
+        found.append(((rank == 1).sum() + (rank <= 5).sum(), bare))
+        print(f"  {bare}: {(rank == 1).mean():.3f} {(rank <= 5).mean():.3f}")
+    return max(found)[1]
 
 
 def fit_images(asked: Questions) -> tuple[Likeness, Likeness, Likeness]:
@@ -246,6 +269,7 @@ def main() -> None:
             "photographs of species with others": int((image.fitting & image.with_exemplars).sum()),
         },
         "prior": {Modality.AUDIO: prior, Modality.IMAGE: round(-float(np.log(len(species))), 2)},
+        "bare": dict.fromkeys(MEDIA, 0.0),
         "exemplar": {"birdnet-2.4": stated(heard), "efficientnet-lite2": stated(seen), "any": ANY},
         "name": {
             revision: {Modality.AUDIO: stated(heard_name), Modality.IMAGE: stated(seen_name)},
@@ -258,6 +282,9 @@ def main() -> None:
         },
         "back_off": old.get("back_off", {}),
     }
+    write(content)
+    likeness.shipped.cache_clear()
+    content["bare"] = {modality: fit_bare(questions(dataset, modality)) for modality in MEDIA}
     write(content)
 
 

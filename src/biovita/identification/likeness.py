@@ -84,6 +84,9 @@ class Weights:
     prior
         Log-odds of a taxon of which nothing is known yet. A gallery of few candidates has a larger one: see
         `biovita.identification.scorer`.
+    bare
+        What is added to the prior of a taxon that neither a class of its own nor an exemplar speaks for. A name says
+        little, and of many such taxa one would else be named by chance. 0 or less.
     exemplar, name
         Likeness to labelled recordings or photographs, and to names.
     picture_class
@@ -94,6 +97,7 @@ class Weights:
     """
 
     prior: float
+    bare: float
     exemplar: Likeness
     name: Likeness
     picture_class: Likeness | None
@@ -110,6 +114,7 @@ def weights_of(model: ModelCard, modality: Modality) -> Weights:
     picture_class = stated["class"].get(tower)
     return Weights(
         stated["prior"][modality],
+        stated["bare"][modality],
         Likeness(**exemplar.get(tower, exemplar[_ANY])),
         Likeness(**name[modality]) if modality in name else _any_name(stated["name"][_ANY], model),
         None if picture_class is None else Likeness(**picture_class),

@@ -2,15 +2,16 @@
 
 Of a candidate with a class of its own in the encoder's classifier the log-odds begin with the classifier's logit, so
 where nothing else is known of it its score is the encoder's own confidence. All others begin with the prior of
-`biovita.identification.likeness.Weights`, or with one in the number of candidates where that is larger. To this are
-added:
+`biovita.identification.likeness.Weights`. Where no candidate has such a class, they begin with one in the number of
+candidates, if that is larger. To this are added:
 
+- ``Weights.bare``, where neither a class of its own nor an exemplar speaks for the candidate, but some for others;
 - exemplars, of every candidate that has some (`Likeness.log_odds`);
 - the name and the classes of pictures, of candidates for which neither a class of their own nor an exemplar speaks.
   They are read from the same numbers as exemplars are, and say less: added to these they would count twice.
 
-A candidate without a kind of evidence has nothing added for it. So exemplars of other taxa change neither its log-odds
-nor its place among those that have none either.
+For a kind of evidence that a candidate lacks nothing is added. So exemplars of other taxa change nothing in the
+log-odds of a candidate with a class, nor in the order of those that have no exemplars.
 
 Background classes compete with what is known by exemplars: with ``b`` the log-odds of the best of them, the others lose
 ``log(1 + exp(b))``, which is what the odds against a candidate grow by.
@@ -52,15 +53,18 @@ class Scorer:
     weights
         How much each kind says; ``weights.fitted`` tells whether they were fitted for this model.
     classes
-        ``(dim, candidates)`` and ``(candidates,)``, float32: the classes that are answers in themselves. Of candidates
-        without one the first is 0 and the second the prior. None where there is no such class.
+        ``(dim, candidates)``, float32: the classes that are answers in themselves; 0 of candidates without one. None
+        where there is no such class.
+    begin
+        ``(candidates,)``, float32: the bias of the class, or what else the log-odds begin with.
     """
 
     gallery: Gallery
     modality: Modality
     weights: Weights
     prior: float
-    classes: tuple[np.ndarray, np.ndarray] | None
+    classes: np.ndarray | None
+    begin: np.ndarray
     own: np.ndarray  # (candidates,), bool: has a class that is an answer in itself
     pictures: _PictureClasses | None
     _model: ModelCard | Model
@@ -81,20 +85,26 @@ class Scorer:
         card = model.card if isinstance(model, Model) else model
         modality, count = tower.card.modality, len(gallery.candidates)
         weights = weights_of(card, modality)
-        prior = max(weights.prior, -float(np.log(count)))
         links, own, matrix, pictures = gallery.links.get(tower.card.name), np.zeros(count, bool), None, None
+        answers = links is not None and weights.picture_class is None
+        prior = weights.prior if answers else max(weights.prior, -float(np.log(count)))
+        begin = np.full(count, prior, np.float32)
         classes = tower.classes() if links is not None else None
         if links is not None and classes is not None:
             if weights.picture_class is None:
                 own[links.candidates] = True
                 directions = np.zeros((classes.weights.shape[1], count), np.float32)
-                bias = np.full(count, prior, np.float32)
                 directions[:, links.candidates] = classes.weights[links.classes].T
-                bias[links.candidates] = classes.bias[links.classes]
-                matrix = directions, bias
+                begin[links.candidates] = classes.bias[links.classes]
+                matrix = directions
             else:
                 pictures = _PictureClasses(links, classes.weights.T.copy(), classes.bias, weights.picture_class)
-        return cls(gallery, modality, weights, prior, matrix, own, pictures, model, tower)
+        spoken = own.copy()
+        if (exemplars := gallery.exemplars.get(modality)) is not None:
+            spoken[exemplars.candidates] = True
+        if spoken.any():
+            begin[~spoken] += weights.bare
+        return cls(gallery, modality, weights, prior, matrix, begin, own, pictures, model, tower)
 
     def score(self, vectors: np.ndarray, groups: Sequence[str | None] | None = None) -> Scored:
         """Return the log-odds of each candidate for each row, and which kind of evidence says most of it.
@@ -120,10 +130,10 @@ class Scorer:
             raise ModelError("a vector is not finite. It has no scores")
         rows, count = len(vectors), len(self.gallery.candidates)
         if self.classes is not None:
-            logits = vectors @ self.classes[0]
-            logits += self.classes[1]
+            logits = vectors @ self.classes
+            logits += self.begin
         else:
-            logits = np.full((rows, count), self.prior, np.float32)
+            logits = np.tile(self.begin, (rows, 1))
         decided = np.empty((rows, count), np.uint8)
         decided[:] = self._before
         exemplars, shown, there = self.gallery.exemplars.get(self.modality), None, None
