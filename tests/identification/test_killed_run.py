@@ -57,7 +57,9 @@ def tables(out: Path) -> dict[str, pa.Table]:
     [place] = (out / "embeddings").iterdir()
     rows, vectors = read(LanceTable(place / "audio.lance"))
     order = np.lexsort((rows["window"].to_numpy(), rows["id"].to_numpy(zero_copy_only=False).astype(str)))
-    found["vectors"] = rows.take(pa.array(order)).append_column("hash", pa.array([v.tobytes() for v in vectors[order]]))
+    found["vectors"] = rows.take(pa.array(order)).append_column(
+        "hash", pa.array([v.tobytes() for v in vectors[order]])
+    )
     return found
 
 
@@ -83,7 +85,13 @@ def test_it_ends_in_the_tables_of_one_that_was_left_alone(survey: Path, tmp_path
         assert process.returncode in {0, -signal.SIGKILL}, error.decode()
     want, found = tables(tmp_path / "whole"), tables(disturbed)
     assert want["recordings"].num_rows == FILES
-    assert sorted(want["left_out"]["reason"].to_pylist()) == ["empty", "not-audio", "not-audio", "not-audio", "truncated"]
+    assert sorted(want["left_out"]["reason"].to_pylist()) == [
+        "empty",
+        "not-audio",
+        "not-audio",
+        "not-audio",
+        "truncated",
+    ]
     for name, table in want.items():
         assert found[name].equals(table), name
 

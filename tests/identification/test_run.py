@@ -50,7 +50,11 @@ def test_a_folder_becomes_an_archive_with_answers(folder: Path, tmp_path: Path) 
     archive = Archive.open(out)
     recordings = archive.table("recordings").sort_by("path").to_pylist()
     assert [Path(row["path"]).name for row in recordings] == ["20240517_051000.flac", "a.wav", "two.wav"]
-    assert [str(row["begin_local"]) for row in recordings] == ["2024-05-17 05:10:00", "2024-05-17 04:10:00", "None"]
+    assert [str(row["begin_local"]) for row in recordings] == [
+        "2024-05-17 05:10:00",
+        "2024-05-17 04:10:00",
+        "None",
+    ]
     assert [row["utc_offset_min"] for row in recordings] == [None, 120, None]
     assert (recordings[1]["latitude"], recordings[1]["longitude"]) == (47.5, 8.7)
     assert set(archive.table("deployments")["site"].to_pylist()) == {"north", "survey"}
@@ -115,7 +119,9 @@ def test_other_questions_are_answered_from_the_scores(folder: Path, tmp_path: Pa
     orders = dict(zip(*(within.candidates[name].to_pylist() for name in ("taxon_id", "order")), strict=True))
     named = [taxon for taxon in within.events["taxon_id"].to_pylist() if taxon in orders]
     assert {orders[taxon] for taxon in named} == {"Anura"}
-    with pytest.raises(BiovitaError, match=r"cannot be answered from this run.*Set a threshold of 0\.0\d+ or more"):
+    with pytest.raises(
+        BiovitaError, match=r"cannot be answered from this run.*Set a threshold of 0\.0\d+ or more"
+    ):
         biovita.identify(run=out, threshold=0.01, progress=False)
     assert biovita.identify(run=out, threshold=1.0, progress=False).events.num_rows == 0
 
@@ -128,7 +134,14 @@ def test_a_list_keeps_all_scores_of_what_it_names(folder: Path, tmp_path: Path) 
     listed = found.candidates.filter(pc.and_(found.candidates["listed"], taxa))["scientific_name"].to_pylist()
     assert sorted(listed) == ["Troglodytes troglodytes", "Turdus merula"]
     species = found.events.filter(pc.equal(found.events["kind"], "taxon"))["scientific_name"].to_pylist()
-    assert set(species) <= {"Turdus merula", "Troglodytes troglodytes", "Turdus", "Troglodytes", "Turdidae", "Troglodytidae"}
+    assert set(species) <= {
+        "Turdus merula",
+        "Troglodytes troglodytes",
+        "Turdus",
+        "Troglodytes",
+        "Turdidae",
+        "Troglodytidae",
+    }
     assert any("Nescio nihil" in note for note in found.notes)
     with pytest.raises(DatasetError, match="Nescio nihil"):
         biovita.identify([folder], out=tmp_path / "other", taxa=names, strict=True, progress=False)
@@ -182,7 +195,9 @@ def test_nothing_to_hear_is_said(tmp_path: Path) -> None:
 def test_channels_and_bands_are_heard_apart(tmp_path: Path) -> None:
     low, high = song(6, RATE), np.sin(2 * np.pi * 7000 * np.arange(6 * RATE) / RATE)[:, None] * 0.3
     write_sound(tmp_path / "a.wav", np.concatenate([low, high.astype(np.float32)], axis=1), RATE)
-    each = biovita.identify([tmp_path / "a.wav"], out=tmp_path / "each", channel="all", threshold=0.2, progress=False)
+    each = biovita.identify(
+        [tmp_path / "a.wav"], out=tmp_path / "each", channel="all", threshold=0.2, progress=False
+    )
     assert sorted(Archive.open(tmp_path / "each").table("recordings")["channel"].to_pylist()) == [1, 2]
     first, second = each.windows["media_id"].unique().to_pylist()
     assert (first[:20], first[20:], second[20:]) == (second[:20], "#1", "#2")
