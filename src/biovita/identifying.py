@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from biovita.archive.take_in import Extent
+    from biovita.identification.identify_run import Run
     from biovita.identification.options import IdentifyOptions, Outputs
-    from biovita.identification.run import Run
 
 __all__ = ["Identification", "extent_of_media", "identify"]
 
@@ -144,8 +144,8 @@ def identify(
         Where a path, a list, a gallery, the model or the question cannot be used.
     """
     from biovita.archive.archive import Archive
+    from biovita.identification.identify_run import Means, answer_run, run_on
     from biovita.identification.options import outputs_of, refuse_unknown
-    from biovita.identification.run import Means, answer_run, run_on
 
     refuse_unknown(options)
     outputs = outputs_of(options)

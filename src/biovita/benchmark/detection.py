@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from biovita.archive.archive_tables import Kind
-from biovita.benchmark.detection_draws import Counts, Draws, Names, estimate, mean_of
+from biovita.benchmark.detection_draws import CandidateNames, Counts, Draws, estimate, mean_of
 from biovita.benchmark.detection_scores import (
     PRECISION,
     DetectionScores,
@@ -98,7 +98,7 @@ def detect_scores(
     asked, refused = _answered(sorted({threshold, *thresholds}), wanted, run, threshold)
     found, heard = _found(run, np.where(wanted, 1.0, np.inf), asked, truth, parts)
     draws = Draws.of(recordings.num_rows, parts, seed)
-    names = Names(candidates["scientific_name"].to_pylist(), candidates["taxon_id"].to_pylist())
+    names = CandidateNames(candidates["scientific_name"].to_pylist(), candidates["taxon_id"].to_pylist())
     settings = {"least_overlap": least_overlap, "onset_s": onset_s}
     criteria = {"overlap": {"least_overlap": least_overlap}, "onset": {"onset_s": onset_s}}
     counts = {
@@ -209,7 +209,7 @@ def _joined(parts: Sequence[Spans]) -> Spans:
 
 
 def _segments(
-    heard: tuple[Spans, np.ndarray], truth: Truth, segments: Segments, draws: Draws, names: Names
+    heard: tuple[Spans, np.ndarray], truth: Truth, segments: Segments, draws: Draws, names: CandidateNames
 ) -> tuple[tuple[SegmentRow, ...], Estimate, Estimate]:
     """Return the rows of the annotated taxa, and the means over them."""
     spans, scores = heard

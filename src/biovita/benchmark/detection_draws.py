@@ -13,7 +13,7 @@ from biovita.benchmark.detection_scores import Estimate, EventRow
 from biovita.benchmark.detection_truth import Spans, Truth
 from biovita.benchmark.scores import interval_of
 
-__all__ = ["Counts", "Draws", "Names", "estimate", "mean_of"]
+__all__ = ["CandidateNames", "Counts", "Draws", "estimate", "mean_of"]
 
 _DRAWS = 1000
 
@@ -53,7 +53,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Names:
+class CandidateNames:
     """What the candidates are called, by their numbers."""
 
     scientific: Sequence[str]
@@ -99,7 +99,9 @@ class Draws:
             f1=estimate(_ratio(2 * right, annotated + found)),
         )
 
-    def taxon_rows(self, counts: Counts, criterion: str, threshold: float, names: Names) -> tuple[EventRow, ...]:
+    def taxon_rows(
+        self, counts: Counts, criterion: str, threshold: float, names: CandidateNames
+    ) -> tuple[EventRow, ...]:
         """Return a row a taxon that was annotated or found, by name."""
         taxa = np.union1d(counts.annotated.candidate, counts.found.candidate).tolist()
         return tuple(

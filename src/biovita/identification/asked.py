@@ -13,7 +13,7 @@ from biovita.media.hearing import AS_IT_IS, Hearing
 from biovita.taxonomy import Rank
 from biovita.towers.views import MOST_VIEWS
 
-__all__ = ["THRESHOLD", "Answering", "Asked", "Perceiving"]
+__all__ = ["THRESHOLD", "Answering", "AskedFor", "Perceiving"]
 
 THRESHOLD = 0.25  # as BirdNET-Analyzer's least confidence
 
@@ -71,7 +71,7 @@ class Perceiving:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedFor:
     """For which candidates; all that the model and the gallery can name, where nothing is said.
 
     Attributes

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from biovita.model import Model
     from biovita.towers.encoder import Encoder
 
-__all__ = ["HUMAN_VOICE", "ClassLinks", "Gallery", "Names", "gallery_of", "known_as", "nameable"]
+__all__ = ["HUMAN_VOICE", "ClassLinks", "Gallery", "NamesInSpace", "gallery_of", "known_as", "nameable"]
 
 HUMAN_VOICE = frozenset({"Human vocal", "Human non-vocal", "Human whistle"})
 """Names of BirdNET's classes that are of people: pieces with them can be left out of what is shown to others."""
@@ -51,7 +51,7 @@ class ClassLinks:
 
 
 @dataclass(frozen=True, eq=False)
-class Names:
+class NamesInSpace:
     """Names in the space that sound, photographs and names share.
 
     Attributes
@@ -82,7 +82,7 @@ class Gallery:
 
     candidates: tuple[Candidate, ...]
     links: Mapping[str, ClassLinks]
-    names: Names | None
+    names: NamesInSpace | None
     exemplars: Mapping[Modality, Exemplars]
     model_revision: str
     notes: tuple[str, ...] = ()
@@ -288,7 +288,7 @@ def _species(taxon: Taxon) -> int:
     return max(1, len(known_taxa().taxonomy.members(taxon.rank, taxon.scientific_name)))
 
 
-def _names(model: ModelCard | Model, gallery: Gallery, towers: Mapping[Modality, Encoder]) -> Names | None:
+def _names(model: ModelCard | Model, gallery: Gallery, towers: Mapping[Modality, Encoder]) -> NamesInSpace | None:
     """Return the names that speak; those of the model's landmarks are read, all others are embedded."""
     from biovita.model import Model, load_model
 
@@ -324,7 +324,7 @@ def _names(model: ModelCard | Model, gallery: Gallery, towers: Mapping[Modality,
         taxa = [gallery.candidates[wanted[row]].taxon for row in left]
         book = KnownTaxa(Taxonomy.of({taxon.id: taxon for taxon in taxa}.values()), {})
         directions[left] = opened.knowing(book).embed_texts([_text(taxon) for taxon in taxa])
-    return Names(np.array(wanted, np.int64), directions)
+    return NamesInSpace(np.array(wanted, np.int64), directions)
 
 
 def _text(taxon: Taxon) -> str:

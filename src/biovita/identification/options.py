@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from biovita.errors import BiovitaError, unknown_name
-from biovita.identification.asked import THRESHOLD, Answering, Asked, Perceiving
+from biovita.identification.asked import THRESHOLD, Answering, AskedFor, Perceiving
 from biovita.identification.calibration import read_calibration
 from biovita.identification.range_model import week_of
 from biovita.media.hearing import Hearing
@@ -110,7 +110,7 @@ def refuse_unknown(options: Mapping[str, Any]) -> None:
             raise BiovitaError(unknown_name("option of identify", name, IdentifyOptions.__annotations__))
 
 
-def asked_of(options: IdentifyOptions) -> Asked:
+def asked_of(options: IdentifyOptions) -> AskedFor:
     """Return for which candidates.
 
     Raises
@@ -118,7 +118,7 @@ def asked_of(options: IdentifyOptions) -> Asked:
     BiovitaError
         Where options do not go together, or the date is none.
     """
-    return Asked(
+    return AskedFor(
         taxa=_path(options.get("taxa")),
         strict=options.get("strict", False),
         within=tuple(options.get("within", ())),

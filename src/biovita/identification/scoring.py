@@ -19,7 +19,7 @@ from biovita.embedding.items import Items
 from biovita.embedding.lance_table import LanceStore, LanceTable
 from biovita.errors import DatasetError
 from biovita.filenames import file_name, own_place
-from biovita.identification.asked import Asked, Perceiving
+from biovita.identification.asked import AskedFor, Perceiving
 from biovita.identification.candidates import choose
 from biovita.identification.evidence import Candidate
 from biovita.identification.exemplars import Labelled, labelled_dataset
@@ -94,7 +94,7 @@ def score_media(
     towers: Mapping[Modality, Encoder],
     *,
     perceiving: Perceiving,
-    asked: Asked,
+    asked: AskedFor,
     galleries: Sequence[Path] = (),
     settings: Settings,
 ) -> Scoring:
@@ -173,7 +173,7 @@ def _labelled(
 
 
 def _candidates(
-    towers: Mapping[Modality, Encoder], labelled: Sequence[Labelled], asked: Asked
+    towers: Mapping[Modality, Encoder], labelled: Sequence[Labelled], asked: AskedFor
 ) -> tuple[tuple[Candidate, ...], list[bool], TaxaList | None]:
     """Return all that can be named, with what a list adds, and which of them the list has."""
     known = nameable(tuple(towers.values()), labelled)

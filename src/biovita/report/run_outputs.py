@@ -16,8 +16,8 @@ from biovita.archive.media_tables import MediaTables
 from biovita.archive.pieces import located
 from biovita.archive.segments import SegmentsReport, write_segments
 from biovita.identification.events import speech_spans
+from biovita.identification.identify_run import Run
 from biovita.identification.options import Outputs
-from biovita.identification.run import Run
 from biovita.media.packed_files import MediaPath
 from biovita.modality import Modality
 from biovita.report.identification_content import IdentificationContent

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from biovita.csv_records import BrokenRow
 from biovita.foreign_tables import Meter
-from biovita.sources.darwin_core_archive import Archive, ArchiveRow, open_archive
+from biovita.sources.darwin_core_archive import ArchiveRow, DarwinCoreArchive, open_archive
 from biovita.sources.darwin_core_meta import DataFile, short_term
 from biovita.sources.licenses import normalise_license
 from biovita.sources.source import RejectedRow, StreamedSource, broken
@@ -102,7 +102,7 @@ _TOO_MUCH = f"the records of the archive are more than {MAX_MADE} times as long 
 
 
 def _store_media(
-    archive: Archive, extensions: Sequence[DataFile], store: sqlite3.Connection, made: _Made
+    archive: DarwinCoreArchive, extensions: Sequence[DataFile], store: sqlite3.Connection, made: _Made
 ) -> Iterator[RejectedRow]:
     """Keep the rows of the multimedia extensions by their core id, outside memory."""
     store.executescript(

@@ -20,7 +20,7 @@ from biovita.foreign_tables import DAMAGED, CountedBytes, Meter, open_member, op
 from biovita.limits import limit, over
 from biovita.sources.darwin_core_meta import DataFile, Field, Meta, parse_meta
 
-__all__ = ["Archive", "ArchiveRow", "open_archive"]
+__all__ = ["ArchiveRow", "DarwinCoreArchive", "open_archive"]
 
 MAX_META_BYTES = 1 << 20
 MAX_ROW_LINES = 1000  # of a row whose quoted fields hold line ends
@@ -92,7 +92,7 @@ class _OneFile(_FolderMembers):
 
 
 @dataclass(frozen=True)
-class Archive:
+class DarwinCoreArchive:
     """An open archive: what its meta file says, and its rows.
 
     Attributes
@@ -149,7 +149,7 @@ class Archive:
 
 
 @contextmanager
-def open_archive(path: Path) -> Iterator[Archive]:
+def open_archive(path: Path) -> Iterator[DarwinCoreArchive]:
     """Open an archive (ZIP or directory), a zipped simple download, or a bare table.
 
     Raises
@@ -166,12 +166,12 @@ def open_archive(path: Path) -> Iterator[Archive]:
             yield _archive(path, _ZipMembers(path, file), path.stat().st_size)
     elif path.suffix.lower() in {".csv", ".tsv", ".txt"}:
         members = _OneFile(path.parent, path.name)
-        yield Archive(path, Meta(_simple(path, members, path.name)), "", members, Meter(str(path), None))
+        yield DarwinCoreArchive(path, Meta(_simple(path, members, path.name)), "", members, Meter(str(path), None))
     else:
         raise DatasetError(f"{path}: is neither a ZIP file nor a table (.csv, .tsv, .txt)")
 
 
-def _archive(path: Path, members: _Members, packed: int | None) -> Archive:
+def _archive(path: Path, members: _Members, packed: int | None) -> DarwinCoreArchive:
     meter = Meter(str(path), packed)
     names = [name for name in members.names if not name.startswith("__MACOSX/")]
     metas = sorted(
@@ -182,7 +182,7 @@ def _archive(path: Path, members: _Members, packed: int | None) -> Archive:
         content = _head(path, members, metas[0], MAX_META_BYTES + 1)
         if len(content) > MAX_META_BYTES:
             raise DatasetError(f"{path}: {metas[0]} is larger than {MAX_META_BYTES} bytes")
-        return Archive(path, parse_meta(content, f"{path}: {metas[0]}"), root, members, meter)
+        return DarwinCoreArchive(path, parse_meta(content, f"{path}: {metas[0]}"), root, members, meter)
     tables = [name for name in names if name.lower().endswith((".csv", ".txt", ".tsv"))]
     others = [name for name in names if name not in tables and PurePosixPath(name).name.lower() != "eml.xml"]
     if len(tables) != 1 or others:
@@ -191,7 +191,7 @@ def _archive(path: Path, members: _Members, packed: int | None) -> Archive:
             f"{path}: has no meta.xml, so it has to hold one table and at most an EML.xml beside it; "
             f"it holds {found}"
         )
-    return Archive(path, Meta(_simple(path, members, tables[0])), "", members, meter)
+    return DarwinCoreArchive(path, Meta(_simple(path, members, tables[0])), "", members, meter)
 
 
 def _simple(path: Path, members: _Members, name: str) -> DataFile:

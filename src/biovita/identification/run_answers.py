@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from biovita.archive.archive import SCORES, Archive
 from biovita.archive.archive_tables import ANNOTATIONS, Kind
-from biovita.identification.asked import Answering, Asked
+from biovita.identification.asked import Answering, AskedFor
 from biovita.identification.candidates import Chosen, choose, with_common_names
 from biovita.identification.common_names import read_common_names
 from biovita.identification.events import MadeBy, check_threshold, events_of, floor_of
@@ -69,7 +69,7 @@ def candidates_in(rows: pa.Table) -> tuple[Candidate, ...]:
     )
 
 
-def answer(archive: Archive, asked: Asked, answering: Answering, made: MadeBy, hop_s: float | None) -> Answered:
+def answer(archive: Archive, asked: AskedFor, answering: Answering, made: MadeBy, hop_s: float | None) -> Answered:
     """Return what the scores of an archive say; no network runs.
 
     Parameters

@@ -22,12 +22,12 @@ from biovita.archive.take_in import take_in
 from biovita.embedding.engine import Settings
 from biovita.errors import DatasetError
 from biovita.files import locked, make_directory, refuse_links, write_whole
-from biovita.identification.answers import Answered, answer, candidates_in
-from biovita.identification.asked import Answering, Asked, Perceiving
+from biovita.identification.asked import Answering, AskedFor, Perceiving
 from biovita.identification.choose_model import choose_model
 from biovita.identification.events import MadeBy
 from biovita.identification.options import IdentifyOptions, answering_of, asked_of, channels_of, perceiving_of
 from biovita.identification.question import Question, candidates_hash
+from biovita.identification.run_answers import Answered, answer, candidates_in
 from biovita.identification.scoring import Scoring, open_towers_of, score_media
 from biovita.jsonfile import read_json
 from biovita.modality import Modality
@@ -79,7 +79,7 @@ class Run:
     archive: Archive
     answered: Answered
     record: Mapping[str, Any]
-    asked: Asked
+    asked: AskedFor
     answering: Answering
     notes: tuple[str, ...]
     scoring: Scoring | None = None
@@ -177,7 +177,7 @@ def _others(found: FoundMedia) -> str:
 
 
 def _scored(
-    archive: Archive, asked: Asked, perceiving: Perceiving, means: Means
+    archive: Archive, asked: AskedFor, perceiving: Perceiving, means: Means
 ) -> tuple[Scoring, dict[str, Any]]:
     """Write the scores of an archive's media, and return them with what made them."""
     there = [modality for modality, name in _MEDIA.items() if len(archive.table(name))]
@@ -217,7 +217,7 @@ def _scored(
 
 
 def _answered(
-    archive: Archive, asked: Asked, answering: Answering, record: Mapping[str, Any], scoring: Scoring | None
+    archive: Archive, asked: AskedFor, answering: Answering, record: Mapping[str, Any], scoring: Scoring | None
 ) -> Run:
     model = record["model"]
     made = MadeBy(model["name"], model["revision"], datetime.fromisoformat(record["made_at"]))
