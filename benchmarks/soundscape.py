@@ -29,7 +29,7 @@ from biovita.media import probe_audio, read_clip
 from biovita.parquet import read_as_it_is, read_parquet
 from biovita.report.detection_page import write_detection
 from biovita.simulation.quiet import birdnet_listener
-from biovita.simulation.soundscape import SoundscapeSettings, simulate_soundscape
+from biovita.simulation.soundscape import SoundscapeSettings, write_soundscape
 from biovita.sources.folder import import_folder
 from biovita.taxonomy.known_taxa import known_taxa
 from biovita.towers.birdnet import BirdNET
@@ -46,7 +46,7 @@ def prepared(work: Path) -> Path:
     if not field.exists():
         import_folder(SHARED / "field-sample", out=field)
     if not scape.exists():
-        simulate_soundscape(
+        write_soundscape(
             field, SETTINGS, backgrounds=SHARED / "background", out=scape, loudest=birdnet_listener()
         )
     return scape

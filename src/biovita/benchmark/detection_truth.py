@@ -18,7 +18,7 @@ from biovita.taxonomy import Rank
 from biovita.taxonomy.known_taxa import known_taxa
 from biovita.taxonomy.parse import fold
 
-__all__ = ["NotScored", "Spans", "Truth", "annotated_spans", "truth_of"]
+__all__ = ["NotScored", "Spans", "Truth", "annotated_spans", "parts_not_in_run", "truth_of"]
 
 _COLUMNS = ("media_id", "path", "modality", "start_s", "end_s", "label", "taxon_id", "scientific_name", "rank")
 
@@ -46,7 +46,8 @@ class NotScored:
     reason
         ``not-named``: the run has no candidate of this taxon. ``higher-rank``: likewise, but candidates lie within it;
         what is found of them there is neither right nor wrong. ``not-in-run``: its recording is not in the run, or
-        more than one there is called so. ``no-times``: of a whole recording. ``outside``: after the end of the
+        more than one there is called so. ``part-not-in-run``: likewise, of a part that is said to be annotated.
+        ``no-times``: of a whole recording. ``outside``: after the end of the
         recording, or where it was not annotated.
     what
         The label, or the path of the recording where that is the reason.
@@ -136,6 +137,15 @@ def annotated_spans(recordings: pa.Table, stated: pa.Table | None) -> Spans:
             end = ends[media] if row["end_s"] is None else min(ends[media], row["end_s"])
             rows.append((media, 0, begin, end))
     return _spans(rows)
+
+
+def parts_not_in_run(recordings: pa.Table, stated: pa.Table | None) -> tuple[NotScored, ...]:
+    """Return the recordings of which parts were annotated, as `annotated_spans` takes them, and that are not there."""
+    if stated is None:
+        return ()
+    files = _Files.of(recordings)
+    left = Counter(path for path in stated["path"].to_pylist() if files.find(None, path) is None)
+    return tuple(NotScored("part-not-in-run", path, count) for path, count in sorted(left.items()))
 
 
 def _rows(annotations: pa.Table) -> Iterator[dict[str, Any]]:
