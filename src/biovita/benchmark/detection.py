@@ -21,7 +21,7 @@ from biovita.benchmark.detection_scores import (
     SegmentRow,
 )
 from biovita.benchmark.detection_segments import SEGMENT_S, Segments, drawn_values
-from biovita.benchmark.detection_truth import Spans, Truth, annotated_spans, parts_not_in_run, truth_of
+from biovita.benchmark.detection_truth import Spans, Truth, annotated_spans, asked_for, parts_not_in_run, truth_of
 from biovita.errors import BiovitaError
 from biovita.identification.event_runs import KeptScores, ends_of, kept_scores, runs_in, thresholds_of
 from biovita.identification.events import check_threshold, floor_of
@@ -69,7 +69,8 @@ def detect_scores(
     Events are compared as `biovita.benchmark.detection_match.matched` says, at each threshold. A segment of 5 s holds
     an event, and has the score of a window, where both share half of the shorter; the largest score counts, and 0
     where none was kept. A taxon that the run names and nobody annotated counts as wrongly found wherever it is found.
-    Of sounds that are no taxa, only those are scored that were annotated.
+    A run with a list answers with its taxa alone. Of sounds that are no taxa, only those are scored that were
+    annotated.
 
     Parameters
     ----------
@@ -146,8 +147,8 @@ def _nothing(truth: Truth, recordings: pa.Table) -> str:
 
 
 def _wanted(candidates: pa.Table, truth: Truth) -> np.ndarray:
-    """Return ``(candidates,)`` whether it is scored: taxa, and what else was annotated."""
-    wanted = candidates["kind"].to_numpy() == Kind.TAXON
+    """Return ``(candidates,)`` whether it is scored: taxa that the run may answer with, and what else was annotated."""
+    wanted = asked_for(candidates) & (candidates["kind"].to_numpy() == Kind.TAXON)
     wanted[truth.present.candidate] = True
     return wanted
 

@@ -122,18 +122,17 @@ def _print(scores: DetectionScores) -> None:
 
 
 def _note_left_out(done: ScoredDetection) -> None:
-    rejected = Counter(row.reason for row in done.rejected)
     if done.rejected:
-        first = done.rejected[0]
+        counts, first = Counter(row.reason for row in done.rejected), done.rejected[0]
         note(
-            f"{len(done.rejected):,} rows are no annotations: {_counted(rejected.most_common())}; the first: "
-            f"{first.file}, line {first.line}: {first.detail}"
+            f"rows that are no annotations: {_counted(counts.most_common())}; the first: {first.file}, "
+            f"line {first.line}: {first.detail}"
         )
     left = done.scores.not_scored
     if left:
         counted = _counted((f"{row.what} ({row.reason})", row.count) for row in left[:_SHOWN])
         more = f", and {len(left) - _SHOWN:,} more labels or recordings" if len(left) > _SHOWN else ""
-        note(f"{sum(row.count for row in left):,} annotations are not scored: {counted}{more}")
+        note(f"annotations that are not scored: {counted}{more}")
     if done.scores.too_short:
         note(
             f"{done.scores.too_short:,} annotated events are so short that no window can overlap enough with them. "
