@@ -104,11 +104,7 @@ def score_detection(
         Where a file cannot be read, the run has none of the recordings or cannot answer the threshold, a number is out
         of range, or no annotation can be scored.
     """
-    import pyarrow as pa
-
-    from biovita.archive.annotation_formats.annotation_readers import read_annotations
     from biovita.archive.annotation_formats.find_annotations import find_annotations
-    from biovita.archive.annotation_formats.label_taxa import label_taxa, read_label_codes
     from biovita.archive.archive import Archive
     from biovita.benchmark.annotated_parts import read_annotated_parts
     from biovita.benchmark.detection import detect_scores
@@ -117,9 +113,7 @@ def score_detection(
     _check(threshold, least_overlap, onset)
     files = find_annotations(annotations, format)
     detected = _detected(Archive.open(run), Path(recordings))
-    taxa = label_taxa(None if codes is None else read_label_codes(Path(codes)))
-    read = [read_annotations(file, format, media=detected.recordings, taxa=taxa) for file in files]
-    rows = pa.concat_tables([each.annotations for each in read])
+    rows, rejected = _read(files, format, detected, codes)
     scores = detect_scores(
         rows,
         detected,
@@ -134,13 +128,28 @@ def score_detection(
         scores=scores,
         annotations=len(rows),
         read=files,
-        rejected=tuple(
-            RejectedAnnotation(file, row.line, row.reason, row.detail)
-            for file, each in zip(files, read, strict=True)
-            for row in each.rejected
-        ),
+        rejected=rejected,
         files=write_detection(place, scores, f"Detection in {Path(recordings).name or recordings}"),
     )
+
+
+def _read(
+    files: Sequence[Path], format_: str, detected: DetectedRun, codes: str | Path | None
+) -> tuple[pa.Table, tuple[RejectedAnnotation, ...]]:
+    """Return the annotations of files, and the rows that are none."""
+    import pyarrow as pa
+
+    from biovita.archive.annotation_formats.annotation_readers import read_annotations
+    from biovita.archive.annotation_formats.label_taxa import label_taxa, read_label_codes
+
+    taxa = label_taxa(None if codes is None else read_label_codes(Path(codes)))
+    read = [read_annotations(file, format_, media=detected.recordings, taxa=taxa) for file in files]
+    rejected = tuple(
+        RejectedAnnotation(file, row.line, row.reason, row.detail)
+        for file, each in zip(files, read, strict=True)
+        for row in each.rejected
+    )
+    return pa.concat_tables([each.annotations for each in read]), rejected
 
 
 def _check(threshold: float, least_overlap: float, onset: float) -> None:

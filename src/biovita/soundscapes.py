@@ -41,34 +41,26 @@ def simulate_soundscape(
 
     Parameters
     ----------
-    dataset
-        Whose clips are heard.
-    backgrounds
-        A folder of recordings in which nothing calls.
+    dataset, backgrounds
+        Whose clips are heard, and a folder of recordings in which nothing calls.
     out
         Directory to write.
     hours, file_minutes
         Of all recordings together, and minutes of each.
     events, at_once
         Number of calls, and how many may be heard at the same time.
-    species
-        How many, drawn; None: all that have clips.
-    only
-        Their scientific names, in place of ``species``.
+    species, only
+        How many species, drawn, or their scientific names; None: all that have clips.
     hold_out
         Use one recording of each species, and only species that have another: the others may be a gallery.
     snr_db
         Least and largest level of a call over the background, in decibels.
-    longest
-        Seconds of a call at most.
-    rate
-        Samples a second.
+    longest, rate
+        Seconds of a call at most, and samples a second.
     any_background
         Use backgrounds in which BirdNET hears something, too. Nothing listens to them then.
-    seed
-        For all that is drawn.
-    overwrite
-        Replace ``out`` where it exists.
+    seed, overwrite
+        For all that is drawn; and whether ``out`` is replaced where it exists.
     progress
         Show bars on standard error where that is a terminal.
 

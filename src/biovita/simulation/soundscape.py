@@ -160,9 +160,8 @@ def write_soundscape(
     given = Path(backgrounds) if isinstance(backgrounds, str | Path) else [Path(each) for each in backgrounds]
     clips = chosen_clips(dataset, settings.species, hold_out=settings.hold_out, seed=settings.seed)
     listened = background_files(given, loudest)
-    used = [each for each in listened if each.left_out is None]
     sizes = settings.file_samples
-    track = BackgroundTrack(used, sum(sizes), rate, settings.seed)
+    track = BackgroundTrack([each for each in listened if each.left_out is None], sum(sizes), rate, settings.seed)
     sounds = ClipSounds(dataset, rate, settings.longest_s)
     calls, silent = placed_calls(
         clips,
@@ -186,9 +185,8 @@ def write_soundscape(
                 advance(1)
         files = [(names[each.call.file], begins[each.call.file]) for each in mixed]
         heard = [HeardCall(each.call, *file, rate, each.snr_db) for each, file in zip(mixed, files, strict=True)]
-        write_truth(
-            directory, dataset, heard, {name: size / rate for name, size in zip(names, sizes, strict=True)}
-        )
+        durations = {name: size / rate for name, size in zip(names, sizes, strict=True)}
+        write_truth(directory, dataset, heard, durations)
         report = SoundscapeReport(
             out=out,
             files=tuple(names),
