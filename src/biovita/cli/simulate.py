@@ -187,7 +187,7 @@ def _print_soundscape(report: SoundscapeReport, *, as_json: bool) -> None:
     say(
         f"{report.events:,} calls of {len(report.species):,} species in {len(report.files):,} recordings of "
         f"{report.hours:,.2f} hours",
-        f"{len(report.backgrounds) - len(left):,} backgrounds are used, {len(left):,} left out",
+        f"backgrounds: {len(report.backgrounds) - len(left):,} used, {len(left):,} left out",
     )
     if report.lowered:
         note(f"{report.lowered:,} calls were made quieter than drawn, because they would pass half of full scale")
