@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from biovita.collect.preview import PlanReport
     from biovita.dataset.dataset import Dataset
     from biovita.dataset.split import SplitReport, split_dataset
+    from biovita.detecting import ScoredDetection, score_detection
     from biovita.embedding.container import Vectors
     from biovita.embedding.dataset_vectors import EmbedReport, embed
     from biovita.embedding.vectors import vectors
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from biovita.model.describe import describe, load_model
     from biovita.model.model import Model
     from biovita.report.comparison import Comparison, compare_runs
+    from biovita.simulation.soundscape import SoundscapeReport
+    from biovita.soundscapes import simulate_soundscape
     from biovita.sources.folder import ImportReport, import_folder
     from biovita.taxonomy.taxon import Rank, Taxon, Taxonomy
     from biovita.training.run import TrainReport
@@ -56,6 +59,8 @@ __all__ = [
     "ModelError",
     "PlanReport",
     "Rank",
+    "ScoredDetection",
+    "SoundscapeReport",
     "SplitReport",
     "Taxon",
     "Taxonomy",
@@ -73,7 +78,9 @@ __all__ = [
     "plan_dataset",
     "run_benchmark",
     "save_model",
+    "score_detection",
     "simulate",
+    "simulate_soundscape",
     "split_dataset",
     "train",
     "vectors",
@@ -98,6 +105,8 @@ _PLACES = {
     "ModelError": "errors",
     "PlanReport": "collect.preview",
     "Rank": "taxonomy.taxon",
+    "ScoredDetection": "detecting",
+    "SoundscapeReport": "simulation.soundscape",
     "SplitReport": "dataset.split",
     "Taxon": "taxonomy.taxon",
     "Taxonomy": "taxonomy.taxon",
@@ -114,7 +123,9 @@ _PLACES = {
     "plan_dataset": "verbs",
     "run_benchmark": "verbs",
     "save_model": "verbs",
+    "score_detection": "detecting",
     "simulate": "verbs",
+    "simulate_soundscape": "soundscapes",
     "split_dataset": "dataset.split",
     "train": "verbs",
     "vectors": "embedding.vectors",
