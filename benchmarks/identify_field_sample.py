@@ -46,7 +46,7 @@ def kinds(asked: Questions) -> dict[str, np.ndarray]:
         found["class"][:, numbers] = log_odds
     if names is not None:
         found["name"] = np.full(shape, NONE)
-        cosines = scorer._project(scorer.modality)(asked.vectors) @ names.directions.T
+        cosines = scorer.projection(scorer.modality)(asked.vectors) @ names.directions.T
         found["name"][:, names.candidates] = cosines
     for name, likely in (("nearest exemplar", None), ("exemplars", scorer.weights.exemplar)):
         found[name] = np.full(shape, NONE)

@@ -157,7 +157,7 @@ def name_likenesses(asked: Questions) -> list[tuple[np.ndarray, Likeness]]:
     """Return likenesses to names on the grid, with what each adds, ``(rows, names)``."""
     names = asked.gallery.names
     assert names is not None
-    cosines = asked.scorer._project(asked.scorer.modality)(asked.vectors) @ names.directions.T
+    cosines = asked.scorer.projection(asked.scorer.modality)(asked.vectors) @ names.directions.T
     grid = itertools.product(WEIGHTS["name"], SHARES)
     likely = [
         with_other(Likeness(float(weight), share), weight * cosines, names.candidates, asked)
@@ -277,7 +277,7 @@ def main() -> None:
         },
         "class": {"efficientnet-lite2": stated(seen_class)},
         "centre": {
-            name: np.round(each.gallery.exemplars[modality].centre, 4).tolist()
+            name: [round(number, 4) for number in each.gallery.exemplars[modality].centre.tolist()]
             for (modality, each), name in zip(asked.items(), ("birdnet-2.4", "efficientnet-lite2"), strict=True)
         },
         "back_off": old.get("back_off", {}),

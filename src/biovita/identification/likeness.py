@@ -123,8 +123,9 @@ def weights_of(model: ModelCard, modality: Modality) -> Weights:
 
 
 def _any_name(stated: Mapping[str, Any], model: ModelCard) -> Likeness:
-    """Return the weights of names of a model that none were fitted for: its own temperature, where it says it."""
-    scale = model.record.get("config", {}).get("logit_scale") if isinstance(model.record, Mapping) else None
+    """Return the weights of names of a model that none were fitted for: as sharp as its recipe states, if it does."""
+    recipe = model.record.get("recipe")
+    scale = recipe.get("logit_scale") if isinstance(recipe, Mapping) else None
     weight = float(scale) if isinstance(scale, int | float) and 1 < scale <= 100 else stated["weight"]
     return Likeness(weight, stated["share"])
 

@@ -173,7 +173,7 @@ class Scorer:
             some = vectors[rows]
             added = np.zeros((len(some), logits.shape[1]), np.float32)
             if names is not None and len(kept):
-                cosines = self._project(self.modality)(some) @ names.directions[kept].T
+                cosines = self.projection(self.modality)(some) @ names.directions[kept].T
                 added[:, names.candidates[kept]] = self.weights.name.log_odds(self.weights.name.weight * cosines)
             if self.pictures is not None:
                 numbers, found = self.pictures.log_odds(some)
@@ -222,8 +222,8 @@ class Scorer:
             else:
                 mine = np.flatnonzero(np.isin(numbers, exemplars.candidates))
                 own = None if groups is None else [groups[row] for row in mine.tolist()]
-                there = self._project(modality)(exemplars.vectors)
-                asked = self._project(self.modality)(vectors[mine])
+                there = self.projection(modality)(exemplars.vectors)
+                asked = self.projection(self.modality)(vectors[mine])
                 some = exemplars.nearest(asked, there, numbers[mine], own)
                 spread: list[str | None] = [None] * len(vectors)
                 for row, each in zip(mine.tolist(), some, strict=True):
@@ -231,14 +231,14 @@ class Scorer:
                 found[modality] = spread
         return found
 
-    def _project(self, modality: Modality) -> Callable[[np.ndarray], np.ndarray]:
+    def projection(self, modality: Modality) -> Callable[[np.ndarray], np.ndarray]:
         """Return what takes a tower's vectors to the shared space; the model is opened when it is first asked."""
         if modality not in self._opened:
-            self._opened[modality] = _projecting(self._model, modality, self._tower)
+            self._opened[modality] = _opened_projection(self._model, modality, self._tower)
         return self._opened[modality]
 
 
-def _projecting(
+def _opened_projection(
     model: ModelCard | Model, modality: Modality, tower: Encoder
 ) -> Callable[[np.ndarray], np.ndarray]:
     from biovita.model import Model
