@@ -8,6 +8,7 @@ from biovita.version import __version__
 
 if TYPE_CHECKING:
     from biovita.benchmark.task import Benchmark
+    from biovita.calibrating import RunCalibration, calibrate_run
     from biovita.collect.build import BuildReport
     from biovita.collect.preview import PlanReport
     from biovita.dataset.dataset import Dataset
@@ -56,6 +57,7 @@ __all__ = [
     "ModelError",
     "PlanReport",
     "Rank",
+    "RunCalibration",
     "SplitReport",
     "Taxon",
     "Taxonomy",
@@ -64,6 +66,7 @@ __all__ = [
     "__version__",
     "build_benchmark",
     "build_dataset",
+    "calibrate_run",
     "compare_runs",
     "describe",
     "embed",
@@ -98,6 +101,7 @@ _PLACES = {
     "ModelError": "errors",
     "PlanReport": "collect.preview",
     "Rank": "taxonomy.taxon",
+    "RunCalibration": "calibrating",
     "SplitReport": "dataset.split",
     "Taxon": "taxonomy.taxon",
     "Taxonomy": "taxonomy.taxon",
@@ -105,6 +109,7 @@ _PLACES = {
     "Vectors": "embedding.container",
     "build_benchmark": "verbs",
     "build_dataset": "verbs",
+    "calibrate_run": "calibrating",
     "compare_runs": "report.comparison",
     "describe": "model.describe",
     "embed": "embedding.dataset_vectors",
