@@ -51,7 +51,7 @@ def recording(tmp_path: Path) -> Path:
 def cut_out(folder: Path) -> list[tuple[str, float, float]]:
     with (folder / "segments.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
-    return [(Path(row["path"]).name, float(row["start_s"]), float(row["end_s"])) for row in rows]
+    return [(Path(row["source"]).name, float(row["start_s"]), float(row["end_s"])) for row in rows]
 
 
 def spoken(span: tuple[str, float, float], recording: Path) -> bool:
