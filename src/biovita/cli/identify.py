@@ -16,6 +16,7 @@ from biovita.cli.kit import Device, Json, Overwrite, Seed, Workers, group, note,
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from biovita.calibrating import RunCalibration
     from biovita.identifying import Identification
 
 __all__ = ["app"]
@@ -143,40 +144,46 @@ def calibrate(
     import biovita
 
     given = {name: value for name, value in locals().items() if name not in {"labelled", "as_json", "biovita"}}
-    lists = {"annotations": annotations or [], "gallery": gallery or []}
-    found = biovita.calibrate_run(labelled, **given | lists)
-    calibration, pooled = found.made.calibration, found.made.thresholds[0]
+    found = biovita.calibrate_run(labelled, **given)
     if as_json:
-        print_json(
-            {
-                "calibration": found.calibration,
-                "thresholds": found.thresholds,
-                "page": found.page,
-                "version": calibration.version,
-                "kind": calibration.kind,
-                "labelled": calibration.n,
-                "right": calibration.right,
-                "recordings": calibration.groups,
-                "ece": calibration.ece,
-                "ece_of_scores": calibration.raw_ece,
-                "precision": precision,
-                "threshold": pooled.threshold,
-                "notes": found.made.left_out,
-            }
-        )
-        return 0
+        print_json(_calibration_content(found))
+    else:
+        _print_calibration(found)
+    return 0
+
+
+def _calibration_content(found: RunCalibration) -> dict[str, object]:
+    made = found.made.calibration
+    return {
+        "calibration": found.calibration,
+        "thresholds": found.thresholds,
+        "page": found.page,
+        "version": made.version,
+        "kind": made.kind,
+        "labelled": made.n,
+        "right": made.right,
+        "recordings": made.groups,
+        "ece": made.ece,
+        "ece_of_scores": made.raw_ece,
+        "precision": found.made.precision,
+        "threshold": found.made.thresholds[0].threshold,
+        "notes": found.made.left_out,
+    }
+
+
+def _print_calibration(found: RunCalibration) -> None:
+    made, pooled = found.made.calibration, found.made.thresholds[0].threshold
     say(
-        f"{calibration.n:,} labelled answers of {calibration.groups:,} recordings, {calibration.right:,} of them right",
-        f"probabilities are off by {100 * calibration.ece:.1f} points on recordings left out, and scores by "
-        f"{100 * calibration.raw_ece:.1f}",
-        f"{100 * precision:g} % are right "
-        + (f"from a score of {pooled.threshold:.3f} on" if pooled.threshold is not None else "from no score on"),
+        f"{made.n:,} labelled answers of {made.groups:,} recordings, {made.right:,} of them right",
+        f"probabilities are off by {100 * made.ece:.1f} points on recordings left out, and scores by "
+        f"{100 * made.raw_ece:.1f}",
+        f"{100 * found.made.precision:g} % are right from "
+        + ("no score on" if pooled is None else f"a score of {pooled:.3f} on"),
     )
     for place in (found.calibration, found.thresholds, found.page):
         say(f"written: {place}")
     for line in found.made.left_out:
         note(line)
-    return 0
 
 
 def _tidy(given: dict[str, object]) -> dict[str, object]:
