@@ -56,6 +56,18 @@ ROWS = (
         | {"by": "genus"},
     ),
     Row(
+        "identify calibrate",
+        "calibrate_run",
+        "birds --out out --run root --annotations a --annotations b --format raven --modality image --kind logistic "
+        "--precision 0.8 --seed 5 --model m --gallery c --taxa src --overlap 0.2 --channel 2 --band 1000-8000 "
+        "--expand 10 --views 5 --device cpu --workers 2",
+        {"labelled": PLACE["birds"], "out": PLACE["out"], "run": PLACE["root"]}
+        | {"annotations": [PLACE["a"], PLACE["b"]], "annotation_format": "raven", "modality": "image"}
+        | {"kind": "logistic", "precision": 0.8, "seed": 5, "model": "m", "gallery": [PLACE["c"]], "device": "cpu"}
+        | {"workers": 2, "taxa": PLACE["src"], "overlap": 0.2, "channel": 2, "band": (1000.0, 8000.0)}
+        | {"expand": 10.0, "views": 5},
+    ),
+    Row(
         "embed",
         "embed",
         "birds --model m --modality audio --modality text --device cpu --batch-size 3 --workers 2",

@@ -8,6 +8,7 @@ from biovita.version import __version__
 
 if TYPE_CHECKING:
     from biovita.benchmark.task import Benchmark
+    from biovita.calibrating import RunCalibration, calibrate_run
     from biovita.collect.build import BuildReport
     from biovita.collect.preview import PlanReport
     from biovita.dataset.dataset import Dataset
@@ -59,6 +60,7 @@ __all__ = [
     "ModelError",
     "PlanReport",
     "Rank",
+    "RunCalibration",
     "ScoredDetection",
     "SoundscapeReport",
     "SplitReport",
@@ -69,6 +71,7 @@ __all__ = [
     "__version__",
     "build_benchmark",
     "build_dataset",
+    "calibrate_run",
     "compare_runs",
     "describe",
     "embed",
@@ -105,6 +108,7 @@ _PLACES = {
     "ModelError": "errors",
     "PlanReport": "collect.preview",
     "Rank": "taxonomy.taxon",
+    "RunCalibration": "calibrating",
     "ScoredDetection": "detecting",
     "SoundscapeReport": "simulation.soundscape",
     "SplitReport": "dataset.split",
@@ -114,6 +118,7 @@ _PLACES = {
     "Vectors": "embedding.container",
     "build_benchmark": "verbs",
     "build_dataset": "verbs",
+    "calibrate_run": "calibrating",
     "compare_runs": "report.comparison",
     "describe": "model.describe",
     "embed": "embedding.dataset_vectors",

@@ -14,9 +14,10 @@ from biovita.embedding.items import Items
 from biovita.embedding.pending import up_to_date
 from biovita.embedding.store import WHOLE, Snapshot
 
-__all__ = ["SomeVectors", "photograph_vectors", "window_vectors"]
+__all__ = ["SomeVectors", "photograph_places", "photograph_vectors", "window_places", "window_vectors"]
 
 _AT_ONCE = 4096
+_SAME_S = 1e-3  # begins of windows that differ by less are one
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +60,43 @@ def window_vectors(pieces: Pieces, recordings: pa.Table, snapshot: Snapshot) -> 
 
 def photograph_vectors(items: Items, snapshot: Snapshot) -> Iterator[SomeVectors]:
     """Yield the photographs that have a vector, in their order."""
-    places, same = up_to_date(items, snapshot.state(("id", "window", "sha256", "start_s", "end_s")))
-    media = np.flatnonzero(same)
+    places = photograph_places(items, snapshot)
+    media = np.flatnonzero(places >= 0)
     for start in range(0, len(media), _AT_ONCE):
         some = media[start : start + _AT_ONCE]
         none = np.full(len(some), np.nan)
         yield SomeVectors(some, none, none, snapshot.take(places[some]))
+
+
+def photograph_places(items: Items, snapshot: Snapshot) -> np.ndarray:
+    """Return the row of each photograph in the table of vectors, int64; -1 where it has no vector."""
+    places, same = up_to_date(items, snapshot.state(("id", "window", "sha256", "start_s", "end_s")))
+    return np.where(same, places, -1)
+
+
+def window_places(pieces: Pieces, snapshot: Snapshot, recording: np.ndarray, start_s: np.ndarray) -> np.ndarray:
+    """Return the rows of some windows in the table of vectors, int64; -1 where a window has no vector.
+
+    Parameters
+    ----------
+    recording
+        ``(windows,)``, int64: places of their recordings; -1 is none.
+    start_s
+        ``(windows,)``: where they begin, in seconds of the file.
+    """
+    state = snapshot.state(("id", "window", "sha256", "start_s", "end_s"))
+    there = _places(pieces.items, state)
+    if not len(there):
+        return np.full(len(recording), -1)
+    begins = pieces.items.rows["start_s"].to_numpy()[there[:, 0]] + there[:, 1] * pieces.windowing.hop_s
+    media = pieces.recording[there[:, 0]]
+    first, last = np.searchsorted(media, recording, "left"), np.searchsorted(media, recording, "right")
+    found = np.full(len(recording), -1)
+    for row, (low, high, start) in enumerate(zip(first.tolist(), last.tolist(), start_s.tolist(), strict=True)):
+        at = low + int(np.searchsorted(begins[low:high], start - _SAME_S))
+        if at < high and abs(begins[at] - start) < _SAME_S:
+            found[row] = there[at, 2]
+    return found
 
 
 def _places(items: Items, state: pa.Table) -> np.ndarray:

@@ -21,6 +21,7 @@ __all__ = [
     "DropSpeech",
     "Expand",
     "Formats",
+    "Histories",
     "Language",
     "Names",
     "Overlap",
@@ -130,6 +131,9 @@ Formats = Annotated[
 ]
 Report = Annotated[
     bool, Parameter(help="Write report.html: timelines, spectrograms with players, photographs, and why.")
+]
+Histories = Annotated[
+    bool, Parameter(help="Write detection histories for occupancy models: taxa by site and day, with the hours.")
 ]
 Split = Annotated[bool, Parameter(help="Write a file for each recording.")]
 Segments = Annotated[Path | None, Parameter(help="Folder to cut the best events of each taxon out to.")]
