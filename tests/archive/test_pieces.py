@@ -67,7 +67,9 @@ def test_a_span_and_a_channel_are_kept() -> None:
 
 def test_slower_is_heard_in_smaller_windows_and_as_long_pieces() -> None:
     cut = pieces(recordings_of({"id": "a", "duration_s": 70.0}), Windowing(3.0, 1.5, 1.5), Hearing(expand=10))
-    assert (cut.windowing.size_s, cut.windowing.hop_s, cut.windowing.shortest_s) == pytest.approx((0.3, 0.15, 0.15))
+    assert (cut.windowing.size_s, cut.windowing.hop_s, cut.windowing.shortest_s) == pytest.approx(
+        (0.3, 0.15, 0.15)
+    )
     assert cut.items.rows["start_s"].to_pylist() == pytest.approx([0.0, 30.0, 60.0])
 
 

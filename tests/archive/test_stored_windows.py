@@ -34,7 +34,8 @@ def stored(
     embed_media(cut.items, encoder, media_made(encoder, hearing), table, QUIET)
     parts = list(window_vectors(cut, recordings, table.snapshot()))
     media, start, end, vectors = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("media", "start_s", "end_s", "vectors")
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("media", "start_s", "end_s", "vectors")
     )
     return cut, media, start, end, vectors
 
