@@ -43,7 +43,7 @@ class SomeVectors:
 def window_vectors(pieces: Pieces, recordings: pa.Table, snapshot: Snapshot) -> Iterator[SomeVectors]:
     """Yield the windows of recordings that have a vector, by recording and time; a window ends with its file."""
     state = snapshot.state(("id", "window", "sha256", "start_s", "end_s"))
-    there = _places(pieces.items, state)
+    there = _places(pieces, state)
     item = there[:, 0]
     begins = pieces.items.rows["start_s"].to_numpy()
     ends = pieces.items.rows["end_s"].fill_null(np.inf).to_numpy()
@@ -85,7 +85,7 @@ def window_places(pieces: Pieces, snapshot: Snapshot, recording: np.ndarray, sta
         ``(windows,)``: where they begin, in seconds of the file.
     """
     state = snapshot.state(("id", "window", "sha256", "start_s", "end_s"))
-    there = _places(pieces.items, state)
+    there = _places(pieces, state)
     if not len(there):
         return np.full(len(recording), -1)
     begins = pieces.items.rows["start_s"].to_numpy()[there[:, 0]] + there[:, 1] * pieces.windowing.hop_s
@@ -99,12 +99,12 @@ def window_places(pieces: Pieces, snapshot: Snapshot, recording: np.ndarray, sta
     return found
 
 
-def _places(items: Items, state: pa.Table) -> np.ndarray:
-    """Return item, window and row of all windows of items whose vectors are of the same content, sorted; int64."""
-    _, same = up_to_date(items, state)
-    found = pc.fill_null(pc.index_in(state["id"].combine_chunks(), value_set=items.ids), -1).to_numpy()
+def _places(pieces: Pieces, state: pa.Table) -> np.ndarray:
+    """Return item, window and row of all windows that count and are of the same content, sorted; int64."""
+    _, same = up_to_date(pieces.items, state)
+    found = pc.fill_null(pc.index_in(state["id"].combine_chunks(), value_set=pieces.items.ids), -1).to_numpy()
     window = state["window"].to_numpy()
     rows = np.flatnonzero((found >= 0) & (window != WHOLE))
-    rows = rows[same[found[rows]]]
+    rows = rows[same[found[rows]] & (window[rows] < pieces.windows[found[rows]])]
     order = rows[np.lexsort((window[rows], found[rows]))]
     return np.stack([found[order], window[order], order], axis=1).astype(np.int64)
