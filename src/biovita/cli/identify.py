@@ -197,8 +197,11 @@ def _tidy(given: dict[str, object]) -> dict[str, object]:
 
 
 def _dry(paths: Sequence[Path], *, as_json: bool) -> int:
+    from biovita.errors import BiovitaError
     from biovita.identifying import extent_of_media
 
+    if not paths:
+        raise BiovitaError("nothing is named. Give files, folders or patterns")
     extent = extent_of_media(paths)
     if as_json:
         print_json(extent)
@@ -269,8 +272,9 @@ def _print(found: Identification) -> None:
 
 def _measure(annotations: pa.Table) -> str:
     """Return which column says how sure answers are: probabilities only where all answers have one."""
-    present = [what == "present" for what in annotations["presence"].to_pylist()]
-    calibrated = annotations["probability"].filter(present)
+    import pyarrow.compute as pc
+
+    calibrated = annotations.filter(pc.equal(annotations["presence"], "present"))["probability"]
     return "score" if calibrated.null_count or not len(calibrated) else "probability"
 
 
@@ -294,7 +298,9 @@ def _by_taxon(annotations: pa.Table, measure: str) -> list[_Taxon]:
     for batch in annotations.select(columns).to_batches():
         values = (batch.column(name).to_pylist() for name in columns)
         for label, common, rank, kind, modality, score, path, start in zip(*values, strict=True):
-            taxon = found.setdefault((label, kind), _Taxon(label, common or "", rank or kind))
+            taxon = found.setdefault(
+                (label, kind), _Taxon(label, common or "", rank or ("" if kind == "taxon" else kind))
+            )
             if modality == "audio":
                 taxon.sounds += 1
             else:

@@ -86,6 +86,7 @@ Place = Annotated[
     tuple[float, float] | None,
     Parameter(
         converter=_place,
+        allow_leading_hyphen=True,
         n_tokens=1,
         help="LAT,LON: leave out taxa that BirdNET's range model does not expect there.",
     ),
@@ -98,7 +99,7 @@ Week = Annotated[
 RangeOnly = Annotated[bool, Parameter(help="Leave out taxa that the range model does not know, too.")]
 Names = Annotated[Path | None, Parameter(help="A table of common names.")]
 Language = Annotated[str | None, Parameter(help="Which language of that table.")]
-Threshold = Annotated[float, Parameter(help="The score that an answer reaches.")]
+Threshold = Annotated[float, Parameter(help="The score that an event of a recording reaches.")]
 AtRank = Annotated[
     _RANKS | None,
     Parameter(name="--rank", help="Give all answers at this rank. Default: the deepest rank that is sure enough."),
@@ -113,7 +114,12 @@ Channel = Annotated[
 ]
 Band = Annotated[
     tuple[float | None, float | None] | None,
-    Parameter(converter=_band, n_tokens=1, help="LOW-HIGH: frequencies in hertz that are heard."),
+    Parameter(
+        converter=_band,
+        n_tokens=1,
+        allow_leading_hyphen=True,
+        help="LOW-HIGH: frequencies in hertz that are heard.",
+    ),
 ]
 Expand = Annotated[float | None, Parameter(help="Hear recordings so many times slower: 10 for bats.")]
 Views = Annotated[int | None, Parameter(help="Views of each photograph, from 1 to 7. Default: 3.")]

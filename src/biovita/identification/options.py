@@ -42,7 +42,7 @@ class IdentifyOptions(TypedDict, total=False):
     names, language
         A table of common names, and which language of it.
     threshold
-        The score that an answer reaches, 0.25 if not given.
+        The score that an event of a recording reaches, 0.25 if not given.
     rank
         At which all answers are given; if not given, it is the deepest that is sure enough.
     calibration

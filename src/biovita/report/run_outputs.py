@@ -167,7 +167,8 @@ def _settings(done: Run) -> Mapping[str, str]:
     if record["hop_s"] is not None:
         said["Windows"] = f"{record['window_s']:g} s, a new one every {record['hop_s']:g} s"
         if perceiving["low_hz"] or perceiving["high_hz"]:
-            said["Band"] = f"{perceiving['low_hz'] or 0:g} to {perceiving['high_hz'] or 'all'} Hz"
+            high = perceiving["high_hz"]
+            said["Band"] = f"{perceiving['low_hz'] or 0:g} to {f'{high:g}' if high else 'all'} Hz"
         if perceiving["expand"] != 1:
             said["Time expansion"] = f"{perceiving['expand']:g}"
     if asked.taxa is not None:
