@@ -108,15 +108,15 @@ ROWS = (
         "a b --run c --out out --model m --gallery birds --taxa list --strict --within Aves,Anura --place 47.5,8.7 "
         "--date 2024-05-17 --week 3 --range-only --names names --language de --threshold 0.5 --rank genus "
         "--calibration fit --overlap 0.8 --channel 2 --band 1000-9000 --expand 10 --views 5 --boxes boxes "
-        "--timezone +02:00 --format csv,raven --split --report --segments cut --per-taxon 3 --drop-speech "
+        "--timezone +02:00 --format csv,raven --split --histories --report --segments cut --per-taxon 3 --drop-speech "
         "--device cpu --workers 2 --overwrite",
         {"paths": (PLACE["a"], PLACE["b"]), "run": PLACE["c"], "out": PLACE["out"], "model": "m"}
         | {"gallery": [PLACE["birds"]], "taxa": Path("list"), "strict": True, "within": ["Aves", "Anura"]}
         | {"place": (47.5, 8.7), "date": "2024-05-17", "week": 3, "range_only": True, "names": Path("names")}
         | {"language": "de", "threshold": 0.5, "rank": "genus", "calibration": Path("fit"), "overlap": 0.8}
         | {"channel": 2, "band": (1000.0, 9000.0), "expand": 10.0, "views": 5, "boxes": Path("boxes")}
-        | {"timezone": "+02:00", "formats": ["csv", "raven"], "split": True, "report": True}
-        | {"segments": Path("cut"), "per_taxon": 3, "drop_speech": True}
+        | {"timezone": "+02:00", "formats": ["csv", "raven"], "split": True, "histories": True}
+        | {"report": True, "segments": Path("cut"), "per_taxon": 3, "drop_speech": True}
         | {"device": "cpu", "workers": 2, "overwrite": True},
         shell_only=frozenset({"dry_run"}),
         lists=frozenset({"paths", "gallery"}),

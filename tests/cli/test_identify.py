@@ -39,7 +39,7 @@ def test_a_table_on_the_screen_and_nothing_kept(
         "rank",
         "events",
         "photos",
-        "best",
+        "score",
         "where",
     ]
     assert len(done.out.splitlines()) > 1

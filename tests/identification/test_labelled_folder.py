@@ -14,7 +14,7 @@ from biovita.embedding import LanceStore
 from biovita.errors import DatasetError
 from biovita.identification.labelled_folder import candidate_of, labelled_folder
 from biovita.modality import Modality
-from biovita.towers.birdnet import CARD, SAMPLE_RATE, BirdNET
+from biovita.towers.birdnet import CARD, SAMPLE_RATE, WINDOW, BirdNET
 from biovita.towers.encoder import EncoderDefaults
 
 
@@ -25,6 +25,7 @@ class Loudness(EncoderDefaults):
     batch_size = 4
     tolerance = 0.0
     device = Device("cpu", "a test")
+    _hop = WINDOW
 
     def __init__(self) -> None:
         self.encoded = 0
