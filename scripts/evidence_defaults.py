@@ -32,8 +32,9 @@ WEIGHTS = {
     "name": (2, 4, 6, 8, 10, 12, 16),
     "class": (0.2, 0.3, 0.5, 0.7, 1.0),
 }
-SHARES = (0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 0.95, 0.98, 0.99)
+SHARES = (0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 0.95, 0.98, 0.99, 0.997)
 BARE = (0.0, -1.0, -2.0, -3.0, -4.0)
+AS_GOOD = 0.002  # nats a question: less than what chance does
 ANY = {"weight": 20.0, "share": 0.8}  # of models that nothing was fitted for
 
 
@@ -71,8 +72,12 @@ def exemplar_likeness(asked: Questions, items: np.ndarray, only: np.ndarray | No
 
 
 def best(found: Iterable[tuple[float, Likeness]]) -> Likeness:
-    """Return the likeness of the smallest loss."""
-    loss, likely = min(found, key=lambda each: each[0])
+    """Return the likeness of the smallest weight whose loss is the smallest, or as good as that."""
+    tried = list(found)
+    least = min(loss for loss, _ in tried)
+    loss, likely = min(
+        (each for each in tried if each[0] <= least + AS_GOOD), key=lambda each: (each[1].weight, each[0])
+    )
     print(f"  loss {loss:.3f}  {likely}")
     return likely
 
