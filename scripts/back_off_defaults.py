@@ -5,9 +5,10 @@ Run: python scripts/back_off_defaults.py DATASET      the field sample; after sc
 Of the half of the species that is fitted on, 20 are taken out of the gallery, `DRAWS` times others. They are neither
 candidates nor exemplars. Questions are the recordings of the half, asked among all 160 other species, and its
 photographs of species that have several or are out of the gallery, asked among the species that have several.
-Temperature and unknown are those of the smallest cross-entropy over all draws. The least probability, the same at
-every rank, is then the smallest with which `RIGHT` of the answers are right and no more than `UNKNOWN` of the unknown
-species' items are named at the species. `benchmarks/identify_field_sample.py` reports on the other half.
+Temperature and unknown are, by modality, those of the smallest cross-entropy over all draws. The least probability, the
+same at every rank and for both, is then the smallest with which `RIGHT` of all answers are right and no more than
+`UNKNOWN` of the unknown species' items are named at the species. `benchmarks/identify_field_sample.py` reports on the
+other half.
 """
 
 from __future__ import annotations
@@ -117,25 +118,30 @@ def judged(answers: Answers, truth: tuple[Taxon, ...]) -> tuple[np.ndarray, list
     return np.array(right, bool), [None if each is None else each.rank for each in given]
 
 
-def fit(drawn: list[Mix]) -> BackOff:
-    """Return temperature and unknown by cross-entropy, and then the least probability of an answer."""
-    best = (np.inf, BackOff(1.0, 0.0, 1.0))
+def posterior_settings(drawn: list[Mix]) -> BackOff:
+    """Return temperature and unknown by cross-entropy."""
+    found = []
     for temperature, unknown in itertools.product(TEMPERATURES, UNKNOWNS):
         settings = BackOff(temperature, unknown, 1.0)
-        loss = np.concatenate([_losses(mix, settings) for mix in drawn]).mean()
-        best = min(best, (float(loss), settings), key=lambda each: each[0])
-    is_unknown = np.concatenate([mix.unknown for mix in drawn])
+        found.append((float(np.concatenate([_losses(mix, settings) for mix in drawn]).mean()), settings))
+    loss, settings = min(found, key=lambda each: each[0])
+    print(f"  loss {loss:.3f}  {settings}")
+    return settings
+
+
+def least_sure(drawn: list[tuple[Mix, BackOff]]) -> float:
+    """Return the least probability of an answer."""
+    is_unknown = np.concatenate([mix.unknown for mix, _ in drawn])
     for sure in THRESHOLDS:
-        settings = replace(best[1], sure=sure)
-        judgements = [judged(mix.answers(settings), mix.truth) for mix in drawn]
+        judgements = [judged(mix.answers(replace(settings, sure=sure)), mix.truth) for mix, settings in drawn]
         right = np.concatenate([each for each, _ in judgements])
         ranks = [rank for _, each in judgements for rank in each]
         answered = np.array([rank is not None for rank in ranks])
         named = np.array([rank == Rank.SPECIES for rank in ranks]) & is_unknown
         if right[answered].mean() >= RIGHT and named.sum() <= UNKNOWN * is_unknown.sum():
             break
-    print(f"  loss {best[0]:.3f}  {settings}")
-    return settings
+    print(f"{right[answered].mean():.3f} of {answered.sum()} answers are right from {sure} on")
+    return sure
 
 
 def _losses(mix: Mix, settings: BackOff) -> np.ndarray:
@@ -151,19 +157,20 @@ def main() -> None:
     parser.add_argument("dataset", type=Path)
     dataset = Dataset.open(parser.parse_args().dataset)
     content = json.loads(OUT.read_text(encoding="utf-8"))
-    for modality in MEDIA:
-        drawn = mixes(questions(dataset, modality), fitting=True, draws=DRAWS)
-        asked, unknown = sum(len(mix.right) for mix in drawn), sum(int(mix.unknown.sum()) for mix in drawn)
-        print(f"{modality}: {asked} questions in {DRAWS} draws, {unknown} of unknown species")
-        found = fit(drawn)
-        content["back_off"][modality] = {
-            "temperature": found.temperature,
-            "unknown": found.unknown,
-            "sure": found.sure,
+    drawn = {each: mixes(questions(dataset, each), fitting=True, draws=DRAWS) for each in MEDIA}
+    settings = {modality: posterior_settings(mine) for modality, mine in drawn.items()}
+    sure = least_sure([(mix, settings[modality]) for modality, mine in drawn.items() for mix in mine])
+    content["back_off"] = {
+        modality: {
+            "temperature": settings[modality].temperature,
+            "unknown": settings[modality].unknown,
+            "sure": sure,
             "draws": DRAWS,
-            "questions": asked,
-            "questions of unknown species": unknown,
+            "questions": sum(len(mix.right) for mix in mine),
+            "questions of unknown species": sum(int(mix.unknown.sum()) for mix in mine),
         }
+        for modality, mine in drawn.items()
+    }
     write(content)
 
 
