@@ -25,6 +25,7 @@ class Loudness(EncoderDefaults):
     batch_size = 4
     tolerance = 0.0
     device = Device("cpu", "a test")
+    _hop = WINDOW  # read by BirdNET.load
 
     def __init__(self) -> None:
         self.encoded = 0
