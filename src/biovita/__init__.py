@@ -8,10 +8,12 @@ from biovita.version import __version__
 
 if TYPE_CHECKING:
     from biovita.benchmark.task import Benchmark
+    from biovita.calibrating import RunCalibration, calibrate_run
     from biovita.collect.build import BuildReport
     from biovita.collect.preview import PlanReport
     from biovita.dataset.dataset import Dataset
     from biovita.dataset.split import SplitReport, split_dataset
+    from biovita.detecting import ScoredDetection, score_detection
     from biovita.embedding.container import Vectors
     from biovita.embedding.dataset_vectors import EmbedReport, embed
     from biovita.embedding.vectors import vectors
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from biovita.model.describe import describe, load_model
     from biovita.model.model import Model
     from biovita.report.comparison import Comparison, compare_runs
+    from biovita.simulation.soundscape import SoundscapeReport
+    from biovita.soundscapes import simulate_soundscape
     from biovita.sources.folder import ImportReport, import_folder
     from biovita.taxonomy.taxon import Rank, Taxon, Taxonomy
     from biovita.training.run import TrainReport
@@ -56,6 +60,9 @@ __all__ = [
     "ModelError",
     "PlanReport",
     "Rank",
+    "RunCalibration",
+    "ScoredDetection",
+    "SoundscapeReport",
     "SplitReport",
     "Taxon",
     "Taxonomy",
@@ -64,6 +71,7 @@ __all__ = [
     "__version__",
     "build_benchmark",
     "build_dataset",
+    "calibrate_run",
     "compare_runs",
     "describe",
     "embed",
@@ -73,7 +81,9 @@ __all__ = [
     "plan_dataset",
     "run_benchmark",
     "save_model",
+    "score_detection",
     "simulate",
+    "simulate_soundscape",
     "split_dataset",
     "train",
     "vectors",
@@ -98,6 +108,9 @@ _PLACES = {
     "ModelError": "errors",
     "PlanReport": "collect.preview",
     "Rank": "taxonomy.taxon",
+    "RunCalibration": "calibrating",
+    "ScoredDetection": "detecting",
+    "SoundscapeReport": "simulation.soundscape",
     "SplitReport": "dataset.split",
     "Taxon": "taxonomy.taxon",
     "Taxonomy": "taxonomy.taxon",
@@ -105,6 +118,7 @@ _PLACES = {
     "Vectors": "embedding.container",
     "build_benchmark": "verbs",
     "build_dataset": "verbs",
+    "calibrate_run": "calibrating",
     "compare_runs": "report.comparison",
     "describe": "model.describe",
     "embed": "embedding.dataset_vectors",
@@ -114,7 +128,9 @@ _PLACES = {
     "plan_dataset": "verbs",
     "run_benchmark": "verbs",
     "save_model": "verbs",
+    "score_detection": "detecting",
     "simulate": "verbs",
+    "simulate_soundscape": "soundscapes",
     "split_dataset": "dataset.split",
     "train": "verbs",
     "vectors": "embedding.vectors",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from biovita.identification.identify_run import Run
     from biovita.identification.options import IdentifyOptions, Outputs
 
-__all__ = ["Identification", "extent_of_media", "identify"]
+__all__ = ["Identification", "extent_of_media", "identify", "place_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +42,8 @@ class Identification:
         numbers of rows of ``candidates``.
     candidates
         What could have been answered.
+    exemplars
+        Labelled recordings and photographs that annotations name as the nearest: span, licence, attribution, path.
     left_out
         What was named and has no scores, and why.
     notes
@@ -59,6 +61,7 @@ class Identification:
     photographs: pa.Table
     windows: pa.Table
     candidates: pa.Table
+    exemplars: pa.Table
     left_out: pa.Table
     notes: tuple[str, ...] = ()
     record: Mapping[str, Any] = field(default_factory=dict)
@@ -155,7 +158,7 @@ def identify(
     known = places[0] if len(places) == 1 and Archive(places[0]).exists else None
     if known is None and out is None and outputs:
         raise BiovitaError("files are asked for. Say where they go: --out DIR")
-    with _place(known or out) as where:
+    with place_of(known or out) as where:
         archive = Archive(where)
         if run is not None:
             done = answer_run(Archive.open(where), options)
@@ -167,7 +170,7 @@ def identify(
 
 
 @contextmanager
-def _place(out: str | Path | None) -> Iterator[Path]:
+def place_of(out: str | Path | None) -> Iterator[Path]:
     """Give where a run is written; a folder that goes away where nothing is to be kept."""
     if out is not None:
         yield Path(out)
@@ -200,6 +203,7 @@ def _identification(
         photographs=annotations.filter(pc.invert(audio)),
         windows=pa.concat_tables([archive.table(name) for name in SCORES.values()]),
         candidates=done.answered.candidates,
+        exemplars=done.exemplars,
         left_out=archive.table("left_out"),
         notes=(*done.notes, *written[1]),
         record=done.record,

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from biovita.archive.best_events import best_events, speech_spans, spoken_over
+from biovita.archive.best_events import best_events, spoken_over
 from support.found_events import events_of
 
 
@@ -66,18 +66,8 @@ def test_only_taxa_and_classes_that_are_present_are_taken():
         best_events(events, 0)
 
 
-def test_speech_is_found_by_its_labels_and_by_overlap():
-    voice = {"kind": "sound", "label": "Human vocal", "scientific_name": None}
-    events = events_of(
-        found("a", 0.5, start_s=8.0, end_s=9.0) | voice,
-        found("a", 0.5, start_s=2.0, end_s=6.0) | voice,
-        found("a", 0.5, start_s=3.0, end_s=3.5) | voice,
-        found("b", 0.5, start_s=0.0, end_s=1.0) | voice | {"presence": "absent"},
-        found("c", 0.5, start_s=0.0, end_s=1.0),
-        found("d", 0.5, start_s=5.0) | voice,
-    )
-    speech = speech_spans(events)
-    assert sorted(speech) == ["a", "d"]
+def test_what_a_person_speaks_over_is_found_by_overlap():
+    speech = {"a": np.array([[8.0, 9.0], [2.0, 6.0], [3.0, 3.5]]), "d": np.array([[5.0, np.inf]])}
     asked = [
         ("a", 0, 2),
         ("a", 0, 2.1),

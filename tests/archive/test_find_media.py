@@ -60,9 +60,27 @@ def test_what_is_not_there_is_said(folder: Path, place: str, said: str) -> None:
 
 def test_a_list_names_itself_where_a_path_of_it_is_wrong(tmp_path: Path) -> None:
     paths = tmp_path / "paths.txt"
-    paths.write_text("nowhere.wav\n")
-    with pytest.raises(DatasetError, match=r"paths\.txt: nowhere\.wav does not exist"):
+    paths.write_text("# mine\r\nnowhere.wav\r\n", newline="")
+    with pytest.raises(DatasetError, match=r"paths\.txt, line 2: nowhere\.wav does not exist"):
         find_media([paths])
     paths.write_text("# none\n")
     with pytest.raises(DatasetError, match="lists no path"):
         find_media([paths])
+
+
+def test_brackets_in_the_names_of_folders_are_no_pattern(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = folder.rename(tmp_path / "survey [süd]")
+    assert [file.path.name for file in find_media([odd / "*.WAV"]).files] == ["b.WAV"]
+    (tmp_path / "paths.txt").write_text("survey [süd]/a/*.wav\n")
+    assert [file.path.name for file in find_media([tmp_path / "paths.txt"]).files] == ["two [x].wav"]
+    monkeypatch.chdir(odd)
+    assert [file.path.name for file in find_media(["*/*.flac"]).files] == ["one.flac"]
+    with pytest.raises(DatasetError, match=r"no file has that name\. Did you mean .*two \[x\]\.wav\?"):
+        find_media(["a/two [y].wav"])
+
+
+def test_a_run_among_other_paths_is_refused(folder: Path) -> None:
+    with pytest.raises(DatasetError, match=r"run is a run of biovita identify.*Name it by itself"):
+        find_media([folder / "a", folder / "run"])

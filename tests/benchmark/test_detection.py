@@ -289,6 +289,24 @@ def test_a_sound_that_is_no_taxon_is_scored_where_it_was_annotated() -> None:
     assert (scores(truth, heard).overall[0].found, scores(truth, heard).overall[0].right) == (5, 4)
 
 
+def test_a_run_with_a_list_is_scored_on_its_taxa() -> None:
+    rows = candidates().to_pylist()
+    some = [{**row, "listed": row["scientific_name"] in {"Turdus merula", "Engine"}} for row in rows]
+    run = DetectedRun(
+        windows_of(DURATIONS, HEARD), pa.Table.from_pylist(some, schema=CANDIDATES), recordings(DURATIONS), HOP
+    )
+    found = detect_scores(pa.Table.from_pylist(TRUTH, schema=ANNOTATIONS), run, threshold=0.5)
+    assert [(row.taxon, row.annotated, row.found, row.right) for row in found.taxa] == [("Turdus merula", 2, 1, 1)]
+    assert found.not_scored == (NotScored("not-named", "Parus major", 2),)
+
+
+def test_parts_of_recordings_that_are_not_there_are_listed() -> None:
+    parts = pa.table({"path": ["b.wav", "z.wav", "z.wav"], "start_s": [0.0] * 3, "end_s": [30.0] * 3})
+    found = scores(annotated=parts)
+    assert found.recordings == 1
+    assert NotScored("part-not-in-run", "z.wav", 2) in found.not_scored
+
+
 def test_events_that_no_window_can_match_are_counted() -> None:
     assert scores([*TRUTH, annotation("c.wav", "Parus major", 50.0, 50.5)]).too_short == 1
 

@@ -97,18 +97,6 @@ def test_exemplars_that_cancel_out_are_like_nothing() -> None:
     assert exemplars.cosines(np.ones((1, DIM), np.float32))[0, 0] == pytest.approx(0.0, abs=1e-4)
 
 
-def test_the_nearest_of_a_candidate_is_never_of_the_questions_group() -> None:
-    items = labelled(np.random.default_rng(2))
-    exemplars = Exemplars.of([items], [np.arange(4)], np.zeros(DIM, np.float32))
-    assert exemplars is not None
-    asked = exemplars.directed(items.vectors[[6, 6, 6]])
-    nearest = exemplars.nearest(asked, exemplars.directions, np.array([2, 2, 9]), [None, "g3", None])
-    of_taxon = [row for row in range(20) if row % 4 == 2 and row != 6]
-    lengths = np.linalg.norm(items.vectors, axis=1)
-    cosines = items.vectors @ items.vectors[6] / lengths
-    assert nearest == ["r6", f"r{max(of_taxon, key=lambda row: cosines[row])}", None]
-
-
 def test_an_id_that_comes_twice_is_refused() -> None:
     items = labelled(np.random.default_rng(3))
     with pytest.raises(DatasetError, match="one id"):

@@ -14,7 +14,7 @@ from biovita.embedding import LanceStore
 from biovita.errors import DatasetError
 from biovita.identification.labelled_folder import candidate_of, labelled_folder
 from biovita.modality import Modality
-from biovita.towers.birdnet import CARD, SAMPLE_RATE, BirdNET
+from biovita.towers.birdnet import CARD, SAMPLE_RATE, WINDOW, BirdNET
 from biovita.towers.encoder import EncoderDefaults
 
 

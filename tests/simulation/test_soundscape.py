@@ -19,7 +19,7 @@ from biovita.dataset import Dataset
 from biovita.errors import BiovitaError
 from biovita.simulation.active_part import active_part, band_level
 from biovita.simulation.backgrounds import BackgroundTrack, background_files
-from biovita.simulation.soundscape import SoundscapeReport, SoundscapeSettings, simulate_soundscape
+from biovita.simulation.soundscape import SoundscapeReport, SoundscapeSettings, write_soundscape
 from biovita.sources.folder import import_folder
 from support.folders import write_image
 
@@ -71,7 +71,7 @@ def settings(**more: Any) -> SoundscapeSettings:
 
 def made(fauna: Dataset, quiet: Path, out: Path, **more: Any) -> SoundscapeReport:
     chosen = {key: more.pop(key) for key in ("loudest", "overwrite") if key in more}
-    return simulate_soundscape(fauna, settings(**more), backgrounds=quiet, out=out, progress=False, **chosen)
+    return write_soundscape(fauna, settings(**more), backgrounds=quiet, out=out, progress=False, **chosen)
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +185,8 @@ def test_raven_opens_the_table_of_each_recording(report: SoundscapeReport) -> No
     for file in report.files:
         with (report.out / f"{Path(file).stem}.Table.1.selections.txt").open() as stream:
             mine = list(csv.DictReader(stream, delimiter="\t"))
-        rows += [(file, float(row["Begin Time (s)"]), row["Species"]) for row in mine]
+        assert {row["Begin Path"] for row in mine} == {file}
+        rows += [(file, float(row["Begin Time (s)"]), row["Annotation"]) for row in mine]
     truth = pq.read_table(report.out / "truth.parquet").to_pylist()
     assert rows == [(row["path"], pytest.approx(row["start_s"], abs=1e-4), row["label"]) for row in truth]
 

@@ -1,8 +1,8 @@
-"""The best events of each taxon, and the spans of recordings in which a person speaks."""
+"""The best events of each taxon, and those that a person speaks over."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -10,9 +10,8 @@ import pyarrow.compute as pc
 
 from biovita.archive.archive_tables import Kind, Presence
 
-__all__ = ["HUMAN_VOICE", "best_events", "scores_of", "speech_spans", "spoken_over"]
+__all__ = ["best_events", "scores_of", "spoken_over"]
 
-HUMAN_VOICE = frozenset({"Human vocal", "Human non-vocal", "Human whistle"})  # labels of BirdNET 2.4
 _NAMED = (Kind.TAXON.value, Kind.CLASS.value)
 
 
@@ -70,31 +69,6 @@ def scores_of(annotations: pa.Table) -> np.ndarray:
     )
 
 
-def speech_spans(annotations: pa.Table, labels: Collection[str] = HUMAN_VOICE) -> dict[str, np.ndarray]:
-    """Return where a person is heard: by recording, ``(spans, 2)`` begin and end in seconds within the file.
-
-    Parameters
-    ----------
-    labels
-        Labels of the annotations that are of a human voice.
-    """
-    kept = annotations.filter(
-        pc.and_(
-            pc.and_(
-                pc.is_in(annotations["label"], value_set=pa.array(sorted(labels), pa.string())),
-                pc.not_equal(annotations["presence"], Presence.ABSENT.value),
-            ),
-            pc.and_(annotations["media_id"].is_valid(), annotations["start_s"].is_valid()),
-        )
-    ).sort_by([("media_id", "ascending"), ("start_s", "ascending")])
-    if not kept.num_rows:
-        return {}
-    spans = np.stack([kept["start_s"].to_numpy(), pc.fill_null(kept["end_s"], np.inf).to_numpy()], axis=1)
-    counted = pc.value_counts(kept["media_id"])
-    parts = np.split(spans, np.cumsum(counted.field("counts").to_numpy())[:-1])
-    return dict(zip(counted.field("values").to_pylist(), parts, strict=True))
-
-
 def spoken_over(
     speech: Mapping[str, np.ndarray], media: pa.ChunkedArray, start_s: np.ndarray, end_s: np.ndarray
 ) -> np.ndarray:
@@ -103,7 +77,7 @@ def spoken_over(
     Parameters
     ----------
     speech
-        As `speech_spans` returns them.
+        Where that is: by recording ``(spans, 2)``, begin and end in seconds within the file, in any order.
     media
         ``(rows,)``: ids of recordings; none is in no recording.
     start_s, end_s

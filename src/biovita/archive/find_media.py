@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,11 +50,14 @@ class FoundMedia:
         Those among what was named.
     others
         How many files in folders are neither sound nor pictures by their names, by ending.
+    closed
+        Folders that cannot be looked into, and why.
     """
 
     files: tuple[MediaFile, ...]
     datasets: tuple[Dataset, ...]
     others: Counter[str]
+    closed: tuple[tuple[Path, str], ...] = ()
 
 
 def find_media(places: Sequence[str | Path]) -> FoundMedia:
@@ -68,16 +71,21 @@ def find_media(places: Sequence[str | Path]) -> FoundMedia:
     Raises
     ------
     DatasetError
-        Where a place does not exist, a pattern fits nothing, or a list cannot be read.
+        Where a place does not exist or is a run, a pattern fits nothing, or a list cannot be read.
     """
     files: dict[Path, MediaFile] = {}
     datasets: list[Dataset] = []
     others: Counter[str] = Counter()
-    for place in _places(places):
+    closed: dict[Path, str] = {}
+    for place in _places(("", place) for place in places):
         if place.is_dir() and (place / "dataset.toml").is_file():
             datasets.append(Dataset.open(place))
+        elif (place / "archive.json").is_file():
+            raise DatasetError(
+                f"{place} is a run of biovita identify, which is asked alone. Name it by itself, or name its files"
+            )
         elif place.is_dir():
-            for path in _below(place):
+            for path in _below(place, closed):
                 modality = kind_by_ending(path.name)
                 if modality is None:
                     others[path.suffix.lower() or "no ending"] += 1
@@ -85,47 +93,66 @@ def find_media(places: Sequence[str | Path]) -> FoundMedia:
                     files.setdefault(path, MediaFile(path, modality, place))
         else:
             files.setdefault(place, MediaFile(place, _named_itself(place), place.parent))
-    return FoundMedia(tuple(files.values()), tuple(datasets), others)
+    return FoundMedia(tuple(files.values()), tuple(datasets), others, tuple(closed.items()))
 
 
-def _places(given: Sequence[str | Path], base: Path = Path(), *, within: Path | None = None) -> Iterator[Path]:
-    """Yield absolute paths of what exists, patterns and lists taken apart."""
-    for text in given:
+def _places(given: Iterable[tuple[str, str | Path]], base: Path = Path()) -> Iterator[Path]:
+    """Yield absolute paths of what exists, patterns and lists taken apart.
+
+    Of what is given, the first says where an error is: nothing, or the line of a list.
+    """
+    for where, text in given:
         place = Path(os.path.abspath(base / Path(text).expanduser()))  # noqa: PTH100 - links stay as they are named
         if place.exists():
-            if within is None and place.is_file() and place.suffix.lower() in _LISTS:
-                yield from _places(_lines(place), place.parent, within=place)
+            if not where and place.is_file() and place.suffix.lower() in _LISTS:
+                yield from _places(_lines(place), place.parent)
             else:
                 yield place
-        elif glob.has_magic(str(text)):
-            fitting = sorted(glob.glob(str(place), recursive=True))  # noqa: PTH207 - an absolute pattern
-            if not fitting:
-                raise DatasetError(f"nothing fits the pattern {text}")
-            yield from map(Path, fitting)
-        else:
-            where = "" if within is None else f"{within}: "
+        elif not glob.has_magic(str(text)):
             raise DatasetError(f"{where}{text} does not exist{_nearest(place)}")
+        elif fitting := _fitting(place):
+            yield from fitting
+        else:
+            raise DatasetError(
+                f"{where}nothing fits the pattern {text}, and no file has that name{_nearest(place)}"
+            )
 
 
-def _lines(file: Path) -> list[str]:
-    lines = [line.strip() for line in read_text(file, DatasetError).splitlines()]
-    found = [line for line in lines if line and not line.startswith("#")]
-    if not found:
+def _fitting(pattern: Path) -> list[Path]:
+    """Return what fits a pattern; a folder that is there by its very name, brackets and all, is that folder."""
+    root = next(folder for folder in pattern.parents if folder.is_dir())
+    found = glob.glob(str(pattern.relative_to(root)), root_dir=root, recursive=True)  # noqa: PTH207 - of a root
+    return sorted(root / name for name in found)
+
+
+def _lines(file: Path) -> list[tuple[str, str]]:
+    """Return the paths that a list has, each after what an error says of its place."""
+    lines = enumerate(read_text(file, DatasetError).splitlines(), 1)
+    found = [(f"{file}, line {number}: ", line.strip()) for number, line in lines]
+    paths = [(where, line) for where, line in found if line and not line.startswith("#")]
+    if not paths:
         raise DatasetError(f"{file} lists no path")
-    return found
+    return paths
 
 
 def _nearest(place: Path) -> str:
     from difflib import get_close_matches
 
-    there = sorted(path.name for path in place.parent.iterdir()) if place.parent.is_dir() else []
+    try:
+        there = sorted(path.name for path in place.parent.iterdir())
+    except OSError:
+        return ""
     near = get_close_matches(place.name, there, n=1)
     return f". Did you mean {place.parent / near[0]}?" if near else ""
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _below(folder: Path, closed: dict[Path, str]) -> Iterator[Path]:
     """Yield the files of a folder and those below it by name; links to folders are not followed."""
-    for directory, folders, names in os.walk(folder):
+
+    def note(error: OSError) -> None:
+        closed[Path(error.filename)] = error.strerror or str(error)
+
+    for directory, folders, names in os.walk(folder, onerror=note):
         if directory != str(folder) and any(name in OWN for name in names):
             folders.clear()
             continue

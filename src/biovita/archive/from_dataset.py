@@ -38,8 +38,8 @@ def dataset_media(dataset: Dataset) -> Registered:
             for item in batch.to_pylist():
                 row = _row(dataset, modality, item)
                 if row["id"] in seen:
-                    same = {"reason": "duplicate", "detail": f"it has the content and the span of {row['id']}"}
-                    left_out.append({"path": row["path"], **same})
+                    same = f"{row['path']}: it has the content and the span of {row['id']}"
+                    left_out.append({"path": row["path"], "reason": "duplicate", "detail": same})
                 else:
                     seen.add(row["id"])
                     rows[modality].append(row)

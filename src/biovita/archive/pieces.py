@@ -20,6 +20,7 @@ from biovita.towers.encoder import Windowing
 
 __all__ = ["Pieces", "located", "photograph_items", "pieces"]
 
+_ALL = np.iinfo(np.int64).max
 _SECONDS = 300.0  # of a piece, as it is heard: at 48 kHz it is held, and loaded while another is encoded
 
 
@@ -33,12 +34,16 @@ class Pieces:
         A span each; windows that begin in it end in it.
     recording
         By item, the place of its recording, ``(items,)``, int64.
+    windows
+        By item, how many of its windows count, ``(items,)``, int64. A span that ends between two samples may be heard
+        to hold one more, which is the first of the next span.
     windowing
         Of the encoder, in seconds of the file.
     """
 
     items: Items
     recording: np.ndarray
+    windows: np.ndarray
     windowing: Windowing
 
 
@@ -73,6 +78,7 @@ def pieces(recordings: pa.Table, heard: Windowing, hearing: Hearing) -> Pieces:
     last = np.minimum(first + in_piece, windows[recording]) - 1
     start_s = begin[recording] + first * cut.hop_s
     end_s = np.minimum(begin[recording] + last * cut.hop_s + cut.size_s, end[recording])
+    to_the_end = _to_the_end(recordings, recording, last, windows)
     at = pa.array(recording)
     ids = recordings["id"].combine_chunks().take(at).to_pylist()
     rows = pa.table(
@@ -83,13 +89,13 @@ def pieces(recordings: pa.Table, heard: Windowing, hearing: Hearing) -> Pieces:
             "sha256": recordings["sha256"].combine_chunks().take(at),
             "start_s": start_s,
             # What reaches the end of the file ends where it ends, whatever its header says.
-            "end_s": pa.array(end_s, mask=_to_the_end(recordings, recording, last, windows)),
+            "end_s": pa.array(end_s, mask=to_the_end),
             "path": recordings["path"].combine_chunks().take(at),
             "channel": recordings["channel"].combine_chunks().take(at),
         }
     )
     items = Items.of(Modality.AUDIO, rows, located(recordings), hearing)
-    return Pieces(items, recording, cut)
+    return Pieces(items, recording, np.where(to_the_end, _ALL, last - first + 1), cut)
 
 
 def _to_the_end(recordings: pa.Table, recording: np.ndarray, last: np.ndarray, windows: np.ndarray) -> np.ndarray:

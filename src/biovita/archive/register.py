@@ -109,7 +109,7 @@ def register(
             continue
         for row in _parts(entry, how):
             if row["id"] in seen:
-                same = f"it has the content of {seen[row['id']]}"
+                same = f"{entry.file.path}: it has the content of {seen[row['id']]}"
                 left_out.append(_left_out(entry.file.path, "duplicate", same))
                 continue
             seen[row["id"]] = row["path"]
@@ -142,7 +142,9 @@ def _looked_into(
             return _entry(file, how, known)
         except MediaError as error:
             return _left_out(file.path, error.reason, str(error))
-        except (OSError, DatasetError) as error:
+        except OSError as error:
+            return _left_out(file.path, "unreadable", f"{file.path}: {error.strerror or error}")
+        except DatasetError as error:
             return _left_out(file.path, "unreadable", str(error))
 
     with ThreadPoolExecutor(cpu_count(), thread_name_prefix="look") as pool:
@@ -166,7 +168,11 @@ def _entry(file: MediaFile, how: Registration, known: Mapping[tuple[str, int, in
             row["sample_rate"], row["channels"] = reader.sample_rate, reader.channels
             warnings = reader.warnings
         if not row["duration_s"]:
-            raise MediaError("no-samples", f"{file.path}: the file states no samples")
+            raise MediaError(
+                "no-samples",
+                f"{file.path}: its header states no samples, and it has {status.st_size:,} bytes. A recorder that lost "
+                "power leaves such a file: repair its header to hear what is there",
+            )
         said = said_of_sound(file.path, timezone=how.timezone)
     else:
         row["width"], row["height"] = picture_size(file.path)

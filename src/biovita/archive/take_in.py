@@ -77,6 +77,11 @@ def take_in(
     parts = [register(found.files, how, before, advance), *(dataset_media(each) for each in found.datasets)]
     seen: set[str] = set()
     joined = {name: pa.concat_tables([getattr(part, name) for part in parts]) for name in _TABLES}
+    closed = [
+        {"path": str(path), "reason": "unreadable", "detail": f"{path}: the folder cannot be looked into: {why}"}
+        for path, why in found.closed
+    ]
+    joined["left_out"] = pa.concat_tables([joined["left_out"], pa.Table.from_pylist(closed, schema=LEFT_OUT)])
     for name in ("recordings", "photographs"):
         joined[name], twice = _once(joined[name], seen)
         joined["left_out"] = pa.concat_tables([joined["left_out"], twice])
@@ -95,6 +100,12 @@ def _once(media: pa.Table, seen: set[str], path: str = "path") -> tuple[pa.Table
         keep.append(name not in seen)
         seen.add(name)
     twice = media.filter(pa.array([not each for each in keep], pa.bool_()))[path].to_pylist()
-    said = {"reason": "duplicate", "detail": "the same content was named before"}
-    rows = pa.Table.from_pylist([{"path": path, **said} for path in twice], schema=LEFT_OUT)
+    said = [f"{path}: the same content was named before" for path in twice]
+    rows = pa.Table.from_pylist(
+        [
+            {"path": path, "reason": "duplicate", "detail": detail}
+            for path, detail in zip(twice, said, strict=True)
+        ],
+        schema=LEFT_OUT,
+    )
     return media.filter(pa.array(keep, pa.bool_())), rows

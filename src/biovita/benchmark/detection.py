@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from biovita.benchmark.detection_scores import (
     SegmentRow,
 )
 from biovita.benchmark.detection_segments import SEGMENT_S, Segments, drawn_values
-from biovita.benchmark.detection_truth import Spans, Truth, annotated_spans, truth_of
+from biovita.benchmark.detection_truth import Spans, Truth, annotated_spans, asked_for, parts_not_in_run, truth_of
 from biovita.errors import BiovitaError
 from biovita.identification.event_runs import KeptScores, ends_of, kept_scores, runs_in, thresholds_of
 from biovita.identification.events import check_threshold, floor_of
@@ -29,6 +30,7 @@ __all__ = ["LEAST_OVERLAP", "ONSET_S", "THRESHOLDS", "DetectedRun", "detect_scor
 
 LEAST_OVERLAP = 0.2  # intersection over union
 ONSET_S = 3.0  # a window of BirdNET: a call may lie anywhere in the first window that has it
+_SHOWN = 5
 THRESHOLDS = (*(round(0.05 * step, 2) for step in range(1, 20)), 0.99)
 
 
@@ -67,7 +69,8 @@ def detect_scores(
     Events are compared as `biovita.benchmark.detection_match.matched` says, at each threshold. A segment of 5 s holds
     an event, and has the score of a window, where both share half of the shorter; the largest score counts, and 0
     where none was kept. A taxon that the run names and nobody annotated counts as wrongly found wherever it is found.
-    Of sounds that are no taxa, only those are scored that were annotated.
+    A run with a list answers with its taxa alone. Of sounds that are no taxa, only those are scored that were
+    annotated.
 
     Parameters
     ----------
@@ -93,7 +96,7 @@ def detect_scores(
     parts = annotated_spans(recordings, annotated)
     truth = truth_of(annotations, candidates, recordings, parts)
     if not len(truth.present.start):
-        raise BiovitaError(_nothing(truth))
+        raise BiovitaError(_nothing(truth, recordings))
     wanted = _wanted(candidates, truth)
     asked, refused = _answered(sorted({threshold, *thresholds}), wanted, run, threshold)
     found, heard = _found(run, np.where(wanted, 1.0, np.inf), asked, truth, parts)
@@ -125,22 +128,27 @@ def detect_scores(
         at_precision=_at_precision(curve, hours),
         neither=main.neither,
         too_short=_too_short(truth.present, run.windows, least_overlap),
-        not_scored=truth.not_scored,
+        not_scored=(*truth.not_scored, *parts_not_in_run(recordings, annotated)),
         made={**run.made, **settings, "hop_s": run.hop_s, "segment_s": SEGMENT_S, "seed": seed},
     )
 
 
-def _nothing(truth: Truth) -> str:
-    reasons = ", ".join(f"{each.count} {each.what} ({each.reason})" for each in truth.not_scored[:5])
-    return (
+def _nothing(truth: Truth, recordings: pa.Table) -> str:
+    reasons = ", ".join(f"{each.count} {each.what} ({each.reason})" for each in truth.not_scored[:_SHOWN])
+    message = (
         "no annotation can be scored: none is of a taxon that the run can name, in one of its recordings. "
         f"There are: {reasons or 'no annotations'}"
     )
+    if any(each.reason == "not-in-run" for each in truth.not_scored):
+        names = [PurePath(path).name for path in recordings["path"][:_SHOWN].to_pylist()]
+        more = f" and {len(recordings) - len(names):,} more" if len(recordings) > len(names) else ""
+        message += f". The recordings are {', '.join(names)}{more}"
+    return message
 
 
 def _wanted(candidates: pa.Table, truth: Truth) -> np.ndarray:
-    """Return ``(candidates,)`` whether it is scored: taxa, and what else was annotated."""
-    wanted = candidates["kind"].to_numpy() == Kind.TAXON
+    """Return ``(candidates,)`` whether it is scored: taxa that the run may answer with, and what else was annotated."""
+    wanted = asked_for(candidates) & (candidates["kind"].to_numpy() == Kind.TAXON)
     wanted[truth.present.candidate] = True
     return wanted
 

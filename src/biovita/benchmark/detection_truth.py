@@ -18,7 +18,7 @@ from biovita.taxonomy import Rank
 from biovita.taxonomy.known_taxa import known_taxa
 from biovita.taxonomy.parse import fold
 
-__all__ = ["NotScored", "Spans", "Truth", "annotated_spans", "truth_of"]
+__all__ = ["NotScored", "Spans", "Truth", "annotated_spans", "asked_for", "parts_not_in_run", "truth_of"]
 
 _COLUMNS = ("media_id", "path", "modality", "start_s", "end_s", "label", "taxon_id", "scientific_name", "rank")
 
@@ -44,10 +44,11 @@ class NotScored:
     Attributes
     ----------
     reason
-        ``not-named``: the run has no candidate of this taxon. ``higher-rank``: likewise, but candidates lie within it;
-        what is found of them there is neither right nor wrong. ``not-in-run``: its recording is not in the run, or
-        more than one there is called so. ``no-times``: of a whole recording. ``outside``: after the end of the
-        recording, or where it was not annotated.
+        ``not-named``: the run has no candidate of this taxon, or none in its list. ``higher-rank``: likewise, but
+        candidates lie within it; what is found of them there is neither right nor wrong. ``not-in-run``: its recording
+        is not in the run, or more than one there is called so. ``part-not-in-run``: likewise, of a part that is said to
+        be annotated. ``no-times``: of a whole recording. ``outside``: after the end of the recording, or where it was
+        not annotated.
     what
         The label, or the path of the recording where that is the reason.
     """
@@ -72,6 +73,14 @@ class Truth:
     present: Spans
     open: Spans
     not_scored: tuple[NotScored, ...]
+
+
+def asked_for(candidates: pa.Table) -> np.ndarray:
+    """Return ``(candidates,)`` whether a run may answer with it: all but backgrounds, and of taxa those of its list."""
+    kinds = candidates["kind"].to_numpy()
+    is_taxon, listed = kinds == Kind.TAXON, candidates["listed"].to_numpy()
+    in_list = listed if listed[is_taxon].any() else np.ones(len(kinds), bool)
+    return np.where(is_taxon, in_list, kinds != Kind.BACKGROUND)
 
 
 def truth_of(annotations: pa.Table, candidates: pa.Table, recordings: pa.Table, annotated: Spans) -> Truth:
@@ -138,6 +147,15 @@ def annotated_spans(recordings: pa.Table, stated: pa.Table | None) -> Spans:
     return _spans(rows)
 
 
+def parts_not_in_run(recordings: pa.Table, stated: pa.Table | None) -> tuple[NotScored, ...]:
+    """Return the recordings of which parts were annotated, as `annotated_spans` takes them, and that are not there."""
+    if stated is None:
+        return ()
+    files = _Files.of(recordings)
+    left = Counter(path for path in stated["path"].to_pylist() if files.find(None, path) is None)
+    return tuple(NotScored("part-not-in-run", path, count) for path, count in sorted(left.items()))
+
+
 def _rows(annotations: pa.Table) -> Iterator[dict[str, Any]]:
     """Yield the rows on sound that say that something is there, or may be."""
     for batch in annotations.select([*_COLUMNS, "kind", "presence"]).to_batches(max_chunksize=4096):
@@ -168,12 +186,13 @@ class _Names:
         groups: dict[tuple[str, str], list[int]] = defaultdict(list)
         ranks = [rank.value for rank in Rank if rank != Rank.SPECIES]
         rows = candidates.select(["taxon_id", "scientific_name", "kind", *ranks]).to_pylist()
+        asked = [(number, rows[number]) for number in np.flatnonzero(asked_for(candidates)).tolist()]
         for alias in (lambda row: row["taxon_id"], lambda row: fold(row["scientific_name"]), _known):
-            for number, row in enumerate(rows):
+            for number, row in asked:
                 name = alias(row)
-                if name is not None and row["kind"] != Kind.BACKGROUND:
+                if name is not None:
                     numbers.setdefault((row["kind"] == Kind.TAXON, name), number)
-        for number, row in enumerate(rows):
+        for number, row in asked:
             for rank in ranks:
                 if row["kind"] == Kind.TAXON and row[rank]:
                     groups[rank, fold(row[rank])].append(number)

@@ -1,4 +1,4 @@
-"""``biovita bench``: build, verify and run benchmarks, and compare runs."""
+"""``biovita bench``: build, verify and run benchmarks, compare runs, and score what identify detects."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from biovita.cli.bench_detect import detect
 from biovita.cli.kit import (
     AllowOutside,
     Device,
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = group("bench", "Build, verify and run benchmarks, and compare runs.")
+app = group("bench", "Build, verify and run benchmarks, compare runs, and score what identify detects.")
+app.command(detect)
 
 _SHOWN = 20  # problems on the screen; --json has all
 _REASONS = 10  # for what a benchmark leaves out; the manifest has all

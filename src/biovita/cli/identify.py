@@ -6,16 +6,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from biovita.cli import identify_options as option
-from biovita.cli.kit import Device, Json, Overwrite, Workers, group, note, print_json, print_table, say
+from biovita.cli.kit import Device, Json, Overwrite, Seed, Workers, group, note, print_json, print_table, say
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from biovita.calibrating import RunCalibration
     from biovita.identifying import Identification
 
 __all__ = ["app"]
@@ -55,6 +56,7 @@ def identify(
     formats: option.Formats = None,
     split: option.Split = False,
     report: option.Report = False,
+    histories: option.Histories = False,
     segments: option.Segments = None,
     per_taxon: option.PerTaxon = 20,
     drop_speech: option.DropSpeech = False,
@@ -86,6 +88,102 @@ def identify(
     if dry_run:
         return _dry(paths, as_json=as_json)
     return _run(paths, _tidy(given), as_json=as_json)
+
+
+@app.command
+def calibrate(
+    labelled: Path | None = None,
+    /,
+    *,
+    out: Path,
+    run: Path | None = None,
+    annotations: Annotated[list[Path] | None, Parameter(negative=())] = None,
+    annotation_format: Annotated[
+        Literal["raven", "audacity", "aoef", "kaleidoscope", "csv", "parquet", "json"], Parameter(name="--format")
+    ] = "csv",
+    modality: Literal["audio", "image"] | None = None,
+    kind: Literal["auto", "isotonic", "logistic"] = "auto",
+    precision: float = 0.9,
+    seed: Seed = 0,
+    model: str = "auto",
+    gallery: Annotated[list[Path] | None, Parameter(negative=())] = None,
+    taxa: option.Taxa = None,
+    overlap: option.Overlap = None,
+    channel: option.Channel = "mean",
+    band: option.Band = None,
+    expand: option.Expand = None,
+    views: option.Views = None,
+    device: Device = "auto",
+    workers: Workers = None,
+    as_json: Json = False,
+) -> int:
+    """Fit a curve from scores to probabilities, and thresholds for a precision, to what you have labelled.
+
+    Model, gallery, list and windows have to be those of the runs that the calibration is for; otherwise it does not fit
+    them, and they say so.
+
+    Parameters
+    ----------
+    labelled
+        A dataset: its items are identified, and each taxon's best window stands for a recording.
+    out
+        Directory to write: calibration.json, thresholds.csv and calibration.html.
+    run
+        A run. With LABELLED, where its items are identified and kept; alone, what --annotations are of.
+    annotations
+        A file of annotations of the recordings of RUN; more than once for several.
+    annotation_format
+        Of these files.
+    modality
+        Of a run that has recordings and photographs. Default: audio.
+    kind
+        auto takes the curve that holds better on recordings left out.
+    precision
+        The share of answers that is right from the thresholds on.
+    """
+    import biovita
+
+    given = {name: value for name, value in locals().items() if name not in {"labelled", "as_json", "biovita"}}
+    found = biovita.calibrate_run(labelled, **given)
+    if as_json:
+        print_json(_calibration_content(found))
+    else:
+        _print_calibration(found)
+    return 0
+
+
+def _calibration_content(found: RunCalibration) -> dict[str, object]:
+    made = found.made.calibration
+    return {
+        "calibration": found.calibration,
+        "thresholds": found.thresholds,
+        "page": found.page,
+        "version": made.version,
+        "kind": made.kind,
+        "labelled": made.n,
+        "right": made.right,
+        "recordings": made.groups,
+        "ece": made.ece,
+        "ece_of_scores": made.raw_ece,
+        "precision": found.made.precision,
+        "threshold": found.made.thresholds[0].threshold,
+        "notes": found.made.left_out,
+    }
+
+
+def _print_calibration(found: RunCalibration) -> None:
+    made, pooled = found.made.calibration, found.made.thresholds[0].threshold
+    say(
+        f"{made.n:,} labelled answers of {made.groups:,} recordings, {made.right:,} of them right",
+        f"probabilities are off by {100 * made.ece:.1f} points on recordings left out, and scores by "
+        f"{100 * made.raw_ece:.1f}",
+        f"{100 * found.made.precision:g} % are right from "
+        + ("no score on" if pooled is None else f"a score of {pooled:.3f} on"),
+    )
+    for place in (found.calibration, found.thresholds, found.page):
+        say(f"written: {place}")
+    for line in found.made.left_out:
+        note(line)
 
 
 def _tidy(given: dict[str, object]) -> dict[str, object]:
@@ -140,6 +238,7 @@ def _content(found: Identification) -> dict[str, object]:
         "model": found.record["model"],
         "windows": found.record["windows"],
         "annotations": list(rows),
+        "exemplars": found.exemplars.drop_columns(["candidate", "group_id"]).to_pylist(),
         "left_out": found.left_out.to_pylist(),
         "written": list(found.written),
         "notes": list(found.notes),
@@ -149,9 +248,10 @@ def _content(found: Identification) -> dict[str, object]:
 
 def _print(found: Identification) -> None:
     note(found.record["model"]["why"])
-    taxa = _by_taxon(found.annotations)
+    measure = _measure(found.annotations)
+    taxa = _by_taxon(found.annotations, measure)
     if taxa:
-        columns = ("taxon", "common name", "rank", "events", "photos", "best", "where")
+        columns = ("taxon", "common name", "rank", "events", "photos", measure, "where")
         print_table(columns, map(_cells, taxa[:_SHOWN]))
         if len(taxa) > _SHOWN:
             say(f"and {len(taxa) - _SHOWN:,} more taxa")
@@ -167,6 +267,13 @@ def _print(found: Identification) -> None:
         note("Nothing was kept. --out DIR keeps the run, with its page")
 
 
+def _measure(annotations: pa.Table) -> str:
+    """Return which column says how sure answers are: probabilities only where all answers have one."""
+    present = [what == "present" for what in annotations["presence"].to_pylist()]
+    calibrated = annotations["probability"].filter(present)
+    return "score" if calibrated.null_count or not len(calibrated) else "probability"
+
+
 @dataclass
 class _Taxon:
     """A taxon on the screen: its best annotation, and how many there are."""
@@ -180,9 +287,9 @@ class _Taxon:
     pictures: int = 0
 
 
-def _by_taxon(annotations: pa.Table) -> list[_Taxon]:
+def _by_taxon(annotations: pa.Table, measure: str) -> list[_Taxon]:
     """Return the taxa of annotations, the best first."""
-    columns = ["label", "common_name", "rank", "kind", "modality", "score", "path", "start_s"]
+    columns = ["label", "common_name", "rank", "kind", "modality", measure, "path", "start_s"]
     found: dict[tuple[str, str], _Taxon] = {}
     for batch in annotations.select(columns).to_batches():
         values = (batch.column(name).to_pylist() for name in columns)
@@ -192,7 +299,7 @@ def _by_taxon(annotations: pa.Table) -> list[_Taxon]:
                 taxon.sounds += 1
             else:
                 taxon.pictures += 1
-            if score > taxon.score:
+            if score is not None and score > taxon.score:
                 at = "" if start is None else f" {int(start) // 60}:{start % 60:04.1f}"
                 taxon.score, taxon.where = score, Path(path).name + at
     return sorted(found.values(), key=lambda taxon: -taxon.score)
@@ -200,4 +307,5 @@ def _by_taxon(annotations: pa.Table) -> list[_Taxon]:
 
 def _cells(taxon: _Taxon) -> tuple[object, ...]:
     counts = (taxon.sounds or "", taxon.pictures or "")
-    return taxon.label, taxon.common, taxon.rank, *counts, f"{taxon.score:.2f}", taxon.where
+    best = f"{taxon.score:.2f}" if taxon.score >= 0 else ""
+    return taxon.label, taxon.common, taxon.rank, *counts, best, taxon.where

@@ -21,6 +21,7 @@ __all__ = [
     "DropSpeech",
     "Expand",
     "Formats",
+    "Histories",
     "Language",
     "Names",
     "Overlap",
@@ -43,28 +44,19 @@ _RANKS = Literal["species", "genus", "family", "order", "class", "phylum", "king
 
 
 def _place(type_: Any, tokens: Sequence[Any]) -> tuple[float, float]:  # noqa: ARG001 - cyclopts hands it over
-    return _numbers(tokens[0].value, ",", "--place", "LAT,LON such as 47.5,8.7")
+    text = tokens[0].value
+    found = [number(part) for part in text.split(",")]
+    if len(found) != 2 or found[0] is None or found[1] is None:
+        raise BiovitaError(f"{text!r}. Write it as LAT,LON, such as 47.5,8.7")
+    return found[0], found[1]
 
 
 def _band(type_: Any, tokens: Sequence[Any]) -> tuple[float | None, float | None]:  # noqa: ARG001
     text = tokens[0].value
-    low, dash, high = text.partition("-")
-    return _one(low, text), _one(high, text) if dash else None
-
-
-def _one(text: str, whole: str) -> float | None:
-    if not text.strip():
-        return None
-    found = number(text)
-    if found is None:
-        raise BiovitaError(f"--band {whole}: write it as LOW-HIGH in hertz, such as 1000-10000, 2000- or -8000")
-    return found
-
-
-def _numbers(text: str, mark: str, option: str, wanted: str) -> tuple[float, float]:
-    found = [number(part) for part in text.split(mark)]
-    if len(found) != 2 or found[0] is None or found[1] is None:
-        raise BiovitaError(f"{option} {text}: write it as {wanted}")
+    parts = text.split("-")
+    found = [number(part) for part in parts]
+    if len(parts) != 2 or any(part.strip() and each is None for part, each in zip(parts, found, strict=True)):
+        raise BiovitaError(f"{text!r}. Write it as LOW-HIGH in hertz, such as 1000-10000, 2000- or -8000")
     return found[0], found[1]
 
 
@@ -74,8 +66,8 @@ def _channel(type_: Any, tokens: Sequence[Any]) -> int | Literal["mean", "all"]:
         return "mean"
     if text == "all":
         return "all"
-    if not text.isdecimal():
-        raise BiovitaError(f"--channel {text}: give a number from 1 on, mean or all")
+    if not (text.isascii() and text.isdigit()):
+        raise BiovitaError(f"{text!r}. Give a number from 1 on, mean or all")
     return int(text)
 
 
@@ -139,6 +131,9 @@ Formats = Annotated[
 ]
 Report = Annotated[
     bool, Parameter(help="Write report.html: timelines, spectrograms with players, photographs, and why.")
+]
+Histories = Annotated[
+    bool, Parameter(help="Write detection histories for occupancy models: taxa by site and day, with the hours.")
 ]
 Split = Annotated[bool, Parameter(help="Write a file for each recording.")]
 Segments = Annotated[Path | None, Parameter(help="Folder to cut the best events of each taxon out to.")]

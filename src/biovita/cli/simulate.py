@@ -1,18 +1,23 @@
-"""``biovita simulate``: a simulated fauna as a dataset, with media or as vectors."""
+"""``biovita simulate``: a simulated fauna as a dataset, with media or as vectors; recordings with known calls."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from biovita.cli.kit import Json, Overwrite, Seed, Workers, group, print_json, say
+from cyclopts import Parameter
+
+from biovita.cli.kit import Json, Overwrite, Seed, Workers, group, note, print_json, say
 
 if TYPE_CHECKING:
     from biovita.dataset import Dataset
+    from biovita.simulation.soundscape import SoundscapeReport
 
 __all__ = ["app"]
 
 app = group("simulate")
+
+_SHOWN = 5
 
 
 @app.default
@@ -91,6 +96,108 @@ def embeddings(
 
     dataset = simulate_embeddings(out, species, seed, audio=audio, images=images, dim=dim, overwrite=overwrite)
     _print(dataset, as_json=as_json)
+
+
+@app.command
+def soundscape(
+    dataset: Path,
+    /,
+    *,
+    backgrounds: Path,
+    out: Path,
+    hours: float = 1.0,
+    file_minutes: float = 60.0,
+    events: int = 150,
+    at_once: int = 2,
+    species: int | None = None,
+    only: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    hold_out: bool = False,
+    snr_db: tuple[float, float] = (0.0, 20.0),
+    longest: float = 6.0,
+    rate: int = 32_000,
+    any_background: bool = False,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Make recordings with known calls: clips of a dataset over real backgrounds, and the truth beside them.
+
+    BirdNET listens to the backgrounds first, and those in which it hears something are left out. The same seed gives
+    the same bytes. The licences of clips and backgrounds hold for what is made.
+
+    Parameters
+    ----------
+    dataset
+        Whose clips are heard.
+    backgrounds
+        A folder of recordings in which nothing calls.
+    out
+        Directory to write.
+    hours
+        Of all recordings together.
+    file_minutes
+        Minutes of each recording.
+    events
+        Number of calls.
+    at_once
+        How many calls may be heard at the same time.
+    species
+        How many species, drawn. Default: all that have clips.
+    only
+        The scientific names of the species, in place of their number.
+    hold_out
+        Use one recording of each species, and only species that have another: the others may be a gallery.
+    snr_db
+        Least and largest level of a call over the background, in decibels.
+    longest
+        Seconds of a call at most.
+    rate
+        Samples a second.
+    any_background
+        Use backgrounds in which BirdNET hears something, too.
+    """
+    import biovita
+
+    report = biovita.simulate_soundscape(
+        dataset,
+        backgrounds=backgrounds,
+        out=out,
+        hours=hours,
+        file_minutes=file_minutes,
+        events=events,
+        at_once=at_once,
+        species=species,
+        only=only,
+        hold_out=hold_out,
+        snr_db=snr_db,
+        longest=longest,
+        rate=rate,
+        any_background=any_background,
+        seed=seed,
+        overwrite=overwrite,
+    )
+    _print_soundscape(report, as_json=as_json)
+
+
+def _print_soundscape(report: SoundscapeReport, *, as_json: bool) -> None:
+    if as_json:
+        print_json(report)
+        return
+    left = [each for each in report.backgrounds if each.left_out is not None]
+    say(
+        f"{report.events:,} calls of {len(report.species):,} species in {len(report.files):,} recordings of "
+        f"{report.hours:,.2f} hours",
+        f"backgrounds: {len(report.backgrounds) - len(left):,} used, {len(left):,} left out",
+    )
+    if report.lowered:
+        note(f"{report.lowered:,} calls were made quieter than drawn, because they would pass half of full scale")
+    if report.clipped:
+        note(f"{report.clipped:,} samples passed full scale")
+    if report.silent:
+        note(f"{len(report.silent):,} clips are silent, and were passed over: {', '.join(report.silent[:_SHOWN])}")
+    if left:
+        note(f"{report.out / 'soundscape.json'} says which backgrounds were left out, and why")
+    say(report.out)
 
 
 def _print(dataset: Dataset, *, as_json: bool) -> None:

@@ -23,16 +23,12 @@ from biovita.identification.event_runs import LEAVE, Runs, ends_of, kept_scores,
 from biovita.identification.evidence import Evidence
 from biovita.modality import Modality
 
-__all__ = ["SPEECH", "MadeBy", "check_threshold", "events_of", "floor_of", "speech_spans"]
+__all__ = ["HUMAN_VOICE", "MadeBy", "check_threshold", "events_of", "floor_of", "speech_spans"]
 
-SPEECH = ("Human vocal", "Human non-vocal", "Human whistle")  # BirdNET's classes of the human voice
-_SPANS = pa.schema(
-    [
-        pa.field("media_id", pa.string(), nullable=False),
-        pa.field("start_s", pa.float64(), nullable=False),
-        pa.field("end_s", pa.float64(), nullable=False),
-    ]
-)
+HUMAN_VOICE = ("Human vocal", "Human non-vocal", "Human whistle")
+"""BirdNET's classes that are of people."""
+
+_HEARD = 0.1  # score of a window of such a class from which on a person counts as heard; low, to miss few
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +127,17 @@ def events_of(
 
 
 def speech_spans(
-    windows: Iterable[pa.RecordBatch],
-    recordings: pa.Table,
-    candidates: pa.Table,
-    *,
-    threshold: float,
-    hop_s: float,
-) -> pa.Table:
-    """Return where people can be heard: ``media_id``, ``start_s``, ``end_s``, spans that do not touch, in order.
+    windows: Iterable[pa.RecordBatch], recordings: pa.Table, candidates: pa.Table, *, hop_s: float
+) -> dict[str, np.ndarray]:
+    """Return where a person can be heard: by recording, ``(spans, 2)`` begin and end in seconds within the file.
 
-    Each holds the events of the classes in `SPEECH`, which the run has to list: what is not kept is not found.
+    The spans of a recording are in order and do not touch. Each holds the events of the classes in `HUMAN_VOICE` at a
+    threshold of 0.1. A run lists these classes, so that all their scores are kept.
+
+    Parameters
+    ----------
+    windows, recordings, candidates, hop_s
+        As `events_of` takes them.
 
     Raises
     ------
@@ -148,11 +145,12 @@ def speech_spans(
         As `events_of`.
     """
     voices = pc.and_(
-        pc.equal(candidates["kind"], Kind.SOUND), pc.is_in(candidates["scientific_name"], pa.array(SPEECH))
-    )
-    wanted = np.where(voices.to_numpy(), threshold, np.inf)
+        pc.equal(candidates["kind"], Kind.SOUND), pc.is_in(candidates["scientific_name"], pa.array(HUMAN_VOICE))
+    ).to_numpy()
+    if not voices.any():
+        return {}
     spans: dict[int, list[tuple[float, float]]] = {}
-    for runs in _runs(windows, recordings, candidates, wanted, hop_s):
+    for runs in _runs(windows, recordings, candidates, np.where(voices, _HEARD, np.inf), hop_s):
         for media, start, end in zip(
             runs.best.media.tolist(), runs.start.tolist(), runs.end.tolist(), strict=True
         ):
@@ -161,8 +159,7 @@ def speech_spans(
                 mine[-1] = (mine[-1][0], max(end, mine[-1][1]))
             else:
                 mine.append((start, end))
-    rows = [(recordings["id"][media].as_py(), *span) for media, mine in spans.items() for span in mine]
-    return pa.table([list(column) for column in zip(*rows, strict=True)] or [[], [], []], schema=_SPANS)
+    return {recordings["id"][media].as_py(): np.array(mine) for media, mine in spans.items()}
 
 
 def _runs(

@@ -14,6 +14,7 @@ from biovita.directions import unit
 from biovita.embedding import vectors
 from biovita.errors import DatasetError
 from biovita.identification.evidence import Candidate
+from biovita.media.packed_files import PackedFile
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
 
@@ -28,6 +29,7 @@ EXEMPLARS = pa.schema(
         pa.field("end_s", pa.float64()),
         pa.field("license", pa.string()),
         pa.field("attribution", pa.string()),
+        pa.field("dataset", pa.string()),  # directory of the dataset that it is packed in; its path begins with it
     ]
 )
 """What is told of an exemplar, a row each."""
@@ -78,7 +80,13 @@ def labelled_dataset(
     taxon_ids = found.columns["taxon_id"].dictionary_encode()
     labels = tuple(Candidate(dataset.taxonomy[taxon_id]) for taxon_id in taxon_ids.dictionary.to_pylist())
     columns = {name: found.columns[name] for name in names}
-    columns["path"] = pa.array([str(dataset.locate(path)) for path in columns["path"].to_pylist()])
+    places = [dataset.locate(path) for path in columns["path"].to_pylist()]
+    columns["path"] = pa.array(
+        [str(dataset.path.absolute() / at.path if isinstance(at, PackedFile) else at) for at in places],
+        pa.string(),
+    )
+    home = str(dataset.path.absolute())
+    columns["dataset"] = pa.array([home if isinstance(at, PackedFile) else None for at in places], pa.string())
     rows = pa.table(
         {
             "id": pa.array(found.ids),
@@ -198,35 +206,6 @@ class Exemplars:
                 left = np.flatnonzero((self._places == place) & (own != group))
                 mean = _of_length_1(self.directions[left].sum(axis=0, keepdims=True))[0]
                 found[rows, place] = directions[rows] @ mean if len(left) else -np.inf
-        return found
-
-    def nearest(
-        self, directions: np.ndarray, of: np.ndarray, numbers: np.ndarray, groups: Sequence[str | None] | None
-    ) -> list[str | None]:
-        """Return the id of the nearest exemplar of a candidate for each row; None where it has none.
-
-        Parameters
-        ----------
-        directions
-            ``(rows, dim)``, of length 1.
-        of
-            ``(exemplars, dim)``, of length 1: the exemplars in the same space.
-        numbers
-            ``(rows,)``: the candidates.
-        """
-        ids, own = self.rows["id"], self.rows["group_id"].to_pylist()
-        ends = np.append(self.starts[1:], len(self.rows))
-        at = np.searchsorted(self.candidates, numbers).clip(0, len(self.candidates) - 1)
-        found: list[str | None] = []
-        for row, (place, number) in enumerate(zip(at.tolist(), numbers.tolist(), strict=True)):
-            if self.candidates[place] != number:
-                found.append(None)
-                continue
-            span = range(self.starts[place], ends[place])
-            group = None if groups is None else groups[row]
-            left = [each for each in span if group is None or own[each] != group]
-            best = left[int(np.argmax(of[left] @ directions[row]))] if left else None
-            found.append(None if best is None else ids[best].as_py())
         return found
 
 

@@ -27,10 +27,7 @@ if TYPE_CHECKING:
     from biovita.model import Model
     from biovita.towers.encoder import Encoder
 
-__all__ = ["HUMAN_VOICE", "ClassLinks", "Gallery", "NamesInSpace", "gallery_of", "known_as", "nameable"]
-
-HUMAN_VOICE = frozenset({"Human vocal", "Human non-vocal", "Human whistle"})
-"""Names of BirdNET's classes that are of people: pieces with them can be left out of what is shown to others."""
+__all__ = ["ClassLinks", "Gallery", "NamesInSpace", "gallery_of", "known_as", "nameable"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,15 +97,6 @@ class Gallery:
             for number in numbers.tolist():
                 kinds[number].add(kind)
         return tuple(map(frozenset, kinds))
-
-    @cached_property
-    def voices(self) -> tuple[int, ...]:
-        """Numbers of the candidates that are human voices."""
-        return tuple(
-            number
-            for number, each in enumerate(self.candidates)
-            if each.kind == Kind.SOUND and each.taxon.scientific_name in HUMAN_VOICE
-        )
 
     @cached_property
     def version(self) -> str:

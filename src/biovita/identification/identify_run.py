@@ -6,13 +6,16 @@ import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from biovita.archive.archive import ARCHIVE, Archive
 from biovita.archive.detector_boxes import FoundBoxes, read_boxes
@@ -20,21 +23,26 @@ from biovita.archive.find_media import FoundMedia, find_media
 from biovita.archive.register import Registration
 from biovita.archive.take_in import take_in
 from biovita.embedding.engine import Settings
-from biovita.errors import DatasetError
+from biovita.errors import DatasetError, ModelError
 from biovita.files import locked, make_directory, refuse_links, write_whole
 from biovita.identification.asked import Answering, AskedFor, Perceiving
 from biovita.identification.choose_model import choose_model
 from biovita.identification.events import MadeBy
+from biovita.identification.kept_exemplars import KEPT_EXEMPLARS, kept_exemplars
+from biovita.identification.nearest_exemplars import NEAREST, NearestTo, with_nearest
 from biovita.identification.options import IdentifyOptions, answering_of, asked_of, channels_of, perceiving_of
 from biovita.identification.question import Question, candidates_hash
 from biovita.identification.run_answers import Answered, answer, candidates_in
+from biovita.identification.scorer import opened_projection
 from biovita.identification.scoring import Scoring, open_towers_of, score_media
 from biovita.jsonfile import read_json
 from biovita.modality import Modality
+from biovita.model.describe import describe
 from biovita.progress import progress_bar
+from biovita.towers.encoder import Windowing
 from biovita.version import __version__
 
-__all__ = ["RECORD", "Means", "Run", "answer_run", "run_on"]
+__all__ = ["RECORD", "Means", "Run", "answer_run", "question_of", "run_on"]
 
 RECORD = "run.json"
 _PIECES = 4  # of recordings that are encoded together; more would only lie in memory
@@ -72,6 +80,8 @@ class Run:
         What was asked of them.
     notes
         Sentences that a reader of the answers has to know.
+    exemplars
+        Rows of `KEPT_EXEMPLARS`: those that answers name as the nearest.
     scoring
         None where answers are from scores that were there.
     """
@@ -82,6 +92,7 @@ class Run:
     asked: AskedFor
     answering: Answering
     notes: tuple[str, ...]
+    exemplars: pa.Table
     scoring: Scoring | None = None
 
     @property
@@ -200,10 +211,17 @@ def _scored(
     return scoring, {
         "biovita": __version__,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "model": {"name": card.name, "revision": card.revision, "why": why},
+        "model": {
+            "name": card.name,
+            "revision": card.revision,
+            "place": card.place or card.name,
+            "towers": card.towers.name,
+            "why": why,
+        },
         "gallery": {"version": scoring.gallery.version, "places": [str(place) for place in means.galleries]},
         "perceiving": perceiving.as_json(),
         "preprocessing": {modality.value: tower.card.preprocessing for modality, tower in towers.items()},
+        "windowing": None if windows is None else asdict(windows),
         "window_s": None if windows is None else windows.size_s / slow,
         "hop_s": None if windows is None else windows.hop_s / slow,
         "windows": {modality.value: count for modality, count in scoring.windows.items()},
@@ -223,7 +241,7 @@ def _answered(
     made = MadeBy(model["name"], model["revision"], datetime.fromisoformat(record["made_at"]))
     notes = list(record.get("notes", []))
     if answering.calibration is not None:
-        question = _question(archive, record, answering.calibration.question.modality)
+        question = question_of(archive, record, answering.calibration.question.modality)
         if (other := answering.calibration.fits(question)) is not None:
             raise DatasetError(f"the calibration does not fit this run: {other}. Leave it out, or calibrate anew")
     answered = answer(archive, asked, answering, made, record["hop_s"])
@@ -237,11 +255,58 @@ def _answered(
         )
     if asked.place is not None and (unknown := answered.chosen.range_unknown):
         notes.append(f"the range model does not know {len(unknown):,} of the taxa that were kept")
+    if answered.speech:
+        pieces = sum(map(len, answered.speech.values()))
+        notes.append(f"a person is heard in {pieces:,} pieces of {len(answered.speech):,} recordings")
+    answered, exemplars, said = _compared(archive, answered, record, scoring)
     archive.write("annotations", answered.annotations)
-    return Run(archive, answered, record, asked, answering, tuple(notes), scoring)
+    notes += [*answered.notes, *said]
+    return Run(archive, answered, record, asked, answering, tuple(notes), exemplars, scoring)
 
 
-def _question(archive: Archive, record: Mapping[str, Any], modality: Modality) -> Question:
+def _compared(
+    archive: Archive, answered: Answered, record: Mapping[str, Any], scoring: Scoring | None
+) -> tuple[Answered, pa.Table, tuple[str, ...]]:
+    """Return answers with the exemplars that are nearest to them, these exemplars, and what has to be said."""
+    kept = kept_exemplars(archive.path)
+    if not kept:
+        return answered, KEPT_EXEMPLARS.empty_table(), ()
+    cut = record["windowing"]
+    compared = NearestTo(
+        archive,
+        record["model"]["towers"],
+        None if cut is None else Windowing(**cut),
+        Perceiving.from_json(record["perceiving"]).hearing,
+        kept,
+        partial(_projection, record["model"], scoring),
+    )
+    said: tuple[str, ...] = ()
+    try:
+        found = with_nearest(answered.annotations, compared, answered.candidates, answered.wanted)
+    except ModelError as error:
+        said = (f"sounds and photographs are not compared with each other: {error}",)
+        alone = replace(compared, projection=None)
+        found = with_nearest(answered.annotations, alone, answered.candidates, answered.wanted)
+    named = pa.chunked_array([chunk for name in NEAREST.values() for chunk in found[name].chunks], pa.string())
+    rows = pa.concat_tables([each.rows for each in kept.values()])
+    shown = rows.filter(pc.is_in(rows["id"], value_set=named.drop_null().combine_chunks()))
+    return replace(answered, annotations=found), shown, said
+
+
+def _projection(
+    model: Mapping[str, Any], scoring: Scoring | None, modality: Modality
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what takes vectors to the shared space, by the scorers that are open, or from the model's own place."""
+    if scoring is not None:
+        scorers = scoring.scorers
+        return (scorers.get(modality) or next(iter(scorers.values()))).projection(modality)
+    card = describe(model["place"])
+    if card.revision != model["revision"]:
+        raise ModelError(f"{model['place']} is another state of the model than the one that made this run")
+    return opened_projection(card, modality)
+
+
+def question_of(archive: Archive, record: Mapping[str, Any], modality: Modality) -> Question:
     """Return what the scores of a run are answers to."""
     is_sound = modality == Modality.AUDIO
     return Question(

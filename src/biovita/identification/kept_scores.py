@@ -108,7 +108,6 @@ def _batch(
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    from scipy.special import expit
-
-    found: np.ndarray = expit(logits.astype(np.float32, copy=False))
-    return found
+    """Return ``1 / (1 + exp(-logits))``, float32, without overflow."""
+    found = np.exp(-np.abs(logits, dtype=np.float32))
+    return np.where(logits >= 0, 1, found) / (1 + found)

@@ -22,6 +22,8 @@ _NEAR_SCORE = 75.0  # of 100: the share of letters that two common names have in
 _MOST_NEAR = 3
 _WORDS = {"dog": "canis familiaris"}  # BirdNET's one class of an animal that has no scientific name there
 
+_Group = tuple[Rank, str, list[Taxon]]  # its rank, its name, and the taxa in it
+
 
 class NameLookup:
     """Finds taxa among candidates, and after them among the taxa that the package knows.
@@ -41,7 +43,7 @@ class NameLookup:
     def scientific(self, name: str) -> Taxon | None:
         """Return the taxon or group of a scientific name without authorship, or of a taxon's id."""
         key = fold(name)
-        found = self._by_scientific.get(_WORDS.get(key, key)) or self._groups.get(key)
+        found = self._by_scientific.get(_WORDS.get(key, key)) or self._group(key)
         if found is not None:
             return found
         meant = known_taxa().find(name)
@@ -90,6 +92,10 @@ class NameLookup:
         found = extract(fold(name), self._spelt.keys(), scorer=ratio, score_cutoff=_NEAR_SCORE, limit=_MOST_NEAR)
         return tuple(dict.fromkeys(self._spelt[key] for key, _, _ in found))
 
+    def _group(self, key: str) -> Taxon | None:
+        found = self._groups.get(key)
+        return None if found is None else group_taxon(*found)
+
     def _species(self, key: str) -> Taxon | None:
         found = self._by_scientific.get(key)
         if found is not None:
@@ -122,7 +128,7 @@ class NameLookup:
         return dict(named)
 
     @cached_property
-    def _groups(self) -> Mapping[str, Taxon]:
+    def _groups(self) -> Mapping[str, _Group]:
         return _known_groups() | _groups_of(self._taxa)
 
     @cached_property
@@ -154,20 +160,20 @@ class NameLookup:
         """By folded name, the name as it is written, of all taxa and groups."""
         taxa = (*self._taxa, *known_taxa().taxonomy.taxa)
         names = [taxon.scientific_name for taxon in taxa] + [t.common_name for t in taxa if t.common_name]
-        return {fold(name): name for name in [*(group.scientific_name for group in self._groups.values()), *names]}
+        return {fold(name): name for name in [*(name for _, name, _ in self._groups.values()), *names]}
 
 
-def _groups_of(taxa: Sequence[Taxon]) -> dict[str, Taxon]:
-    """Return the groups that taxa lie in, by folded name; of two of one name the narrower."""
+def _groups_of(taxa: Sequence[Taxon]) -> dict[str, _Group]:
+    """Return the groups that taxa lie in with their members, by folded name; of two of one name the narrower."""
     members: dict[tuple[Rank, str], list[Taxon]] = defaultdict(list)
     for taxon in taxa:
         for rank, name in taxon.lineage:
             if rank != taxon.rank:
                 members[rank, name].append(taxon)
     ordered = sorted(members, key=lambda group: RANKS.index(group[0]))
-    return {fold(name): group_taxon(rank, name, members[rank, name]) for rank, name in ordered}
+    return {fold(name): (rank, name, members[rank, name]) for rank, name in ordered}
 
 
 @cache
-def _known_groups() -> dict[str, Taxon]:
+def _known_groups() -> dict[str, _Group]:
     return _groups_of(known_taxa().taxonomy.taxa)

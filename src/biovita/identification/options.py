@@ -64,6 +64,8 @@ class IdentifyOptions(TypedDict, total=False):
         recording.
     report
         Write a page with timelines, spectrograms, players and photographs.
+    histories
+        Write on which days each taxon was heard at which sites, and how many hours were recorded there.
     segments, per_taxon
         Folder to cut the best events out to, and how many of each taxon, 20 if not given.
     drop_speech
@@ -92,6 +94,7 @@ class IdentifyOptions(TypedDict, total=False):
     formats: Sequence[str]
     split: bool
     report: bool
+    histories: bool
     segments: str | Path | None
     per_taxon: int
     drop_speech: bool
@@ -185,12 +188,13 @@ class Outputs:
     formats: tuple[str, ...] = ()
     split: bool = False
     report: bool = False
+    histories: bool = False
     segments: Path | None = None
     per_taxon: int = 20
     drop_speech: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.formats or self.report or self.segments)
+        return bool(self.formats or self.report or self.histories or self.segments)
 
 
 def outputs_of(options: IdentifyOptions) -> Outputs:
@@ -214,6 +218,7 @@ def outputs_of(options: IdentifyOptions) -> Outputs:
         formats,
         options.get("split", False),
         options.get("report", False),
+        options.get("histories", False),
         _path(options.get("segments")),
         most,
         options.get("drop_speech", False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,15 +10,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.archive.archive import SCORES, Archive
-from biovita.archive.archive_tables import ANNOTATIONS, Kind
+from biovita.archive.archive_tables import ANNOTATIONS, Kind, Presence
+from biovita.errors import ModelError
 from biovita.identification.asked import Answering, AskedFor
 from biovita.identification.candidates import Chosen, choose, with_common_names
 from biovita.identification.common_names import read_common_names
-from biovita.identification.events import MadeBy, check_threshold, events_of, floor_of
+from biovita.identification.events import MadeBy, check_threshold, events_of, floor_of, speech_spans
 from biovita.identification.evidence import Candidate
 from biovita.identification.group_scores import groups_at, windows_at
 from biovita.identification.photograph_answers import photograph_answers
-from biovita.identification.range_model import range_of
+from biovita.identification.plausible_here import plausible_at, plausible_here
+from biovita.identification.range_model import Plausibility, range_of
 from biovita.identification.taxa_list import TaxaList, read_taxa_list
 from biovita.modality import Modality
 from biovita.taxonomy import Rank, Taxon
@@ -44,6 +46,12 @@ class Answered:
         The list that was asked for, if any.
     not_scored
         Taxa of that list of which the run has no scores.
+    wanted
+        ``(candidates,)``, bool: those that may be answers.
+    speech
+        Where a person is heard, whatever was asked for: see `speech_spans`.
+    notes
+        What could not be said of the answers, and why.
     """
 
     annotations: pa.Table
@@ -51,6 +59,9 @@ class Answered:
     chosen: Chosen
     taxa: TaxaList | None
     not_scored: tuple[Taxon, ...]
+    wanted: np.ndarray
+    speech: Mapping[str, np.ndarray]
+    notes: tuple[str, ...]
 
 
 def candidates_in(rows: pa.Table) -> tuple[Candidate, ...]:
@@ -96,34 +107,44 @@ def answer(archive: Archive, asked: AskedFor, answering: Answering, made: MadeBy
             rows.schema.field("common_name"),
             pa.array([each.taxon.common_name for each in named], pa.string()),
         )
-    parts = [ANNOTATIONS.empty_table()]
+    parts, speech = [ANNOTATIONS.empty_table()], dict[str, np.ndarray]()
     if hop_s is not None:
-        parts.append(_events(_Asking(archive, rows, wanted, answering, made, hop_s)))
+        asking = _Asking(archive, rows, wanted, answering, made, hop_s)
+        parts.append(_events(asking))
+        speech = asking.speech()
     if archive.file(SCORES[Modality.IMAGE]).is_file():
         parts.append(photograph_answers(archive, candidates_in(rows), wanted, answering, made))
-    said = {taxon_id: value for taxon_id, value in _said_by_range(known, chosen) if value is not None}
-    annotations = _finished(pa.concat_tables(parts), answering, said)
+    annotations = _with_probabilities(pa.concat_tables(parts), answering)
+    annotations, notes = _with_plausibility(annotations, plausible)
     added = tuple(each.taxon for each in chosen.candidates[len(chosen.numbers) :])
-    return Answered(annotations, rows, chosen, taxa, added)
+    return Answered(annotations, rows, chosen, taxa, added, wanted, speech, notes)
 
 
-def _said_by_range(known: Sequence[Candidate], chosen: Chosen) -> Iterator[tuple[str, float | None]]:
-    for number, value in zip(chosen.numbers, chosen.plausibility, strict=False):
-        yield known[number].taxon.id, value
+def _with_plausibility(annotations: pa.Table, asked: Plausibility | None) -> tuple[pa.Table, tuple[str, ...]]:
+    """Return annotations with how plausible their taxa are at the place that is asked about, or at their own."""
+    try:
+        column = plausible_here(annotations) if asked is None else plausible_at(annotations, asked)
+    except ModelError as error:
+        return annotations, (f"how plausible taxa are here and now is not said: {error}",)
+    return _with(annotations, "plausibility", column), ()
 
 
-def _finished(annotations: pa.Table, answering: Answering, plausible: dict[str, float]) -> pa.Table:
-    """Return annotations with probabilities, where there is a calibration, and how plausible their taxa are."""
-    columns = {}
-    if plausible:
-        values = [plausible.get(taxon_id) for taxon_id in annotations["taxon_id"].to_pylist()]
-        columns["plausibility"] = pa.array(values, pa.float32())
-    if answering.calibration is not None:
-        scores = annotations["score"].to_numpy(zero_copy_only=False)
-        columns["probability"] = pa.array(answering.calibration.probability(scores).astype(np.float32))
-    for name, column in columns.items():
-        annotations = annotations.set_column(ANNOTATIONS.get_field_index(name), ANNOTATIONS.field(name), column)
-    return annotations
+def _with_probabilities(annotations: pa.Table, answering: Answering) -> pa.Table:
+    """Return annotations with the probabilities of those that a calibration is about."""
+    if answering.calibration is None:
+        return annotations
+    meant = pc.and_(
+        pc.equal(annotations["modality"], answering.calibration.question.modality.value),
+        pc.equal(annotations["presence"], Presence.PRESENT.value),
+    ).to_numpy(zero_copy_only=False)
+    found = np.zeros(len(annotations), np.float32)
+    scores = annotations["score"].to_numpy(zero_copy_only=False)[meant]
+    found[meant] = answering.calibration.probability(np.clip(scores, 0, 1))
+    return _with(annotations, "probability", pa.array(found, mask=~meant))
+
+
+def _with(annotations: pa.Table, name: str, column: pa.Array) -> pa.Table:
+    return annotations.set_column(ANNOTATIONS.get_field_index(name), ANNOTATIONS.field(name), column)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +172,9 @@ class _Asking:
             deployments=self.archive.table("deployments"),
         )
         return pa.Table.from_batches(found, schema=ANNOTATIONS)
+
+    def speech(self) -> dict[str, np.ndarray]:
+        return speech_spans(self.windows(), self.archive.table("recordings"), self.rows, hop_s=self.hop_s)
 
     def at(self, rank: Rank) -> tuple[pa.Table, pa.Table]:
         """Return the groups of a rank, and their events."""

@@ -31,7 +31,7 @@ from biovita.identification.evidence import Evidence, Scored
 from biovita.identification.exemplars import Exemplars
 from biovita.identification.gallery import ClassLinks, Gallery
 from biovita.identification.likeness import Likeness, Weights, weights_of
-from biovita.modality import MEDIA, Modality
+from biovita.modality import Modality
 from biovita.model.card import ModelCard
 from biovita.model.describe import load_encoder, load_model
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from biovita.model import Model
     from biovita.towers.encoder import Encoder
 
-__all__ = ["Scorer"]
+__all__ = ["Scorer", "opened_projection"]
 
 _AT_ONCE = 1 << 23  # candidates times rows whose weaker evidence is added up at a time
 
@@ -199,54 +199,30 @@ class Scorer:
             found[:, ~empty] -= against
         logits[:, numbers] = found
 
-    def nearest(
-        self, vectors: np.ndarray, numbers: np.ndarray, groups: Sequence[str | None] | None = None
-    ) -> dict[Modality, list[str | None]]:
-        """Return the ids of the nearest labelled recording and photograph of a candidate for each row.
-
-        Exemplars of the rows' modality are compared by the tower's vectors, those of the other in the shared space.
-
-        Parameters
-        ----------
-        numbers
-            ``(rows,)``: the candidate that is meant in each row.
-        """
-        found: dict[Modality, list[str | None]] = {}
-        for modality in MEDIA:
-            exemplars = self.gallery.exemplars.get(modality)
-            if exemplars is None or not np.isin(numbers, exemplars.candidates).any():
-                found[modality] = [None] * len(vectors)
-            elif modality == self.modality:
-                directions = exemplars.directed(vectors)
-                found[modality] = exemplars.nearest(directions, exemplars.directions, numbers, groups)
-            else:
-                mine = np.flatnonzero(np.isin(numbers, exemplars.candidates))
-                own = None if groups is None else [groups[row] for row in mine.tolist()]
-                there = self.projection(modality)(exemplars.vectors)
-                asked = self.projection(self.modality)(vectors[mine])
-                some = exemplars.nearest(asked, there, numbers[mine], own)
-                spread: list[str | None] = [None] * len(vectors)
-                for row, each in zip(mine.tolist(), some, strict=True):
-                    spread[row] = each
-                found[modality] = spread
-        return found
-
     def projection(self, modality: Modality) -> Callable[[np.ndarray], np.ndarray]:
         """Return what takes a tower's vectors to the shared space; the model is opened when it is first asked."""
         if modality not in self._opened:
-            self._opened[modality] = _opened_projection(self._model, modality, self._tower)
+            self._opened[modality] = opened_projection(self._model, modality, self._tower)
         return self._opened[modality]
 
 
-def _opened_projection(
-    model: ModelCard | Model, modality: Modality, tower: Encoder
+def opened_projection(
+    model: ModelCard | Model, modality: Modality, tower: Encoder | None = None
 ) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what takes vectors of a model's tower to the space that sound, photographs and names share.
+
+    Parameters
+    ----------
+    tower
+        One of the model that is open already; opened where the projection asks its classifier.
+    """
     from biovita.model import Model
 
     opened = model if isinstance(model, Model) else load_model(model, modalities=())
     asks = opened.knowledge is not None and opened.knowledge.asks_classifier
     if modality == Modality.AUDIO and asks and modality not in opened.towers:
-        mine = tower if tower.card.modality == modality else load_encoder(opened.card, modality)
+        is_it = tower is not None and tower.card.modality == modality
+        mine = tower if is_it and tower is not None else load_encoder(opened.card, modality)
         opened = replace(opened, towers={**opened.towers, modality: mine})
     return lambda vectors: opened.project(modality, vectors)
 

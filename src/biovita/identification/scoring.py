@@ -24,6 +24,7 @@ from biovita.identification.candidates import choose
 from biovita.identification.evidence import Candidate
 from biovita.identification.exemplars import Labelled, labelled_dataset
 from biovita.identification.gallery import Gallery, gallery_of, nameable
+from biovita.identification.kept_exemplars import keep_exemplars
 from biovita.identification.kept_scores import candidate_rows, kept_rows
 from biovita.identification.labelled_folder import labelled_folder
 from biovita.identification.scorer import Scorer
@@ -47,6 +48,8 @@ class Scoring:
     ----------
     embedded
         By modality.
+    scorers
+        What scored each modality.
     windows
         How many windows, or photographs, have scores, by modality.
     left_out
@@ -119,6 +122,7 @@ def score_media(
     gallery = gallery_of(card, towers, labelled, candidates)
     rows = candidate_rows(gallery.candidates, listed, [sorted(kinds) for kinds in gallery.evidence()])
     archive.write("candidates", rows)
+    keep_exemplars(archive.path, gallery.exemplars, rows)
     embedded, windows, left_out, scorers = {}, {}, [], {}
     for modality, tower in towers.items():
         media = archive.table(_TABLES[modality])

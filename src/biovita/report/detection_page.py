@@ -18,9 +18,10 @@ from biovita.report.environment import environment
 __all__ = ["DetectionFiles", "write_detection"]
 
 _REASONS = {
-    "not-named": "the run has no candidate of this taxon",
+    "not-named": "the run has no candidate of this taxon, or none in its list",
     "higher-rank": "a group; what is found within it is neither right nor wrong",
     "not-in-run": "no recording of the run, or several alike, have this path",
+    "part-not-in-run": "a part that was annotated, of no recording of the run",
     "no-times": "of a whole recording",
     "outside": "after the end of the recording, or where it was not annotated",
 }

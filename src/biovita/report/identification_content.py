@@ -47,8 +47,10 @@ class IdentificationContent:
     expand
         By how much the run slowed recordings down before it listened; the page plays them so, too.
     speech
-        Where a person is heard, as `biovita.archive.best_events.speech_spans` returns it: nothing that overlaps it is
-        shown or played. None where that was not asked for.
+        Where a person is heard, as `biovita.identification.events.speech_spans` returns it. The page says how many
+        pieces that are.
+    drop_speech
+        Whether nothing that overlaps them is shown or played.
     locate
         Where a file is, for media that are packed.
     """
@@ -64,5 +66,6 @@ class IdentificationContent:
     settings: Mapping[str, str] = field(default_factory=dict)
     window_s: float = 3.0
     expand: float = 1.0
-    speech: Mapping[str, np.ndarray] | None = None
+    speech: Mapping[str, np.ndarray] = field(default_factory=dict)
+    drop_speech: bool = False
     locate: Locate = place_on_disk

@@ -86,6 +86,7 @@ def _rendered(content: IdentificationContent) -> str:
         shown=shown,
         others=other_sounds(content.annotations),
         spoken=int(spoken.sum()),
+        people=sum(map(len, content.speech.values())),
         unseen=views.unseen,
         reasons=Counter(content.left_out["reason"].to_pylist()).most_common(),
         left_out=content.left_out.slice(0, _LEFT_OUT).to_pylist(),
@@ -117,7 +118,7 @@ def _spoken(content: IdentificationContent, found: pa.Table) -> np.ndarray:
     start, end = (
         pc.fill_null(found[name], other).to_numpy() for name, other in (("start_s", 0.0), ("end_s", np.inf))
     )
-    return spoken_over(content.speech or {}, found["media_id"], start - 1.0, end + 1.0)
+    return spoken_over(content.speech if content.drop_speech else {}, found["media_id"], start - 1.0, end + 1.0)
 
 
 def _measure(found: pa.Table) -> str:

@@ -7,27 +7,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from biovita.archive.annotation_formats.annotation_writers import WrittenAnnotations, write_annotations
-from biovita.archive.archive import SCORES
+from biovita.archive.annotation_formats.delimited import COMMA, write_delimited
+from biovita.archive.detection_histories import (
+    DetectionHistories,
+    detection_histories,
+    write_detection_histories,
+)
 from biovita.archive.media_tables import MediaTables
 from biovita.archive.pieces import located
 from biovita.archive.segments import SegmentsReport, write_segments
-from biovita.identification.events import speech_spans
+from biovita.files import replacing
 from biovita.identification.identify_run import Run
 from biovita.identification.options import Outputs
 from biovita.media.packed_files import MediaPath
-from biovita.modality import Modality
-from biovita.report.identification_content import IdentificationContent
+from biovita.report.identification_content import EXEMPLARS, IdentificationContent
 from biovita.report.identification_page import write_identification_page
 
-__all__ = ["EXPORTS", "RunOutputs", "write_outputs"]
+__all__ = ["EXPORTS", "HISTORIES", "RunOutputs", "write_outputs"]
 
 EXPORTS = "exports"  # where files in the formats of others go, within a run
+HISTORIES = "detection-histories"  # among them
 _PLACE = ["path", "dataset"]
-_SPEECH = 0.1  # score of a window from which on a person counts as heard where pieces with people are left out
+_WITH_ALL_COLUMNS = {"csv", "json", "parquet"}  # formats that state ids of exemplars
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def write_outputs(done: Run, outputs: Outputs) -> RunOutputs:
     """
     archive, annotations = done.archive, done.answered.annotations
     media = MediaTables(*(archive.table(name) for name in ("recordings", "photographs", "deployments")))
-    speech = _speech(done, media.recordings) if outputs.drop_speech else None
+    speech = done.answered.speech
     files: list[Path] = []
     notes: list[str] = []
     if outputs.formats:
@@ -65,7 +69,14 @@ def write_outputs(done: Run, outputs: Outputs) -> RunOutputs:
         )
         files += found.files
         notes += _not_written(found)
-    find = located(pa.concat_tables([media.recordings.select(_PLACE), media.photographs.select(_PLACE)]))
+        if len(done.exemplars) and _WITH_ALL_COLUMNS & set(outputs.formats):
+            files.append(_write_exemplars(done.exemplars, archive.path / EXPORTS))
+    if outputs.histories:
+        histories = detection_histories(annotations, media)
+        files += write_detection_histories(histories, archive.path / EXPORTS / HISTORIES, overwrite=True)
+        notes += _not_counted(histories)
+    shown = [media.recordings, media.photographs, done.exemplars]
+    find = located(pa.concat_tables([table.select(_PLACE) for table in shown]))
 
     def locate(path: str, _dataset: str | None) -> MediaPath:
         return find(path)
@@ -77,7 +88,7 @@ def write_outputs(done: Run, outputs: Outputs) -> RunOutputs:
             media.photographs,
             outputs.segments,
             per_taxon=outputs.per_taxon,
-            speech=speech,
+            speech=speech if outputs.drop_speech else None,
             locate=locate,
         )
         files.append(outputs.segments)
@@ -95,10 +106,29 @@ def write_outputs(done: Run, outputs: Outputs) -> RunOutputs:
         settings=_settings(done),
         window_s=done.record["window_s"] or 3.0,
         expand=done.record["perceiving"]["expand"],
+        exemplars=done.exemplars.select(EXEMPLARS.names),
         speech=speech,
+        drop_speech=outputs.drop_speech,
         locate=locate,
     )
     return RunOutputs((write_identification_page(content, archive.path), *files), tuple(notes))
+
+
+def _write_exemplars(exemplars: pa.Table, out: Path) -> Path:
+    """Write what is known of the exemplars that annotations name, one row each, and return the file."""
+    file = out / "exemplars.csv"
+    with replacing(file) as scratch, scratch.open("wb") as stream:
+        write_delimited(stream, {name: exemplars[name] for name in EXEMPLARS.names}, COMMA)
+    return file
+
+
+def _not_counted(histories: DetectionHistories) -> list[str]:
+    notes = [
+        f"histories: {count:,} annotations do not count: {reason}"
+        for reason, count in histories.not_counted.items()
+    ]
+    reasons = Counter(histories.left_out["detail"].to_pylist())
+    return notes + [f"histories: {count:,} recordings are left out: {reason}" for reason, count in reasons.items()]
 
 
 def _not_written(found: WrittenAnnotations) -> list[str]:
@@ -118,22 +148,6 @@ def _not_cut(cut: SegmentsReport) -> list[str]:
         first = cut.left_out["detail"][0].as_py()
         notes.append(f"segments: {len(cut.left_out):,} events could not be cut out, such as: {first}")
     return notes
-
-
-def _speech(done: Run, recordings: pa.Table) -> Mapping[str, np.ndarray]:
-    """Return where people are heard, by recording: ``(spans, 2)``, in seconds within the file."""
-    if done.record["hop_s"] is None:
-        return {}
-    found = speech_spans(
-        done.archive.batches(SCORES[Modality.AUDIO]),
-        recordings,
-        done.archive.table("candidates"),
-        threshold=_SPEECH,
-        hop_s=done.record["hop_s"],
-    )
-    spans = np.stack([found["start_s"].to_numpy(), found["end_s"].to_numpy()], axis=1)
-    names = found["media_id"].to_numpy(zero_copy_only=False)
-    return {name: spans[names == name] for name in dict.fromkeys(names.tolist())}
 
 
 def _title(media: MediaTables) -> str:

@@ -24,7 +24,7 @@ from biovita.simulation.soundscape_plan import APART_S, ClipSounds, chosen_clips
 from biovita.simulation.soundscape_truth import HeardCall, write_truth
 from biovita.version import __version__
 
-__all__ = ["SoundscapeReport", "SoundscapeSettings", "simulate_soundscape"]
+__all__ = ["SoundscapeReport", "SoundscapeSettings", "write_soundscape"]
 
 _BEGIN = datetime(2026, 5, 1, 5)  # noqa: DTZ001 - by the clock of a recorder that does not say its zone
 _RATES = (8_000, 192_000)
@@ -122,7 +122,7 @@ class SoundscapeReport:
     silent: tuple[str, ...]
 
 
-def simulate_soundscape(
+def write_soundscape(
     dataset: str | Path | Dataset,
     settings: SoundscapeSettings,
     *,
@@ -160,9 +160,8 @@ def simulate_soundscape(
     given = Path(backgrounds) if isinstance(backgrounds, str | Path) else [Path(each) for each in backgrounds]
     clips = chosen_clips(dataset, settings.species, hold_out=settings.hold_out, seed=settings.seed)
     listened = background_files(given, loudest)
-    used = [each for each in listened if each.left_out is None]
     sizes = settings.file_samples
-    track = BackgroundTrack(used, sum(sizes), rate, settings.seed)
+    track = BackgroundTrack([each for each in listened if each.left_out is None], sum(sizes), rate, settings.seed)
     sounds = ClipSounds(dataset, rate, settings.longest_s)
     calls, silent = placed_calls(
         clips,
@@ -186,7 +185,8 @@ def simulate_soundscape(
                 advance(1)
         files = [(names[each.call.file], begins[each.call.file]) for each in mixed]
         heard = [HeardCall(each.call, *file, rate, each.snr_db) for each, file in zip(mixed, files, strict=True)]
-        write_truth(directory, dataset, heard, names)
+        durations = {name: size / rate for name, size in zip(names, sizes, strict=True)}
+        write_truth(directory, dataset, heard, durations)
         report = SoundscapeReport(
             out=out,
             files=tuple(names),

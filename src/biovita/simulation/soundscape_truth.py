@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from biovita.archive.archive_tables import ANNOTATIONS, Kind, Presence
+from biovita.archive.annotation_formats.raven import write_raven
+from biovita.archive.archive_tables import ANNOTATIONS, RECORDINGS, Kind, Presence
+from biovita.archive.media_tables import MediaTables, annotated_files
 from biovita.csv_safe import write_rows
 from biovita.dataset import Dataset, write_table
 from biovita.files import write_whole
@@ -21,18 +23,6 @@ from biovita.simulation.soundscape_plan import PlacedCall
 __all__ = ["HeardCall", "write_truth"]
 
 _BY = "biovita simulate soundscape"
-_RAVEN = (
-    "Selection",
-    "View",
-    "Channel",
-    "Begin Time (s)",
-    "End Time (s)",
-    "Low Freq (Hz)",
-    "High Freq (Hz)",
-    "Species",
-    "Common Name",
-    "SNR (dB)",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +46,20 @@ class HeardCall:
         return self.call.stop / self.rate
 
 
-def write_truth(out: Path, dataset: Dataset, heard: Sequence[HeardCall], files: Iterable[str]) -> None:
+def write_truth(out: Path, dataset: Dataset, heard: Sequence[HeardCall], durations: Mapping[str, float]) -> None:
     """Write the calls of recordings beside them.
 
     ``truth.parquet`` has rows of `ANNOTATIONS`, ``events.csv`` says of which clip each call is, whose, and on what
     terms, and each recording has ``NAME.Table.1.selections.txt``, as Raven names the tables of a sound.
+
+    Parameters
+    ----------
+    durations
+        In seconds, of all recordings by name.
     """
-    annotations = [_annotation(each, dataset) for each in heard]
-    write_table(pa.Table.from_pylist(annotations, schema=ANNOTATIONS), out / "truth.parquet")
+    annotations = pa.Table.from_pylist([_annotation(each, dataset) for each in heard], schema=ANNOTATIONS)
+    write_table(annotations, out / "truth.parquet")
+    _write_tables(out, annotations, durations, heard[0].rate)
     sources = _sources(dataset, {each.call.item for each in heard})
     rows = [
         {
@@ -79,9 +75,19 @@ def write_truth(out: Path, dataset: Dataset, heard: Sequence[HeardCall], files: 
     text = io.StringIO()
     write_rows(text, list(rows[0]), rows)
     write_whole(out / "events.csv", text.getvalue())
-    for file in files:
-        mine = [each for each in heard if each.file == file]
-        write_whole(out / f"{Path(file).stem}.Table.1.selections.txt", _raven(mine, dataset))
+
+
+def _write_tables(out: Path, annotations: pa.Table, durations: Mapping[str, float], rate: int) -> None:
+    """Write a table for Raven beside each recording, which it names without a folder."""
+    rows = [
+        {"id": name, "path": name, "duration_s": duration, "sample_rate": rate}
+        | {"sha256": "", "file_size": 0, "file_mtime_ns": 0, "notes": []}
+        for name, duration in durations.items()
+    ]
+    recordings = pa.Table.from_pylist(rows, schema=RECORDINGS)
+    annotated = annotated_files(annotations, MediaTables(recordings), (Modality.AUDIO,))
+    for row, name in enumerate(annotated.files["path"].to_pylist()):
+        write_raven(annotated.of_file(row), out / f"{Path(name).stem}.Table.1.selections.txt")
 
 
 def _sources(dataset: Dataset, items: set[str]) -> Mapping[str, Mapping[str, Any]]:
@@ -111,14 +117,3 @@ def _annotation(each: HeardCall, dataset: Dataset) -> dict[str, Any]:
         "by": _BY,
         "note": f"the call of {each.call.item} at {each.snr_db:.1f} dB over the background",
     }
-
-
-def _raven(heard: Sequence[HeardCall], dataset: Dataset) -> str:
-    """Return a selection table: tab separated, with a header, times within the recording."""
-    lines = ["\t".join(_RAVEN)]
-    for number, each in enumerate(heard, 1):
-        taxon, part = dataset.taxonomy[each.call.taxon_id], each.call.part
-        names = [" ".join(name.split()) for name in (taxon.scientific_name, taxon.common_name or "")]
-        numbers = (f"{each.start_s:.4f}", f"{each.end_s:.4f}", f"{part.low_hz:.1f}", f"{part.high_hz:.1f}")
-        lines.append("\t".join([str(number), "Spectrogram 1", "1", *numbers, *names, f"{each.snr_db:.1f}"]))
-    return "\n".join(lines) + "\n"

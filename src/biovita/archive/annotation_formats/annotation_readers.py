@@ -39,11 +39,14 @@ class Reader:
     ----------
     about
         What it is, in a line.
+    endings
+        Of the files of a folder that are read.
     read
         Reads one file.
     """
 
     about: str
+    endings: tuple[str, ...]
     read: Callable[[Path, Reading], AnnotationsRead]
 
 
@@ -58,13 +61,15 @@ def _csv(path: Path, reading: Reading) -> AnnotationsRead:
 
 
 READERS: Mapping[str, Reader] = {
-    "raven": Reader("selection table of Raven", _of_rows(raven_rows)),
-    "audacity": Reader("label track of Audacity, with or without frequencies", _of_rows(audacity_rows)),
-    "aoef": Reader("AOEF of Whombat and soundevent: sets of annotations or predictions", _of_rows(aoef_rows)),
-    "kaleidoscope": Reader("table of Kaleidoscope", _of_rows(peer_rows)),
-    "csv": Reader("our own table, or one of BirdNET, BirdSet, WABAD, monitoR and the like", _csv),
-    "parquet": Reader("our own table", lambda path, _: read_own_parquet(path)),
-    "json": Reader("our own table", lambda path, _: read_own_json(path)),
+    "raven": Reader("selection table of Raven", (".txt", ".tsv"), _of_rows(raven_rows)),
+    "audacity": Reader("label track of Audacity, with or without frequencies", (".txt",), _of_rows(audacity_rows)),
+    "aoef": Reader(
+        "AOEF of Whombat and soundevent: sets of annotations or predictions", (".json",), _of_rows(aoef_rows)
+    ),
+    "kaleidoscope": Reader("table of Kaleidoscope", (".csv",), _of_rows(peer_rows)),
+    "csv": Reader("our own table, or one of BirdNET, BirdSet, WABAD, monitoR and the like", (".csv",), _csv),
+    "parquet": Reader("our own table", (".parquet",), lambda path, _: read_own_parquet(path)),
+    "json": Reader("our own table", (".json",), lambda path, _: read_own_json(path)),
 }
 """From the name of a format to how it is read."""
 

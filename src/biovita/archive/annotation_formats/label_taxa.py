@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
+from biovita.csv_table import open_csv, sound_rows
+from biovita.errors import DatasetError
 from biovita.taxonomy.known_taxa import known_taxa
 from biovita.taxonomy.taxon import Taxon
 
-__all__ = ["LabelTaxa", "label_taxa"]
+__all__ = ["LabelTaxa", "label_taxa", "read_label_codes"]
 
 LabelTaxa = Callable[[str], Taxon | None]
 """Gives the taxon that a label names; None where it names none that is known."""
@@ -44,3 +47,25 @@ def label_taxa(codes: Mapping[str, str] | None = None, find: LabelTaxa | None = 
         return found
 
     return taxon_of
+
+
+def read_label_codes(file: Path) -> Mapping[str, str]:
+    """Return from codes to names what a CSV file with the columns ``code`` and ``scientific_name`` says.
+
+    Raises
+    ------
+    DatasetError
+        Where it lacks a column, a cell is empty, or one code has two names.
+    """
+    codes: dict[str, str] = {}
+    for row in sound_rows(open_csv(file, ["code", "scientific_name"], ["code", "scientific_name"])):
+        code, name = row.values["code"], row.values["scientific_name"]
+        if code is None or name is None:
+            raise DatasetError(
+                f"{file}, line {row.line}: {'code' if code is None else 'scientific_name'} is empty"
+            )
+        if codes.setdefault(code.casefold(), name) != name:
+            raise DatasetError(
+                f"{file}, line {row.line}: the code {code} is {name} here, and {codes[code.casefold()]} above"
+            )
+    return codes
