@@ -3,8 +3,8 @@
 Run: python benchmarks/identify_field_sample.py DATASET   the field sample, imported: biovita data import folder
 
 Weights were fitted on one half of the species (scripts/evidence_defaults.py, scripts/back_off_defaults.py), and the
-other is reported. Exemplars are items of species that have some of another recording or photograph. Those of a
-question's own group are passed over. Differences are paired, and their 95 % intervals bootstrapped by group.
+other is reported. scripts/field_sample_questions.py says what is asked, and what it is compared with. Differences are
+paired, and their 95 % intervals bootstrapped by group.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ import numpy as np
 
 from biovita.dataset import Dataset
 from biovita.identification.back_off import back_off_of
-from biovita.identification.likeness import Likeness
 from biovita.modality import Modality
 from biovita.taxonomy import Rank
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
-from back_off_defaults import judged, mixes
-from evidence_defaults import Questions, questions
+from back_off_defaults import Mix, judged, mixes
+from field_sample_questions import Questions, questions
 
 TURNS = 10_000
 SEED = 0
@@ -32,33 +31,37 @@ NONE = -1e4  # log-odds of what a kind of evidence cannot name
 
 
 def kinds(asked: Questions) -> dict[str, np.ndarray]:
-    """Return what each kind of evidence gives alone, by name, and what all give, ``(rows, candidates)``."""
-    scorer, gallery = asked.scorer, asked.gallery
+    """Return what each kind of evidence gives alone, by name, and what all give, ``(items, candidates)``."""
+    scorer, gallery, vectors = asked.scorer, asked.gallery, asked.seen.vectors
     exemplars, names = gallery.exemplars[scorer.modality], gallery.names
-    shape = len(asked.right), len(gallery.candidates)
+    shape = len(vectors), len(gallery.candidates)
     found = {}
     if scorer.classes is not None:
-        logits = asked.vectors @ scorer.classes + scorer.begin
-        found["class"] = np.where(scorer.own, logits, NONE)
+        found["class"] = np.where(scorer.own, vectors @ scorer.classes + scorer.begin, NONE)
     if scorer.pictures is not None:
-        numbers, log_odds = scorer.pictures.log_odds(asked.vectors)
+        numbers, log_odds = scorer.pictures.log_odds(vectors)
         found["class"] = np.full(shape, NONE)
         found["class"][:, numbers] = log_odds
     if names is not None:
         found["name"] = np.full(shape, NONE)
-        cosines = scorer.projection(scorer.modality)(asked.vectors) @ names.directions.T
+        cosines = scorer.projection(scorer.modality)(vectors) @ names.directions.T
         found["name"][:, names.candidates] = cosines
-    for name, likely in (("nearest exemplar", None), ("exemplars", scorer.weights.exemplar)):
+    for name, cosines in (
+        ("nearest exemplar", nearest_cosines(asked)),
+        ("exemplars", exemplars.cosines(vectors, asked.row_groups)),
+    ):
         found[name] = np.full(shape, NONE)
-        if likely is None:
-            cosines = exemplars.cosines(exemplars.directed(asked.vectors), asked.groups)
-            nearest = np.maximum.reduceat(cosines, exemplars.starts, axis=1)
-            found[name][:, exemplars.candidates] = np.maximum(nearest, NONE)
-        else:
-            log_means = exemplars.log_means(asked.vectors, Likeness(likely.weight, 0.5), asked.groups)
-            found[name][:, exemplars.candidates] = np.maximum(log_means, NONE)
-    found["all together"] = asked.log_odds()
-    return found
+        found[name][:, exemplars.candidates] = np.maximum(cosines, NONE)
+    return {name: asked.of_items(rows) for name, rows in found.items()} | {"all together": asked.log_odds()}
+
+
+def nearest_cosines(asked: Questions) -> np.ndarray:
+    """Return the largest cosine with an exemplar of each candidate that is of another group, ``(rows, taxa)``."""
+    exemplars = asked.gallery.exemplars[asked.scorer.modality]
+    cosines = exemplars.directed(asked.seen.vectors) @ exemplars.directions.T
+    own = np.array(exemplars.rows["group_id"].to_pylist(), object)
+    cosines[np.array(asked.row_groups, object)[:, None] == own] = -np.inf
+    return np.maximum.reduceat(cosines, exemplars.starts, axis=1)
 
 
 def hits(logits: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -106,15 +109,12 @@ def share(values: np.ndarray, groups: list[str]) -> str:
     return f"{100 * values.mean():.1f} % ({100 * low:.1f} to {100 * high:.1f}, n = {len(values)})"
 
 
-def back_off(dataset: Dataset) -> None:
+def back_off(asked: dict[Modality, Questions]) -> None:
     """Print how answers back off, of each half."""
     for fitting in (True, False):
         print(f"\nbacking off, {'fitted' if fitting else 'reported'} half; 20 of its species are in no gallery")
-        parts = []
-        for modality, mix in mixes(dataset, fitting=fitting).items():
-            right, ranks = judged(mix.answers(mix.logits(), back_off_of(modality)), mix.truth)
-            groups = [mix.asked.groups[row] for row in mix.rows.tolist()]
-            parts.append((modality.value, right, ranks, mix.unknown, groups))
+        drawn = {modality: mixes(each, fitting=fitting)[0] for modality, each in asked.items()}
+        parts = [(modality.value, *judged_mix(modality, mix)) for modality, mix in drawn.items()]
         _, *columns = zip(*parts, strict=True)
         right, ranks, unknown, groups = columns
         joined = np.concatenate(right), [*chain(*ranks)], np.concatenate(unknown), [*chain(*groups)]
@@ -130,8 +130,16 @@ def back_off(dataset: Dataset) -> None:
                 f"    species or genus, of all items of known species {share(deep[~unknown], list(at[~unknown]))}"
             )
             print(f"    named at species, of unknown species {share(named[unknown], list(at[unknown]))}")
-            counts = {str(rank): sum(each == rank for each in ranks) for rank in (*reversed(Rank), None)}
-            print(f"    ranks: {', '.join(f'{rank} {count}' for rank, count in counts.items() if count)}")
+            for rank in (*reversed(Rank), None):
+                mine = np.array([each == rank for each in ranks])
+                if mine.any():
+                    print(f"    {rank or 'unknown'}: {mine.sum()}, right {right[mine].sum()}")
+
+
+def judged_mix(modality: Modality, mix: Mix) -> tuple[np.ndarray, list[Rank | None], np.ndarray, list[str]]:
+    """Return by question whether the answer is right, its rank, whether the species is unknown, and its group."""
+    right, ranks = judged(mix.answers(back_off_of(modality)), mix.truth)
+    return right, ranks, mix.unknown, list(mix.groups)
 
 
 def main() -> None:
@@ -148,7 +156,7 @@ def main() -> None:
     shown = np.isin(np.arange(len(image.gallery.candidates)), image.gallery.exemplars[Modality.IMAGE].candidates)
     table("photographs of species with other photographs, list of these", image, image.with_exemplars, shown)
     table("all photographs, list of 180", image, np.ones(len(image.right), bool))
-    back_off(dataset)
+    back_off({Modality.AUDIO: audio, Modality.IMAGE: image})
 
 
 if __name__ == "__main__":

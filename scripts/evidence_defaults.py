@@ -3,18 +3,17 @@
 Run: python scripts/evidence_defaults.py DATASET      the field sample, imported (biovita data import folder)
 
 All is fitted on one half of the species (`fitting_half`), by the smallest cross-entropy of the right species among the
-180 of the sample, on grids. Exemplars are the items of species that have some of another recording or photographer;
-those of a question's own group are passed over. `benchmarks/identify_field_sample.py` reports on the other half.
+180 of the sample, on grids. `field_sample_questions.py` says what is asked, and what it is compared with;
+`benchmarks/identify_field_sample.py` reports on the other half.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,13 +21,10 @@ import numpy as np
 
 from biovita.dataset import Dataset
 from biovita.identification import likeness
-from biovita.identification.evidence import Candidate
-from biovita.identification.exemplars import Labelled, labelled_dataset
-from biovita.identification.gallery import Gallery, gallery_of
 from biovita.identification.likeness import Likeness
-from biovita.identification.scorer import Scorer
 from biovita.modality import MEDIA, Modality
 from biovita.model import load_model
+from field_sample_questions import Questions, fitting_half, questions
 
 OUT = Path(likeness.__file__).parent / "data" / "evidence.json"
 WEIGHTS = {
@@ -36,82 +32,10 @@ WEIGHTS = {
     "name": (2, 4, 6, 8, 10, 12, 16),
     "class": (0.2, 0.3, 0.5, 0.7, 1.0),
 }
-SHARES = (0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 0.95, 0.98, 0.99)
+SHARES = (0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 0.95, 0.98, 0.99, 0.997)
 BARE = (0.0, -1.0, -2.0, -3.0, -4.0)
+AS_GOOD = 0.002  # nats a question: less than what chance does
 ANY = {"weight": 20.0, "share": 0.8}  # of models that nothing was fitted for
-
-
-@dataclass(frozen=True, eq=False)
-class Questions:
-    """Recordings or photographs of the sample, and what they are compared with.
-
-    Attributes
-    ----------
-    vectors
-        ``(rows, dim)``, of the tower.
-    right
-        ``(rows,)``: number of the candidate.
-    fitting
-        ``(rows,)``: is of the half that is fitted on.
-    with_exemplars
-        ``(rows,)``: the species has an item of another group.
-    """
-
-    scorer: Scorer
-    vectors: np.ndarray
-    groups: list[str]
-    right: np.ndarray
-    fitting: np.ndarray
-    with_exemplars: np.ndarray
-
-    @property
-    def gallery(self) -> Gallery:
-        """What is asked."""
-        return self.scorer.gallery
-
-    def log_odds(self) -> np.ndarray:
-        """Return those of all candidates, ``(rows, candidates)``."""
-        return self.scorer.score(self.vectors, self.groups).logits
-
-
-def fitting_half(name: str) -> bool:
-    """Say whether a species is of the half that is fitted on: the first digit of its name's SHA-256 is even."""
-    return int(hashlib.sha256(name.encode()).hexdigest()[0], 16) % 2 == 0
-
-
-def questions(
-    dataset: Dataset, modality: Modality, candidates: Sequence[Candidate] | None = None, *, centred: bool = False
-) -> Questions:
-    """Return the items of a modality as questions.
-
-    Parameters
-    ----------
-    candidates
-        None is all species of the dataset. Items of others are questions all the same, of the right number -1, and no
-        exemplars.
-    centred
-        Take the mean of the fitting half's vectors, in place of the one that ships.
-    """
-    candidates = [Candidate(taxon) for taxon in dataset.taxonomy.taxa] if candidates is None else candidates
-    model = load_model("starter", "cpu")
-    items = labelled_dataset(dataset, model.card, modality)
-    groups = items.rows["group_id"].to_pylist()
-    of_species: dict[int, set[str]] = {}
-    for place, group in zip(items.places.tolist(), groups, strict=True):
-        of_species.setdefault(place, set()).add(group)
-    several = np.array([len(of_species[place]) > 1 for place in items.places.tolist()])
-    numbers = {each.taxon.id: number for number, each in enumerate(candidates)}
-    right = np.array([numbers.get(items.labels[place].taxon.id, -1) for place in items.places.tolist()])
-    shown = np.flatnonzero(several & (right >= 0))
-    labelled = Labelled(modality, items.labels, items.places[shown], items.rows.take(shown), items.vectors[shown])
-    tower = model.tower(modality)
-    halves = np.array([fitting_half(items.labels[place].taxon.scientific_name) for place in items.places.tolist()])
-    gallery = gallery_of(model, {modality: tower}, [labelled], candidates)
-    if centred:
-        mean = np.round(items.vectors[halves].mean(axis=0), 4)
-        exemplars = {modality: replace(gallery.exemplars[modality], centre=mean)}
-        gallery = replace(gallery, exemplars=exemplars)
-    return Questions(Scorer.of(model, gallery, tower), items.vectors, groups, right, halves, several)
 
 
 def losses(logits: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -121,34 +45,39 @@ def losses(logits: np.ndarray, right: np.ndarray) -> np.ndarray:
     return total - logits[np.arange(len(right)), right]
 
 
-def with_other(likely: Likeness, log_means: np.ndarray, numbers: np.ndarray, asked: Questions) -> Likeness:
-    """Return a likeness with the mean over questions of the fitting half that are of other taxa."""
-    against = (numbers[None] != asked.right[:, None]) & asked.fitting[:, None] & np.isfinite(log_means)
-    return replace(likely, other=round(float(np.log(np.exp(log_means[against], dtype=np.float64).mean())), 3))
+def with_other(likely: Likeness, likenesses: np.ndarray, numbers: np.ndarray, asked: Questions) -> Likeness:
+    """Return a likeness with the mean over windows or photographs of the fitting half that are of other taxa."""
+    right, fitting = asked.right[asked.items], asked.fitting[asked.items]
+    against = (numbers[None] != right[:, None]) & fitting[:, None] & np.isfinite(likenesses)
+    other = np.log(np.exp(likely.weight * likenesses[against], dtype=np.float64).mean())
+    return replace(likely, other=round(float(other), 3))
 
 
-def exemplar_likeness(asked: Questions, rows: np.ndarray, only: np.ndarray | None = None) -> Likeness:
+def exemplar_likeness(asked: Questions, items: np.ndarray, only: np.ndarray | None = None) -> Likeness:
     """Return the best likeness to exemplars, on top of what classes say; ``only`` are the candidates of the list."""
     exemplars = asked.gallery.exemplars[asked.scorer.modality]
-    base = np.full((len(asked.right), len(asked.gallery.candidates)), asked.scorer.prior, np.float32)
+    base = np.full((len(asked.items), len(asked.gallery.candidates)), asked.scorer.prior, np.float32)
     if asked.scorer.classes is not None:
-        base = asked.vectors @ asked.scorer.classes + asked.scorer.begin
+        base = asked.seen.vectors @ asked.scorer.classes + asked.scorer.begin
     if only is not None:
         base = np.where(only, base, -1e4)
+    cosines = exemplars.cosines(asked.seen.vectors, asked.row_groups)
     found = []
-    for weight in WEIGHTS["exemplar"]:
-        log_means = exemplars.log_means(asked.vectors, Likeness(weight, 0.5), asked.groups)
-        for share in SHARES:
-            likely = with_other(Likeness(float(weight), share), log_means, exemplars.candidates, asked)
-            logits = base.copy()
-            logits[:, exemplars.candidates] += likely.log_odds(log_means)
-            found.append((losses(logits, asked.right)[rows].mean(), likely))
+    for weight, share in itertools.product(WEIGHTS["exemplar"], SHARES):
+        likely = with_other(Likeness(float(weight), share), cosines, exemplars.candidates, asked)
+        logits = base.copy()
+        logits[:, exemplars.candidates] += likely.log_odds(cosines)
+        found.append((losses(asked.of_items(logits), asked.right)[items].mean(), likely))
     return best(found)
 
 
 def best(found: Iterable[tuple[float, Likeness]]) -> Likeness:
-    """Return the likeness of the smallest loss."""
-    loss, likely = min(found, key=lambda each: each[0])
+    """Return the likeness of the smallest weight whose loss is the smallest, or as good as that."""
+    tried = list(found)
+    least = min(loss for loss, _ in tried)
+    loss, likely = min(
+        (each for each in tried if each[0] <= least + AS_GOOD), key=lambda each: (each[1].weight, each[0])
+    )
     print(f"  loss {loss:.3f}  {likely}")
     return likely
 
@@ -157,13 +86,12 @@ def name_likenesses(asked: Questions) -> list[tuple[np.ndarray, Likeness]]:
     """Return likenesses to names on the grid, with what each adds, ``(rows, names)``."""
     names = asked.gallery.names
     assert names is not None
-    cosines = asked.scorer.projection(asked.scorer.modality)(asked.vectors) @ names.directions.T
-    grid = itertools.product(WEIGHTS["name"], SHARES)
+    cosines = asked.scorer.projection(asked.scorer.modality)(asked.seen.vectors) @ names.directions.T
     likely = [
-        with_other(Likeness(float(weight), share), weight * cosines, names.candidates, asked)
-        for weight, share in grid
+        with_other(Likeness(float(weight), share), cosines, names.candidates, asked)
+        for weight, share in itertools.product(WEIGHTS["name"], SHARES)
     ]
-    return [(each.log_odds(each.weight * cosines), each) for each in likely]
+    return [(each.log_odds(cosines), each) for each in likely]
 
 
 def fit_audio(asked: Questions) -> tuple[Likeness, Likeness, float]:
@@ -175,15 +103,16 @@ def fit_audio(asked: Questions) -> tuple[Likeness, Likeness, float]:
     exemplar = exemplar_likeness(asked, asked.fitting & own[asked.right], own)
     assert names is not None
     assert asked.scorer.classes is not None
-    base = asked.vectors @ asked.scorer.classes + asked.scorer.begin
-    absent = own[None] & (np.arange(len(own))[None] != asked.right[:, None]) & asked.fitting[:, None]
+    base = asked.seen.vectors @ asked.scorer.classes + asked.scorer.begin
+    right, fitting = asked.right[asked.items], asked.fitting[asked.items]
+    absent = own[None] & (np.arange(len(own))[None] != right[:, None]) & fitting[:, None]
     prior = round(float(np.log(np.exp(base[absent], dtype=np.float64).mean())), 2)
     base[:, ~own] = prior
     found = []
     for added, likely in name_likenesses(asked):
         logits = base.copy()
-        logits[:, names.candidates] += added
-        found.append((losses(logits, asked.right)[asked.fitting].mean(), likely))
+        logits[:, names.candidates] += np.where(own[names.candidates], 0.0, added)
+        found.append((losses(asked.of_items(logits), asked.right)[asked.fitting].mean(), likely))
     return exemplar, best(found), prior
 
 
@@ -216,12 +145,10 @@ def fit_images(asked: Questions) -> tuple[Likeness, Likeness, Likeness]:
     assert pictures is not None
     assert names is not None
     classes = []
-    for weight in WEIGHTS["class"]:
-        once = replace(pictures, likeness=Likeness(float(weight), 1.0, 0.0))
-        numbers, log_means = once.log_odds(asked.vectors)
-        for share in SHARES:
-            likely = with_other(Likeness(float(weight), share), log_means, numbers, asked)
-            classes.append((likely.log_odds(log_means), likely))
+    numbers, likenesses = pictures.likenesses(asked.seen.vectors)
+    for weight, share in itertools.product(WEIGHTS["class"], SHARES):
+        likely = with_other(Likeness(float(weight), share), likenesses, numbers, asked)
+        classes.append((likely.log_odds(likenesses), likely))
     found = []
     for (name_adds, name), (class_adds, likely) in itertools.product(name_likenesses(asked), classes):
         logits = np.zeros((len(asked.right), count), np.float32)

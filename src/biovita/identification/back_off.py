@@ -11,7 +11,7 @@ is never lost, and never in a group of all that is nameless.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,19 +56,18 @@ class BackOff:
     temperature, unknown
         See the module.
     sure
-        By rank, the least probability of an answer there.
+        The least probability of an answer, whatever its rank.
     """
 
     temperature: float
     unknown: float
-    sure: Mapping[Rank, float]
+    sure: float
 
 
 def back_off_of(modality: Modality) -> BackOff:
     """Return the settings that ship for questions of a modality; ``scripts/back_off_defaults.py`` fits them."""
     stated = shipped()["back_off"][modality]
-    sure = {Rank(rank): float(least) for rank, least in stated["sure"].items()}
-    return BackOff(float(stated["temperature"]), float(stated["unknown"]), sure)
+    return BackOff(float(stated["temperature"]), float(stated["unknown"]), float(stated["sure"]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,10 +234,7 @@ def best_of(found: Posterior, candidates: Sequence[Candidate], rank: Rank) -> An
 
 
 def backed_off(found: Posterior, candidates: Sequence[Candidate], settings: BackOff) -> Answers:
-    """Return for each row the taxon of the deepest rank at which one is sure enough; unknown where none is.
-
-    What is no taxon has to be as sure as a species.
-    """
+    """Return for each row the taxon of the deepest rank at which one is sure enough; unknown where none is."""
     taxa: list[Candidate] = []
     numbers = np.full(len(found.unknown), -1, np.int64)
     probabilities = found.unknown.copy()
@@ -246,7 +242,7 @@ def backed_off(found: Posterior, candidates: Sequence[Candidate], settings: Back
         ranked = at_rank(found, candidates, rank)
         fits = np.array([each.kind != Kind.TAXON or each.taxon.rank == rank for each in ranked.taxa] + [False])
         best, likely = ranked.numbers[:, 0], ranked.probabilities[:, 0]
-        now = (numbers < 0) & fits[best] & (likely >= settings.sure[rank])
+        now = (numbers < 0) & fits[best] & (likely >= settings.sure)
         numbers[now] = best[now] + len(taxa)
         probabilities[now] = likely[now]
         taxa += ranked.taxa

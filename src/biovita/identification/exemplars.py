@@ -14,7 +14,6 @@ from biovita.directions import unit
 from biovita.embedding import vectors
 from biovita.errors import DatasetError
 from biovita.identification.evidence import Candidate
-from biovita.identification.likeness import Likeness
 from biovita.media.packed_files import PackedFile
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
@@ -34,8 +33,6 @@ EXEMPLARS = pa.schema(
     ]
 )
 """What is told of an exemplar, a row each."""
-
-_AT_ONCE = 1 << 23  # cosines; eight million take 32 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,26 +163,24 @@ class Exemplars:
         return unit(vectors - self.centre)
 
     @cached_property
+    def _places(self) -> np.ndarray:
+        """Return by exemplar the place of its candidate."""
+        return np.repeat(np.arange(len(self.candidates)), np.diff(np.append(self.starts, len(self.rows))))
+
+    @cached_property
     def _groups(self) -> tuple[dict[str, int], np.ndarray]:
         """Return a number for each group, and by exemplar that of its own; -1 where it has none."""
         encoded = self.rows["group_id"].combine_chunks().dictionary_encode()
         named = {group: number for number, group in enumerate(encoded.dictionary.to_pylist())}
         return named, encoded.indices.fill_null(-1).to_numpy()
 
-    def cosines(self, directions: np.ndarray, groups: Sequence[str | None] | None) -> np.ndarray:
-        """Return ``(rows, exemplars)``, float32; minus infinity where both are of one group."""
-        found = directions @ self.directions.T
-        if groups is not None:
-            named, own = self._groups
-            asked = np.array([-2 if group is None else named.get(group, -2) for group in groups])
-            some = np.flatnonzero(asked >= 0)
-            found[some] = np.where(asked[some, None] == own[None], -np.inf, found[some])
-        return found
+    @cached_property
+    def _means(self) -> np.ndarray:
+        """Return the mean direction of each candidate, ``(taxa, dim)``, of length 1; 0 where they cancel out."""
+        return _of_length_1(np.add.reduceat(self.directions, self.starts, axis=0))
 
-    def log_means(
-        self, vectors: np.ndarray, likeness: Likeness, groups: Sequence[str | None] | None = None
-    ) -> np.ndarray:
-        """Return the logarithm of the mean of ``exp(weight * cosine)`` over the exemplars of each candidate.
+    def cosines(self, vectors: np.ndarray, groups: Sequence[str | None] | None = None) -> np.ndarray:
+        """Return the cosine with the mean direction of the exemplars of each candidate.
 
         Parameters
         ----------
@@ -200,13 +195,20 @@ class Exemplars:
             ``(rows, taxa)``, float32; minus infinity where no exemplar is left.
         """
         directions = self.directed(vectors)
-        found = np.empty((len(vectors), len(self.candidates)), np.float32)
-        step = max(1, _AT_ONCE // len(self.rows))
-        for start in range(0, len(vectors), step):
-            rows = slice(start, start + step)
-            cosines = self.cosines(directions[rows], None if groups is None else groups[rows])
-            total = np.add.reduceat(np.exp(likeness.weight * cosines, dtype=np.float32), self.starts, axis=1)
-            counts = np.add.reduceat(np.isfinite(cosines), self.starts, axis=1, dtype=np.float32)
-            with np.errstate(divide="ignore"):
-                found[rows] = np.log(total) - np.log(np.maximum(counts, 1))
+        found: np.ndarray = directions @ self._means.T
+        if groups is None:
+            return found
+        named, own = self._groups
+        asked = np.array([-2 if group is None else named.get(group, -2) for group in groups])
+        for group in np.unique(asked[asked >= 0]).tolist():
+            rows = np.flatnonzero(asked == group)
+            for place in np.unique(self._places[own == group]).tolist():
+                left = np.flatnonzero((self._places == place) & (own != group))
+                mean = _of_length_1(self.directions[left].sum(axis=0, keepdims=True))[0]
+                found[rows, place] = directions[rows] @ mean if len(left) else -np.inf
         return found
+
+
+def _of_length_1(sums: np.ndarray) -> np.ndarray:
+    found: np.ndarray = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    return found

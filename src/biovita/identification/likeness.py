@@ -1,15 +1,15 @@
 """How much a likeness says: from how near something is to the odds that it is the same, and the weights that ship.
 
-A likeness ``x`` of a question to a taxon is a cosine with its exemplars, both taken from the mean of the encoder's
-vectors, a cosine with its name, or the logarithm of the probability that a classifier of pictures gives it. What it
-multiplies the odds of the taxon by is::
+A likeness ``x`` of a question to a taxon is the cosine with the mean direction of its exemplars (all are taken from the
+mean of the encoder's vectors), the cosine with its name, or the logarithm of the probability that a classifier of
+pictures gives it. What it multiplies the odds of the taxon by is::
 
-    odds(x) = 1 - share + share * mean(exp(weight * x)) / other
+    odds(x) = 1 - share + share * exp(weight * x) / other
 
-``share`` is how many questions such evidence can match at all; the mean is over the exemplars of the taxon. ``other``
-is the mean of ``exp(weight * x)`` over questions that are not of the taxon, so there the odds are multiplied by 1 on
-average. A taxon with such evidence is therefore neither favoured nor punished against one without it, whose odds stay
-as they are, and a taxon that does not match loses no more than a factor of ``1 - share``.
+``share`` is how many questions such evidence can match at all. ``other`` is the mean of ``exp(weight * x)`` over
+questions that are not of the taxon, so there the odds are multiplied by 1 on average. A taxon with such evidence is
+therefore neither favoured nor punished against one without it, whose odds stay as they are, and a taxon that does not
+match loses no more than a factor of ``1 - share``.
 """
 
 from __future__ import annotations
@@ -50,26 +50,26 @@ class Likeness:
     share: float
     other: float | None = None
 
-    def log_odds(self, log_means: np.ndarray) -> np.ndarray:
+    def log_odds(self, likenesses: np.ndarray) -> np.ndarray:
         """Return what is added to the log-odds of taxa, ``(rows, taxa)``, float32.
 
         Parameters
         ----------
-        log_means
-            ``log(mean(exp(weight * x)))``, ``(rows, taxa)``; minus infinity where there is nothing to compare with, of
-            which the result is 0.
+        likenesses
+            ``(rows, taxa)``; minus infinity where there is nothing to compare with, of which the result is 0.
         """
-        there = np.isfinite(log_means)
-        other: float | np.ndarray = self.other if self.other is not None else _mean_of_all(log_means, there)
+        there = np.isfinite(likenesses)
+        weighted = self.weight * likenesses
+        other: float | np.ndarray = self.other if self.other is not None else _mean_of_all(weighted, there)
         with np.errstate(over="ignore"):
-            odds = 1.0 - self.share + self.share * np.exp(np.where(there, log_means - other, 0.0))
+            odds = 1.0 - self.share + self.share * np.exp(np.where(there, weighted - other, 0.0))
         return np.where(there, np.log(odds), 0.0).astype(np.float32)
 
 
-def _mean_of_all(log_means: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """Return the logarithm of the mean over the taxa of each row, ``(rows, 1)``."""
-    top = np.where(there, log_means, -np.inf).max(axis=1, keepdims=True, initial=-1e30)
-    total = np.where(there, np.exp(np.where(there, log_means - top, 0.0)), 0.0).sum(axis=1, keepdims=True)
+def _mean_of_all(weighted: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Return the logarithm of the mean of ``exp(weight * x)`` over the taxa of each row, ``(rows, 1)``."""
+    top = np.where(there, weighted, -np.inf).max(axis=1, keepdims=True, initial=-1e30)
+    total = np.where(there, np.exp(np.where(there, weighted - top, 0.0)), 0.0).sum(axis=1, keepdims=True)
     counts = np.maximum(there.sum(axis=1, keepdims=True), 1)
     found: np.ndarray = top + np.log(np.maximum(total, 1e-30) / counts)
     return found

@@ -138,8 +138,8 @@ class Scorer:
         decided[:] = self._before
         exemplars, shown, there = self.gallery.exemplars.get(self.modality), None, None
         if exemplars is not None:
-            log_means = exemplars.log_means(vectors, self.weights.exemplar, groups)
-            shown, there = self.weights.exemplar.log_odds(log_means), np.isfinite(log_means)
+            cosines = exemplars.cosines(vectors, groups)
+            shown, there = self.weights.exemplar.log_odds(cosines), np.isfinite(cosines)
         self._add_weaker(vectors, logits, decided, exemplars, there)
         if exemplars is not None and shown is not None and there is not None:
             self._add_exemplars(logits, decided, exemplars, shown, there)
@@ -174,7 +174,7 @@ class Scorer:
             added = np.zeros((len(some), logits.shape[1]), np.float32)
             if names is not None and len(kept):
                 cosines = self.projection(self.modality)(some) @ names.directions[kept].T
-                added[:, names.candidates[kept]] = self.weights.name.log_odds(self.weights.name.weight * cosines)
+                added[:, names.candidates[kept]] = self.weights.name.log_odds(cosines)
             if self.pictures is not None:
                 numbers, found = self.pictures.log_odds(some)
                 more = found > added[:, numbers]
@@ -236,8 +236,8 @@ class _PictureClasses:
     bias: np.ndarray
     likeness: Likeness
 
-    def log_odds(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return numbers of candidates, and what is added to their log-odds, ``(rows, taxa)``.
+    def likenesses(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return numbers of candidates, and the logarithm of the probability of each, ``(rows, taxa)``.
 
         A class that may show many taxa says of each that its probability is one of as many.
         """
@@ -248,6 +248,9 @@ class _PictureClasses:
         numbers, starts = np.unique(self.links.candidates, return_index=True)
         shares = answers[:, self.links.classes] / self.links.shown.astype(np.float32)
         likely = np.add.reduceat(shares, starts, axis=1)
-        with np.errstate(divide="ignore"):
-            found = self.likeness.log_odds(self.likeness.weight * np.log(np.maximum(likely, 1e-30)))
-        return numbers, found
+        return numbers, np.log(np.maximum(likely, 1e-30))
+
+    def log_odds(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return numbers of candidates, and what is added to their log-odds, ``(rows, taxa)``."""
+        numbers, found = self.likenesses(vectors)
+        return numbers, self.likeness.log_odds(found)
