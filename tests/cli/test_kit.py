@@ -178,6 +178,10 @@ NOT_RUN = {
     "bench traits",
     "bench export-mteb",
     "bench run-mteb",
+    "identify",
+    "identify calibrate",
+    "bench detect",
+    "simulate soundscape",
 }  # they take long; their own tests do
 
 

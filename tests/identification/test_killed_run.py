@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,9 +14,10 @@ import pytest
 from biovita.archive.archive import SCORES, Archive
 from biovita.embedding.lance_table import LanceTable
 from biovita.embedding.store import read
+from support.forked import finish, start
 from support.sound_files import song, write_sound
+from support.stub_listener import listen_with_stub
 
-TESTS = Path(__file__).parents[1]
 RATE = 8_000
 FILES = int(os.environ.get("BIOVITA_KILLED_FILES", "300"))  # 10,000, killed ten times, take minutes
 KILLS = int(os.environ.get("BIOVITA_KILLS", "4"))
@@ -45,8 +44,7 @@ def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(survey: Path, out: Path) -> list[str]:
-    words = ["identify", str(survey), "--out", str(out), "--threshold", "0.6", "--json"]
-    return [sys.executable, "-m", "support.identify_with_stub", *words]
+    return ["identify", str(survey), "--out", str(out), "--threshold", "0.6", "--json"]
 
 
 def tables(out: Path) -> dict[str, pa.Table]:
@@ -66,23 +64,23 @@ def tables(out: Path) -> dict[str, pa.Table]:
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 def test_it_ends_in_the_tables_of_one_that_was_left_alone(survey: Path, tmp_path: Path) -> None:
-    subprocess.run(command(survey, tmp_path / "whole"), cwd=TESTS, check=True, capture_output=True)
+    said = tmp_path / "said"
+    whole = start(command(survey, tmp_path / "whole"), said, first=listen_with_stub)
+    assert finish(whole) == 0, said.read_text()
     rng = np.random.default_rng(1)
     disturbed, killed = tmp_path / "disturbed", 0
     for _ in range(10 * KILLS):
-        process = subprocess.Popen(
-            command(survey, disturbed), cwd=TESTS, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        deadline = time.monotonic() + (0 if killed == KILLS else float(rng.uniform(1.0, 4.0)))
-        while process.poll() is None and (killed == KILLS or time.monotonic() < deadline):
-            time.sleep(0.02)
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
+        process = start(command(survey, disturbed), said, first=listen_with_stub)
+        if killed < KILLS:
+            process.join(float(rng.uniform(0.3, 2.0)))
+        if killed < KILLS and process.is_alive():
+            process.kill()
+            process.join()
             killed += 1
-        _, error = process.communicate()
-        if killed == KILLS and process.returncode == 0:
+            continue
+        assert finish(process) == 0, said.read_text()
+        if killed == KILLS:
             break
-        assert process.returncode in {0, -signal.SIGKILL}, error.decode()
     want, found = tables(tmp_path / "whole"), tables(disturbed)
     assert want["recordings"].num_rows == FILES
     assert sorted(want["left_out"]["reason"].to_pylist()) == [
@@ -100,21 +98,15 @@ def test_it_ends_in_the_tables_of_one_that_was_left_alone(survey: Path, tmp_path
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 def test_ctrl_c_leaves_a_usable_result(survey: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    process = subprocess.Popen(
-        command(survey, out),
-        cwd=TESTS,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "STUB_SECONDS": "0.2"},  # for four files: there is time to stop it
-    )
+    said = tmp_path / "said"
+    slow = {"STUB_SECONDS": "0.2"}  # for four files: there is time to stop it
+    process = start(command(survey, out), said, slow, listen_with_stub)
     while not any((out / "embeddings").glob("*/audio.lance/_versions/*")):
-        assert process.poll() is None, process.stderr.read()  # type: ignore[union-attr]
+        assert process.is_alive(), said.read_text()
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=120)
-    assert process.returncode == 130, error
-    assert "What was done until then is answered; the same command goes on" in error
+    os.kill(process.pid or 0, signal.SIGINT)
+    assert finish(process) == 130, said.read_text()
+    assert "What was done until then is answered; the same command goes on" in said.read_text()
     windows = Archive.open(out).table(SCORES["audio"])  # type: ignore[index]
     assert 0 < len(windows.column("media_id").unique()) < FILES
     assert len(Archive.open(out).table("annotations"))

@@ -24,12 +24,12 @@ _HELP = (
 # Group, whose module holds its `app`, and what it is for: so the root command can list it without importing it.
 # Modules import what is heavy inside their commands.
 _GROUPS = {
-    "bench": "Build, verify and run benchmarks, and compare runs.",
+    "bench": "Build, verify and run benchmarks, compare runs, and score what identify detects.",
     "data": "Make, show and check datasets.",
     "demo": "Go from a folder of recordings and photographs to a model, its scores and a report.",
     "doctor": "Say what is installed, what the device is, which formats decode, and what is missing for which feature.",
     "embed": "Write a vector for each recording, photograph and name of a dataset.",
-    "identify": "Say what is heard in recordings and seen in photographs, from any paths or from a run.",
+    "identify": "Say what is heard in recordings and seen in photographs.",
     "models": "List, describe, fetch and export models; without a command, list those that are known.",
     "simulate": "Make a dataset of a simulated fauna: drawn animals, synthesised calls, names and traits along one "
     "tree.",
