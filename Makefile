@@ -14,7 +14,7 @@ TESTS = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo check test lint docs clean
+.PHONY: demo check test lint style types windows-types docs clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/biovita demo $(if $(DATA),--data "$(DATA)") --out "$(OUT)"
@@ -22,15 +22,22 @@ demo: $(VENV)/.installed
 check: lint
 	$(TESTS) -m "not slow"
 
-test: lint
-	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
+test: style
+	$(MAKE) --jobs=2 types windows-types
 	$(TESTS) --durations=30
 
-lint: $(VENV)/.installed-test
+lint: style types
+
+style: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff check --preview --select PLW1514 src  # text files state their encoding
 	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-test
 	$(BIN)/mypy
+
+windows-types: $(VENV)/.installed-test
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
 
 docs: $(VENV)/.installed-docs
 	rm -rf site

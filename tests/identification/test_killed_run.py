@@ -19,8 +19,8 @@ from support.sound_files import song, write_sound
 from support.stub_listener import listen_with_stub
 
 RATE = 8_000
-FILES = int(os.environ.get("BIOVITA_KILLED_FILES", "300"))  # 10,000, killed ten times, take minutes
-KILLS = int(os.environ.get("BIOVITA_KILLS", "4"))
+FILES = int(os.environ.get("BIOVITA_KILLED_FILES", "200"))  # 10,000, killed ten times, take minutes
+KILLS = int(os.environ.get("BIOVITA_KILLS", "2"))
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from biovita.simulation.calls import SAMPLE_RATE, recording
 from biovita.simulation.pictures import picture
 from biovita.simulation.seeds import stream
 
-_ITEMS = 2  # recordings, and photographs, of a species
+_ITEMS = 1  # recordings, and photographs, of a species
 
 
 def _sample(fauna: Fauna) -> list[SpeciesTruth]:
