@@ -70,7 +70,7 @@ def test_all_that_is_imported_is_a_dependency_and_all_dependencies_are_used() ->
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 60
     }
-    assert BASE - brought - texts == set()
+    assert BASE - brought - texts == {"tzdata"}  # zoneinfo reads it where the system has no zones
 
 
 @pytest.mark.slow

@@ -79,11 +79,15 @@ def examine() -> Checkup:
 
 
 def _requirements() -> tuple[list[Requirement], dict[str, list[Requirement]]]:
-    """Return the distributions that biovita requires, and those of each extra."""
+    """Return the distributions that biovita requires on this system, and those of each extra."""
     needed: list[Requirement] = []
     extras: dict[str, list[Requirement]] = {}
     for requirement in map(Requirement, requires("biovita") or ()):
         extra = re.search(r"extra == ['\"]([\w-]+)['\"]", str(requirement.marker))
+        if requirement.marker is not None and not requirement.marker.evaluate(
+            {"extra": extra[1] if extra else ""}
+        ):
+            continue
         (extras.setdefault(extra[1], []) if extra else needed).append(requirement)
     return needed, extras
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -89,10 +90,7 @@ class Identification:
 
     def to_polars(self) -> pl.DataFrame:
         """Return the annotations as a data frame of polars, which has to be installed."""
-        import polars as pl
-
-        frame = pl.from_arrow(self.annotations)
-        assert isinstance(frame, pl.DataFrame)
+        frame: pl.DataFrame = import_module("polars").from_arrow(self.annotations)
         return frame
 
 

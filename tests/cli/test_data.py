@@ -205,7 +205,9 @@ def test_ctrl_c_leaves_nothing_half_written(
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     text, error = process.communicate(timeout=60)
-    assert process.returncode == 130
+    # Where the interrupt came while Python ran a text as code, as dataclasses do when they are imported, Python ends by
+    # the signal itself after all was handled. A shell says 130 of both.
+    assert process.returncode in {130, -signal.SIGINT}, error
     assert text == ""
     assert error.startswith("biovita: Stopped")
     assert "Traceback" not in error
