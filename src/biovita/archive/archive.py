@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,10 @@ from biovita.jsonfile import read_json
 from biovita.modality import Modality
 from biovita.parquet import read_as_it_is
 
-__all__ = ["ARCHIVE", "SCORES", "Archive"]
+__all__ = ["ARCHIVE", "MEDIA_TABLES", "SCORES", "Archive"]
 
 ARCHIVE = "archive.json"
+MEDIA_TABLES: Mapping[Modality, str] = {Modality.AUDIO: "recordings", Modality.IMAGE: "photographs"}
 SCORES: Mapping[Modality, str] = {Modality.AUDIO: "windows", Modality.IMAGE: "photograph_scores"}
 _FORMAT = 1
 _ROWS_AT_ONCE = 65_536
@@ -111,8 +112,13 @@ class Archive:
             return schema.empty_table()
         return self._as(file, read_as_it_is(file, schema.names), schema)
 
-    def batches(self, name: str) -> Iterator[pa.RecordBatch]:
+    def batches(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a table that may be too large to be held, some at a time.
+
+        Parameters
+        ----------
+        columns
+            Those that are read; None is all.
 
         Raises
         ------
@@ -120,6 +126,8 @@ class Archive:
             As `table`.
         """
         file, schema = self.file(name), _SCHEMAS[name]
+        if columns is not None:
+            schema = pa.schema([schema.field(column) for column in columns])
         if not file.is_file():
             return
         try:

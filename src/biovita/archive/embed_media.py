@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.archive.archive import Archive
 from biovita.archive.archive_tables import LEFT_OUT
-from biovita.embedding.engine import Settings, run_plan
+from biovita.embedding.engine import OpenEncoder, Settings, run_plan
 from biovita.embedding.failures import Failure
 from biovita.embedding.items import Items
 from biovita.embedding.lance_table import LanceStore, LanceTable
@@ -77,14 +76,10 @@ def embed_media(
         )
     failed: list[Failure] = []
     try:
-        done = run_plan(partial(_itself, encoder), made, items, table, settings, failed=failed)
+        done = run_plan(OpenEncoder(encoder), made, items, table, settings, failed=failed)
     except KeyboardInterrupt:
         return EmbeddedMedia(0, 0, tuple(failed), 0.0, stopped=True)
     return EmbeddedMedia(done.new, done.kept, done.failed, done.seconds)
-
-
-def _itself(encoder: Encoder) -> Encoder:
-    return encoder
 
 
 def failed_rows(failed: tuple[Failure, ...], items: Items) -> pa.Table:

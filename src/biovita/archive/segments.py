@@ -254,7 +254,7 @@ def _row(event: Mapping[str, Any], source: Mapping[str, Any], file: str) -> dict
     return {
         **{column: event.get(column) for column in SEGMENT_COLUMNS},
         "file": file,
-        "source": source["path"] if source["dataset"] is None else f"{source['dataset']}/{source['path']}",
+        "source": place_on_disk(source["path"], source["dataset"]).as_posix(),
         "start_s": cut[0],
         "end_s": cut[1],
         **{name: _short(event[name]) for name in ("score", "probability")},

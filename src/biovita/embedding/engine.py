@@ -23,7 +23,7 @@ from biovita.errors import ModelError
 from biovita.progress import progress_bar
 from biovita.towers.encoder import Encoder
 
-__all__ = ["Embedded", "Settings", "embed_items", "run_plan"]
+__all__ = ["Embedded", "OpenEncoder", "Settings", "embed_items", "run_plan"]
 
 logger = logging.getLogger(__name__)
 
@@ -104,16 +104,17 @@ def embed_items(
     if each_window and encoder.windows is None:
         raise ModelError(f"{encoder.card.name} does not cut recordings into windows")
     made = Made.by(encoder.card, encoder.windows if each_window else None)
-    return run_plan(_Open(encoder), made, items, table, settings or Settings(), executor=executor)
+    return run_plan(OpenEncoder(encoder), made, items, table, settings or Settings(), executor=executor)
 
 
 @dataclass(frozen=True)
-class _Open:
-    """An encoder that is open."""
+class OpenEncoder:
+    """Gives an encoder that is open, where `run_plan` asks for what opens one."""
 
     encoder: Encoder
 
     def __call__(self) -> Encoder:
+        """Return the encoder."""
         return self.encoder
 
 

@@ -47,6 +47,11 @@ class MadeBy:
     revision: str | None = None
     made_at: datetime | None = None
 
+    def annotation_id(self, *about: object) -> str:
+        """Return the id of an annotation: the first 32 digits of a SHA-256 of what it is about and of the model."""
+        text = "\n".join(map(str, (*about, self.name, self.revision)))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
 
 def floor_of(windows: Iterable[pa.RecordBatch] | pa.Table) -> float:
     """Return the largest floor of `WINDOWS` rows: of what is not listed, larger scores are all kept; 0 without rows."""
@@ -243,7 +248,6 @@ def _plain(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def _ids(runs: Runs, media: Sequence[str], candidate: pa.Table, made: MadeBy) -> pa.Array:
-    """Return the first 32 digits of a SHA-256 of what, where, when and by which model."""
     rows = zip(
         media,
         candidate["kind"].to_pylist(),
@@ -252,5 +256,4 @@ def _ids(runs: Runs, media: Sequence[str], candidate: pa.Table, made: MadeBy) ->
         runs.end.tolist(),
         strict=True,
     )
-    texts = ("\n".join(map(str, (*row, made.name, made.revision))) for row in rows)
-    return pa.array([hashlib.sha256(text.encode()).hexdigest()[:32] for text in texts], pa.string())
+    return pa.array([made.annotation_id(*row) for row in rows], pa.string())

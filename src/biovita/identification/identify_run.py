@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from biovita.archive.archive import ARCHIVE, Archive
+from biovita.archive.archive import ARCHIVE, MEDIA_TABLES, Archive
 from biovita.archive.detector_boxes import FoundBoxes, read_boxes
 from biovita.archive.find_media import FoundMedia, find_media
 from biovita.archive.register import Registration
@@ -45,8 +45,8 @@ from biovita.version import __version__
 __all__ = ["RECORD", "Means", "Run", "answer_run", "question_of", "run_on"]
 
 RECORD = "run.json"
+_LOCK = ".archive.lock"
 _PIECES = 4  # of recordings that are encoded together; more would only lie in memory
-_MEDIA = {Modality.AUDIO: "recordings", Modality.IMAGE: "photographs"}
 _SHOWN = 5
 
 
@@ -117,9 +117,10 @@ def run_on(archive: Archive, places: Sequence[str | Path], means: Means, options
     asked, answering = asked_of(options), answering_of(options)
     found = find_media(places) if places else None
     if found is not None and not (found.files or found.datasets):
-        raise DatasetError(f"no recording and no photograph is in {', '.join(map(str, places))}{_others(found)}")
+        said = ". ".join([f"no recording and no photograph is in {', '.join(map(str, places))}", *_others(found)])
+        raise DatasetError(said)
     make_directory(archive.path)
-    with locked(archive.path / ".archive.lock", f"{archive.path}: another process is writing there"):
+    with locked(archive.path / _LOCK, f"{archive.path}: another process is writing there"):
         if found is not None:
             _make_room(archive, overwrite=means.overwrite)
         stated = Perceiving.from_json(archive.info.get("perceiving", {})) if archive.exists else None
@@ -156,10 +157,10 @@ def _make_room(archive: Archive, *, overwrite: bool) -> None:
     refuse_links(archive.path)
     if archive.exists and overwrite:
         for place in archive.path.iterdir():
-            if place.name == ".archive.lock":
+            if place.name == _LOCK:
                 continue
             (shutil.rmtree if place.is_dir() else Path.unlink)(place)
-    elif not archive.exists and any(place.name != ".archive.lock" for place in archive.path.iterdir()):
+    elif not archive.exists and any(place.name != _LOCK for place in archive.path.iterdir()):
         raise DatasetError(
             f"{archive.path} is not empty and no run of biovita: it has no {ARCHIVE}. Choose another --out"
         )
@@ -176,22 +177,22 @@ def _enter(
     archive.describe({"biovita": __version__, "perceiving": perceiving.as_json()})
     with progress_bar("looking into files", len(found.files), shown=means.progress) as advance:
         take_in(archive, found, how, advance)
-    others = _others(found).removeprefix(". ")
-    return (*boxes.notes, *([others] if others else []))
+    return (*boxes.notes, *_others(found))
 
 
-def _others(found: FoundMedia) -> str:
+def _others(found: FoundMedia) -> tuple[str, ...]:
+    """Return what is said of files that are passed over, if there are any."""
     if not found.others:
-        return ""
+        return ()
     listed = ", ".join(f"{count:,} {ending}" for ending, count in found.others.most_common(_SHOWN))
-    return f". {found.others.total():,} files in folders are neither sound nor pictures by their names: {listed}"
+    return (f"{found.others.total():,} files in folders are neither sound nor pictures by their names: {listed}",)
 
 
 def _scored(
     archive: Archive, asked: AskedFor, perceiving: Perceiving, means: Means
 ) -> tuple[Scoring, dict[str, Any]]:
     """Write the scores of an archive's media, and return them with what made them."""
-    there = [modality for modality, name in _MEDIA.items() if len(archive.table(name))]
+    there = [modality for modality, name in MEDIA_TABLES.items() if len(archive.table(name))]
     if not there:
         reasons = Counter(archive.table("left_out")["reason"].to_pylist())
         counted = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common(_SHOWN))

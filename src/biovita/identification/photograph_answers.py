@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -49,7 +48,7 @@ def photograph_answers(
             {
                 **{name: photograph[name] for name in _FROM_PHOTOGRAPH},
                 **answer,
-                "id": _id(photograph["id"], answer["label"], made),
+                "id": made.annotation_id(photograph["id"], answer["label"]),
                 "media_id": photograph["id"],
                 "modality": Modality.IMAGE.value,
                 "site": site_of.get(photograph["deployment_id"]),
@@ -130,8 +129,3 @@ def _is_within(candidate: Candidate, answer: Candidate) -> bool:
         candidate.kind == answer.kind == Kind.TAXON
         and candidate.taxon.name_at(taxon.rank) == taxon.scientific_name
     )
-
-
-def _id(media: str, label: str, made: MadeBy) -> str:
-    text = "\n".join((media, label, made.name, str(made.revision)))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -100,6 +100,7 @@ def answer(archive: Archive, asked: AskedFor, answering: Answering, made: MadeBy
     chosen = choose(known, taxa=taxa, within=asked.within, plausible=plausible, range_only=asked.range_only)
     wanted = np.zeros(len(known), bool)
     wanted[list(chosen.numbers)] = True
+    named = known
     if asked.names is not None and asked.language is not None:
         named = with_common_names(known, read_common_names(asked.names, asked.language))
         rows = rows.set_column(
@@ -109,11 +110,12 @@ def answer(archive: Archive, asked: AskedFor, answering: Answering, made: MadeBy
         )
     parts, speech = [ANNOTATIONS.empty_table()], dict[str, np.ndarray]()
     if hop_s is not None:
-        asking = _Asking(archive, rows, wanted, answering, made, hop_s)
+        media = archive.table("recordings"), archive.table("deployments")
+        asking = _Asking(archive, *media, rows, wanted, answering, made, hop_s)
         parts.append(_events(asking))
         speech = asking.speech()
     if archive.file(SCORES[Modality.IMAGE]).is_file():
-        parts.append(photograph_answers(archive, candidates_in(rows), wanted, answering, made))
+        parts.append(photograph_answers(archive, named, wanted, answering, made))
     annotations = _with_probabilities(pa.concat_tables(parts), answering)
     annotations, notes = _with_plausibility(annotations, plausible)
     added = tuple(each.taxon for each in chosen.candidates[len(chosen.numbers) :])
@@ -152,6 +154,8 @@ class _Asking:
     """What events of recordings are asked for."""
 
     archive: Archive
+    recordings: pa.Table
+    deployments: pa.Table
     rows: pa.Table
     wanted: np.ndarray
     answering: Answering
@@ -164,17 +168,17 @@ class _Asking:
     def events(self, windows: Iterator[pa.RecordBatch], candidates: pa.Table, thresholds: np.ndarray) -> pa.Table:
         found = events_of(
             windows,
-            self.archive.table("recordings"),
+            self.recordings,
             candidates,
             threshold=thresholds,
             hop_s=self.hop_s,
             made=self.made,
-            deployments=self.archive.table("deployments"),
+            deployments=self.deployments,
         )
         return pa.Table.from_batches(found, schema=ANNOTATIONS)
 
     def speech(self) -> dict[str, np.ndarray]:
-        return speech_spans(self.windows(), self.archive.table("recordings"), self.rows, hop_s=self.hop_s)
+        return speech_spans(self.windows(), self.recordings, self.rows, hop_s=self.hop_s)
 
     def at(self, rank: Rank) -> tuple[pa.Table, pa.Table]:
         """Return the groups of a rank, and their events."""
@@ -190,7 +194,8 @@ def _events(asking: _Asking) -> pa.Table:
     if rank is not None and rank != Rank.SPECIES:
         return _in_order(asking.at(rank)[1])
     thresholds = np.where(asking.wanted, asking.answering.threshold, np.inf)
-    check_threshold(thresholds, asking.rows, floor_of(asking.windows()))
+    floors = asking.archive.batches(SCORES[Modality.AUDIO], ["floor"])
+    check_threshold(thresholds, asking.rows, floor_of(floors))
     found = asking.events(asking.windows(), asking.rows, thresholds)
     if rank is not None:
         return _in_order(found)

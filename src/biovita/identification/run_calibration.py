@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.archive.annotation_formats.annotation_readers import read_annotations
-from biovita.archive.archive import SCORES, Archive
+from biovita.archive.archive import MEDIA_TABLES, SCORES, Archive
 from biovita.archive.archive_tables import ANNOTATIONS, WINDOWS
 from biovita.errors import BiovitaError
 from biovita.identification.back_off import back_off_of, posterior_of_kept
@@ -22,8 +22,6 @@ from biovita.identification.run_answers import candidates_in
 from biovita.modality import Modality
 
 __all__ = ["calibrated_run", "labels_in"]
-
-_MEDIA = {Modality.AUDIO: "recordings", Modality.IMAGE: "photographs"}
 
 
 def labels_in(archive: Archive, files: Sequence[Path], file_format: str) -> tuple[pa.Table, tuple[str, ...]]:
@@ -93,7 +91,7 @@ def calibrated_run(
         windows,
         candidates,
         labels.filter(pc.equal(labels["modality"], chosen.value)),
-        archive.table(_MEDIA[chosen]),
+        archive.table(MEDIA_TABLES[chosen]),
         question_of(archive, done.record, chosen),
         kind=kind,
         precision=precision,

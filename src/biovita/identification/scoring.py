@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from biovita.archive.archive import SCORES, Archive
+from biovita.archive.archive import MEDIA_TABLES, SCORES, Archive
 from biovita.archive.embed_media import EmbeddedMedia, embed_media, failed_rows, media_made, media_table
 from biovita.archive.pieces import Pieces, photograph_items, pieces
 from biovita.archive.stored_windows import SomeVectors, photograph_vectors, window_vectors
@@ -28,7 +28,7 @@ from biovita.identification.kept_exemplars import keep_exemplars
 from biovita.identification.kept_scores import candidate_rows, kept_rows
 from biovita.identification.labelled_folder import labelled_folder
 from biovita.identification.scorer import Scorer
-from biovita.identification.taxa_list import TaxaList, read_taxa_list
+from biovita.identification.taxa_list import read_taxa_list
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
 from biovita.model.describe import load_encoder
@@ -36,8 +36,6 @@ from biovita.towers.encoder import Encoder
 from biovita.towers.views import Views
 
 __all__ = ["Scoring", "open_towers_of", "score_media"]
-
-_TABLES = {Modality.AUDIO: "recordings", Modality.IMAGE: "photographs"}
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,6 @@ class Scoring:
         How many windows, or photographs, have scores, by modality.
     left_out
         What could not be embedded, as rows of `LEFT_OUT`.
-    taxa
-        The list that was asked for, if any.
     """
 
     gallery: Gallery
@@ -63,7 +59,6 @@ class Scoring:
     embedded: Mapping[Modality, EmbeddedMedia]
     windows: Mapping[Modality, int]
     left_out: pa.Table
-    taxa: TaxaList | None
 
     @cached_property
     def stopped(self) -> bool:
@@ -118,14 +113,14 @@ def score_media(
         Where a list of taxa or a gallery cannot be used.
     """
     labelled = [each for place in galleries for each in _labelled(place, archive, card, towers, settings)]
-    candidates, listed, taxa = _candidates(towers, labelled, asked)
+    candidates, listed = _candidates(towers, labelled, asked)
     gallery = gallery_of(card, towers, labelled, candidates)
     rows = candidate_rows(gallery.candidates, listed, [sorted(kinds) for kinds in gallery.evidence()])
     archive.write("candidates", rows)
     keep_exemplars(archive.path, gallery.exemplars, rows)
     embedded, windows, left_out, scorers = {}, {}, [], {}
     for modality, tower in towers.items():
-        media = archive.table(_TABLES[modality])
+        media = archive.table(MEDIA_TABLES[modality])
         items = _items(modality, media, tower, perceiving)
         plain = items.items if isinstance(items, Pieces) else items
         table = media_table(archive, card.towers.name, modality)
@@ -134,7 +129,7 @@ def score_media(
         scorers[modality] = scorer = Scorer.of(card, gallery, tower)
         found = _vectors(table, items, media)
         windows[modality] = archive.write_batches(SCORES[modality], kept_rows(found, media, scorer.score, rows))
-    return Scoring(gallery, scorers, embedded, windows, pa.concat_tables(left_out), taxa)
+    return Scoring(gallery, scorers, embedded, windows, pa.concat_tables(left_out))
 
 
 def _vectors(table: LanceTable, items: Pieces | Items, media: pa.Table) -> Iterator[SomeVectors]:
@@ -178,14 +173,14 @@ def _labelled(
 
 def _candidates(
     towers: Mapping[Modality, Encoder], labelled: Sequence[Labelled], asked: AskedFor
-) -> tuple[tuple[Candidate, ...], list[bool], TaxaList | None]:
+) -> tuple[tuple[Candidate, ...], list[bool]]:
     """Return all that can be named, with what a list adds, and which of them the list has."""
     known = nameable(tuple(towers.values()), labelled)
     if asked.taxa is None:
-        return known, [False] * len(known), None
+        return known, [False] * len(known)
     taxa = read_taxa_list(asked.taxa, known, strict=asked.strict)
     chosen = choose(known, taxa=taxa)
     added = chosen.candidates[len(chosen.numbers) :]
     mine = {number for number, is_listed in zip(chosen.numbers, chosen.listed, strict=False) if is_listed}
     listed = [number in mine for number in range(len(known))] + [True] * len(added)
-    return (*known, *added), listed, taxa
+    return (*known, *added), listed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from biovita.errors import MediaError
 from biovita.media.bombs import TimedFile, check_header, pillow_limit
 from biovita.media.clocks import offset_between, offset_text
+from biovita.media.image import DAMAGED
 from biovita.media.patience import Patience
 from biovita.media.statements import Statement, license_in, plain, when
 from biovita.values import coordinates, number
@@ -19,11 +19,6 @@ from biovita.values import coordinates, number
 __all__ = ["exif"]
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")  # that hold EXIF, of those that are read
-# What Pillow raises for a file that is not as it should be.
-_DAMAGED = (
-    *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError),
-    *(EOFError, MemoryError, OverflowError, ZeroDivisionError, RecursionError, struct.error),
-)
 # Fields by their numbers (Exif 2.32, CIPA DC-008).
 _MAKE, _MODEL, _ARTIST, _COPYRIGHT = 271, 272, 315, 33432
 _TAKEN = ((36867, 36881, 37521), (36868, 36882, 37522))  # time, offset, part of a second: taken, else digitised
@@ -43,7 +38,7 @@ def exif(path: Path) -> Statement:
         general, detailed, place = _fields(path)
     except MediaError as error:
         return Statement(source, notes=(f"EXIF data were not looked for: {error}",))
-    except _DAMAGED as error:
+    except DAMAGED as error:
         return Statement(source, notes=(f"EXIF data cannot be read: {plain(str(error)) or type(error).__name__}",))
     begin, offset, notes = _taken(source, detailed)
     if begin is not None and offset is None and (satellites := _satellite_time(place)) is not None:

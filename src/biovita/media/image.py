@@ -29,14 +29,14 @@ from biovita.media.sniff import kind_of, read_head
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["ImageProbe", "picture_size", "probe_image", "read_image"]
+__all__ = ["DAMAGED", "ImageProbe", "picture_size", "probe_image", "read_image"]
 
 ACCEPTED = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
 _STRIP_PIXELS = 1 << 22  # that are converted at a time
 _TURNED, _SIDEWAYS = range(2, 9), range(5, 9)  # orientations by EXIF
 _DAMAGED_EXIF = (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error, ZeroDivisionError)
 # What Pillow raises for a file that is not as it should be; RecursionError for directories within directories.
-_PILLOW = (
+DAMAGED = (
     *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError),
     *(EOFError, MemoryError, OverflowError, ZeroDivisionError, RecursionError, struct.error),
 )
@@ -129,7 +129,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
                 "undecodable",
                 f"{path}: the file is {kind.description} that no decoder reads. biovita reads {_accepted()}",
             ) from None
-        except _PILLOW as error:
+        except DAMAGED as error:
             raise _decoding_error(path, error, cut=_is_cut_webp(path, head)) from None
         check_opened(path, image)
         patience.pause()
@@ -138,7 +138,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
                 yield image
             except MediaError:
                 raise
-            except _PILLOW as error:
+            except DAMAGED as error:
                 raise _decoding_error(path, error, cut=_is_cut_webp(path, head)) from None
 
 

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
-__all__ = ["spectrogram_png"]
+__all__ = ["frequency_span", "hz_to_mel", "spectrogram_png"]
 
-_MIN_HZ = 150.0
+_LOW_HZ, _TOP_HZ = 150.0, 16_000.0
 _RANGE_DB = 55.0  # below the loudest point everything is drawn as background
 _FLOOR_PERCENTILE = 45.0  # of a picture's levels: taken for its background
 _STEADY_SHARE = 0.6  # how much of a row's own median is taken off it: hum and wind are not what one looks for
@@ -53,9 +53,9 @@ def spectrogram_png(
         raise ValueError(f"the samples have the shape {samples.shape}; it has to be (samples,) with 1 or more")
     if width < 1 or height < 1:
         raise ValueError(f"width is {width} and height is {height}; both have to be 1 pixel or more")
-    top = min(sample_rate / 2, max_hz or 16_000.0)
+    bottom, top = frequency_span(sample_rate, max_hz)
     power = _power_columns(samples, sample_rate, width)
-    rows = _rows(power, sample_rate, min(_MIN_HZ, top / 4), top, height)
+    rows = _rows(power, sample_rate, bottom, top, height)
     levels = 10 * np.log10(np.maximum(rows, 1e-12))
     median = np.median(levels, axis=1, keepdims=True)
     levels = levels - _STEADY_SHARE * (median - median.min())
@@ -103,7 +103,7 @@ def _power_columns(samples: np.ndarray, sample_rate: float, width: int) -> np.nd
 
 def _rows(power: np.ndarray, sample_rate: float, low: float, high: float, height: int) -> np.ndarray:
     """Return ``(height, columns)``: the largest bin within each row's band, or the spectrum at its centre."""
-    edges = _mel_to_hz(np.linspace(_hz_to_mel(low), _hz_to_mel(high), height + 1))
+    edges = _mel_to_hz(np.linspace(hz_to_mel(low), hz_to_mel(high), height + 1))
     bins = power.shape[1]
     positions = edges / (sample_rate / 2) * (bins - 1)
     rows = np.empty((height, len(power)))
@@ -119,8 +119,17 @@ def _rows(power: np.ndarray, sample_rate: float, low: float, high: float, height
     return rows
 
 
-def _hz_to_mel(hz: float) -> float:
-    """Slaney's mel scale (Auditory Toolbox, 1998): linear to 1 kHz, then 27 steps to a factor of 6.4."""
+def frequency_span(sample_rate: float, max_hz: float | None = None) -> tuple[float, float]:
+    """Return the lowest and the highest frequency of a picture, in hertz; see `spectrogram_png`."""
+    top = min(sample_rate / 2, max_hz or _TOP_HZ)
+    return min(_LOW_HZ, top / 4), top
+
+
+def hz_to_mel(hz: float) -> float:
+    """Return where a frequency lies on the axis of a picture.
+
+    That is Slaney's mel scale (Auditory Toolbox, 1998): linear to 1 kHz, then 27 steps to a factor of 6.4.
+    """
     return hz * 3 / 200 if hz < 1000 else 15 + np.log(hz / 1000) * 27 / np.log(6.4)
 
 

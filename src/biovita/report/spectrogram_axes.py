@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from biovita.media.spectrogram import frequency_span, hz_to_mel, spectrogram_png
+
 __all__ = ["AxisMark", "Spectrogram", "drawn", "round_steps"]
 
-_LOW_HZ, _TOP_HZ = 150.0, 16_000.0  # of the picture, as `biovita.media.spectrogram_png` draws it
 _APART = 0.1  # of an axis: marks that are closer would touch
 _KHZ = (0.2, 0.5, 1, 2, 4, 8, 16)
 
@@ -49,15 +50,12 @@ def drawn(
     size
         Width and height in pixels.
     """
-    from biovita.media import spectrogram_png
-
     heard = sample_rate / slowed
     width, height = size
-    top = min(_TOP_HZ, heard / 2)
-    low = min(_LOW_HZ, top / 4)
+    low, top = frequency_span(heard)
     khz: list[AxisMark] = []
     for mark in _KHZ:
-        place = float((_mel(1000 * mark) - _mel(low)) / (_mel(top) - _mel(low)))
+        place = float((hz_to_mel(1000 * mark) - hz_to_mel(low)) / (hz_to_mel(top) - hz_to_mel(low)))
         if 0.02 <= place <= 1 and (not khz or place - khz[-1].place >= _APART):
             khz.append(AxisMark(place, f"{mark * slowed:g}"))
     length = len(samples) / sample_rate
@@ -83,8 +81,3 @@ def round_steps(low: float, high: float, most: int) -> list[float]:
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
     first, last = int(np.ceil(low / step - 1e-9)), int(np.floor(high / step + 1e-9))
     return [float(f"{number * step:.9g}") for number in range(first, last + 1)]
-
-
-def _mel(hz: float) -> float:
-    """Slaney's mel scale, the one of the picture: see `biovita.media.spectrogram_png`."""
-    return hz * 3 / 200 if hz < 1000 else 15 + np.log(hz / 1000) * 27 / np.log(6.4)
