@@ -126,6 +126,41 @@ def test_other_questions_are_answered_from_the_scores(folder: Path, tmp_path: Pa
     assert biovita.identify(run=out, threshold=1.0, progress=False).events.num_rows == 0
 
 
+def test_a_question_that_cannot_be_answered_is_refused_before_anything_is_heard(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "embed_media", None)  # whoever listens fails
+    with pytest.raises(BiovitaError, match=r"--within Avis: .*Did you mean 'Aves'"):
+        biovita.identify([folder], out=tmp_path / "run", within=["Avis"], progress=False)
+    with pytest.raises(BiovitaError, match=r"common\.csv"):
+        biovita.identify(
+            [folder], out=tmp_path / "run", names=tmp_path / "common.csv", language="de", progress=False
+        )
+
+
+def test_a_low_threshold_is_answered_for_it_is_known_beforehand(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    found = biovita.identify([folder], out=out, threshold=0.02, rank="species", progress=False)
+    assert pc.min(found.events["score"]).as_py() < 0.05
+    assert biovita.identify(run=out, threshold=0.02, rank="species", progress=False).events.equals(found.events)
+
+
+def test_the_record_says_what_was_asked_last(folder: Path, tmp_path: Path) -> None:
+    out, names = tmp_path / "run", tmp_path / "list.txt"
+    names.write_text("Turdus merula\n")
+    biovita.identify([folder], out=out, threshold=0.3, progress=False)
+    first = json.loads((out / "run.json").read_text())
+    assert (first["answered"]["taxa"], first["answered"]["threshold"]) == (None, 0.3)
+    biovita.identify(run=out, threshold=0.5, taxa=names, within=["Aves"], rank="genus", progress=False)
+    again = json.loads((out / "run.json").read_text())
+    said = again.pop("answered")
+    assert said["taxa"] == {"file": str(names), "sha256": sha256_of(names)}
+    assert (said["within"], said["threshold"], said["rank"]) == (["Aves"], 0.5, "genus")
+    assert said["left_out"]["not-listed"] > 6_000
+    del first["answered"]
+    assert again == first
+
+
 def test_a_list_keeps_all_scores_of_what_it_names(folder: Path, tmp_path: Path) -> None:
     names = tmp_path / "list.txt"
     names.write_text("Turdus merula\nEurasian Wren\nNescio nihil\n")

@@ -25,6 +25,7 @@ from biovita.archive.take_in import take_in
 from biovita.embedding.engine import Settings
 from biovita.errors import DatasetError, ModelError
 from biovita.files import locked, make_directory, refuse_links, write_whole
+from biovita.hashing import sha256_of
 from biovita.identification.asked import Answering, AskedFor, Perceiving
 from biovita.identification.choose_model import choose_model
 from biovita.identification.events import MadeBy
@@ -126,9 +127,8 @@ def run_on(archive: Archive, places: Sequence[str | Path], means: Means, options
         stated = Perceiving.from_json(archive.info.get("perceiving", {})) if archive.exists else None
         perceiving = perceiving_of(options, stated)
         notes = () if found is None else _enter(archive, found, perceiving, means, options)
-        scoring, record = _scored(archive, asked, perceiving, means)
+        scoring, record = _scored(archive, asked, answering, perceiving, means)
         record |= {"named": [str(place) for place in places], "notes": [*notes, *scoring.gallery.notes]}
-        write_whole(archive.path / RECORD, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
         return _answered(archive, asked, answering, record, scoring)
 
 
@@ -189,7 +189,7 @@ def _others(found: FoundMedia) -> tuple[str, ...]:
 
 
 def _scored(
-    archive: Archive, asked: AskedFor, perceiving: Perceiving, means: Means
+    archive: Archive, asked: AskedFor, answering: Answering, perceiving: Perceiving, means: Means
 ) -> tuple[Scoring, dict[str, Any]]:
     """Write the scores of an archive's media, and return them with what made them."""
     there = [modality for modality, name in MEDIA_TABLES.items() if len(archive.table(name))]
@@ -204,7 +204,14 @@ def _scored(
     settings = Settings(_PIECES if Modality.AUDIO in there else None, means.workers, means.progress)
     began = time.perf_counter()
     scoring = score_media(
-        archive, card, towers, perceiving=perceiving, asked=asked, galleries=means.galleries, settings=settings
+        archive,
+        card,
+        towers,
+        perceiving=perceiving,
+        asked=asked,
+        least=answering.threshold,
+        galleries=means.galleries,
+        settings=settings,
     )
     archive.write("left_out", pa.concat_tables([archive.table("left_out"), scoring.left_out]))
     windows = towers[Modality.AUDIO].windows if Modality.AUDIO in towers else None
@@ -261,8 +268,27 @@ def _answered(
         notes.append(f"a person is heard in {pieces:,} pieces of {len(answered.speech):,} recordings")
     answered, exemplars, said = _compared(archive, answered, record, scoring)
     archive.write("annotations", answered.annotations)
+    record = {**record, "answered": _as_json(asked, answering, answered)}
+    write_whole(archive.path / RECORD, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     notes += [*answered.notes, *said]
     return Run(archive, answered, record, asked, answering, tuple(notes), exemplars, scoring)
+
+
+def _as_json(asked: AskedFor, answering: Answering, answered: Answered) -> dict[str, Any]:
+    """Return what made the annotations of the scores: the question, as it was asked last."""
+    return {
+        "taxa": None if asked.taxa is None else {"file": str(asked.taxa), "sha256": sha256_of(asked.taxa)},
+        "within": asked.within,
+        "place": asked.place,
+        "week": asked.week,
+        "range_only": asked.range_only,
+        "candidates": int(answered.wanted.sum()),
+        "left_out": {reason: len(numbers) for reason, numbers in answered.chosen.left_out.items()},
+        "threshold": answering.threshold,
+        "rank": answering.rank,
+        "calibration": None if answering.calibration is None else answering.calibration.version,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
 
 
 def _compared(

@@ -48,9 +48,9 @@ def candidate_rows(
 
 
 def kept_rows(
-    found: Iterable[SomeVectors], media: pa.Table, score: Score, candidates: pa.Table
+    found: Iterable[SomeVectors], media: pa.Table, score: Score, candidates: pa.Table, small: float = SMALL
 ) -> Iterator[pa.RecordBatch]:
-    """Yield what is kept of the scores, as rows of `WINDOWS`: `BEST`, what reaches `SMALL`, and what is listed.
+    """Yield what is kept of the scores, as rows of `WINDOWS`: `BEST`, what is not small, and what is listed.
 
     Parameters
     ----------
@@ -62,23 +62,25 @@ def kept_rows(
         From vectors ``(rows, dim)``, and the group that each row is of, to what the evidence says of all candidates.
     candidates
         As `candidate_rows` gives them.
+    small
+        What reaches it is kept.
     """
-    listed = candidates["listed"].to_numpy()
+    least = np.where(candidates["listed"].to_numpy(), np.float32(0), np.float32(small))
     ids, groups = media["id"].combine_chunks(), media["group_id"].to_pylist()
     for some in found:
         for start in range(0, len(some.media), _AT_ONCE):
             rows = slice(start, start + _AT_ONCE)
             of = some.media[rows]
             said = score(some.vectors[rows], [groups[place] for place in of.tolist()])
-            yield _batch(ids.take(pa.array(of)), some.start_s[rows], some.end_s[rows], said, listed)
+            yield _batch(ids.take(pa.array(of)), some.start_s[rows], some.end_s[rows], said, least)
 
 
 def _batch(
-    ids: pa.Array, start_s: np.ndarray, end_s: np.ndarray, said: Scored, listed: np.ndarray
+    ids: pa.Array, start_s: np.ndarray, end_s: np.ndarray, said: Scored, least: np.ndarray
 ) -> pa.RecordBatch:
     scores = _sigmoid(said.logits)
     rows, count = scores.shape
-    kept = listed | (scores >= SMALL)
+    kept = scores >= least
     if count > BEST:
         best = np.argpartition(scores, count - BEST, axis=1)[:, count - BEST :]
         np.put_along_axis(kept, best, values=True, axis=1)

@@ -13,15 +13,15 @@ from biovita.archive.archive import SCORES, Archive
 from biovita.archive.archive_tables import ANNOTATIONS, Kind, Presence
 from biovita.errors import ModelError
 from biovita.identification.asked import Answering, AskedFor
-from biovita.identification.candidates import Chosen, choose, with_common_names
-from biovita.identification.common_names import read_common_names
+from biovita.identification.asked_candidates import asked_candidates
+from biovita.identification.candidates import Chosen
 from biovita.identification.events import MadeBy, check_threshold, events_of, floor_of, speech_spans
 from biovita.identification.evidence import Candidate
 from biovita.identification.group_scores import groups_at, windows_at
 from biovita.identification.photograph_answers import photograph_answers
 from biovita.identification.plausible_here import plausible_at, plausible_here
-from biovita.identification.range_model import Plausibility, range_of
-from biovita.identification.taxa_list import TaxaList, read_taxa_list
+from biovita.identification.range_model import Plausibility
+from biovita.identification.taxa_list import TaxaList
 from biovita.modality import Modality
 from biovita.taxonomy import Rank, Taxon
 
@@ -94,19 +94,15 @@ def answer(archive: Archive, asked: AskedFor, answering: Answering, made: MadeBy
         Where the question leaves no candidate, or asks for scores that were not kept.
     """
     rows = archive.table("candidates")
-    known = candidates_in(rows)
-    taxa = None if asked.taxa is None else read_taxa_list(asked.taxa, known, strict=asked.strict)
-    plausible = None if asked.place is None else range_of(*asked.place, asked.week)
-    chosen = choose(known, taxa=taxa, within=asked.within, plausible=plausible, range_only=asked.range_only)
-    wanted = np.zeros(len(known), bool)
+    found = asked_candidates(candidates_in(rows), asked)
+    chosen = found.chosen
+    wanted = np.zeros(len(rows), bool)
     wanted[list(chosen.numbers)] = True
-    named = known
-    if asked.names is not None and asked.language is not None:
-        named = with_common_names(known, read_common_names(asked.names, asked.language))
+    if asked.names is not None:
         rows = rows.set_column(
             rows.column_names.index("common_name"),
             rows.schema.field("common_name"),
-            pa.array([each.taxon.common_name for each in named], pa.string()),
+            pa.array([each.taxon.common_name for each in found.named], pa.string()),
         )
     parts, speech = [ANNOTATIONS.empty_table()], dict[str, np.ndarray]()
     if hop_s is not None:
@@ -115,11 +111,11 @@ def answer(archive: Archive, asked: AskedFor, answering: Answering, made: MadeBy
         parts.append(_events(asking))
         speech = asking.speech()
     if archive.file(SCORES[Modality.IMAGE]).is_file():
-        parts.append(photograph_answers(archive, named, wanted, answering, made))
+        parts.append(photograph_answers(archive, found.named, wanted, answering, made))
     annotations = _with_probabilities(pa.concat_tables(parts), answering)
-    annotations, notes = _with_plausibility(annotations, plausible)
+    annotations, notes = _with_plausibility(annotations, found.plausible)
     added = tuple(each.taxon for each in chosen.candidates[len(chosen.numbers) :])
-    return Answered(annotations, rows, chosen, taxa, added, wanted, speech, notes)
+    return Answered(annotations, rows, chosen, found.taxa, added, wanted, speech, notes)
 
 
 def _with_plausibility(annotations: pa.Table, asked: Plausibility | None) -> tuple[pa.Table, tuple[str, ...]]:

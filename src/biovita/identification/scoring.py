@@ -20,15 +20,16 @@ from biovita.embedding.lance_table import LanceStore, LanceTable
 from biovita.errors import DatasetError
 from biovita.filenames import file_name, own_place
 from biovita.identification.asked import AskedFor, Perceiving
+from biovita.identification.asked_candidates import asked_candidates
 from biovita.identification.candidates import choose
+from biovita.identification.event_runs import LEAVE
 from biovita.identification.evidence import Candidate
 from biovita.identification.exemplars import Labelled, labelled_dataset
 from biovita.identification.gallery import Gallery, gallery_of, nameable
 from biovita.identification.kept_exemplars import keep_exemplars
-from biovita.identification.kept_scores import candidate_rows, kept_rows
+from biovita.identification.kept_scores import SMALL, candidate_rows, kept_rows
 from biovita.identification.labelled_folder import labelled_folder
 from biovita.identification.scorer import Scorer
-from biovita.identification.taxa_list import read_taxa_list
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
 from biovita.model.describe import load_encoder
@@ -93,6 +94,7 @@ def score_media(
     *,
     perceiving: Perceiving,
     asked: AskedFor,
+    least: float,
     galleries: Sequence[Path] = (),
     settings: Settings,
 ) -> Scoring:
@@ -104,6 +106,8 @@ def score_media(
     ----------
     towers
         As `open_towers_of` gives them, of the modalities that the archive has media of.
+    least
+        The threshold that will be asked about: all scores are kept that an event with it may go on with.
     galleries
         Datasets, or folders of labelled files, whose items are exemplars.
 
@@ -119,6 +123,7 @@ def score_media(
     archive.write("candidates", rows)
     keep_exemplars(archive.path, gallery.exemplars, rows)
     embedded, windows, left_out, scorers = {}, {}, [], {}
+    small = min(SMALL, LEAVE * least)
     for modality, tower in towers.items():
         media = archive.table(MEDIA_TABLES[modality])
         items = _items(modality, media, tower, perceiving)
@@ -128,7 +133,9 @@ def score_media(
         left_out.append(failed_rows(embedded[modality].failed, plain))
         scorers[modality] = scorer = Scorer.of(card, gallery, tower)
         found = _vectors(table, items, media)
-        windows[modality] = archive.write_batches(SCORES[modality], kept_rows(found, media, scorer.score, rows))
+        windows[modality] = archive.write_batches(
+            SCORES[modality], kept_rows(found, media, scorer.score, rows, small)
+        )
     return Scoring(gallery, scorers, embedded, windows, pa.concat_tables(left_out))
 
 
@@ -174,12 +181,15 @@ def _labelled(
 def _candidates(
     towers: Mapping[Modality, Encoder], labelled: Sequence[Labelled], asked: AskedFor
 ) -> tuple[tuple[Candidate, ...], list[bool]]:
-    """Return all that can be named, with what a list adds, and which of them the list has."""
+    """Return all that can be named, with what a list adds, and which of them the list has.
+
+    The whole question is looked at, so that what is wrong with it shows before anything is listened to.
+    """
     known = nameable(tuple(towers.values()), labelled)
-    if asked.taxa is None:
+    found = asked_candidates(known, asked)
+    if found.taxa is None:
         return known, [False] * len(known)
-    taxa = read_taxa_list(asked.taxa, known, strict=asked.strict)
-    chosen = choose(known, taxa=taxa)
+    chosen = choose(known, taxa=found.taxa)
     added = chosen.candidates[len(chosen.numbers) :]
     mine = {number for number, is_listed in zip(chosen.numbers, chosen.listed, strict=False) if is_listed}
     listed = [number in mine for number in range(len(known))] + [True] * len(added)
