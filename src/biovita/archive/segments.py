@@ -19,6 +19,8 @@ from biovita.csv_safe import write_rows
 from biovita.errors import MediaError
 from biovita.filenames import FileNames, own_place
 from biovita.files import make_directory, replacing, write_whole
+from biovita.media.boxes import boxed
+from biovita.media.inputs import Box
 from biovita.media.packed_files import MediaPath
 from biovita.modality import Modality
 
@@ -219,19 +221,12 @@ def _sound(place: MediaPath, start_s: float, end_s: float) -> tuple[bytes, str]:
     return stream.getvalue(), f".{kind.lower()}"
 
 
-def _picture(place: MediaPath, box: list[float] | None) -> bytes:
+def _picture(place: MediaPath, box: Box | None) -> bytes:
     from biovita.media import read_image
 
     image = read_image(place)
     if box is not None:
-        x, y, width, height = box
-        edges = (x * image.width, y * image.height, (x + width) * image.width, (y + height) * image.height)
-        left, top, right, bottom = (round(edge) for edge in edges)
-        if not (0 <= left < right <= image.width and 0 <= top < bottom <= image.height):
-            raise MediaError(
-                "box-outside", f"{place}: the box {box} holds no part of this picture, or more than the picture"
-            )
-        image = image.crop((left, top, right, bottom))
+        image = boxed(image, box)
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=_JPEG_QUALITY)
     return stream.getvalue()

@@ -7,7 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
-__all__ = ["frequency_span", "hz_to_mel", "spectrogram_png"]
+from biovita.media.mel_scale import hz_to_mel, mel_to_hz
+
+__all__ = ["frequency_span", "spectrogram_png"]
 
 _LOW_HZ, _TOP_HZ = 150.0, 16_000.0
 _RANGE_DB = 55.0  # below the loudest point everything is drawn as background
@@ -103,7 +105,7 @@ def _power_columns(samples: np.ndarray, sample_rate: float, width: int) -> np.nd
 
 def _rows(power: np.ndarray, sample_rate: float, low: float, high: float, height: int) -> np.ndarray:
     """Return ``(height, columns)``: the largest bin within each row's band, or the spectrum at its centre."""
-    edges = _mel_to_hz(np.linspace(hz_to_mel(low), hz_to_mel(high), height + 1))
+    edges = mel_to_hz(np.linspace(hz_to_mel(low), hz_to_mel(high), height + 1))
     bins = power.shape[1]
     positions = edges / (sample_rate / 2) * (bins - 1)
     rows = np.empty((height, len(power)))
@@ -123,15 +125,3 @@ def frequency_span(sample_rate: float, max_hz: float | None = None) -> tuple[flo
     """Return the lowest and the highest frequency of a picture, in hertz; see `spectrogram_png`."""
     top = min(sample_rate / 2, max_hz or _TOP_HZ)
     return min(_LOW_HZ, top / 4), top
-
-
-def hz_to_mel(hz: float) -> float:
-    """Return where a frequency lies on the axis of a picture.
-
-    That is Slaney's mel scale (Auditory Toolbox, 1998): linear to 1 kHz, then 27 steps to a factor of 6.4.
-    """
-    return hz * 3 / 200 if hz < 1000 else 15 + np.log(hz / 1000) * 27 / np.log(6.4)
-
-
-def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
-    return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * np.log(6.4) / 27))

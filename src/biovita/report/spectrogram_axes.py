@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from biovita.media.spectrogram import frequency_span, hz_to_mel, spectrogram_png
+from biovita.media.mel_scale import hz_to_mel
+from biovita.media.spectrogram import frequency_span, spectrogram_png
 
 __all__ = ["AxisMark", "Spectrogram", "drawn", "round_steps"]
 

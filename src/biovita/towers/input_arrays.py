@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from biovita.errors import MediaError
+from biovita.media.boxes import boxed
 from biovita.media.hearing import AS_IT_IS, heard
-from biovita.media.inputs import AudioItem, Box, Clip, ImageItem, Picture, Sound
+from biovita.media.inputs import AudioItem, Clip, ImageItem, Picture, Sound
 from biovita.media.packed_files import PackedFile, as_media_path
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from biovita.media import LongSound
 
-__all__ = ["boxed", "mono_sound", "native_mono", "rgb_image"]
+__all__ = ["mono_sound", "native_mono", "rgb_image"]
 
 
 def native_mono(item: AudioItem) -> tuple[np.ndarray, int]:
@@ -93,25 +94,3 @@ def rgb_image(item: ImageItem) -> Image.Image:
     if isinstance(item, Picture):
         return boxed(read_image(item.path), item.box)
     return item if item.mode == "RGB" else item.convert("RGB")
-
-
-def boxed(image: Image.Image, box: Box) -> Image.Image:
-    """Return the part of a picture in a box of x, y, width and height, as shares of it; a pixel at least.
-
-    Raises
-    ------
-    MediaError
-        ``box-outside`` where the box is empty or not within the picture.
-    """
-    x, y, width, height = box
-    slack = 1e-6
-    if not (x >= 0 and y >= 0 and width > 0 and height > 0 and x + width <= 1 + slack and y + height <= 1 + slack):
-        raise MediaError(
-            "box-outside",
-            f"the box {', '.join(f'{number:g}' for number in box)} is not within the picture: x, y, width and height "
-            "are shares of it, from 0 to 1",
-        )
-    left, top = min(int(x * image.width), image.width - 1), min(int(y * image.height), image.height - 1)
-    right = max(left + 1, min(round((x + width) * image.width), image.width))
-    bottom = max(top + 1, min(round((y + height) * image.height), image.height))
-    return image.crop((left, top, right, bottom))

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from biovita.media.mel_scale import hz_to_mel, mel_to_hz
 from biovita.towers.mel_config import MelConfig
 
 __all__ = ["MelSpectrogram", "mel_bank"]
@@ -23,25 +24,19 @@ _DEVICE_CLIPS = 32  # clips of 10 s a block elsewhere: under a gigabyte
 def mel_bank(config: MelConfig) -> np.ndarray:
     """Return the triangular filters, ``(window // 2 + 1, bands)``, float64.
 
-    Mel scales as in Slaney's Auditory Toolbox (1998; 200/3 Hz a mel up to 1 kHz, then 27 steps for a factor of 6.4)
-    and O'Shaughnessy (1987), the formula of HTK.
+    Mel scales are Slaney's (`biovita.media.mel_scale`) and O'Shaughnessy's (1987), the formula of HTK.
     """
     if config.scale == "htk":
         low, high = (2595 * np.log10(1 + hz / 700) for hz in (config.low_hz, config.high_hz))
         corners = 700 * (10 ** (np.linspace(low, high, config.bands + 2) / 2595) - 1)
     else:
-        mels = np.linspace(_slaney_mel(config.low_hz), _slaney_mel(config.high_hz), config.bands + 2)
-        corners = np.where(mels < 15, mels * 200 / 3, 1000 * np.exp((mels - 15) * np.log(6.4) / 27))
+        corners = mel_to_hz(np.linspace(hz_to_mel(config.low_hz), hz_to_mel(config.high_hz), config.bands + 2))
     bins = np.linspace(0, config.sample_rate / 2, config.window // 2 + 1)
     left, centre, right = corners[:-2], corners[1:-1], corners[2:]
     rising = (bins[:, None] - left) / (centre - left)
     falling = (right - bins[:, None]) / (right - centre)
     bank = np.maximum(0, np.minimum(rising, falling))
     return bank if config.scale == "htk" else bank * 2 / (right - left)
-
-
-def _slaney_mel(hz: float) -> float:
-    return hz * 3 / 200 if hz < 1000 else 15 + 27 * float(np.log(hz / 1000)) / float(np.log(6.4))
 
 
 class MelSpectrogram(nn.Module):

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from biovita.errors import ModelError
+from biovita.media.boxes import boxed
 from biovita.media.inputs import Box, ImageItem
 from biovita.towers.encoder import Classes, Encoder, EncoderDefaults
-from biovita.towers.input_arrays import boxed, rgb_image
+from biovita.towers.input_arrays import rgb_image
 
 if TYPE_CHECKING:
     from PIL import Image
