@@ -19,6 +19,7 @@ from biovita.collect.plan import Plan
 from biovita.collect.wanted_names import NameChoice, choose_names
 from biovita.errors import DatasetError
 from biovita.limits import memory_mib
+from biovita.sources.licenses import licenses_within
 from biovita.sources.source import NAME_COLUMNS, RECORDS, SourceViews
 from biovita.sources.watch import MEMORY_MIB, watched
 from biovita.sql import identifier, sql_text
@@ -360,8 +361,7 @@ def _in(values: tuple[str, ...] | list[str]) -> str:
 
 def _allowed(licenses: tuple[str, ...]) -> str:
     """Return the condition that `biovita.sources.licenses.allowed` states."""
-    given = _in(licenses)
-    return f"coalesce(r.license in {given} or regexp_replace(r.license, '-[0-9][.][0-9]$', '') in {given}, false)"
+    return f"coalesce(r.license in {_in(licenses_within(licenses))}, false)" if licenses else "false"
 
 
 def _places(plan: Plan) -> str:
