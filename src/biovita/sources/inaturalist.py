@@ -137,7 +137,7 @@ class Inaturalist(BaseModel):
             if table in _IDS:
                 _check_ids(connection, f"{prefix}_{table}", file, _IDS[table])
         _names_table(connection, prefix, self.vernaculars)
-        connection.create_function(f"{prefix}_license", _read_licenses, ["VARCHAR"], "VARCHAR", type="arrow")  # type: ignore[arg-type]
+        connection.create_function(f"{prefix}_license", _read_licenses, ["VARCHAR"], "VARCHAR", type="arrow")
         connection.execute(f"create view {prefix}_records as {self._records_sql(prefix, files)}")
         connection.execute(f"create view {prefix}_unread as {_unread_sql(prefix, files)}")
         connection.execute(f"create view {prefix}_rejected as {_rejected_sql(prefix, files)}")
@@ -174,17 +174,17 @@ class Inaturalist(BaseModel):
                 null::varchar as country, b.quality_grade as quality, null::double as duration_s,
                 round(p.width * {shrink})::integer as width, round(p.height * {shrink})::integer as height,
                 null::bigint as bytes, {sql_text(files["photos"].name)} as file, p.line as row, {_PROBLEM} as problem
-            from (select *, case license {license_} else {prefix}_license(license) end as read_license
-                from {prefix}_photos) p
+            from (select *, case license {license_} else nullif({prefix}_license(license), '') end
+                as read_license from {prefix}_photos) p
             left join {prefix}_observations b on b.observation_uuid = p.observation_uuid
             left join {prefix}_names t on t.name_key = b.taxon_id
             left join {prefix}_observers o on o.observer_id = p.observer_id"""
 
 
 def _read_licenses(given: pa.ChunkedArray) -> pa.Array:
-    """Return licences in the common spelling; each that occurs is read once."""
+    """Return licences in the common spelling, empty where there is none; each that occurs is read once."""
     coded = pc.dictionary_encode(given.combine_chunks())
-    read = pa.array([normalise_license(each) for each in coded.dictionary.to_pylist()], pa.string())
+    read = pa.array([normalise_license(each) or "" for each in coded.dictionary.to_pylist()], pa.string())
     return read.take(coded.indices)
 
 

@@ -35,7 +35,9 @@ _LINK = re.compile(r"""<(?:a|ulink)\b[^<>]*?\b(?:href|url)=["']([^"'<>]*)["'][^<
 _TAG = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
 _COPYRIGHT = re.compile(r"©|\(c\)")
 # As iNaturalist credits; what stands before the comma is anybody's name.
-_CREDIT = re.compile(r"(?:©|\(c\)) ?(?P<name>[^,;()<>]{1,100}), (?P<rest>(?:some|no) rights reserved\b.*)", re.DOTALL)
+_CREDIT = re.compile(
+    r"(?:©|\(c\)) ?(?P<name>[^,;()<>]{1,100}), (?P<rest>(?:some|no) rights reserved\b.*)", re.DOTALL
+)
 _WORD = re.compile(r"(?P<letters>[^\W\d_]+)|(?P<digits>\d+)|(?P<between>[\W_]+)")
 _BETWEEN = re.compile(r"[\s\-‐‑‒–—―−﹘﹣_/,.;:|()\[\]{}\"'’‘“”«»„`´+&·・•、，。；：（）「」『』《》®!]*")
 _POINT = re.compile(r"[.,_\-‐‑‒–—−· ]")
@@ -196,7 +198,7 @@ def _most_restricted(parts: list[_Read]) -> str | None:
     licenses, loose = _statements(parts)
     for each in licenses:
         each.terms |= loose.terms
-        if len(each.versions) > 1 or (each.limits and each.terms & _FREE) or _BARRED <= each.limits:
+        if len(each.versions) > 1 or (each.limits and each.terms & _FREE) or each.limits >= _BARRED:
             return None
     limits = max((each.limits for each in licenses), key=len, default=frozenset())
     if not licenses or not all(each.limits <= limits for each in licenses):
@@ -265,5 +267,5 @@ def licenses_within(accepted: tuple[str, ...]) -> tuple[str, ...]:
     """
     others = (Part.NC, Part.SA, Part.ND)
     limits = [frozenset({Part.BY, *more}) for count in range(3) for more in combinations(others, count)]
-    written = [_written(each, version) for each in limits if not _BARRED <= each for version in (None, *_VERSIONS)]
+    written = [_written(each, version) for each in limits if not each >= _BARRED for version in (None, *_VERSIONS)]
     return tuple(each for each in (*written, "CC0-1.0", "PDM-1.0", "ARR") if allowed(each, accepted))
