@@ -140,7 +140,7 @@ def test_a_bad_record_costs_that_record(tmp_path: Path) -> None:
             "inaturalist_api",
             "inat.json",
             4,
-            {"no-name": 1, "no-media": 1, "no-address": 2, "not-utf8": 1, "not-as-described": 3},
+            {"no-address": 2, "not-utf8": 1, "not-as-described": 5},
         ),
         (
             "darwin_core",

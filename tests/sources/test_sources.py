@@ -401,7 +401,41 @@ def test_values() -> None:
     assert iso_date("2015-06-23", "?") == "2015-06-23"
     assert seconds("1:02:03") == 3723.0
     assert seconds("?") is None
-    assert media_kind("http://purl.org/dc/dcmitype/Sound", None, None) == "audio"
-    assert media_kind("", "audio/mpeg", None) == "audio"
-    assert media_kind("MovingImage", "video/mp4", "https://x.org/a.mp3") is None
-    assert media_kind(None, None, "https://x.org/a.JPG?b=1") == "image"
+
+
+@pytest.mark.parametrize(
+    ("type_", "format_", "address", "expected"),
+    [
+        ("http://purl.org/dc/dcmitype/Sound", None, None, "audio"),
+        ("", "audio/mpeg", None, "audio"),
+        (None, None, "https://x.org/a.JPG?b=1", "image"),
+        # an unknown word decides nothing: format, then address
+        ("Specimen", "image/png", None, "image"),
+        ("Occurrence", "", "https://x.org/a.mp3", "audio"),
+        ("Sound; StillImage", None, "https://x.org/a.flac", "audio"),
+        ("Dataset", "application/octet-stream", "https://x.org/a.tif", "image"),
+        # swapped and short forms
+        ("image/jpeg", "StillImage", None, "image"),
+        ("jpg", "Photo", None, "image"),
+        ("JPEG", None, None, "image"),
+        ("Still Image", None, None, "image"),
+        ("still_image", None, None, "image"),
+        ("mp3", None, None, "audio"),
+        ("audio/x-wav", None, None, "audio"),
+        ("audio/mp4", None, None, "audio"),
+        ("application/ogg", None, None, "audio"),
+        # an address whose name is a parameter
+        (None, None, "https://x.org/get?file=a.wav&size=1", "audio"),
+        # what is stated to be something else is that
+        ("MovingImage", "video/mp4", "https://x.org/a.mp3", None),
+        (None, "video/ogg", "https://x.org/a.ogg", None),
+        ("Text", None, "https://x.org/a.jpg", None),
+        (None, "text/html", "https://x.org/a.jpg", None),
+        ("something", "else", "https://x.org/a", None),
+        ("something", None, "http://[", None),
+    ],
+)
+def test_what_a_medium_is(
+    type_: str | None, format_: str | None, address: str | None, expected: str | None
+) -> None:
+    assert media_kind(type_, format_, address) == expected
