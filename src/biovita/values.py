@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from pathlib import PurePosixPath
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from biovita.modality import Modality
 
 __all__ = [
+    "address_parts",
     "coordinates",
     "is_plain",
     "iso_date",
@@ -33,7 +34,15 @@ _EXTENSIONS = {
     ),
     **dict.fromkeys((".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff"), Modality.IMAGE),
 }
-_TYPES = {"sound": Modality.AUDIO, "audio": Modality.AUDIO, "stillimage": Modality.IMAGE, "image": Modality.IMAGE}
+# Words of Dublin Core, Audubon Core and media types, endings, and what people write for them; None is something else.
+_KINDS: dict[str, Modality | None] = {
+    **{ending[1:]: modality for ending, modality in _EXTENSIONS.items()},
+    **dict.fromkeys(("sound", "sounds", "audio", "recording", "soundrecording", "wave", "xwav"), Modality.AUDIO),
+    **dict.fromkeys(("stillimage", "stillimages", "image", "images", "photo", "photos"), Modality.IMAGE),
+    **dict.fromkeys(("photograph", "photographs", "picture", "pictures", "pjpeg"), Modality.IMAGE),
+    **dict.fromkeys(("movingimage", "movingimages", "video", "movie", "film", "mp4", "mov", "avi", "mpg"), None),
+    **dict.fromkeys(("text", "html", "pdf", "interactiveresource"), None),
+}
 
 
 def text(value: object) -> str | None:
@@ -136,11 +145,18 @@ def web_address(value: object) -> str | None:
         return None
     if address.startswith("//"):
         address = "https:" + address
+    parts = address_parts(address)
+    return address if parts is not None and parts.scheme.lower() in {"http", "https"} and parts.netloc else None
+
+
+def address_parts(address: str) -> SplitResult | None:
+    """Return the parts of an address; None of one that is ill-formed, such as ``http://[`` or one with port ``x``."""
     try:
         parts = urlsplit(address)
+        _ = parts.port
     except ValueError:
         return None
-    return address if parts.scheme.lower() in {"http", "https"} and parts.netloc else None
+    return parts
 
 
 def kind_by_ending(name: str) -> Modality | None:
@@ -155,16 +171,32 @@ def kind_by_ending(name: str) -> Modality | None:
 
 
 def media_kind(type_: str | None, format_: str | None, address: str | None) -> Modality | None:
-    """Return what a medium is, by Dublin Core type, then media type, then the address's ending."""
-    kind = re.split(r"[/#]", (type_ or "").strip().rstrip("/"))[-1].lower()
-    if kind:
-        return _TYPES.get(kind)
-    family = (format_ or "").strip().lower().split("/")[0]
-    if family in _TYPES:
-        return _TYPES[family]
-    if family in {"video", "text", "application"} and (format_ or "").lower() != "application/octet-stream":
+    """Return what a medium is, by Dublin Core type, then media type, then the address's ending.
+
+    Each is read as people write it, also where they swapped the two; a word that nothing knows decides nothing. None
+    is a medium that is stated to be something else, such as a film, or that nothing tells of.
+
+    Examples
+    --------
+    >>> media_kind("Occurrence", "jpg", None), media_kind("image/jpeg", "StillImage", None)
+    (<Modality.IMAGE: 'image'>, <Modality.IMAGE: 'image'>)
+    >>> media_kind("MovingImage", "video/mp4", "https://x.org/a.mp3"), media_kind("a note", None, "x.org/a.mp3")
+    (None, <Modality.AUDIO: 'audio'>)
+    """
+    for stated in (type_, format_):
+        kinds = _stated_kinds(stated)
+        if len(kinds) == 1:
+            return next(iter(kinds))
+    parts = address_parts(address or "")
+    if parts is None:
         return None
-    try:
-        return _EXTENSIONS.get(PurePosixPath(urlsplit(address or "").path).suffix.lower())
-    except ValueError:
-        return None
+    names = (parts.path, *re.split("[&=;]", parts.query))
+    return next((kind for name in names if (kind := kind_by_ending(name)) is not None), None)
+
+
+def _stated_kinds(stated: str | None) -> set[Modality | None]:
+    """Return what the words of a type or format stand for, as far as they are known."""
+    words = [re.sub(r"[\s_.-]+", "", word) for word in re.split(r"[/#;,|:]+", (stated or "").lower())]
+    if len(words) == 2 and "/" in (stated or "") and words[0] in _KINDS:
+        words.pop()  # of a media type the first part counts: video/ogg
+    return {_KINDS[word] for word in words if word in _KINDS}

@@ -43,7 +43,10 @@ def chosen(selection: Selection) -> list[str]:
 
 
 def left_out(selection: Selection) -> dict[str, int]:
-    return {row.reason: row.rows for row in selection.left_out()}
+    found: Counter[str] = Counter()
+    for row in selection.left_out():
+        found[row.reason] += row.rows
+    return dict(found)
 
 
 @pytest.mark.parametrize(
@@ -192,6 +195,48 @@ def test_the_same_record_from_two_sources_counts_once(tmp_path: Path) -> None:
     with select(read_plan(plan), listing=True) as selection:
         assert chosen(selection) == ["XC1", "XC2"]
         assert left_out(selection) == {"twice": 2}
+
+
+def observation(number: int, photo: int, name: str, **values: Any) -> dict[str, Any]:
+    taxon = {"name": name, "rank": "species", "iconic_taxon_name": "Aves"}
+    url = f"https://x.org/photos/{photo}/square.jpg"
+    photos = [{"id": photo, "url": url, "license_code": "cc0"}]
+    return {"id": number, "uuid": f"u{number}", "taxon": taxon, "photos": photos, **values}
+
+
+def test_one_photograph_in_two_observations_is_settled_before_it_is_fetched(tmp_path: Path) -> None:
+    observations = [
+        observation(1, 10, "Pica pica"),
+        observation(2, 10, "Pica pica"),  # of one species: one of them
+        observation(3, 11, "Pica pica"),
+        observation(4, 11, "Parus major"),  # of two: none
+        observation(5, 12, "Parus major"),
+        observation(5, 12, "Parus major"),  # the same observation in another answer
+    ]
+    (tmp_path / "inat.json").write_text(json.dumps({"results": observations}))
+    (tmp_path / "plan.toml").write_text('name = "x"\n[[sources]]\nkind = "inaturalist_api"\npath = "inat.json"\n')
+    with select(read_plan(tmp_path / "plan.toml"), listing=True) as selection:
+        assert [(row["source_id"], row["row"]) for row in records_of(selection)] == [("10", 1), ("12", 5)]
+        assert left_out(selection) == {"duplicate": 1, "ambiguous": 2, "repeated-id": 1}
+        omitted = [row for batch in selection.omitted() for row in batch.to_pylist()]
+        assert Counter((row["source_id"], row["reason"], row["detail"]) for row in omitted) == {
+            ("10", "duplicate", "there is another record with its id"): 1,
+            ("11", "ambiguous", "there is another record with its id, of another species"): 2,
+        }
+
+
+def test_one_address_under_two_ids_counts_once_and_of_two_species_never(tmp_path: Path) -> None:
+    plan = write(tmp_path, [recording(1), recording(2, file="https://x.org/1.mp3"), recording(3)])
+    (tmp_path / "inat.json").write_text(json.dumps({"results": [observation(1, 10, "Pica pica", sounds=[
+        {"id": 5, "file_url": "https://x.org/3.mp3", "license_code": "cc-by"},
+    ])]}))  # fmt: skip
+    plan.write_text(plan.read_text() + '[[sources]]\nkind = "inaturalist_api"\npath = "inat.json"\n')
+    with select(read_plan(plan), listing=True) as selection:
+        assert chosen(selection) == ["10", "XC1", "XC3"]
+        assert left_out(selection) == {"duplicate": 2}
+    (tmp_path / "inat.json").write_text((tmp_path / "inat.json").read_text().replace("Pica pica", "Parus major"))
+    with select(read_plan(plan)) as selection:
+        assert left_out(selection) == {"duplicate": 1, "ambiguous": 2}
 
 
 def test_names_are_matched_to_a_backbone_and_listed_names_that_nobody_has_are_told(

@@ -100,7 +100,7 @@ def test_long_texts_are_not_kept_in_memory_for_the_next_time() -> None:
     before = base._kept_key.cache_info().currsize, licenses._kept.cache_info().currsize
     for n in range(20):
         name_key_of(f"{n}" + "x" * 1000)
-        assert normalise_license(f"cc-by {n}" + "x" * 1000) is not None
+        assert normalise_license("cc-by" + " " * (1000 + n) + "4.0") == "CC-BY-4.0"
     assert before == (base._kept_key.cache_info().currsize, licenses._kept.cache_info().currsize)
 
 

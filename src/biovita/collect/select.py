@@ -19,6 +19,7 @@ from biovita.collect.plan import Plan
 from biovita.collect.wanted_names import NameChoice, choose_names
 from biovita.errors import DatasetError
 from biovita.limits import memory_mib
+from biovita.sources.licenses import licenses_within
 from biovita.sources.source import NAME_COLUMNS, RECORDS, SourceViews
 from biovita.sources.watch import MEMORY_MIB, watched
 from biovita.sql import identifier, sql_text
@@ -266,7 +267,7 @@ def _gather(
     """Read each source once: what the choice needs of a candidate, or why a record is none."""
     connection.execute(
         """create table candidates (source tinyint, reason varchar, modality varchar, source_id varchar, taxon integer,
-        row bigint, draw ubigint, item_group ubigint, observer ubigint, place integer, season tinyint, bytes bigint)"""
+        row bigint, draw ubigint, file ubigint, item_group ubigint, observer ubigint, place integer, season tinyint, bytes bigint)"""
     )
     if listing:
         connection.execute(
@@ -281,6 +282,7 @@ def _gather(
                 case when {told} then source_id end, case when {told} then taxon end,
                 case when reason is null then row end,
                 case when reason is null then md5_number_lower({seed} || modality || source_id) end,
+                case when reason is null then hash(coalesce(path, url, source_id)) end,
                 case when reason is null then hash("group") end, case when reason is null then hash(observer) end,
                 case when reason is null then coalesce((floor(latitude) + 90) * 360 + floor(longitude) + 180, -1) end,
                 case when reason is null then coalesce(try_cast(substr(recorded_at, 6, 2) as tinyint) // 3 % 4, -1) end,
@@ -289,7 +291,7 @@ def _gather(
             from (select r.*, w.taxon, {_reason(plan, source.kind)} as reason from {each.records} r
                 left join (select * from wanted where source = {number}) w on w.name_key = r.name_key)"""
         )
-    _leave_out_repeated(connection, listing=listing)
+    _leave_out_repeated(connection, "source, modality, source_id", "record with its id", listing=listing)
     if len({source.label for source in plan.sources}) < len(plan.sources):
         connection.execute(
             f"""update candidates set reason = 'twice'{", detail = 'another source has it too'" if listing else ""}
@@ -298,21 +300,22 @@ def _gather(
                 (partition by l.label, modality, source_id order by c.source, c.rowid) as number
                 from candidates c join labels l using (source) where reason is null) where number > 1)"""
         )
+    _leave_out_repeated(connection, "modality, file", "record with its file", listing=listing)
 
 
-def _leave_out_repeated(connection: duckdb.DuckDBPyConnection, *, listing: bool) -> None:
-    """Keep the first of the rows of a source that share an id, or none where their species differ."""
+def _leave_out_repeated(connection: duckdb.DuckDBPyConnection, shared: str, what: str, *, listing: bool) -> None:
+    """Keep the first of the records that share an id or a file, or none where their species differ."""
     ((repeated,),) = connection.execute(
-        "select count(*) - count(distinct (source, modality, source_id)) from candidates where reason is null"
+        f"select count(*) - count(distinct hash({shared})) from candidates where reason is null"
     ).fetchall()
     if not repeated:
         return
-    detail = ", detail = 'an earlier row of the source has the same id, or one of another species'"
+    detail = f", detail = 'there is another {what}' || if(why = 'ambiguous', ', of another species', '')"
     connection.execute(
         f"""update candidates set reason = why{detail if listing else ""} from (
             select rowid as its, case when min(taxon) over same < max(taxon) over same then 'ambiguous'
-                when row_number() over (same order by row, rowid) > 1 then 'twice' end as why
-            from candidates where reason is null window same as (partition by source, modality, source_id)
+                when row_number() over (same order by source, row, rowid) > 1 then 'duplicate' end as why
+            from candidates where reason is null window same as (partition by {shared})
         ) where its = candidates.rowid and why is not null"""
     )
 
@@ -360,8 +363,7 @@ def _in(values: tuple[str, ...] | list[str]) -> str:
 
 def _allowed(licenses: tuple[str, ...]) -> str:
     """Return the condition that `biovita.sources.licenses.allowed` states."""
-    given = _in(licenses)
-    return f"coalesce(r.license in {given} or regexp_replace(r.license, '-[0-9][.][0-9]$', '') in {given}, false)"
+    return f"coalesce(r.license in {_in(licenses_within(licenses))}, false)" if licenses else "false"
 
 
 def _places(plan: Plan) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from biovita.dataset.schema import REJECTED
@@ -66,7 +67,8 @@ _IDS = {"observations": "observation_uuid", "observers": "observer_id", "taxa": 
 _LONGEST_ANCESTRY = 2000  # characters; the published ones stay under 400
 _SMALL = 32 << 20  # bytes of a table
 _RANKS = ("kingdom", "phylum", "class", "order", "family", "genus")
-_LICENSES = ("CC0", "CC-BY", "CC-BY-NC", "CC-BY-SA", "CC-BY-ND", "CC-BY-NC-SA", "CC-BY-NC-ND", "PD")
+# The published codes are read once; what else stands there, by the reader of all sources.
+_CODES = ("CC0", "CC-BY", "CC-BY-NC", "CC-BY-SA", "CC-BY-ND", "CC-BY-NC-SA", "CC-BY-NC-ND", "PD")
 
 
 class Inaturalist(BaseModel):
@@ -135,6 +137,7 @@ class Inaturalist(BaseModel):
             if table in _IDS:
                 _check_ids(connection, f"{prefix}_{table}", file, _IDS[table])
         _names_table(connection, prefix, self.vernaculars)
+        connection.create_function(f"{prefix}_license", _read_licenses, ["VARCHAR"], "VARCHAR", type="arrow")
         connection.execute(f"create view {prefix}_records as {self._records_sql(prefix, files)}")
         connection.execute(f"create view {prefix}_unread as {_unread_sql(prefix, files)}")
         connection.execute(f"create view {prefix}_rejected as {_rejected_sql(prefix, files)}")
@@ -152,7 +155,7 @@ class Inaturalist(BaseModel):
         side = SIZES[self.size]
         shrink = f"least(1.0, {side} / greatest(p.width, p.height, 1))" if side else "1.0"
         license_ = " ".join(
-            f"when {sql_text(given)} then {sql_text(normalise_license(given) or '')}" for given in _LICENSES
+            f"when {sql_text(given)} then {sql_text(normalise_license(given) or '')}" for given in _CODES
         )
         ranks = ", ".join(f't."{rank}"' for rank in _RANKS)
         return f"""
@@ -160,20 +163,29 @@ class Inaturalist(BaseModel):
                 '{self.label}' as source, p.photo_id::varchar as source_id,
                 p.observation_uuid::varchar as "group",
                 '{PHOTO_URL}/' || p.photo_id || '/{self.size}.' || p.extension as url, null::varchar as path,
-                case p.license {license_} end as license, p.license as license_given,
+                p.read_license as license, p.license as license_given,
                 '(c) ' || coalesce(nullif(o.name, 'None'), o.login, 'observer ' || p.observer_id)
-                    || case when p.license in ('CC0', 'PD') then ', no' else ', some' end || ' rights reserved ('
-                    || replace(p.license, 'CC-', 'CC ') || ')' as attribution,
+                    || case when p.read_license in ('CC0-1.0', 'PDM-1.0') then ', no' when p.read_license like 'CC-%'
+                    then ', some' else ', all' end || ' rights reserved'
+                    || coalesce(' (' || replace(p.license, 'CC-', 'CC ') || ')', '') as attribution,
                 coalesce(o.login, p.observer_id::varchar) as observer, b.observed_on::varchar as recorded_at,
                 case when abs(b.latitude) <= 90 and abs(b.longitude) <= 180 then b.latitude end as latitude,
                 case when abs(b.latitude) <= 90 and abs(b.longitude) <= 180 then b.longitude end as longitude,
                 null::varchar as country, b.quality_grade as quality, null::double as duration_s,
                 round(p.width * {shrink})::integer as width, round(p.height * {shrink})::integer as height,
                 null::bigint as bytes, {sql_text(files["photos"].name)} as file, p.line as row, {_PROBLEM} as problem
-            from {prefix}_photos p
+            from (select *, case license {license_} else nullif({prefix}_license(license), '') end
+                as read_license from {prefix}_photos) p
             left join {prefix}_observations b on b.observation_uuid = p.observation_uuid
             left join {prefix}_names t on t.name_key = b.taxon_id
             left join {prefix}_observers o on o.observer_id = p.observer_id"""
+
+
+def _read_licenses(given: pa.ChunkedArray) -> pa.Array:
+    """Return licences in the common spelling, empty where there is none; each that occurs is read once."""
+    coded = pc.dictionary_encode(given.combine_chunks())
+    read = pa.array([normalise_license(each) or "" for each in coded.dictionary.to_pylist()], pa.string())
+    return read.take(coded.indices)
 
 
 def _file(directory: Path, table: str) -> Path:

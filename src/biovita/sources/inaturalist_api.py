@@ -119,19 +119,33 @@ def _list(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list) else ()
 
 
+def _listed(value: Any) -> Sequence[Any]:
+    """Return what a list holds; what stands in the place of a list is one thing, and not as described."""
+    return _list(value) if value is None or isinstance(value, list) else (None,)
+
+
+def _useless(taxon: Any, name: str | None, media: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return why nothing of an observation can be used; None where something may be."""
+    if taxon is not None and not isinstance(taxon, dict):
+        return "not-as-described", "its taxon is not a JSON object"
+    if name is None:
+        return "no-name", "has no taxon"
+    return None if any(map(_listed, media.values())) else ("no-media", "has no sound or photograph")
+
+
 def _of_observation(
     observation: Mapping[str, Any], size: str, place: Mapping[str, Any]
 ) -> Iterator[Mapping[str, Any] | RejectedRow]:
     taxon = _object(observation.get("taxon"))
-    name = text(taxon.get("name"))
-    address = text(observation.get("uri"))
-    sounds, photos = _list(observation.get("sounds")), _list(observation.get("photos"))
-    if name is None or not (sounds or photos):
-        reason = ("no-name", "has no taxon") if name is None else ("no-media", "has no sound or photograph")
-        yield RejectedRow("unknown", place["file"], place["row"], *reason, name, address)
+    name, address = text(taxon.get("name")), text(observation.get("uri"))
+    media = {modality: observation.get(field) for modality, field in (("audio", "sounds"), ("image", "photos"))}
+    why = _useless(observation.get("taxon"), name, media)
+    if why is not None:
+        yield RejectedRow("unknown", place["file"], place["row"], *why, name, address)
         return
+    assert name is not None
     shared = {**_shared(observation, taxon, name), **place}
-    for modality, medium in (*(("audio", each) for each in sounds), *(("image", each) for each in photos)):
+    for modality, medium in ((modality, each) for modality, given in media.items() for each in _listed(given)):
         if not isinstance(medium, dict):
             detail = "a sound or photograph is not a JSON object"
             yield RejectedRow(modality, place["file"], place["row"], "not-as-described", detail, name, address)

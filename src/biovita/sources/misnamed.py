@@ -10,10 +10,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlparse
+from urllib.parse import unquote
 
 from biovita.csv_table import CsvRow, open_csv
 from biovita.foreign_tables import Held
+from biovita.values import address_parts
 
 __all__ = ["find_metadata", "inside", "locate_recordings", "size_of"]
 
@@ -98,10 +99,8 @@ def _by_species(file: Path, wanted: AbstractSet[str]) -> dict[str, list[Mapping[
 def _names(path: str, row: Mapping[str, str]) -> Iterator[str]:
     """Yield what the file may be called, from the root; the likeliest first."""
     folder, suffix = PurePosixPath(path).parent, PurePosixPath(path).suffix or ".mp3"
-    try:
-        upload = PurePosixPath(unquote(urlparse(row.get("download_url", "")).path)).name
-    except ValueError:
-        upload = ""
+    parts = address_parts(row.get("download_url", ""))
+    upload = "" if parts is None else PurePosixPath(unquote(parts.path)).name
     recording = row.get("recording_id", "")
     names = [PurePosixPath(row.get("file_name", "")).name, upload]
     if recording and "/" not in recording:

@@ -197,7 +197,10 @@ class StreamedSource(BaseModel):
 
 
 def _make_views(connection: duckdb.DuckDBPyConnection, views: SourceViews, records: Path, rejected: Path) -> None:
-    """Make the views of a source; the first record of a modality and id counts, later ones are rejected."""
+    """Make the views of a source; of records that say the same of a modality and id the first counts.
+
+    Where they are of several observations or names, the plan settles which one counts.
+    """
     where, more = "", ""
     read = f"read_parquet({sql_file(records)}, hive_partitioning = false, file_row_number = true)"
     ((repeated,),) = connection.execute(
@@ -205,8 +208,9 @@ def _make_views(connection: duckdb.DuckDBPyConnection, views: SourceViews, recor
     ).fetchall()
     if repeated:
         connection.execute(
-            f"create table not_{views.records} as select file_row_number as at from {read} "  # noqa: S608 - quoted
-            "qualify row_number() over (partition by modality, source_id order by file_row_number) > 1"
+            f"create table not_{views.records} as select file_row_number as at from {read} qualify "  # noqa: S608 - quoted
+            'row_number() over (partition by modality, source_id, "group", name_key order by file_row_number) > 1 '
+            "or row_number() over (partition by modality, source_id, row order by file_row_number) > 1"
         )
         where = f"where file_row_number not in (from not_{views.records})"
         more = (
