@@ -226,9 +226,10 @@ class _Reader:
     def __init__(self, lines: Lines, dialect: Dialect) -> None:
         self._lines, self._dialect, self._most = lines, dialect, limit("cell")
         quote = dialect.quote or '"'  # of no use where there is none: such lines are only split
-        self._parsing = csv.reader(
-            (), delimiter=dialect.delimiter[0], quotechar=quote, strict=dialect.strict
-        ).dialect
+        self._parsing, self._strictly = (
+            csv.reader((), delimiter=dialect.delimiter[0], quotechar=quote, strict=strict).dialect
+            for strict in (dialect.strict, True)
+        )
         self._waiting: deque[tuple[int, str | None]] = deque()  # lines looked at already
         self._inside = 0  # how many of them end within the quote that was open before them
         self._faulty = 0  # after how many of them such a quote turns out to be wrong
@@ -295,7 +296,8 @@ class _Reader:
         return 0
 
     def _parsed(self, lines: Sequence[str]) -> tuple[list[str], int, _Fault | None]:
-        reader = csv.reader(lines, self._parsing)
+        # Of several lines, the last has to close the quote as CSV does: otherwise it was never meant to go on so far.
+        reader = csv.reader(lines, self._parsing if len(lines) == 1 else self._strictly)
         try:
             return next(reader), reader.line_num, None
         except csv.Error as error:

@@ -18,7 +18,16 @@ from biovita.table_layout import Layout, layout_of
 from biovita.text_encoding import encoding_of
 from biovita.workbooks import find_sheet, sheet_records
 
-__all__ = ["BrokenRow", "CsvRow", "CsvTable", "check_columns", "held_rows", "open_csv", "sound_rows"]
+__all__ = [
+    "BrokenRow",
+    "CsvRow",
+    "CsvTable",
+    "check_columns",
+    "check_not_all_broken",
+    "held_rows",
+    "open_csv",
+    "sound_rows",
+]
 
 # What a row takes with all that is made of it, beside its texts; one that cannot be read is listed with why.
 _ROW_BYTES, _BROKEN_BYTES = 600, 1000
@@ -156,6 +165,7 @@ def open_csv(
     delimiter: str | None = None,
     strict: bool = True,
     short_rows: bool = False,
+    wanted: Sequence[str] = (),
 ) -> CsvTable:
     """Read the header of a table, whose first line names its columns; its rows are read when they are asked for.
 
@@ -179,6 +189,8 @@ def open_csv(
         Whether text between a closing quote and the next delimiter breaks a row.
     short_rows
         Whether rows may end early; the cells that they lack are empty.
+    wanted
+        Columns that tell which line is the header, or which sheet the table; None of them is required.
 
     Raises
     ------
@@ -189,7 +201,7 @@ def open_csv(
         Where it is a workbook, and the extra ``excel`` is not installed.
     """
     named = columns or {}
-    wanted = [named.get(field, field) for field in required]
+    wanted = [*wanted, *(named.get(field, field) for field in required)]
     if kind_of_table(path) is TableKind.WORKBOOK:
         found_sheet = find_sheet(path, wanted)
         header, line, sheet = found_sheet.header, found_sheet.line, found_sheet.title
@@ -269,6 +281,18 @@ def held_rows(table: CsvTable) -> Iterator[CsvRow | BrokenRow]:
         else:
             held.add(_BROKEN_BYTES)
         yield row
+
+
+def check_not_all_broken(path: Path, sound: Sequence[object], broken: Sequence[BrokenRow]) -> None:
+    """Refuse a table that has rows, of which none can be read.
+
+    Raises
+    ------
+    DatasetError
+        With the first of them.
+    """
+    if broken and not sound:
+        raise DatasetError(f"{path}, line {broken[0].line}: {broken[0].detail}. No row of the table can be read")
 
 
 def sound_rows(table: CsvTable) -> Iterator[CsvRow]:
