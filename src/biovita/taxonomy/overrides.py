@@ -65,11 +65,11 @@ def read_overrides(path: str | Path, backbone: Backbone) -> Overrides:
     if faults:
         raise DatasetError(_listed(path, faults))
     rows = []
-    for row in held_rows(table):
-        if isinstance(row, BrokenRow):
-            faults.append(f"row {row.line}: {row.detail}")
+    for read in held_rows(table):
+        if isinstance(read, BrokenRow):
+            faults.append(f"row {read.line}: {read.detail}")
         else:
-            rows.append((row.line, {column: value or "" for column, value in row.values.items()}))
+            rows.append((read.line, {column: value or "" for column, value in read.values.items()}))
     ids = _accepted_ids(backbone, {row.get("taxon_id", "") for _, row in rows})
     names = _accepted_names(backbone, {fold(row.get("accepted_name", "")) for _, row in rows})
     made: dict[tuple[str, str | None], Override] = {}
