@@ -85,13 +85,13 @@ def test_a_stray_quote_that_swallows_rows_costs_one(table: Path) -> None:
 
 
 def test_bytes_that_are_not_utf8(table: Path) -> None:
-    got = read(table, b"file,name,note\na,b,c\nd,\xe9l\xe8ve,f\ng,h,i\n")
+    got = read(table, b"file,name,note\na,\xc3\xa9,c\nd,\xe9l\xe8ve,f\ng,h,i\n")
     assert [getattr(row, "reason", None) for row in got.rows] == [None, "not-utf8", None]
     for text, said in (
-        (b"\xff\xfef\x00i\x00", "UTF-16"),
-        (b"file,n\xe4me\n", "UTF-8"),
+        (b"file,n\xe4me\n\xc3\xa4,\n", "UTF-8"),
         (b"", "empty"),
-        (b"\n\na", "empty"),
+        (b"\n;;\n \n", "empty"),
+        (b"\n\na", "line 3: there are no columns 'file', 'name'"),
     ):
         with pytest.raises(DatasetError, match=said):
             read(table, text)
@@ -138,7 +138,7 @@ def test_any_bytes_give_rows_or_reasons(tmp_path_factory: pytest.TempPathFactory
     filled = [line for line in text.split("\n") if line.strip(" ")]
     lines = [row.line for row in got.rows]
     assert lines == sorted(set(lines))
-    assert bool(lines) == bool(filled)
+    assert bool(lines or got.table.skipped) == bool(filled)
 
 
 def test_rows_that_must_all_be_sound(table: Path) -> None:

@@ -1,11 +1,12 @@
 """The records of a CSV file: lines in, cells out; of what is broken one line is lost, and no other.
 
-Where a quote is not closed, or closes where it must not, only the line that opens it is given up: a stray quote does
-not take the rows after it along.
+Where a quote is not closed, only the line that opens it is given up: a stray quote does not take the rows after it
+along. A line whose quotes are neither doubled nor escaped is read the one way in which it is as wide as it should be.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -59,10 +60,20 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The cells of one row, and the line that it begins in."""
+    """The cells of one row, and the line that it begins in.
+
+    Attributes
+    ----------
+    lines
+        How many lines it takes.
+    mended
+        Whether its quotes are not as CSV has them, and were understood all the same.
+    """
 
     line: int
     cells: list[str]
+    lines: int = 1
+    mended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,25 +91,42 @@ class _Fault(NamedTuple):
 
 
 _OPEN = _Fault("not-csv", "a quote is not closed")
+_WIDE_CODES = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+def _as_surrogate(error: UnicodeError) -> tuple[str, int]:
+    """Stand in for what is not of an encoding of wide characters, which `surrogateescape` cannot write."""
+    assert isinstance(error, UnicodeDecodeError)
+    return "\udc80", error.end
+
+
+codecs.register_error("biovita-surrogate", _as_surrogate)
 
 
 @contextmanager
 def open_text(path: Path, encoding: str = "utf-8-sig") -> Iterator[TextIO]:
     """Open a table as text, unpacked where its name ends in ``.gz``; each end of a line becomes a newline.
 
-    A byte that is not of the encoding becomes a surrogate (see `not_decoded`), which costs the row that has it.
+    A byte that is not of the encoding becomes a surrogate (see `not_decoded`), which costs the row that has it. Of a
+    text that begins with the mark of UTF-16 or UTF-32, which Excel writes as "Unicode text", the mark counts.
 
     Raises
     ------
     DatasetError
-        Where there is no such file, it cannot be read, it is UTF-16, or it unpacks to more than it should.
+        Where there is no such file, it cannot be read, or it unpacks to more than it should.
     """
     with open_bytes(path) as (raw, meter):
-        if raw.read(2) in {b"\xff\xfe", b"\xfe\xff"}:
-            raise DatasetError(f"{path} is text in UTF-16. Save it as UTF-8")
+        mark = raw.read(4)
         raw.seek(0)
+        wide = next((name for bom, name in _WIDE_CODES.items() if mark.startswith(bom)), None)
         counted = raw if meter is None else cast(BinaryIO, CountedBytes(raw, meter))
-        yield io.TextIOWrapper(counted, encoding=encoding, errors="surrogateescape")
+        errors = "surrogateescape" if (wide or encoding)[:6] not in {"utf-16", "utf-32"} else "biovita-surrogate"
+        yield io.TextIOWrapper(counted, encoding=wide or encoding, errors=errors)
 
 
 def text_lines(stream: TextIO) -> Lines:
@@ -117,6 +145,8 @@ def text_lines(stream: TextIO) -> Lines:
 def records(lines: Lines, dialect: Dialect, width: range | None = None) -> Iterator[Record | BrokenRow]:
     """Yield the records that lines hold, and what is broken among them; lines of nothing but spaces are passed over.
 
+    Where a width is given, empty cells beyond it are left off, and a row of empty cells alone is made as wide.
+
     Parameters
     ----------
     lines
@@ -133,14 +163,61 @@ def records(lines: Lines, dialect: Dialect, width: range | None = None) -> Itera
         if not line.strip(" "):
             continue
         cells, used, fault = reader.record(line)
-        if fault is None and width is not None and len(cells) not in width:
-            fault = _Fault("not-as-described", f"has {len(cells)} fields, and the header has {width[-1]}")
-        if fault is not None:
-            yield BrokenRow(number, *fault)
-        else:
+        if fault is None and (width is None or len(cells) in width):
             if used:
                 reader.take(used)
-            yield Record(number, cells)
+            yield Record(number, cells, used + 1)
+            continue
+        if fault is None and width is not None:
+            fault = _Fault("not-as-described", f"has {len(cells)} fields, and the header has {width[-1]}")
+            if (fitted := _fitted(cells, width[-1])) is not None:
+                reader.take(used)
+                yield Record(number, fitted, used + 1)
+                continue
+        mended = None if width is None else _mended(line, dialect)
+        if width is not None and mended is not None and len(mended) in width:
+            yield Record(number, mended, mended=True)
+        elif fault is not None:
+            yield BrokenRow(number, *fault)
+
+
+def _fitted(cells: list[str], width: int) -> list[str] | None:
+    """Return cells without the empty ones beyond a width, or as many empty ones; None where that would lose any."""
+    if not any(map(str.strip, cells[width:])) and len(cells) > width:
+        return cells[:width]
+    return None if any(map(str.strip, cells)) else [""] * width
+
+
+def _mended(line: str, dialect: Dialect) -> list[str] | None:
+    """Return the cells of a line whose quotes are not doubled: a cell ends at a quote that a delimiter follows.
+
+    Where a backslash stands before a quote, as R and MySQL write it, such a quote ends none.
+    """
+    quote, delimiter = dialect.quote, dialect.delimiter
+    if not quote or quote not in line or len(line) > limit("cell"):
+        return None
+    sign, end = re.escape(quote), f"(?={re.escape(delimiter)}|$)"
+    is_escaped = "\\" + quote in line
+    inside = rf"((?:[^{sign}\\]++|\\.|\\$|{sign}{sign})*+)" if is_escaped else "(.*?)"
+    enclosed = re.compile(f"{sign}{inside}{sign}{end}")
+    cells, at = [], 0
+    while True:
+        if line.startswith(quote, at):
+            found = enclosed.match(line, at)
+            if found is None:
+                return None
+            cell, at = found[1].replace(quote * 2, quote), found.end()
+            cells.append(cell.replace("\\" + quote, quote) if is_escaped else cell)
+        else:
+            stop = line.find(delimiter, at)
+            stop = len(line) if stop < 0 else stop
+            cells.append(line[at:stop])
+            at = stop
+        if at >= len(line):
+            return cells
+        at += len(delimiter)
+        if at == len(line):
+            return [*cells, ""]
 
 
 class _Reader:

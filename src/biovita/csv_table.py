@@ -1,16 +1,22 @@
-"""CSV tables as people have them: comma, semicolon or tab, a byte order mark, and rows that are broken."""
+"""Tables as people have them: text of any delimiter and encoding, or a workbook; with rows that are broken."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
-from biovita.csv_records import BrokenRow, Dialect, not_decoded, open_text, records, split_header, text_lines
+from biovita.csv_records import BrokenRow, Dialect, Record, not_decoded, open_text, records, text_lines
 from biovita.csv_safe import plain_cell
 from biovita.errors import DatasetError, unknown_name
 from biovita.foreign_tables import Held
 from biovita.limits import limit, over
+from biovita.table_kinds import TableKind, kind_of_table
+from biovita.table_layout import Layout, layout_of
+from biovita.text_encoding import encoding_of
+from biovita.workbooks import find_sheet, sheet_records
 
 __all__ = ["BrokenRow", "CsvRow", "CsvTable", "check_columns", "held_rows", "open_csv", "sound_rows"]
 
@@ -26,11 +32,21 @@ class CsvRow:
     values: Mapping[str, str | None]
 
 
+@dataclass(slots=True)
+class _Tally:
+    """What was met while the rows of a table were read."""
+
+    skipped: int = 0
+    mended: int = 0
+    first_mended: int = 0
+    unnamed: int = 0
+
+
 @dataclass(frozen=True)
 class CsvTable:
-    """A CSV file whose header is read; iterating reads its rows, one after the other.
+    """A table whose header is read; iterating reads its rows, one after the other.
 
-    A row of empty cells alone is passed over. A row of another width than the header's is broken
+    A row of empty cells alone is passed over, and counted. A row of another width than the header's is broken
     (``not-as-described``), and so is one with bytes that are not of the encoding in a field (``not-utf8``).
 
     Attributes
@@ -38,40 +54,91 @@ class CsvTable:
     columns
         The fields that it has, and the column of each.
     ignored
-        Columns that no field is in.
+        Columns with a name that no field is in.
     width
         How many cells a row may have.
+    sheet
+        The sheet of a workbook that it is; None of text.
     """
 
     path: Path
     columns: Mapping[str, str]
     ignored: tuple[str, ...]
     encoding: str
-    dialect: Dialect
-    width: range
+    layout: Layout
     places: Mapping[str, int]
+    sheet: str | None = None
+    opened_as: tuple[str, ...] = ()
+    _tally: _Tally = dataclasses.field(default_factory=_Tally, compare=False, repr=False)
+
+    @property
+    def dialect(self) -> Dialect:
+        """How its cells are told apart."""
+        return self.layout.dialect
+
+    @property
+    def width(self) -> range:
+        """How many cells a row may have."""
+        return self.layout.width
+
+    @property
+    def skipped(self) -> int:
+        """How many rows of empty cells were passed over when its rows were last read."""
+        return self._tally.skipped
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is odd of the table as a whole, and how it was read; complete once its rows are read."""
+        tally, more = self._tally, []
+        if tally.mended:
+            more.append(
+                f"quotes within cells are not doubled in {tally.mended:,} rows, the first in line "
+                f"{tally.first_mended}; a cell was taken to end where a delimiter follows the quote"
+            )
+        if tally.unnamed:
+            more.append(f"{tally.unnamed:,} rows have cells right of the named columns, which were not read")
+        return (*self.opened_as, *more)
 
     def __iter__(self) -> Iterator[CsvRow | BrokenRow]:
-        most, last = limit("rows"), self.width[-1]
+        most, last, tally = limit("rows"), self.width[-1], self._tally
+        tally.skipped = tally.mended = tally.unnamed = 0
+        places = tuple(self.places.items())
+        for row in self._records():
+            if row.line > most:
+                raise DatasetError(f"{self.path}: has too many rows: {over('rows')}")
+            if isinstance(row, BrokenRow):
+                yield row
+                continue
+            cells = row.cells
+            if not any(cells):
+                tally.skipped += 1
+                continue
+            if len(cells) < last:
+                cells = [*cells, *[""] * (last - len(cells))]
+            values = {field: plain_cell(cells[place]).strip() or None for field, place in places}
+            held = [value for value in values.values() if value is not None]
+            if not held and not any(map(str.strip, cells)):
+                tally.skipped += 1
+                continue
+            if row.mended:
+                tally.mended += 1
+                tally.first_mended = tally.first_mended if tally.mended > 1 else row.line
+            if len(cells) > last and any(map(str.strip, cells[last:])):
+                tally.unnamed += 1
+            if not_decoded("".join(held)):
+                yield BrokenRow(row.line, "not-utf8", self._not_decoded())
+            else:
+                yield CsvRow(row.line, values)
+
+    def _records(self) -> Iterator[Record | BrokenRow]:
+        if self.sheet is not None:
+            yield from sheet_records(self.path, self.sheet, self.layout.body)
+            return
         with open_text(self.path, self.encoding) as stream:
             lines = text_lines(stream)
-            next(lines)
-            for row in records(lines, self.dialect, self.width):
-                if row.line > most:
-                    raise DatasetError(f"{self.path}: has too many rows: {over('rows')}")
-                if isinstance(row, BrokenRow):
-                    yield row
-                    continue
-                cells = row.cells
-                if not any(cells):
-                    continue
-                if len(cells) < last:
-                    cells = [*cells, *[""] * (last - len(cells))]
-                values = {field: plain_cell(cells[place]).strip() or None for field, place in self.places.items()}
-                if not_decoded("".join([value for value in values.values() if value is not None])):
-                    yield BrokenRow(row.line, "not-utf8", self._not_decoded())
-                else:
-                    yield CsvRow(row.line, values)
+            for _ in islice(lines, self.layout.body):
+                pass
+            yield from records(lines, self.dialect, self.width)
 
     def _not_decoded(self) -> str:
         if self.encoding.startswith("utf-8"):
@@ -90,9 +157,10 @@ def open_csv(
     strict: bool = True,
     short_rows: bool = False,
 ) -> CsvTable:
-    """Read the header of a CSV file, whose first line names its columns; its rows are read when they are asked for.
+    """Read the header of a table, whose first line names its columns; its rows are read when they are asked for.
 
-    Cells are read as `biovita.csv_safe` writes them.
+    A table is text (see `biovita.table_layout` and `biovita.text_encoding` for what is looked at), or a workbook (see
+    `biovita.workbooks`). Cells are read as `biovita.csv_safe` writes them.
 
     Parameters
     ----------
@@ -103,6 +171,8 @@ def open_csv(
     columns
         From a field to the column that holds it, where their names differ. A table without that column is read by
         the field's own name.
+    encoding
+        What the text is said to be.
     delimiter
         None: comma, semicolon, tab or bar, whichever the header has.
     strict
@@ -113,16 +183,30 @@ def open_csv(
     Raises
     ------
     DatasetError
-        Where the file is not text in UTF-8, is empty, lacks a required column or has one twice. Iterating raises where
-        there are more rows than the limit ``rows``, or the file unpacks to more than it should.
+        Where the file is neither text nor a workbook, is empty, lacks a required column or has one twice. Iterating
+        raises where there are more rows than the limit ``rows``, or the file unpacks to more than it should.
+    MissingExtraError
+        Where it is a workbook, and the extra ``excel`` is not installed.
     """
     named = columns or {}
-    with open_text(path, encoding) as stream:
-        first = next(text_lines(stream), (1, ""))[1]
-    delimiters = {} if delimiter is None else {"delimiters": (delimiter,)}
-    found_delimiter, header = split_header(
-        first, str(path), wanted=[named.get(field, field) for field in required], **delimiters
-    )
+    wanted = [named.get(field, field) for field in required]
+    if kind_of_table(path) is TableKind.WORKBOOK:
+        found_sheet = find_sheet(path, wanted)
+        header, line, sheet = found_sheet.header, found_sheet.line, found_sheet.title
+        layout = Layout(header, line, line, Dialect(), range(1, len(header) + 1), notes=found_sheet.notes)
+    else:
+        encoding, note = encoding_of(path, encoding)
+        layout = layout_of(
+            path,
+            encoding,
+            delimiters=None if delimiter is None else (delimiter,),
+            wanted=wanted,
+            strict=strict,
+            short_rows=short_rows,
+        )
+        layout = layout if note is None else replace(layout, notes=(note, *layout.notes))
+        header, sheet = layout.header, None
+    where = f"{path}, line {layout.line}" if sheet is None else f"{path}, sheet {sheet!r}, row {layout.line}"
     found = {}
     for field in fields:
         name = named[field] if named.get(field) in header else field
@@ -130,27 +214,28 @@ def open_csv(
             found[field] = name
     missing = [field for field in required if field not in found]
     if missing:
-        raise DatasetError(_missing_columns(path, missing, columns, header))
+        raise DatasetError(_missing_columns(where, missing, columns, header))
     for name in found.values():
         if header.count(name) > 1:
-            raise DatasetError(f"{path}, line 1: the column {name!r} occurs {header.count(name)} times")
+            raise DatasetError(f"{where}: the column {name!r} occurs {header.count(name)} times")
     return CsvTable(
         path,
         found,
-        tuple(name for name in header if name not in found.values()),
+        tuple(name for name in header if name and name not in found.values()),
         encoding,
-        Dialect(found_delimiter, strict=strict),
-        range(1 if short_rows else len(header), len(header) + 1),
-        {field: header.index(name) for field, name in found.items()},
+        layout,
+        {field: header.index(name) + layout.lead for field, name in found.items()},
+        sheet,
+        layout.notes,
     )
 
 
 def _missing_columns(
-    path: Path, missing: Sequence[str], columns: Mapping[str, str] | None, header: Sequence[str]
+    where: str, missing: Sequence[str], columns: Mapping[str, str] | None, header: Sequence[str]
 ) -> str:
     names = [(columns or {}).get(field, field) for field in missing]
     what = f"is no column {names[0]!r}" if len(names) == 1 else f"are no columns {', '.join(map(repr, names))}"
-    said = f"{path}, line 1: there {what}. Columns: {', '.join(header)[:1000]}"
+    said = f"{where}: there {what}. Columns: {', '.join(header)[:1000]}"
     if columns is None:
         return said
     return f"{said}. If one of them is the {missing[0]}, say so with --column {missing[0]}=COLUMN"
