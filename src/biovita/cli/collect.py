@@ -19,7 +19,8 @@ _COLUMNS = ("class", "source", "modality", "species", "items", "bytes")
 def plan(plan: Path, /, *, as_json: Json = False) -> int:
     """Show what a plan would give, per class and source, before anything is fetched.
 
-    Exits with 1 where that is nothing, and says why of each source. Bytes are those that the sources state, and estimates where they state none.
+    Exits with 1 where that is nothing, and says why. Bytes are those that the sources state, and estimates where they
+    state none.
 
     Parameters
     ----------

@@ -121,7 +121,7 @@ def _why(
         return "it has no rows" if not is_read else "its records go beyond the plan's limits or budget"
     counts = ", ".join(f"{rows:,} {reason}" for reason, rows in sorted(reasons.items()))
     shown = "coalesce(name, 'no name') || ', licence ' || coalesce(license_given, 'not stated')"
-    first = connection.sql(
+    first = connection.execute(
         f"select file, row, reason || ': ' || detail from {views.rejected} order by file, row limit 1"
         if not is_read
         else f"select file, row, {shown} from {views.records} where problem is null limit 1"

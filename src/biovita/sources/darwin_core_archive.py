@@ -309,9 +309,9 @@ def _rows(lines: Iterator[tuple[int, str | None]], file: DataFile) -> Iterator[A
 
 
 def _records(lines: Iterator[tuple[int, str | None]], file: DataFile) -> Iterator[Record | BrokenRow]:
-    """Yield records; lines that a quote makes one record of, and that are whole rows each, are read one by one."""
+    """Yield records; where a quote makes one record of lines that are rows of their own, they are read one by one."""
     dialect = Dialect(file.delimiter, file.quote, strict=False, most_lines=MAX_ROW_LINES)
-    if not file.quote or file.columns is None or file.columns < _TELLING:
+    if not file.quote:
         yield from records(lines, dialect)
         return
     recent: deque[tuple[int, str]] = deque()
@@ -321,17 +321,25 @@ def _records(lines: Iterator[tuple[int, str | None]], file: DataFile) -> Iterato
             recent.append((number, text or ""))
             yield number, text
 
-    apart = file.columns - 1
     for row in records(kept(), dialect):
         while recent[0][0] < row.line:
             recent.popleft()
         if isinstance(row, Record) and row.lines > 1:
             whole = [recent[at] for at in range(row.lines)]
-            if all(text.count(file.delimiter) == apart for _, text in whole):
+            if _are_rows(whole, file):
                 for line in whole:
                     yield from records(iter([line]), dialect)
                 continue
         yield row
+
+
+def _are_rows(lines: Sequence[tuple[int, str]], file: DataFile) -> bool:
+    """Return whether lines that a quote makes one record of are whole rows, or have a quote within a field."""
+    strict = next(records(iter(lines), Dialect(file.delimiter, file.quote, most_lines=MAX_ROW_LINES)))
+    if isinstance(strict, BrokenRow) or strict.lines < len(lines):
+        return True
+    columns = file.columns or 0
+    return columns >= _TELLING and all(text.count(file.delimiter) == columns - 1 for _, text in lines)
 
 
 def _row(row: Record, file: DataFile) -> ArchiveRow | BrokenRow:

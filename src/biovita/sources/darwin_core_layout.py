@@ -29,6 +29,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_CALLED = {"utf-8-sig": "UTF-8", "cp1252": "Windows-1252"}
 _WIDE = ("utf-16", "utf-32")
 _ONE_BYTE = ("iso8859", "cp4", "cp8", "cp125", "mac-", "koi8", "tis-620")
 _OF_DATA = re.compile(r"\d|https?://", re.ASCII)  # how no name of a column begins
@@ -108,7 +109,7 @@ def as_written(file: DataFile, head: bytes, *, whole: bool) -> tuple[DataFile, t
     notes = []
     encoding = shown_encoding(head, file.encoding)
     if not _is_same_encoding(encoding, file.encoding):
-        notes.append(f"{file.encoding} is stated, and the text is {encoding}")
+        notes.append(f"{file.encoding} is stated, and the text is {_CALLED.get(encoding, encoding)}")
     text = _decoded(head, encoding, whole=whole)
     found = _best_reading(text, file, whole=whole)
     if found.end != file.line_end:

@@ -10,7 +10,7 @@ from biovita.errors import DatasetError
 from biovita.sources.licenses import normalise_license
 from biovita.sources.media_row import TABLES, MediaRow, media_rows, open_media_table
 from biovita.sources.misnamed import size_of
-from biovita.sources.source import RejectedRow, StreamedSource
+from biovita.sources.source import Item, RejectedRow, StreamedSource, table_read
 
 __all__ = ["Folder"]
 
@@ -32,14 +32,17 @@ class Folder(StreamedSource):
         """What the ``source`` column of its records says."""
         return self.name
 
-    def items(self) -> Iterator[Mapping[str, Any] | RejectedRow]:
+    def items(self) -> Iterator[Item]:
         """Yield the recordings, then the photographs."""
         files = {modality: self.path / name for modality, name in TABLES.items() if (self.path / name).is_file()}
         if not files:
             raise DatasetError(f"{self.path} has neither audio.csv nor images.csv")
         for modality, file in files.items():
-            for row in media_rows(modality, open_media_table(file)):
+            table, rows = open_media_table(file), 0
+            for row in media_rows(modality, table):
+                rows += 1
                 yield row if isinstance(row, RejectedRow) else _item(row)
+            yield table_read(table, rows)
 
 
 def _item(row: MediaRow) -> Mapping[str, Any] | RejectedRow:

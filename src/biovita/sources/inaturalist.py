@@ -139,10 +139,16 @@ class Inaturalist(BaseModel):
         connection.execute(f"create view {prefix}_records as {self._records_sql(prefix, files)}")
         connection.execute(f"create view {prefix}_unread as {_unread_sql(prefix, files)}")
         connection.execute(f"create view {prefix}_rejected as {_rejected_sql(prefix, files)}")
-        views = (f"{prefix}_{view}" for view in ("records", "names", "rejected", "unread"))
         photos = files["photos"]
         is_quick = photos.suffix != ".gz" or photos.stat().st_size <= _SMALL
-        return SourceViews(*views, tables=(lines_read(photos),) if is_quick else (), problems=_PROBLEMS)
+        return SourceViews(
+            f"{prefix}_records",
+            f"{prefix}_names",
+            f"{prefix}_rejected",
+            f"{prefix}_unread",
+            (lines_read(photos),) if is_quick else (),
+            _PROBLEMS,
+        )
 
     def _directory(self) -> Path:
         if not is_address(self.path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from biovita.csv_records import BrokenRow
+from biovita.csv_table import CsvRow, CsvTable
 from biovita.dataset.schema import REJECTED
 from biovita.errors import DatasetError
 from biovita.limits import limit, over
@@ -39,8 +40,10 @@ __all__ = [
     "batches_of",
     "broken",
     "name_key_of",
+    "of_table",
     "rejected_table",
     "storable",
+    "table_read",
 ]
 
 BATCH_ROWS = 10_000  # a batch is some 5 MB
@@ -118,6 +121,35 @@ def broken(row: BrokenRow, file: str, modality: str = "unknown") -> RejectedRow:
 
 # What a source yields: the columns of a record, a rejected row, and after each table what was read of it.
 Item = Mapping[str, Any] | RejectedRow | TableRead
+
+
+def of_table(
+    table: CsvTable, make: Callable[[CsvRow], Iterable[Item]], notes: tuple[str, ...] = ()
+) -> Iterator[Item]:
+    """Yield what each row of a table gives, those that are broken as rejected, and then what was read of it.
+
+    Parameters
+    ----------
+    make
+        From a row to its records, or to why it gives none: at least one of them.
+    notes
+        What is to be said of the table beside its own notes.
+    """
+    rows, name = 0, table.path.name
+    for row in table:
+        rows += 1
+        if isinstance(row, BrokenRow):
+            yield broken(row, name)
+        else:
+            yield from make(row)
+    yield table_read(table, rows, notes)
+
+
+def table_read(table: CsvTable, rows: int, notes: tuple[str, ...] = ()) -> TableRead:
+    """Return what was read of a table that gave so many rows, broken ones among them; with more notes than its own."""
+    notes = (*table.notes, *notes, *(() if rows else ("it has no row below its header",)))
+    told = tuple(f"{table.path.name}: {note}" for note in notes)
+    return TableRead(table.path.name, rows + table.skipped, table.skipped, told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +238,8 @@ class StreamedSource(BaseModel):
                 good.write_batch(batch.records)
                 bad.write_batch(batch.rejected)
                 tables += batch.tables
-        names = (f"{view}_{number}" for view in ("records", "names", "rejected", "rejected"))
-        views = SourceViews(*names, tables=tuple(tables))
+        unread = f"rejected_{number}"
+        views = SourceViews(f"records_{number}", f"names_{number}", unread, unread, tuple(tables))
         _make_views(connection, views, records, rejected)
         return views
 
