@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sources.test_darwin_core import CORE, FIELDS, make
 
 from biovita.csv_records import BrokenRow
 from biovita.sources.darwin_core_archive import open_archive
 from biovita.sources.rows_read import TableRead
+from sources.test_darwin_core import CORE, FIELDS, make
 
 ROWS = [["1", "Pica pica", "Bonn"], ["2", "Parus major", ""], ["3", "Sitta europaea", "Köln"]]
 
@@ -90,8 +90,8 @@ def test_bytes_that_are_not_of_the_encoding_cost_their_row(tmp_path: Path) -> No
     ("quote", "lines", "expected", "notes"),
     [
         # a quote that is stated, and is text: it opens a field and no other closes it there
-        ('"', ['1\tPica\t"a', '2\tPica\tb', '3\tPica\t"c'], ['"a', "b", '"c'], 1),
-        ('"', ['1\tPica\t"a" house', '2\tPica\tb'], ['"a" house', "b"], 1),
+        ('"', ['1\tPica\t"a', "2\tPica\tb", '3\tPica\t"c'], ['"a', "b", '"c'], 1),
+        ('"', ['1\tPica\t"a" house', "2\tPica\tb"], ['"a" house', "b"], 1),
         # none is stated, and all texts are enclosed
         ("", ['"1"\t"Pica"\t"a"', '"2"\t"Pica"\t"say ""b"""'], ["a", 'say "b"'], 1),
         ("", ['1\t"Pica"\t"a\tb"', '2\t"Pica"\t"c"'], ["a\tb", "c"], 1),
