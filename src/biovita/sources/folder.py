@@ -1,13 +1,14 @@
-"""A folder of recordings and photographs with ``audio.csv`` and ``images.csv`` beside them.
+"""A folder of recordings and photographs with ``audio.csv`` and ``images.csv`` beside them, or workbooks (``.xlsx``).
 
 Each table has a row an item. ``file``, a path within the folder, and ``scientific_name`` are needed, everything
 else in `FIELDS` is read where it is there. A row is the whole file, or the span ``begin_s`` to ``end_s`` of it.
 ``start_s`` and ``duration_s`` are not spans of the file: they say where in a longer recording, kept elsewhere, the
-file was cut from, and are only checked to be numbers.
+file was cut from, and a note says where they are no numbers. So it does of a place that cannot be read: it is left
+empty.
 
 What cannot be used goes to ``rejected.parquet``:
 
-- a row that cannot be read, lacks a needed value, has a bad number or leads out of the folder;
+- a row that cannot be read, lacks a needed value, has a span that is no numbers, or leads out of the folder;
 - media that fail `biovita.media.probe_audio` or `biovita.media.probe_image`, with its reason, and a span that is
   not within its file (``span-outside``);
 - an item whose bytes and span an earlier row of the same taxon has (``duplicate``);
@@ -35,6 +36,7 @@ from biovita.modality import Modality
 from biovita.sources.inspect import Inspected, inspect_files, map_threads
 from biovita.sources.lineage import merge_taxa
 from biovita.sources.media_row import FIELDS, TABLES, MediaRow, media_rows, open_media_table
+from biovita.sources.media_tables import TableNotes, folder_tables
 from biovita.sources.source import RejectedRow, rejected_table, storable
 from biovita.version import __version__
 
@@ -56,6 +58,8 @@ class ImportReport:
         What was decided where rows disagree, and what is unusual about files that are used all the same.
     ignored_columns
         Columns of the tables that were not read, as ``table: column``.
+    skipped
+        Rows of empty cells alone.
     """
 
     dataset: Path
@@ -66,6 +70,7 @@ class ImportReport:
     reasons: Mapping[str, int]
     notes: tuple[str, ...]
     ignored_columns: tuple[str, ...]
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,20 +146,22 @@ def import_folder(
     check_columns(columns, FIELDS)
     tables = _open_tables(src, columns)
     read = {modality: list(media_rows(modality, table)) for modality, table in tables.items()}
+    table_notes = [note for modality, table in tables.items() for note in _table_notes(table, read[modality])]
     _check_any_rows(tables, read)
     _check_place(src, out, overwrite=overwrite)
     with new_directory(out, replace=overwrite, marker="dataset.toml", keep=["embeddings"]) as directory:
         items, rejected = _selected(read, workers=workers, progress=progress)
-        _check_any_items(src, items, rejected)
+        _check_any_items(tables, items, rejected)
         taxa, lineage_notes = merge_taxa(item.row.named for item in items)
         if copy:
             _copy_media(directory, [item.row for item in items], progress=progress)
         of = {modality: [item for item in items if item.row.modality == modality] for modality in TABLES}
-        notes = (*lineage_notes, *_odd_dates(read), *_warnings(items))
-        ignored = tuple(f"{TABLES[modality]}: {name}" for modality, t in tables.items() for name in t.ignored)
+        notes = (*lineage_notes, *table_notes, *_warnings(items))
+        ignored = tuple(f"{table.path.name}: {name}" for table in tables.values() for name in table.ignored)
+        skipped = sum(table.skipped for table in tables.values())
         audio, images = of[Modality.AUDIO], of[Modality.IMAGE]
         report = ImportReport(
-            out, len(audio), len(images), len(taxa), len(rejected), _reasons(rejected), notes, ignored
+            out, len(audio), len(images), len(taxa), len(rejected), _reasons(rejected), notes, ignored, skipped
         )
         written = {
             "taxa": taxa_table(taxa),
@@ -175,13 +182,14 @@ def _open_tables(src: Path, columns: Mapping[str, str]) -> dict[Modality, CsvTab
     if not src.is_dir():
         what = "is not a folder" if src.exists() else "does not exist"
         raise DatasetError(f"{src} {what}. Give the folder that has audio.csv and images.csv")
-    absent = [name for name in TABLES.values() if not (src / name).is_file()]
+    files = folder_tables(src)
+    absent = [name for modality, name in TABLES.items() if modality not in files]
     if absent:
         raise DatasetError(
             f"{src} has no {' and no '.join(absent)}. A dataset needs both recordings and photographs: audio.csv "
             "and images.csv, each with the columns file and scientific_name"
         )
-    tables = {modality: open_media_table(src / name, columns) for modality, name in TABLES.items()}
+    tables = {modality: open_media_table(file, columns) for modality, file in files.items()}
     for name, column in columns.items():
         if all(table.columns.get(name) != column for table in tables.values()):
             raise DatasetError(f"--column {name}={column}: neither table in {src} has a column {column!r}")
@@ -220,8 +228,8 @@ def _selected(
     files = list(dict.fromkeys((row.modality, row.path) for row in rows))
     usable, unusable = _usable(rows, inspect_files(files, workers=workers, progress=progress))
     items, doubled = _without_duplicates(usable)
-    places = list(TABLES.values())
-    return items, sorted([*unread, *unusable, *doubled], key=lambda row: (places.index(row.file), row.row))
+    places = [modality.value for modality in TABLES]
+    return items, sorted([*unread, *unusable, *doubled], key=lambda row: (places.index(row.modality), row.row))
 
 
 def _usable(
@@ -270,29 +278,26 @@ def _without_duplicates(items: Sequence[_Item]) -> tuple[list[_Item], list[Rejec
     return kept, rejected
 
 
-def _check_any_items(src: Path, items: Sequence[_Item], rejected: Sequence[RejectedRow]) -> None:
-    for modality in TABLES:
+def _check_any_items(
+    tables: Mapping[Modality, CsvTable], items: Sequence[_Item], rejected: Sequence[RejectedRow]
+) -> None:
+    for modality, table in tables.items():
         if any(item.row.modality == modality for item in items):
             continue
         mine = [row for row in rejected if row.modality == modality]
         first = mine[0]
         raise DatasetError(
-            f"no {_NOUNS[modality]} of {src / TABLES[modality]} can be used ({_counts(_reasons(mine))}). "
+            f"no {_NOUNS[modality]} of {table.path} can be used ({_counts(_reasons(mine))}). "
             f"The first, in line {first.row}: {storable(first.path) or 'no file'}: {storable(first.detail)}. "
             "A dataset needs both recordings and photographs"
         )
 
 
-def _odd_dates(read: Mapping[Modality, Sequence[MediaRow | RejectedRow]]) -> list[str]:
-    notes = []
-    for modality, rows in read.items():
-        odd = [row for row in rows if isinstance(row, MediaRow) and row.odd_date is not None]
-        if odd:
-            notes.append(
-                f"{TABLES[modality]}: recorded_at is left empty where it is not ISO 8601 (such as 2019-05-03T06:15), "
-                f"{len(odd)} of {len(rows)} rows; the first is {odd[0].odd_date!r} in line {odd[0].line}"
-            )
-    return notes
+def _table_notes(table: CsvTable, rows: Iterable[MediaRow | RejectedRow]) -> list[str]:
+    notes = TableNotes(table)
+    for row in rows:
+        notes.add(row)
+    return notes.lines()
 
 
 def _warnings(items: Sequence[_Item]) -> list[str]:
@@ -337,6 +342,7 @@ def _info(src: Path, columns: Mapping[str, str], report: ImportReport, *, copy: 
             "copy": copy,
             "columns": dict(columns),
             "rejected": dict(report.reasons),
+            "skipped": report.skipped,
             "notes": list(report.notes),
             "ignored_columns": list(report.ignored_columns),
         },

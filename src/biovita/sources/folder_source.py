@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from biovita.errors import DatasetError
 from biovita.sources.licenses import normalise_license
-from biovita.sources.media_row import TABLES, MediaRow, media_rows, open_media_table
+from biovita.sources.media_row import MediaRow, media_rows, open_media_table
+from biovita.sources.media_tables import folder_tables
 from biovita.sources.misnamed import size_of
 from biovita.sources.source import Item, RejectedRow, StreamedSource, table_read
 
@@ -34,7 +35,7 @@ class Folder(StreamedSource):
 
     def items(self) -> Iterator[Item]:
         """Yield the recordings, then the photographs."""
-        files = {modality: self.path / name for modality, name in TABLES.items() if (self.path / name).is_file()}
+        files = folder_tables(self.path) if self.path.is_dir() else {}
         if not files:
             raise DatasetError(f"{self.path} has neither audio.csv nor images.csv")
         for modality, file in files.items():

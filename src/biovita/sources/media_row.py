@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,28 +15,22 @@ from biovita.csv_table import BrokenRow, CsvRow, CsvTable, held_rows, open_csv
 from biovita.errors import MediaError
 from biovita.filenames import is_name
 from biovita.modality import Modality
+from biovita.odd_values import EXCEL_ERRORS, day_of, degrees, is_missing, number_within
 from biovita.redact import redacted
 from biovita.sources.lineage import LINEAGE_FIELDS, NamedRow
 from biovita.sources.source import MAX_NAME, RejectedRow, broken
 from biovita.taxonomy import taxon_id_of
-from biovita.values import is_plain
 
 __all__ = ["FIELDS", "TABLES", "MediaRow", "media_rows", "open_media_table"]
 
 TABLES: Mapping[Modality, str] = {Modality.AUDIO: "audio.csv", Modality.IMAGE: "images.csv"}
 _REQUIRED = ("file", "scientific_name")
 _TEXTS = ("source", "source_id", "url", "license", "attribution", "recorded_at")
-_RANGES = {  # least and greatest value
-    "latitude": (-90.0, 90.0),
-    "longitude": (-180.0, 180.0),
-    "begin_s": (0.0, math.inf),
-    "end_s": (0.0, math.inf),
-    "start_s": (0.0, math.inf),
-    "duration_s": (0.0, math.inf),
-}
+_PLACE = ("latitude", "longitude")
+_SPAN = ("begin_s", "end_s")
+_ELSEWHERE = ("start_s", "duration_s")  # of a longer recording: nothing hangs on them
 _LONGEST_PATH = 4096  # characters; systems accept no more
-_R_MISSING = "NA"  # how R writes a number that is not known
-FIELDS = (*_REQUIRED, *LINEAGE_FIELDS, *_TEXTS, *_RANGES)
+FIELDS = (*_REQUIRED, *LINEAGE_FIELDS, *_TEXTS, *_PLACE, *_SPAN, *_ELSEWHERE)
 _ISO_8601 = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?)?)?", re.ASCII)
 
 
@@ -52,9 +47,11 @@ class MediaRow:
     lineage
         The common name and the ranks that it gives, by the names of `LINEAGE_FIELDS`.
     recorded_at
-        In ISO 8601, from the year alone to fractions of a second; what is anything else is ``odd_date``.
+        In ISO 8601, from the year alone to fractions of a second; what cannot be read as that is ``odd_date``.
     begin_s, end_s
         What is used of the file, in seconds; None is its start or end, and a photograph has no span.
+    odd
+        Field and text of other values that are left empty because they cannot be read.
     """
 
     modality: Modality
@@ -75,6 +72,7 @@ class MediaRow:
     longitude: float | None
     begin_s: float | None
     end_s: float | None
+    odd: tuple[tuple[str, str], ...] = ()
 
     @property
     def taxon_id(self) -> str:
@@ -136,24 +134,25 @@ def media_rows(modality: Modality, table: CsvTable) -> Iterator[MediaRow | Rejec
         Where the rows take more memory than may be used, or are more than the limit ``rows``.
     """
     root, name = table.path.parent.resolve(), table.path.name
+    decimal_comma = table.dialect.delimiter == ";"
     for row in held_rows(table):
         if isinstance(row, BrokenRow):
             reason = row.reason if row.reason == "not-utf8" else "bad-row"
             yield broken(BrokenRow(row.line, reason, row.detail), name, modality.value)
             continue
         try:
-            yield _parsed(root, modality, name, row)
+            yield _parsed(root, modality, name, row, decimal_comma=decimal_comma)
         except MediaError as error:
             given, file = row.values.get("scientific_name"), row.values.get("file")
             yield RejectedRow(modality.value, name, row.line, error.reason, str(error), given, file)
 
 
-def _parsed(root: Path, modality: Modality, table: str, row: CsvRow) -> MediaRow:
+def _parsed(root: Path, modality: Modality, table: str, row: CsvRow, *, decimal_comma: bool) -> MediaRow:
     """Return what a row says; a MediaError, whose message does not repeat where, says why it cannot be used."""
     file, name = row.values.get("file"), row.values.get("scientific_name")
-    if not file:
+    if not file or is_missing(file):
         raise MediaError("missing-file", "the file is not given")
-    if not name:
+    if not name or is_missing(name):
         raise MediaError("missing-name", "the scientific_name is not given")
     if "\x00" in name or len(name) > MAX_NAME:
         raise MediaError(
@@ -161,16 +160,20 @@ def _parsed(root: Path, modality: Modality, table: str, row: CsvRow) -> MediaRow
         )
     if not is_name(name):
         raise MediaError("bad-name", f"the scientific_name {name!r} cannot be a name")
-    numbers = {
-        key: _number(key, text) for key in _RANGES if (text := row.values.get(key)) not in {None, _R_MISSING}
-    }
     is_audio = modality == Modality.AUDIO
-    begin, end = numbers.get("begin_s"), numbers.get("end_s")
+    begin, end = (_seconds(field, row, decimal_comma=decimal_comma) for field in _SPAN)
     if is_audio and end is not None and (begin or 0.0) >= end:
         raise MediaError("bad-number", f"end_s is {end:g}. It has to be above begin_s, which is {begin or 0.0:g}")
+    odd: list[tuple[str, str]] = []
+    texts = {field: _text(field, row, odd) for field in (*LINEAGE_FIELDS, *_TEXTS)}
+    latitude, longitude = _place(row, odd)
+    for field in _ELSEWHERE:
+        given = _given(field, row)
+        if given is not None and number_within(given, 0.0, math.inf) is None:
+            odd.append((field, given))
     path = _within(root, file)
-    date = row.values.get("recorded_at")
-    is_date = date is not None and _ISO_8601.fullmatch(date) is not None
+    given = texts["recorded_at"]
+    date = given if given is None or _ISO_8601.fullmatch(given) else day_of(given)
     return MediaRow(
         modality,
         table,
@@ -178,32 +181,59 @@ def _parsed(root: Path, modality: Modality, table: str, row: CsvRow) -> MediaRow
         path.relative_to(root).as_posix(),
         path,
         " ".join(name.split()),
-        {field: value for field in LINEAGE_FIELDS if (value := row.values.get(field))},
-        source=row.values.get("source"),
-        source_id=row.values.get("source_id"),
-        url=row.values.get("url"),
-        license=row.values.get("license"),
-        attribution=row.values.get("attribution"),
-        recorded_at=date if is_date else None,
-        odd_date=None if is_date else date,
-        latitude=numbers.get("latitude"),
-        longitude=numbers.get("longitude"),
+        {field: value for field in LINEAGE_FIELDS if (value := texts[field])},
+        source=texts["source"],
+        source_id=texts["source_id"],
+        url=texts["url"],
+        license=texts["license"],
+        attribution=texts["attribution"],
+        recorded_at=date,
+        odd_date=given if date is None else None,
+        latitude=latitude,
+        longitude=longitude,
         begin_s=begin if is_audio else None,
         end_s=end if is_audio else None,
+        odd=tuple(odd),
     )
 
 
-def _number(name: str, text: str) -> float:
-    low, high = _RANGES[name]
-    try:
-        value = float(text) if is_plain(text) else None
-    except ValueError:
-        value = None
+def _given(field: str, row: CsvRow) -> str | None:
+    """Return the text of a number, None where it stands for no value."""
+    text = row.values.get(field)
+    return None if text is None or is_missing(text, of_number=True) else text
+
+
+def _text(field: str, row: CsvRow, odd: list[tuple[str, str]]) -> str | None:
+    text = row.values.get(field)
+    if text is None or is_missing(text):
+        return None
+    if text in EXCEL_ERRORS:
+        odd.append((field, text))
+        return None
+    return text
+
+
+def _place(row: CsvRow, odd: list[tuple[str, str]]) -> tuple[float | None, float | None]:
+    """Return latitude and longitude; where one of them cannot be read, both are None."""
+    place: list[float | None] = []
+    sound = True
+    for field in _PLACE:
+        text = _given(field, row)
+        value = None if text is None else degrees(text, is_latitude=field == "latitude")
+        if text is not None and value is None:
+            odd.append((field, text))
+            sound = False
+        place.append(value)
+    return (place[0], place[1]) if sound else (None, None)
+
+
+def _seconds(name: str, row: CsvRow, *, decimal_comma: bool) -> float | None:
+    text = _given(name, row)
+    if text is None:
+        return None
+    value = number_within(text, 0.0, sys.float_info.max, decimal_comma=decimal_comma)
     if value is None:
-        raise MediaError("bad-number", f"{name} is {text[:100]!r}, which is not a number")
-    if not math.isfinite(value) or not low <= value <= high:
-        limits = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of at least {low:g}"
-        raise MediaError("bad-number", f"{name} is {text}. It has to be a number {limits}")
+        raise MediaError("bad-number", f"{name} is {text[:100]!r}. It has to be one number of seconds, at least 0")
     return value
 
 
