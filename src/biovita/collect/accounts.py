@@ -121,12 +121,12 @@ def _why(
         return "it has no rows" if not is_read else "its records go beyond the plan's limits or budget"
     counts = ", ".join(f"{rows:,} {reason}" for reason, rows in sorted(reasons.items()))
     shown = "coalesce(name, 'no name') || ', licence ' || coalesce(license_given, 'not stated')"
-    first = connection.execute(
+    first = connection.sql(
         f"select file, row, reason || ': ' || detail from {views.rejected} order by file, row limit 1"
         if not is_read
         else f"select file, row, {shown} from {views.records} where problem is null limit 1"
-    ).fetchone()
-    if first is None:
+    ).fetchall()
+    if not first:
         return counts
-    file, row, said = first
+    ((file, row, said),) = first
     return redacted(f"{counts}; the first is row {row} of {file}: {said[:_SHOWN]}")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import codecs
 import zipfile
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,7 +27,6 @@ __all__ = ["ArchiveRow", "DarwinCoreArchive", "open_archive"]
 MAX_META_BYTES = 1 << 20
 MAX_ROW_LINES = 1000  # of a row whose quoted fields hold line ends
 _CHUNK = 1 << 16
-_TELLING = 4  # columns from which on lines of text are hardly ever whole rows by chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,45 +299,12 @@ def _rows(lines: Iterator[tuple[int, str | None]], file: DataFile) -> Iterator[A
             f"and meta.xml gives {file.delimiter!r} and {file.quote!r}"
         )
     body = ((number, text and text.rstrip("\r")) for number, text in lines if number > file.header_lines)
-    for row in _records(body, file):
+    dialect = Dialect(file.delimiter, file.quote, strict=False, most_lines=MAX_ROW_LINES)
+    for row in records(body, dialect, columns=file.columns):
         if isinstance(row, BrokenRow):
             yield row
         else:
             yield _row(row, file) if any(row.cells) else None
-
-
-def _records(lines: Iterator[tuple[int, str | None]], file: DataFile) -> Iterator[Record | BrokenRow]:
-    """Yield records; where a quote makes one record of lines that are rows of their own, they are read one by one."""
-    dialect = Dialect(file.delimiter, file.quote, strict=False, most_lines=MAX_ROW_LINES)
-    if not file.quote:
-        yield from records(lines, dialect)
-        return
-    recent: deque[tuple[int, str]] = deque()
-
-    def kept() -> Iterator[tuple[int, str | None]]:
-        for number, text in lines:
-            recent.append((number, text or ""))
-            yield number, text
-
-    for row in records(kept(), dialect):
-        while recent[0][0] < row.line:
-            recent.popleft()
-        if isinstance(row, Record) and row.lines > 1:
-            whole = [recent[at] for at in range(row.lines)]
-            if _are_rows(whole, file):
-                for line in whole:
-                    yield from records(iter([line]), dialect)
-                continue
-        yield row
-
-
-def _are_rows(lines: Sequence[tuple[int, str]], file: DataFile) -> bool:
-    """Return whether lines that a quote makes one record of are whole rows, or have a quote within a field."""
-    strict = next(records(iter(lines), Dialect(file.delimiter, file.quote, most_lines=MAX_ROW_LINES)))
-    if isinstance(strict, BrokenRow) or strict.lines < len(lines):
-        return True
-    columns = file.columns or 0
-    return columns >= _TELLING and all(text.count(file.delimiter) == columns - 1 for _, text in lines)
 
 
 def _row(row: Record, file: DataFile) -> ArchiveRow | BrokenRow:

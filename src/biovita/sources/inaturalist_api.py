@@ -238,12 +238,12 @@ class InaturalistExport(StreamedSource):
         file = self.path.name
 
         def of_row(row: CsvRow) -> Iterator[Item]:
-            return self._of_row(export_values(table, row.values), {"file": file, "row": row.line})
+            return self._of_row(export_values(row.values), {"file": file, "row": row.line})
 
         yield from of_table(table, of_row, export_notes(table))
 
     def _of_row(
-        self, values: Mapping[str, str | None], place: Mapping[str, Any]
+        self, values: Mapping[str, Any], place: Mapping[str, Any]
     ) -> Iterator[Mapping[str, Any] | RejectedRow]:
         name = text(values["scientific_name"])
         found = (

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from biovita.csv_table import CsvTable, open_csv
 from biovita.errors import DatasetError
+from biovita.odd_values import degrees
 from biovita.values import text
 
 __all__ = ["export_notes", "export_values", "open_export"]
@@ -69,14 +71,14 @@ def export_notes(table: CsvTable) -> tuple[str, ...]:
     return ("it has no column license, so no plan takes its records. Choose it on the export page",)
 
 
-def export_values(table: CsvTable, values: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Return the values of a row, its id, name and coordinates from other columns or in R's writing where need be."""
-    known = {**dict.fromkeys(_FIELDS), **values}
+def export_values(values: Mapping[str, str | None]) -> dict[str, Any]:
+    """Return the values of a row, its id and name from other columns where need be, and its place in numbers."""
+    known: dict[str, Any] = {**dict.fromkeys(_FIELDS), **values}
     address = _NUMBER.search(known["url"] or "")
     known["id"] = text(known["id"]) or text(known["uuid"]) or (None if address is None else address[1])
     names = (text(known[field]) for field in ("scientific_name", *_NAMES))
     known["scientific_name"] = next((name for name in names if name is not None), None)
-    if table.dialect.delimiter == ";":
-        for field in ("latitude", "longitude"):
-            known[field] = (known[field] or "").replace(",", ".")
+    for field in ("latitude", "longitude"):
+        if (given := text(known[field])) is not None:
+            known[field] = degrees(given, is_latitude=field == "latitude")
     return known

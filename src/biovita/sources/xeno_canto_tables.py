@@ -9,6 +9,7 @@ from typing import Any
 
 from biovita.csv_table import CsvRow, CsvTable, open_csv
 from biovita.errors import DatasetError
+from biovita.odd_values import degrees
 from biovita.sources.source import Item, RejectedRow, of_table
 from biovita.values import text, whole
 
@@ -63,11 +64,11 @@ def recordings_of_table(path: Path, record: Record) -> Iterator[Item]:
         Where the table lacks a column that is needed; it says which table it looks like, and what to export.
     """
     table = _open(path)
-    has_file, is_of_r = "file" in table.columns, table.dialect.delimiter == ";"
+    has_file = "file" in table.columns
 
     def of_row(row: CsvRow) -> Iterator[Item]:
         place = {"file": path.name, "row": row.line}
-        fields = _fields(row.values, has_file=has_file, decimal_comma=is_of_r)
+        fields = _fields(row.values, has_file=has_file)
         repository = text(fields.get("repository"))
         if repository is not None and not repository.lower().startswith("xeno"):
             detail = f"the row is of {repository[:100]}. Only rows of Xeno-Canto are read"
@@ -112,9 +113,9 @@ def _advice(names: set[str]) -> str:
     return "Give what query_xc of warbleR or query_xenocanto of suwo returns, or an answer of xeno-canto's API"
 
 
-def _fields(values: Mapping[str, str | None], *, has_file: bool, decimal_comma: bool) -> dict[str, str | None]:
+def _fields(values: Mapping[str, str | None], *, has_file: bool) -> dict[str, Any]:
     """Return the fields of the API that a row holds."""
-    fields = dict(values)
+    fields: dict[str, Any] = dict(values)
     number = whole((fields.get("id") or "").upper().removeprefix("XC"))
     if number is None:
         found = _NUMBER.search(f"{fields.get('url')} {fields.get('file')}")
@@ -124,8 +125,9 @@ def _fields(values: Mapping[str, str | None], *, has_file: bool, decimal_comma: 
         fields["gen"], _, fields["sp"] = species.partition(" ")
     if not has_file and number is not None:
         fields["file"] = f"https://xeno-canto.org/{number}/download"
-    for field in ("lat", "lon") if decimal_comma else ():
-        fields[field] = (fields.get(field) or "").replace(",", ".")
+    for field, is_latitude in (("lat", True), ("lon", False)):
+        if (given := text(fields.get(field))) is not None:
+            fields[field] = degrees(given, is_latitude=is_latitude)
     if (date := fields.get("date")) is not None and re.match(r"\d{4}/", date):
         fields["date"] = date.replace("/", "-")
     return fields
