@@ -185,3 +185,16 @@ def test_what_is_written_safely_is_read_as_it_was(
         row.values if isinstance(row, CsvRow) else row for row in open_csv(path, ("name", "note"), delimiter=",")
     ]
     assert got == [{"name": f"={name}".strip(), "note": note.strip() or None} for name, note in cells]
+
+
+def test_whole_rows_between_two_stray_quotes_are_rows_of_their_own(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    rows = [f"{number},Pica pica,CC0,x" for number in range(9)]
+    rows[2], rows[6] = '2,Pica pica,CC0,"by the', '6,Pica pica,CC0,lake"'
+    file.write_text("\n".join(["id,name,licence,remark", *rows, '9,Pica,CC0,"two', 'lines, of a text"', ""]))
+    read = list(open_csv(file, ("id", "remark")))
+    assert [row.line for row in read] == list(range(2, 12))
+    assert [row.line for row in read if isinstance(row, BrokenRow)] == [4]
+    last = read[-1]
+    assert isinstance(last, CsvRow)
+    assert last.values["remark"] == "two\nlines, of a text"

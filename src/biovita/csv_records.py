@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 DELIMITERS = (",", ";", "\t", "|")
+_TELLING = 3  # delimiters from which on lines of a text hardly ever have as many as records do
 Lines = Iterator[tuple[int, str | None]]
 _NOT_DECODED = re.compile("[\udc80-\udcff]")  # as `surrogateescape` writes such bytes
 
@@ -142,7 +143,9 @@ def text_lines(stream: TextIO) -> Lines:
             line = stream.readline(most + 1)
 
 
-def records(lines: Lines, dialect: Dialect, width: range | None = None) -> Iterator[Record | BrokenRow]:
+def records(
+    lines: Lines, dialect: Dialect, width: range | None = None, columns: int | None = None
+) -> Iterator[Record | BrokenRow]:
     """Yield the records that lines hold, and what is broken among them; lines of nothing but spaces are passed over.
 
     Where a width is given, empty cells beyond it are left off, and a row of empty cells alone is made as wide.
@@ -153,9 +156,12 @@ def records(lines: Lines, dialect: Dialect, width: range | None = None) -> Itera
         Numbered, without their ends; None is a line that is too long.
     width
         How many cells a record may have; None is any number.
+    columns
+        How many cells most records have; None is the most that they may have. Lines that each have so many are records
+        of their own, though a quote that another closes far below would make a single cell of them.
     """
     csv.field_size_limit(limit("cell"))
-    reader = _Reader(lines, dialect)
+    reader = _Reader(lines, dialect, columns or (0 if width is None else width[-1]))
     for number, line in reader.firsts():
         if line is None:
             yield BrokenRow(number, "too-long", f"is longer than {row_limit():,} characters")
@@ -223,8 +229,9 @@ def _mended(line: str, dialect: Dialect) -> list[str] | None:
 class _Reader:
     """Takes records from lines; no line is searched for the end of a quote twice."""
 
-    def __init__(self, lines: Lines, dialect: Dialect) -> None:
+    def __init__(self, lines: Lines, dialect: Dialect, columns: int) -> None:
         self._lines, self._dialect, self._most = lines, dialect, limit("cell")
+        self._columns = columns
         quote = dialect.quote or '"'  # of no use where there is none: such lines are only split
         self._parsing, self._strictly = (
             csv.reader((), delimiter=dialect.delimiter[0], quotechar=quote, strict=strict).dialect
@@ -273,10 +280,17 @@ class _Reader:
         if not used:
             fault = self._parsed((line,))[2] if len(line) > self._most else None
             return [], 0, fault if fault is not None and fault.reason == "too-long" else _OPEN
-        cells, read, fault = self._parsed([line + "\n", *(f"{text}\n" for _, text in islice(self._waiting, used))])
+        following = [text or "" for _, text in islice(self._waiting, used)]
+        if self._are_records((line, *following)):
+            return [], 0, _OPEN
+        cells, read, fault = self._parsed([f"{text}\n" for text in (line, *following)])
         if fault is not None and fault.reason == "not-csv":
             self._faulty, self._fault = read - 1, fault
         return cells, used, fault
+
+    def _are_records(self, lines: Sequence[str]) -> bool:
+        apart = self._columns - 1
+        return apart >= _TELLING and all(text.count(self._dialect.delimiter) == apart for text in lines)
 
     def _closing(self, size: int) -> int:
         """Return how many lines an open quote goes on for; 0 where it is not closed."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from biovita.cli.kit import Json, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from biovita.collect.preview import PlanReport
 
 __all__ = ["build", "plan"]
 
@@ -12,10 +16,11 @@ _SHOWN = 20  # names on the screen; --json has all
 _COLUMNS = ("class", "source", "modality", "species", "items", "bytes")
 
 
-def plan(plan: Path, /, *, as_json: Json = False) -> None:
+def plan(plan: Path, /, *, as_json: Json = False) -> int:
     """Show what a plan would give, per class and source, before anything is fetched.
 
-    Bytes are those that the sources state, and estimates where they state none.
+    Exits with 1 where that is nothing, and says why. Bytes are those that the sources state, and estimates where they
+    state none.
 
     Parameters
     ----------
@@ -29,11 +34,17 @@ def plan(plan: Path, /, *, as_json: Json = False) -> None:
         given = [
             {"class": row.class_, **{name: getattr(row, name) for name in _COLUMNS[1:]}} for row in report.given
         ]
-        print_json(
-            {"given": given, "left_out": report.left_out, "missing": report.missing, "traits": report.traits}
-        )
-        return
-    say("What the plan gives")
+        told = {name: getattr(report, name) for name in ("left_out", "missing", "traits", "sources")}
+        print_json({"given": given, **told})
+    else:
+        _print_plan(report)
+    return 0 if report.items else 1
+
+
+def _print_plan(report: PlanReport) -> None:
+    from biovita.collect.accounts import account_lines
+
+    say("What the sources hold", *account_lines(report.sources), "", "What the plan gives")
     print_table(
         _COLUMNS,
         [
@@ -49,6 +60,8 @@ def plan(plan: Path, /, *, as_json: Json = False) -> None:
     if report.missing:
         shown = ", ".join(report.missing[:_SHOWN]) + (", ..." if len(report.missing) > _SHOWN else "")
         say(f"{len(report.missing)} listed names are in no source: {shown}")
+    if not report.items:
+        say("The plan gives nothing. The lines on the sources say why")
 
 
 def _readable(size: float) -> str:

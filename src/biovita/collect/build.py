@@ -6,7 +6,7 @@ import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from biovita.collect.accounts import SourceAccount, account_lines, accounts_of
 from biovita.collect.assemble import Assembled, assemble, keep_split
 from biovita.collect.fill import FillRun, Progress, fill
 from biovita.collect.ledger import Ledger
@@ -64,6 +65,8 @@ class BuildReport:
         Items that another run may get: servers did not answer. They keep their places.
     others
         Files in ``media`` that are of no fetch of this dataset's: they were left alone.
+    sources
+        What became of the rows of each source, in the order of the plan.
     """
 
     dataset: Path
@@ -78,6 +81,7 @@ class BuildReport:
     unfinished: int
     traits: dict[str, TraitCounts]
     others: tuple[str, ...] = ()
+    sources: tuple[SourceAccount, ...] = ()
 
 
 def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backoff_s: float = 1.0) -> BuildReport:
@@ -140,6 +144,7 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
         unfinished=unfinished,
         traits=traits,
         others=others,
+        sources=chosen.sources,
     )
 
 
@@ -151,6 +156,7 @@ class _Chosen:
     left_out: dict[str, int]
     missing: tuple[str, ...]
     decisions: pa.Table | None
+    sources: tuple[SourceAccount, ...]
 
 
 def _select(plan: Plan, work: Path) -> _Chosen:
@@ -166,7 +172,8 @@ def _select(plan: Plan, work: Path) -> _Chosen:
         for row in selection.left_out():
             left_out[row.reason] += row.rows
         names = selection.names
-        return _Chosen(names.taxa, dict(sorted(left_out.items())), names.missing, names.decisions)
+        sources = accounts_of(selection)
+        return _Chosen(names.taxa, dict(sorted(left_out.items())), names.missing, names.decisions, sources)
 
 
 def _made(plan: Plan, text: str, chosen: _Chosen, left_out: dict[str, int], places: Places) -> dict[str, Any]:
@@ -180,8 +187,18 @@ def _made(plan: Plan, text: str, chosen: _Chosen, left_out: dict[str, int], plac
         "left_out": left_out,
         "not_listed": {reason: left_out[reason] for reason in NOT_LISTED if reason in left_out},
         "missing": list(chosen.missing),
+        "sources": [_recorded(account) for account in chosen.sources],
         "refilled": places.refilled(),
         "empty": places.empty(),
+    }
+
+
+def _recorded(account: SourceAccount) -> dict[str, Any]:
+    """Return an account as TOML can hold it."""
+    return {
+        name: value
+        for name, value in {**asdict(account), "notes": list(account.notes)}.items()
+        if value is not None
     }
 
 
@@ -273,6 +290,7 @@ def report_lines(report: BuildReport) -> list[str]:
     """Return a report as lines of text."""
     counts = f"{report.species} species, {report.audio} clips, {report.images} photographs"
     lines = [f"{report.dataset}: {counts} ({report.fetched} files fetched)"]
+    lines += account_lines(report.sources)
     if report.left_out:
         lines.append(
             "left out by the plan: " + ", ".join(f"{n} {reason}" for reason, n in report.left_out.items())

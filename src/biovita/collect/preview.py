@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from biovita.collect.accounts import SourceAccount, accounts_of
 from biovita.collect.plan import read_plan
 from biovita.collect.select import LeftOutRows, PlannedItems, select
 from biovita.collect.trait_tables import check_tables
@@ -23,12 +24,15 @@ class PlanReport:
         Names that the plan lists and no source has.
     traits
         Rows of each trait table that the plan imports.
+    sources
+        What became of the rows of each source, in the order of the plan.
     """
 
     given: tuple[PlannedItems, ...]
     left_out: tuple[LeftOutRows, ...]
     missing: tuple[str, ...]
     traits: Mapping[str, int]
+    sources: tuple[SourceAccount, ...] = ()
 
     @property
     def items(self) -> int:
@@ -52,4 +56,6 @@ def preview(plan_file: str | Path) -> PlanReport:
     plan = read_plan(plan_file)
     traits = check_tables(plan)
     with select(plan) as selection:
-        return PlanReport(selection.summary(), selection.left_out(), selection.names.missing, traits)
+        return PlanReport(
+            selection.summary(), selection.left_out(), selection.names.missing, traits, accounts_of(selection)
+        )

@@ -16,12 +16,12 @@ from biovita.foreign_tables import Meter
 from biovita.sources.darwin_core_archive import ArchiveRow, DarwinCoreArchive, open_archive
 from biovita.sources.darwin_core_meta import DataFile, short_term
 from biovita.sources.licenses import normalise_license
-from biovita.sources.source import RejectedRow, StreamedSource, broken
+from biovita.sources.source import Item, RejectedRow, StreamedSource, broken
 from biovita.values import coordinates, iso_date, media_kind, text, web_address
 
 __all__ = ["DarwinCore"]
 
-_MEDIA_TYPES = {"Multimedia", "Image"}  # GBIF's Simple Multimedia, Audubon Core, and GBIF's older Image
+_MEDIA_TYPES = {"multimedia", "image"}  # GBIF's Simple Multimedia, Audubon Core, and GBIF's older Image
 _LINEAGE = ("kingdom", "phylum", "class", "order", "family", "genus")
 _MEDIUM = frozenset(  # the terms that are read of a medium
     (
@@ -65,14 +65,14 @@ class DarwinCore(StreamedSource):
         """What the ``source`` column of its records says."""
         return self.name
 
-    def items(self) -> Iterator[Mapping[str, Any] | RejectedRow]:
+    def items(self) -> Iterator[Item]:
         """Yield a record for each medium, in the order of the core, then what belongs to no row of the core."""
         with (
             open_archive(self.path) as archive,
             tempfile.TemporaryDirectory() as scratch,
             closing(sqlite3.connect(Path(scratch) / "media.sqlite")) as store,
         ):
-            media = [file for file in archive.meta.extensions if short_term(file.row_type) in _MEDIA_TYPES]
+            media = [file for file in archive.meta.extensions if file.row_kind in _MEDIA_TYPES]
             core = archive.meta.core
             archive.refuse_repeats([core])
             archive.refuse_repeats(media)
@@ -84,6 +84,7 @@ class DarwinCore(StreamedSource):
                 else:
                     yield from _of_row(row, core, store, made)
             yield from _orphans(store)
+            yield from archive.tables
 
 
 class _Made:

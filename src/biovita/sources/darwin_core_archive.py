@@ -9,16 +9,18 @@ import codecs
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
-from biovita.csv_records import BrokenRow, Dialect, Record, records, split_header
+from biovita.csv_records import BrokenRow, Dialect, Record, not_decoded, records, split_header
 from biovita.errors import DatasetError
 from biovita.foreign_tables import DAMAGED, CountedBytes, Meter, open_member, open_zip, row_limit
 from biovita.limits import limit, over
-from biovita.sources.darwin_core_meta import DataFile, Field, Meta, parse_meta
+from biovita.sources.darwin_core_layout import LOOKED_AT, as_written, first_line, shown_encoding
+from biovita.sources.darwin_core_meta import DataFile, Field, Meta, check_separators, parse_meta
+from biovita.sources.rows_read import TableRead
 
 __all__ = ["ArchiveRow", "DarwinCoreArchive", "open_archive"]
 
@@ -101,6 +103,8 @@ class DarwinCoreArchive:
         Directory within the archive that its files lie in; empty where they lie at the top.
     meter
         Counts the bytes that are read of its files, unpacked.
+    tables
+        What was read of each table so far, those that were read to their ends.
     """
 
     path: Path
@@ -108,12 +112,26 @@ class DarwinCoreArchive:
     root: str
     members: _Members
     meter: Meter
+    tables: list[TableRead] = field(default_factory=list)
 
     def rows(self, file: DataFile) -> Iterator[ArchiveRow | BrokenRow]:
         """Yield the rows of the core or of an extension, in order, with those that cannot be read."""
         for location in file.locations:
             with self._open(location) as stream:
-                yield from _rows(_lines(CountedBytes(stream, self.meter), file, f"{self.path}: {location}"), file)
+                counted, where = CountedBytes(stream, self.meter), f"{self.path}: {location}"
+                head = _first(counted)
+                written, notes = as_written(file, head, whole=len(head) < LOOKED_AT)
+                check_separators(where, written)
+                rows = skipped = 0
+                for row in _rows(_lines(counted, head, written, where), written):
+                    rows += 1
+                    if row is None:
+                        skipped += 1
+                    else:
+                        yield row
+            if not rows:
+                notes = (*notes, "it has no row below its header" if head.strip() else "it is empty")
+            self.tables.append(TableRead(location, rows, skipped, tuple(f"{location}: {each}" for each in notes)))
 
     def refuse_repeats(self, files: Sequence[DataFile]) -> None:
         """Refuse to read a file of the archive twice, under whatever names.
@@ -195,18 +213,34 @@ def _archive(path: Path, members: _Members, packed: int | None) -> DarwinCoreArc
 
 
 def _simple(path: Path, members: _Members, name: str) -> DataFile:
-    """Return the description of a table without a meta file: its header names the terms."""
+    """Return the description of a table without a meta file: its header names the terms.
+
+    GBIF's downloads are tab separated, and their quotes are text. In tables of R, rows may begin with a name that the
+    header has no column for.
+    """
     where, most = f"{path}: {name}", row_limit()
-    head = _head(path, members, name, most + 1).split(b"\n", 1)[0]
-    try:
-        line = head.decode("utf-8-sig").rstrip("\r") if len(head) <= most else None
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{where}, line 1: is not UTF-8: {error}") from None
-    delimiter, header = split_header(line, where, "\t,;")
+    head = _head(path, members, name, most + 1)
+    encoding = shown_encoding(head[:LOOKED_AT], "utf-8")
+    line = first_line(head[: most + 1], encoding)
+    delimiter, header = split_header(line if len(line) <= most else None, where, "\t,;")
     if len(header) < 2:
         raise DatasetError(f"{where}, line 1: has to hold column names, separated by tabs or commas")
-    fields = tuple(Field(term, index) for index, term in enumerate(header))
-    return DataFile((name,), "", fields, None, "utf-8-sig", delimiter, "\n", '"', header_lines=1)
+    is_of_gbif = delimiter == "\t" and '"' not in line and _OF_GBIF & {each.lower() for each in header}
+    shift = 0 if is_of_gbif else _row_names(head, encoding, delimiter, len(header))
+    fields = tuple(Field(term, index) for index, term in enumerate(header, start=shift) if term)
+    return DataFile(
+        (name,), "", fields, None, encoding, delimiter, "\n", "" if is_of_gbif else '"', header_lines=1
+    )
+
+
+_OF_GBIF = {"gbifid", "datasetkey", "taxonkey", "specieskey"}
+
+
+def _row_names(head: bytes, encoding: str, delimiter: str, width: int) -> int:
+    """Return 1 where the next line has one cell more than the header, and the last is not empty; else 0."""
+    lines = head[:LOOKED_AT].decode(encoding, "replace").splitlines()[1:2]
+    cells = [row.cells for row in records(iter(enumerate(lines)), Dialect(delimiter)) if isinstance(row, Record)]
+    return int(bool(cells) and len(cells[0]) == width + 1 and cells[0][-1] != "")
 
 
 def _head(path: Path, members: _Members, name: str, size: int) -> bytes:
@@ -217,13 +251,20 @@ def _head(path: Path, members: _Members, name: str, size: int) -> bytes:
         raise DatasetError(f"{path}: {name} is damaged: {error}") from None
 
 
-def _lines(stream: CountedBytes, file: DataFile, where: str) -> Iterator[tuple[int, str | None]]:
-    """Yield numbered lines without their ends, None for one that is too long."""
-    decoder = codecs.getincrementaldecoder(file.encoding)()
+def _first(stream: CountedBytes) -> bytes:
+    """Return the first `LOOKED_AT` bytes of a stream, or all where there are fewer."""
+    head = b""
+    while len(head) < LOOKED_AT and (chunk := stream.read(LOOKED_AT - len(head))):
+        head += chunk
+    return head
+
+
+def _lines(stream: CountedBytes, head: bytes, file: DataFile, where: str) -> Iterator[tuple[int, str | None]]:
+    """Yield numbered lines without their ends, None for one that is too long; ``head`` was read already."""
+    decoder = codecs.getincrementaldecoder(file.encoding)("surrogateescape")
     most, most_lines, end = row_limit(), limit("rows") + file.header_lines, file.line_end
-    number, rest, skipping = 0, "", False
+    number, rest, skipping, chunk = 0, "", False, head
     while True:
-        chunk = stream.read(max(_CHUNK, len(rest)))  # twice as much each time that no line ends
         try:
             rest += decoder.decode(chunk, final=not chunk)
         except UnicodeDecodeError as error:
@@ -247,20 +288,23 @@ def _lines(stream: CountedBytes, file: DataFile, where: str) -> Iterator[tuple[i
             if rest or skipping:
                 yield number + 1, None if skipping else rest
             return
+        chunk = stream.read(max(_CHUNK, len(rest)))  # twice as much each time that no line ends
 
 
-def _rows(lines: Iterator[tuple[int, str | None]], file: DataFile) -> Iterator[ArchiveRow | BrokenRow]:
+def _rows(lines: Iterator[tuple[int, str | None]], file: DataFile) -> Iterator[ArchiveRow | BrokenRow | None]:
+    """Yield rows; None is one of empty cells."""
     if file.quote and (len(file.delimiter) != 1 or len(file.quote) != 1):
         raise DatasetError(
             f"{file.locations[0]}: enclosed fields need a separator and a quote of one character each, "
             f"and meta.xml gives {file.delimiter!r} and {file.quote!r}"
         )
     body = ((number, text and text.rstrip("\r")) for number, text in lines if number > file.header_lines)
-    for row in records(body, Dialect(file.delimiter, file.quote, strict=False, most_lines=MAX_ROW_LINES)):
+    dialect = Dialect(file.delimiter, file.quote, strict=False, most_lines=MAX_ROW_LINES)
+    for row in records(body, dialect, columns=file.columns):
         if isinstance(row, BrokenRow):
             yield row
-        elif any(row.cells):
-            yield _row(row, file)
+        else:
+            yield _row(row, file) if any(row.cells) else None
 
 
 def _row(row: Record, file: DataFile) -> ArchiveRow | BrokenRow:
@@ -268,8 +312,15 @@ def _row(row: Record, file: DataFile) -> ArchiveRow | BrokenRow:
     if len(values) < file.width:
         detail = f"the row has {len(values)} columns, and the table has {file.width}"
         return BrokenRow(row.line, "too-few-columns", detail)
+    if file.columns is not None and len(values) > file.columns and any(values[file.columns :]):
+        detail = f"the row has {len(values)} columns, and most rows have {file.columns}"
+        return BrokenRow(row.line, "too-many-columns", detail)
+    if not_decoded("".join(values)):
+        return BrokenRow(
+            row.line, "not-utf8", f"the row holds bytes that are not {file.encoding.removesuffix('-sig')}"
+        )
     data = {}
-    for field in file.fields:
-        value = values[field.index] if field.index is not None else ""
-        data[field.term] = field.default if not value and field.default is not None else value
+    for each in file.fields:
+        value = values[each.index] if each.index is not None else ""
+        data[each.term] = each.default if not value and each.default is not None else value
     return ArchiveRow(row.line, None if file.id_index is None else values[file.id_index], data)

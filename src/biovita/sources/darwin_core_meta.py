@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
 from biovita.errors import DatasetError
 
-__all__ = ["DataFile", "Field", "Meta", "parse_meta", "short_term"]
+__all__ = ["DataFile", "Field", "Meta", "check_separators", "parse_meta", "short_term"]
 
-_NAMESPACE = "{http://rs.tdwg.org/dwc/text/}"
 # Encodings of text; Python knows others that unpack, escape or swap letters.
 _ENCODINGS = frozenset(
     {
@@ -49,6 +48,8 @@ class DataFile:
         Column of the id (core) or of the core's id (extension); None where there is none.
     header_lines
         Lines before the first row.
+    columns
+        How many columns its rows have, also those that mean nothing; None where that is not known.
     """
 
     locations: tuple[str, ...]
@@ -60,6 +61,12 @@ class DataFile:
     line_end: str = "\n"
     quote: str = '"'
     header_lines: int = 0
+    columns: int | None = None
+
+    @property
+    def row_kind(self) -> str:
+        """The last part of the row type's address in lower case, such as ``multimedia``."""
+        return short_term(self.row_type).lower()
 
     @property
     def width(self) -> int:
@@ -112,8 +119,16 @@ def parse_meta(content: bytes, where: str) -> Meta:
     extensions = tuple(_data_file(node, where, "coreid") for node in root if _local(node) == "extension")
     core = _data_file(cores[0], where, "id")
     if extensions and core.id_index is None:
-        raise DatasetError(f"{where}: the core has extensions and no <id>")
-    return Meta(core, extensions, root.get("metadata"))
+        core = _with_stated_id(core, where)
+    return Meta(core, extensions, _attribute(root, "metadata"))
+
+
+def _with_stated_id(core: DataFile, where: str) -> DataFile:
+    """Return a core without ``<id>`` with the column of its occurrenceID as the id."""
+    ids = [field.index for field in core.fields if short_term(field.term).lower() == "occurrenceid"]
+    if ids[:1] in ([], [None]):
+        raise DatasetError(f"{where}: the core has extensions, and neither <id> nor a column of occurrenceID")
+    return replace(core, id_index=ids[0])
 
 
 def _parse_xml(content: bytes, where: str) -> ET.Element:
@@ -135,7 +150,15 @@ def _parse_xml(content: bytes, where: str) -> ET.Element:
 
 
 def _local(node: ET.Element) -> str:
-    return node.tag.removeprefix(_NAMESPACE) if isinstance(node.tag, str) else ""
+    """Return the name of an element without its namespace, which is also written with https or none, in lower case."""
+    return node.tag.rpartition("}")[2].lower() if isinstance(node.tag, str) else ""
+
+
+def _attribute(node: ET.Element, name: str, default: str | None = None) -> str | None:
+    """Return an attribute, in whatever letter case it is named."""
+    if (value := node.get(name)) is not None:
+        return value
+    return next((each for key, each in node.items() if key.lower() == name.lower()), default)
 
 
 def _children(node: ET.Element, name: str) -> list[ET.Element]:
@@ -150,13 +173,14 @@ def _data_file(node: ET.Element, where: str, id_name: str) -> DataFile:
     ids = _children(node, id_name)
     fields = []
     for child in _children(node, "field"):
-        term = child.get("term", "").strip()
+        term = (_attribute(child, "term") or "").strip()
         if not term:
             raise DatasetError(f"{where}: a <field> of <{kind}> {locations[0]} has no term")
-        index = _number(child, "index", where) if child.get("index") is not None else None
-        if index is None and child.get("default") is None:
+        default = _attribute(child, "default")
+        index = _number(child, "index", where) if _attribute(child, "index") is not None else None
+        if index is None and default is None:
             raise DatasetError(f"{where}: the field {term} of {locations[0]} has neither an index nor a default")
-        fields.append(Field(term, index, child.get("default")))
+        fields.append(Field(term, index, default))
     if len(fields) > _MAX_FIELDS or sum(len(field.default or "") for field in fields) > _MAX_DEFAULTS:
         raise DatasetError(
             f"{where}: {locations[0]} has {len(fields):,} fields. At most {_MAX_FIELDS:,} fields are accepted, and "
@@ -164,20 +188,21 @@ def _data_file(node: ET.Element, where: str, id_name: str) -> DataFile:
         )
     if len(set(locations)) < len(locations):
         raise DatasetError(f"{where}: <{kind}> names a file more than once")
-    delimiter = _unescape(node.get("fieldsTerminatedBy", ",")) or ","
-    line_end = _unescape(node.get("linesTerminatedBy", "\n")) or "\n"
-    quote = _unescape(node.get("fieldsEnclosedBy", '"'))
-    _check_separators(f"{where}: {locations[0]}", delimiter, line_end, quote)
+    delimiter = _separator(node, "fieldsTerminatedBy", ",") or ","
+    line_end = _separator(node, "linesTerminatedBy", "\n") or "\n"
+    quote = _separator(node, "fieldsEnclosedBy", '"')
+    if max(map(len, (delimiter, line_end, quote))) > _MAX_SEPARATOR:
+        raise DatasetError(f"{where}: {locations[0]}: a separator has more than {_MAX_SEPARATOR} characters")
     return DataFile(
         locations=locations,
-        row_type=node.get("rowType", "").strip(),
+        row_type=(_attribute(node, "rowType") or "").strip(),
         fields=tuple(fields),
         id_index=_number(ids[0], "index", where) if ids else None,
-        encoding=_encoding(node.get("encoding", "").strip() or "utf-8", f"{where}: {locations[0]}"),
+        encoding=_encoding((_attribute(node, "encoding") or "").strip() or "utf-8", f"{where}: {locations[0]}"),
         delimiter=delimiter,
         line_end=line_end,
         quote=quote,
-        header_lines=_number(node, "ignoreHeaderLines", where) if node.get("ignoreHeaderLines") else 0,
+        header_lines=_number(node, "ignoreHeaderLines", where) if _attribute(node, "ignoreHeaderLines") else 0,
     )
 
 
@@ -193,9 +218,15 @@ def _encoding(stated: str, where: str) -> str:
     )
 
 
-def _check_separators(where: str, delimiter: str, line_end: str, quote: str) -> None:
-    if max(map(len, (delimiter, line_end, quote))) > _MAX_SEPARATOR:
-        raise DatasetError(f"{where}: a separator has more than {_MAX_SEPARATOR} characters")
+def check_separators(where: str, file: DataFile) -> None:
+    """Refuse separators that cannot be told apart.
+
+    Raises
+    ------
+    DatasetError
+        With what they are.
+    """
+    delimiter, line_end, quote = file.delimiter, file.line_end, file.quote
     if delimiter in {quote, line_end} or quote == line_end or (quote and {delimiter, quote} & {"\r", "\n"}):
         raise DatasetError(
             f"{where}: fields are separated by {delimiter!r}, enclosed by {quote!r} and rows end with {line_end!r}; "
@@ -204,11 +235,14 @@ def _check_separators(where: str, delimiter: str, line_end: str, quote: str) -> 
 
 
 def _number(node: ET.Element, name: str, where: str) -> int:
-    text = node.get(name, "").strip()
+    text = (_attribute(node, name) or "").strip()
     if not text.isascii() or not text.isdigit() or len(text) > 6 or int(text) > 10_000:
         raise DatasetError(f"{where}: {name} of <{_local(node)}> is {text[:40]!r}. Give a number from 0 to 10,000")
     return int(text)
 
 
-def _unescape(text: str) -> str:
-    return re.sub(r"\\.", lambda match: _ESCAPES.get(match[0], match[0]), text)
+def _separator(node: ET.Element, name: str, default: str) -> str:
+    stated = _attribute(node, name)
+    if stated is None:
+        return default
+    return re.sub(r"\\.", lambda match: _ESCAPES.get(match[0], match[0]), stated)

@@ -9,9 +9,10 @@ from typing import Any, Literal
 from biovita.errors import DatasetError
 from biovita.sources.licenses import normalise_license
 from biovita.sources.media_row import MediaRow, media_rows, open_media_table
-from biovita.sources.media_tables import folder_tables
+from biovita.sources.media_tables import TableNotes, folder_tables
 from biovita.sources.misnamed import size_of
-from biovita.sources.source import RejectedRow, StreamedSource
+from biovita.sources.rows_read import TableRead
+from biovita.sources.source import Item, RejectedRow, StreamedSource
 
 __all__ = ["Folder"]
 
@@ -33,14 +34,18 @@ class Folder(StreamedSource):
         """What the ``source`` column of its records says."""
         return self.name
 
-    def items(self) -> Iterator[Mapping[str, Any] | RejectedRow]:
+    def items(self) -> Iterator[Item]:
         """Yield the recordings, then the photographs."""
         files = folder_tables(self.path) if self.path.is_dir() else {}
         if not files:
             raise DatasetError(f"{self.path} has neither audio.csv nor images.csv")
         for modality, file in files.items():
-            for row in media_rows(modality, open_media_table(file)):
+            table = open_media_table(file)
+            notes = TableNotes(table)
+            for row in media_rows(modality, table):
+                notes.add(row)
                 yield row if isinstance(row, RejectedRow) else _item(row)
+            yield TableRead(file.name, notes.rows + table.skipped, table.skipped, tuple(notes.lines()))
 
 
 def _item(row: MediaRow) -> Mapping[str, Any] | RejectedRow:

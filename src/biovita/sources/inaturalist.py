@@ -22,6 +22,7 @@ from biovita.errors import DatasetError
 from biovita.foreign_tables import DAMAGED
 from biovita.sources.licenses import normalise_license
 from biovita.sources.remote import copied
+from biovita.sources.rows_read import lines_read
 from biovita.sources.source import (
     BATCH_ROWS,
     MAX_NAME,
@@ -141,7 +142,16 @@ class Inaturalist(BaseModel):
         connection.execute(f"create view {prefix}_records as {self._records_sql(prefix, files)}")
         connection.execute(f"create view {prefix}_unread as {_unread_sql(prefix, files)}")
         connection.execute(f"create view {prefix}_rejected as {_rejected_sql(prefix, files)}")
-        return SourceViews(f"{prefix}_records", f"{prefix}_names", f"{prefix}_rejected", f"{prefix}_unread")
+        photos = files["photos"]
+        is_quick = photos.suffix != ".gz" or photos.stat().st_size <= _SMALL
+        return SourceViews(
+            f"{prefix}_records",
+            f"{prefix}_names",
+            f"{prefix}_rejected",
+            f"{prefix}_unread",
+            (lines_read(photos),) if is_quick else (),
+            _PROBLEMS,
+        )
 
     def _directory(self) -> Path:
         if not is_address(self.path):
@@ -287,6 +297,7 @@ def _names_table(connection: duckdb.DuckDBPyConnection, prefix: str, vernaculars
         raise DatasetError(f"{tables} cannot be read: {str(error).splitlines()[0][:400]}") from None
 
 
+_PROBLEMS = ("no-observation", "no-name", "unknown-taxon")
 _PROBLEM = """case when b.observation_uuid is null then 'no-observation' when b.taxon_id is null then 'no-name'
     when t.name_key is null then 'unknown-taxon' end"""
 

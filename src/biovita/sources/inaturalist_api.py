@@ -9,12 +9,14 @@ from typing import Any, Literal
 
 from pydantic import model_validator
 
-from biovita.csv_table import BrokenRow, open_csv
+from biovita.csv_table import CsvRow
 from biovita.errors import DatasetError
 from biovita.sources.answers import Answer, ask, check_origin, saved_answers
 from biovita.sources.inaturalist import SIZES
+from biovita.sources.inaturalist_tables import export_notes, export_values, open_export
 from biovita.sources.licenses import normalise_license
-from biovita.sources.source import RejectedRow, StreamedSource, broken
+from biovita.sources.rows_read import TableRead
+from biovita.sources.source import Item, RejectedRow, StreamedSource, of_table
 from biovita.values import coordinates, iso_date, text, web_address, whole
 
 __all__ = ["InaturalistApi", "InaturalistExport"]
@@ -35,10 +37,6 @@ _ICONIC: dict[str, dict[str, str]] = {
     **{name: {"kingdom": name} for name in ("Animalia", "Plantae", "Fungi", "Protozoa", "Chromista")},
 }
 _NUMBER = re.compile(r"/(?:photos|sounds)/(\d+)")
-_EXPORTED = (
-    *("id", "scientific_name", "common_name", "iconic_taxon_name", "license", "image_url", "sound_url", "url"),
-    *("user_name", "user_login", "observed_on", "latitude", "longitude", "quality_grade"),
-)
 _SIZE_NAMES = ("square", "thumb", "small", "medium", "large", "original")
 
 
@@ -76,7 +74,7 @@ class InaturalistApi(StreamedSource):
         """What the ``source`` column of its records says."""
         return "iNaturalist"
 
-    def items(self) -> Iterator[Mapping[str, Any] | RejectedRow]:
+    def items(self) -> Iterator[Item]:
         """Yield the sounds and photographs of each observation."""
         for file, answer in saved_answers(self._answers()):
             if not isinstance(observations := answer.get("results"), list):
@@ -88,6 +86,7 @@ class InaturalistApi(StreamedSource):
                     )
                     continue
                 yield from _of_observation(observation, self.size, {"file": file, "row": number})
+            yield TableRead(file, len(observations))
 
     def _answers(self) -> Path:
         if self.path is not None:
@@ -247,16 +246,18 @@ class InaturalistExport(StreamedSource):
         """What the ``source`` column of its records says."""
         return "iNaturalist"
 
-    def items(self) -> Iterator[Mapping[str, Any] | RejectedRow]:
+    def items(self) -> Iterator[Item]:
         """Yield the sound and the photograph of each row."""
-        for row in open_csv(self.path, _EXPORTED, ("id", "scientific_name", "license", "image_url")):
-            if isinstance(row, BrokenRow):
-                yield broken(row, self.path.name)
-            else:
-                yield from self._of_row(row.values, {"file": self.path.name, "row": row.line})
+        table = open_export(self.path)
+        file = self.path.name
+
+        def of_row(row: CsvRow) -> Iterator[Item]:
+            return self._of_row(export_values(row.values), {"file": file, "row": row.line})
+
+        yield from of_table(table, of_row, export_notes(table))
 
     def _of_row(
-        self, values: Mapping[str, str | None], place: Mapping[str, Any]
+        self, values: Mapping[str, Any], place: Mapping[str, Any]
     ) -> Iterator[Mapping[str, Any] | RejectedRow]:
         name = text(values["scientific_name"])
         found = (
@@ -269,7 +270,8 @@ class InaturalistExport(StreamedSource):
             yield RejectedRow("unknown", place["file"], place["row"], *reason, name, values["id"])
             return
         latitude, longitude = coordinates(values.get("latitude"), values.get("longitude"))
-        lineage = _ICONIC.get(values.get("iconic_taxon_name") or "", {})
+        iconic = _ICONIC.get(values.get("iconic_taxon_name") or "", {})
+        lineage = {rank: text(values.get(f"taxon_{rank}_name")) or iconic.get(rank) for rank in _RANKS}
         user = text(values.get("user_name")) or text(values.get("user_login"))
         for modality, address in media:
             yield {

@@ -13,7 +13,7 @@ from biovita.csv_table import BrokenRow, CsvRow, held_rows, open_csv
 from biovita.errors import DatasetError
 from biovita.sources.licenses import normalise_license
 from biovita.sources.misnamed import find_metadata, inside, locate_recordings, size_of
-from biovita.sources.source import RejectedRow, StreamedSource, broken
+from biovita.sources.source import Item, RejectedRow, StreamedSource, broken, of_table, table_read
 from biovita.taxonomy import taxon_id_of
 from biovita.values import text, web_address
 
@@ -54,7 +54,7 @@ class Release(StreamedSource):
         """What the ``source`` column of its records says."""
         return "BioVITA release"
 
-    def items(self) -> Iterator[Mapping[str, Any] | RejectedRow]:
+    def items(self) -> Iterator[Item]:
         """Yield the recordings, then the photographs."""
         folder = self.path / self.part
         if not folder.is_dir():
@@ -64,10 +64,10 @@ class Release(StreamedSource):
         else:
             yield from _benchmark(folder)
 
-    def _train(self, folder: Path) -> Iterator[Mapping[str, Any] | RejectedRow]:
+    def _train(self, folder: Path) -> Iterator[Item]:
         metadata = folder / "metadata.csv"
-        for row in open_csv(metadata, _FIELDS, ("file_name", "scientific_name", "download_url")):
-            yield broken(row, metadata.name) if isinstance(row, BrokenRow) else _recording(folder, row)
+        table = open_csv(metadata, _FIELDS, ("file_name", "scientific_name", "download_url"))
+        yield from of_table(table, lambda row: (_recording(folder, row),))
         addresses = folder / "image_urls.csv"
         if self.images is not None:
             yield from self._image_folders(metadata, self.images)
@@ -148,29 +148,28 @@ def _recording(folder: Path, row: CsvRow) -> Mapping[str, Any] | RejectedRow:
     }
 
 
-def _photographs(table: Path) -> Iterator[Mapping[str, Any] | RejectedRow]:
-    for row in open_csv(table, _FIELDS):
-        if isinstance(row, BrokenRow):
-            yield broken(row, table.name)
-            continue
+def _photographs(table: Path) -> Iterator[Item]:
+    def photograph(row: CsvRow) -> Mapping[str, Any] | RejectedRow:
         line, values = row.line, row.values
         name = _name(values)
         address = next((found for column in _URL_COLUMNS if (found := web_address(values.get(column)))), None)
         if name is None or address is None:
             reason = "no-name" if name is None else "no-address"
             detail = f"needs one of {', '.join(_NAME_COLUMNS)} and one of {', '.join(_URL_COLUMNS)}"
-            yield RejectedRow("image", table.name, line, reason, detail, name, address)
-            continue
+            return RejectedRow("image", table.name, line, reason, detail, name, address)
         place = {"file": table.name, "row": line, "source_id": address, "url": address, "modality": "image"}
-        yield _shared(values, name, place)
+        return _shared(values, name, place)
+
+    yield from of_table(open_csv(table, _FIELDS), lambda row: (photograph(row),))
 
 
-def _benchmark(folder: Path) -> Iterator[Mapping[str, Any] | RejectedRow]:
+def _benchmark(folder: Path) -> Iterator[Item]:
     for modality in ("audio", "image"):
         table = folder / f"{modality}_index.csv"
         if not table.is_file():
             continue
-        rows = list(held_rows(open_csv(table, _FIELDS, ("id", "file_path", "species"))))
+        opened = open_csv(table, _FIELDS, ("id", "file_path", "species"))
+        rows = list(held_rows(opened))
         given = [row.values for row in rows if isinstance(row, CsvRow)]
         paths = [(values["file_path"] or "", values["species"] or "") for values in given]
         located = iter(locate_recordings(folder, paths, find_metadata(folder) if modality == "audio" else None))
@@ -188,3 +187,4 @@ def _benchmark(folder: Path) -> Iterator[Mapping[str, Any] | RejectedRow]:
             place = {"file": table.name, "row": line, "source_id": values["id"]}
             place |= {"path": file.as_posix(), "bytes": size_of(file)}
             yield {**_shared(values, name, place), "modality": modality}
+        yield table_read(opened, len(rows))

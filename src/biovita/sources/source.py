@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,10 +15,12 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from biovita.csv_records import BrokenRow
+from biovita.csv_table import CsvRow, CsvTable
 from biovita.dataset.schema import REJECTED
 from biovita.errors import DatasetError
 from biovita.limits import limit, over
 from biovita.redact import redacted
+from biovita.sources.rows_read import TableRead
 from biovita.sql import parquet, sql_file
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ __all__ = [
     "MAX_NAME",
     "NAME_COLUMNS",
     "RECORDS",
+    "Item",
     "RejectedRow",
     "Source",
     "SourceBatch",
@@ -37,8 +40,10 @@ __all__ = [
     "batches_of",
     "broken",
     "name_key_of",
+    "of_table",
     "rejected_table",
     "storable",
+    "table_read",
 ]
 
 BATCH_ROWS = 10_000  # a batch is some 5 MB
@@ -114,12 +119,46 @@ def broken(row: BrokenRow, file: str, modality: str = "unknown") -> RejectedRow:
     return RejectedRow(modality, file, row.line, row.reason, row.detail)
 
 
+# What a source yields: the columns of a record, a rejected row, and after each table what was read of it.
+Item = Mapping[str, Any] | RejectedRow | TableRead
+
+
+def of_table(
+    table: CsvTable, make: Callable[[CsvRow], Iterable[Item]], notes: tuple[str, ...] = ()
+) -> Iterator[Item]:
+    """Yield what each row of a table gives, those that are broken as rejected, and then what was read of it.
+
+    Parameters
+    ----------
+    make
+        From a row to its records, or to why it gives none: at least one of them.
+    notes
+        What is to be said of the table beside its own notes.
+    """
+    rows, name = 0, table.path.name
+    for row in table:
+        rows += 1
+        if isinstance(row, BrokenRow):
+            yield broken(row, name)
+        else:
+            yield from make(row)
+    yield table_read(table, rows, notes)
+
+
+def table_read(table: CsvTable, rows: int, notes: tuple[str, ...] = ()) -> TableRead:
+    """Return what was read of a table that gave so many rows, broken ones among them; with more notes than its own."""
+    notes = (*table.notes, *notes, *(() if rows else ("it has no row below its header",)))
+    told = tuple(f"{table.path.name}: {note}" for note in notes)
+    return TableRead(table.path.name, rows + table.skipped, table.skipped, told)
+
+
 @dataclass(frozen=True, slots=True)
 class SourceBatch:
-    """Records in the `RECORDS` schema, and rejected rows in that of ``rejected.parquet``."""
+    """Records in the `RECORDS` schema, rejected rows in that of ``rejected.parquet``, and the tables that ended."""
 
     records: pa.RecordBatch
     rejected: pa.RecordBatch
+    tables: tuple[TableRead, ...] = ()
 
 
 @runtime_checkable
@@ -154,12 +193,18 @@ class SourceViews:
         All rows that are no records, as ``rejected.parquet`` has them.
     unread
         Those of them that ``records`` does not show.
+    tables
+        What was read of each table; none where that is not counted apart from records and rejected rows.
+    problems
+        The reasons that ``problem`` may give.
     """
 
     records: str
     names: str
     rejected: str
     unread: str
+    tables: tuple[TableRead, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 class StreamedSource(BaseModel):
@@ -172,8 +217,8 @@ class StreamedSource(BaseModel):
         """What the ``source`` column of its records says."""
         raise NotImplementedError
 
-    def items(self) -> Iterator[Mapping[str, Any] | RejectedRow]:
-        """Yield the columns of each record, and what was rejected."""
+    def items(self) -> Iterator[Item]:
+        """Yield the columns of each record, what was rejected, and after each table what was read of it."""
         raise NotImplementedError
 
     def batches(self) -> Iterator[SourceBatch]:
@@ -184,6 +229,7 @@ class StreamedSource(BaseModel):
         """Write the batches to Parquet files in ``scratch`` once, and make them known to DuckDB."""
         number = len(list(scratch.glob("*.records.parquet")))
         records, rejected = scratch / f"{number}.records.parquet", scratch / f"{number}.rejected.parquet"
+        tables: list[TableRead] = []
         with (
             pq.ParquetWriter(records.absolute(), RECORDS) as good,
             pq.ParquetWriter(rejected.absolute(), REJECTED) as bad,
@@ -191,7 +237,9 @@ class StreamedSource(BaseModel):
             for batch in self.batches():
                 good.write_batch(batch.records)
                 bad.write_batch(batch.rejected)
-        views = SourceViews(f"records_{number}", f"names_{number}", f"rejected_{number}", f"rejected_{number}")
+                tables += batch.tables
+        unread = f"rejected_{number}"
+        views = SourceViews(f"records_{number}", f"names_{number}", unread, unread, tuple(tables))
         _make_views(connection, views, records, rejected)
         return views
 
@@ -229,7 +277,7 @@ def _make_views(connection: duckdb.DuckDBPyConnection, views: SourceViews, recor
     )
 
 
-def batches_of(items: Iterable[Mapping[str, Any] | RejectedRow], source: str) -> Iterator[SourceBatch]:
+def batches_of(items: Iterable[Item], source: str) -> Iterator[SourceBatch]:
     """Gather records and rejected rows into batches of at most `BATCH_ROWS`, fewer where their texts are long.
 
     ``source`` and ``name_key`` are filled in; a ``group`` that is absent is the ``source_id``. A record with a value
@@ -242,9 +290,12 @@ def batches_of(items: Iterable[Mapping[str, Any] | RejectedRow], source: str) ->
     """
     records: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []
+    tables: list[TableRead] = []
     size, found, most = 0, 0, limit("rows")
     for item in items:
-        if isinstance(item, RejectedRow):
+        if isinstance(item, TableRead):
+            tables.append(item)
+        elif isinstance(item, RejectedRow):
             rejected.append(_rejection(item))
             size += 3 * _SHOWN if len(item.detail) > _SHOWN else 100
         else:
@@ -255,10 +306,10 @@ def batches_of(items: Iterable[Mapping[str, Any] | RejectedRow], source: str) ->
             found += len(records) + len(rejected)
             if found > most:
                 raise DatasetError(f"{source}: has too many records and rejected rows: {over('rows')}")
-            yield _batch(records, rejected)
-            records, rejected, size = [], [], 0
-    if records or rejected:
-        yield _batch(records, rejected)
+            yield _batch(records, rejected, tables)
+            records, rejected, tables, size = [], [], [], 0
+    if records or rejected or tables:
+        yield _batch(records, rejected, tables)
 
 
 def _rejection(row: RejectedRow) -> dict[str, Any]:
@@ -297,7 +348,7 @@ def storable(text: str | None) -> str | None:
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\0")
 
 
-def _batch(records: list[dict[str, Any]], rejected: list[dict[str, Any]]) -> SourceBatch:
+def _batch(records: list[dict[str, Any]], rejected: list[dict[str, Any]], tables: list[TableRead]) -> SourceBatch:
     try:
         made = pa.RecordBatch.from_pylist(records, schema=RECORDS)
         sound = not _has_faults(made)
@@ -312,7 +363,7 @@ def _batch(records: list[dict[str, Any]], rejected: list[dict[str, Any]]) -> Sou
             else:
                 rejected.append(_rejection(fault))
         made = pa.RecordBatch.from_pylist(good, schema=RECORDS)
-    return SourceBatch(made, pa.RecordBatch.from_pylist(rejected, schema=REJECTED))
+    return SourceBatch(made, pa.RecordBatch.from_pylist(rejected, schema=REJECTED), tuple(tables))
 
 
 # What pyarrow raises for a lone surrogate, another type, and a number beyond its own.

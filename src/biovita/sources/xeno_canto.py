@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 from pydantic import model_validator
 
-from biovita.csv_table import BrokenRow, open_csv
 from biovita.errors import DatasetError
 from biovita.sources.answers import Answer, ask, check_origin, saved_answers
 from biovita.sources.licenses import normalise_license
-from biovita.sources.source import RejectedRow, StreamedSource, broken
+from biovita.sources.rows_read import TableRead
+from biovita.sources.source import Item, RejectedRow, StreamedSource
+from biovita.sources.xeno_canto_tables import TABLE_ENDINGS, recordings_of_table
 from biovita.values import coordinates, iso_date, seconds, text, web_address, whole
 
 __all__ = ["KEY_VARIABLE", "XenoCanto"]
@@ -32,23 +33,6 @@ _GROUPS: dict[str, dict[str, str]] = {
 }
 # Genera that xeno-canto uses for what is no species: soundscapes and recordings of unknown animals.
 _NO_SPECIES = {"Sonus", "Mystery", "Identity"}
-# From the columns of R exports to the fields of the API.
-_R_COLUMNS = {
-    "Recording_ID": "id",
-    "Genus": "gen",
-    "Specific_epithet": "sp",
-    "English_name": "en",
-    "Recordist": "rec",
-    "Country": "cnt",
-    "Latitude": "lat",
-    "Longitude": "lon",
-    "Audio_file": "file",
-    "License": "lic",
-    "Quality": "q",
-    "Time": "time",
-    "Date": "date",
-    "Length": "length",
-}
 
 
 class XenoCanto(StreamedSource):
@@ -57,8 +41,8 @@ class XenoCanto(StreamedSource):
     Parameters
     ----------
     path
-        A saved answer (``.json``), a directory of them, or a table that R exported (``.csv``); or none, and
-        ``query`` asks the API.
+        A saved answer (``.json``), a directory of them, or a table as `biovita.sources.xeno_canto_tables` reads it
+        (``.csv``, ``.tsv``, ``.txt``, ``.xlsx``); or none, and ``query`` asks the API.
     query
         As xeno-canto's search takes it, such as ``grp:birds cnt:Norway q:A``. The key is read from the
         environment variable `KEY_VARIABLE` and is written nowhere.
@@ -84,10 +68,10 @@ class XenoCanto(StreamedSource):
         """What the ``source`` column of its records says."""
         return "xeno-canto"
 
-    def items(self) -> Iterator[Mapping[str, Any] | RejectedRow]:
+    def items(self) -> Iterator[Item]:
         """Yield a record for each recording."""
-        if self.path is not None and self.path.suffix.lower() in {".csv", ".gz"}:
-            yield from _of_table(self.path)
+        if self.path is not None and self.path.suffix.lower() in TABLE_ENDINGS:
+            yield from recordings_of_table(self.path, _record)
             return
         for file, answer in saved_answers(self._answers()):
             if "error" in answer:
@@ -104,6 +88,7 @@ class XenoCanto(StreamedSource):
                     yield RejectedRow(
                         "audio", file, number, "not-as-described", "a recording is not a JSON object"
                     )
+            yield TableRead(file, len(recordings))
 
     def _answers(self) -> Path:
         if self.path is not None:
@@ -128,15 +113,6 @@ def _following(page: Answer) -> Mapping[str, str] | None:
             f"{API}: the answer is page {given[0]!r:.40} of {given[1]!r:.40}, which are not numbers"
         )
     return {"page": str(current + 1)} if current < last else None
-
-
-def _of_table(path: Path) -> Iterator[Mapping[str, Any] | RejectedRow]:
-    for row in open_csv(path, tuple(_R_COLUMNS), tuple(_R_COLUMNS)):
-        if isinstance(row, BrokenRow):
-            yield broken(row, path.name)
-            continue
-        recording = {field: row.values[column] for column, field in _R_COLUMNS.items()}
-        yield _record(recording, {"file": path.name, "row": row.line})
 
 
 def _record(recording: Mapping[str, Any], place: Mapping[str, Any]) -> Mapping[str, Any] | RejectedRow:
