@@ -235,8 +235,8 @@ def _refuse_repeated(ids: Sequence[str], where: Path) -> None:
     for row, key in enumerate(ids, start=1):
         if first.setdefault(key, row) != row:
             raise BiovitaError(
-                f"{where}: the id {key!r} is in row {first[key]:,} and in row {row:,}. An item has one vector: take one "
-                "of the two out"
+                f"{where}: the id {key!r} is in row {first[key]:,} and in row {row:,}. An item has one vector: take "
+                "one of the two out"
             )
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from biovita.taxonomy.characters import without_unseen
-from biovita.taxonomy.parse import EBIRD_TAIL, HYBRID_SIGN, SLASH, NameKind, ParsedName, parse_name
 from biovita.taxonomy.name_words import looks_latin
+from biovita.taxonomy.parse import EBIRD_TAIL, HYBRID_SIGN, SLASH, NameKind, ParsedName, parse_name
 
 __all__ = ["CleanName", "clean_name"]
 

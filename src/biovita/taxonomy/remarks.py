@@ -13,7 +13,7 @@ _TRINOMIAL = re.compile(r"[A-Z][a-z-]+ [a-z-]+(?: ([a-z-]+))?")
 _FORMULA = re.compile(r"\s[x×✕]\s", re.IGNORECASE)
 _EDGES = " ,;:|<>–—-"
 _TOKEN = re.compile(
-    r"(?P<group>[(\[][^)\]]*[)\]]?)|(?P<quoted>\"[^\"]*\"|'[^']*')|(?P<sign>[♂♀⚥#])|(?P<dash>(?<=\s)[-–—](?=\s))"
+    r"(?P<group>[(\[][^)\]]*[)\]]?)|(?P<quoted>\"[^\"]*\"?|'[^']*')|(?P<sign>[♂♀⚥#])|(?P<dash>(?<=\s)[-–—](?=\s))"
     r"|(?P<number>\d[\d/.–-]*[a-z]?(?!\w))|(?P<word>\w[\w'.-]*)|(?P<mark>\S)"
 )
 _YEAR = re.compile(r"(1[5-9]|20)\d\d([/–-]\d{1,4})?\.?[a-z]?")
@@ -71,7 +71,7 @@ def _remark_at(text: str, place: int) -> int | None:
             return None
         elif plain in REMARKS and _is_remark(word, following, authored=authored):
             return begin
-        elif not word[:1].islower():
+        elif not word.islower():
             authored = True
         elif plain not in PARTICLES and not text.islower():
             if joined is not None or ((authored or below) and not EPITHET_ENDS.search(plain)):
@@ -94,7 +94,7 @@ def _is_aside(kind: str | None, text: str, *, authored: bool) -> bool:
     plain = word.casefold().strip("'")
     if word[0].isdigit():
         return _YEAR.match(word) is None
-    return plain in REMARKS or (word[0].islower() and plain not in _IN_BRACKETS)
+    return plain in REMARKS or (word.islower() and plain not in _IN_BRACKETS)
 
 
 def _is_remark(word: str, following: re.Match[str] | None, *, authored: bool) -> bool:
