@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -15,6 +17,7 @@ from biovita.errors import DatasetError
 
 __all__ = [
     "all_below",
+    "full_disk",
     "locked",
     "make_directory",
     "new_directory",
@@ -27,6 +30,36 @@ __all__ = [
 
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 _LOOK_AGAIN_S = 0.02
+_FULL = {os.strerror(number): number for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)}
+_FULL_TEXT = re.compile("|".join(map(re.escape, _FULL)))
+
+
+def full_disk(error: BaseException) -> int | None:
+    """Return the number of the system's error where no more can be written: no space, a quota, a limit on file sizes.
+
+    Lance, DuckDB and safetensors raise errors of their own, which say so in their text; None for any other error.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    if number is not None:
+        return number if number in _FULL.values() else None
+    found = _FULL_TEXT.search(str(error))
+    return _FULL[found[0]] if found else None
+
+
+@contextmanager
+def _named_if_full(scratch: Path, path: Path) -> Iterator[None]:
+    """Name ``path``, or what was to be in it, in an error that says that the disk is full."""
+    try:
+        yield
+    except Exception as error:
+        number = full_disk(error)
+        if number is None:
+            raise
+        named = (error.filename2 or error.filename) if isinstance(error, OSError) else None
+        place = Path(os.fsdecode(named)) if isinstance(named, (str, bytes)) else path
+        if place.is_relative_to(scratch):
+            place = path / place.relative_to(scratch)
+        raise OSError(number, os.strerror(number), str(place)) from error
 
 
 def open_regular(path: Path) -> BufferedReader:
@@ -70,7 +103,8 @@ def replacing(path: Path, *, shared: bool = False) -> Iterator[Path]:
     scratch = path.with_name(f".{path.name}{own}.part")
     scratch.unlink(missing_ok=True)  # a link there would lead what is written to another place
     try:
-        yield scratch
+        with _named_if_full(scratch, path):
+            yield scratch
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
@@ -140,7 +174,8 @@ def new_directory(
     kept: list[str] = []
     try:
         scratch.mkdir()
-        yield scratch
+        with _named_if_full(scratch, path):
+            yield scratch
         for file in scratch.iterdir():
             if file.is_file():
                 _share(file)

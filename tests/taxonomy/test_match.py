@@ -91,6 +91,11 @@ MATCHED = [
     ("Natrix natrix", {"class_": "Reptilia"}, "exact", "nm", "nm"),  # a class for another checklist's
     ("Coloeus monedula", {**AVES, "order": "Corviformes", "family": "Corvidae"}, "exact", "cm", "cm"),
     ("Aves", {"kingdom": "Animalia"}, "exact", "av", None),
+    ("\ufeffParus\u00a0ma\u00adjor", AVES, "canonical", "pm", "pm"),
+    ("Parus major_Great Tit", AVES, "canonical", "pm", "pm"),
+    ("Parus major flight call", AVES, "remark", "pm", "pm"),
+    ("Parus caeruleus (3 ind.)", AVES, "remark", "cc", "cc"),
+    ("Turdus merulus juv.", AVES, "remark", "tm", "tm"),
 ]
 REFUSED = [
     ("Parus major", {"class_": "Mammalia"}, "contradiction"),
@@ -108,6 +113,8 @@ REFUSED = [
     ("Corvus monedula", {"class_": "Mammalia"}, "no-match"),
     ("Rosa lutea canina", {"kingdom": "Plantae"}, None),
     ("Turdus merula/pilaris", AVES, "pair"),
+    ("Turdus merula, Turdus pilaris", AVES, "several"),
+    ("Turdus merula & pilaris", AVES, "several"),
     ("Turdus merula x pilaris", AVES, "hybrid"),
     ("Turdus sp.", AVES, "undetermined"),
     ("Turdus cf. merula", AVES, "qualified"),
@@ -154,6 +161,27 @@ def test_confirmed_names_are_surer(backbone):
     assert alone < decide(backbone, "Parus major", class_="Aves")["confidence"] == 1
     by_rule = [decide(backbone, name, class_="Aves")["confidence"] for name in ("Parus major", "Corvus monedula")]
     assert by_rule == sorted(by_rule, reverse=True)
+
+
+def test_words_behind_a_name_make_it_less_sure_and_are_shown(backbone):
+    row = decide(backbone, "Parus caeruleus L., singing male", class_="Aves")
+    assert (row["parsed"], row["taxon_id"]) == ("Parus caeruleus", "cc")
+    assert row["detail"] == "'singing male' follows the name Parus caeruleus; Parus caeruleus (pc)"
+    bare = decide(backbone, "Parus caeruleus", class_="Aves")
+    assert row["confidence"] < 0.85 < bare["confidence"]
+    names = pa.table({"name": ["Parus major song"], "class": ["Aves"]})
+    (refused,) = match_names(names, backbone, rules=frozenset(Rule) - {Rule.REMARK}).to_pylist()
+    assert (refused["rule"], refused["reason"]) == (None, "no-match")
+    assert decide(backbone, "Turdus merula, Turdus pilaris")["detail"] == "Turdus merula | Turdus pilaris"
+
+
+def test_a_backbone_s_own_name_with_a_number_is_no_remark():
+    numbered = Backbone.of(
+        "n", {"id": pa.array(["a", "b"]), "name": pa.array(["Siphateles bicolor", "Siphateles bicolor 9"])}
+    )
+    assert decide(numbered, "Siphateles bicolor 9")["taxon_id"] == "b"
+    assert decide(numbered, "Siphateles bicolor 9")["rule"] == "exact"
+    assert decide(numbered, "Siphateles bicolor 7")["rule"] == "remark"
 
 
 def test_the_rules_that_may_be_used_can_be_narrowed(backbone):

@@ -95,7 +95,8 @@ def read_precomputed(
     Raises
     ------
     BiovitaError
-        Where nothing is found, a file does not have what it needs, or no id is one of the benchmark's.
+        Where nothing is found, a file does not have what it needs, an id is there twice, or no id is one of the
+        benchmark's.
     """
     path = Path(path)
     found: dict[Modality, Vectors] = {}
@@ -109,6 +110,8 @@ def read_precomputed(
             raise BiovitaError(f"{where} has the shape {vectors.shape}. It has to be (items, dimensions)")
         if ids is None:
             ids = benchmark.ids(modality)
+        else:
+            _refuse_repeated(ids, where)
         if len(ids) != len(vectors):
             raise BiovitaError(f"{where} has {len(vectors)} vectors and {len(ids)} ids. Each vector needs an id")
         names = _named(benchmark, modality, ids, where)
@@ -149,7 +152,7 @@ def _read_npy(file: Path) -> tuple[list[str] | None, np.ndarray]:
             raise BiovitaError(f"{listed} has to be a list of ids, each a text or a whole number")
         return [str(key) for key in ids], vectors
     if lines.exists():
-        return read_text(lines, BiovitaError).splitlines(), vectors
+        return read_text(lines, BiovitaError).replace("\r\n", "\n").removesuffix("\n").split("\n"), vectors
     return None, vectors
 
 
@@ -223,6 +226,18 @@ def _one(file: Path) -> np.ndarray:
     except BiovitaError as error:
         raise BiovitaError(f"{file} cannot be read safely as one vector: {error}") from error
     return np.array(found, np.float32).reshape(-1)
+
+
+def _refuse_repeated(ids: Sequence[str], where: Path) -> None:
+    if len(set(ids)) == len(ids):
+        return
+    first: dict[str, int] = {}
+    for row, key in enumerate(ids, start=1):
+        if first.setdefault(key, row) != row:
+            raise BiovitaError(
+                f"{where}: the id {key!r} is in row {first[key]:,} and in row {row:,}. An item has one vector: take "
+                "one of the two out"
+            )
 
 
 def _named(benchmark: Benchmark, modality: Modality, ids: Sequence[str], where: Path) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Collection, Iterator
 from importlib import import_module
@@ -39,13 +40,20 @@ _GROUPS = {
 }
 
 _GLOBAL = {"--memory": "--memory MIB", "--limit": "--limit NAME=VALUE"}  # that take a value
-_OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO}
+_OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO}
+_WAYS_OUT = {
+    errno.ENOSPC: ". Make room there, or choose another place",
+    errno.EDQUOT: ". Your quota is used up: make room, ask for more, or choose another place",
+    errno.EFBIG: ". A limit on the size of files is reached (ulimit -f shows it), or the disk takes none so large: "
+    "raise it, or choose another place",
+}
 # What a path that was given can be wrong in; where the error names none, it is our own.
 _OF_PLACES = {
     *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.ELOOP),
-    *(errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENXIO, errno.ENODEV, errno.EFBIG, errno.EINVAL),
+    *(errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENXIO, errno.ENODEV, errno.EINVAL),
 }
 _OF_A_CLOSED_PIPE = 128 + 13  # what a shell says of SIGPIPE, for which Windows has no name
+_ODD_BYTES = re.compile("[\udc80-\udcff]")  # as Python writes bytes of names that are not UTF-8
 _LOOP = "Symlink loop from "  # what Path.resolve says of links that lead round, up to Python 3.12
 
 
@@ -73,6 +81,8 @@ def main(arguments: list[str] | None = None) -> None:
     from biovita.errors import BiovitaError
     from biovita.terminal import guard_output
 
+    if arguments is None:
+        _begin_in_utf8()
     guard_output()
     try:
         code = _run(_settled(sys.argv[1:] if arguments is None else arguments))
@@ -84,16 +94,49 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:  # whoever read our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it exits
         sys.exit(_OF_A_CLOSED_PIPE)
-    except OSError as error:
-        where = error.filename2 or error.filename  # a failed copy names its target second
-        if error.errno not in _OF_DISKS and not (where and error.errno in _OF_PLACES):
+    except Exception as error:
+        said = _mendable(error)
+        if said is None:
             raise
-        _stop(f"{os.strerror(error.errno)}: {_named(where) if where else 'while writing'}", 1)
-    except RuntimeError as error:
-        if not str(error).startswith(_LOOP):
-            raise
-        _stop(f"{os.strerror(errno.ELOOP)}: {str(error).removeprefix(_LOOP)}", 1)
+        _stop(said, 1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _mendable(error: Exception) -> str | None:
+    """Return what to say of an error of the system that a user can mend; None of one that only we can."""
+    from biovita.files import full_disk
+
+    number = full_disk(error)
+    if isinstance(error, OSError):
+        where = error.filename2 or error.filename  # a failed copy names its target second
+        number = number or error.errno
+        if number in _OF_DISKS or (where and number in _OF_PLACES):
+            place = _named(where) if where else "while writing"
+            return f"{os.strerror(number)}: {place}{_WAYS_OUT.get(number, '')}"
+    elif number is not None:
+        return f"{os.strerror(number)}: {str(error)[:300]}{_WAYS_OUT.get(number, '')}"
+    elif isinstance(error, UnicodeEncodeError) and _ODD_BYTES.search(error.object):
+        line = next(line for line in error.object.splitlines() if _ODD_BYTES.search(line))
+        return (
+            f"{line.strip()[:1000]} holds bytes that are not UTF-8, and biovita writes names of files in UTF-8. Rename "
+            "the file or folder"
+        )
+    elif isinstance(error, RuntimeError) and str(error).startswith(_LOOP):
+        return f"{os.strerror(errno.ELOOP)}: {str(error).removeprefix(_LOOP)}"
+    return None
+
+
+def _begin_in_utf8() -> None:
+    """Start anew in Python's UTF-8 mode where the locale has another encoding for the names of files.
+
+    The tables name files in UTF-8, and Python chooses the encoding of names once, before it runs anything (PEP 540).
+    What is printed keeps the encoding of the console.
+    """
+    if sys.getfilesystemencoding() == "utf-8" or os.environ.get("PYTHONUTF8") == "1":
+        return
+    environment = {**os.environ, "PYTHONUTF8": "1"}
+    environment.setdefault("PYTHONIOENCODING", getattr(sys.stdout, "encoding", None) or "ascii")
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606 - ourselves
 
 
 def _run(arguments: list[str]) -> object:

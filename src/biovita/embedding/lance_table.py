@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import logging
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -17,7 +17,7 @@ from biovita.embedding.keys import Keys
 from biovita.embedding.made import Made, parse_made
 from biovita.embedding.store import COLUMNS, WHOLE, schema_of
 from biovita.errors import DatasetError
-from biovita.files import locked, make_directory
+from biovita.files import full_disk, locked, make_directory
 from biovita.lance_tables import no_panic, open_lance, read_columns, take_vectors
 from biovita.storage import for_lance
 
@@ -197,8 +197,8 @@ class LanceTable:
                 yield
         except _DAMAGED as error:
             self._writing = None
-            if "No space left on device" in str(error):
-                raise OSError(errno.ENOSPC, "No space left on device", str(self.path)) from error
+            if (number := full_disk(error)) is not None:
+                raise OSError(number, os.strerror(number), str(self.path)) from error
             if isinstance(error, DatasetError):
                 raise
             reason = str(error).split("\n", maxsplit=1)[0][:300]

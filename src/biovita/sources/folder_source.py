@@ -55,7 +55,7 @@ def _item(row: MediaRow) -> Mapping[str, Any] | RejectedRow:
         )
     return {
         "modality": row.modality.value,
-        "name": row.name,
+        "name": row.given_name,
         "vernacular": row.lineage.get("common_name"),
         "rank": None,
         **{rank: row.lineage.get(rank) for rank in _RANKS},

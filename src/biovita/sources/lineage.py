@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from biovita.taxonomy import Rank, Taxon, taxon_id_of
+from biovita.taxonomy.characters import without_unseen
 
 __all__ = ["LINEAGE_FIELDS", "NamedRow", "merge_taxa"]
 
@@ -18,21 +19,26 @@ _BINOMIAL = re.compile(r"[A-Z][a-z-]+( [a-z-]+){1,2}")
 
 @dataclass(frozen=True, slots=True)
 class NamedRow:
-    """The name and lineage a row gives, and where the row is (``audio.csv line 7``)."""
+    """The name and lineage a row gives, where the row is (``audio.csv line 7``), and the name before it was cleaned."""
 
     where: str
     scientific_name: str
     lineage: Mapping[str, str]
+    given: str = ""
 
 
 def merge_taxa(rows: Iterable[NamedRow]) -> tuple[tuple[Taxon, ...], tuple[str, ...]]:
     """Return a taxon for each id among the rows, sorted by id, and what was decided on the way.
 
     Where rows of one taxon disagree, what most of them say is kept, of equally many what comes first; an empty
-    cell says nothing. A genus that no row gives is the first word of a name of two or three words.
+    cell says nothing. A genus that no row gives is the first word of a name of two or three words. Names that were
+    cleaned are counted and shown.
     """
     by_id: dict[str, list[NamedRow]] = defaultdict(list)
+    cleaned: dict[str, NamedRow] = {}
     for row in rows:
+        if row.given and " ".join(row.given.split()) != row.scientific_name:
+            cleaned.setdefault(row.given, row)
         by_id[taxon_id_of(row.scientific_name)].append(row)
     taxa: list[Taxon] = []
     notes: list[str] = []
@@ -42,7 +48,12 @@ def merge_taxa(rows: Iterable[NamedRow]) -> tuple[tuple[Taxon, ...], tuple[str, 
         spelt = [(row.where, row.scientific_name) for row in mine]
         name = _settle("scientific_name", spelt, taxon_id, notes) or mine[0].scientific_name
         found = {
-            field: _settle(field, [(r.where, r.lineage[field]) for r in mine if field in r.lineage], name, notes)
+            field: _settle(
+                field,
+                [(r.where, without_unseen(r.lineage[field])) for r in mine if field in r.lineage],
+                name,
+                notes,
+            )
             for field in LINEAGE_FIELDS
         }
         if found["genus"] is None and _BINOMIAL.fullmatch(name):
@@ -51,7 +62,17 @@ def merge_taxa(rows: Iterable[NamedRow]) -> tuple[tuple[Taxon, ...], tuple[str, 
         taxa.append(_taxon(taxon_id, name, found))
     if genera:
         notes.append(f"genus: taken from the scientific name for {genera} taxa, which have none in any row")
-    return tuple(taxa), tuple(notes)
+    return tuple(taxa), (*_cleaned(cleaned), *notes)
+
+
+def _cleaned(rows: Mapping[str, NamedRow]) -> list[str]:
+    """Return what a report says of names that were cleaned, by what was given."""
+    if not rows:
+        return []
+    shown = [f"{given!r} is {row.scientific_name} ({row.where})" for given, row in list(rows.items())[:_TOLD]]
+    more = f"; {len(rows) - _TOLD:,} others" if len(rows) > _TOLD else ""
+    were = "1 name was cleaned" if len(rows) == 1 else f"{len(rows):,} names were cleaned"
+    return [f"{were}: {'; '.join(shown)}{more}"]
 
 
 def _settle(field: str, said: list[tuple[str, str]], name: str, notes: list[str]) -> str | None:

@@ -20,6 +20,7 @@ from biovita.redact import redacted
 from biovita.sources.lineage import LINEAGE_FIELDS, NamedRow
 from biovita.sources.source import MAX_NAME, RejectedRow, broken
 from biovita.taxonomy import taxon_id_of
+from biovita.taxonomy.clean import clean_name
 
 __all__ = ["FIELDS", "TABLES", "MediaRow", "media_rows", "open_media_table"]
 
@@ -44,6 +45,8 @@ class MediaRow:
         Where the row is.
     file
         The path within the folder, as POSIX writes it; ``path`` is where that is on this machine.
+    name, given_name
+        The name as `clean_name` writes it, and as the table gives it.
     lineage
         The common name and the ranks that it gives, by the names of `LINEAGE_FIELDS`.
     recorded_at
@@ -60,6 +63,7 @@ class MediaRow:
     file: str
     path: Path
     name: str
+    given_name: str
     lineage: Mapping[str, str]
     source: str | None
     source_id: str | None
@@ -87,7 +91,7 @@ class MediaRow:
     @property
     def named(self) -> NamedRow:
         """Its name and lineage."""
-        return NamedRow(self.where, self.name, self.lineage)
+        return NamedRow(self.where, self.name, self.lineage, self.given_name)
 
     @property
     def group_id(self) -> str:
@@ -114,7 +118,7 @@ class MediaRow:
 
     def rejected(self, reason: str, detail: str) -> RejectedRow:
         """Return the row as one that is not used."""
-        return RejectedRow(self.modality.value, self.table, self.line, reason, detail, self.name, self.file)
+        return RejectedRow(self.modality.value, self.table, self.line, reason, detail, self.given_name, self.file)
 
 
 def open_media_table(file: Path, columns: Mapping[str, str] | None = None) -> CsvTable:
@@ -125,8 +129,8 @@ def open_media_table(file: Path, columns: Mapping[str, str] | None = None) -> Cs
 def media_rows(modality: Modality, table: CsvTable) -> Iterator[MediaRow | RejectedRow]:
     """Yield the rows of a table of media, and those that cannot be used; their files are not looked at.
 
-    A row is rejected as ``bad-row``, ``not-utf8``, ``missing-file``, ``missing-name``, ``bad-name``, ``bad-number``,
-    ``path-outside`` or ``unreadable``.
+    A row is rejected as ``bad-row``, ``not-utf8``, ``missing-file``, ``missing-name``, ``bad-name``, ``several-names``,
+    ``bad-number``, ``path-outside`` or ``unreadable``.
 
     Raises
     ------
@@ -158,7 +162,13 @@ def _parsed(root: Path, modality: Modality, table: str, row: CsvRow, *, decimal_
         raise MediaError(
             "bad-name", f"the scientific_name has {len(name):,} characters (at most {MAX_NAME}) or a NUL"
         )
-    if not is_name(name):
+    cleaned = clean_name(name)
+    if cleaned.several:
+        raise MediaError(
+            "several-names",
+            f"the scientific_name {name!r} names {len(cleaned.several)} species. Give each its own row",
+        )
+    if not is_name(cleaned.name):
         raise MediaError("bad-name", f"the scientific_name {name!r} cannot be a name")
     is_audio = modality == Modality.AUDIO
     begin, end = (_seconds(field, row, decimal_comma=decimal_comma) for field in _SPAN)
@@ -180,7 +190,8 @@ def _parsed(root: Path, modality: Modality, table: str, row: CsvRow, *, decimal_
         row.line,
         path.relative_to(root).as_posix(),
         path,
-        " ".join(name.split()),
+        cleaned.name,
+        name,
         {field: value for field in LINEAGE_FIELDS if (value := texts[field])},
         source=texts["source"],
         source_id=texts["source_id"],

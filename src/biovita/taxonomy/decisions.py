@@ -44,6 +44,7 @@ class Rule(StrEnum):
     RERANKED = "reranked"  # the same epithet in the same genus, now a species or now a subspecies; animals only
     SPELLING = "spelling"  # a variant or typing error within the genus or the family
     RECOMBINED = "recombined"  # the same epithet, once in the family, in another genus
+    REMARK = "remark"  # by one of the rules above, and words follow the name that are no part of it
 
 
 class Reason(StrEnum):
@@ -55,6 +56,7 @@ class Reason(StrEnum):
     AMBIGUOUS = "ambiguous"  # several names are as near
     UNSUPPORTED = "unsupported"  # one word and no lineage to confirm it: it may be a vernacular name
     NO_ACCEPTED = "no-accepted"  # a synonym whose accepted name the backbone does not hold
+    SEVERAL = "several"  # the cell names more than one species
     PAIR = "pair"
     HYBRID = "hybrid"
     UNDETERMINED = "undetermined"
@@ -73,6 +75,7 @@ CONFIDENCE: Mapping[Rule, float] = {
     Rule.RERANKED: 0.95,
     Rule.SPELLING: 0.95,
     Rule.RECOMBINED: 0.9,
+    Rule.REMARK: 0.85,
 }
 _UNCONFIRMED = 0.97
 

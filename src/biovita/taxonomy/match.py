@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 
 from biovita.errors import DatasetError
 from biovita.taxonomy.backbone import Backbone
 from biovita.taxonomy.backbone_names import BELOW_SPECIES, GIVEN, Name, NameReader, agreement, folded_lineage
-from biovita.taxonomy.decisions import DECISIONS, Found, Query, Reason, Refused, Rule
+from biovita.taxonomy.decisions import CONFIDENCE, DECISIONS, Found, Query, Reason, Refused, Rule
 from biovita.taxonomy.overrides import Overrides
 from biovita.taxonomy.parse import NameKind, ParsedName, fold, parse_name
 from biovita.taxonomy.taxon import RANKS
@@ -20,6 +21,7 @@ __all__ = ["RULES", "match_names"]
 RULES: frozenset[Rule] = frozenset(Rule)
 
 _REFUSED = {
+    NameKind.SEVERAL: Reason.SEVERAL,
     NameKind.PAIR: Reason.PAIR,
     NameKind.HYBRID: Reason.HYBRID,
     NameKind.UNDETERMINED: Reason.UNDETERMINED,
@@ -106,11 +108,29 @@ def _decide(
         elif query.parsed.kind == NameKind.SCIENTIFIC and query.parsed.epithet:
             open_[at] = query
     outcomes.update(find_variants(open_, reader, rules))
-    return [outcomes.get(at) or _no_match(query, reader.backbone) for at, query in enumerate(queries)]
+    return [
+        _with_remark(query, outcomes.get(at) or _no_match(query, reader.backbone), rules)
+        for at, query in enumerate(queries)
+    ]
 
 
 def _no_match(query: Query, backbone: Backbone) -> Refused:
     return Refused(Reason.NO_MATCH, f"{query.parsed.canonical or query.name} is not in {backbone.name}")
+
+
+def _with_remark(query: Query, outcome: Found | Refused, rules: frozenset[Rule]) -> Found | Refused:
+    """Return a match as one that is less sure where words follow the name that are no part of it."""
+    remark = query.parsed.remark
+    if remark is None or isinstance(outcome, Refused) or outcome.rule == Rule.OVERRIDE:
+        return outcome
+    if outcome.taxon.key == fold(query.name):  # the backbone has the name with these words
+        return outcome
+    said = f"{remark!r} follows the name {query.parsed.canonical}"
+    if Rule.REMARK not in rules:
+        return Refused(Reason.NO_MATCH, said)
+    sureness = CONFIDENCE[Rule.REMARK] * (outcome.sureness or CONFIDENCE[outcome.rule])
+    detail = f"{said}; {outcome.detail}" if outcome.detail else said
+    return replace(outcome, rule=Rule.REMARK, detail=detail, sureness=sureness)
 
 
 def _overruled(queries: Sequence[Query], reader: NameReader, overrides: Overrides) -> dict[int, Found | Refused]:

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-__all__ = ["NameKind", "ParsedName", "fold", "parse_name"]
+from biovita.taxonomy.characters import plain_characters, without_unseen
+from biovita.taxonomy.remarks import split_remark
+from biovita.taxonomy.several import species_named
+
+__all__ = ["EBIRD_TAIL", "HYBRID_SIGN", "SLASH", "NameKind", "ParsedName", "fold", "parse_name"]
 
 
 class NameKind(StrEnum):
     """What a string in a name column turned out to be."""
 
     SCIENTIFIC = "scientific"
+    SEVERAL = "several"  # one and another: Parus major, Parus ater
     PAIR = "pair"  # one or the other: Larus argentatus/michahellis
     HYBRID = "hybrid"  # a formula: Anas platyrhynchos x rubripes; a named hybrid is scientific
     UNDETERMINED = "undetermined"  # not down to species: Larus sp., Amphibia indet.
@@ -41,9 +46,11 @@ class ParsedName:
     qualifier
         What makes it uncertain: ``cf.``, ``aff.``, ``?``, ``agg.``, ...
     parts
-        The names of a pair or of a hybrid's parents, written out.
+        The names of a pair, of a hybrid's parents or of several species, written out.
     named_hybrid
         Whether the name holds a hybrid sign and is no formula: ``Prunus × yedoensis``.
+    remark
+        What follows the name and is neither rank, author, year nor a note on its use: ``song``, ``3 ind.``
     """
 
     verbatim: str
@@ -56,20 +63,23 @@ class ParsedName:
     qualifier: str | None = None
     parts: tuple[str, ...] = ()
     named_hybrid: bool = False
+    remark: str | None = None
 
 
 _LONGEST = 500  # characters; hybrid formulas with all authors stay under 250
 _EMPTY = {"", "-", "?", "na", "n/a", "nan", "none", "null"}
 _MARKS = re.compile(r"^[*†\"'“”‘’\s]+|[*†\"'“”‘’\s]+$")
-_EBIRD_TAIL = re.compile(r"\s*(\[[^\]]*\]|\((hybrid|intergrade|[\w\s-]*\btype)\))\s*$", re.IGNORECASE)
+_LABEL = re.compile(r"([A-Z][a-z-]+ [a-z-]+)_[^\Wa-z_].*")  # of BirdNET: with the common name behind
+EBIRD_TAIL = re.compile(r"\s*(\[[^\]]*group\]|\((hybrid|intergrade|[\w\s-]*\btype)\))\s*$", re.IGNORECASE)
 _KLEPTON = re.compile(r"\s+(kl|klepton)\.?\s+", re.IGNORECASE)
 _CONFER = re.compile(r"\bc\.\s?f\.\s", re.IGNORECASE)
+_YEAR = re.compile(r"\W*\d{4}\w?\W*")
 _NO_EPITHET = re.compile(r"^(sp|spp|ssp|gen|nov|indet|undet|unknown)?\d*$|\d")
 _SPUH = re.compile(r"\bspp?\.?$")
-_SLASH = re.compile(r"\s*/\s*")
+SLASH = re.compile(r"\s*/\s*")
 _LOWER_WORDS = re.compile(r"^[a-z][a-z-]+$")
 _ABBREVIATED = re.compile(r"^([A-Z])[a-z]{0,2}\. ?([a-z-]+)$")
-_HYBRID_SIGN = re.compile(r"\s+[x×✕]\s+", re.IGNORECASE)
+HYBRID_SIGN = re.compile(r"\s+[x×✕]\s+", re.IGNORECASE)
 _WIDE_SENSE = re.compile(r"^(s\.? ?l(at)?\.?|sensu lato|auct|nec |non )", re.IGNORECASE)
 
 
@@ -82,6 +92,7 @@ def fold(name: str) -> str:
     ('saemundssonia lari', 'prunus ×yedoensis')
     """
     if not name.isascii():
+        name = without_unseen(name)
         name = unicodedata.normalize("NFKD", name.replace("æ", "ae").replace("Æ", "Ae").replace("œ", "oe"))
         name = "".join(char for char in name if not unicodedata.combining(char)).replace("× ", "×")
     return " ".join(name.lower().replace("_", " ").split())
@@ -99,19 +110,34 @@ def parse_name(name: str) -> ParsedName:
     """
     if len(name) > _LONGEST:
         return ParsedName(name, NameKind.OTHER)
-    text = _MARKS.sub("", " ".join(name.replace("_", " ").split()))
+    lines = name.splitlines()
+    text = plain_characters(name if len(lines) < 2 else " ; ".join(filter(None, map(str.strip, lines))))
+    if "_" in text:
+        label = _LABEL.fullmatch(text)
+        text = label[1] if label else " ".join(text.replace("_", " ").split())
+    text = _MARKS.sub("", text)
     if text.lower() in _EMPTY:
         return ParsedName(name, NameKind.PLACEHOLDER)
     text = _CONFER.sub("cf. ", _KLEPTON.sub(" ", text))
-    while (shorter := _EBIRD_TAIL.sub("", text)) != text:
+    while (shorter := EBIRD_TAIL.sub("", text)) != text:
         text = shorter
+    if several := species_named(text):
+        return ParsedName(name, NameKind.SEVERAL, parts=several)
+    if len(lines) > 1:
+        text = text.replace(" ; ", " ")
     pair = _pair(name, text)
-    return pair if pair is not None else _single(name, text)
+    if pair is not None:
+        return pair
+    parsed = _single(name, text)
+    if parsed.kind not in {NameKind.SCIENTIFIC, NameKind.QUALIFIED}:
+        return parsed
+    alone, remark = split_remark(text)
+    return parsed if remark is None else replace(_single(name, alone), remark=remark)
 
 
 def _pair(verbatim: str, text: str) -> ParsedName | None:
     """Return the name as a pair where a slash joins names; a slash in an authorship or a year joins none."""
-    pieces = _SLASH.split(text)
+    pieces = SLASH.split(text)
     if len(pieces) < 2 or not all(pieces) or "(" in pieces[0]:
         return None
     if _SPUH.search(pieces[-1]):
@@ -165,6 +191,10 @@ def _single(verbatim: str, text: str) -> ParsedName:
     authorship = found.authorship_complete()
     if epithet is None or genus is None:
         return ParsedName(verbatim, NameKind.SCIENTIFIC, found.uninomial, authorship=authorship)
+    if infraspecific and _YEAR.fullmatch(
+        authorship or ""
+    ):  # an author in the case of the whole: MAJOR LINNAEUS, 1758
+        authorship, infraspecific = f"{infraspecific.capitalize()}, {authorship}", None
     notho = found.notho or []
     words = [
         "× " + genus if "GENERIC" in notho else genus,
@@ -199,7 +229,7 @@ def _qualifier(found: object, text: str) -> str | None:
 
 def _parents(text: str) -> tuple[str, ...]:
     """Return the parents of a hybrid formula, written out where the second repeats the first one's genus."""
-    pieces = [piece.strip() for piece in _HYBRID_SIGN.split(text)]
+    pieces = [piece.strip() for piece in HYBRID_SIGN.split(text)]
     genus = pieces[0].split()[0] if pieces[0] else ""
     return tuple(
         f"{genus} {piece}"
