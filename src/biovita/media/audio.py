@@ -10,10 +10,10 @@ import numpy as np
 
 from biovita.errors import MediaError
 from biovita.limits import gate, memory_mib
-from biovita.media.containers import TRUNCATION_TOLERANCE_S, truncated
 from biovita.media.decode import SoundReader, open_sound
 from biovita.media.hearing import AS_IT_IS, Hearing, heard
 from biovita.media.packed_files import MediaPath, as_media_path
+from biovita.media.sound_bytes import TRUNCATION_TOLERANCE_S, truncated
 
 __all__ = [
     "SILENCE",
