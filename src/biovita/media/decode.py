@@ -21,7 +21,7 @@ from biovita.media.patience import Patience
 from biovita.media.sniff import FileKind, kind_of, read_head
 from biovita.media.sound_bytes import TRUNCATION_TOLERANCE_S, SoundBytes, truncated
 
-__all__ = ["ACCEPTED", "SAMPLE_RATES", "SoundReader", "open_sound"]
+__all__ = ["ACCEPTED", "SAMPLE_RATES", "SoundReader", "open_on_disk", "open_sound"]
 
 ACCEPTED = "wav, aiff, flac, mp3, ogg (vorbis, opus), m4a and aac"
 
@@ -39,6 +39,7 @@ _AV_PREROLL = 1 << 13
 class SoundReader(Protocol):
     """An open sound file; `frames` is its length in samples, and `states_length` whether it says so itself."""
 
+    path: Path
     sample_rate: int
     channels: int
     frames: int
@@ -60,12 +61,13 @@ def open_sound(path: MediaPath) -> Iterator[SoundReader]:
     MediaError
         With the reasons of `biovita.media.probe_audio`, as far as they show without decoding.
     """
-    with on_disk(path) as file, _opened(file) as reader:
+    with on_disk(path) as file, open_on_disk(file) as reader:
         yield reader
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[SoundReader]:
+def open_on_disk(path: Path) -> Iterator[SoundReader]:
+    """Open a sound file that lies on the disk, as `open_sound` does."""
     head = read_head(path)
     kind = kind_of(head)
     if kind.family in {"image", "other"}:
