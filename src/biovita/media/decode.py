@@ -200,6 +200,12 @@ def _mp3_warnings(path: Path, layout: mp3.Mp3Layout) -> tuple[str, ...]:
         warnings.append(f"the header states {layout.stated} frames, and {layout.frames} are there and used")
     elif layout.stated is not None and layout.frames < layout.stated:
         warnings.append(f"the header states {layout.stated} frames, and {layout.frames} are there")
+    if layout.gaps:
+        skipped = sum(end - begin for begin, end in layout.gaps)
+        warnings.append(
+            f"{skipped:,} bytes between its frames, the first at byte {layout.gaps[0][0]:,}, are no frames and are left "
+            "out"
+        )
     if layout.cut:
         warnings.append("the last frame is cut and left out")
     elif layout.trailing:

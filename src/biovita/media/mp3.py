@@ -66,8 +66,10 @@ class Mp3Layout:
         Whether the file ends within a frame.
     trailing
         Bytes after the last complete frame.
+    gaps
+        Where bytes between frames begin and end that are none. mpg123 skips them, and says so on standard error.
     damage
-        Offset and length of the first gap between frames that is wider than a decoder looks for the next one.
+        Offset and length of the first gap that is wider than a decoder looks for the next frame.
     first_header
         The first frame's four header bytes.
     """
@@ -81,6 +83,7 @@ class Mp3Layout:
     sample_rate: int
     cut: bool
     trailing: int
+    gaps: tuple[tuple[int, int], ...]
     damage: tuple[int, int] | None
     first_header: bytes
 
@@ -98,7 +101,7 @@ class Mp3Layout:
     @property
     def is_plain(self) -> bool:
         """Whether a decoder reads the file right as it is."""
-        return self._is_stated_right and self.trailing <= _TAGS_BYTES
+        return self._is_stated_right and self.trailing <= _TAGS_BYTES and not self.gaps
 
     def window(self, file: io.BufferedReader) -> FileWindow:
         """Return a view of ``file`` that holds the frames under a header that states their number.
@@ -106,8 +109,12 @@ class Mp3Layout:
         It costs a call for each frame on the way to a far one: 2 s in a recording of two hours.
         """
         if self._is_stated_right:
-            return FileWindow(file, b"", self.header_start, self.end)
-        return FileWindow(file, _count_frame(self.first_header, self.frames), self.start, self.end)
+            return FileWindow(file, b"", *self._spans(self.header_start))
+        return FileWindow(file, _count_frame(self.first_header, self.frames), *self._spans(self.start))
+
+    def _spans(self, start: int) -> list[tuple[int, int]]:
+        begins = [start, *(end for begin, end in self.gaps if begin >= start)]
+        return list(zip(begins, [*(begin for begin, _ in self.gaps if begin >= start), self.end], strict=True))
 
 
 def scan(path: Path) -> Mp3Layout | None:
@@ -133,6 +140,7 @@ def _walk(data: mmap.mmap | bytes, patience: Patience) -> Mp3Layout | None:
     stated, is_header = _stated_frames(data, first, head)
     frames = -1 if is_header else 0
     position = end = first
+    gaps: list[tuple[int, int]] = []
     damage: tuple[int, int] | None = None
     cut = False
     while position < len(data):
@@ -143,6 +151,7 @@ def _walk(data: mmap.mmap | bytes, patience: Patience) -> Mp3Layout | None:
                 break
             if resume[0] - position > _RESYNC_BYTES and damage is None:
                 damage = (position, resume[0] - position)
+            gaps.append((position, resume[0]))
             position = resume[0]
             continue
         if position + frame.size > len(data):
@@ -164,6 +173,7 @@ def _walk(data: mmap.mmap | bytes, patience: Patience) -> Mp3Layout | None:
         sample_rate=head.rate,
         cut=cut,
         trailing=len(data) - end,
+        gaps=tuple(gaps),
         damage=damage,
         first_header=bytes(data[start : start + 4]) or bytes(data[first : first + 4]),
     )

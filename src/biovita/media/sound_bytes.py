@@ -36,7 +36,7 @@ class SoundBytes:
 
     def window(self, file: io.BufferedReader) -> FileWindow:
         """Return a view of ``file`` under the header that is right."""
-        return FileWindow(file, self.header, self.start, self.end)
+        return FileWindow(file, self.header, (self.start, self.end))
 
 
 def truncated(path: MediaPath, detail: str) -> MediaError:
