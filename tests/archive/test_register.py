@@ -82,7 +82,7 @@ def test_what_cannot_be_used_says_which_file_and_why(tmp_path: Path) -> None:
     (tmp_path / "b_copy.wav").write_bytes(whole)
     (tmp_path / "c_cut.wav").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "d_empty.wav").write_bytes(b"")
-    (tmp_path / "e_power.wav").write_bytes(whole[:40] + bytes(4) + whole[44:])
+    (tmp_path / "e_power.wav").write_bytes(whole[:40] + bytes(4))
     (tmp_path / "f_text.wav").write_text("hello")
     (tmp_path / "g_gone.wav").symlink_to(tmp_path / "nowhere")
     found = registered(tmp_path)
@@ -98,8 +98,25 @@ def test_what_cannot_be_used_says_which_file_and_why(tmp_path: Path) -> None:
     }
     assert all(row["detail"].startswith(f"{tmp_path / name}: ") for name, row in said.items())
     assert str(tmp_path / "a.wav") in said["b_copy.wav"]["detail"]
-    assert f"{len(whole):,} bytes" in said["e_power.wav"]["detail"]
+    assert "44 bytes" in said["e_power.wav"]["detail"]
     assert "Errno" not in said["g_gone.wav"]["detail"]
+
+
+def test_what_is_odd_about_a_recording_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = song(1, RATE)
+    whole = write_sound(tmp_path / "a.wav", sound, RATE).read_bytes()
+    (tmp_path / "a.wav").write_bytes(whole[:40] + bytes(4) + whole[44:])
+    write_sound(tmp_path / "b.wav", np.hstack([sound, -sound]), RATE)
+    write_sound(tmp_path / "c.wav", sound[: RATE // 20], RATE)
+    found = registered(tmp_path)
+    first, second = found.recordings.to_pylist()
+    assert first["duration_s"] == 1
+    assert any("header was never finished" in note for note in first["notes"])
+    assert any("channel 1 is heard in its place" in note for note in second["notes"])
+    (short,) = found.left_out.to_pylist()
+    assert (Path(short["path"]).name, short["reason"]) == ("c.wav", "too-short")
+    monkeypatch.setenv("BIOVITA_LIMIT_SHORTEST", "40")
+    assert len(registered(tmp_path).recordings) == 3
 
 
 def test_a_file_that_is_as_it_was_is_not_hashed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,9 +16,11 @@ from biovita.archive.find_media import MediaFile
 from biovita.compute.cores import cpu_count
 from biovita.errors import DatasetError, MediaError
 from biovita.hashing import sha256_of
+from biovita.media.audible import too_short
 from biovita.media.decode import open_sound
 from biovita.media.image import picture_size
 from biovita.media.inputs import Box
+from biovita.media.mixing import mix_of
 from biovita.media.said import Said, said_of_picture, said_of_sound
 from biovita.modality import Modality
 
@@ -166,13 +168,16 @@ def _entry(file: MediaFile, how: Registration, known: Mapping[tuple[str, int, in
         with open_sound(file.path) as reader:
             row["duration_s"] = reader.frames / reader.sample_rate
             row["sample_rate"], row["channels"] = reader.sample_rate, reader.channels
-            warnings = reader.warnings
+            note = mix_of(reader).note if how.channels is None else None
+            warnings = (*reader.warnings, note) if note else reader.warnings
         if not row["duration_s"]:
             raise MediaError(
                 "no-samples",
-                f"{file.path}: its header states no samples, and it has {status.st_size:,} bytes. A recorder that lost "
-                "power leaves such a file: repair its header to hear what is there",
+                f"{file.path}: it holds no samples, and has {status.st_size:,} bytes. A recorder that lost power "
+                "leaves such a file",
             )
+        if short := too_short(row["duration_s"]):
+            raise MediaError("too-short", f"{file.path}: {short}")
         said = said_of_sound(file.path, timezone=how.timezone)
     else:
         row["width"], row["height"] = picture_size(file.path)

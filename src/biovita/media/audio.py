@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from biovita.errors import MediaError
 from biovita.limits import gate, memory_mib
-from biovita.media.containers import TRUNCATION_TOLERANCE_S, truncated
+from biovita.media.audible import SILENCE, Audible, too_short
 from biovita.media.decode import SoundReader, open_sound
 from biovita.media.hearing import AS_IT_IS, Hearing, heard
+from biovita.media.mixing import mix_of
 from biovita.media.packed_files import MediaPath, as_media_path
+from biovita.media.sound_bytes import TRUNCATION_TOLERANCE_S, truncated
 
 __all__ = [
-    "SILENCE",
     "AudioProbe",
     "LongSound",
     "flac_takes",
@@ -27,7 +28,7 @@ __all__ = [
     "windows",
 ]
 
-SILENCE = 5e-5  # peak, full scale 1: a step and a half of 16-bit sound, -86 dB
+_ENCODERS_HZ = 48_000  # at which most encoders listen
 _BYTES = 4  # of a sample
 _FLAC_CHANNELS, _FLAC_HERTZ = 8, 655_350
 _LONG_BYTES = 64 << 20  # of one channel: 5 min 50 s at 48 kHz
@@ -62,24 +63,33 @@ def probe_audio(path: str | MediaPath, hear: Callable[[np.ndarray, int], None] |
     Parameters
     ----------
     hear
-        Called with each block, float32 ``(samples, channels)``, and the sample rate.
+        Called with what is heard of each block, float32 ``(samples, 1)``, and the sample rate. That is the mean of the
+        channels, or the strongest one where they cancel each other.
 
     Raises
     ------
     MediaError
         With one of these reasons: ``missing``; ``empty``, no bytes; ``not-audio``, an HTML page, a text, a picture
-        or something unknown; ``no-samples``, a header without sound; ``silent``, no sample reaches `SILENCE`;
-        ``truncated``, more than 0.1 s less than the container states; ``undecodable``, known as sound but damaged.
+        or something unknown; ``no-samples``, a header without sound; ``too-short``, less than the limit ``shortest``;
+        ``silent``, what is heard does not reach `biovita.media.audible.SILENCE` beside a constant; ``truncated``, more
+        than 0.1 s less than the container states; ``undecodable``, known as sound but damaged.
     """
     path = as_media_path(path)
-    samples, peak = 0, 0.0
+    samples = 0
     with open_sound(path) as reader:
+        rate, mix = reader.sample_rate, mix_of(reader)
+        listening = Hearing(channel=mix.channel)
+        audible, reach = Audible(rate, _ENCODERS_HZ), np.zeros(reader.channels)
         for block in reader.blocks():
             samples += len(block)
-            peak = max(peak, _peak(path, block))
+            _check_finite(path, block)
+            mono = block[:, 0] if reader.channels == 1 else next(heard([block], rate, listening, path))
+            audible.add(mono)
+            if reader.channels > 1:
+                reach = np.maximum(reach, np.ptp(block, axis=0) / 2)
             if hear is not None:
-                hear(block, reader.sample_rate)
-        rate, channels, name, warnings = reader.sample_rate, reader.channels, reader.format, reader.warnings
+                hear(mono[:, None], rate)
+        channels, name, warnings = reader.channels, reader.format, reader.warnings
         expected, states_length = reader.frames, reader.states_length
     missing = expected - samples
     if missing > TRUNCATION_TOLERANCE_S * rate and states_length:
@@ -88,16 +98,27 @@ def probe_audio(path: str | MediaPath, hear: Callable[[np.ndarray, int], None] |
         raise MediaError("no-samples", f"{path}: the file decodes to no samples")
     if missing > 0:
         warnings = (*warnings, f"the last {missing} samples do not decode and are left out")
-    if peak < SILENCE:
-        raise MediaError("silent", f"{path}: the file is silent: no sample reaches {SILENCE:g} of full scale")
-    return AudioProbe(samples / rate, rate, channels, name, warnings)
+    if short := too_short(samples / rate):
+        raise MediaError("too-short", f"{path}: {short}")
+    silent = audible.why_silent()
+    if silent is not None and not audible.is_loud:
+        raise MediaError("silent", f"{path}: the file is silent: {silent}")
+    odd = (mix.note, _dead(reach) if mix.note is None else None, silent or audible.why_faint())
+    return AudioProbe(samples / rate, rate, channels, name, (*warnings, *filter(None, odd)))
 
 
-def _peak(path: MediaPath, block: np.ndarray) -> float:
-    peak = float(max(block.max(initial=0.0), -block.min(initial=0.0)))  # both keep NaN
-    if not np.isfinite(peak):
+def _dead(reach: np.ndarray) -> str | None:
+    """Return which channels are silent; None where none or all are."""
+    dead = [str(number) for number, each in enumerate(reach, 1) if each < SILENCE]
+    if len(reach) == 1 or not dead or len(dead) == len(reach):
+        return None
+    weaker = 20 * np.log10(len(reach) / (len(reach) - len(dead)))
+    return f"channel {', '.join(dead)} is silent, and makes the mean that is heard {weaker:.0f} dB weaker"
+
+
+def _check_finite(path: MediaPath, block: np.ndarray) -> None:
+    if not (np.isfinite(block.max(initial=0.0)) and np.isfinite(block.min(initial=0.0))):  # both keep NaN
         raise MediaError("undecodable", f"{path}: the file holds samples that are not finite numbers")
-    return peak
 
 
 def read_clip(
@@ -107,6 +128,7 @@ def read_clip(
     *,
     sample_rate: int | None = None,
     mono: bool = True,
+    hearing: Hearing = AS_IT_IS,
 ) -> tuple[np.ndarray, int]:
     """Return a span of a recording and its sample rate, read by seeking.
 
@@ -120,7 +142,9 @@ def read_clip(
     sample_rate
         Resample to this rate in hertz; None keeps the file's.
     mono
-        Return the mean of the channels.
+        Return what is heard; else all channels.
+    hearing
+        What is heard; where it names no channel, the mean of all, or the strongest where they cancel each other.
 
     Returns
     -------
@@ -137,7 +161,7 @@ def read_clip(
     with open_sound(path) as reader:
         start, stop = _edges(path, reader, start_s, end_s)
         rate = reader.sample_rate
-        samples = _held(path, reader, (start, stop), AS_IT_IS if mono else None, is_exact=end_s is not None)
+        samples = _held(path, reader, (start, stop), hearing if mono else None, is_exact=end_s is not None)
     if sample_rate is None or sample_rate == rate:
         return samples, rate
     return resample(samples, rate, sample_rate), sample_rate
@@ -153,6 +177,8 @@ class LongSound:
         At which its samples count, in hertz: the file's, unless the time is expanded.
     hearing
         What is heard of it.
+    encoder_rate
+        To which it will be resampled, in hertz; 0 is not known.
     """
 
     path: MediaPath
@@ -160,6 +186,7 @@ class LongSound:
     end_s: float | None
     sample_rate: int
     hearing: Hearing = AS_IT_IS
+    encoder_rate: int = 0
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield what is heard, float32 ``(samples,)``, block by block.
@@ -167,11 +194,15 @@ class LongSound:
         Raises
         ------
         MediaError
-            As `read_clip`, without ``too-large``; what is wrong with the end shows at the end.
+            As `read_clip`, without ``too-large``; what is wrong with the end shows at the end, and so does ``silent``.
         """
+        audible = Audible(self.sample_rate, self.encoder_rate, self.hearing.expand)
         with open_sound(self.path) as reader:
             edges = _edges(self.path, reader, self.start_s, self.end_s)
-            yield from _blocks(self.path, reader, edges, self.hearing, is_exact=self.end_s is not None)
+            for block in _blocks(self.path, reader, edges, self.hearing, is_exact=self.end_s is not None):
+                audible.add(block)
+                yield block
+        _check_audible(self.path, audible)
 
 
 def read_mono(
@@ -180,6 +211,7 @@ def read_mono(
     end_s: float | None = None,
     *,
     for_rate: int = 0,
+    encoder_rate: int = 0,
     hearing: Hearing = AS_IT_IS,
 ) -> tuple[np.ndarray, int] | LongSound:
     """Return what is heard of a span, float32 ``(samples,)``, and the rate at which it counts.
@@ -190,19 +222,34 @@ def read_mono(
     ----------
     for_rate
         In hertz, where the whole span will be resampled: it counts with what it then takes. 0: it will not.
+    encoder_rate
+        At which an encoder listens, in hertz; what lies above half of it is not heard. 0 is not known.
 
     Raises
     ------
     MediaError
-        As `read_clip`.
+        As `read_clip`; ``too-short`` where the span is shorter than the limit ``shortest``; ``silent`` where nothing is
+        heard of it, of a `LongSound` at its end.
     """
     path = as_media_path(path)
     with open_sound(path) as reader:
         start, stop = _edges(path, reader, start_s, end_s)
         rate = hearing.rate(reader.sample_rate)
         if (stop - start) / rate * max(rate, for_rate) * _BYTES > _LONG_BYTES:
-            return LongSound(path, start_s, end_s, rate, hearing)
-        return _held(path, reader, (start, stop), hearing, is_exact=end_s is not None), rate
+            return LongSound(path, start_s, end_s, rate, hearing, encoder_rate)
+        if short := too_short((stop - start) / reader.sample_rate):
+            raise MediaError("too-short", f"{path}: {short}")
+        samples = _held(path, reader, (start, stop), hearing, is_exact=end_s is not None)
+    audible = Audible(rate, encoder_rate, hearing.expand)
+    audible.add(samples)
+    _check_audible(path, audible)
+    return samples, rate
+
+
+def _check_audible(path: MediaPath, audible: Audible) -> None:
+    silent = audible.why_silent()
+    if silent is not None:
+        raise MediaError("silent", f"{path}: nothing is heard: {silent}")
 
 
 def _edges(path: MediaPath, reader: SoundReader, start_s: float, end_s: float | None) -> tuple[int, int]:
@@ -248,7 +295,11 @@ def _blocks(
 ) -> Iterator[np.ndarray]:
     """Yield what is heard of a span, or all channels, and raise where less of it decodes than its length says."""
     blocks = _whole_blocks(path, reader, edges, is_exact=is_exact)
-    return blocks if hearing is None else heard(blocks, reader.sample_rate, hearing, path)
+    if hearing is None:
+        return blocks
+    if hearing.channel is None:
+        hearing = replace(hearing, channel=mix_of(reader).channel)
+    return heard(blocks, reader.sample_rate, hearing, path)
 
 
 def _whole_blocks(
@@ -257,7 +308,7 @@ def _whole_blocks(
     start, stop = edges
     rate, done = reader.sample_rate, 0
     for block in reader.blocks(start, stop):
-        _peak(path, block)
+        _check_finite(path, block)
         done += len(block)
         yield block
     missing = (stop - start - done) / rate

@@ -8,42 +8,41 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from biovita.errors import MediaError
-from biovita.media.packed_files import MediaPath
+from biovita.media.flac_frames import flac_bytes
 from biovita.media.patience import Patience
+from biovita.media.sound_bytes import SoundBytes, truncated
+from biovita.media.wave_lengths import aiff_bytes, riff_bytes
 
-__all__ = ["TRUNCATION_TOLERANCE_S", "check_complete", "truncated"]
-
-# Less is told in a warning: encoders state a frame more or less, downloads lose a tag.
-TRUNCATION_TOLERANCE_S = 0.1
+__all__ = ["check_complete"]
 
 _OGG_TAIL = 1 << 17  # two pages of the largest size
 _OGG_LAST = 4  # flag
 
 
-def truncated(path: MediaPath, detail: str) -> MediaError:
-    """Return the error for a file that lacks a part of its sound."""
-    return MediaError("truncated", f"{path}: the file is cut short: {detail}")
+def check_complete(path: Path, head: bytes) -> SoundBytes:
+    """Check a WAV, AIFF, FLAC, Ogg or MP4 file against its own container, and return what of it is sound.
 
-
-def check_complete(path: Path, head: bytes) -> tuple[str, ...]:
-    """Check a WAV, AIFF, Ogg or MP4 file against its own container, and return warnings.
+    A file is cut short where it ends within its last frame, page or box, or before the size that a WAV or AIFF file
+    states. One that ends with a whole frame or page, or whose header was never finished, is used as far as it goes.
 
     Raises
     ------
     MediaError
-        ``truncated`` where more than `TRUNCATION_TOLERANCE_S` is missing; ``no-samples`` where an Ogg file holds
-        headers only.
+        ``truncated`` where more than `biovita.media.sound_bytes.TRUNCATION_TOLERANCE_S` is missing; ``no-samples``
+        where an Ogg file holds headers only.
     """
     with path.open("rb") as file:
         if head[8:12] == b"WAVE":
-            return _riff(path, file, "<" if head[:4] != b"RIFX" else ">")
+            return riff_bytes(path, file, "<" if head[:4] != b"RIFX" else ">")
         if head[:4] == b"FORM":
-            return _aiff(path, file)
+            return aiff_bytes(path, file)
+        if head[:4] == b"fLaC":
+            return flac_bytes(path, file)
         if head[:4] == b"OggS":
-            return _ogg(path, file)
+            return SoundBytes(_ogg(path, file))
         if head[4:8] == b"ftyp":
-            return _mp4(path, file)
-    return ()
+            return SoundBytes(_mp4(path, file))
+    return SoundBytes()
 
 
 def _trailing(count: int) -> str:
@@ -52,48 +51,6 @@ def _trailing(count: int) -> str:
 
 def _size(file: io.BufferedReader) -> int:
     return file.seek(0, io.SEEK_END)
-
-
-def _chunks(file: io.BufferedReader, size: int, order: str) -> Iterator[tuple[int, bytes, int]]:
-    """Yield where each chunk of a RIFF or an IFF file begins, its name and the length that it states."""
-    at = 12
-    while at + 8 <= size:
-        file.seek(at)
-        name, length = struct.unpack(f"{order}4sI", file.read(8))
-        yield at, name, length
-        at += 8 + length + length % 2
-
-
-def _riff(path: Path, file: io.BufferedReader, order: str) -> tuple[str, ...]:
-    size, wide, byte_rate = _size(file), 0, 0
-    for at, name, length in Patience(path).over(_chunks(file, size, order)):
-        if name == b"ds64":  # RF64 and BW64 keep the 64-bit size here
-            wide = struct.unpack("<QQ", file.read(16).ljust(16, b"\x00"))[1]
-        elif name == b"fmt ":
-            byte_rate = struct.unpack(f"{order}HHII", file.read(12).ljust(12, b"\x00"))[3]
-        elif name == b"data":
-            unknown = length in {0, 0xFFFFFFFF} and not wide  # written as a stream, never finished
-            stated = wide if length == 0xFFFFFFFF else length
-            return () if unknown else _compare(path, stated, size - at - 8, byte_rate)
-    raise truncated(path, "it ends before its samples begin")
-
-
-def _aiff(path: Path, file: io.BufferedReader) -> tuple[str, ...]:
-    size = _size(file)
-    for at, name, length in Patience(path).over(_chunks(file, size, ">")):
-        if name == b"SSND":
-            return _compare(path, length, size - at - 8, 0)
-    raise truncated(path, "it ends before its samples begin")
-
-
-def _compare(path: Path, stated: int, found: int, byte_rate: int) -> tuple[str, ...]:
-    missing = stated - found
-    if missing <= 0:
-        return ()
-    detail = f"the header states {stated} bytes of samples, and {found} are there"
-    if byte_rate == 0 or missing / byte_rate > TRUNCATION_TOLERANCE_S:
-        raise truncated(path, detail)
-    return (detail,)
 
 
 def _ogg(path: Path, file: io.BufferedReader) -> tuple[str, ...]:
@@ -105,10 +62,13 @@ def _ogg(path: Path, file: io.BufferedReader) -> tuple[str, ...]:
     tail = file.read()
     at = tail.rfind(b"OggS")
     end = size - len(tail) + at + _page_length(tail[at:]) if at >= 0 else 0
+    is_flagged = True
     if at < 0 or not tail[at + 5 : at + 6] or not tail[at + 5] & _OGG_LAST or tail[at + 14 : at + 18] != serial:
-        end = _walk_ogg(path, file, size, serial)
+        end, is_flagged = _walk_ogg(path, file, size, serial)
     if end > size:
         raise truncated(path, "it ends within its last Ogg page")
+    if not is_flagged:
+        return ("no page is flagged as the last, and the last one is whole: the stream is used up to there",)
     return (_trailing(size - end),) if end < size else ()
 
 
@@ -131,15 +91,22 @@ def _pages(file: io.BufferedReader, size: int) -> Iterator[tuple[int, bytes]]:
         at += _page_length(page)
 
 
-def _walk_ogg(path: Path, file: io.BufferedReader, size: int, serial: bytes) -> int:
-    """Return where the page flagged as the last ends."""
+def _walk_ogg(path: Path, file: io.BufferedReader, size: int, serial: bytes) -> tuple[int, bool]:
+    """Return where the page flagged as the last ends; else where the last one does, which ends the file."""
+    end, holds_sound = 0, False
     for at, page in Patience(path).over(_pages(file, size)):
         if len(page) > 18 and page[14:18] != serial:
             raise MediaError(
                 "undecodable", f"{path}: the file holds more than one Ogg stream. Write it anew as a single one"
             )
+        end = at + _page_length(page)
         if len(page) > 5 and page[5] & _OGG_LAST:
-            return at + _page_length(page)
+            return end, True
+        holds_sound |= (
+            len(page) >= 14 and int.from_bytes(page[6:14], "little", signed=True) > 0
+        )  # samples up to there
+    if end == size and holds_sound:
+        return end, False
     raise truncated(path, "its last Ogg page, the one flagged as the end, is not there")
 
 

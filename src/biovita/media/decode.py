@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,12 +14,14 @@ import numpy as np
 
 from biovita.errors import MediaError
 from biovita.media import mp3
-from biovita.media.containers import TRUNCATION_TOLERANCE_S, check_complete, truncated
+from biovita.media.containers import check_complete
+from biovita.media.file_window import FileWindow
 from biovita.media.packed_files import MediaPath, on_disk
 from biovita.media.patience import Patience
 from biovita.media.sniff import FileKind, kind_of, read_head
+from biovita.media.sound_bytes import TRUNCATION_TOLERANCE_S, SoundBytes, truncated
 
-__all__ = ["ACCEPTED", "SAMPLE_RATES", "SoundReader", "open_sound"]
+__all__ = ["ACCEPTED", "SAMPLE_RATES", "SoundReader", "open_on_disk", "open_sound"]
 
 ACCEPTED = "wav, aiff, flac, mp3, ogg (vorbis, opus), m4a and aac"
 
@@ -37,6 +39,7 @@ _AV_PREROLL = 1 << 13
 class SoundReader(Protocol):
     """An open sound file; `frames` is its length in samples, and `states_length` whether it says so itself."""
 
+    path: Path
     sample_rate: int
     channels: int
     frames: int
@@ -58,20 +61,21 @@ def open_sound(path: MediaPath) -> Iterator[SoundReader]:
     MediaError
         With the reasons of `biovita.media.probe_audio`, as far as they show without decoding.
     """
-    with on_disk(path) as file, _opened(file) as reader:
+    with on_disk(path) as file, open_on_disk(file) as reader:
         yield reader
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[SoundReader]:
+def open_on_disk(path: Path) -> Iterator[SoundReader]:
+    """Open a sound file that lies on the disk, as `open_sound` does."""
     head = read_head(path)
     kind = kind_of(head)
     if kind.family in {"image", "other"}:
         raise MediaError(
             "not-audio", f"{path}: the file is {kind.description}, not sound. biovita reads {ACCEPTED}"
         )
-    warnings = check_complete(path, head)
-    opened = _open_soundfile(path, kind, warnings) or _open_av(path, kind, warnings)
+    found = check_complete(path, head)
+    opened = _open_soundfile(path, kind, found) or _open_av(path, kind, found.warnings)
     with opened as reader:
         low, high = SAMPLE_RATES
         if not low <= reader.sample_rate <= high:
@@ -85,6 +89,7 @@ def _opened(path: Path) -> Iterator[SoundReader]:
 @dataclass
 class _SoundfileReader:
     path: Path
+    source: Any  # what soundfile opens: the path's bytes, or a window
     file: Any
     format: str
     warnings: tuple[str, ...]
@@ -125,7 +130,9 @@ class _SoundfileReader:
         import soundfile
 
         try:
-            with soundfile.SoundFile(os.fsencode(self.path)) as file:
+            if isinstance(self.source, FileWindow):
+                self.source.seek(0)
+            with soundfile.SoundFile(self.source) as file:
                 file.seek(self.frames - 1)
                 if len(file.read(1)):
                     reason = str(error).strip().rstrip(".") or "the decoder stopped"
@@ -139,29 +146,30 @@ class _SoundfileReader:
         return truncated(self.path, f"it states {stated:.2f} s, and its end cannot be read")
 
 
-def _open_soundfile(
-    path: Path, kind: FileKind, warnings: tuple[str, ...]
-) -> AbstractContextManager[SoundReader] | None:
+def _open_soundfile(path: Path, kind: FileKind, found: SoundBytes) -> AbstractContextManager[SoundReader] | None:
     """Return the opened file; None where it is in no format that soundfile reads and we accept."""
     import soundfile
 
     layout = mp3.scan(path) if kind.family == "unknown" or kind.description == "MP3 sound" else None
     if layout is not None:
         return _open_mp3(path, layout)
+    opened = ExitStack()
+    source = found.window(opened.enter_context(path.open("rb"))) if found.header else os.fsencode(path)
     try:
-        file = soundfile.SoundFile(os.fsencode(path))  # a name need not be UTF-8
+        file = opened.enter_context(soundfile.SoundFile(source))  # a name need not be UTF-8
     except soundfile.LibsndfileError:
+        opened.close()
         return None
     name = file.subtype.lower() if file.format == "OGG" else _SOUNDFILE_FORMATS.get(file.format)
     if name is None or name == "mp3" or file.channels < 1 or file.samplerate < 1:
-        file.close()
+        opened.close()
         return None
-    return _closing(file, _SoundfileReader(path, file, name, warnings))
+    return _closing(opened, _SoundfileReader(path, source, file, name, found.warnings))
 
 
 @contextmanager
-def _closing(file: Any, reader: SoundReader) -> Iterator[SoundReader]:
-    with file:
+def _closing(opened: ExitStack, reader: SoundReader) -> Iterator[SoundReader]:
+    with opened:
         yield reader
 
 
@@ -177,12 +185,13 @@ def _open_mp3(path: Path, layout: mp3.Mp3Layout) -> Iterator[SoundReader]:
     if layout.frames == 0:
         raise MediaError("no-samples", f"{path}: the file has an MP3 header and no frames of sound")
     with path.open("rb") as raw:
+        source = os.fsencode(path) if layout.is_plain else layout.window(raw)
         try:
-            file = soundfile.SoundFile(os.fsencode(path) if layout.is_plain else layout.window(raw))
+            file = soundfile.SoundFile(source)
         except soundfile.LibsndfileError as error:
             raise MediaError("undecodable", f"{path}: its MP3 frames cannot be decoded: {error}") from None
         with file:
-            yield _SoundfileReader(path, file, "mp3", _mp3_warnings(path, layout))
+            yield _SoundfileReader(path, source, file, "mp3", _mp3_warnings(path, layout))
 
 
 def _mp3_warnings(path: Path, layout: mp3.Mp3Layout) -> tuple[str, ...]:
@@ -191,6 +200,12 @@ def _mp3_warnings(path: Path, layout: mp3.Mp3Layout) -> tuple[str, ...]:
         warnings.append(f"the header states {layout.stated} frames, and {layout.frames} are there and used")
     elif layout.stated is not None and layout.frames < layout.stated:
         warnings.append(f"the header states {layout.stated} frames, and {layout.frames} are there")
+    if layout.gaps:
+        skipped = sum(end - begin for begin, end in layout.gaps)
+        warnings.append(
+            f"{skipped:,} bytes between its frames, the first at byte {layout.gaps[0][0]:,}, are no frames and are left "
+            "out"
+        )
     if layout.cut:
         warnings.append("the last frame is cut and left out")
     elif layout.trailing:

@@ -2,7 +2,7 @@
 
 libsndfile trusts the frame count in the Xing, Info or VBRI header. Without one it guesses the length from the
 bit rate of the first frame: of a file whose rate varies it returns a part and says nothing, and some files with
-bytes after the last frame it refuses. `scan` walks the frame headers, and `FrameWindow` shows the decoder the
+bytes after the last frame it refuses. `scan` walks the frame headers, and `FileWindow` shows the decoder the
 frames alone, under a header that states their number. Layouts: ISO/IEC 11172-3 2.4.1.3 and 13818-3 2.4.2.3; the
 Xing header as LAME writes it.
 """
@@ -15,11 +15,11 @@ import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
+from biovita.media.file_window import FileWindow
 from biovita.media.patience import Patience
 
-__all__ = ["FrameWindow", "Mp3Layout", "scan"]
+__all__ = ["Mp3Layout", "scan"]
 
 _CHAIN = 3  # headers in a row that make a frame believable
 _RESYNC_BYTES = 1024  # what mpg123 skips between frames before it gives up
@@ -66,8 +66,10 @@ class Mp3Layout:
         Whether the file ends within a frame.
     trailing
         Bytes after the last complete frame.
+    gaps
+        Where bytes between frames begin and end that are none. mpg123 skips them, and says so on standard error.
     damage
-        Offset and length of the first gap between frames that is wider than a decoder looks for the next one.
+        Offset and length of the first gap that is wider than a decoder looks for the next frame.
     first_header
         The first frame's four header bytes.
     """
@@ -81,6 +83,7 @@ class Mp3Layout:
     sample_rate: int
     cut: bool
     trailing: int
+    gaps: tuple[tuple[int, int], ...]
     damage: tuple[int, int] | None
     first_header: bytes
 
@@ -98,16 +101,20 @@ class Mp3Layout:
     @property
     def is_plain(self) -> bool:
         """Whether a decoder reads the file right as it is."""
-        return self._is_stated_right and self.trailing <= _TAGS_BYTES
+        return self._is_stated_right and self.trailing <= _TAGS_BYTES and not self.gaps
 
-    def window(self, file: io.BufferedReader) -> FrameWindow:
+    def window(self, file: io.BufferedReader) -> FileWindow:
         """Return a view of ``file`` that holds the frames under a header that states their number.
 
         It costs a call for each frame on the way to a far one: 2 s in a recording of two hours.
         """
         if self._is_stated_right:
-            return FrameWindow(file, b"", self.header_start, self.end)
-        return FrameWindow(file, _count_frame(self.first_header, self.frames), self.start, self.end)
+            return FileWindow(file, b"", *self._spans(self.header_start))
+        return FileWindow(file, _count_frame(self.first_header, self.frames), *self._spans(self.start))
+
+    def _spans(self, start: int) -> list[tuple[int, int]]:
+        begins = [start, *(end for begin, end in self.gaps if begin >= start)]
+        return list(zip(begins, [*(begin for begin, _ in self.gaps if begin >= start), self.end], strict=True))
 
 
 def scan(path: Path) -> Mp3Layout | None:
@@ -133,6 +140,7 @@ def _walk(data: mmap.mmap | bytes, patience: Patience) -> Mp3Layout | None:
     stated, is_header = _stated_frames(data, first, head)
     frames = -1 if is_header else 0
     position = end = first
+    gaps: list[tuple[int, int]] = []
     damage: tuple[int, int] | None = None
     cut = False
     while position < len(data):
@@ -143,6 +151,7 @@ def _walk(data: mmap.mmap | bytes, patience: Patience) -> Mp3Layout | None:
                 break
             if resume[0] - position > _RESYNC_BYTES and damage is None:
                 damage = (position, resume[0] - position)
+            gaps.append((position, resume[0]))
             position = resume[0]
             continue
         if position + frame.size > len(data):
@@ -164,6 +173,7 @@ def _walk(data: mmap.mmap | bytes, patience: Patience) -> Mp3Layout | None:
         sample_rate=head.rate,
         cut=cut,
         trailing=len(data) - end,
+        gaps=tuple(gaps),
         damage=damage,
         first_header=bytes(data[start : start + 4]) or bytes(data[first : first + 4]),
     )
@@ -269,39 +279,3 @@ def _count_frame(header: bytes, frames: int) -> bytes:
     made = bytes([0xFF, header[1] | 1, third, header[3]])
     body = made + bytes(_side_info_size(made)) + b"Xing" + struct.pack(">II", 1, frames)
     return body.ljust(_sized(made[1], made[2]).size, b"\x00")
-
-
-class FrameWindow(io.RawIOBase):
-    """A read-only file: ``prefix``, then the bytes ``start`` to ``end`` of another file."""
-
-    def __init__(self, file: io.BufferedReader, prefix: bytes, start: int, end: int) -> None:
-        self._file, self._prefix, self._start = file, prefix, start
-        self._size = len(prefix) + end - start
-        self._position = 0
-
-    def readable(self) -> bool:  # noqa: D102
-        return True
-
-    def seekable(self) -> bool:  # noqa: D102
-        return True
-
-    def tell(self) -> int:  # noqa: D102
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:  # noqa: D102
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = max(0, base + offset)
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:  # noqa: D102
-        view = memoryview(buffer).cast("B")
-        wanted = max(0, min(len(view), self._size - self._position))
-        from_prefix = self._prefix[self._position : self._position + wanted]
-        view[: len(from_prefix)] = from_prefix
-        rest = wanted - len(from_prefix)
-        if rest:
-            self._file.seek(self._start + self._position + len(from_prefix) - len(self._prefix))
-            rest = self._file.readinto(view[len(from_prefix) : wanted])
-        done = len(from_prefix) + rest
-        self._position += done
-        return done

@@ -32,6 +32,7 @@ from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
 from biovita.errors import DatasetError, MediaError
 from biovita.files import new_directory
 from biovita.media import AudioProbe, ImageProbe
+from biovita.media.audible import too_short
 from biovita.modality import Modality
 from biovita.sources.inspect import Inspected, inspect_files, map_threads
 from biovita.sources.lineage import merge_taxa
@@ -250,6 +251,9 @@ def _usable(
                     f"{start:g} to {stop:g} s is not a span of this file, which lasts {probe.duration_s:.3f} s"
                 )
                 rejected.append(row.rejected("span-outside", detail))
+                continue
+            if short := too_short(stop - start):
+                rejected.append(row.rejected("too-short", short))
                 continue
         usable.append(_Item(row, found.sha256, probe, span))
     return usable, rejected

@@ -102,7 +102,8 @@ class AudioInput:
         MediaError
             Where the item cannot be decoded or is empty.
         """
-        sound = mono_sound(item, for_rate=self.sample_rate if self.window == "all" else 0)
+        for_rate = self.sample_rate if self.window == "all" else 0
+        sound = mono_sound(item, for_rate=for_rate, encoder_rate=self.sample_rate)
         if isinstance(sound, LongSound):
             return self._of_long(sound)
         waveform, rate = sound

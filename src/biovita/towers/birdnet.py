@@ -89,7 +89,7 @@ class BirdNET(EncoderDefaults):
         """Return a recording's windows, ``(windows, 144000)``, float32, at 48 kHz; of a long one as they are read."""
         from biovita.media import LongSound, resample
 
-        sound = mono_sound(item, for_rate=SAMPLE_RATE)
+        sound = mono_sound(item, for_rate=SAMPLE_RATE, encoder_rate=SAMPLE_RATE)
         if isinstance(sound, LongSound):
             return LongWindows(sound, _at_48_khz, WINDOW, self._hop, _SHORTEST)
         return held_windows(resample(*sound, SAMPLE_RATE), WINDOW, self._hop, _SHORTEST)

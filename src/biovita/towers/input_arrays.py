@@ -9,7 +9,6 @@ import numpy as np
 
 from biovita.errors import MediaError
 from biovita.media.boxes import boxed
-from biovita.media.hearing import AS_IT_IS, heard
 from biovita.media.inputs import AudioItem, Clip, ImageItem, Picture, Sound
 from biovita.media.packed_files import PackedFile, as_media_path
 
@@ -24,7 +23,7 @@ __all__ = ["mono_sound", "native_mono", "rgb_image"]
 def native_mono(item: AudioItem) -> tuple[np.ndarray, int]:
     """Return what is heard of an item as it is, ``(samples,)``, float32, and its rate in hertz.
 
-    That is the mean of its channels, where it does not say otherwise.
+    That is the mean of its channels, or the strongest where they cancel each other, where it does not say otherwise.
 
     Raises
     ------
@@ -32,33 +31,38 @@ def native_mono(item: AudioItem) -> tuple[np.ndarray, int]:
         Where the item cannot be decoded, is empty, or holds numbers that are not finite.
     """
     from biovita.media import read_clip
+    from biovita.media.mixing import mix_of_samples
 
     if isinstance(item, str | Path | PackedFile):
         item = Clip(as_media_path(item))
     if isinstance(item, Clip):
-        if item.hearing == AS_IT_IS:
-            return read_clip(item.path, item.start_s, item.end_s, mono=True)
-        every, rate = read_clip(item.path, item.start_s, item.end_s, mono=False)
-        return next(heard([every], rate, item.hearing, item.path)), item.hearing.rate(rate)
+        samples, rate = read_clip(item.path, item.start_s, item.end_s, hearing=item.hearing)
+        return samples, item.hearing.rate(rate)
     samples = _checked(item)
-    mono = samples if samples.ndim == 1 else samples.mean(axis=1)
+    if samples.ndim == 1:
+        mono = samples
+    else:
+        channel = mix_of_samples(samples).channel
+        mono = samples.mean(axis=1) if channel is None else samples[:, channel - 1]
     return np.ascontiguousarray(mono, dtype=np.float32), item.sample_rate
 
 
-def mono_sound(item: AudioItem, *, for_rate: int = 0) -> tuple[np.ndarray, int] | LongSound:
+def mono_sound(item: AudioItem, *, for_rate: int = 0, encoder_rate: int = 0) -> tuple[np.ndarray, int] | LongSound:
     """Return what `native_mono` does, or a `LongSound` where the samples, at ``for_rate``, are too many to be held.
 
     Raises
     ------
     MediaError
-        As `native_mono`; of a `LongSound`, when its blocks are read.
+        As `native_mono`; of a `LongSound`, when its blocks are read. Of a file also ``too-short``, and ``silent`` where
+        nothing is heard at ``encoder_rate``.
     """
     from biovita.media import read_mono
 
     if isinstance(item, str | Path | PackedFile):
         item = Clip(as_media_path(item))
     if isinstance(item, Clip):
-        return read_mono(item.path, item.start_s, item.end_s, for_rate=for_rate, hearing=item.hearing)
+        span = (item.path, item.start_s, item.end_s)
+        return read_mono(*span, for_rate=for_rate, encoder_rate=encoder_rate, hearing=item.hearing)
     return native_mono(item)
 
 
