@@ -32,6 +32,7 @@ _EXTENSIONS = {
         (".wav", ".mp3", ".m4a", ".aac", ".ogg", ".oga", ".opus", ".flac", ".aif", ".aiff"), Modality.AUDIO
     ),
     **dict.fromkeys((".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff"), Modality.IMAGE),
+    **dict.fromkeys((".avif", ".heic", ".heif", ".hif"), Modality.IMAGE),
 }
 _TYPES = {"sound": Modality.AUDIO, "audio": Modality.AUDIO, "stillimage": Modality.IMAGE, "image": Modality.IMAGE}
 

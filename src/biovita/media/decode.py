@@ -65,7 +65,7 @@ def open_sound(path: MediaPath) -> Iterator[SoundReader]:
 @contextmanager
 def _opened(path: Path) -> Iterator[SoundReader]:
     head = read_head(path)
-    kind = kind_of(head)
+    kind = kind_of(head, path)
     if kind.family in {"image", "other"}:
         raise MediaError(
             "not-audio", f"{path}: the file is {kind.description}, not sound. biovita reads {ACCEPTED}"
