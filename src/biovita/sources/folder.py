@@ -150,7 +150,7 @@ def import_folder(
         if copy:
             _copy_media(directory, [item.row for item in items], progress=progress)
         of = {modality: [item for item in items if item.row.modality == modality] for modality in TABLES}
-        notes = (*lineage_notes, *_odd_dates(read), *_warnings(items))
+        notes = (*lineage_notes, *_found_otherwise(read), *_odd_dates(read), *_warnings(items))
         ignored = tuple(f"{TABLES[modality]}: {name}" for modality, t in tables.items() for name in t.ignored)
         audio, images = of[Modality.AUDIO], of[Modality.IMAGE]
         report = ImportReport(
@@ -281,6 +281,19 @@ def _check_any_items(src: Path, items: Sequence[_Item], rejected: Sequence[Rejec
             f"The first, in line {first.row}: {storable(first.path) or 'no file'}: {storable(first.detail)}. "
             "A dataset needs both recordings and photographs"
         )
+
+
+def _found_otherwise(read: Mapping[Modality, Sequence[MediaRow | RejectedRow]]) -> list[str]:
+    notes = []
+    for modality, rows in read.items():
+        other = [row for row in rows if isinstance(row, MediaRow) and row.given is not None]
+        if other:
+            files = "1 file has" if len(other) == 1 else f"{len(other):,} files have"
+            notes.append(
+                f"{TABLES[modality]}: {files} another name than the table gives, and just one can be meant; the first "
+                f"is {other[0].given!r} in line {other[0].line}, which is {other[0].file!r}"
+            )
+    return notes
 
 
 def _odd_dates(read: Mapping[Modality, Sequence[MediaRow | RejectedRow]]) -> list[str]:
