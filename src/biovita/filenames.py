@@ -12,7 +12,17 @@ from pathlib import Path, PurePosixPath
 from biovita.errors import DatasetError
 from biovita.files import refuse_links
 
-__all__ = ["FileNames", "contained", "file_name", "is_name", "is_path", "own_place", "path_from", "safe_suffix"]
+__all__ = [
+    "FileNames",
+    "contained",
+    "file_name",
+    "folded",
+    "is_name",
+    "is_path",
+    "own_place",
+    "path_from",
+    "safe_suffix",
+]
 
 _MOST_BYTES = 120  # of a name; file systems take 255, and endings and marks of temporary files come on top
 _MOST_SUFFIX = 16  # characters
@@ -108,14 +118,14 @@ class FileNames:
 
     def of(self, text: str) -> str:
         """Return the name of a text, the same each time."""
-        return next(name for name in _names(text) if self._owners.setdefault(_folded(name), text) == text)
+        return next(name for name in _names(text) if self._owners.setdefault(folded(name), text) == text)
 
     def new(self, *texts: str, suffix: str = "") -> str:
         """Return a name that was not given before: of the first text whose name is free, or else of the last."""
         for name in chain(map(file_name, texts), _names(texts[-1])):
-            if _folded(name + suffix) not in self._owners:
+            if folded(name + suffix) not in self._owners:
                 break
-        self._owners[_folded(name + suffix)] = texts[-1]
+        self._owners[folded(name + suffix)] = texts[-1]
         return name + suffix
 
 
@@ -182,5 +192,12 @@ def _marked(name: str, text: str) -> str:
     return f"{stem.rstrip('. ')}-{mark}{suffix}"
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """Return what the names have in common that some file system takes for one: letter case and Unicode form are gone.
+
+    Examples
+    --------
+    >>> folded("STRASSE.WAV") == folded("Stra\u00dfe.wav"), folded("a.wav") == folded("b.wav")
+    (True, False)
+    """
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())

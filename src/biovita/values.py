@@ -33,6 +33,7 @@ _EXTENSIONS = {
         (".wav", ".mp3", ".m4a", ".aac", ".ogg", ".oga", ".opus", ".flac", ".aif", ".aiff"), Modality.AUDIO
     ),
     **dict.fromkeys((".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff"), Modality.IMAGE),
+    **dict.fromkeys((".avif", ".heic", ".heif", ".hif"), Modality.IMAGE),
 }
 # Words of Dublin Core, Audubon Core and media types, endings, and what people write for them; None is something else.
 _KINDS: dict[str, Modality | None] = {

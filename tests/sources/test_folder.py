@@ -145,7 +145,7 @@ def test_ten_broken_files_and_five_broken_rows(
     [
         ("../audio/x.wav", "path-outside"),
         ("audio/../../x.wav", "path-outside"),
-        ("{src}/audio/Pica_pica_0.wav", "path-outside"),
+        ("{src}/audio/Pica_pica_0.wav", "duplicate"),
         ("link.wav", "path-outside"),
         ("linked/x.wav", "path-outside"),
         ("loop.wav", "unreadable"),
@@ -169,6 +169,23 @@ def test_paths_stay_within_the_folder(
     report, _ = run()
     assert report.audio == 6
     assert report.reasons == {reason: 1}
+
+
+def test_files_of_other_names_are_found_and_noted(
+    src: Path, run: Callable[..., tuple[ImportReport, Dataset]]
+) -> None:
+    table = (src / "audio.csv").read_text()
+    (src / "audio.csv").write_text(table.replace("audio/Pica_pica_0.wav", "Audio\\pica_pica_0.WAV"))
+    append(src / "audio.csv", "audio/Pica_pica_9.wav,Pica pica,,,,,,,,")
+    report, dataset = run()
+    assert (report.audio, report.reasons) == (6, {"missing": 1})
+    paths = {Path(path).name for path in dataset.audio["path"].to_pylist()}
+    assert "Pica_pica_0.wav" in paths
+    (note,) = (note for note in report.notes if "another name" in note)
+    assert note.startswith("audio.csv: a file has another name than the table gives")
+    assert r"1 of 7 rows; the first is 'Audio\\pica_pica_0.WAV', which is 'audio/Pica_pica_0.wav', in line" in note
+    detail = dataset.rejected["detail"].to_pylist()[0]
+    assert detail.startswith("there is no such file. Did you mean 'audio/Pica_pica_")
 
 
 def test_a_link_within_the_folder_is_followed(src: Path, run: Callable[..., tuple[ImportReport, Dataset]]) -> None:

@@ -22,13 +22,16 @@ __all__ = [
     "check_header",
     "check_memory",
     "check_opened",
+    "check_size",
     "pillow_limit",
 ]
 
 # Bytes that Pillow keeps for a pixel; RGB, too, takes four.
 _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 _MOST_BYTES = 4
-_WEBP = 12  # bytes a pixel that the decoder keeps beside: two canvases, and a frame on its way
+# Bytes a pixel that decoders keep beside. WebP: two canvases, and a frame on its way. AVIF and HEIF: planes of 16 bits
+# at full size, and the frame that is made of them.
+_DECODERS = {"WEBP": 12, "AVIF": 12, "HEIF": 12}
 _PROGRESSIVE = 6  # libjpeg keeps all coefficients of a progressive JPEG, 16 bits each
 _MOST_SCANS = 200  # of a JPEG: encoders write some ten, and each goes through the whole picture
 _SCAN = b"\xff\xda"  # cannot stand within a scan, where a zero follows 0xff
@@ -100,7 +103,7 @@ def check_header(path: Path, head: bytes) -> None:
         size = int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
     else:
         return
-    _check_size(path, size, _MOST_BYTES + _WEBP)
+    check_size(path, size, _MOST_BYTES + _DECODERS["WEBP"])
 
 
 def check_opened(path: Path, image: Image.Image) -> None:
@@ -111,11 +114,11 @@ def check_opened(path: Path, image: Image.Image) -> None:
     MediaError
         ``too-large``; ``undecodable`` for a JPEG of more scans than any encoder writes.
     """
-    _check_size(path, image.size, _bytes_a_pixel(image) + _beside(image))
+    check_size(path, image.size, _bytes_a_pixel(image) + _beside(image))
     tags: dict[int, Any] = getattr(image, "tag_v2", {})
     width, length = tags.get(322), tags.get(323)  # of the tiles of a TIFF
     if isinstance(width, int) and isinstance(length, int):
-        _check_size(path, (width, length), _MOST_BYTES)
+        check_size(path, (width, length), _MOST_BYTES)
     if image.format in {"JPEG", "MPO"} and (scans := _scans(path)) > _MOST_SCANS:
         raise MediaError(
             "undecodable",
@@ -146,7 +149,14 @@ def check_memory(path: Path, size: tuple[int, int], needed: int) -> None:
         )
 
 
-def _check_size(path: Path, size: tuple[int, int], bytes_a_pixel: int) -> None:
+def check_size(path: Path, size: tuple[int, int], bytes_a_pixel: int) -> None:
+    """Refuse a picture of more pixels than the limit, or that does not fit into the memory that is set.
+
+    Raises
+    ------
+    MediaError
+        ``too-large``.
+    """
     pixels = size[0] * size[1]
     if pixels > limit("pixels"):
         raise MediaError("too-large", f"{path}: {size[0]} x {size[1]} pixels; {over('pixels')}")
@@ -159,8 +169,8 @@ def _bytes_a_pixel(image: Image.Image) -> int:
 
 def _beside(image: Image.Image) -> int:
     """Return the bytes a pixel that the decoder keeps beside the picture."""
-    if image.format == "WEBP":
-        return _WEBP
+    if image.format in _DECODERS:
+        return _DECODERS[image.format]
     return _PROGRESSIVE if image.info.get("progressive") else 0
 
 

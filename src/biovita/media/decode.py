@@ -69,7 +69,7 @@ def open_sound(path: MediaPath) -> Iterator[SoundReader]:
 def open_on_disk(path: Path) -> Iterator[SoundReader]:
     """Open a sound file that lies on the disk, as `open_sound` does."""
     head = read_head(path)
-    kind = kind_of(head)
+    kind = kind_of(head, path)
     if kind.family in {"image", "other"}:
         raise MediaError(
             "not-audio", f"{path}: the file is {kind.description}, not sound. biovita reads {ACCEPTED}"

@@ -6,19 +6,30 @@ import io
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from biovita.errors import MediaError
 from biovita.media.bombs import TimedFile, check_header, pillow_limit
 from biovita.media.clocks import offset_between, offset_text
 from biovita.media.image import DAMAGED
+from biovita.media.openers import open_picture
 from biovita.media.patience import Patience
+from biovita.media.sniff import brands_of, read_head
 from biovita.media.statements import Statement, license_in, plain, when
 from biovita.values import coordinates, number
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 __all__ = ["exif"]
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")  # that hold EXIF, of those that are read
+_FORMATS = (
+    "JPEG",
+    "PNG",
+    "WEBP",
+    "TIFF",
+)  # that hold EXIF, of those that are read; AVIF and HEIF are told by brands
+_TIFF = (b"II*\x00", b"MM\x00*")
 # Fields by their numbers (Exif 2.32, CIPA DC-008).
 _MAKE, _MODEL, _ARTIST, _COPYRIGHT = 271, 272, 315, 33432
 _TAKEN = ((36867, 36881, 37521), (36868, 36882, 37522))  # time, offset, part of a second: taken, else digitised
@@ -72,21 +83,31 @@ def exif(path: Path) -> Statement:
 
 def _fields(path: Path) -> tuple[Mapping[int, Any], Mapping[int, Any], Mapping[int, Any]]:
     """Return the fields of a picture: general ones, those of the exposure, and those of satellites."""
-    from PIL import ExifTags, Image, UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError
 
-    with path.open("rb") as file:
-        check_header(path, file.read(64))
+    head = read_head(path)
+    check_header(path, head)
     with io.BufferedReader(TimedFile(path, Patience(path))) as file, pillow_limit.lifted():
         try:
-            image = Image.open(file, formats=_FORMATS)
+            image = open_picture(path, file, head) if brands_of(head) else Image.open(file, formats=_FORMATS)
         except UnidentifiedImageError:
-            return {}, {}, {}
+            if head[:4] not in _TIFF:
+                return {}, {}, {}
+            found = Image.Exif()  # of a camera's raw file, whose first picture Pillow does not know
+            file.seek(0)
+            found.load_from_fp(file)
+            return _parts(found)
         with image:
             # A PNG may have them after its pixels: asked for, Pillow would decode it.
             if image.format == "PNG" and "exif" not in image.info:
                 return {}, {}, {}
-            found = image.getexif()
-            return dict(found), found.get_ifd(ExifTags.IFD.Exif), found.get_ifd(ExifTags.IFD.GPSInfo)
+            return _parts(image.getexif())
+
+
+def _parts(found: Image.Exif) -> tuple[Mapping[int, Any], Mapping[int, Any], Mapping[int, Any]]:
+    from PIL import ExifTags
+
+    return dict(found), found.get_ifd(ExifTags.IFD.Exif), found.get_ifd(ExifTags.IFD.GPSInfo)
 
 
 def _text(value: object) -> str | None:

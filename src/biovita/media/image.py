@@ -22,29 +22,35 @@ from biovita.media.bombs import (
     check_opened,
     pillow_limit,
 )
+from biovita.media.camera_raw import probe_raw, raw_format, raw_size, read_raw
+from biovita.media.film_tracks import is_film
+from biovita.media.openers import ACCEPTED, open_picture
 from biovita.media.packed_files import MediaPath, as_media_path, on_disk
 from biovita.media.patience import Patience
-from biovita.media.sniff import kind_of, read_head
+from biovita.media.sniff import FileKind, brands_of, kind_of, read_head
 
 if TYPE_CHECKING:
     from PIL import Image
 
 __all__ = ["DAMAGED", "ImageProbe", "picture_size", "probe_image", "read_image"]
 
-ACCEPTED = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
 _STRIP_PIXELS = 1 << 22  # that are converted at a time
 _TURNED, _SIDEWAYS = range(2, 9), range(5, 9)  # orientations by EXIF
 _DAMAGED_EXIF = (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error, ZeroDivisionError)
-# What Pillow raises for a file that is not as it should be; RecursionError for directories within directories.
+# What Pillow raises for a file that is not as it should be. RuntimeErrors come from libavif and libheif, and from
+# directories within directories without end.
 DAMAGED = (
     *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError),
-    *(EOFError, MemoryError, OverflowError, ZeroDivisionError, RecursionError, struct.error),
+    *(EOFError, MemoryError, OverflowError, ZeroDivisionError, RuntimeError, struct.error),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ImageProbe:
-    """What decoding a whole picture showed: pixels as `read_image` gives them, after rotation, and the format."""
+    """What decoding a whole picture showed: pixels as `read_image` gives them, after rotation, and the format.
+
+    The format is Pillow's name of it in lower case, or the usual ending of a camera's raw file: ``jpeg``, ``dng``.
+    """
 
     width: int
     height: int
@@ -57,17 +63,21 @@ def probe_image(path: str | MediaPath) -> ImageProbe:
     Raises
     ------
     MediaError
-        With one of these reasons: ``missing``; ``empty``, no bytes; ``not-image``, an HTML page, a text, sound or
-        something unknown; ``too-large``, more than the limit of pixels or than fits into the memory that is set, said
-        by the header before anything is decoded; ``truncated``, the file ends within the picture; ``undecodable``,
-        known as a picture but damaged; ``too-slow``, the file keeps the decoder for longer than the limit.
+        With one of these reasons: ``missing``; ``empty``, no bytes; ``not-image``, an HTML page, a text, sound, a film
+        or something unknown; ``too-large``, more than the limit of pixels or than fits into the memory that is set,
+        said by the header before anything is decoded; ``truncated``, the file ends within the picture;
+        ``undecodable``, known as a picture but damaged, or of a kind that needs an extra; ``too-slow``, the file keeps
+        the decoder for longer than the limit.
     """
-    with (
-        on_disk(as_media_path(path)) as file,
-        _opened(file) as image,
-        _decoded(file, image, bytes_while_read(image, rotated=False, converted=False)),
-    ):
-        return ImageProbe(*_sides(image), (image.format or "").lower())
+    with on_disk(as_media_path(path)) as file:
+        head = read_head(file)
+        if (raw := raw_format(file, head)) is not None:
+            return ImageProbe(*probe_raw(file, raw), raw)
+        with (
+            _opened(file, head) as image,
+            _decoded(file, image, bytes_while_read(image, rotated=False, converted=False)),
+        ):
+            return ImageProbe(*_sides(image), (image.format or "").lower())
 
 
 def picture_size(path: str | MediaPath) -> tuple[int, int]:
@@ -78,57 +88,61 @@ def picture_size(path: str | MediaPath) -> tuple[int, int]:
     MediaError
         As `probe_image`, as far as the header shows it.
     """
-    with on_disk(as_media_path(path)) as file, _opened(file) as image:
-        return _sides(image)
+    with on_disk(as_media_path(path)) as file:
+        head = read_head(file)
+        if (raw := raw_format(file, head)) is not None:
+            return raw_size(file, raw)
+        with _opened(file, head) as image:
+            return _sides(image)
 
 
 def read_image(path: str | MediaPath) -> Image.Image:
     """Return a picture as RGB: turned as its EXIF data says, on white where it is transparent.
 
-    Grey of 16 bits is scaled to 8; of an animation it is the first frame.
+    Grey of 16 bits is scaled to 8; of an animation it is the first frame. A camera's raw file is developed with the
+    camera's white balance, at the sensor's full size.
 
     Raises
     ------
     MediaError
         As `probe_image`.
     """
-    with on_disk(as_media_path(path)) as file, _opened(file) as image:
-        # A PNG may state how it lies after its pixels: asked before, Pillow would decode it.
-        turned = (image.format != "PNG" or "exif" in image.info) and _orientation(image) in _TURNED
-        needed = bytes_while_read(image, rotated=turned, converted=image.mode != "RGB" or _is_transparent(image))
-        with _decoded(file, image, needed):
-            return _rgb(_upright(image) if _orientation(image) in _TURNED else image)
+    with on_disk(as_media_path(path)) as file:
+        head = read_head(file)
+        if (raw := raw_format(file, head)) is not None:
+            return read_raw(file, raw)
+        with _opened(file, head) as image:
+            return _read(file, image)
+
+
+def _read(file: Path, image: Image.Image) -> Image.Image:
+    # A PNG may state how it lies after its pixels: asked before, Pillow would decode it.
+    turned = (image.format != "PNG" or "exif" in image.info) and _orientation(image) in _TURNED
+    needed = bytes_while_read(image, rotated=turned, converted=image.mode != "RGB" or _is_transparent(image))
+    with _decoded(file, image, needed):
+        return _rgb(_upright(image) if _orientation(image) in _TURNED else image)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path, head: bytes) -> Iterator[Image.Image]:
     """Give the picture, of which only the header is read yet, with Pillow's errors told apart."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
 
-    head = read_head(path)
-    kind = kind_of(head)
+    kind = kind_of(head, path)
     if kind.family in {"audio", "other"}:
         raise MediaError(
-            "not-image", f"{path}: the file is {kind.description}, not a picture. biovita reads {_accepted()}"
+            "not-image",
+            f"{path}: the file is {_named(path, head, kind)}, not a picture. biovita reads {_accepted()}",
         )
     check_header(path, head)
     patience = Patience(path)
     with io.BufferedReader(TimedFile(path, patience)) as file, pillow_limit.lifted():
         try:
-            image = Image.open(file, formats=ACCEPTED)
+            image = open_picture(path, file, head)
+        except MediaError:
+            raise
         except UnidentifiedImageError:
-            if kind.family != "image":
-                raise MediaError(
-                    "not-image", f"{path}: the file is in no known format. biovita reads {_accepted()}"
-                ) from None
-            if len(head) < 512 or _is_cut_webp(path, head):
-                raise MediaError(
-                    "truncated", f"{path}: the file is cut short: it ends within its header"
-                ) from None
-            raise MediaError(
-                "undecodable",
-                f"{path}: the file is {kind.description} that no decoder reads. biovita reads {_accepted()}",
-            ) from None
+            raise _unknown(path, head, kind) from None
         except DAMAGED as error:
             raise _decoding_error(path, error, cut=_is_cut_webp(path, head)) from None
         check_opened(path, image)
@@ -152,7 +166,23 @@ def _decoded(path: Path, image: Image.Image, needed: int) -> Iterator[None]:
 
 
 def _accepted() -> str:
-    return ", ".join(ACCEPTED).lower()
+    return ", ".join((*ACCEPTED, "AVIF")).lower() + ", and with the extra 'raw' heic and cameras' raw files"
+
+
+def _named(path: Path, head: bytes, kind: FileKind) -> str:
+    """Return what a file is that is no picture."""
+    return "a film" if brands_of(head) and kind.family == "audio" and is_film(path) else kind.description
+
+
+def _unknown(path: Path, head: bytes, kind: FileKind) -> MediaError:
+    """Return the error for a file that no decoder knows."""
+    if kind.family != "image":
+        return MediaError("not-image", f"{path}: the file is in {kind.description}. biovita reads {_accepted()}")
+    if len(head) < 512 or _is_cut_webp(path, head):
+        return MediaError("truncated", f"{path}: the file is cut short: it ends within its header")
+    return MediaError(
+        "undecodable", f"{path}: the file is {kind.description} that no decoder reads. biovita reads {_accepted()}"
+    )
 
 
 def _is_cut_webp(path: Path, head: bytes) -> bool:

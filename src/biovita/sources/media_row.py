@@ -15,6 +15,7 @@ from biovita.csv_table import BrokenRow, CsvRow, CsvTable, held_rows, open_csv
 from biovita.errors import MediaError
 from biovita.filenames import is_name
 from biovita.modality import Modality
+from biovita.named_files import NamedFiles, is_absolute
 from biovita.odd_values import EXCEL_ERRORS, day_of, degrees, is_missing, number_within
 from biovita.redact import redacted
 from biovita.sources.lineage import LINEAGE_FIELDS, NamedRow
@@ -45,6 +46,8 @@ class MediaRow:
         Where the row is.
     file
         The path within the folder, as POSIX writes it; ``path`` is where that is on this machine.
+    given_file
+        The file as the table names it, where it is found under another name.
     name, given_name
         The name as `clean_name` writes it, and as the table gives it.
     lineage
@@ -77,6 +80,7 @@ class MediaRow:
     begin_s: float | None
     end_s: float | None
     odd: tuple[tuple[str, str], ...] = ()
+    given_file: str | None = None
 
     @property
     def taxon_id(self) -> str:
@@ -127,10 +131,11 @@ def open_media_table(file: Path, columns: Mapping[str, str] | None = None) -> Cs
 
 
 def media_rows(modality: Modality, table: CsvTable) -> Iterator[MediaRow | RejectedRow]:
-    """Yield the rows of a table of media, and those that cannot be used; their files are not looked at.
+    """Yield the rows of a table of media, and those that cannot be used; their files are not looked into.
 
-    A row is rejected as ``bad-row``, ``not-utf8``, ``missing-file``, ``missing-name``, ``bad-name``, ``several-names``,
-    ``bad-number``, ``path-outside`` or ``unreadable``.
+    A file that is not there under the name given is looked for as `biovita.named_files` tells. A row is rejected as
+    ``bad-row``, ``not-utf8``, ``missing-file``, ``missing-name``, ``bad-name``, ``several-names``, ``bad-number``,
+    ``path-outside``, ``missing`` or ``unreadable``.
 
     Raises
     ------
@@ -138,20 +143,20 @@ def media_rows(modality: Modality, table: CsvTable) -> Iterator[MediaRow | Rejec
         Where the rows take more memory than may be used, or are more than the limit ``rows``.
     """
     root, name = table.path.parent.resolve(), table.path.name
-    decimal_comma = table.dialect.delimiter == ";"
+    files, decimal_comma = NamedFiles(root), table.dialect.delimiter == ";"
     for row in held_rows(table):
         if isinstance(row, BrokenRow):
             reason = row.reason if row.reason == "not-utf8" else "bad-row"
             yield broken(BrokenRow(row.line, reason, row.detail), name, modality.value)
             continue
         try:
-            yield _parsed(root, modality, name, row, decimal_comma=decimal_comma)
+            yield _parsed(files, modality, name, row, decimal_comma=decimal_comma)
         except MediaError as error:
             given, file = row.values.get("scientific_name"), row.values.get("file")
             yield RejectedRow(modality.value, name, row.line, error.reason, str(error), given, file)
 
 
-def _parsed(root: Path, modality: Modality, table: str, row: CsvRow, *, decimal_comma: bool) -> MediaRow:
+def _parsed(files: NamedFiles, modality: Modality, table: str, row: CsvRow, *, decimal_comma: bool) -> MediaRow:
     """Return what a row says; a MediaError, whose message does not repeat where, says why it cannot be used."""
     file, name = row.values.get("file"), row.values.get("scientific_name")
     if not file or is_missing(file):
@@ -181,7 +186,8 @@ def _parsed(root: Path, modality: Modality, table: str, row: CsvRow, *, decimal_
         given = _given(field, row)
         if given is not None and number_within(given, 0.0, math.inf) is None:
             odd.append((field, given))
-    path = _within(root, file)
+    root = files.root
+    path = _within(root, files, file)
     given = texts["recorded_at"]
     date = given if given is None or _ISO_8601.fullmatch(given) else day_of(given)
     return MediaRow(
@@ -205,6 +211,7 @@ def _parsed(root: Path, modality: Modality, table: str, row: CsvRow, *, decimal_
         begin_s=begin if is_audio else None,
         end_s=end if is_audio else None,
         odd=tuple(odd),
+        given_file=None if path == root / file else file,
     )
 
 
@@ -248,20 +255,36 @@ def _seconds(name: str, row: CsvRow, *, decimal_comma: bool) -> float | None:
     return value
 
 
-def _within(root: Path, file: str) -> Path:
+def _within(root: Path, files: NamedFiles, file: str) -> Path:
     """Return where a file of the folder lies; a link may lead to it only from within the folder."""
     if len(file) > _LONGEST_PATH:
         raise MediaError(
             "path-outside", f"file has {len(file):,} characters; a path has {_LONGEST_PATH:,} at most"
         )
-    given = PurePosixPath(file)
-    if given.is_absolute() or ".." in given.parts or "\x00" in file:
+    given, leads_out = PurePosixPath(file), is_absolute(file)
+    if ".." in given.parts or "\x00" in file:
         raise MediaError("path-outside", f"file is {file!r}. It has to be a path within the folder, without '..'")
-    path = root / given
+    if not leads_out and _is_there(root, root / given, file):
+        return root / given
+    found = files.find(file)
+    if found is not None and _is_there(root, found, file):
+        return found
+    if leads_out:
+        raise MediaError(
+            "path-outside",
+            f"file is {file!r}. It has to be a path within the folder, and no file there is the end of it",
+        )
+    raise MediaError("missing", f"there is no such file{files.nearest(file)}")
+
+
+def _is_there(root: Path, path: Path, file: str) -> bool:
+    """Say whether something is at a place, which has to be within the folder, links followed."""
     try:
-        inside = path.resolve().is_relative_to(root)
+        there, place = True, path.resolve(strict=True)
+    except (FileNotFoundError, NotADirectoryError):
+        there, place = False, path.resolve()
     except (OSError, RuntimeError, ValueError):  # a loop of links, or no text that the system takes for a name
         raise MediaError("unreadable", f"file is {file!r}, which is a loop of links or cannot be a path") from None
-    if not inside:
+    if not place.is_relative_to(root):
         raise MediaError("path-outside", f"file is {file!r}, a link that leads out of the folder")
-    return path
+    return there

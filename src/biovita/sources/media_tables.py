@@ -17,6 +17,7 @@ _WORKBOOK = ".xlsx"
 _OTHERS = (".xls", ".ods", ".xlsb", ".numbers", ".tsv", ".txt", ".csv.gz")
 _DATE = "recorded_at is left empty where it is not ISO 8601 (such as 2019-05-03T06:15)"
 _PLACE = "latitude and longitude are both left empty where one of them is no place in degrees"
+_OTHER_NAME = "a file has another name than the table gives, and just one can be meant"
 _TIME = "start_s or duration_s is no number of seconds"
 _ERROR = "cells are left empty where Excel shows an error"
 _SAID = {"latitude": _PLACE, "longitude": _PLACE, "start_s": _TIME, "duration_s": _TIME}
@@ -60,9 +61,11 @@ class TableNotes:
     def add(self, row: MediaRow | RejectedRow) -> None:
         """Take note of a row."""
         self.rows += 1
-        if not isinstance(row, MediaRow) or (row.odd_date is None and not row.odd):
+        if not isinstance(row, MediaRow) or not (row.odd_date or row.given_file or row.odd):
             return
         said = {} if row.odd_date is None else {_DATE: repr(row.odd_date[:100])}
+        if row.given_file is not None:
+            said[_OTHER_NAME] = f"{row.given_file[:100]!r}, which is {row.file[:100]!r},"
         for name, text in row.odd:
             said.setdefault(_SAID.get(name, _ERROR), f"{name} {text[:100]!r}")
         for what, shown in said.items():
