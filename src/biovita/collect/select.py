@@ -266,8 +266,8 @@ def _gather(
 ) -> None:
     """Read each source once: what the choice needs of a candidate, or why a record is none."""
     connection.execute(
-        """create table candidates (source tinyint, reason varchar, modality varchar, source_id varchar, taxon integer,
-        row bigint, draw ubigint, file ubigint, item_group ubigint, observer ubigint, place integer, season tinyint, bytes bigint)"""
+        """create table candidates (source tinyint, reason varchar, modality varchar, source_id varchar,
+        taxon integer, row bigint, draw ubigint, file ubigint, item_group ubigint, observer ubigint, place integer, season tinyint, bytes bigint)"""
     )
     if listing:
         connection.execute(
