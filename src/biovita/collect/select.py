@@ -283,7 +283,7 @@ def _gather(
                 case when {told} then source_id end, case when {told} then taxon end,
                 case when reason is null then row end,
                 case when reason is null then md5_number_lower({seed} || modality || source_id) end,
-                case when reason is null then hash(coalesce(path, url, source_id)) end,
+                case when reason is null then {_file(source.kind)} end,
                 case when reason is null then hash("group") end, case when reason is null then hash(observer) end,
                 case when reason is null then coalesce((floor(latitude) + 90) * 360 + floor(longitude) + 180, -1) end,
                 case when reason is null then coalesce(try_cast(substr(recorded_at, 6, 2) as tinyint) // 3 % 4, -1) end,
@@ -292,7 +292,7 @@ def _gather(
             from (select r.*, w.taxon, {_reason(plan, source.kind)} as reason from {each.records} r
                 left join (select * from wanted where source = {number}) w on w.name_key = r.name_key)"""
         )
-    _leave_out_repeated(connection, "source, modality, source_id", "record with its id", listing=listing)
+    _leave_out_repeated(connection, "source, modality, source_id", "id", listing=listing)
     if len({source.label for source in plan.sources}) < len(plan.sources):
         connection.execute(
             f"""update candidates set reason = 'twice'{", detail = 'another source has it too'" if listing else ""}
@@ -301,22 +301,29 @@ def _gather(
                 (partition by l.label, modality, source_id order by c.source, c.rowid) as number
                 from candidates c join labels l using (source) where reason is null) where number > 1)"""
         )
-    _leave_out_repeated(connection, "modality, file", "record with its file", listing=listing)
+    _leave_out_repeated(connection, "modality, file", "file", listing=listing)
+
+
+def _file(kind: str) -> str:
+    """Return the expression that is the same for the same file; null where the id tells, as that of a photograph."""
+    return "null" if kind == "inaturalist" else "hash(coalesce(path, url))"
 
 
 def _leave_out_repeated(connection: duckdb.DuckDBPyConnection, shared: str, what: str, *, listing: bool) -> None:
     """Keep the first of the records that share an id or a file, or none where their species differ."""
+    among = "reason is null" if what == "id" else "reason is null and file is not null"
     ((repeated,),) = connection.execute(
-        f"select count(*) - count(distinct hash({shared})) from candidates where reason is null"
+        f"select count(*) - count(distinct hash({shared})) from candidates where {among}"
     ).fetchall()
     if not repeated:
         return
-    detail = f", detail = 'there is another {what}' || if(why = 'ambiguous', ', of another species', '')"
+    species = "if(why = 'ambiguous', ', of another species', '')"
+    detail = f", detail = 'there is another record with its {what}' || {species}"
     connection.execute(
         f"""update candidates set reason = why{detail if listing else ""} from (
             select rowid as its, case when min(taxon) over same < max(taxon) over same then 'ambiguous'
                 when row_number() over (same order by source, row, rowid) > 1 then 'duplicate' end as why
-            from candidates where reason is null window same as (partition by {shared})
+            from candidates where {among} window same as (partition by {shared})
         ) where its = candidates.rowid and why is not null"""
     )
 

@@ -11,10 +11,10 @@ import unicodedata
 from collections.abc import Mapping
 from enum import Enum
 
-__all__ = ["BEGINNINGS", "PHRASES", "PORTS", "RUN", "Part", "folded"]
+__all__ = ["BEGINNINGS", "PHRASES", "PORTS", "RUN", "LicenseWord", "folded"]
 
 
-class Part(Enum):
+class LicenseWord(Enum):
     """What a word or phrase of a statement stands for."""
 
     CC = "Creative Commons"
@@ -31,10 +31,10 @@ class Part(Enum):
     NOTHING = "a word that changes nothing"
 
 
-_NAMES: Mapping[Part, str] = {
-    Part.CC: """cc | creative commons | 知识共享 | 知識共享 | 創用CC | 创作共用 | クリエイティブ・コモンズ
+_NAMES: Mapping[LicenseWord, str] = {
+    LicenseWord.CC: """cc | creative commons | 知识共享 | 知識共享 | 創用CC | 创作共用 | クリエイティブ・コモンズ
         | 크리에이티브 커먼즈 | креатив коммонс""",
-    Part.BY: """by | attribution | atribución | reconocimiento | atribuição | paternité | Namensnennung
+    LicenseWord.BY: """by | attribution | atribución | reconocimiento | atribuição | paternité | Namensnennung
         | naamsvermelding | attribuzione | navngivelse | namngjeving | erkännande | nimeä | uznanie autorstwa
         | 表示 | 署名 | 姓名標示 | 姓名标示 | 저작자표시 | reconeixement | recoñecemento | aitortu | атрибуция
         | с указанием авторства | із зазначенням авторства | uveďte autora | uveďte původ | uveďte pôvod
@@ -42,7 +42,7 @@ _NAMES: Mapping[Part, str] = {
         | αναφορά δημιουργού | αναφορά | atıf | atribusi | pengiktirafan | ghi nhận công của tác giả | ghi công
         | autorile viitamine | atsaucoties | priskyrimas | atribuite | atribuo | erkenning | ייחוס | نسب المصنف
         | نسب العمل""",
-    Part.NC: """nc | non commercial | non commercial only | non commercial use | non commercial use only
+    LicenseWord.NC: """nc | non commercial | non commercial only | non commercial use | non commercial use only
         | for non commercial use | for non commercial use only | non commercial purposes
         | non commercial purposes only | for non commercial purposes | for non commercial purposes only
         | no commercial use | not for commercial use | no comercial | uso no comercial | não comercial
@@ -56,7 +56,7 @@ _NAMES: Mapping[Part, str] = {
         | μη εμπορική χρήση | gayriticari | nonkomersial | bukan komersial | phi thương mại
         | mitteäriline eesmärk | mitteäriline | nekomerciāls | nekomercinis platinimas | nekomercinis
         | nekomerce | nie kommersieel | שימוש לא מסחרי | غير تجاري""",
-    Part.SA: """sa | share alike | compartir igual | compartirigual | compartilha igual
+    LicenseWord.SA: """sa | share alike | compartir igual | compartirigual | compartilha igual
         | compartilhamento pela mesma licença | partilha nos termos da mesma licença
         | partilha nos mesmos termos | partage dans les mêmes conditions | partage à l'identique
         | partage des conditions initiales à l'identique | Weitergabe unter gleichen Bedingungen | gelijk delen
@@ -71,7 +71,7 @@ _NAMES: Mapping[Part, str] = {
         | berbagi serupa | perkongsian serupa | chia sẻ tương tự | jagamine samadel tingimustel
         | analogiškas platinimas | samkondiĉe | insgelyks deel | שיתוף זהה | الترخيص بالمثل
         | المشاركة على قدم المساواة""",
-    Part.ND: """nd | no derivatives | no derivative | no derivs | no derivative works | sin derivadas
+    LicenseWord.ND: """nd | no derivatives | no derivative | no derivs | no derivative works | sin derivadas
         | sin derivar | sin obra derivada | sin obras derivadas | no derivadas | sem derivações | sem derivados
         | sem derivadas | proibição de realização de obras derivadas | vedada a criação de obras derivadas
         | não a obras derivadas | pas de modification | pas de modifications | keine Bearbeitung
@@ -85,21 +85,21 @@ _NAMES: Mapping[Part, str] = {
         | όχι παράγωγα έργα | türetilemez | tanpa turunan | tiada terbitan | không phái sinh
         | tuletatud teoste keeld | nemainīts | jokių išvestinių darbų | nemodifite | geen afleidings
         | איסור יצירות נגזרות | لا اشتقاق | منع الاشتقاق""",
-    Part.ZERO: "cc zero | creative commons zero | no rights reserved | public domain dedication",
-    Part.MARK: "pdm | public domain mark | marca de dominio público | marque du domaine public",
-    Part.DOMAIN: """pd | public domain | dominio público | domínio público | domaine public | dominio pubblico
+    LicenseWord.ZERO: "cc zero | creative commons zero | no rights reserved | public domain dedication",
+    LicenseWord.MARK: "pdm | public domain mark | marca de dominio público | marque du domaine public",
+    LicenseWord.DOMAIN: """pd | public domain | dominio público | domínio público | domaine public | dominio pubblico
         | pubblico dominio | gemeinfrei | publiek domein | domena publiczna | パブリックドメイン | 公共领域
         | 公有领域""",
-    Part.RESERVED: """arr | all rights reserved | todos los derechos reservados | todos os direitos reservados
+    LicenseWord.RESERVED: """arr | all rights reserved | todos los derechos reservados | todos os direitos reservados
         | tots els drets reservats | tous droits réservés | alle Rechte vorbehalten | alle rechten voorbehouden
         | tutti i diritti riservati | alla rättigheter förbehållna | alle rettigheder forbeholdes
         | alle rettigheter forbeholdt | alle rettigheter reservert | kaikki oikeudet pidätetään
         | wszelkie prawa zastrzeżone | všechna práva vyhrazena | minden jog fenntartva | все права защищены
         | усі права захищені | 版权所有 | 版權所有 | 著作権所有 | 無断転載禁止""",
-    Part.SOME: """some rights reserved | algunos derechos reservados | alguns direitos reservados
+    LicenseWord.SOME: """some rights reserved | algunos derechos reservados | alguns direitos reservados
         | certains droits réservés | einige Rechte vorbehalten""",
-    Part.COPYRIGHT: "copyright",
-    Part.NOTHING: """licence | licences | licenced | license | licenses | licensed | public licence
+    LicenseWord.COPYRIGHT: "copyright",
+    LicenseWord.NOTHING: """licence | licences | licenced | license | licenses | licensed | public licence
         | public license | licencia | licencia pública | licença | licença pública | licenza | lizenz
         | lizenziert unter | licentie | licens | lisens | lisenssi | licencja | licence publique | licenc
         | лицензия | ліцензія | ライセンス | 许可协议 | 授權條款 | 라이선스 | v | ver | version | versión
@@ -154,13 +154,13 @@ def _joined(phrase: str) -> str:
 
 
 # From a phrase whose words are written as one to what it stands for.
-PHRASES: Mapping[str, Part] = {
+PHRASES: Mapping[str, LicenseWord] = {
     _joined(phrase): part for part, phrases in _NAMES.items() for phrase in phrases.split("|")
 }
 PORTS = frozenset(_joined(name) for name in (*_PORT_CODES.split(), *_PORT_NAMES.split("|")))
 BEGINNINGS = frozenset(name[:end] for name in (*PHRASES, *PORTS) for end in range(1, len(name) + 1))
 # Names that stand together as one word: "ccbync", "AttributionNonCommercial", and whatever has no spaces in East Asia.
-_WHOLE = {Part.CC, Part.BY, Part.NC, Part.SA, Part.ND}
+_WHOLE = {LicenseWord.CC, LicenseWord.BY, LicenseWord.NC, LicenseWord.SA, LicenseWord.ND}
 RUN = re.compile(
     "|".join(
         sorted(

@@ -14,16 +14,16 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import combinations
 
-from biovita.sources.license_words import BEGINNINGS, PHRASES, PORTS, RUN, Part, folded
+from biovita.sources.license_words import BEGINNINGS, PHRASES, PORTS, RUN, LicenseWord, folded
 
 __all__ = ["allowed", "licenses_within", "normalise_license"]
 
 _VERSIONS = ("1.0", "2.0", "2.1", "2.5", "3.0", "4.0")
-_ORDER = (Part.BY, Part.NC, Part.SA, Part.ND)
+_ORDER = (LicenseWord.BY, LicenseWord.NC, LicenseWord.SA, LicenseWord.ND)
 _TERMS = frozenset(_ORDER)
-_FREE = frozenset({Part.ZERO, Part.MARK, Part.DOMAIN})
-_BARRED = frozenset({Part.SA, Part.ND})  # no licence has both
-_NAMES = {part.value.lower(): part for part in _ORDER} | {"zero": Part.ZERO, "mark": Part.MARK}
+_FREE = frozenset({LicenseWord.ZERO, LicenseWord.MARK, LicenseWord.DOMAIN})
+_BARRED = frozenset({LicenseWord.SA, LicenseWord.ND})  # no licence has both
+_NAMES = {part.value.lower(): part for part in _ORDER} | {"zero": LicenseWord.ZERO, "mark": LicenseWord.MARK}
 _ADDRESS = re.compile(
     r"(?<![\w./:@-])(?:(?:https?:)?//?)?(?:www\.)?creativecommons\.org/(?:licen[sc]es|publicdomain)/"
     r"(?P<code>[a-z]+(?:[-+][a-z]+)*)(?:/(?P<version>\d\.\d))?(?:/(?:[a-z]{2,3}|scotland))?"
@@ -70,21 +70,21 @@ def _kept(given: str | None) -> str | None:
 class _Statement:
     """One licence of a text, as far as it is read."""
 
-    terms: set[Part] = field(default_factory=set)
+    terms: set[LicenseWord] = field(default_factory=set)
     versions: set[str] = field(default_factory=set)
 
     @property
     def names_license(self) -> bool:
         """Whether it names a licence, and not only terms of one."""
-        return not self.terms.isdisjoint(_FREE | {Part.BY})
+        return not self.terms.isdisjoint(_FREE | {LicenseWord.BY})
 
     @property
-    def limits(self) -> frozenset[Part]:
+    def limits(self) -> frozenset[LicenseWord]:
         """What it asks of who uses a work."""
         return _TERMS & self.terms
 
 
-_Read = Part | str | _Statement  # what a word stands for, a version, what an address means
+_Read = LicenseWord | str | _Statement  # what a word stands for, a version, what an address means
 
 
 def _normalised(given: str | None) -> str | None:
@@ -98,11 +98,11 @@ def _normalised(given: str | None) -> str | None:
     if credit and _is_name(credit["name"]):
         text = credit["rest"]
     parts, is_understood = _parts(text)
-    if Part.RESERVED in parts:
+    if LicenseWord.RESERVED in parts:
         return "ARR"
     found = _most_restricted(parts) if is_understood else None
-    is_claimed = parts[:1] == [Part.COPYRIGHT] and not any(
-        isinstance(part, _Statement) or part in _FREE | {Part.CC, Part.SOME} for part in parts
+    is_claimed = parts[:1] == [LicenseWord.COPYRIGHT] and not any(
+        isinstance(part, _Statement) or part in _FREE | {LicenseWord.CC, LicenseWord.SOME} for part in parts
     )
     return "ARR" if found is None and is_claimed else found
 
@@ -117,7 +117,7 @@ def _without_tags(text: str) -> str:
 def _is_name(text: str) -> bool:
     """Return whether no words of a text could limit a licence; Sá and Nd. are names."""
     words = " ".join(word for word in re.findall(r"\w+", text) if len(word) > 2)
-    return set(_parts(words)[0]) <= {Part.NOTHING}
+    return set(_parts(words)[0]) <= {LicenseWord.NOTHING}
 
 
 def _parts(text: str) -> tuple[list[_Read], bool]:
@@ -140,7 +140,7 @@ def _of_address(address: re.Match[str]) -> _Statement | None:
     return found if found.names_license and is_known else None
 
 
-def _words(text: str) -> Iterator[Part | str | None]:
+def _words(text: str) -> Iterator[LicenseWord | str | None]:
     """Yield what words stand for, and versions; None for what is not understood."""
     words: list[tuple[str, str]] = []  # what stands before a word, and the word
     before = ""
@@ -161,22 +161,22 @@ def _words(text: str) -> Iterator[Part | str | None]:
         else:
             parts, length = _phrase(words, at, follows_version)
             yield from parts
-            follows_version = follows_version and parts == [Part.NOTHING]
+            follows_version = follows_version and parts == [LicenseWord.NOTHING]
         at += length
 
 
-def _number(words: list[tuple[str, str]], at: int) -> tuple[Part | str | None, int]:
+def _number(words: list[tuple[str, str]], at: int) -> tuple[LicenseWord | str | None, int]:
     """Return the version that begins at a number, or the 0 of CC0, and how many words it takes."""
     digits = words[at][1]
     if digits == "0" and at and words[at - 1][1] == "cc" and words[at][0] in {"", "-", "_", " "}:
-        return Part.ZERO, 1
+        return LicenseWord.ZERO, 1
     version, length = f"{digits}.0", 1
     if at + 1 < len(words) and words[at + 1][1].isdigit() and _POINT.fullmatch(words[at + 1][0]):
         version, length = f"{digits}.{words[at + 1][1]}", 2
     return (version if version in _VERSIONS else None), length
 
 
-def _phrase(words: list[tuple[str, str]], at: int, follows_version: bool) -> tuple[list[Part | None], int]:
+def _phrase(words: list[tuple[str, str]], at: int, follows_version: bool) -> tuple[list[LicenseWord | None], int]:
     """Return what the longest phrase that begins at a word stands for, and how many words it takes."""
     joined, found, length = "", None, 0
     for number, (_, word) in enumerate(words[at:], start=1):
@@ -186,7 +186,7 @@ def _phrase(words: list[tuple[str, str]], at: int, follows_version: bool) -> tup
         if (part := PHRASES.get(joined)) is not None:
             found, length = part, number
         elif follows_version and joined in PORTS:
-            found, length = Part.NOTHING, number
+            found, length = LicenseWord.NOTHING, number
     if found is not None:
         return [found], length
     run = RUN.findall(words[at][1])
@@ -209,8 +209,8 @@ def _most_restricted(parts: list[_Read]) -> str | None:
     versions |= loose.versions
     if not limits:
         return _free({part for each in licenses for part in each.terms}, versions)
-    names_creator = any(part is Part.CC or isinstance(part, _Statement) for part in parts)
-    if limits == {Part.BY} and not versions and not names_creator:
+    names_creator = any(part is LicenseWord.CC or isinstance(part, _Statement) for part in parts)
+    if limits == {LicenseWord.BY} and not versions and not names_creator:
         return None  # "Attribution" may be anybody's condition
     return _written(limits, next(iter(versions)) if len(versions) == 1 else None)
 
@@ -224,22 +224,22 @@ def _statements(parts: list[_Read]) -> tuple[list[_Statement], _Statement]:
             found.append(_Statement(set(part.terms), set(part.versions)))
         elif isinstance(part, str):
             current.versions.add(part)
-        elif part in _TERMS | _FREE | {Part.CC}:
+        elif part in _TERMS | _FREE | {LicenseWord.CC}:
             is_free = part in _FREE and current.terms <= _FREE
-            if current.names_license and part in _FREE | {Part.BY, Part.CC} and not is_free:
+            if current.names_license and part in _FREE | {LicenseWord.BY, LicenseWord.CC} and not is_free:
                 found.append(current)
                 current = _Statement()
-            current.terms |= {part} - {Part.CC}
+            current.terms |= {part} - {LicenseWord.CC}
     return ([*found, current], _Statement()) if current.names_license else (found, current)
 
 
-def _free(terms: set[Part], versions: set[str]) -> str | None:
-    if not versions <= {"1.0"} or {Part.ZERO, Part.MARK} <= terms:
+def _free(terms: set[LicenseWord], versions: set[str]) -> str | None:
+    if not versions <= {"1.0"} or {LicenseWord.ZERO, LicenseWord.MARK} <= terms:
         return None
-    return "CC0-1.0" if Part.ZERO in terms else "PDM-1.0"
+    return "CC0-1.0" if LicenseWord.ZERO in terms else "PDM-1.0"
 
 
-def _written(limits: frozenset[Part], version: str | None) -> str:
+def _written(limits: frozenset[LicenseWord], version: str | None) -> str:
     return "-".join(["CC", *(part.value for part in _ORDER if part in limits), *([version] if version else [])])
 
 
@@ -265,7 +265,7 @@ def licenses_within(accepted: tuple[str, ...]) -> tuple[str, ...]:
     >>> licenses_within(("CC-BY-SA", "PDM-1.0"))[-3:]
     ('CC-BY-SA-3.0', 'CC-BY-SA-4.0', 'PDM-1.0')
     """
-    others = (Part.NC, Part.SA, Part.ND)
-    limits = [frozenset({Part.BY, *more}) for count in range(3) for more in combinations(others, count)]
+    others = (LicenseWord.NC, LicenseWord.SA, LicenseWord.ND)
+    limits = [frozenset({LicenseWord.BY, *more}) for count in range(3) for more in combinations(others, count)]
     written = [_written(each, version) for each in limits if not each >= _BARRED for version in (None, *_VERSIONS)]
     return tuple(each for each in (*written, "CC0-1.0", "PDM-1.0", "ARR") if allowed(each, accepted))
