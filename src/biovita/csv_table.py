@@ -77,7 +77,6 @@ class CsvTable:
     layout: Layout
     places: Mapping[str, int]
     sheet: str | None = None
-    opened_as: tuple[str, ...] = ()
     _tally: _Tally = dataclasses.field(default_factory=_Tally, compare=False, repr=False)
 
     @property
@@ -106,7 +105,7 @@ class CsvTable:
             )
         if tally.unnamed:
             more.append(f"{tally.unnamed:,} rows have cells right of the named columns, which were not read")
-        return (*self.opened_as, *more)
+        return (*self.layout.notes, *more)
 
     def __iter__(self) -> Iterator[CsvRow | BrokenRow]:
         most, last, tally = limit("rows"), self.width[-1], self._tally
@@ -201,23 +200,11 @@ def open_csv(
         Where it is a workbook, and the extra ``excel`` is not installed.
     """
     named = columns or {}
-    wanted = [*wanted, *(named.get(field, field) for field in required)]
-    if kind_of_table(path) is TableKind.WORKBOOK:
-        found_sheet = find_sheet(path, wanted)
-        header, line, sheet = found_sheet.header, found_sheet.line, found_sheet.title
-        layout = Layout(header, line, line, Dialect(), range(1, len(header) + 1), notes=found_sheet.notes)
-    else:
-        encoding, note = encoding_of(path, encoding)
-        layout = layout_of(
-            path,
-            encoding,
-            delimiters=None if delimiter is None else (delimiter,),
-            wanted=wanted,
-            strict=strict,
-            short_rows=short_rows,
-        )
-        layout = layout if note is None else replace(layout, notes=(note, *layout.notes))
-        header, sheet = layout.header, None
+    asked = [named.get(field, field) for field in required]
+    encoding, layout, sheet = _looked_at(
+        path, encoding, delimiter, [*wanted, *asked], strict=strict, short_rows=short_rows
+    )
+    header = layout.header
     where = f"{path}, line {layout.line}" if sheet is None else f"{path}, sheet {sheet!r}, row {layout.line}"
     found = {}
     for field in fields:
@@ -238,8 +225,25 @@ def open_csv(
         layout,
         {field: header.index(name) + layout.lead for field, name in found.items()},
         sheet,
-        layout.notes,
     )
+
+
+def _looked_at(
+    path: Path, encoding: str, delimiter: str | None, wanted: Sequence[str], *, strict: bool, short_rows: bool
+) -> tuple[str, Layout, str | None]:
+    """Return the encoding of a table, its layout, and the sheet that it is where it is a workbook."""
+    if kind_of_table(path) is TableKind.WORKBOOK:
+        sheet = find_sheet(path, wanted)
+        width = range(1, len(sheet.header) + 1)
+        return (
+            encoding,
+            Layout(sheet.header, sheet.line, sheet.line, Dialect(), width, notes=sheet.notes),
+            sheet.title,
+        )
+    encoding, note = encoding_of(path, encoding)
+    delimiters = None if delimiter is None else (delimiter,)
+    layout = layout_of(path, encoding, delimiters=delimiters, wanted=wanted, strict=strict, short_rows=short_rows)
+    return encoding, layout if note is None else replace(layout, notes=(note, *layout.notes)), None
 
 
 def _missing_columns(
