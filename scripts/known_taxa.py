@@ -209,7 +209,7 @@ def match_tables(
     by_id = {taxon_id_of(entry.name): entry for entry in entries.values()}
     genera: dict[str, Counter[Place]] = defaultdict(Counter)
     for table_id, file in TABLES.items():
-        records, _ = read_records(trait_table(table_id), traits / file)
+        records = read_records(trait_table(table_id), traits / file).records
         matches, _ = match_records(records, dataset, None, refused)
         for record in records:
             lineage = record.lineage

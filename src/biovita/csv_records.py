@@ -59,8 +59,7 @@ class Dialect:
     most_lines: int = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """The cells of one row, and the line that it begins in.
 
     Attributes
@@ -172,7 +171,9 @@ def records(
         if fault is None and (width is None or len(cells) in width):
             if used:
                 reader.take(used)
-            yield Record(number, cells, used + 1)
+                yield Record(number, cells, used + 1)
+            else:
+                yield Record(number, cells)
             continue
         if fault is None and width is not None:
             fault = _Fault("not-as-described", f"has {len(cells)} fields, and the header has {width[-1]}")
@@ -310,6 +311,7 @@ class _Reader:
         return 0
 
     def _parsed(self, lines: Sequence[str]) -> tuple[list[str], int, _Fault | None]:
+        # Of several lines, the last has to close the quote as CSV does: otherwise it was never meant to go on so far.
         reader = csv.reader(lines, self._parsing if len(lines) == 1 else self._strictly)
         try:
             return next(reader), reader.line_num, None

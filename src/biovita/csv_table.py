@@ -18,7 +18,16 @@ from biovita.table_layout import Layout, layout_of
 from biovita.text_encoding import encoding_of
 from biovita.workbooks import find_sheet, sheet_records
 
-__all__ = ["BrokenRow", "CsvRow", "CsvTable", "check_columns", "held_rows", "open_csv", "sound_rows"]
+__all__ = [
+    "BrokenRow",
+    "CsvRow",
+    "CsvTable",
+    "check_columns",
+    "check_not_all_broken",
+    "held_rows",
+    "open_csv",
+    "sound_rows",
+]
 
 # What a row takes with all that is made of it, beside its texts; one that cannot be read is listed with why.
 _ROW_BYTES, _BROKEN_BYTES = 600, 1000
@@ -68,7 +77,6 @@ class CsvTable:
     layout: Layout
     places: Mapping[str, int]
     sheet: str | None = None
-    opened_as: tuple[str, ...] = ()
     _tally: _Tally = dataclasses.field(default_factory=_Tally, compare=False, repr=False)
 
     @property
@@ -97,7 +105,7 @@ class CsvTable:
             )
         if tally.unnamed:
             more.append(f"{tally.unnamed:,} rows have cells right of the named columns, which were not read")
-        return (*self.opened_as, *more)
+        return (*self.layout.notes, *more)
 
     def __iter__(self) -> Iterator[CsvRow | BrokenRow]:
         most, last, tally = limit("rows"), self.width[-1], self._tally
@@ -156,6 +164,7 @@ def open_csv(
     delimiter: str | None = None,
     strict: bool = True,
     short_rows: bool = False,
+    wanted: Sequence[str] = (),
 ) -> CsvTable:
     """Read the header of a table, whose first line names its columns; its rows are read when they are asked for.
 
@@ -179,6 +188,8 @@ def open_csv(
         Whether text between a closing quote and the next delimiter breaks a row.
     short_rows
         Whether rows may end early; the cells that they lack are empty.
+    wanted
+        Columns that tell which line is the header, or which sheet the table; None of them is required.
 
     Raises
     ------
@@ -189,23 +200,11 @@ def open_csv(
         Where it is a workbook, and the extra ``excel`` is not installed.
     """
     named = columns or {}
-    wanted = [named.get(field, field) for field in required]
-    if kind_of_table(path) is TableKind.WORKBOOK:
-        found_sheet = find_sheet(path, wanted)
-        header, line, sheet = found_sheet.header, found_sheet.line, found_sheet.title
-        layout = Layout(header, line, line, Dialect(), range(1, len(header) + 1), notes=found_sheet.notes)
-    else:
-        encoding, note = encoding_of(path, encoding)
-        layout = layout_of(
-            path,
-            encoding,
-            delimiters=None if delimiter is None else (delimiter,),
-            wanted=wanted,
-            strict=strict,
-            short_rows=short_rows,
-        )
-        layout = layout if note is None else replace(layout, notes=(note, *layout.notes))
-        header, sheet = layout.header, None
+    asked = [named.get(field, field) for field in required]
+    encoding, layout, sheet = _looked_at(
+        path, encoding, delimiter, [*wanted, *asked], strict=strict, short_rows=short_rows
+    )
+    header = layout.header
     where = f"{path}, line {layout.line}" if sheet is None else f"{path}, sheet {sheet!r}, row {layout.line}"
     found = {}
     for field in fields:
@@ -226,8 +225,25 @@ def open_csv(
         layout,
         {field: header.index(name) + layout.lead for field, name in found.items()},
         sheet,
-        layout.notes,
     )
+
+
+def _looked_at(
+    path: Path, encoding: str, delimiter: str | None, wanted: Sequence[str], *, strict: bool, short_rows: bool
+) -> tuple[str, Layout, str | None]:
+    """Return the encoding of a table, its layout, and the sheet that it is where it is a workbook."""
+    if kind_of_table(path) is TableKind.WORKBOOK:
+        sheet = find_sheet(path, wanted)
+        width = range(1, len(sheet.header) + 1)
+        return (
+            encoding,
+            Layout(sheet.header, sheet.line, sheet.line, Dialect(), width, notes=sheet.notes),
+            sheet.title,
+        )
+    encoding, note = encoding_of(path, encoding)
+    delimiters = None if delimiter is None else (delimiter,)
+    layout = layout_of(path, encoding, delimiters=delimiters, wanted=wanted, strict=strict, short_rows=short_rows)
+    return encoding, layout if note is None else replace(layout, notes=(note, *layout.notes)), None
 
 
 def _missing_columns(
@@ -269,6 +285,18 @@ def held_rows(table: CsvTable) -> Iterator[CsvRow | BrokenRow]:
         else:
             held.add(_BROKEN_BYTES)
         yield row
+
+
+def check_not_all_broken(path: Path, sound: Sequence[object], broken: Sequence[BrokenRow]) -> None:
+    """Refuse a table that has rows, of which none can be read.
+
+    Raises
+    ------
+    DatasetError
+        With the first of them.
+    """
+    if broken and not sound:
+        raise DatasetError(f"{path}, line {broken[0].line}: {broken[0].detail}. No row of the table can be read")
 
 
 def sound_rows(table: CsvTable) -> Iterator[CsvRow]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from biovita.errors import DatasetError
 from biovita.foreign_tables import DAMAGED, open_bytes, open_zip
 
-__all__ = ["TableKind", "kind_of_table"]
+__all__ = ["WORKBOOK", "TableKind", "kind_of_table"]
 
 _SAVE = "Save the table as CSV in UTF-8"
 _HEAD = 1024
@@ -23,7 +23,8 @@ _BINARY = {
     b"SQLite format 3\0": f"is a database of SQLite, not a table. {_SAVE}",
 }
 _PAGES = (b"<!doctype html", b"<html", b"<table", b"<head", b"<body")
-_BOOK, _ODS = "xl/workbook.xml", "application/vnd.oasis.opendocument.spreadsheet"
+WORKBOOK = "xl/workbook.xml"  # the member that makes a ZIP file one
+_ODS = "application/vnd.oasis.opendocument.spreadsheet"
 
 
 class TableKind(Enum):
@@ -61,7 +62,7 @@ def kind_of_table(path: Path) -> TableKind:
 def _of_zip(path: Path) -> TableKind:
     with open_zip(path) as archive:
         names = set(archive.namelist())
-        if _BOOK in names:
+        if WORKBOOK in names:
             return TableKind.WORKBOOK
         if "xl/workbook.bin" in names:
             raise DatasetError(f"{path} is a binary Excel workbook (.xlsb). Save it as .xlsx or CSV")

@@ -197,7 +197,7 @@ def test_tables_without_names_are_refused(read: Read, text: str, message: str) -
 
 def test_what_is_not_utf_8_is_refused_with_its_line(tmp_path: Path, of_birdnet: Sequence[Candidate]) -> None:
     path = tmp_path / "list.txt"
-    path.write_bytes("Turdus merula\nKohlmeise f\xfcr alle\n".encode("latin-1"))
+    path.write_bytes(b"Turdus merula, \xc3\xa4\nKohlmeise f\xfcr alle\n")
     with pytest.raises(DatasetError, match="line 2: is not UTF-8"):
         read_taxa_list(path, of_birdnet)
     with pytest.raises(DatasetError, match="does not exist"):

@@ -109,7 +109,7 @@ def test_what_was_written_is_what_is_read(made: Path) -> None:
     paths = set(dataset.audio["path"].to_pylist())
     assert {Path(path).name for path in benchmark.items[Modality.AUDIO]["path"].to_pylist()} <= paths
     run_many(made, [["bench", "verify", "bench"]], code=0)
-    given, decided = (read_names(made / name)["name"].to_pylist() for name in ("names.csv", "decisions.csv"))
+    given, decided = (read_names(made / name).names["name"].to_pylist() for name in ("names.csv", "decisions.csv"))
     assert given == decided
 
 

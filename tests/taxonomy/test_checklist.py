@@ -4,6 +4,7 @@ import csv
 import zipfile
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from biovita.errors import DatasetError
@@ -149,6 +150,21 @@ def test_what_is_no_checklist_is_refused(tmp_path, text, message):
     (tmp_path / "Taxon.tsv").write_text(text)
     with pytest.raises(DatasetError, match=message):
         open_backbone(tmp_path / "Taxon.tsv")
+
+
+@pytest.mark.parametrize("form", [",", ";", "|", "xlsx"])
+def test_a_checklist_of_other_delimiters_and_in_a_workbook(tmp_path, form):
+    rows = [["dwc:taxonID", "scientificName", "taxonRank", "class"], ["7", "Strix aluco", "species", "Aves"]]
+    if form == "xlsx":
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.save(tmp_path / "mine.xlsx")
+    else:
+        (tmp_path / "mine.csv").write_text("".join(form.join(row) + "\n" for row in rows))
+    made = open_backbone(next(tmp_path.glob("mine.*")))
+    (row,) = made.table.select(["id", "name", "rank", "class"]).to_pylist()
+    assert row == {"id": "7", "name": "Strix aluco", "rank": "species", "class": "Aves"}
 
 
 def test_a_folder_or_zip_without_a_taxon_file_is_refused(tmp_path):

@@ -161,7 +161,7 @@ def test_the_page_beside_the_table_says_what_is_in_it(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_birds_have_the_labels_and_the_place_that_avonet_gives_them(shared_data: Path) -> None:
     known, table = known_taxa(), trait_table("avonet")
-    records, _ = read_records(table, shared_data / "traits" / "AVONET1_BirdLife.csv")
+    records = read_records(table, shared_data / "traits" / "AVONET1_BirdLife.csv").records
     compared = 0
     for record in records:
         taxon = known.taxonomy.get(taxon_id_of(record.name))

@@ -7,6 +7,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,7 +18,7 @@ from biovita.taxonomy.backbone import Backbone
 from biovita.taxonomy.backbone_files import open_backbone
 from biovita.taxonomy.decisions import DECISIONS
 from biovita.taxonomy.match import match_names
-from biovita.taxonomy.name_lists import read_names, write_decisions
+from biovita.taxonomy.name_lists import names_listed, read_names, write_decisions
 
 
 @pytest.fixture(scope="module")
@@ -92,26 +93,51 @@ def test_names_are_read_from_csv_and_tab_separated_files(tmp_path):
     (tmp_path / "a.csv").write_text(
         '\ufeffScientificName,CLASS,other\n"Pica pica",Aves,x\n\nParus major,,y\n', "utf-8"
     )
-    assert read_names(tmp_path / "a.csv").to_pydict() == {
+    assert read_names(tmp_path / "a.csv").names.to_pydict() == {
         "name": ["Pica pica", "Parus major"],
         "class": ["Aves", None],
     }
     (tmp_path / "b.tsv").write_text("name\tfamily\nPica pica\tCorvidae\n")
-    assert read_names(tmp_path / "b.tsv").to_pydict() == {"name": ["Pica pica"], "family": ["Corvidae"]}
+    assert read_names(tmp_path / "b.tsv").names.to_pydict() == {"name": ["Pica pica"], "family": ["Corvidae"]}
+
+
+def test_a_list_without_a_column_of_names_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("species\nPica pica\n")
+    with pytest.raises(DatasetError, match="no column name, scientific_name or scientificName"):
+        read_names(tmp_path / "a.csv")
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "names", "rejected"),
     [
-        (b"species\nPica pica\n", "no column name, scientific_name or scientificName. Its columns are species"),
-        (b"name,class\nPica pica,Aves,x\n", "line 2: has 3 fields, and the header has 2"),
-        ("name\nM\xfcller\n".encode("latin-1"), "line 2: holds bytes that are not UTF-8"),
+        ("name,class\nPica pica,Aves,x\nApus apus,Aves\n", ["Apus apus"], [2]),
+        ("name;class\nPica pica\nApus apus;Aves\n", ["Pica pica", "Apus apus"], []),
+        ("name,class\nPica\u2028pica,Aves\n\x0cApus apus\x85,Aves\n", ["Pica\u2028pica", "Apus apus"], []),
+        ('name,class\n"Pica pica,Aves\nApus apus,Aves\n"Bubo bubo",Aves\n', ["Apus apus", "Bubo bubo"], [2]),
+        (b"name\nM\xfcller\nApus apus\n", ["Müller", "Apus apus"], []),
+        (b"name\nM\xfcller\nM\xc3\xbcller\n", ["Müller"], [2]),
+        ("name\tclass\nPica pica\tAves\n".encode("utf-16"), ["Pica pica"], []),
+        ('"name" "class"\n"1" "Pica pica" "Aves"\n', ["Pica pica"], []),
     ],
 )
-def test_a_list_that_cannot_be_read(tmp_path, content, message):
-    (tmp_path / "a.csv").write_bytes(content)
-    with pytest.raises(DatasetError, match=message):
-        read_names(tmp_path / "a.csv")
+def test_one_row_that_cannot_be_read_costs_no_other(tmp_path, content, names, rejected):
+    (tmp_path / "a.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    listed = read_names(tmp_path / "a.csv")
+    assert listed.names["name"].to_pylist() == names
+    assert [row.line for row in listed.rejected] == rejected
+
+
+def test_a_list_that_excludes_has_to_be_read_whole(tmp_path):
+    (tmp_path / "a.csv").write_text("name,class\nPica pica,Aves,x\nApus apus,Aves\n\n,,,,y\n")
+    with pytest.raises(DatasetError, match=r"a\.csv cannot be used:\n  line 2: has 3 .*\n  line 5: has 5 fields"):
+        names_listed(tmp_path / "a.csv")
+    (tmp_path / "b.txt").write_bytes(b"# mine\nM\xfcller\n")
+    assert names_listed(tmp_path / "b.txt") == ["Müller"]
+    book = openpyxl.Workbook()
+    for row in (["no.", "scientific_name"], [1, "Pica pica"], [2, "Apus apus"], [3, "Pica pica"]):
+        book.active.append(row)
+    book.save(tmp_path / "c.xlsx")
+    assert names_listed(tmp_path / "c.xlsx") == ["Pica pica", "Apus apus"]
 
 
 def test_decisions_are_written_whole_or_not_at_all(tmp_path):

@@ -87,6 +87,6 @@ def test_a_file_without_the_columns_is_refused(backbone, tmp_path, text, message
 def test_a_missing_file_or_another_encoding_is_refused(backbone, tmp_path):
     with pytest.raises(DatasetError, match="does not exist"):
         read_overrides(tmp_path / "none.csv", backbone)
-    (tmp_path / "o.csv").write_bytes("name,taxon_id\nM\xfcller,1\n".encode("latin-1"))
+    (tmp_path / "o.csv").write_bytes(b"name,taxon_id\nM\xc3\xbcller,1\nM\xfcller,1\n")
     with pytest.raises(DatasetError, match="bytes that are not UTF-8"):
         read_overrides(tmp_path / "o.csv", backbone)

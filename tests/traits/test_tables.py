@@ -50,7 +50,7 @@ def test_no_table_has_two_rules_for_a_label(name):
 @pytest.mark.parametrize("name", TABLES)
 def test_the_real_tables_hold_only_what_their_description_expects(name, trait_files):
     described = trait_table(name)
-    records, _ = read_records(described, trait_files[name])
+    records = read_records(described, trait_files[name]).records
     odd = [(record.row, column) for record in records for column in described.labels_of(record.cells)[1]]
     assert odd == []
 
@@ -107,12 +107,12 @@ def test_an_unknown_label_or_key_in_a_description_is_refused():
 
 
 def test_encodings_line_ends_and_empty_rows_of_the_real_files(trait_files):
-    birds, nameless = read_records(trait_table("eltontraits-birds"), trait_files["eltontraits-birds"])
-    assert (len(birds), nameless) == (9993, 2)
+    birds = read_records(trait_table("eltontraits-birds"), trait_files["eltontraits-birds"])
+    assert (len(birds.records), birds.nameless + birds.skipped) == (9993, 2)
     names = open_csv(trait_files["eltontraits-birds"], ("Scientific", "English"), encoding="cp1252")
     english = {row.values["Scientific"]: row.values["English"] for row in sound_rows(names)}
     assert english["Calyptorhynchus baudinii"] == "Baudin’s Black-Cockatoo"
-    frogs, _ = read_records(trait_table("amphibio"), trait_files["amphibio"])
+    frogs = read_records(trait_table("amphibio"), trait_files["amphibio"]).records
     with trait_files["amphibio"].open(encoding="latin-1", newline="") as file:
         assert len(frogs) == sum(1 for _ in csv.DictReader(file))
     assert frogs[0].name == "Allophryne ruthveni"
@@ -128,7 +128,7 @@ def test_minus_999_is_missing_in_pantheria(trait_files, tmp_path):
         cells[header.split("\t").index(column)] = "-999.00"
     file = tmp_path / "pantheria.txt"
     file.write_text(header + "\n" + "\t".join(cells) + "\n", encoding="latin-1")
-    records, _ = read_records(described, file)
+    records = read_records(described, file).records
     said, odd = described.labels_of(records[0].cells)
     assert odd == []
     assert not {"solitary", "group-living", "tropical", "temperate", "polar"} & set(said)

@@ -294,7 +294,7 @@ def _lines(file: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str,
         lines = BoundedLines(raw, most=limit("answer"))
         stream = lines.as_text("utf-8-sig")
         try:
-            reader = csv.DictReader(stream, restval="")
+            reader = csv.DictReader(stream, restval="", strict=True)
             names = reader.fieldnames or ()
             if len(names) > MAX_COLUMNS:
                 raise DatasetError(f"{file} has {len(names):,} columns. At most {MAX_COLUMNS:,} are accepted")
@@ -306,6 +306,10 @@ def _lines(file: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str,
                     raise DatasetError(f"{file}, row {row}: the row is too long; {over('answer')}")
                 if row > limit("rows"):
                     raise DatasetError(f"{file} has too many rows; {over('rows')}")
+                if None in line:
+                    raise DatasetError(
+                        f"{file}, row {row}: has more fields than the header, which has {len(names)}"
+                    )
                 yield row, plain_row({name: line[name] for name in COLUMNS if name in line})
         except (UnicodeDecodeError, csv.Error) as error:
             more = f"; {over('answer')}" if "field limit" in str(error) else ""

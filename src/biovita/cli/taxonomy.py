@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
-from biovita.cli.kit import Json, group, print_json, say
+from biovita.cli.kit import Json, group, note, print_json, say
 
 __all__ = ["app"]
+
+_SHOWN = 10  # rows that cannot be read; --json has all
 
 app = group("taxonomy", "Match names to a taxonomic backbone.")
 
@@ -28,7 +31,7 @@ def match(
     Parameters
     ----------
     names
-        CSV or tab-separated, with a column name (or scientific_name) and, better, class, order and family.
+        A table (text or .xlsx) with a column name (or scientific_name) and, better, class, order and family.
     backbone
         iNaturalist's taxa as Parquet, or a Darwin Core checklist (its taxon file, folder or zip).
     out
@@ -45,7 +48,8 @@ def match(
     from biovita.taxonomy.name_lists import read_names, write_decisions
     from biovita.taxonomy.overrides import read_overrides
 
-    given = read_names(names)
+    listed = read_names(names)
+    given = listed.names
     with status(f"reading {backbone.name}") as shown:
         known = open_backbone(backbone)
         for checklist in synonyms:
@@ -56,9 +60,15 @@ def match(
     write_decisions(decisions, out)
     summary = decisions_summary(decisions)
     if as_json:
-        print_json({"backbone": known.name, "sha256": known.sha256, **summary})
+        rejected = [asdict(row) for row in listed.rejected]
+        read = {"rejected": rejected, "skipped": listed.skipped, "notes": list(listed.notes)}
+        print_json({"backbone": known.name, "sha256": known.sha256, **summary, **read})
     else:
         say(*_lines(summary, out))
+        note(*(f"note: {names.name}: {each}" for each in listed.notes))
+        note(*(f"rejected: {names.name}, line {row.line}: {row.detail}" for row in listed.rejected[:_SHOWN]))
+        if len(listed.rejected) > _SHOWN:
+            note(f"and {len(listed.rejected) - _SHOWN} more rows that cannot be read; --json lists them")
 
 
 def _lines(summary: dict[str, int | dict[str, int]], out: Path) -> Iterator[str]:

@@ -36,7 +36,7 @@ def import_(
     dataset
         The dataset directory.
     avonet
-        AVONET 1, the sheet with BirdLife's names, as CSV.
+        AVONET 1: the sheet with BirdLife's names as CSV, or the whole workbook (.xlsx).
     eltontraits_birds
         EltonTraits' BirdFuncDat.txt.
     eltontraits_mammals

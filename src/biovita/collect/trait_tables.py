@@ -26,7 +26,9 @@ def check_tables(plan: Plan) -> dict[str, int]:
     for table_id, path in plan.traits.files().items():
         try:
             rows[table_id] = (
-                len(read_plain(path)) if table_id == PLAIN else len(read_records(trait_table(table_id), path)[0])
+                len(read_plain(path).entries)
+                if table_id == PLAIN
+                else len(read_records(trait_table(table_id), path).records)
             )
         except DatasetError as error:
             raise DatasetError(f"traits.{table_id.replace('-', '_')}: {error}") from None

@@ -92,10 +92,10 @@ def choose_names(names: Sequence[pa.Table], wanted: Taxa) -> NameChoice:
 
 
 def read_checklist_names(path: Path) -> list[str]:
-    """Return the names of a checklist: a line each, or the column ``scientific_name`` of a CSV file."""
+    """Return the names of a checklist: a line each, or the column ``scientific_name`` of a CSV file or a workbook."""
     if not path.is_file():
         raise DatasetError(f"taxa.checklist: {path}: there is no such file")
-    if path.suffix.lower() != ".csv":
+    if path.suffix.lower() not in {".csv", ".xlsx"}:
         return names_of_lines(path)
     rows = sound_rows(open_csv(path, ("scientific_name",), ("scientific_name",), short_rows=True))
     return [name for row in rows if (name := row.values["scientific_name"])]

@@ -14,6 +14,8 @@ from biovita.csv_table import open_csv, sound_rows
 from biovita.errors import DatasetError
 from biovita.foreign_tables import Held
 from biovita.parquet import read_parquet
+from biovita.table_kinds import TableKind, kind_of_table
+from biovita.text_encoding import encoding_of
 
 __all__ = ["COMMON_COLUMNS", "SCIENTIFIC_COLUMNS", "ListedName", "column_key", "first_column", "listed_names"]
 
@@ -51,7 +53,7 @@ _EITHER_COLUMNS = (
 _CODE_COLUMNS = ("speciescode", "ebirdcode", "reportas")
 _LINEAGE = ("kingdom", "phylum", "class", "order", "family", "genus")
 _RANK_COLUMNS = ("taxonrank", "rank")
-_TABLE = {".csv", ".tsv", ".txt", ".tab"}
+_TABLE = {".csv", ".tsv", ".txt", ".tab", ".xlsx"}
 _SIGNS = re.compile(r"[^a-z0-9]+")
 _CHECKLISTS = ("ebird", "avilist", "ioc", "clements", "gbif", "inaturalist", "birdnet")  # "avilist_common_name"
 _PAIR = re.compile(r"^([A-Z][a-z]+(?: [a-z][a-z-]+){1,2})_(\S.*)$")  # as BirdNET's lists and labels are
@@ -141,9 +143,8 @@ def _of_parquet(file: Path) -> Iterator[ListedName]:
 
 
 def _of_text(file: Path) -> Iterator[ListedName]:
-    with open_text(file) as stream:
-        first = next((line for _, line in text_lines(stream) if line and not line.startswith("#")), "")
-    header = open_csv(file, ()).ignored if first and not _is_commented(file) else ()
+    is_book = kind_of_table(file) is TableKind.WORKBOOK
+    header = open_csv(file, ()).ignored if is_book or not _is_commented(file) else ()
     fields = {
         "scientific": first_column(header, SCIENTIFIC_COLUMNS),
         "common": first_column(header, COMMON_COLUMNS),
@@ -167,8 +168,11 @@ def _of_text(file: Path) -> Iterator[ListedName]:
 
 
 def _is_commented(file: Path) -> bool:
-    with open_text(file) as stream:
-        return (next(text_lines(stream), (1, ""))[1] or "").startswith("#")
+    """Return whether a list begins with a comment, or holds nothing else."""
+    with open_text(file, encoding_of(file)[0]) as stream:
+        lines = (line for _, line in text_lines(stream))
+        first = next(lines, "") or ""
+        return first.startswith("#") or not any(line and line[:1] != "#" for line in (first, *lines))
 
 
 def _of_table(file: Path, header: Sequence[str], named: Mapping[str, str]) -> Iterator[ListedName]:
@@ -189,7 +193,7 @@ def _of_table(file: Path, header: Sequence[str], named: Mapping[str, str]) -> It
 
 def _of_lines(file: Path) -> Iterator[ListedName]:
     held = Held(str(file))
-    with open_text(file) as stream:
+    with open_text(file, encoding_of(file)[0]) as stream:
         for number, line in text_lines(stream):
             if line is None or not_decoded(line):
                 what = "is too long" if line is None else "is not UTF-8. Save the list as UTF-8"

@@ -33,10 +33,10 @@ from biovita.errors import DatasetError, MediaError
 from biovita.files import new_directory
 from biovita.media import AudioProbe, ImageProbe
 from biovita.modality import Modality
+from biovita.sources.folder_tables import TableNotes, folder_tables
 from biovita.sources.inspect import Inspected, inspect_files, map_threads
 from biovita.sources.lineage import merge_taxa
 from biovita.sources.media_row import FIELDS, TABLES, MediaRow, media_rows, open_media_table
-from biovita.sources.media_tables import TableNotes, folder_tables
 from biovita.sources.source import RejectedRow, rejected_table, storable
 from biovita.version import __version__
 

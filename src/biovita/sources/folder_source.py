@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from biovita.errors import DatasetError
+from biovita.sources.folder_tables import TableNotes, folder_tables
 from biovita.sources.licenses import normalise_license
 from biovita.sources.media_row import MediaRow, media_rows, open_media_table
-from biovita.sources.media_tables import TableNotes, folder_tables
 from biovita.sources.misnamed import size_of
 from biovita.sources.rows_read import TableRead
 from biovita.sources.source import Item, RejectedRow, StreamedSource

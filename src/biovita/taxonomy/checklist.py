@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -14,10 +17,12 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from biovita.csv_records import split_header
+from biovita.csv_table import BrokenRow, open_csv
 from biovita.errors import DatasetError
 from biovita.foreign_tables import DAMAGED, CountedBytes, Held, Meter, open_member, open_zip, row_limit
 from biovita.hashing import sha256_of
 from biovita.limits import limit, over
+from biovita.table_kinds import WORKBOOK
 from biovita.taxonomy.backbone import LINEAGE, Backbone
 from biovita.taxonomy.parse import parse_name
 
@@ -39,7 +44,8 @@ def read_checklist(path: Path) -> Backbone:
     """Return the backbone that a Darwin Core checklist holds.
 
     Columns are found by their terms, with or without a prefix such as ``dwc:``. A tab in the first line means tab
-    separated without quotes, otherwise it is CSV. Names lose their authorship. A row whose
+    separated without quotes, otherwise it is CSV, of commas, semicolons or bars; or it is a workbook. Names lose their
+    authorship. A row whose
     ``acceptedNameUsageID`` is another row is a synonym; a lineage that has no columns is climbed by
     ``parentNameUsageID``. Misapplied names are left out and counted.
 
@@ -102,6 +108,9 @@ def _taxon_file(path: Path) -> Iterator[tuple[IO[bytes], str, int]]:
             yield file, str(path), path.stat().st_size
         return
     with open_zip(path) as archive:
+        if WORKBOOK in archive.namelist():
+            yield _as_text(path), str(path), path.stat().st_size
+            return
         members = [name for name in archive.namelist() if name.rsplit("/", 1)[-1].lower() in _FILES]
         if not members:
             raise DatasetError(f"{path} has no taxon file. It has to have one of {', '.join(_FILES)}")
@@ -114,6 +123,22 @@ def _taxon_file(path: Path) -> Iterator[tuple[IO[bytes], str, int]]:
             raise DatasetError(f"{where} is damaged: {error}") from None
 
 
+def _as_text(path: Path) -> IO[bytes]:
+    """Return the table of a workbook as CSV."""
+    columns = open_csv(path, (), wanted=("scientificName", "taxonRank")).ignored
+    made = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as it is read
+    text = io.TextIOWrapper(cast(BinaryIO, made), encoding="utf-8", newline="", write_through=True)
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    for row in open_csv(path, columns, columns):
+        if isinstance(row, BrokenRow):
+            raise DatasetError(f"{path}, row {row.line}: {row.detail}")
+        writer.writerow([row.values[column] for column in columns])
+    text.detach()
+    made.seek(0)
+    return made
+
+
 def _header(file: IO[bytes], where: str) -> tuple[list[str], str]:
     most = row_limit()
     head = file.read(most + 1).split(b"\n", 1)[0]
@@ -121,7 +146,7 @@ def _header(file: IO[bytes], where: str) -> tuple[list[str], str]:
         line = head.decode("utf-8-sig").rstrip("\r") if len(head) <= most else None
     except UnicodeDecodeError as error:
         raise DatasetError(f"{where}, line 1: is not UTF-8: {error.reason}") from None
-    delimiter, header = split_header(line, where, "\t" if line is not None and "\t" in line else ",")
+    delimiter, header = split_header(line, where, "\t" if line is not None and "\t" in line else ",;|", _TERMS)
     return header, delimiter
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,27 +11,46 @@ import pyarrow.parquet as pq
 
 from biovita.csv_records import not_decoded, open_text, text_lines
 from biovita.csv_safe import safe_table
-from biovita.csv_table import open_csv, sound_rows
+from biovita.csv_table import BrokenRow, check_not_all_broken, held_rows, open_csv
 from biovita.errors import DatasetError
 from biovita.files import replacing
 from biovita.foreign_tables import Held
+from biovita.table_kinds import TableKind, kind_of_table
 from biovita.taxonomy.backbone_names import GIVEN
+from biovita.text_encoding import encoding_of
 
-__all__ = ["names_listed", "names_of_lines", "read_names", "write_decisions"]
+__all__ = ["NameList", "names_listed", "names_of_lines", "read_names", "write_decisions"]
 
 _NAME = ("name", "scientific_name", "scientificname")
+_SHOWN = 20  # of the rows that cannot be read
 
 
-def read_names(path: str | Path) -> pa.Table:
-    """Return the names in a CSV or tab-separated file, as `match.match_names` takes them.
+@dataclass(frozen=True)
+class NameList:
+    """The names in a table, as `match.match_names` takes them; the rows that cannot be read; and how it was read.
+
+    Attributes
+    ----------
+    skipped
+        Rows of empty cells alone.
+    """
+
+    names: pa.Table
+    rejected: tuple[BrokenRow, ...]
+    skipped: int
+    notes: tuple[str, ...]
+
+
+def read_names(path: str | Path) -> NameList:
+    """Return the names in a table: text or a workbook.
 
     The name's column is called ``name``, ``scientific_name`` or ``scientificName``; ``kingdom``, ``class``, ``order``
-    and ``family`` are read where they are there, other columns are not.
+    and ``family`` are read where they are there, other columns are not. Rows may end early.
 
     Raises
     ------
     DatasetError
-        Where there is no such file or column, a row has more or fewer fields than the header, or it is not UTF-8.
+        Where there is no such file or column, it is no table, or no row of it can be read.
     """
     path = Path(path)
     if not path.is_file():
@@ -42,12 +62,18 @@ def read_names(path: str | Path) -> pa.Table:
             f"{path} has no column {', '.join(_NAME[:2])} or scientificName. Its columns are {', '.join(header)[:300]}"
         )
     own = {"name": named[-1], **{rank: header[rank] for rank in GIVEN if rank in header}}
-    table = open_csv(path, tuple(own), columns=own, strict=False)
+    table = open_csv(path, tuple(own), tuple(own), columns=own, strict=False, short_rows=True)
     columns: dict[str, list[str | None]] = {column: [] for column in own}
-    for row in sound_rows(table):
+    rejected = []
+    for row in held_rows(table):
+        if isinstance(row, BrokenRow):
+            rejected.append(row)
+            continue
         for column, values in columns.items():
             values.append(row.values[column])
-    return pa.table({column: pa.array(values, pa.string()) for column, values in columns.items()})
+    check_not_all_broken(path, columns["name"], rejected)
+    names = pa.table({column: pa.array(values, pa.string()) for column, values in columns.items()})
+    return NameList(names, tuple(rejected), table.skipped, table.notes)
 
 
 def names_listed(path: str | Path) -> list[str]:
@@ -58,25 +84,37 @@ def names_listed(path: str | Path) -> list[str]:
     Raises
     ------
     DatasetError
-        Where there is no such file, it is a ``.csv`` or ``.tsv`` of several columns and none of names, it is not UTF-8,
-        or it holds no name.
+        Where there is no such file, it is a workbook, a ``.csv`` or ``.tsv`` of several columns and none of names, it
+        holds no name, or a row cannot be read.
     """
     path = Path(path)
     if not path.is_file():
         raise DatasetError(
             f"{path} does not exist. Give a file of names, one a line, or a table with a column of names"
         )
-    with open_text(path) as stream:
-        first = next(text_lines(stream), (1, ""))[1] or ""
-    header = [] if not first.strip() or first.startswith("#") else open_csv(path, ()).ignored
-    named = any(column.lower() in _NAME for column in header)
-    if named or (len(header) > 1 and path.suffix.lower() in {".csv", ".tsv"}):
-        names = [name for name in read_names(path)["name"].to_pylist() if name]
+    if kind_of_table(path) is TableKind.WORKBOOK or _is_table(path):
+        listed = read_names(path)
+        if listed.rejected:
+            faults = [f"line {row.line}: {row.detail}" for row in listed.rejected[:_SHOWN]]
+            more = [f"and {len(listed.rejected) - _SHOWN} more"] if len(listed.rejected) > _SHOWN else []
+            raise DatasetError(f"{path} cannot be used:\n  " + "\n  ".join([*faults, *more]))
+        names = [name for name in listed.names["name"].to_pylist() if name]
     else:
         names = names_of_lines(path)
     if not names:
         raise DatasetError(f"{path} holds no name. Write one a line")
     return list(dict.fromkeys(names))
+
+
+def _is_table(path: Path) -> bool:
+    """Return whether a list of names is a table with a column of names, or says so by its ending."""
+    with open_text(path, encoding_of(path)[0]) as stream:
+        first = next(text_lines(stream), (1, ""))[1] or ""
+    if not first.strip() or first.startswith("#"):
+        return False
+    header = open_csv(path, ()).ignored
+    named = any(column.lower() in _NAME for column in header)
+    return named or (len(header) > 1 and path.suffix.lower() in {".csv", ".tsv"})
 
 
 def names_of_lines(path: Path) -> list[str]:
@@ -88,7 +126,7 @@ def names_of_lines(path: Path) -> list[str]:
         Where a line is too long or is not UTF-8, with its number.
     """
     names, held = [], Held(str(path))
-    with open_text(path) as stream:
+    with open_text(path, encoding_of(path)[0]) as stream:
         for number, line in text_lines(stream):
             if line is None or not_decoded(line):
                 what = "is too long" if line is None else "is not UTF-8"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from biovita.csv_table import open_csv, sound_rows
+from biovita.csv_table import BrokenRow, held_rows, open_csv
 from biovita.errors import DatasetError
 from biovita.taxonomy.backbone import Backbone
 from biovita.taxonomy.parse import fold
@@ -64,7 +64,12 @@ def read_overrides(path: str | Path, backbone: Backbone) -> Overrides:
         faults.append("row 1: needs the columns name, and taxon_id or accepted_name")
     if faults:
         raise DatasetError(_listed(path, faults))
-    rows = [(row.line, {column: value or "" for column, value in row.values.items()}) for row in sound_rows(table)]
+    rows = []
+    for read in held_rows(table):
+        if isinstance(read, BrokenRow):
+            faults.append(f"row {read.line}: {read.detail}")
+        else:
+            rows.append((read.line, {column: value or "" for column, value in read.values.items()}))
     ids = _accepted_ids(backbone, {row.get("taxon_id", "") for _, row in rows})
     names = _accepted_names(backbone, {fold(row.get("accepted_name", "")) for _, row in rows})
     made: dict[tuple[str, str | None], Override] = {}

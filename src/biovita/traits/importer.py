@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from biovita.csv_records import BrokenRow
 from biovita.dataset import Dataset
 from biovita.dataset.dataset import replace_tables
 from biovita.dataset.schema import TRAITS
@@ -69,6 +70,10 @@ class TableReport:
         Row, column and value of what a row that found a taxon should not hold; taken as missing.
     inconsistent
         Labels left unknown because rows of one taxon, under several names, say different things.
+    skipped, rejected
+        How many rows hold nothing, and each row that cannot be read.
+    notes
+        How the file was read, where that is not plain.
     """
 
     id: str
@@ -83,6 +88,9 @@ class TableReport:
     left: tuple[Left, ...]
     odd: tuple[tuple[int, str, str], ...]
     inconsistent: int
+    skipped: int = 0
+    rejected: tuple[BrokenRow, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -129,6 +137,12 @@ class TraitsReport:
             if table.left:
                 left = ", ".join(f"{count:,} {reason}" for reason, count in table.reasons.items())
                 lines.append(f"  {len(table.left):,} rows left out: {left}")
+            if table.rejected:
+                first = table.rejected[0]
+                lines.append(
+                    f"  {len(table.rejected):,} rows cannot be read; the first, in line {first.line}, {first.detail}"
+                )
+            lines += [f"  note: {note}" for note in table.notes]
             if table.nameless:
                 lines.append(f"  {table.nameless:,} rows without a name")
             if table.inconsistent:
@@ -193,14 +207,14 @@ def _read(
     statements: list[tuple[TraitRecord, Mapping[str, bool], str]] = []
     sources = {table_id}
     if table_id == PLAIN:
-        entries = read_plain(path)
+        entries, skipped, rejected, notes = read_plain(path)
         records, nameless = [entry.record for entry in entries], 0
         matches, left = match_records(records, dataset, backbone, overrides)
         statements = [(entry.record, {entry.label: entry.value}, entry.source) for entry in entries]
         sources = {entry.source for entry in entries}
     else:
         table = trait_table(table_id)
-        records, nameless = read_records(table, path)
+        records, nameless, skipped, rejected, notes = read_records(table, path)
         matches, left = match_records(records, dataset, backbone, overrides)
         for record in records:
             if record.row in matches:
@@ -221,6 +235,9 @@ def _read(
         left=tuple(left),
         odd=tuple(odd),
         inconsistent=inconsistent,
+        skipped=skipped,
+        rejected=tuple(rejected),
+        notes=notes,
     )
     return said, report
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from biovita.csv_table import open_csv, sound_rows
+from biovita.csv_table import BrokenRow, check_not_all_broken, held_rows, open_csv
 from biovita.errors import DatasetError, unknown_name
 from biovita.taxonomy.backbone_names import GIVEN
 from biovita.trait_labels import LABELS
 from biovita.traits.tables import TABLES, TraitRecord
 
-__all__ = ["PLAIN", "PlainRow", "read_plain"]
+__all__ = ["PLAIN", "PlainRow", "PlainRows", "read_plain"]
 
 PLAIN = "csv"
 _NEEDED = ("name", "label", "value")
@@ -30,8 +31,17 @@ class PlainRow:
     source: str
 
 
-def read_plain(path: Path) -> list[PlainRow]:
-    """Return the rows of a plain CSV of traits.
+class PlainRows(NamedTuple):
+    """What a plain table of traits holds: its rows, those that cannot be read, and how it was read."""
+
+    entries: list[PlainRow]
+    skipped: int
+    rejected: list[BrokenRow]
+    notes: tuple[str, ...]
+
+
+def read_plain(path: Path) -> PlainRows:
+    """Return the rows of a plain table of traits.
 
     Columns: ``name``, ``label`` (an id of the vocabulary), ``value`` (true or false, yes or no, 1 or 0); and, where
     they help, ``source`` (otherwise the file's name without its ending), ``kingdom``, ``class``, ``order``, ``family``.
@@ -39,11 +49,11 @@ def read_plain(path: Path) -> list[PlainRow]:
     Raises
     ------
     DatasetError
-        With every fault of the file: row, field, and what is accepted.
+        With every value of the file that is not accepted: row, field, and what is.
     """
     if not path.is_file():
         raise DatasetError(f"{path} does not exist. Give a CSV file of traits")
-    table = open_csv(path, (*_NEEDED, *_OPTIONAL), short_rows=True)
+    table = open_csv(path, (*_NEEDED, *_OPTIONAL), short_rows=True, wanted=_NEEDED)
     lacking = [column for column in _NEEDED if column not in table.columns]
     odd = [column for column in table.ignored if column]
     if lacking or odd:
@@ -57,8 +67,13 @@ def read_plain(path: Path) -> list[PlainRow]:
             )
             + f". The columns are {', '.join((*_NEEDED, *_OPTIONAL))}"
         )
-    entries, faults = [], []
-    for row in sound_rows(table):
+    entries: list[PlainRow] = []
+    faults: list[str] = []
+    rejected: list[BrokenRow] = []
+    for row in held_rows(table):
+        if isinstance(row, BrokenRow):
+            rejected.append(row)
+            continue
         cells = row.values
         fault = _fault(cells)
         if fault:
@@ -71,7 +86,8 @@ def read_plain(path: Path) -> list[PlainRow]:
     if faults:
         more = f"\n  and {len(faults) - 20} more" if len(faults) > 20 else ""
         raise DatasetError(f"{path} cannot be used:\n  " + "\n  ".join(faults[:20]) + more)
-    return entries
+    check_not_all_broken(path, entries, rejected)
+    return PlainRows(entries, table.skipped, rejected, table.notes)
 
 
 def _fault(cells: Mapping[str, str | None]) -> str | None:

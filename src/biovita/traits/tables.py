@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from biovita.csv_table import open_csv, sound_rows
+from biovita.csv_table import BrokenRow, CsvTable, check_not_all_broken, held_rows, open_csv
 from biovita.errors import DatasetError, unknown_name
+from biovita.odd_values import is_missing
 from biovita.trait_labels import label
 from biovita.values import number as finite_number
 
-__all__ = ["TABLES", "TraitRecord", "TraitTable", "read_records", "trait_table"]
+__all__ = ["TABLES", "TraitRecord", "TraitRows", "TraitTable", "read_records", "trait_table"]
+
+_DECIMAL_COMMA = re.compile(r"-?\d+,\d+", re.ASCII)
 
 TABLES: tuple[str, ...] = tuple(
     sorted(
@@ -255,23 +259,51 @@ class TraitRecord:
     cells: Mapping[str, str | None]
 
 
-def read_records(table: TraitTable, path: Path) -> tuple[list[TraitRecord], int]:
-    """Return the rows of a trait table's file that have a name, and how many have none.
+class TraitRows(NamedTuple):
+    """What a trait table's file holds.
+
+    Attributes
+    ----------
+    records
+        The rows that have a name.
+    nameless, skipped
+        How many rows have none, and how many hold nothing at all.
+    rejected
+        The rows that cannot be read.
+    notes
+        How the file was read, where that is not plain.
+    """
+
+    records: list[TraitRecord]
+    nameless: int
+    skipped: int
+    rejected: list[BrokenRow]
+    notes: tuple[str, ...]
+
+
+def read_records(table: TraitTable, path: Path) -> TraitRows:
+    """Return the rows of a trait table's file: as it was published, or as Excel or R saved it.
+
+    That is text of another delimiter or encoding, with decimal commas where semicolons separate the cells and column
+    names as R's ``make.names`` changes them; or a workbook, of which the sheet with the columns is read.
 
     Raises
     ------
     DatasetError
-        Where the file is not there, not in the table's encoding, lacks a column, or a row is of another length.
+        Where the file is not there, is no table, lacks a column, or has no row that can be read.
     """
     if not path.is_file():
         raise DatasetError(f"{path} does not exist. Give the file of {table.title}")
-    records, nameless = [], 0
-    columns = sorted(table.columns)
-    file = open_csv(path, columns, encoding=table.encoding, delimiter=table.delimiter, strict=False)
-    if lacking := [column for column in columns if column not in file.columns]:
-        raise DatasetError(f"{path} is not {table.title}: it lacks the column(s) {', '.join(lacking)}")
-    for row in sound_rows(file):
-        cells = {column: None if value in table.missing else value for column, value in row.values.items()}
+    file = _opened(table, path)
+    columns, has_commas = sorted(table.columns), file.dialect.delimiter == ";"
+    records: list[TraitRecord] = []
+    rejected: list[BrokenRow] = []
+    nameless = 0
+    for row in held_rows(file):
+        if isinstance(row, BrokenRow):
+            rejected.append(row)
+            continue
+        cells = {column: _cell(row.values[column], table, has_commas=has_commas) for column in columns}
         words = [cells[column] for column in table.name]
         if any(word is None for word in words):
             nameless += 1
@@ -281,4 +313,29 @@ def read_records(table: TraitTable, path: Path) -> tuple[list[TraitRecord], int]
             for rank, place in table.lineage.items()
         }
         records.append(TraitRecord(row.line, " ".join(word for word in words if word), lineage, cells))
-    return records, nameless
+    check_not_all_broken(path, records, rejected)
+    return TraitRows(records, nameless, file.skipped, rejected, file.notes)
+
+
+def _opened(table: TraitTable, path: Path) -> CsvTable:
+    columns = sorted(table.columns)
+    file = open_csv(path, columns, encoding=table.encoding, strict=False, wanted=columns)
+    if lacking := [column for column in columns if column not in file.columns]:
+        of_r = {column: _name_in_r(column) for column in lacking}
+        if not set(of_r.values()) <= set(file.ignored):
+            raise DatasetError(f"{path} is not {table.title}: it lacks the column(s) {', '.join(lacking)}")
+        wanted = [of_r.get(column, column) for column in columns]
+        file = open_csv(path, columns, columns=of_r, encoding=table.encoding, strict=False, wanted=wanted)
+    return file
+
+
+def _name_in_r(column: str) -> str:
+    """Return the name of a column as R's ``make.names`` writes it."""
+    name = re.sub(r"[^A-Za-z0-9._]", ".", column)
+    return name if re.match(r"[A-Za-z]|\.(?!\d)", name) else f"X{name}"
+
+
+def _cell(value: str | None, table: TraitTable, *, has_commas: bool) -> str | None:
+    if value is not None and has_commas and _DECIMAL_COMMA.fullmatch(value):
+        value = value.replace(",", ".")
+    return None if value is None or value in table.missing or is_missing(value) else value

@@ -14,8 +14,8 @@ from biovita.dataset import Dataset
 from biovita.errors import DatasetError
 from biovita.modality import Modality
 from biovita.sources.folder import ImportReport, import_folder
+from biovita.sources.folder_tables import TableNotes, folder_tables
 from biovita.sources.media_row import MediaRow, media_rows, open_media_table
-from biovita.sources.media_tables import TableNotes, folder_tables
 from biovita.sources.source import RejectedRow
 from support.folders import make_folder
 
