@@ -54,7 +54,9 @@ def test_a_plan_tells_its_accounts_and_ends_with_1_where_it_gives_nothing(
     plan = plan_of(tmp_path, HEADER + row(1, license_="CC BY-ND 4.0"))
     with pytest.raises(SystemExit) as ended:
         main(["data", "plan", str(plan)])
-    shown = " ".join(capsys.readouterr().out.split())
+    printed = capsys.readouterr()
+    shown = " ".join(printed.out.split())
+    assert "plan.toml: the plan gives nothing. xeno-canto: 1 license; the first is row 2" in printed.err
     assert ended.value.code == 1
     assert "xeno-canto: 1 rows read, 1 records, 0 rejected" in shown
     assert "gives nothing: 1 license; the first is row 2 of 0.tsv: Pica pica, licence CC BY-ND 4.0" in shown

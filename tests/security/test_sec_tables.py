@@ -124,7 +124,7 @@ def test_a_bad_record_costs_that_record(tmp_path: Path) -> None:
         row.format(3, 3),
         f"4,{'x' * (2 * MIB)},,,,\n",
         row.format(5, 5),
-        "6\n",
+        "6 é\n",
     ]
     (tmp_path / "e.csv").write_bytes(
         (header + "".join(lines)).encode() + b"7,Pica p\xffca,CC-BY,https://x.org/a.jpg,,\n"

@@ -16,10 +16,10 @@ _SHOWN = 20  # names on the screen; --json has all
 _COLUMNS = ("class", "source", "modality", "species", "items", "bytes")
 
 
-def plan(plan: Path, /, *, as_json: Json = False) -> int:
+def plan(plan: Path, /, *, as_json: Json = False) -> None:
     """Show what a plan would give, per class and source, before anything is fetched.
 
-    Exits with 1 where that is nothing, and says why. Bytes are those that the sources state, and estimates where they
+    It is an error if that is nothing. Bytes are those that the sources state, and estimates where they
     state none.
 
     Parameters
@@ -28,6 +28,7 @@ def plan(plan: Path, /, *, as_json: Json = False) -> int:
         The plan, in TOML.
     """
     import biovita
+    from biovita.errors import DatasetError
 
     report = biovita.plan_dataset(plan)
     if as_json:
@@ -38,7 +39,9 @@ def plan(plan: Path, /, *, as_json: Json = False) -> int:
         print_json({"given": given, **told})
     else:
         _print_plan(report)
-    return 0 if report.items else 1
+    if not report.items:
+        why = "; ".join(f"{account.source}: {account.why}" for account in report.sources)
+        raise DatasetError(f"{plan}: the plan gives nothing. {why}")
 
 
 def _print_plan(report: PlanReport) -> None:
@@ -60,8 +63,6 @@ def _print_plan(report: PlanReport) -> None:
     if report.missing:
         shown = ", ".join(report.missing[:_SHOWN]) + (", ..." if len(report.missing) > _SHOWN else "")
         say(f"{len(report.missing)} listed names are in no source: {shown}")
-    if not report.items:
-        say("The plan gives nothing. The lines on the sources say why")
 
 
 def _readable(size: float) -> str:
