@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from biovita.errors import DatasetError
-from biovita.files import locked, new_directory, replacing, write_whole
+from biovita.files import full_disk, locked, new_directory, replacing, write_whole
 
 
 def listing(root: Path) -> dict[str, str]:
@@ -125,6 +126,57 @@ def test_whatever_stops_it_the_file_is_as_it_was(tmp_path: Path, error: BaseExce
     assert listing(tmp_path) == {"a.txt": "old"}
 
 
+def test_a_disk_that_takes_no_more_is_told_of_by_number_or_text() -> None:
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        says = os.strerror(number)
+        for error in (
+            OSError(number, "x"),
+            ValueError(f"LanceError(IO): {says}"),
+            OSError(f"IO: {says} (os error)"),
+        ):
+            assert full_disk(error) == number
+    for other in (OSError(errno.EIO, "No space left on device"), ValueError("No"), KeyboardInterrupt()):
+        assert full_disk(other) is None
+
+
+def _write_much(folder: Path) -> None:
+    """Write within a limit on the size of files, as ``ulimit -f`` sets it, and tell what was raised."""
+    import resource
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+    much = pa.table({"a": pa.array(os.urandom(8) for _ in range(4000))})
+    written = {
+        "text.csv": lambda scratch: scratch.write_text("a" * 10_000),
+        "table.parquet": lambda scratch: pq.write_table(much, scratch),
+    }
+    for name, write in written.items():
+        with pytest.raises(OSError, match="File too large") as caught, replacing(folder / name) as scratch:
+            write(scratch)
+        assert caught.value.errno == errno.EFBIG
+        assert caught.value.filename == str(folder / name)
+    with pytest.raises(OSError, match="File too large") as caught, new_directory(folder / "ds") as directory:
+        (directory / "a.wav").write_bytes(bytes(10_000))
+    assert caught.value.filename == str(folder / "ds")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="limits are those of POSIX systems")
+def test_a_limit_on_file_sizes_names_the_file_and_leaves_none(tmp_path: Path) -> None:
+    (tmp_path / "text.csv").write_text("old")
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            _write_much(tmp_path)
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    assert listing(tmp_path) == {"text.csv": "old"}
+
+
 def test_a_link_in_the_place_of_the_temporary_file_is_not_followed(tmp_path: Path) -> None:
     precious = tmp_path / "precious.txt"
     precious.write_text("mine")
@@ -148,7 +200,7 @@ def test_text_is_written_with_the_same_bytes_on_every_system(tmp_path: Path) -> 
 
 _HOLD = """
 import pathlib, sys
-from biovita.files import locked
+from biovita.files import full_disk, locked
 with locked(pathlib.Path(sys.argv[1]), "busy"):
     print("in", flush=True)
     sys.stdin.read()

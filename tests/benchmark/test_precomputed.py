@@ -11,6 +11,7 @@ from biovita.benchmark import benchmark_from_split, score_benchmark
 from biovita.benchmark.layout import write_benchmark
 from biovita.benchmark.precomputed import Unit, read_precomputed
 from biovita.benchmark.reader import read_benchmark
+from biovita.embedding import Vectors
 from biovita.errors import BiovitaError
 from biovita.modality import Modality
 from support.bench_cases import class_vectors, write_vectors
@@ -172,6 +173,36 @@ def test_what_cannot_be_used_is_refused(made, tmp_path, name, content, message):
         (tmp_path / "audio.ids.json").write_text(json.dumps([f"no-{key}" for key in table.ids]))
     with pytest.raises(BiovitaError, match=message):
         read_precomputed(tmp_path, benchmark)
+
+
+def test_an_item_of_two_vectors_is_refused_with_both_rows(made, tmp_path):
+    import torch
+
+    benchmark, vectors = made
+    table = vectors[Modality.IMAGE]
+    first, second, third = table.ids[:3]
+    doubled = Vectors([first, second, third, second], table.vectors[:4])
+    for write in (as_npy, as_lines, as_parquet, as_lance, as_files):
+        path = tmp_path / write.__name__
+        path.mkdir()
+        write(path, "image", doubled)
+        if write is as_files:  # of one form a name is there once
+            torch.save(torch.from_numpy(table.vectors[3].copy()), path / "image" / f"{second}.pt")
+        with pytest.raises(
+            BiovitaError, match=rf"image.*the id '{second}' is in row \d and in row \d\. An item has one"
+        ):
+            read_precomputed(path, benchmark)
+    with pytest.raises(BiovitaError, match="is in row 2 and in row 4"):
+        read_precomputed(tmp_path / "as_npy", benchmark)
+
+
+def test_ids_hold_any_character_but_a_line_end(made, tmp_path):
+    benchmark, vectors = made
+    table = vectors[Modality.AUDIO]
+    np.save(tmp_path / "audio.npy", table.vectors[:3])
+    (tmp_path / "audio.ids.txt").write_bytes(f"{table.ids[0]}\r\nx\u2028y\x85\r\n{table.ids[2]}\r\n".encode())
+    found, _ = read_precomputed(tmp_path, benchmark)
+    assert list(found[Modality.AUDIO].ids) == [table.ids[0], "", table.ids[2]]
 
 
 def test_a_file_of_another_length_or_with_code_in_it_is_named(made, tmp_path):

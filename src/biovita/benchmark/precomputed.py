@@ -90,12 +90,13 @@ def read_precomputed(
 
     An id is the item's own, its ``id`` in the published index, that with its part before it (``unseen/17``), its file
     path or the path's stem, or of a text its words. Vectors are normalised as they are used. A vector of zeros is
-    what the published code puts where a feature is missing: such an item is absent.
+    what the published code puts where a feature is missing: such an item is absent. A recording or photograph has one
+    vector.
 
     Raises
     ------
     BiovitaError
-        Where nothing is found, a file does not have what it needs, an id is there twice, or no id is one of the
+        Where nothing is found, a file does not have what it needs, an item has two vectors, or no id is one of the
         benchmark's.
     """
     path = Path(path)
@@ -110,11 +111,11 @@ def read_precomputed(
             raise BiovitaError(f"{where} has the shape {vectors.shape}. It has to be (items, dimensions)")
         if ids is None:
             ids = benchmark.ids(modality)
-        else:
-            _refuse_repeated(ids, where)
         if len(ids) != len(vectors):
             raise BiovitaError(f"{where} has {len(vectors)} vectors and {len(ids)} ids. Each vector needs an id")
         names = _named(benchmark, modality, ids, where)
+        if modality != Modality.TEXT:  # several taxa of a benchmark may have the same words
+            _refuse_repeated(ids, where)
         empty = _zero_rows(vectors)
         zeros[modality] = len(empty)
         for row in empty:
