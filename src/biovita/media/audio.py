@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -27,6 +28,8 @@ __all__ = [
     "resample",
     "windows",
 ]
+
+logger = logging.getLogger(__name__)
 
 _ENCODERS_HZ = 48_000  # at which most encoders listen
 _BYTES = 4  # of a sample
@@ -306,11 +309,13 @@ def _whole_blocks(
     path: MediaPath, reader: SoundReader, edges: tuple[int, int], *, is_exact: bool
 ) -> Iterator[np.ndarray]:
     start, stop = edges
-    rate, done = reader.sample_rate, 0
+    rate, done, known = reader.sample_rate, 0, len(reader.warnings)
     for block in reader.blocks(start, stop):
         _check_finite(path, block)
         done += len(block)
         yield block
+    for warning in reader.warnings[known:]:
+        logger.warning("%s: %s", path, warning)
     missing = (stop - start - done) / rate
     tolerance = TRUNCATION_TOLERANCE_S if reader.states_length or is_exact else float("inf")
     if not done or missing > tolerance:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy as np
 from biovita.errors import MediaError
 from biovita.media import mp3
 from biovita.media.containers import check_complete
+from biovita.media.decoder_notes import decoder_notes
 from biovita.media.file_window import FileWindow
 from biovita.media.packed_files import MediaPath, on_disk
 from biovita.media.patience import Patience
@@ -95,6 +96,7 @@ class _SoundfileReader:
     warnings: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        self._said: list[str] = []
         self.sample_rate: int = self.file.samplerate
         self.channels: int = self.file.channels
         self.frames: int = self.file.frames
@@ -113,9 +115,11 @@ class _SoundfileReader:
         try:
             if first:
                 # libsndfile can land a block aside when it seeks in Vorbis a second time: one opening, one seek.
-                self.file.seek(first)
+                with self._listening():
+                    self.file.seek(first)
             while done < stop:
-                block = self.file.read(min(size, stop - done), dtype="float32", always_2d=True)
+                with self._listening():
+                    block = self.file.read(min(size, stop - done), dtype="float32", always_2d=True)
                 if not len(block):
                     return
                 done += len(block)
@@ -124,6 +128,15 @@ class _SoundfileReader:
                     yield block
         except soundfile.LibsndfileError as error:
             raise self._why(done, error) from None
+        finally:
+            if self._said:
+                self.warnings = (
+                    *self.warnings,
+                    f"its decoder says: {self._said[0]}; {len(self._said)} such lines",
+                )
+
+    def _listening(self) -> AbstractContextManager[None]:
+        return decoder_notes.of(self.path, self._said) if self.format == "mp3" else nullcontext()
 
     def _why(self, done: int, error: Exception) -> MediaError:
         """Return `truncated` where the end that the header states is not there, `undecodable` where it is."""
@@ -187,7 +200,8 @@ def _open_mp3(path: Path, layout: mp3.Mp3Layout) -> Iterator[SoundReader]:
     with path.open("rb") as raw:
         source = os.fsencode(path) if layout.is_plain else layout.window(raw)
         try:
-            file = soundfile.SoundFile(source)
+            with decoder_notes.of(path, []):
+                file = soundfile.SoundFile(source)
         except soundfile.LibsndfileError as error:
             raise MediaError("undecodable", f"{path}: its MP3 frames cannot be decoded: {error}") from None
         with file:
@@ -203,8 +217,8 @@ def _mp3_warnings(path: Path, layout: mp3.Mp3Layout) -> tuple[str, ...]:
     if layout.gaps:
         skipped = sum(end - begin for begin, end in layout.gaps)
         warnings.append(
-            f"{skipped:,} bytes between its frames, the first at byte {layout.gaps[0][0]:,}, are no frames and are left "
-            "out"
+            f"{skipped:,} bytes between its frames, the first at byte {layout.gaps[0][0]:,}, are no frames and are "
+            "left out"
         )
     if layout.cut:
         warnings.append("the last frame is cut and left out")

@@ -12,7 +12,7 @@ import numpy as np
 from biovita.errors import MediaError
 from biovita.media.decode import SoundReader, open_on_disk
 
-__all__ = ["Mix", "mix_of", "mix_of_samples"]
+__all__ = ["Mixdown", "mix_of", "mix_of_samples"]
 
 # Energy of the mean, as a share of the strongest channel's. Of a pair of microphones it is 1/4 to 1 (channels that have
 # nothing in common: 1/2; one that is dead: 1/4). Of one microphone in opposite phases, one of them 1 dB louder, it was
@@ -23,17 +23,17 @@ _NOTHING = 1e-9  # mean square, -90 dB: what says nothing about the channels
 
 
 @dataclass(frozen=True, slots=True)
-class Mix:
+class Mixdown:
     """The channel that is heard, from 1, or None for the mean of all; and why, where that is a channel."""
 
     channel: int | None = None
     note: str | None = None
 
 
-_MEAN = Mix()
+_MEAN = Mixdown()
 
 
-def mix_of(reader: SoundReader) -> Mix:
+def mix_of(reader: SoundReader) -> Mixdown:
     """Return what is heard of an open recording, by a few places spread over it; by all of it where these are silent.
 
     It opens the file anew and leaves ``reader`` where it is.
@@ -44,13 +44,13 @@ def mix_of(reader: SoundReader) -> Mix:
     return _of_unchanged(reader.path, stat.st_size, stat.st_mtime_ns)
 
 
-def mix_of_samples(samples: np.ndarray) -> Mix:
+def mix_of_samples(samples: np.ndarray) -> Mixdown:
     """Return what is heard of samples, ``(samples, channels)``."""
     return _decided(*_energies([samples])) if samples.shape[1] > 1 else _MEAN
 
 
 @lru_cache(maxsize=1024)
-def _of_unchanged(path: Path, _size: int, _mtime_ns: int) -> Mix:
+def _of_unchanged(path: Path, _size: int, _mtime_ns: int) -> Mixdown:
     with open_on_disk(path) as reader:
         frames = reader.frames
     if frames > 2 * _PLACES * _SAMPLES:
@@ -83,7 +83,7 @@ def _energies(blocks: Iterable[np.ndarray]) -> tuple[np.ndarray, float]:
     return energies / max(1, count), of_mean / max(1, count)
 
 
-def _decided(energies: np.ndarray, of_mean: float) -> Mix:
+def _decided(energies: np.ndarray, of_mean: float) -> Mixdown:
     strongest = int(np.argmax(energies >= 0.99 * energies.max()))  # the first of those that are as strong
     if energies[strongest] <= _NOTHING or not of_mean < _CANCELLED * energies[strongest]:
         return _MEAN
@@ -92,4 +92,4 @@ def _decided(energies: np.ndarray, of_mean: float) -> Mix:
         f"the mean of its channels is {below:.0f} dB below channel {strongest + 1} alone, as where phases are "
         f"opposite: channel {strongest + 1} is heard in its place"
     )
-    return Mix(strongest + 1, note)
+    return Mixdown(strongest + 1, note)

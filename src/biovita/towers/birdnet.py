@@ -193,12 +193,15 @@ def _at_48_khz(blocks: Iterable[np.ndarray], rate: int) -> Iterator[np.ndarray]:
 @contextmanager
 def _quiet_stderr() -> Iterator[None]:
     """Send what native code writes to standard error nowhere, for the length of the block."""
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+    from biovita.media.decoder_notes import decoder_notes
+
+    with decoder_notes.lock:
+        kept = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)
