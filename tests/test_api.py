@@ -47,6 +47,7 @@ ROWS = (
         | {"overwrite": True},
     ),
     Row("data plan", "plan_dataset", "plan.toml", {"plan": PLACE["plan.toml"]}),
+    Row("data relink", "relink_dataset", "birds a b", {"dataset": PLACE["birds"], "old": "a", "new": PLACE["b"]}),
     Row("data build", "build_dataset", "plan.toml --out out", {"plan": PLACE["plan.toml"], "out": PLACE["out"]}),
     Row(
         "data split",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from biovita.collect.build import BuildReport
     from biovita.collect.preview import PlanReport
     from biovita.dataset.dataset import Dataset
+    from biovita.dataset.relink import RelinkReport, relink_dataset
     from biovita.dataset.split import SplitReport, split_dataset
     from biovita.detecting import ScoredDetection, score_detection
     from biovita.embedding.container import Vectors
@@ -60,6 +61,7 @@ __all__ = [
     "ModelError",
     "PlanReport",
     "Rank",
+    "RelinkReport",
     "RunCalibration",
     "ScoredDetection",
     "SoundscapeReport",
@@ -79,6 +81,7 @@ __all__ = [
     "import_folder",
     "load_model",
     "plan_dataset",
+    "relink_dataset",
     "run_benchmark",
     "save_model",
     "score_detection",
@@ -108,6 +111,7 @@ _PLACES = {
     "ModelError": "errors",
     "PlanReport": "collect.preview",
     "Rank": "taxonomy.taxon",
+    "RelinkReport": "dataset.relink",
     "RunCalibration": "calibrating",
     "ScoredDetection": "detecting",
     "SoundscapeReport": "simulation.soundscape",
@@ -126,6 +130,7 @@ _PLACES = {
     "import_folder": "sources.folder",
     "load_model": "model.describe",
     "plan_dataset": "verbs",
+    "relink_dataset": "dataset.relink",
     "run_benchmark": "verbs",
     "save_model": "verbs",
     "score_detection": "detecting",

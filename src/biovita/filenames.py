@@ -14,6 +14,7 @@ from biovita.files import refuse_links
 
 __all__ = [
     "FileNames",
+    "at_home",
     "contained",
     "file_name",
     "folded",
@@ -147,6 +148,11 @@ def contained(root: Path, place: Path) -> Path:
             f"Put a folder in the place of the link, or move {root} as a whole to a larger disk"
         )
     return place
+
+
+def at_home(path: str) -> str:
+    """Return a path with the home folder in place of ``~`` or ``~user`` at its start, where the user is known."""
+    return os.path.expanduser(path) if path.startswith("~") else path  # noqa: PTH111 - an unknown user is no error here
 
 
 def path_from(start: Path, place: Path) -> str:

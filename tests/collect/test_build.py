@@ -317,7 +317,8 @@ def test_files_at_hand_stay_where_they_are(tmp_path: Path) -> None:
     plan.write_text('name = "x"\n[[sources]]\nkind = "release"\npath = "release"\n')
     report = build_soon(plan, tmp_path / "data")
     dataset = Dataset.open(tmp_path / "data")
-    assert dataset.audio["path"].to_pylist() == [str(train / "audio/a.wav")]
+    assert dataset.audio["path"].to_pylist() == ["../release/train/audio/a.wav"]
+    assert dataset.locate("../release/train/audio/a.wav") == train / "audio/a.wav"
     assert (report.fetched, report.rejected) == (0, {"not-audio": 1})
     build_soon(plan, tmp_path / "data")
     assert (train / "audio/a.wav").read_bytes() == sound(1)

@@ -45,7 +45,9 @@ def test_nothing_is_wrong_with_a_new_one(dataset: Dataset) -> None:
 
 
 def test_files_that_are_gone_or_changed(dataset: Dataset) -> None:
-    first, second = (Path(path) for path in dataset.audio["path"].to_pylist()[:2])
+    first, second = (dataset.locate(path) for path in dataset.audio["path"].to_pylist()[:2])
+    assert isinstance(first, Path)
+    assert isinstance(second, Path)
     first.unlink()
     second.write_bytes(second.read_bytes() + b"more")
     ids = dataset.audio["id"].to_pylist()

@@ -62,13 +62,16 @@ def _long() -> bytes:
 def test_a_folder_is_a_source(tmp_path: Path) -> None:
     (tmp_path / "audio.csv").write_text(
         "file,scientific_name,begin_s,end_s,latitude\na.wav,Pica pica,,,1\n"
-        "b.wav,Pica pica,1,2,\n../c.wav,Pica pica,,,\n"
+        "b.wav,Pica pica,1,2,\n../c.wav,Pica pica,,,\nd.wav,Pica pica,,,\n"
     )
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(b"")
     (batch,) = Folder(path=tmp_path).batches()
     assert batch.records["path"].to_pylist() == [str(tmp_path / "a.wav")]
     assert [(row["row"], row["reason"]) for row in batch.rejected.to_pylist()] == [
         (3, "span"),
         (4, "path-outside"),
+        (5, "missing"),
     ]
 
 

@@ -44,8 +44,9 @@ def test_a_good_folder(src: Path, run: Callable[..., tuple[ImportReport, Dataset
     magpie = dataset.taxonomy["pica_pica"]
     assert (magpie.scientific_name, magpie.common_name, magpie.class_) == ("Pica pica", "Eurasian Magpie", "Aves")
     for row in dataset.audio.to_pylist():
-        path = Path(row["path"])
-        assert path.is_absolute()
+        path = dataset.locate(row["path"])
+        assert isinstance(path, Path)
+        assert row["path"] == f"../src/audio/{path.name}"
         assert path.is_relative_to(src)
         info = soundfile.info(path)
         assert (row["start_s"], row["end_s"], row["duration_s"]) == (0, info.duration, info.duration)
@@ -195,7 +196,7 @@ def test_a_link_within_the_folder_is_followed(src: Path, run: Callable[..., tupl
     append(src / "audio.csv", "./audio//x.wav,Pica pica,,,,,,,,")
     report, dataset = run()
     assert report.audio == 7
-    assert dataset.audio["path"][-1].as_py() == str(src / "audio" / "x.wav")
+    assert dataset.locate(dataset.audio["path"][-1].as_py()) == src / "audio" / "x.wav"
 
 
 def test_numbers_dates_and_places(src: Path, run: Callable[..., tuple[ImportReport, Dataset]]) -> None:

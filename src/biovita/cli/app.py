@@ -171,8 +171,18 @@ def _settled(arguments: list[str]) -> list[str]:
             else:
                 set_limit(*_pair(given))
         else:
-            rest.append(argument)
+            rest.append(_at_home(argument))
     return rest
+
+
+def _at_home(argument: str) -> str:
+    """Return an argument with the home folder in place of ``~``, which shells leave within quotes and behind ``=``."""
+    name, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+    if not value.startswith("~") or os.path.lexists(value):
+        return argument
+    from biovita.filenames import at_home
+
+    return f"{name}{equals}{at_home(value)}"
 
 
 def _check(arguments: list[str]) -> None:

@@ -106,6 +106,7 @@ def check(dataset: Path, /, *, hashes: bool = False, as_json: Json = False) -> i
     """
     from biovita.dataset import Dataset
     from biovita.dataset.check import check as find_problems
+    from biovita.dataset.relink import relink_hint
 
     problems = find_problems(Dataset.open(dataset), hashes=hashes)
     if as_json:
@@ -113,7 +114,37 @@ def check(dataset: Path, /, *, hashes: bool = False, as_json: Json = False) -> i
     else:
         count = "1 problem" if len(problems) == 1 else f"{len(problems):,} problems"
         say(*problems, f"{dataset}: {count if problems else 'nothing is wrong'}")
+    if any(problem.code == "missing-file" for problem in problems):
+        note(relink_hint(Dataset.open(dataset)))
     return 1 if problems else 0
+
+
+@app.command
+def relink(dataset: Path, old: str, new: Path, /, *, as_json: Json = False) -> None:
+    """Say where the media of a dataset are, after they were moved.
+
+    Every file is compared with the hash that the dataset states. If one is missing or has other bytes, they are listed,
+    and nothing is changed. Vectors stay.
+
+    Parameters
+    ----------
+    dataset
+        Its directory.
+    old
+        The folder or file that is not there any more, as data check names it.
+    new
+        Where it is now.
+    """
+    import biovita
+
+    report = biovita.relink_dataset(dataset, old, new)
+    if as_json:
+        print_json(report)
+    else:
+        say(
+            f"{dataset}: {report.files:,} files are at {new} now, of {report.audio:,} recordings and "
+            f"{report.images:,} photographs"
+        )
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:

@@ -54,6 +54,7 @@ def embed(
     """
     import biovita
     from biovita.compute.device import choose_device
+    from biovita.dataset.relink import relink_hint
 
     note(f"device: {choose_device(device)}")
     report = biovita.embed(
@@ -64,6 +65,8 @@ def embed(
         batch_size=batch_size,
         workers=workers,
     )
+    if any(failure.reason == "missing" for failure in report.failed):
+        note(relink_hint(biovita.Dataset.open(dataset)))
     if as_json:
         parts = [{**asdict(part), "rate": part.rate} for part in report.parts]
         print_json({"model": report.model, "towers": report.towers, "path": report.path, "parts": parts})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from biovita.collect.omit import rank_detail
 from biovita.collect.places import Places
 from biovita.collect.plan import Plan
 from biovita.dataset import Dataset, Split
+from biovita.dataset.media_paths import MediaPaths
 from biovita.dataset.schema import AUDIO, IMAGES, OMITTED, REJECTED
 from biovita.files import replacing
 from biovita.hashing import sha256_of
@@ -82,7 +83,7 @@ def assemble(work: Path, ledger: Ledger, plan: Plan, dataset: Path, places: Plac
         "rejected": _Gathered(REJECTED),
         "omitted": _Gathered(OMITTED),
     }
-    used: set[str] = set()
+    paths, used = MediaPaths.of(dataset), set[str]()
     tried: Counter[str] = Counter()
     for record in records_in(work / "chosen.parquet"):
         key = key_of(record)
@@ -97,6 +98,9 @@ def assemble(work: Path, ledger: Ledger, plan: Plan, dataset: Path, places: Plac
             rows["rejected"].add(_rejection(record, *why))
             continue
         assert entry is not None
+        assert entry.path is not None
+        if Path(entry.path).is_absolute():
+            entry = replace(entry, path=paths.stored(Path(entry.path)))
         used.add(key)
         if record["modality"] == "image":
             rows["image"].add(_image(record, entry, key, plan))

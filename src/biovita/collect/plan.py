@@ -7,13 +7,14 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from biovita.errors import DatasetError, unknown_name
+from biovita.filenames import at_home
 from biovita.publish.shown_plan import shown
 from biovita.redact import redacted
 from biovita.sources.licenses import normalise_license
@@ -262,12 +263,13 @@ class Plan(_Part):
 
 
 def read_plan(path: str | Path) -> Plan:
-    """Return the plan in a TOML file; paths in it start at its folder.
+    """Return the plan in a TOML file; paths in it start at its folder, and ``~`` is the home folder.
 
     Raises
     ------
     DatasetError
-        With every field that is wrong, what was given, and the nearest known name.
+        Where it is no plan, or names the home of a user whom this machine does not know; with every field that is
+        wrong, what was given, and the nearest known name.
     """
     path = Path(path)
     try:
@@ -285,7 +287,15 @@ def read_plan(path: str | Path) -> Plan:
     folder = path.parent
 
     def anchored(value: Any) -> Any:
-        return str(folder / value) if isinstance(value, str) and "://" not in value else value
+        if not isinstance(value, str) or "://" in value:
+            return value
+        place = at_home(value)
+        if place.startswith("~") and not (folder / place).exists():
+            user = PurePosixPath(place).parts[0]
+            raise DatasetError(
+                f"{path}: the path {value!r} begins with {user}, and this machine knows no such user"
+            )
+        return str(folder / place)
 
     try:
         plan = Plan.model_validate(_with_paths(content, anchored))

@@ -9,12 +9,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 
 from biovita.dataset.dataset import Dataset
+from biovita.dataset.media_paths import leads_back
 from biovita.dataset.omitted import count_omitted
 from biovita.dataset.schema import LARGE_TABLES, TABLES, Split
 from biovita.errors import DatasetError, MediaError
@@ -54,8 +54,8 @@ class DatasetProblem:
         Short and stable: ``schema``, ``counts``, ``missing-value``, ``duplicate-id``, ``unknown-taxon``,
         ``bad-value``, ``span``, ``coordinates``, ``missing-file``, ``changed-file``, ``leaking-group``,
         ``leaking-file``, ``leaking-species``, ``packed`` (the packed media that ``dataset.toml`` names cannot be read),
-        ``unsafe-name`` (an id that could lead out of a folder, or cannot be a name), ``unsafe-path`` (a path that leads
-        out of the dataset by ``..``, or cannot be a path), ``not-media`` (with ``hashes``: a file that begins as
+        ``unsafe-name`` (an id that could lead out of a folder, or cannot be a name), ``unsafe-path`` (a path that has
+        ``..`` elsewhere than at its start, or cannot be a path), ``not-media`` (with ``hashes``: a file that begins as
         something else than a recording or a photograph).
     table, item
         Where: a table, and the id of an item or taxon; empty where it concerns more than one.
@@ -178,8 +178,8 @@ def _unsafe(rows: Mapping[str, _TableRows]) -> Iterator[DatasetProblem]:
                 yield DatasetProblem(
                     "unsafe-path", name, repr(item)[1:-1], f"{path!r} cannot be the path of a file"
                 )
-            elif ".." in PurePosixPath(path.replace("\\", "/")).parts:
-                yield DatasetProblem("unsafe-path", name, repr(item)[1:-1], f"{path!r} leads out by '..'")
+            elif leads_back(path):
+                yield DatasetProblem("unsafe-path", name, repr(item)[1:-1], f"{path!r} has '..' within it")
 
 
 def _traits(rows: Iterable[Mapping[str, Any]], known: set[str]) -> Iterator[DatasetProblem]:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import tomli_w
 
 from biovita.dataset.info import read_info
+from biovita.dataset.media_paths import MediaPaths, is_beside
 from biovita.dataset.packed_media import PackedMedia
 from biovita.dataset.schema import LARGE_TABLES, TABLES, taxonomy_of
 from biovita.errors import DatasetError
@@ -155,10 +156,15 @@ class Dataset:
         """Return where a media path of this dataset lies.
 
         In the packed media, where there are some and they hold it as the tables describe it; otherwise it is a file,
-        and a relative path starts at the dataset's directory.
+        and a relative path starts at the dataset's directory. One that begins with ``../`` starts where the directory
+        really is, links resolved.
         """
         found = self.packed.find(path) if self.packed is not None else None
-        return found or self.path / path
+        return found or (self._paths.place(path) if is_beside(path) else self.path / path)
+
+    @cached_property
+    def _paths(self) -> MediaPaths:
+        return MediaPaths.of(self.path)
 
 
 def write_table(table: pa.Table | pa.RecordBatchReader, file: Path) -> int:

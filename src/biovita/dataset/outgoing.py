@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 _BLOCK = 1 << 20
+_MOVED = ". If its files were moved, run: biovita data relink DATASET OLD NEW"
 _NOUNS = {Modality.AUDIO: ("audio", "a recording"), Modality.IMAGE: ("image", "a photograph")}
 
 
@@ -219,7 +220,7 @@ def _opened(source: Path) -> BufferedReader:
     try:
         return open_regular(source)
     except FileNotFoundError:
-        raise DatasetError(f"{source}: the dataset names this file, and it is not there") from None
+        raise DatasetError(f"{source}: the dataset names this file, and it is not there{_MOVED}") from None
     except OSError as error:
         raise DatasetError(
             f"{source}: the dataset names this file, and it cannot be read: {error.strerror}"
@@ -240,7 +241,7 @@ def _status(source: Path) -> os.stat_result:
     try:
         return source.stat()
     except (OSError, ValueError):
-        raise DatasetError(f"{source}: the dataset names this file, and it is not there") from None
+        raise DatasetError(f"{source}: the dataset names this file, and it is not there{_MOVED}") from None
 
 
 def _state(source: MediaPath) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from biovita.dataset import Dataset
 from biovita.dataset.dataset import replace_tables
+from biovita.dataset.media_paths import MediaPaths, is_beside
 from biovita.dataset.outgoing import Outgoing, allowed_outside, bytes_of, stated_files
 from biovita.dataset.packed_media import PACKED, PackedMedia
 from biovita.errors import DatasetError
@@ -86,8 +87,8 @@ def state_packed(dataset: Dataset, place: str | None) -> None:
 def unpack(packed: str, directory: Path) -> int:
     """Write packed media back to files, those that are not there yet, and return how many were written.
 
-    Files that the tables name by an absolute path, outside the dataset, are never written; where they lie still, they
-    are left alone.
+    Files that the tables name outside the dataset, by an absolute path or by ``../``, are never written; where they lie
+    still, they are left alone.
     A dataset in ``directory`` that reads its media from this table reads the files from then on.
 
     Raises
@@ -99,8 +100,11 @@ def unpack(packed: str, directory: Path) -> int:
     directory = target_of(directory)
     if directory.exists() and not directory.is_dir():
         raise DatasetError(f"{directory} is a file. Give a directory to write files into")
+    paths = MediaPaths.of(directory)
     elsewhere = {
-        path for path in media.rows if is_path(path) and Path(path).is_absolute() and Path(path).is_file()
+        path
+        for path in media.rows
+        if is_path(path) and (Path(path).is_absolute() or is_beside(path)) and paths.place(path).is_file()
     }
     written = media.unpack(directory, [path for path in media.rows if path not in elsewhere])
     if (directory / "dataset.toml").is_file():

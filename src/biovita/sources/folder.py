@@ -28,6 +28,7 @@ import pyarrow as pa
 
 from biovita.csv_table import CsvTable, check_columns
 from biovita.dataset import write_dataset
+from biovita.dataset.media_paths import MediaPaths
 from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
 from biovita.errors import DatasetError, MediaError
 from biovita.files import new_directory
@@ -88,8 +89,8 @@ class _Item:
         """The same for the same bytes and span."""
         return self.row.modality, self.sha256, self.span
 
-    def columns(self, *, copied: bool) -> dict[str, Any]:
-        """Return its row of a media table."""
+    def columns(self, path: str) -> dict[str, Any]:
+        """Return its row of a media table, whose file has this path there."""
         probe = self.probe
         start, end = self.span or (None, None)
         if isinstance(probe, AudioProbe):
@@ -101,7 +102,6 @@ class _Item:
             }
         else:
             held = {"width": probe.width, "height": probe.height}
-        path = f"media/{self.row.file}" if copied else self.row.path.as_posix()
         return {**self.row.columns(), "sha256": self.sha256, **held, "path": path}
 
 
@@ -164,10 +164,11 @@ def import_folder(
         report = ImportReport(
             out, len(audio), len(images), len(taxa), len(rejected), _reasons(rejected), notes, ignored, skipped
         )
+        paths = None if copy else MediaPaths.of(out)
         written = {
             "taxa": taxa_table(taxa),
-            "audio": _media_table(audio, AUDIO, copied=copy),
-            "images": _media_table(images, IMAGES, copied=copy),
+            "audio": _media_table(audio, AUDIO, paths),
+            "images": _media_table(images, IMAGES, paths),
             "rejected": rejected_table(rejected),
         }
         write_dataset(directory, written, _info(src, columns, report, copy=copy))
@@ -313,8 +314,13 @@ def _warnings(items: Sequence[_Item]) -> list[str]:
     return [warning for warnings in said.values() for warning in warnings]
 
 
-def _media_table(items: Iterable[_Item], schema: pa.Schema, *, copied: bool) -> pa.Table:
-    return pa.Table.from_pylist([item.columns(copied=copied) for item in items], schema=schema)
+def _media_table(items: Iterable[_Item], schema: pa.Schema, paths: MediaPaths | None) -> pa.Table:
+    """Return a table of media that lie where they are, or were copied into the dataset where ``paths`` is None."""
+
+    def path(row: MediaRow) -> str:
+        return f"media/{row.file}" if paths is None else paths.stored(row.path)
+
+    return pa.Table.from_pylist([item.columns(path(item.row)) for item in items], schema=schema)
 
 
 def _reasons(rejected: Sequence[RejectedRow]) -> dict[str, int]:
