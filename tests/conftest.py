@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from biovita.modality import Modality
 from biovita.model import Model, describe, load_model
+from biovita.simulation import simulate_media
 from biovita.towers import Encoder
 from biovita.towers.minilm import MiniLM
 from biovita.training.projections.names_without_media import NamedClasses
@@ -47,12 +49,28 @@ def starter_towers(starter: Model) -> Mapping[Modality, Encoder]:
 
 
 @pytest.fixture(scope="session")
-def known_texts(tmp_path_factory: pytest.TempPathFactory) -> KnownTexts:
-    """Return where `a_third_of_the_names` keeps vectors; the processes of a run of the tests share the folder."""
+def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that the processes of a run of the tests share."""
     base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "texts"
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "common"
     folder.mkdir(exist_ok=True)
-    return KnownTexts(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fauna(common: Path) -> Path:
+    """Return a simulated fauna as a dataset, which takes a minute to make; tests write to copies of it."""
+    with FileLock(common / "fauna.lock"):
+        if not (common / "fauna").exists():
+            simulate_media(common / "fauna", 60, recordings=4, photographs=6, workers=1, progress=False)
+    return common / "fauna"
+
+
+@pytest.fixture(scope="session")
+def known_texts(common: Path) -> KnownTexts:
+    """Return where `a_third_of_the_names` keeps vectors."""
+    (common / "texts").mkdir(exist_ok=True)
+    return KnownTexts(common / "texts")
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
 from biovita.modality import Modality
 from biovita.model import Model, load_model, write_model
-from biovita.simulation import simulate_media
 from biovita.towers import EncoderCard
 from biovita.towers.audio_windows import AudioInput
 from biovita.towers.clap import ClapAudio
@@ -67,8 +67,8 @@ def _phase(name: str, epochs: int, *parts: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_towers_without_weights_learn_to_place_species_they_never_met(tmp_path: Path) -> None:
-    dataset = simulate_media(tmp_path / "fauna", 60, recordings=4, photographs=6, workers=1, progress=False)
+def test_towers_without_weights_learn_to_place_species_they_never_met(fauna: Path, tmp_path: Path) -> None:
+    dataset = Dataset.open(shutil.copytree(fauna, tmp_path / "fauna"))
     split_dataset(dataset, unseen=15, seed=0)
     towers = _write_towers(tmp_path / "towers")
     shared = {**SHARED, "model": str(towers)}

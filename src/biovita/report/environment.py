@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from biovita.modality import Modality, modalities_of
@@ -17,6 +18,7 @@ __all__ = ["environment", "spoken"]
 _SPOKEN = {Modality.AUDIO: "sound", Modality.IMAGE: "photo", Modality.TEXT: "name"}
 
 
+@cache  # compiling the templates takes longer than filling them
 def environment() -> jinja2.Environment:
     """Return the templates of the report."""
     import jinja2
