@@ -8,7 +8,8 @@ VENV ?= .venv
 OUT ?= demo-run
 WORKERS ?= 2
 BIN := $(VENV)/bin
-TESTS = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+# Compiled modules are kept: hundreds of tests start an interpreter.
+TESTS = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 # The first interpreter that runs and is new enough; PYTHON=... overrides.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
