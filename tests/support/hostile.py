@@ -19,7 +19,8 @@ from support.forked import run_each, start, start_call
 
 MIB = 1 << 20
 _LOOK_FOR_CHILDREN_S = 0.1
-_ROOM_FOR_IMPORTS_MIB = 1500
+_MOST_MIB = 1500
+_IMPORTS_MIB = 500  # of the process that others are forked from
 
 
 @dataclass(frozen=True)
@@ -53,24 +54,24 @@ class Outcome:
 def biovita(
     *arguments: object,
     seconds: float = 60,
-    mib: float = 1500,
+    mib: float | None = None,
     cwd: Path | None = None,
     env: Mapping[str, str] = {},
 ) -> Outcome:
     """Run ``biovita`` with arguments in a watched child process.
 
-    It is forked from one that has imported what models need, which is half a gigabyte: where less memory is allowed, or
-    the environment sets up Python itself, an interpreter starts anew.
+    It is forked from one that has imported what models need. Where ``mib`` says what it may take, or the environment
+    sets up Python itself, an interpreter starts anew.
     """
-    if mib < _ROOM_FOR_IMPORTS_MIB or any(name.startswith("PYTHON") for name in env):
+    if mib is not None or any(name.startswith("PYTHON") for name in env):
         command = [sys.executable, "-m", "biovita", *map(str, arguments)]
-        return watched(command, seconds=seconds, mib=mib, cwd=cwd, env=env)
+        return watched(command, seconds=seconds, mib=mib or _MOST_MIB, cwd=cwd, env=env)
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder) / "out", Path(folder) / "err"
         began = time.monotonic()
         process = start(arguments, err, env, partial(os.chdir, cwd or Path.cwd()), out)
         assert process.pid is not None
-        peak, why = _watch(process.pid, process.is_alive, seconds, mib)
+        peak, why = _watch(process.pid, process.is_alive, seconds, _MOST_MIB + _IMPORTS_MIB)
         taken = time.monotonic() - began
         process.join()
         texts = [file.read_text(encoding="utf-8", errors="surrogateescape") for file in (out, err)]
