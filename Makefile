@@ -8,7 +8,8 @@ VENV ?= .venv
 OUT ?= demo-run
 WORKERS ?= 2
 BIN := $(VENV)/bin
-TESTS = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+# Compiled modules are kept: hundreds of tests start an interpreter.
+TESTS = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 # Modules are compiled once, whatever the shell says: the tests start hundreds of interpreters.
 export PYTHONDONTWRITEBYTECODE :=

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -55,8 +56,16 @@ def name_of(file: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-TREES = {file: ast.parse(file.read_text(encoding="utf-8")) for file in sorted(HOUSE.rglob("*.py"))}
-MODULES = {name_of(file): tree for file, tree in TREES.items()}
+@cache
+def trees() -> dict[Path, ast.Module]:
+    """Return what each file says."""
+    return {file: ast.parse(file.read_text(encoding="utf-8")) for file in sorted(HOUSE.rglob("*.py"))}
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Return the same by the dotted names."""
+    return {name_of(file): tree for file, tree in trees().items()}
 
 
 def imported(tree: ast.Module) -> set[str]:
@@ -65,13 +74,16 @@ def imported(tree: ast.Module) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "biovita":
             names = {f"{node.module}.{name.name}" for name in node.names}
-            found |= {name if name in MODULES else str(node.module) for name in names}
+            found |= {name if name in modules() else str(node.module) for name in names}
         elif isinstance(node, ast.Import):
-            found |= {name.name for name in node.names if name.name in MODULES}
+            found |= {name.name for name in node.names if name.name in modules()}
     return found
 
 
-IMPORTS = {module: imported(tree) for module, tree in MODULES.items()}
+@cache
+def imports() -> dict[str, set[str]]:
+    """Return the modules of ours that each module imports."""
+    return {module: imported(tree) for module, tree in modules().items()}
 
 
 def room_of(module: str) -> str:
@@ -96,8 +108,8 @@ def test_each_room_can_be_imported_alone() -> None:
 
 
 def test_no_module_leads_back_to_itself_by_its_imports() -> None:
-    assert len(IMPORTS) > 200
-    within = {module: found - {"biovita"} for module, found in IMPORTS.items()}
+    assert len(imports()) > 200
+    within = {module: found - {"biovita"} for module, found in imports().items()}
     assert not circle(within)
 
 
@@ -107,20 +119,20 @@ def test_a_circle_is_found() -> None:
 
 def test_no_room_leads_back_to_itself_by_its_imports() -> None:
     rooms = defaultdict(set)
-    for module, found in IMPORTS.items():
+    for module, found in imports().items():
         rooms[room_of(module)] |= {room_of(other) for other in found} - {room_of(module), ""}
     assert not circle({room: known for room, known in rooms.items() if room})
 
 
 @pytest.mark.parametrize("low", [room for room in ROOMS if room != "cli"])
 def test_rooms_know_neither_commands_nor_verbs(low: str) -> None:
-    for module, found in IMPORTS.items():
+    for module, found in imports().items():
         if room_of(module) == low:
             assert not {name for name in found if name.split(".")[1:2] in (["cli"], ["verbs"])}, module
 
 
 def test_the_benchmark_knows_nothing_of_reports() -> None:
-    found = {name: IMPORTS[name] for name in IMPORTS if room_of(name) == "benchmark"}
+    found = {name: imports()[name] for name in imports() if room_of(name) == "benchmark"}
     assert len(found) > 10
     for module, names in found.items():
         assert not {name for name in names if room_of(name) == "report"}, module
@@ -128,7 +140,7 @@ def test_the_benchmark_knows_nothing_of_reports() -> None:
 
 def sizes() -> Iterator[tuple[str, int, int]]:
     """Yield modules, classes and functions with how many lines they have, and how many they may have."""
-    for module, tree in MODULES.items():
+    for module, tree in modules().items():
         yield module, max((node.end_lineno or 0 for node in tree.body), default=0), MOST_LINES[ast.Module]
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -142,14 +154,14 @@ def test_nothing_is_too_long_to_read() -> None:
 
 def test_no_two_files_of_one_name() -> None:
     """A command is called after what it runs; of all others, one name is of one thing."""
-    files = Counter(file.stem for file in TREES if file.name != "__init__.py" and file.parent.name != "cli")
+    files = Counter(file.stem for file in trees() if file.name != "__init__.py" and file.parent.name != "cli")
     assert not {name: number for name, number in files.items() if number > 1}
 
 
 def test_no_two_classes_of_one_name() -> None:
     names = Counter(
         node.name
-        for tree in MODULES.values()
+        for tree in modules().values()
         for node in tree.body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
@@ -194,5 +206,5 @@ def changed(tree: ast.Module) -> Iterator[str]:
 @pytest.mark.slow
 def test_modules_keep_no_state_but_caches() -> None:
     """A cache may be lost at any time without another result; settings of the process are said in one place each."""
-    found = {f"{module}.{name}" for module, tree in MODULES.items() for name in changed(tree)}
+    found = {f"{module}.{name}" for module, tree in modules().items() for name in changed(tree)}
     assert found == STATE

@@ -33,7 +33,7 @@ def begins_of(cut: cutting.Pieces, lengths: list[float]) -> list[list[float]]:
     overlap=st.sampled_from([0.0, 0.5, 0.8]),
     expand=st.floats(0.1, 20),
 )
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 def test_windows_of_pieces_are_those_of_the_whole_recording(
     lengths: list[float], overlap: float, expand: float
 ) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import zlib
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -16,10 +17,10 @@ from biovita.errors import BiovitaError, ModelError
 from biovita.modality import Modality
 from support.bench_cases import write_small
 
-mteb = pytest.importorskip("mteb")
-from mteb.models import ModelMeta  # noqa: E402  (mteb is optional)
-
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("mteb") is None, reason="mteb is not installed"),
+]
 DIM = 8
 
 
@@ -38,24 +39,33 @@ def by_content(modality, content) -> np.ndarray:
     return made / np.linalg.norm(made)
 
 
-class Encoder(mteb.models.abs_encoder.AbsEncoder):
+def encoder():
     """A model as mteb has them."""
+    from mteb.models import ModelMeta
+    from mteb.models.abs_encoder import AbsEncoder
 
-    def __init__(self):
-        self.model = None
-        self.mteb_model_meta = ModelMeta(
-            **dict.fromkeys(ModelMeta.model_fields, None)
-            | {"name": "tests/by-content", "revision": "1", "loader": None, "languages": None}
-            | {"similarity_fn_name": "cosine", "modalities": ["audio", "image", "text"], "framework": ["NumPy"]}
-            | {"loader_kwargs": {}, "model_type": ["dense"]}
-        )
+    class Encoder(AbsEncoder):
+        def __init__(self):
+            self.model = None
+            self.mteb_model_meta = ModelMeta(
+                **dict.fromkeys(ModelMeta.model_fields, None)
+                | {"name": "tests/by-content", "revision": "1", "loader": None, "languages": None}
+                | {
+                    "similarity_fn_name": "cosine",
+                    "modalities": ["audio", "image", "text"],
+                    "framework": ["NumPy"],
+                }
+                | {"loader_kwargs": {}, "model_type": ["dense"]}
+            )
 
-    def encode(self, inputs, *, task_metadata, hf_split, hf_subset, prompt_type=None, **kwargs):
-        rows = []
-        for batch in inputs:
-            (modality,) = {"audio", "image", "text"} & set(batch)
-            rows += [by_content(modality, content) for content in batch[modality]]
-        return np.array(rows, np.float32)
+        def encode(self, inputs, *, task_metadata, hf_split, hf_subset, prompt_type=None, **kwargs):
+            rows = []
+            for batch in inputs:
+                (modality,) = {"audio", "image", "text"} & set(batch)
+                rows += [by_content(modality, content) for content in batch[modality]]
+            return np.array(rows, np.float32)
+
+    return Encoder()
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +105,7 @@ def test_mteb_gives_the_scores_that_we_give(benchmark, exported, monkeypatch):
             made.append(by_content(modality.value, content))
         vectors[modality] = Vectors([row["id"] for row in rows], np.array(made, np.float32))
     ours = {(r.part, r.direction, r.level, r.k): r.accuracy for r in score_benchmark(benchmark, vectors).rows()}
-    theirs = run_local(Encoder(), exported)
+    theirs = run_local(encoder(), exported)
     assert len(theirs) == len(ours) >= 3 * 20
     for row in theirs:
         key = row.part, row.direction, row.level, row.k
@@ -113,7 +123,7 @@ def test_the_tasks_are_mtebs_own(exported):
 
 
 def test_a_model_of_mtebs_is_scored_by_us(benchmark):
-    model = MtebModel(Encoder(), "tests/by-content")
+    model = MtebModel(encoder(), "tests/by-content")
     photographs = [benchmark.root / row["path"] for row in benchmark.items[Modality.IMAGE].to_pylist()[:3]]
     recordings = [benchmark.root / row["path"] for row in benchmark.items[Modality.AUDIO].to_pylist()[:2]]
     assert model.embed_images(photographs).shape == (3, DIM)

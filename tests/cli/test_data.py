@@ -12,14 +12,12 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from biovita.cli import main
 from biovita.dataset import Dataset
 from support.folders import append, make_folder
-from support.sound_files import song, write_sound
 
 
 @pytest.fixture
@@ -168,6 +166,17 @@ def test_a_full_disk_leaves_the_old_dataset(
     assert sorted(path.name for path in out.parent.iterdir()) == ["ds", "src"]
 
 
+# Runs ``biovita`` as on a disk that takes half a second a recording.
+SLOWLY = """
+import sys, time
+from biovita.cli import main
+from biovita.sources import inspect
+look = inspect.probe_audio
+inspect.probe_audio = lambda *file: (time.sleep(0.5), look(*file))[1]
+main(sys.argv[1:])
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 @pytest.mark.parametrize("existing", [False, True])
@@ -177,25 +186,9 @@ def test_ctrl_c_leaves_nothing_half_written(
     if existing:
         run(capsys, "data", "import", "folder", src, "--out", out)
     before = {file.name: file.read_bytes() for file in out.iterdir()} if existing else None
-    long = np.tile(song(10, 32000), (60, 1))
-    for k in range(6):
-        write_sound(src / "audio" / f"long{k}.flac", long + np.float32(k / 100), 32000)
-        append(src / "audio.csv", f"audio/long{k}.flac,Pica pica,,,,,,,,")
-    command = [
-        sys.executable,
-        "-m",
-        "biovita",
-        "data",
-        "import",
-        "folder",
-        str(src),
-        "--out",
-        str(out),
-        "--workers",
-        "1",
-    ]
+    command = [sys.executable, "-c", SLOWLY, "data", "import", "folder", str(src), "--out", str(out)]
     process = subprocess.Popen(
-        [*command, *(["--overwrite"] if existing else [])],
+        [*command, "--workers", "1", *(["--overwrite"] if existing else [])],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -46,7 +46,7 @@ def by_cell(pairs, splits):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(items("a"), items("i"), st.integers(0, 4), st.integers(0, 99), st.sampled_from([0.0, 0.2, 0.5, 0.9]))
 def test_separate_groups_keep_every_rule(audio, images, unseen, seed, held_out):
     pairs = {AUDIO: audio, IMAGE: images}
@@ -71,7 +71,7 @@ def test_separate_groups_keep_every_rule(audio, images, unseen, seed, held_out):
     assert assign_splits(pairs, unseen=unseen, seed=seed, held_out=held_out) == (drawn, splits)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(shared_items, shared_items, st.integers(0, 2), st.integers(0, 99))
 def test_groups_across_species_and_modalities_are_never_on_two_sides(audio, images, unseen, seed):
     pairs = {AUDIO: audio, IMAGE: images}
@@ -161,7 +161,7 @@ def test_nothing_changes_when_the_split_is_refused(tmp_path):
     assert before == {f.name: f.read_bytes() for f in (tmp_path / "d").iterdir() if f.is_file()}
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(shared_items, shared_items, st.integers(1, 3), st.integers(0, 99))
 def test_whole_clans_are_held_out(audio, images, unseen, seed):
     pairs = {AUDIO: audio, IMAGE: images}

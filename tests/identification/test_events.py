@@ -123,7 +123,7 @@ def plain_events(scores: np.ndarray, hop: float, duration: float, threshold: flo
     return found
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(
     seed=st.integers(0, 10**6),
     hop=st.sampled_from([3.0, 1.5, 0.6]),

@@ -7,6 +7,7 @@ import math
 import shutil
 import sys
 import types
+from importlib.util import find_spec
 
 import numpy as np
 import open_clip
@@ -20,7 +21,7 @@ from biovita.modality import Modality
 from biovita.model import write_model
 from support.published_layouts import make, write_published
 
-pytest.importorskip("mteb")
+pytestmark = pytest.mark.skipif(find_spec("mteb") is None, reason="mteb is not installed")
 
 TEXTS = [
     "Turdus merula",

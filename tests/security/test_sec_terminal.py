@@ -9,33 +9,44 @@ from pathlib import Path
 
 import pytest
 
-from support.hostile import Outcome, biovita, python, watched
+from support.hostile import biovita, python, watched
 from support.injected import TERMINAL, write_injected
 
 # What would steer a terminal, or turn or break a line of text, when it is printed.
 STEERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 # What rich itself sends: styles without links, the cursor hidden, shown and moved up, a line erased.
 STYLES = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\x1b\[1?A|\x1b\[2K|\r")
-# Runs a command in a terminal, and hands on what it shows there.
-IN_A_TERMINAL = """
-import os, pty, sys
-def read(descriptor):
-    try:
-        return os.read(descriptor, 65536)
-    except OSError:
-        return b""
-sys.exit(os.waitstatus_to_exitcode(pty.spawn([sys.executable, "-m", "biovita", *sys.argv[1:]], read)))
+# Runs commands, each in a terminal of its own, and writes what it ended with and shows there.
+IN_TERMINALS = """
+import json, os, pty, sys
+from biovita import collect, dataset, taxonomy
+from biovita.cli import main
+for arguments in json.loads(sys.argv[1]):
+    child, terminal = pty.fork()
+    if not child:
+        main(arguments)
+    shown = b""
+    while True:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    print(json.dumps([code, shown.decode("utf-8", "surrogateescape")]))
 """
 
 
-def in_a_terminal(*arguments: object, cwd: Path) -> Outcome:
-    return watched(
-        [sys.executable, "-c", IN_A_TERMINAL, *map(str, arguments)],
-        seconds=60,
-        mib=1500,
-        cwd=cwd,
-        env={"TERM": "xterm", "COLUMNS": "200", "PYTHONUTF8": "1"},
-    )
+def in_terminals(commands: list[list[str]], cwd: Path) -> list[tuple[int, str]]:
+    """Run commands in turn, and return what each ended with and what it shows in a terminal."""
+    env = {"TERM": "xterm", "COLUMNS": "200", "PYTHONUTF8": "1"}
+    command = [sys.executable, "-c", IN_TERMINALS, json.dumps(commands)]
+    done = watched(command, seconds=60, mib=1500, cwd=cwd, env=env)
+    found = [(code, shown) for code, shown in map(json.loads, done.out.splitlines())]
+    assert len(found) == len(commands), done.said
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -58,25 +69,34 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-COMMANDS = (
-    ["data", "show", "data"],
-    ["data", "check", "data"],
-    ["data", "plan", "plan.toml"],
-    ["taxonomy", "match", "\x1b[2Jnames\x9b.csv", "--backbone", "taxa\x1b[2J.csv", "--out", "\x1b[2Jd.csv"],
-    ["data", "show", "\x1b]0;boo\x07[red]nothing[/red]\u202e\x9b"],
-    ["data", "show", "--\x1b]8;;http://evil.example\x07\u202e[bold]x[/bold]"],
-)
+COMMANDS = {
+    "show": ["data", "show", "data"],
+    "check": ["data", "check", "data"],
+    "plan": ["data", "plan", "plan.toml"],
+    "match": [
+        *("taxonomy", "match", "\x1b[2Jnames\x9b.csv", "--backbone", "taxa\x1b[2J.csv", "--out", "\x1b[2Jd.csv"),
+    ],
+    "path": ["data", "show", "\x1b]0;boo\x07[red]nothing[/red]\u202e\x9b"],
+    "option": ["data", "show", "--\x1b]8;;http://evil.example\x07\u202e[bold]x[/bold]"],
+}
+
+
+@pytest.fixture(scope="module")
+def shown(place: Path) -> dict[str, tuple[int, str]]:
+    """What each command ends with and shows in a terminal."""
+    return dict(zip(COMMANDS, in_terminals([*COMMANDS.values()], place), strict=True))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", COMMANDS, ids=["show", "check", "plan", "match", "path", "option"])
-def test_nothing_that_is_printed_steers(place: Path, command: list[str]) -> None:
+@pytest.mark.parametrize("name", COMMANDS)
+def test_nothing_that_is_printed_steers(place: Path, shown: dict[str, tuple[int, str]], name: str) -> None:
+    command = COMMANDS[name]
     piped = biovita(*command, cwd=place)
     assert "Traceback" not in piped.said
     assert not STEERS.search(piped.said), "through a pipe"
-    shown = in_a_terminal(*command, cwd=place)
-    assert shown.code == piped.code
-    text = STYLES.sub("", shown.said)
+    code, text = shown[name]
+    assert code == piped.code
+    text = STYLES.sub("", text)
     assert not STEERS.search(text), "in a terminal"
     for said in (piped.said, text):
         assert re.search(r"\\u(001b|009b|202e)", "".join(said.split())), "it is shown what there was"
@@ -84,8 +104,8 @@ def test_nothing_that_is_printed_steers(place: Path, command: list[str]) -> None
         assert "[red]" in piped.said or "[bold]" in piped.said, "markup is text"
 
 
-def test_styles_of_our_own_are_there_in_a_terminal(place: Path) -> None:
-    assert "\x1b[1m" in in_a_terminal("data", "show", "data", cwd=place).out
+def test_styles_of_our_own_are_there_in_a_terminal(shown: dict[str, tuple[int, str]]) -> None:
+    assert "\x1b[1m" in shown["show"][1]
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from biovita.simulation.seeds import stream
 
 @pytest.fixture(scope="module")
 def fauna() -> Fauna:
-    return Fauna.grow(900, seed=2)
+    return Fauna.grow(600, seed=2)
 
 
 def _by_day(truth):
@@ -45,7 +45,7 @@ def test_a_picture_is_the_same_again_and_another_individual_is_not(fauna):
 
 @pytest.mark.slow
 def test_animals_are_in_the_picture(fauna):
-    for truth in fauna.species[:60]:
+    for truth in fauna.species[:25]:
         mask = silhouette(truth.looks, truth.ecology, stream(1, "photograph", truth.index, 0))
         assert 0.004 < mask.mean() < 0.6, truth.taxon
         middle = mask[:, SIDE // 8 : -SIDE // 8].sum() / mask.sum()
@@ -54,7 +54,7 @@ def test_animals_are_in_the_picture(fauna):
 
 @pytest.mark.slow
 def test_larger_animals_fill_more_of_the_frame(fauna):
-    birds = [truth for truth in fauna.species if truth.looks.plan == "bird"][:110]
+    birds = [truth for truth in fauna.species if truth.looks.plan == "bird"][:45]
     wide = []
     for truth in birds:
         mask = silhouette(truth.looks, _by_day(truth), stream(1, "photograph", truth.index, 0))
@@ -71,7 +71,7 @@ def test_the_main_colour_is_the_bodys(fauna):
         truth for truth in fauna.species if truth.looks.pattern == "plain" and truth.looks.plan in {"bird", "frog"}
     ]
     drawn, meant = [], []
-    for truth in plain[:70]:
+    for truth in plain[:30]:
         rng, again = stream(4, "photograph", truth.index, 0), stream(4, "photograph", truth.index, 0)
         image = np.asarray(picture(truth.looks, _by_day(truth), rng), dtype=float)
         inside = silhouette(truth.looks, _by_day(truth), again) > 0.95

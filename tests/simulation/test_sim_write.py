@@ -16,6 +16,9 @@ from biovita.errors import DatasetError
 from biovita.simulation import Fauna, simulate_media
 from biovita.traits import LABELS
 
+SPECIES = 5
+FEW = {"recordings": 2, "photographs": 2}
+
 
 def _bytes(directory: Path) -> dict[str, str]:
     files = sorted(file for file in directory.rglob("*") if file.is_file())
@@ -24,9 +27,9 @@ def _bytes(directory: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory) -> Dataset:
-    """Ten species, made by two processes."""
+    """Five species, made by two processes."""
     out = tmp_path_factory.mktemp("simulated") / "fauna"
-    return simulate_media(out, 10, 7, recordings=3, photographs=4, workers=2, progress=False)
+    return simulate_media(out, SPECIES, 7, **FEW, workers=2, progress=False)
 
 
 @pytest.mark.slow
@@ -37,10 +40,10 @@ def test_nothing_is_wrong_with_it(dataset):
 
 
 def test_tables_hold_what_the_fauna_is(dataset):
-    fauna = Fauna.grow(10, 7)
+    fauna = Fauna.grow(SPECIES, 7)
     assert dataset.taxonomy.taxa == fauna.taxonomy.taxa
     rows = dataset.traits.to_pylist()
-    assert len(rows) == 10 * len(LABELS)
+    assert len(rows) == SPECIES * len(LABELS)
     for truth in fauna.species:
         own = {row["label"]: row["value"] for row in rows if row["taxon_id"] == truth.taxon.id}
         assert own == truth.traits
@@ -53,7 +56,7 @@ def test_tables_hold_what_the_fauna_is(dataset):
 def test_species_have_uneven_numbers_of_items(dataset):
     for table in (dataset.audio, dataset.images):
         counts = Counter(table["taxon_id"].to_pylist())
-        assert len(counts) == 10
+        assert len(counts) == SPECIES
         assert min(counts.values()) >= 2
         assert len(set(counts.values())) > 1
 
@@ -79,13 +82,13 @@ def test_pictures_are_as_the_table_says(dataset):
 
 @pytest.mark.slow
 def test_the_same_bytes_from_one_process(dataset, tmp_path):
-    again = simulate_media(tmp_path / "fauna", 10, 7, recordings=3, photographs=4, workers=1, progress=False)
+    again = simulate_media(tmp_path / "fauna", SPECIES, 7, **FEW, workers=1, progress=False)
     assert _bytes(again.path) == _bytes(dataset.path)
 
 
 @pytest.mark.slow
 def test_more_species_leave_the_others_as_they_were(dataset, tmp_path):
-    few = simulate_media(tmp_path / "few", 6, 7, recordings=3, photographs=4, workers=1, progress=False)
+    few = simulate_media(tmp_path / "few", SPECIES - 2, 7, **FEW, workers=1, progress=False)
     mine, all_of_it = _bytes(few.path / "media"), _bytes(dataset.path / "media")
     assert mine.items() < all_of_it.items()
     for name in ("taxa", "audio", "images", "traits"):
@@ -95,15 +98,13 @@ def test_more_species_leave_the_others_as_they_were(dataset, tmp_path):
 
 @pytest.mark.slow
 def test_another_seed_is_other_bytes(dataset, tmp_path):
-    other = simulate_media(tmp_path / "other", 3, 8, recordings=2, photographs=2, workers=1, progress=False)
+    other = simulate_media(tmp_path / "other", 2, 8, **FEW, workers=1, progress=False)
     assert not set(_bytes(other.path / "media").values()) & set(_bytes(dataset.path / "media").values())
 
 
 @pytest.mark.slow
 def test_permuted_calls_are_the_same_files_under_other_names(dataset, tmp_path):
-    permuted = simulate_media(
-        tmp_path / "p", 10, 7, recordings=3, photographs=4, workers=1, permute_calls=True, progress=False
-    )
+    permuted = simulate_media(tmp_path / "p", SPECIES, 7, **FEW, workers=1, permute_calls=True, progress=False)
 
     def owners(table):
         return {row["sha256"]: row["taxon_id"] for row in table.to_pylist()}

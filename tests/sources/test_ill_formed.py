@@ -1,4 +1,4 @@
-"""One ill-formed record costs that record: every node of real answers and cell of real tables is deleted and changed."""
+"""One ill-formed record costs that record: nodes of real answers and cells of real tables are deleted and changed."""
 
 from __future__ import annotations
 

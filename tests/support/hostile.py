@@ -10,14 +10,17 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
 
-from support.forked import run_each, start_call
+from support.forked import run_each, start, start_call
 
 MIB = 1 << 20
 _LOOK_FOR_CHILDREN_S = 0.1
+_MOST_MIB = 1500
+_IMPORTS_MIB = 500  # of the process that others are forked from
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,29 @@ class Outcome:
 def biovita(
     *arguments: object,
     seconds: float = 60,
-    mib: float = 1500,
+    mib: float | None = None,
     cwd: Path | None = None,
     env: Mapping[str, str] = {},
 ) -> Outcome:
-    """Run ``biovita`` with arguments in a watched child process."""
-    return watched(
-        [sys.executable, "-m", "biovita", *map(str, arguments)], seconds=seconds, mib=mib, cwd=cwd, env=env
-    )
+    """Run ``biovita`` with arguments in a watched child process.
+
+    It is forked from one that has imported what models need. Where ``mib`` says what it may take, or the environment
+    sets up Python itself, an interpreter starts anew.
+    """
+    if mib is not None or any(name.startswith("PYTHON") for name in env):
+        command = [sys.executable, "-m", "biovita", *map(str, arguments)]
+        return watched(command, seconds=seconds, mib=mib or _MOST_MIB, cwd=cwd, env=env)
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder) / "out", Path(folder) / "err"
+        began = time.monotonic()
+        process = start(arguments, err, env, partial(os.chdir, cwd or Path.cwd()), out)
+        assert process.pid is not None
+        peak, why = _watch(process.pid, process.is_alive, seconds, _MOST_MIB + _IMPORTS_MIB)
+        taken = time.monotonic() - began
+        process.join()
+        texts = [file.read_text(encoding="utf-8", errors="surrogateescape") for file in (out, err)]
+    assert process.exitcode is not None
+    return _held(Outcome(process.exitcode, *texts, peak, taken), why, " ".join(map(str, arguments)))
 
 
 def python(
@@ -84,8 +102,11 @@ def watched(
         for stream in (out, err):
             stream.seek(0)
             texts.append(stream.read().decode("utf-8", errors="surrogateescape"))
-    outcome = Outcome(child.returncode, *texts, peak, taken)
-    assert not why, f"{' '.join(command)} {why}\n{outcome.said[-3000:]}"
+    return _held(Outcome(child.returncode, *texts, peak, taken), why, " ".join(command))
+
+
+def _held(outcome: Outcome, why: str, command: str) -> Outcome:
+    assert not why, f"{command} {why}\n{outcome.said[-3000:]}"
     return outcome
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,9 @@ __all__ = ["environment", "spoken"]
 _SPOKEN = {Modality.AUDIO: "sound", Modality.IMAGE: "photo", Modality.TEXT: "name"}
 
 
-@cache  # compiling the templates takes longer than filling them
-def environment() -> jinja2.Environment:
-    """Return the templates of the report."""
+@cache
+def environment(**filters: Callable[..., str]) -> jinja2.Environment:
+    """Return the templates of the report, with more filters for a page of its own; each is compiled once."""
     import jinja2
     from markupsafe import Markup
 
@@ -32,7 +33,7 @@ def environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         finalize=_shown,
     )
-    found.filters.update(percent=_percent, spoken=spoken, number=_number)
+    found.filters.update(percent=_percent, spoken=spoken, number=_number, **filters)
     script = found.get_template("report.js").render()
     found.globals.update(script=Markup(script), policy=_policy(script))  # noqa: S704 - our own file
     return found

@@ -65,8 +65,7 @@ def _rendered(content: IdentificationContent) -> str:
     views = EventViews(content)
     spoken = _spoken(content, found)
     shown = _shown(found.filter(pa.array(~spoken)), taxa, views)
-    templates = environment()
-    templates.filters.update(counted=_counted, grouped="{:,}".format, lasting=_lasting, to_minute=_to_minute)
+    templates = environment(counted=_counted, grouped="{:,}".format, lasting=_lasting, to_minute=_to_minute)
     return templates.get_template("identification.html").render(
         content=content,
         settings=content.settings,

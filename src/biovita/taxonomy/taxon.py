@@ -26,6 +26,7 @@ class Rank(StrEnum):
 
 
 RANKS: tuple[Rank, ...] = tuple(Rank)
+_CLASS, _SPECIES = Rank.CLASS, Rank.SPECIES  # read millions of times, and an enumeration looks its members up
 
 
 def taxon_id_of(scientific_name: str) -> str:
@@ -60,9 +61,9 @@ class Taxon:
         """Return the name of this taxon's ancestor, or of itself, at ``rank``; None where it is not known."""
         if rank == self.rank:
             return self.scientific_name
-        if rank == Rank.SPECIES:
+        if rank == _SPECIES:
             return None
-        return getattr(self, "class_" if rank == Rank.CLASS else rank.value)
+        return getattr(self, "class_" if rank == _CLASS else rank)
 
     @property
     def lineage(self) -> tuple[tuple[Rank, str], ...]:
