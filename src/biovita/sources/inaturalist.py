@@ -167,15 +167,16 @@ class Inaturalist(BaseModel):
         license_ = " ".join(
             f"when {sql_text(given)} then {sql_text(normalise_license(given) or '')}" for given in _CODES
         )
+        read = f"case p.license {license_} else nullif({prefix}_license(p.license), '') end"
         ranks = ", ".join(f't."{rank}"' for rank in _RANKS)
         return f"""
             select 'image' as modality, t.name, t.name_key, t.vernacular, t.rank, {ranks},
                 '{self.label}' as source, p.photo_id::varchar as source_id,
                 p.observation_uuid::varchar as "group",
                 '{PHOTO_URL}/' || p.photo_id || '/{self.size}.' || p.extension as url, null::varchar as path,
-                p.read_license as license, p.license as license_given,
+                {read} as license, p.license as license_given,
                 '(c) ' || coalesce(nullif(o.name, 'None'), o.login, 'observer ' || p.observer_id)
-                    || case when p.read_license in ('CC0-1.0', 'PDM-1.0') then ', no' when p.read_license like 'CC-%'
+                    || case when {read} in ('CC0-1.0', 'PDM-1.0') then ', no' when {read} like 'CC-%'
                     then ', some' else ', all' end || ' rights reserved'
                     || coalesce(' (' || replace(p.license, 'CC-', 'CC ') || ')', '') as attribution,
                 coalesce(o.login, p.observer_id::varchar) as observer, b.observed_on::varchar as recorded_at,
@@ -184,8 +185,7 @@ class Inaturalist(BaseModel):
                 null::varchar as country, b.quality_grade as quality, null::double as duration_s,
                 round(p.width * {shrink})::integer as width, round(p.height * {shrink})::integer as height,
                 null::bigint as bytes, {sql_text(files["photos"].name)} as file, p.line as row, {_PROBLEM} as problem
-            from (select *, case license {license_} else nullif({prefix}_license(license), '') end
-                as read_license from {prefix}_photos) p
+            from {prefix}_photos p
             left join {prefix}_observations b on b.observation_uuid = p.observation_uuid
             left join {prefix}_names t on t.name_key = b.taxon_id
             left join {prefix}_observers o on o.observer_id = p.observer_id"""
