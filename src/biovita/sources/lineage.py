@@ -48,12 +48,7 @@ def merge_taxa(rows: Iterable[NamedRow]) -> tuple[tuple[Taxon, ...], tuple[str, 
         spelt = [(row.where, row.scientific_name) for row in mine]
         name = _settle("scientific_name", spelt, taxon_id, notes) or mine[0].scientific_name
         found = {
-            field: _settle(
-                field,
-                [(r.where, without_unseen(r.lineage[field])) for r in mine if field in r.lineage],
-                name,
-                notes,
-            )
+            field: _settle(field, [(r.where, _value(r, field)) for r in mine if field in r.lineage], name, notes)
             for field in LINEAGE_FIELDS
         }
         if found["genus"] is None and _BINOMIAL.fullmatch(name):
@@ -63,6 +58,11 @@ def merge_taxa(rows: Iterable[NamedRow]) -> tuple[tuple[Taxon, ...], tuple[str, 
     if genera:
         notes.append(f"genus: taken from the scientific name for {genera} taxa, which have none in any row")
     return tuple(taxa), (*_cleaned(cleaned), *notes)
+
+
+def _value(row: NamedRow, field: str) -> str:
+    given = row.lineage[field]
+    return given if field == "common_name" else without_unseen(given)
 
 
 def _cleaned(rows: Mapping[str, NamedRow]) -> list[str]:
