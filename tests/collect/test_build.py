@@ -58,6 +58,7 @@ def test_every_bad_file_is_rejected_with_its_reason(server: MediaServer, tmp_pat
         "/short.wav": sound(4, seconds=0.5),
         "/same.wav": sound(1),
         "/two-species.wav": sound(5),
+        "/copy.wav": sound(5),
         "/ok.jpg": picture(1),
         "/near.jpg": picture(1, quality=60),
         "/other.jpg": picture(2),
@@ -70,9 +71,9 @@ def test_every_bad_file_is_rejected_with_its_reason(server: MediaServer, tmp_pat
     observations = [
         observation(number, server.url(path), "image" if path.endswith("jpg") else "audio")
         for number, path in enumerate([*contents, "/none.wav"], start=10)
-        if path != "/near-of-another.jpg"
+        if path not in {"/near-of-another.jpg", "/copy.wav"}
     ]
-    observations.append(observation(90, server.url("/two-species.wav"), "audio", "Parus major"))
+    observations.append(observation(90, server.url("/copy.wav"), "audio", "Parus major"))
     observations.append(observation(91, server.url("/near-of-another.jpg"), "image", "Parus major"))
     out = tmp_path / "data"
     report = build_soon(write_plan(tmp_path, observations), out)
@@ -80,7 +81,7 @@ def test_every_bad_file_is_rejected_with_its_reason(server: MediaServer, tmp_pat
     reasons = {Path(row["path"]).name: row["reason"] for row in dataset.rejected.to_pylist()}
     assert reasons == {
         "html.mp3": "not-audio", "empty.wav": "empty", "silent.wav": "silent", "cut.wav": "truncated",
-        "same.wav": "duplicate", "two-species.wav": "ambiguous", "near.jpg": "near-duplicate",
+        "same.wav": "duplicate", "two-species.wav": "ambiguous", "copy.wav": "ambiguous", "near.jpg": "near-duplicate",
         "sound.jpg": "not-image", "cut.jpg": "truncated", "none.wav": "gone",
     }  # fmt: skip
     assert (report.audio, report.images, report.species) == (2, 3, 2)
