@@ -68,7 +68,7 @@ class BuildReport:
     sources
         What became of the rows of each source, in the order of the plan.
     notes
-        What is unusual about recordings that are used all the same.
+        Which names were cleaned, and what is unusual about recordings that are used all the same.
     """
 
     dataset: Path
@@ -126,7 +126,7 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
                 for reason, number in chosen.left_out.items()
                 if number > made.tried[reason]
             }
-            notes = tuple(_told(warning, *which) for warning, which in made.odd.items())
+            notes = (*chosen.notes, *(_told(warning, *which) for warning, which in made.odd.items()))
             how = _made(plan, as_understood(plan, plan_file.parent), chosen, left_out, places)
             how["notes"] = list(notes)
             traits = _write(plan, out, made, chosen.taxa, decisions=chosen.decisions, how=how)
@@ -168,6 +168,7 @@ class _Chosen:
     missing: tuple[str, ...]
     decisions: pa.Table | None
     sources: tuple[SourceAccount, ...]
+    notes: tuple[str, ...]
 
 
 def _select(plan: Plan, work: Path) -> _Chosen:
@@ -184,7 +185,9 @@ def _select(plan: Plan, work: Path) -> _Chosen:
             left_out[row.reason] += row.rows
         names = selection.names
         sources = accounts_of(selection)
-        return _Chosen(names.taxa, dict(sorted(left_out.items())), names.missing, names.decisions, sources)
+        return _Chosen(
+            names.taxa, dict(sorted(left_out.items())), names.missing, names.decisions, sources, names.notes
+        )
 
 
 def _made(plan: Plan, text: str, chosen: _Chosen, left_out: dict[str, int], places: Places) -> dict[str, Any]:
@@ -319,7 +322,7 @@ def report_lines(report: BuildReport) -> list[str]:
     ]
     lines += [f"note: {note}" for note in report.notes[:_NAMED]]
     if len(report.notes) > _NAMED:
-        lines.append(f"and {len(report.notes) - _NAMED:,} more notes on recordings, which --json shows")
+        lines.append(f"and {len(report.notes) - _NAMED:,} more notes, which --json shows")
     if report.others:
         named = ", ".join(report.others[:_NAMED]) + (", ..." if len(report.others) > _NAMED else "")
         lines.append(
