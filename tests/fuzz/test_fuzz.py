@@ -29,6 +29,7 @@ def holds(target: str, data: bytes, folder: Path) -> bool:
     return True
 
 
+@pytest.mark.filterwarnings("ignore")  # of decoders
 @pytest.mark.parametrize("target", TARGETS)
 def test_seeds_and_changes_of_them(target: str, tmp_path: Path) -> None:
     seeds, drawn = seeds_of(target), random.Random(0)
