@@ -92,3 +92,18 @@ def test_notes_are_shown_and_only_some_of_many() -> None:
 def test_a_table_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no column of the number"):
         preview(plan_of(tmp_path, "a\tb\n1\t2\n"))
+
+
+def test_names_that_are_cleaned_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = (
+        HEADER
+        + row(1)
+        + row(2, "https://x.org/2.mp3")
+        + row(3, "https://x.org/3.mp3").replace("pica\t", "pi\u00adca\t")
+    )
+    plan = plan_of(tmp_path, table)
+    note = "1 name was cleaned: 'Pica pi\\xadca' is Pica pica"
+    assert preview(plan).notes == (note,)
+    with pytest.raises(SystemExit):
+        main(["data", "plan", str(plan)])
+    assert f"note: {note}" in " ".join(capsys.readouterr().out.split())

@@ -19,7 +19,7 @@ import pytest
 import soundfile
 
 from biovita.cli.app import main
-from biovita.collect.build import WORK
+from biovita.collect.build import WORK, report_lines
 from biovita.dataset import Dataset
 from biovita.dataset.check import check
 from biovita.dataset.omitted import count_omitted
@@ -58,6 +58,7 @@ def test_every_bad_file_is_rejected_with_its_reason(server: MediaServer, tmp_pat
         "/short.wav": sound(4, seconds=0.5),
         "/same.wav": sound(1),
         "/two-species.wav": sound(5),
+        "/copy.wav": sound(5),
         "/ok.jpg": picture(1),
         "/near.jpg": picture(1, quality=60),
         "/other.jpg": picture(2),
@@ -70,9 +71,9 @@ def test_every_bad_file_is_rejected_with_its_reason(server: MediaServer, tmp_pat
     observations = [
         observation(number, server.url(path), "image" if path.endswith("jpg") else "audio")
         for number, path in enumerate([*contents, "/none.wav"], start=10)
-        if path != "/near-of-another.jpg"
+        if path not in {"/near-of-another.jpg", "/copy.wav"}
     ]
-    observations.append(observation(90, server.url("/two-species.wav"), "audio", "Parus major"))
+    observations.append(observation(90, server.url("/copy.wav"), "audio", "Parus major"))
     observations.append(observation(91, server.url("/near-of-another.jpg"), "image", "Parus major"))
     out = tmp_path / "data"
     report = build_soon(write_plan(tmp_path, observations), out)
@@ -80,7 +81,7 @@ def test_every_bad_file_is_rejected_with_its_reason(server: MediaServer, tmp_pat
     reasons = {Path(row["path"]).name: row["reason"] for row in dataset.rejected.to_pylist()}
     assert reasons == {
         "html.mp3": "not-audio", "empty.wav": "empty", "silent.wav": "silent", "cut.wav": "truncated",
-        "same.wav": "duplicate", "two-species.wav": "ambiguous", "near.jpg": "near-duplicate",
+        "same.wav": "duplicate", "two-species.wav": "ambiguous", "copy.wav": "ambiguous", "near.jpg": "near-duplicate",
         "sound.jpg": "not-image", "cut.jpg": "truncated", "none.wav": "gone",
     }  # fmt: skip
     assert (report.audio, report.images, report.species) == (2, 3, 2)
@@ -322,6 +323,27 @@ def test_files_at_hand_stay_where_they_are(tmp_path: Path) -> None:
     assert (report.fetched, report.rejected) == (0, {"not-audio": 1})
     build_soon(plan, tmp_path / "data")
     assert (train / "audio/a.wav").read_bytes() == sound(1)
+
+
+def test_what_is_unusual_about_recordings_that_are_used_is_said_and_kept(tmp_path: Path) -> None:
+    train = tmp_path / "release" / "train"
+    (train / "audio").mkdir(parents=True)
+    for number in (1, 2, 3):
+        content = bytearray(sound(number))
+        at = content.find(b"data") + 4
+        if number != 2:
+            content[4:8] = content[at : at + 4] = b"\xff\xff\xff\xff"  # as pipes leave them
+        (train / f"audio/{number}.wav").write_bytes(content)
+    rows = "".join(f"audio/{number}.wav,Pica pica,,CC0-1.0\n" for number in (1, 2, 3))
+    (train / "metadata.csv").write_text("file_name,scientific_name,download_url,license\n" + rows)
+    plan = tmp_path / "plan.toml"
+    plan.write_text('name = "x"\n[[sources]]\nkind = "release"\npath = "release"\n')
+    for _ in range(2):  # the second run looks at no file
+        report = build_soon(plan, tmp_path / "data")
+        assert report.audio == 3
+        assert [note for note in report.notes if "and 1 more: " in note and "header" in note]
+        assert tomllib.loads((tmp_path / "data/dataset.toml").read_text())["made"]["notes"] == list(report.notes)
+        assert f"note: {report.notes[0]}" in report_lines(report)
 
 
 @pytest.mark.slow

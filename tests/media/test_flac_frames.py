@@ -87,3 +87,12 @@ def test_what_follows_the_last_frame_does_not_hide_it(right: bytes, tmp_path: Pa
     assert probe_audio(path).warnings == ()
     path.write_bytes(stating(right, 0) + tail)
     assert SECONDS - 0.13 <= probe_audio(path).duration_s <= SECONDS  # the last frame's end may not be known
+
+
+def test_one_without_frames_has_no_samples(right: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "x.flac"
+    for content in (stating(right, 0)[: right.find(b"\xff\xf8")], stating(right, 0)[:9000] + bytes(100_000)):
+        path.write_bytes(content)
+        with pytest.raises(MediaError, match="no whole frame is at its end") as caught:
+            probe_audio(path)
+        assert caught.value.reason == "no-samples"

@@ -67,6 +67,7 @@ def odd_recordings() -> list[Any]:
         {**GOOD, "id": "82", "date": "٢٠٢٠-٠١-٠١", "time": {"a": 1}},
         {**GOOD, "id": "83", "grp": ["birds"], "rec": {"a": []}, "en": 5, "q": ["A"]},
     ]
+    usable = [{**each, "file": f"https://x.org/{each['id']}.mp3"} for each in usable]  # a file counts once
     hopeless = [
         {**GOOD, "id": "70", "file": "http://["},
         {**GOOD, "id": "71", "gen": "Pi\ud800ca"},
@@ -90,6 +91,10 @@ def odd_observations() -> list[Any]:
         {**whole, "photos": [{**photo, "id": 12}], "taxon": {**taxon, "ancestors": [None, {"rank": []}, 4]}},
         {**whole, "photos": [{**photo, "id": 13}], "location": [[], {}], "uuid": None, "observed_on": {}},
     ]
+    for each in usable:
+        each["photos"][0]["url"] = (
+            f"https://x.org/photos/{each['photos'][0]['id']}/square.jpg"  # a file counts once
+        )
     hopeless = [
         {**whole, "taxon": 3}, {**whole, "photos": {}}, {**whole, "photos": [], "sounds": [None]},
         {**whole, "photos": [{**photo, "id": []}]}, {**whole, "photos": [{**photo, "url": {}}]},

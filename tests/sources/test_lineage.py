@@ -23,6 +23,13 @@ def test_an_empty_cell_says_nothing() -> None:
     assert (taxon.class_, taxon.order, taxon.family, taxon.genus) == ("Aves", None, "Corvidae", "Pica")
 
 
+def test_groups_are_one_whatever_is_not_seen_in_their_names() -> None:
+    (taxon,), notes = merge_taxa(
+        [row(2, "Pica pica", family="Corvidae"), row(3, "Pica pica", family="\ufeffCor\u00advidae\u00a0")]
+    )
+    assert (taxon.family, [note for note in notes if "family" in note]) == ("Corvidae", [])
+
+
 def test_the_majority_wins_and_the_first_of_equals() -> None:
     rows = [
         row(2, "Pica pica", family="Laridae", genus="Pica", order="A"),

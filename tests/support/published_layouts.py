@@ -20,6 +20,9 @@ SMALL_CLIP: dict[str, Any] = {
 SMALL_CLAP: dict[str, Any] = {
     "projection_dim": 24,
     "audio_config": {
+        "patch_size": 8,
+        "patch_stride": [8, 8],
+        "window_size": 4,
         "depths": [1, 1, 1, 1],
         "patch_embeds_hidden_size": 16,
         "hidden_size": 128,

@@ -35,7 +35,7 @@ def plan(plan: Path, /, *, as_json: Json = False) -> None:
         given = [
             {"class": row.class_, **{name: getattr(row, name) for name in _COLUMNS[1:]}} for row in report.given
         ]
-        told = {name: getattr(report, name) for name in ("left_out", "missing", "traits", "sources")}
+        told = {name: getattr(report, name) for name in ("left_out", "missing", "traits", "sources", "notes")}
         print_json({"given": given, **told})
     else:
         _print_plan(report)
@@ -60,6 +60,8 @@ def _print_plan(report: PlanReport) -> None:
     if report.traits:
         tables = ", ".join(f"{table} ({rows:,} rows)" for table, rows in report.traits.items())
         say(f"Trait tables to import: {tables}")
+    if report.notes:
+        say(*(f"note: {note}" for note in report.notes))
     if report.missing:
         shown = ", ".join(report.missing[:_SHOWN]) + (", ..." if len(report.missing) > _SHOWN else "")
         say(f"{len(report.missing)} listed names are in no source: {shown}")

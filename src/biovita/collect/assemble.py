@@ -42,6 +42,8 @@ class Assembled:
         Keys of the ledger whose files the tables name.
     tried
         How many candidates beyond the plan's limit or budget were looked at.
+    odd
+        What is unusual about recordings that are used all the same, and how many say so, with the first of them.
     """
 
     audio: pa.Table
@@ -50,6 +52,7 @@ class Assembled:
     not_needed: pa.Table
     used: set[str]
     tried: Counter[str]
+    odd: Mapping[str, tuple[int, str]]
 
 
 def records_in(file: Path, wanted: Callable[[Record], bool] | None = None) -> Iterator[dict[str, Any]]:
@@ -85,6 +88,7 @@ def assemble(work: Path, ledger: Ledger, plan: Plan, dataset: Path, places: Plac
     }
     paths, used = MediaPaths.of(dataset), set[str]()
     tried: Counter[str] = Counter()
+    odd: dict[str, tuple[int, str]] = {}
     for record in records_in(work / "chosen.parquet"):
         key = key_of(record)
         if not places.is_looked_at(record) or key in places.beyond:
@@ -105,6 +109,9 @@ def assemble(work: Path, ledger: Ledger, plan: Plan, dataset: Path, places: Plac
         if record["modality"] == "image":
             rows["image"].add(_image(record, entry, key, plan))
         else:
+            for warning in (entry.info or {}).get("warnings", ()):
+                count, first = odd.get(warning, (0, redacted(f"{record['source']} {record['source_id']}")))
+                odd[warning] = count + 1, first
             for row in _clips(record, entry, key, plan, dataset):
                 rows["audio"].add(row)
     return Assembled(
@@ -114,6 +121,7 @@ def assemble(work: Path, ledger: Ledger, plan: Plan, dataset: Path, places: Plac
         not_needed=rows["omitted"].table(),
         used=used,
         tried=tried,
+        odd=odd,
     )
 
 

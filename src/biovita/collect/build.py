@@ -67,6 +67,8 @@ class BuildReport:
         Files in ``media`` that are of no fetch of this dataset's: they were left alone.
     sources
         What became of the rows of each source, in the order of the plan.
+    notes
+        Which names were cleaned, and what is unusual about recordings that are used all the same.
     """
 
     dataset: Path
@@ -82,6 +84,7 @@ class BuildReport:
     traits: dict[str, TraitCounts]
     others: tuple[str, ...] = ()
     sources: tuple[SourceAccount, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backoff_s: float = 1.0) -> BuildReport:
@@ -123,7 +126,9 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
                 for reason, number in chosen.left_out.items()
                 if number > made.tried[reason]
             }
+            notes = (*chosen.notes, *(_told(warning, *which) for warning, which in made.odd.items()))
             how = _made(plan, as_understood(plan, plan_file.parent), chosen, left_out, places)
+            how["notes"] = list(notes)
             traits = _write(plan, out, made, chosen.taxa, decisions=chosen.decisions, how=how)
             others = tidy(ledger, out, made)
             unfinished = sum(1 for _ in ledger.entries("failed"))
@@ -145,7 +150,13 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
         traits=traits,
         others=others,
         sources=chosen.sources,
+        notes=notes,
     )
+
+
+def _told(warning: str, count: int, first: str) -> str:
+    """Return what is said of recordings with the same warning."""
+    return f"{first}: {warning}" if count == 1 else f"{first} and {count - 1:,} more: {warning}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +168,7 @@ class _Chosen:
     missing: tuple[str, ...]
     decisions: pa.Table | None
     sources: tuple[SourceAccount, ...]
+    notes: tuple[str, ...]
 
 
 def _select(plan: Plan, work: Path) -> _Chosen:
@@ -173,7 +185,9 @@ def _select(plan: Plan, work: Path) -> _Chosen:
             left_out[row.reason] += row.rows
         names = selection.names
         sources = accounts_of(selection)
-        return _Chosen(names.taxa, dict(sorted(left_out.items())), names.missing, names.decisions, sources)
+        return _Chosen(
+            names.taxa, dict(sorted(left_out.items())), names.missing, names.decisions, sources, names.notes
+        )
 
 
 def _made(plan: Plan, text: str, chosen: _Chosen, left_out: dict[str, int], places: Places) -> dict[str, Any]:
@@ -306,6 +320,9 @@ def report_lines(report: BuildReport) -> list[str]:
         f"traits of {table}: {found.taxa:,} taxa, {found.labels:,} labels ({found.matched:,} of {found.rows:,} rows)"
         for table, found in report.traits.items()
     ]
+    lines += [f"note: {note}" for note in report.notes[:_NAMED]]
+    if len(report.notes) > _NAMED:
+        lines.append(f"and {len(report.notes) - _NAMED:,} more notes, which --json shows")
     if report.others:
         named = ", ".join(report.others[:_NAMED]) + (", ..." if len(report.others) > _NAMED else "")
         lines.append(

@@ -35,8 +35,8 @@ class Verified:
     extension
         By what it holds, not by its address.
     info
-        Of a recording ``duration_s``, ``sample_rate``, ``windows``, ``fingerprint`` and ``listened``; of a picture
-        ``width``, ``height`` and ``phash``.
+        Of a recording ``duration_s``, ``sample_rate``, ``windows``, ``fingerprint`` and ``listened``, and ``warnings``
+        where there are any; of a picture ``width``, ``height`` and ``phash``.
     """
 
     sha256: str
@@ -83,7 +83,7 @@ def _sound(path: Path, stated_s: float | None, clips: Clips) -> tuple[dict[str, 
         "fingerprint": encoded(listener.fingerprint()),
         "listened": how_listened(clips),
     }
-    return info, probe.format
+    return info | ({"warnings": list(probe.warnings)} if probe.warnings else {}), probe.format
 
 
 def how_listened(clips: Clips) -> list[float]:

@@ -246,6 +246,8 @@ def _is_info(info: Any) -> bool:
         and _is_number(info.get("sample_rate"))
         and isinstance(windows, list)
         and all(isinstance(each, list) and len(each) == 2 and all(map(_is_number, each)) for each in windows)
+        and isinstance(info.get("warnings", []), list)
+        and all(isinstance(each, str) for each in info.get("warnings", []))
     )
 
 

@@ -26,6 +26,8 @@ class PlanReport:
         Rows of each trait table that the plan imports.
     sources
         What became of the rows of each source, in the order of the plan.
+    notes
+        Which names were cleaned.
     """
 
     given: tuple[PlannedItems, ...]
@@ -33,6 +35,7 @@ class PlanReport:
     missing: tuple[str, ...]
     traits: Mapping[str, int]
     sources: tuple[SourceAccount, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def items(self) -> int:
@@ -56,6 +59,7 @@ def preview(plan_file: str | Path) -> PlanReport:
     plan = read_plan(plan_file)
     traits = check_tables(plan)
     with select(plan) as selection:
+        names = selection.names
         return PlanReport(
-            selection.summary(), selection.left_out(), selection.names.missing, traits, accounts_of(selection)
+            selection.summary(), selection.left_out(), names.missing, traits, accounts_of(selection), names.notes
         )

@@ -14,6 +14,7 @@ import pyarrow as pa
 from biovita.collect.plan import Taxa
 from biovita.csv_table import open_csv, sound_rows
 from biovita.errors import DatasetError
+from biovita.sources.lineage import cleaned_note
 from biovita.taxonomy import Rank, Taxon, taxon_id_of
 from biovita.taxonomy.name_lists import names_of_lines
 
@@ -39,6 +40,8 @@ class NameChoice:
         How names were matched to the backbone; None where the plan names none.
     missing
         Names listed in the plan that no source has.
+    notes
+        Which names were cleaned.
     """
 
     taxa: tuple[Taxon, ...]
@@ -46,6 +49,7 @@ class NameChoice:
     refused: Mapping[tuple[int, int], str]
     decisions: pa.Table | None
     missing: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def choose_names(names: Sequence[pa.Table], wanted: Taxa) -> NameChoice:
@@ -61,11 +65,12 @@ def choose_names(names: Sequence[pa.Table], wanted: Taxa) -> NameChoice:
     asked = [*wanted.species, *(read_checklist_names(wanted.checklist) if wanted.checklist else ())]
     listed = {name.casefold(): name for name in asked}
     clades = {name.casefold() for name in wanted.clades}
+    cleaned: dict[str, str] = {}
     if wanted.backbone is not None:
         species, reasons, decisions, accepted = _matched(names, wanted, list(listed.values()))
         listed |= {name.casefold(): given for given, name in accepted.items()}
     else:
-        species, reasons, decisions = _as_given(names)
+        species, reasons, decisions = _as_given(names, cleaned)
     merged, homonyms = _merged(species)
     taxa = sorted(
         (
@@ -88,6 +93,7 @@ def choose_names(names: Sequence[pa.Table], wanted: Taxa) -> NameChoice:
         {**reasons, **refused},
         decisions,
         tuple(name for name in dict.fromkeys(asked) if name not in found and listed[name.casefold()] not in found),
+        cleaned_note(cleaned),
     )
 
 
@@ -116,8 +122,11 @@ Named = list[tuple[tuple[int, int], Taxon]]
 Reasons = dict[tuple[int, int], str]
 
 
-def _as_given(names: Sequence[pa.Table]) -> tuple[Named, Reasons, None]:
-    """Return species by their names without authorship; a subspecies counts as its species."""
+def _as_given(names: Sequence[pa.Table], cleaned: dict[str, str]) -> tuple[Named, Reasons, None]:
+    """Return species by their names without authorship; a subspecies counts as its species.
+
+    Names that are written otherwise are added to ``cleaned``.
+    """
     from biovita.taxonomy.parse import NameKind, parse_name
 
     species: Named = []
@@ -132,6 +141,7 @@ def _as_given(names: Sequence[pa.Table]) -> tuple[Named, Reasons, None]:
                 )
                 continue
             name = f"{parsed.genus} {parsed.epithet}"
+            cleaned[row["name"]] = name
         taxon = Taxon(
             taxon_id_of(name),
             name,

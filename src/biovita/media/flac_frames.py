@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from biovita.errors import MediaError
 from biovita.media.patience import Patience
 from biovita.media.sound_bytes import TRUNCATION_TOLERANCE_S, SoundBytes, truncated
 
@@ -56,7 +57,8 @@ def flac_bytes(path: Path, file: io.BufferedReader) -> SoundBytes:
     Raises
     ------
     MediaError
-        ``truncated`` where more than `TRUNCATION_TOLERANCE_S` of what it states is missing, and it ends within a frame.
+        ``truncated`` where more than `TRUNCATION_TOLERANCE_S` of what it states is missing, and it ends within a frame;
+        ``no-samples`` where neither its header nor a frame says how long it is.
     """
     file.seek(0)
     head = file.read(_HEAD)
@@ -65,6 +67,10 @@ def flac_bytes(path: Path, file: io.BufferedReader) -> SoundBytes:
     stream = _stream_of(head)
     size = file.seek(0, io.SEEK_END)
     last, is_whole = _last_frame(file, size, stream, Patience(path))
+    if last is None and stream.samples == 0:
+        raise MediaError(
+            "no-samples", f"{path}: the header does not say how long the file is, and no whole frame is at its end"
+        )
     if last is None or stream.rate == 0 or last.end == stream.samples:
         return SoundBytes()
     samples, end = (last.end, size) if is_whole else (last.first, last.at)

@@ -14,10 +14,10 @@ from biovita.media.decode import SoundReader, open_on_disk
 
 __all__ = ["Mixdown", "mix_of", "mix_of_samples"]
 
-# Energy of the mean, as a share of the strongest channel's. Of a pair of microphones it is 1/4 to 1 (channels that have
-# nothing in common: 1/2; one that is dead: 1/4). Of one microphone in opposite phases, one of them 1 dB louder, it was
-# 1/480 in WAV and MP3, and 1/18 in Vorbis, which writes noise anew for each channel.
-_CANCELLED = 0.1
+# Energy of the mean times the number of channels, as a share of the strongest channel's: of channels that are as strong
+# and have nothing in common it is 1, of a pair with a dead one 1/2. Of one microphone in opposite phases, one of them
+# 1 dB louder, it was 1/240 in WAV and MP3, and 1/9 in Vorbis, which writes noise anew for each channel.
+_CANCELLED = 0.2
 _PLACES, _SAMPLES = 8, 1 << 13  # that are listened to: the same ones whatever part of a recording is read
 _NOTHING = 1e-9  # mean square, -90 dB: what says nothing about the channels
 
@@ -85,7 +85,7 @@ def _energies(blocks: Iterable[np.ndarray]) -> tuple[np.ndarray, float]:
 
 def _decided(energies: np.ndarray, of_mean: float) -> Mixdown:
     strongest = int(np.argmax(energies >= 0.99 * energies.max()))  # the first of those that are as strong
-    if energies[strongest] <= _NOTHING or not of_mean < _CANCELLED * energies[strongest]:
+    if energies[strongest] <= _NOTHING or not of_mean * len(energies) < _CANCELLED * energies[strongest]:
         return _MEAN
     below = 10 * np.log10(energies[strongest] / max(of_mean, 1e-12))
     note = (

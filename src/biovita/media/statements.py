@@ -31,6 +31,12 @@ _CODE = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _WORDS = re.compile(r"\bpublic domain\b|\ball rights reserved\b", re.IGNORECASE)
+# Words in front of a licence that may take back a part of it; who made a recording may stand there, too.
+_LIMITING = re.compile(
+    r"\b(?:non|not?|only|sólo|solo|nur|nicht|kein|except|without|sauf|pas|share|deriv|restrict|permission|private|"
+    r"personal|research|educat|commerc|kommerz|comerc)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,16 +165,22 @@ def position(text: str | None) -> tuple[float | None, float | None]:
 def license_in(*texts: str | None) -> str | None:
     """Return the first statement of a licence in texts, in a form that our sources read: an address or a code.
 
+    It is the whole text where words that belong to the statement stand around the licence, or may do so.
+
     Examples
     --------
     >>> license_in(None, "(c) A. Bee, some rights reserved (CC BY-NC)"), license_in("Creative Commons BY-SA 4.0")
     ('CC BY-NC', 'CC BY-SA 4.0')
+    >>> license_in("CC BY non commercial"), license_in("Not for sale, CC BY")
+    ('CC BY non commercial', 'Not for sale, CC BY')
     """
     for text in filter(None, texts):
-        if address := _ADDRESS.search(text):
-            return address[0]
-        if code := _CODE.search(text):
-            return " ".join(filter(None, ("CC", code[1], code[2]))).replace("CC zero", "CC 0")
-        if words := _WORDS.search(text):
-            return words[0]
+        for pattern in (_ADDRESS, _CODE, _WORDS):
+            if found := pattern.search(text):
+                before, after = text[: found.start()], text[found.end() :]
+                if _LIMITING.search(before) or re.search(r"\w", after):
+                    return text
+                if pattern is not _CODE:
+                    return found[0]
+                return " ".join(filter(None, ("CC", found[1], found[2]))).replace("CC zero", "CC 0")
     return None

@@ -6,11 +6,12 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from biovita.taxonomy import Rank, Taxon, taxon_id_of
 from biovita.taxonomy.characters import without_unseen
 
-__all__ = ["LINEAGE_FIELDS", "NamedRow", "merge_taxa"]
+__all__ = ["LINEAGE_FIELDS", "NamedRow", "cleaned_note", "merge_taxa"]
 
 LINEAGE_FIELDS = ("common_name", "kingdom", "phylum", "class", "order", "family", "genus")
 _TOLD = 10  # of the values that are not kept
@@ -35,10 +36,10 @@ def merge_taxa(rows: Iterable[NamedRow]) -> tuple[tuple[Taxon, ...], tuple[str, 
     cleaned are counted and shown.
     """
     by_id: dict[str, list[NamedRow]] = defaultdict(list)
-    cleaned: dict[str, NamedRow] = {}
+    cleaned: dict[str, str] = {}
     for row in rows:
         if row.given and " ".join(row.given.split()) != row.scientific_name:
-            cleaned.setdefault(row.given, row)
+            cleaned.setdefault(row.given, f"{row.scientific_name} ({row.where})")
         by_id[taxon_id_of(row.scientific_name)].append(row)
     taxa: list[Taxon] = []
     notes: list[str] = []
@@ -48,12 +49,7 @@ def merge_taxa(rows: Iterable[NamedRow]) -> tuple[tuple[Taxon, ...], tuple[str, 
         spelt = [(row.where, row.scientific_name) for row in mine]
         name = _settle("scientific_name", spelt, taxon_id, notes) or mine[0].scientific_name
         found = {
-            field: _settle(
-                field,
-                [(r.where, without_unseen(r.lineage[field])) for r in mine if field in r.lineage],
-                name,
-                notes,
-            )
+            field: _settle(field, [(r.where, _value(r, field)) for r in mine if field in r.lineage], name, notes)
             for field in LINEAGE_FIELDS
         }
         if found["genus"] is None and _BINOMIAL.fullmatch(name):
@@ -62,17 +58,22 @@ def merge_taxa(rows: Iterable[NamedRow]) -> tuple[tuple[Taxon, ...], tuple[str, 
         taxa.append(_taxon(taxon_id, name, found))
     if genera:
         notes.append(f"genus: taken from the scientific name for {genera} taxa, which have none in any row")
-    return tuple(taxa), (*_cleaned(cleaned), *notes)
+    return tuple(taxa), (*cleaned_note(cleaned), *notes)
 
 
-def _cleaned(rows: Mapping[str, NamedRow]) -> list[str]:
-    """Return what a report says of names that were cleaned, by what was given."""
-    if not rows:
-        return []
-    shown = [f"{given!r} is {row.scientific_name} ({row.where})" for given, row in list(rows.items())[:_TOLD]]
-    more = f"; {len(rows) - _TOLD:,} others" if len(rows) > _TOLD else ""
-    were = "1 name was cleaned" if len(rows) == 1 else f"{len(rows):,} names were cleaned"
-    return [f"{were}: {'; '.join(shown)}{more}"]
+def _value(row: NamedRow, field: str) -> str:
+    given = row.lineage[field]
+    return given if field == "common_name" else without_unseen(given)
+
+
+def cleaned_note(names: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what a report says of names that were cleaned: by the name as given, what became of it, in words."""
+    if not names:
+        return ()
+    shown = [f"{given!r} is {became}" for given, became in islice(names.items(), _TOLD)]
+    more = f"; {len(names) - _TOLD:,} others" if len(names) > _TOLD else ""
+    were = "1 name was cleaned" if len(names) == 1 else f"{len(names):,} names were cleaned"
+    return (f"{were}: {'; '.join(shown)}{more}",)
 
 
 def _settle(field: str, said: list[tuple[str, str]], name: str, notes: list[str]) -> str | None:

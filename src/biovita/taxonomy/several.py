@@ -51,9 +51,7 @@ def species_named(text: str) -> tuple[str, ...]:
         if found.start() >= head.end()
     ]
     named = [species for species in further if species is not None]
-    if (
-        not named and "/" not in text and not _FORMULA.search(text, head.end())
-    ):  # the same genus again, without a separator
+    if not named and "/" not in text and not _FORMULA.search(text, head.end()):
         named = [f"{genus} {found[2]}" for found in _SPECIES.finditer(text, head.end()) if found[1] == genus]
     return (first, *named) if named else ()
 
