@@ -24,6 +24,7 @@ from biovita.media.bombs import (
 )
 from biovita.media.camera_raw import probe_raw, raw_format, raw_size, read_raw
 from biovita.media.film_tracks import is_film
+from biovita.media.missing_rows import check_parts, check_rows
 from biovita.media.openers import ACCEPTED, open_picture
 from biovita.media.packed_files import MediaPath, as_media_path, on_disk
 from biovita.media.patience import Patience
@@ -160,8 +161,10 @@ def _opened(path: Path, head: bytes) -> Iterator[Image.Image]:
 def _decoded(path: Path, image: Image.Image, needed: int) -> Iterator[None]:
     """Decode the picture, once the memory that it needs in all is free, and hold that memory for the block."""
     check_memory(path, image.size, needed)
+    check_parts(path, image)
     with gate.holding(needed):
         image.load()
+        check_rows(path, image)
         yield
 
 

@@ -1,0 +1,92 @@
+"""Pictures that hold fewer rows than their header states: Pillow leaves the others black, and says nothing."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from biovita.errors import MediaError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["check_parts", "check_rows"]
+
+_BLOCK = 1 << 20
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a PNG, by its type of colour
+# Where the passes of an interlaced PNG begin and how far their pixels lie apart (PNG specification, 8.2).
+_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+
+
+def check_parts(path: Path, image: Image.Image) -> None:
+    """Refuse a picture, not decoded yet, whose strips or tiles do not cover it.
+
+    Raises
+    ------
+    MediaError
+        ``truncated``.
+    """
+    parts = {tuple(part[1]) for part in getattr(image, "tile", ()) if len(part[1] or ()) == 4}
+    covered = sum((right - left) * (low - top) for left, top, right, low in parts)
+    if parts and covered < image.width * image.height:
+        share = covered / (image.width * image.height)
+        raise MediaError("truncated", f"{path}: the file holds {share:.0%} of the picture that its header states")
+
+
+def check_rows(path: Path, image: Image.Image) -> None:
+    """Refuse a decoded PNG with fewer rows than its header states; only one whose last row is empty is looked into.
+
+    Raises
+    ------
+    MediaError
+        ``truncated``.
+    """
+    last = image.height - 1
+    if image.format != "PNG" or np.asarray(image.crop((0, last, image.width, last + 1))).any():
+        return
+    with path.open("rb") as file:
+        head = file.read(29)
+    wide, high = (int.from_bytes(head[at : at + 4], "big") for at in (16, 20))
+    stated = _unpacked_size(wide, high, head[24] * _CHANNELS.get(head[25], 1), interlaced=head[28] == 1)
+    if (found := _unpacked(path, stated)) < stated:
+        raise MediaError(
+            "truncated", f"{path}: the file holds {found / stated:.0%} of the picture that its header states"
+        )
+
+
+def _unpacked_size(wide: int, high: int, bits: int, *, interlaced: bool) -> int:
+    """Return how many bytes the rows of a PNG are, each with one for its filter."""
+    total = 0
+    for left, top, across, down in _PASSES if interlaced else ((0, 0, 1, 1),):
+        columns, rows = -(-max(0, wide - left) // across), -(-max(0, high - top) // down)
+        total += rows * (1 + (columns * bits + 7) // 8) if columns else 0
+    return total
+
+
+def _unpacked(path: Path, most: int) -> int:
+    """Return how many bytes the pixels of a PNG unpack to; counting stops at ``most``."""
+    found, unpack = 0, zlib.decompressobj()
+    for content in _pixels(path):
+        while content and found < most and not unpack.eof:
+            found += len(unpack.decompress(content, _BLOCK))
+            content = unpack.unconsumed_tail
+    return found
+
+
+def _pixels(path: Path) -> Iterator[bytes]:
+    """Yield the contents of a PNG's first run of ``IDAT`` chunks, block by block."""
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8 and head[4:] != b"IEND":
+            left = int.from_bytes(head[:4], "big")
+            if head[4:] != b"IDAT":
+                file.seek(left + 4, 1)
+                continue
+            while left and (block := file.read(min(left, _BLOCK))):
+                left -= len(block)
+                yield block
+            file.seek(4, 1)
