@@ -26,6 +26,7 @@ import atheris  # noqa: E402 - a module of its own place
 
 with redirect_stderr(io.StringIO()), atheris.instrument_imports(include=["biovita"]):  # it names each module
     from biovita.errors import BiovitaError
+    from biovita.limits import set_memory
     from fuzz.targets import TARGETS
 from fuzz.changes import changed  # noqa: E402
 from fuzz.seeds import seeds_of  # noqa: E402
@@ -33,12 +34,13 @@ from fuzz.seeds import seeds_of  # noqa: E402
 __all__ = ["fuzz", "main"]
 
 _HANGS_S = 10
-_MIB = 1024
+_MIB = 1024  # of the whole process; half of it is for what a file asks for, as ``--memory`` sets it
 _DONE = re.compile(r"^Done (\d+) runs in (\d+) second", re.MULTILINE)
 
 
 def fuzz(target: str, seconds: int, found: Path, scratch: Path) -> None:
     """Let libFuzzer run a target; it ends the process."""
+    set_memory(str(_MIB // 2))
     corpus, files = scratch / "corpus", scratch / "files"
     corpus.mkdir()
     files.mkdir()
