@@ -83,3 +83,12 @@ def test_tiffs_of_several_strips_are_whole(tmp_path: Path, compression: str | No
     Image.new("RGB", (700, 500), "red").save(file, "TIFF", compression=compression)
     (tmp_path / "a.tif").write_bytes(file.getvalue())
     assert read_image(tmp_path / "a.tif").size == (700, 500)
+
+
+def test_a_gif_may_begin_with_a_part_of_the_picture(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.new("P", (WIDE, HIGH), 1).save(file, "GIF")
+    content = bytearray(file.getvalue())
+    content[6:10] = struct.pack("<HH", 3 * WIDE, 3 * HIGH)
+    (tmp_path / "a.gif").write_bytes(content)
+    assert read_image(tmp_path / "a.gif").size == (3 * WIDE, 3 * HIGH)

@@ -23,13 +23,15 @@ _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4),
 
 
 def check_parts(path: Path, image: Image.Image) -> None:
-    """Refuse a picture, not decoded yet, whose strips or tiles do not cover it.
+    """Refuse a TIFF, not decoded yet, whose strips or tiles do not cover it.
 
     Raises
     ------
     MediaError
         ``truncated``.
     """
+    if image.format != "TIFF":
+        return  # the first frame of a GIF may lie in a part of it
     parts = {tuple(part[1]) for part in getattr(image, "tile", ()) if len(part[1] or ()) == 4}
     covered = sum((right - left) * (low - top) for left, top, right, low in parts)
     if parts and covered < image.width * image.height:
