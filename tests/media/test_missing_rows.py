@@ -92,3 +92,22 @@ def test_a_gif_may_begin_with_a_part_of_the_picture(tmp_path: Path) -> None:
     content[6:10] = struct.pack("<HH", 3 * WIDE, 3 * HIGH)
     (tmp_path / "a.gif").write_bytes(content)
     assert read_image(tmp_path / "a.gif").size == (3 * WIDE, 3 * HIGH)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 100, "subsampling": 0}])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_that_is_marked_as_ended_too_early_is_cut(tmp_path: Path, mode: str, options: dict) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (96, 96, 3), np.uint8)
+    pixels[80:] = 128  # its last rows are grey themselves
+    file = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(file, "JPEG", **options)
+    content, path = file.getvalue(), tmp_path / "a.jpg"
+    path.write_bytes(content + b"what follows the picture")
+    assert read_image(path).size == (96, 96)
+    frame = content.index(b"\xff\xc2" if options.get("progressive") else b"\xff\xc0")
+    taller = content[: frame + 5] + struct.pack(">H", 960) + content[frame + 7 :]
+    for cut in (taller, content[: len(content) // 2] + b"\xff\xd9" if not options.get("progressive") else taller):
+        path.write_bytes(cut)
+        with pytest.raises(MediaError) as raised:
+            read_image(path)
+        assert raised.value.reason == "truncated"

@@ -1,7 +1,9 @@
-"""Pictures that hold fewer rows than their header states: Pillow leaves the others black, and says nothing."""
+"""Pictures that hold fewer rows than their header states: decoders leave the others black or grey, and say nothing."""
 
 from __future__ import annotations
 
+import io
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["check_parts", "check_rows"]
 
 _BLOCK = 1 << 20
+_END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_MORE = bytes(range(1, 250, 3)) * 4  # as what follows in a JPEG: no marker is in it
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a PNG, by its type of colour
 # Where the passes of an interlaced PNG begin and how far their pixels lie apart (PNG specification, 8.2).
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -40,16 +44,44 @@ def check_parts(path: Path, image: Image.Image) -> None:
 
 
 def check_rows(path: Path, image: Image.Image) -> None:
-    """Refuse a decoded PNG with fewer rows than its header states; only one whose last row is empty is looked into.
+    """Refuse a decoded PNG or JPEG with fewer rows than it states; only one whose last row looks so is looked into.
 
     Raises
     ------
     MediaError
         ``truncated``.
     """
-    last = image.height - 1
-    if image.format != "PNG" or np.asarray(image.crop((0, last, image.width, last + 1))).any():
+    if image.format not in {"PNG", "JPEG"}:
         return
+    last = np.asarray(image.crop((0, image.height - 1, image.width, image.height)))
+    if image.format == "JPEG" and np.isin(last, (127, 128)).all() and _waits(path):
+        raise MediaError("truncated", f"{path}: the file is marked as ended before the last of its picture")
+    if image.format == "PNG" and not last.any():
+        _check_png(path)
+
+
+def _waits(path: Path) -> bool:
+    """Return whether a JPEG shows another picture where more follows its first scan: then that has not all."""
+    from PIL import Image
+
+    content = path.read_bytes()
+    at = 2
+    while (
+        content[at : at + 1] == b"\xff" and content[at + 1 : at + 2] != b"\xda"
+    ):  # the segments before the pixels
+        at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+    end = _END_OF_SCAN.search(content, at + 2)
+    if end is None:
+        return False
+    seen = []
+    for each in (content, content[: end.start()] + _MORE + content[end.start() :]):
+        with Image.open(io.BytesIO(each)) as image:
+            image.draft(None, (image.width // 8, image.height // 8))  # an eighth of the size, for a first look
+            seen.append(np.asarray(image))
+    return not np.array_equal(seen[0], seen[1])
+
+
+def _check_png(path: Path) -> None:
     with path.open("rb") as file:
         head = file.read(29)
     wide, high = (int.from_bytes(head[at : at + 4], "big") for at in (16, 20))
