@@ -7,6 +7,7 @@ has a process of its own, which libFuzzer ends. A fault is a file in ``FOLDER/ta
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import os
 import random
@@ -53,6 +54,9 @@ def fuzz(target: str, seconds: int, found: Path, scratch: Path) -> None:
             TARGETS[target](data, files)
         except BiovitaError:
             pass
+        except BaseException:
+            (found / target / f"fault-{hashlib.sha256(data).hexdigest()[:12]}").write_bytes(data)
+            raise
         finally:
             _emptied(files)
 
