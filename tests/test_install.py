@@ -25,7 +25,8 @@ PACKAGE = ROOT / "src/biovita"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 BASE = {canonicalize_name(Requirement(each).name) for each in PROJECT["dependencies"]}
 LICENCES = ["Apache-2.0", "CC-BY-NC-SA-4.0", "CC-BY-4.0", "CC-BY-3.0"]
-OPTIONAL = {"datasets": "mteb", "mteb": "mteb"}  # what is imported, and the extra that brings it
+# What is imported, and the extra that brings it.
+OPTIONAL = {"datasets": "mteb", "mteb": "mteb", "openpyxl": "excel", "pillow_heif": "raw", "rawpy": "raw"}
 
 
 def _sources() -> dict[Path, ast.Module]:
@@ -62,8 +63,8 @@ def test_all_that_is_imported_is_a_dependency_and_all_dependencies_are_used() ->
     undeclared = {top for top in imported if BASE.isdisjoint(map(canonicalize_name, known[top]))}
     assert undeclared == set(OPTIONAL)
     for top, extra in OPTIONAL.items():
-        wanted = {Requirement(each).name for each in PROJECT["optional-dependencies"][extra]}
-        assert not wanted.isdisjoint(known[top])
+        wanted = {canonicalize_name(Requirement(each).name) for each in PROJECT["optional-dependencies"][extra]}
+        assert not wanted.isdisjoint(map(canonicalize_name, known[top]))
     texts = {
         canonicalize_name(node.value)
         for tree in trees.values()
@@ -81,6 +82,14 @@ def test_optional_parts_name_their_extra() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "MissingExtraError"
         if isinstance(node.args[0], ast.Constant)
+    }
+    told = re.compile(r"pip install 'biovita\[(\w+)\]'")
+    said |= {
+        extra
+        for tree in _sources().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for extra in told.findall(node.value)
     }
     assert said == set(OPTIONAL.values())
 
