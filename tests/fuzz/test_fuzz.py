@@ -17,7 +17,7 @@ from fuzz.targets import TARGETS, joined, parted
 
 HERE = Path(__file__).parent
 SECONDS = 10  # a target
-CHANGES = 25  # of each seed
+CHANGES = 10  # of each seed
 
 
 def holds(target: str, data: bytes, folder: Path) -> bool:
