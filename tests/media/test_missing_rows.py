@@ -31,7 +31,7 @@ def png(rows: int, *, stated: int = HIGH, parts: int = 1) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + pixels + chunk(b"IEND", b"")
 
 
-@pytest.mark.parametrize("parts", [1, 3])
+@pytest.mark.parametrize("parts", [1, 3, 100])
 def test_a_png_that_ends_before_its_last_row_is_cut(tmp_path: Path, parts: int) -> None:
     (tmp_path / "whole.png").write_bytes(png(HIGH, parts=parts))
     assert probe_image(tmp_path / "whole.png").height == HIGH

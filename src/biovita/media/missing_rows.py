@@ -103,10 +103,15 @@ def _unpacked_size(wide: int, high: int, bits: int, *, interlaced: bool) -> int:
 
 def _unpacked(path: Path, most: int) -> int:
     """Return how many bytes the pixels of a PNG unpack to; counting stops at ``most``."""
-    found, unpack = 0, zlib.decompressobj()
+    found, header = 0, 2
+    unpack = zlib.decompressobj(-zlib.MAX_WBITS)  # the checksum is Pillow's to judge, where it gets to it
     for content in _pixels(path):
+        content, header = content[header:], max(0, header - len(content))
         while content and found < most and not unpack.eof:
-            found += len(unpack.decompress(content, _BLOCK))
+            try:
+                found += len(unpack.decompress(content, _BLOCK))
+            except zlib.error:  # behind the last row: before it, Pillow would have refused the picture
+                return most
             content = unpack.unconsumed_tail
     return found
 
