@@ -32,6 +32,7 @@ _DAMAGED = (
     ValueError,
     LookupError,
     OSError,
+    EOFError,
     RuntimeError,
     struct.error,
     zipfile.BadZipFile,
