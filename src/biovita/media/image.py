@@ -217,12 +217,11 @@ def _sides(image: Image.Image) -> tuple[int, int]:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    from PIL import ImageOps
+    from PIL.Image import Transpose
 
-    try:
-        turned = ImageOps.exif_transpose(image)
-    except _DAMAGED_EXIF:
-        return image  # the picture itself decodes, and states no rotation
+    ways = (Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM, Transpose.TRANSPOSE)
+    more = (Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90)  # EXIF's 2 to 8
+    turned = image.transpose((*ways, *more)[_orientation(image) - 2])
     image.close()  # which frees its pixels
     return turned
 
