@@ -1,12 +1,14 @@
 # make demo    set up, then run the whole path on the simulated fauna (or on DATA=folder)
 # make check   set up, then lint, types and the tests that are not slow: minutes, for every change
 # make test    set up, then lint, types (on Windows, too) and all tests, in WORKERS=2 processes
+# make fuzz    set up, then read changed files for SECONDS=60 a target, or those of TARGETS="audio plans"; Linux only
 # make docs    set up, then the pages of docs/ and the reference as a site, in site/
 # make clean   remove the environment and caches
 
 VENV ?= .venv
 OUT ?= demo-run
 WORKERS ?= 2
+SECONDS ?= 60
 BIN := $(VENV)/bin
 # Compiled modules are kept: hundreds of tests start an interpreter.
 TESTS = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
@@ -18,7 +20,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo check test lint style types windows-types docs clean
+.PHONY: demo check test fuzz lint style types windows-types docs clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/biovita demo $(if $(DATA),--data "$(DATA)") --out "$(OUT)"
@@ -29,6 +31,9 @@ check: lint
 test: style
 	$(MAKE) --jobs=2 types windows-types
 	$(TESTS) --durations=30
+
+fuzz: $(VENV)/.installed-test
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) $(TARGETS)
 
 lint: style types
 

@@ -157,3 +157,15 @@ def test_its_exif_data_are_read(tmp_path: Path) -> None:
     ):
         said = exif(written(tmp_path / "x.dng", changed))  # the second one's thumbnail is coded as nobody knows
         assert (said.make, said.model) == ("ACME", "Test 1")
+
+
+def test_a_sensor_without_colours_gives_grey(tmp_path: Path) -> None:
+    """As that of a monochrome camera: the pattern of its filters names none."""
+    content = dng(np.full((HIGH, WIDE, 3), 20_000, np.uint16))
+    sensor = struct.pack("<HHI4s", 33422, 1, 4, bytes((0, 1, 1, 2)))
+    assert content.count(sensor) == 1
+    image = read_image(
+        written(tmp_path / "m.dng", content.replace(sensor, struct.pack("<HHI4s", 0x9800, 1, 4, bytes(4))))
+    )
+    assert (image.mode, image.size) == ("RGB", (WIDE, HIGH))
+    assert np.ptp(np.asarray(image), axis=2).max() == 0

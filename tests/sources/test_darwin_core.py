@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import collections
+import struct
 import zipfile
 from pathlib import Path
 
@@ -249,3 +250,18 @@ def test_a_link_out_of_a_directory_is_not_followed(tmp_path: Path) -> None:
     (folder / "meta.xml").write_text(f'<archive xmlns="http://rs.tdwg.org/dwc/text/">{core}</archive>')
     with pytest.raises(DatasetError, match="leads out of the archive"):
         rows_of(folder)
+
+
+def test_a_member_without_a_name_is_passed_over(tmp_path: Path) -> None:
+    core = '<core rowType="Occurrence"><files><location>o.txt</location></files><id index="0"/></core>'
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        file.writestr("meta.xml", f'<archive xmlns="http://rs.tdwg.org/dwc/text/">{core}</archive>')
+        file.writestr("o.txt", "id\n1\n")
+        file.writestr("q", "x")
+    content = (tmp_path / "a.zip").read_bytes()
+    end = content.rindex(b"PK\x01\x02")  # the entry of the last member, whose name becomes an extra field of it
+    entry = bytearray(content[end:])
+    entry[28:32], entry[46:47] = struct.pack("<HH", 0, 1), b"\0"
+    (tmp_path / "a.zip").write_bytes(content[:end] + entry)
+    (batch,) = DarwinCore(path=tmp_path / "a.zip").batches()
+    assert batch.rejected["row"].to_pylist() == [1, 2]

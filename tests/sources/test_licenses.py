@@ -295,3 +295,17 @@ def test_all_licences_of_the_common_spelling_are_read_as_themselves() -> None:
     assert len(found) == 3 + 6 * 7
     assert [normalise_license(each) for each in found] == list(found)
     assert licenses_within(("CC-BY-4.0", "CC0-1.0")) == ("CC-BY-4.0", "CC0-1.0")
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ("<a rel=license href=http://creativecommons.org/licenses/by-nc/4.0/>CC BY 4.0</a>", None),
+        ('<span title="Non-Commercial">CC BY</span>', None),
+        ('<img alt="by-nd">CC BY-SA', None),
+        ('<a href="//creativecommons.org/licenses/by/4.0/"><img src="by.png"/></a> CC BY 4.0', "CC-BY-4.0"),
+        ('<a href="//creativecommons.org/licenses/by-nc/4.0/"><img src="l/by-nc/88.png"/></a>', "CC-BY-NC-4.0"),
+    ],
+)
+def test_limits_in_the_attributes_of_tags_count(stated: str, expected: str | None) -> None:
+    assert normalise_license(stated) == expected

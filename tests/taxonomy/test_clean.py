@@ -86,3 +86,10 @@ def test_several_names_are_told() -> None:
 def test_ids_of_ordinary_names_are_what_they_were() -> None:
     for name in ("Sitta europaea", "Sitta europaea caesia", "Corvus corone", "Chainsaw noise"):
         assert taxon_id_of(clean_name(name).name) == name.lower().replace(" ", "_")
+
+
+def test_a_clean_name_is_clean() -> None:
+    """A mark within a word can be read over in the whole text, and end the name when it stands in the short form."""
+    for given in ("Parus  majorajor mijorajoanrus cf. m!jorp.", "Parus major Linnaeus, 1758", "Larus sp."):
+        name = clean_name(given).name
+        assert clean_name(name).name == name

@@ -120,7 +120,9 @@ def read_raw(path: Path, name: str) -> Image.Image:
 
     with _opened(path, name) as (raw, needed), gate.holding(needed):
         pixels = raw.postprocess(use_camera_wb=True, output_bps=8)
-    return Image.fromarray(pixels)
+    return Image.fromarray(
+        pixels.repeat(3, axis=2) if pixels.shape[2] == 1 else pixels
+    )  # a sensor without colours
 
 
 @contextmanager

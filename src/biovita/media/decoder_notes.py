@@ -19,7 +19,10 @@ from typing import Any
 
 __all__ = ["DecoderNotes", "decoder_notes"]
 
-_SAID = re.compile(rb"(?:\[src/libmpg123/[^\n]*\] (?:error|warning): |Note: (?=Illegal|Trying|Skipped))([^\n]*)\n")
+_SAID = re.compile(
+    rb"(?:\[src/libmpg123/[^\n]*\] (?:error|warning): |Note: (?=Illegal|Trying|Skipped|Hit end)|Warning: (?=Xing))"
+    rb"([^\n]*)\n"
+)
 
 
 class DecoderNotes:

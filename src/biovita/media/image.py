@@ -24,6 +24,7 @@ from biovita.media.bombs import (
 )
 from biovita.media.camera_raw import probe_raw, raw_format, raw_size, read_raw
 from biovita.media.film_tracks import is_film
+from biovita.media.missing_rows import check_parts, check_rows
 from biovita.media.openers import ACCEPTED, open_picture
 from biovita.media.packed_files import MediaPath, as_media_path, on_disk
 from biovita.media.patience import Patience
@@ -160,8 +161,10 @@ def _opened(path: Path, head: bytes) -> Iterator[Image.Image]:
 def _decoded(path: Path, image: Image.Image, needed: int) -> Iterator[None]:
     """Decode the picture, once the memory that it needs in all is free, and hold that memory for the block."""
     check_memory(path, image.size, needed)
+    check_parts(path, image)
     with gate.holding(needed):
         image.load()
+        check_rows(path, image)
         yield
 
 
@@ -214,12 +217,11 @@ def _sides(image: Image.Image) -> tuple[int, int]:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    from PIL import ImageOps
+    from PIL.Image import Transpose
 
-    try:
-        turned = ImageOps.exif_transpose(image)
-    except _DAMAGED_EXIF:
-        return image  # the picture itself decodes, and states no rotation
+    ways = (Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM, Transpose.TRANSPOSE)
+    more = (Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90)  # EXIF's 2 to 8
+    turned = image.transpose((*ways, *more)[_orientation(image) - 2])
     image.close()  # which frees its pixels
     return turned
 

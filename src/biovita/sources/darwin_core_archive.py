@@ -55,7 +55,7 @@ class _ZipMembers:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        return frozenset(info.filename for info in self.file.infolist() if not info.is_dir())
+        return frozenset(info.filename for info in self.file.infolist() if not info.filename.endswith("/"))
 
     def open(self, name: str) -> IO[bytes]:
         return open_member(self.file, name, str(self.path))

@@ -33,6 +33,11 @@ _ADDRESS = re.compile(
 _SPDX = re.compile(r"(?<![\w./:@-])(?:https?://)?spdx\.org/licenses/(cc[a-z0-9.-]+?)(?:\.html|\.json)?(?![\w./-])")
 _LINK = re.compile(r"""<(?:a|ulink)\b[^<>]*?\b(?:href|url)=["']([^"'<>]*)["'][^<>]*>""", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
+_LIMITS_IN_TAGS = {
+    "NC": re.compile(r"(?<![a-z])nc(?![a-z])|commerc", re.IGNORECASE),
+    "ND": re.compile(r"(?<![a-z])nd(?![a-z])|deriv", re.IGNORECASE),
+    "SA": re.compile(r"(?<![a-z])sa(?![a-z])|alike", re.IGNORECASE),
+}
 _COPYRIGHT = re.compile(r"©|\(c\)")
 # As iNaturalist credits; what stands before the comma is anybody's name.
 _CREDIT = re.compile(
@@ -93,6 +98,7 @@ def _normalised(given: str | None) -> str | None:
         return None
     if text in {"C", "c"}:  # iNaturalist's code for all rights reserved
         return "ARR"
+    limits = _limits_in_tags(text)
     text = folded(_without_tags(text).replace("™", " "))
     credit = _CREDIT.match(text)
     if credit and _is_name(credit["name"]):
@@ -101,6 +107,8 @@ def _normalised(given: str | None) -> str | None:
     if LicenseWord.RESERVED in parts:
         return "ARR"
     found = _most_restricted(parts) if is_understood else None
+    if found is not None and not limits <= set(found.split("-")):
+        found = None
     is_claimed = parts[:1] == [LicenseWord.COPYRIGHT] and not any(
         isinstance(part, _Statement) or part in _FREE | {LicenseWord.CC, LicenseWord.SOME} for part in parts
     )
@@ -112,6 +120,12 @@ def _without_tags(text: str) -> str:
     if "<" in text:
         text = _TAG.sub(" ", _LINK.sub(r" \1 ", text))
     return html.unescape(text) if "&" in text else text
+
+
+def _limits_in_tags(text: str) -> set[str]:
+    """Return what the attributes of a text's tags ask of who uses a work."""
+    tags = " ".join(_TAG.findall(text)) if "<" in text else ""
+    return {name for name, words in _LIMITS_IN_TAGS.items() if words.search(tags)}
 
 
 def _is_name(text: str) -> bool:

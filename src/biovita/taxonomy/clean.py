@@ -56,6 +56,7 @@ def _cleaned(given: str) -> CleanName:
         and parsed.canonical
         and not EBIRD_TAIL.search(seen)
         and _is_sure(parsed)
+        and (_PLAIN.fullmatch(parsed.canonical) or parse_name(parsed.canonical).canonical == parsed.canonical)
     ):
         return CleanName(parsed.canonical)
     return CleanName(seen)
