@@ -175,6 +175,7 @@ def steps(root: Path) -> Iterator[tuple[str, ...]]:
 NOT_RUN = {
     "demo",
     "embed",
+    "data relink",
     "bench traits",
     "bench export-mteb",
     "bench run-mteb",

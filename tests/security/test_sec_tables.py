@@ -179,7 +179,7 @@ def test_an_archive_makes_no_more_than_it_holds(tmp_path: Path) -> None:
         "m.txt": "".join(f"1\thttps://x.org/{n}.mp3\n" for n in range(3000)),
     }
     name = f'<field index="1" term="{TERM}scientificName"/>'
-    same = {"o.txt": "1\tPica pica\t\n" * 3000, "m.txt": "1\thttps://x.org/1.mp3\n" * 3000}
+    same = {"o.txt": "1\tPica pica\t\n" * 3000, "m.txt": many["m.txt"]}
     open_quote = 'a,"' + ("x" * 16_000 + "\n") * 990 + "1,Pica pica,https://x.org/1.mp3\n"
     cases: list[tuple[str, tuple[str, dict[str, Any]], str | tuple[int, dict[str, int]]]] = [
         ("bzip2", (core(), {"o.txt": spaces}), "compressed by the method 12"),
@@ -290,16 +290,19 @@ def good_folder(root: Path, count: int) -> Path:
 
 
 def odd_rows(tail: str) -> dict[str, tuple[str, int]]:
-    """Return rows that nothing can be made of, by a word on each, with the reason and how many rows they are."""
+    """Return rows that nothing can be made of, by a word on each, with the reason and how many rows they are.
+
+    A latitude that is none costs the place, so of these rows only the file is wrong.
+    """
     width = len(HEADER) + 3
 
     def row(file: str, name: str = "Pica pica", latitude: str = "", begin: str = "") -> str:
         return ",".join([file, name, *[""] * (width - 5), latitude, begin, ""]) + "\n"
 
     return {
-        row(f"a/0.{tail}", latitude="1_0"): ("bad-number", 1),
-        row(f"a/0.{tail}", latitude="١"): ("bad-number", 1),
-        row(f"a/0.{tail}", latitude="1e999"): ("bad-number", 1),
+        row(f"a/0.{tail}", latitude="1_0"): ("missing", 1),
+        row(f"a/0.{tail}", latitude="١"): ("missing", 1),
+        row(f"a/0.{tail}", latitude="1e999"): ("missing", 1),
         row(f"a/0.{tail}", begin="9" * 5000): ("bad-number", 1),
         row("a/" * 200_000 + "x"): ("path-outside", 1),
         row("x" * 300): ("unreadable", 1),
@@ -309,7 +312,7 @@ def odd_rows(tail: str) -> dict[str, tuple[str, int]]:
         row(f"a/0.{tail}", name="p" * 5000): ("bad-name", 1),
         row(f"a/0.{tail}", name="p" * (2 * MIB)): ("bad-row", 1),
         "x" * (40 * MIB) + "\n": ("bad-row", 1),
-        "," * (4 * MIB) + "\n": ("bad-row", 1),
+        "," * (4 * MIB) + "\n": ("bad-row", 0),  # a row of empty cells is skipped
         'a","\n' * 20_000: ("bad-row", 20_000),
         row("no-such-file"): ("missing", 1),
     }
@@ -375,7 +378,6 @@ def test_a_build_takes_the_good_source_and_lists_the_rest(tmp_path: Path) -> Non
     listed = pq.read_table(tmp_path / "out" / "rejected.parquet").to_pylist()
     reasons = [(row["file"], row["row"], row["reason"]) for row in listed]
     assert sorted(reasons) == [
-        ("audio.csv", 5, "repeated-id"),
         *(("o.txt", row, reason) for row, reason in ((1, "no-address"), (2, "too-long"), (3, "bad-value"))),
         *(
             ("xc.json", row, reason)

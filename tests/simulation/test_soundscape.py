@@ -220,7 +220,7 @@ def test_backgrounds_in_which_something_calls_are_left_out_and_named(
 
 def test_backgrounds_that_cannot_be_read_are_named(tmp_path: Path, quiet: Path) -> None:
     short = tmp_path / "short.wav"
-    soundfile.write(short, np.full(RATE, 0.1), RATE)
+    soundfile.write(short, np.random.default_rng(0).normal(0, 0.1, RATE), RATE)
     (tmp_path / "text.wav").write_text("no sound")
     found = background_files([quiet / "b0.flac", short, tmp_path / "text.wav"], None)
     assert [(each.left_out or "used").split(":")[0] for each in found] == ["used", "too-short", "not-audio"]

@@ -204,6 +204,8 @@ def _not_samples(file: io.BufferedReader, form: _Form, at: int) -> str | None:
     """Return what follows the samples that a header states; None where it may be more of them."""
     file.seek(at)
     tail = file.read(_TAIL)
+    if not tail.strip(b"\x00"):
+        return "nothing but zero bytes"
     kind = kind_of(tail)
     if kind.family != "unknown":
         return kind.description
