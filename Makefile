@@ -10,8 +10,7 @@ OUT ?= demo-run
 WORKERS ?= 2
 SECONDS ?= 60
 BIN := $(VENV)/bin
-# Compiled modules are kept: hundreds of tests start an interpreter.
-TESTS = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+TESTS = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 # Modules are compiled once, whatever the shell says: the tests start hundreds of interpreters.
 export PYTHONDONTWRITEBYTECODE :=
