@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import re
+import sys
 import tempfile
 import threading
 from collections import Counter
@@ -77,6 +78,8 @@ class DecoderNotes:
 
     def _sort(self) -> None:
         """Give what was written since the last time to those who are reading, or back to standard error."""
+        if sys.platform == "win32":
+            return  # nothing is redirected there
         if self._file is None:
             return
         # At a place: where the file stands, other threads move it.
