@@ -78,12 +78,12 @@ class DecoderNotes:
 
     def _sort(self) -> None:
         """Give what was written since the last time to those who are reading, or back to standard error."""
-        if sys.platform == "win32":
-            return  # nothing is redirected there
         if self._file is None:
             return
-        # At a place: where the file stands, other threads move it.
-        content = os.pread(self._file.fileno(), os.fstat(self._file.fileno()).st_size - self._done, self._done)
+        if sys.platform == "win32":
+            content = b""  # nothing is redirected there
+        else:  # at a place: where the file stands, other threads move it
+            content = os.pread(self._file.fileno(), os.fstat(self._file.fileno()).st_size - self._done, self._done)
         if not content:
             return
         self._done += len(content)
