@@ -105,7 +105,8 @@ RESULTS: dict[str, bytes] = {
 def test_answers_of_another_shape_are_refused_with_a_reason(tmp_path: Path) -> None:
     answers: dict[str, Answer] = {f"/{name}": answer for name, (answer, _) in REFUSED.items()}
     half = json.dumps({**RECORDING, "rec": "A\ud800nn", "file": "https://x.org/\udfff"}).encode()
-    answers["/half"] = answer_of(b'{"recordings": [' + half + b"]}")  # of characters, which cost themselves only
+    whole = json.dumps({**RECORDING, "id": "2", "lic": "CC BY 4.0"}).encode()
+    answers["/half"] = answer_of(b'{"recordings": [' + half + b", " + whole + b"]}")  # of characters
     with odd_server(answers) as server:
         outcome = asked(server, plans(tmp_path, [*REFUSED, "half"]), seconds=40)
     assert codes(outcome) == {**dict.fromkeys(REFUSED, 1), "half": 0}, outcome.said
@@ -171,7 +172,13 @@ def test_no_api_holds_a_command_without_end(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_key_that_a_server_repeats_is_written_nowhere(tmp_path: Path) -> None:
     forms = [KEY, quote(KEY), quote(KEY, safe=""), quote_plus(KEY), html.escape(KEY), quote(KEY, safe="").lower()]
-    echo = {**RECORDING, "rmk": " ".join(forms), "file": f"https://x.org/1?k={quote_plus(KEY)}", KEY: [KEY]}
+    echo = {
+        **RECORDING,
+        "lic": "CC BY 4.0",
+        "rmk": " ".join(forms),
+        "file": f"https://x.org/1?k={quote_plus(KEY)}",
+        KEY: [KEY],
+    }
     headers = (f"Location: https://x.org/?{quote_plus(KEY)}", f"X-Key: {quote(KEY)}")
     refusal = json.dumps({"error": KEY, "message": forms}).encode()
     answers = {
