@@ -107,6 +107,36 @@ class CsvTable:
             more.append(f"{tally.unnamed:,} rows have cells right of the named columns, which were not read")
         return (*self.layout.notes, *more)
 
+    @property
+    def where(self) -> str:
+        """Its header, for messages."""
+        place = (
+            f"line {self.layout.line}" if self.sheet is None else f"sheet {self.sheet!r}, row {self.layout.line}"
+        )
+        return f"{self.path}, {place}"
+
+    def reading(self, columns: Mapping[str, str]) -> CsvTable:
+        """Return the table with these fields, each in its column; the file is not looked at again.
+
+        Raises
+        ------
+        DatasetError
+            Where the header has one of the columns twice.
+        """
+        header, layout = self.layout.header, self.layout
+        for name in columns.values():
+            if header.count(name) > 1:
+                raise DatasetError(f"{self.where}: the column {name!r} occurs {header.count(name)} times")
+        return CsvTable(
+            self.path,
+            columns,
+            tuple(name for name in header if name and name not in columns.values()),
+            self.encoding,
+            layout,
+            {field: header.index(name) + layout.lead for field, name in columns.items()},
+            self.sheet,
+        )
+
     def __iter__(self) -> Iterator[CsvRow | BrokenRow]:
         most, last, tally = limit("rows"), self.width[-1], self._tally
         tally.skipped = tally.mended = tally.unnamed = 0
@@ -205,7 +235,7 @@ def open_csv(
         path, encoding, delimiter, [*wanted, *asked], strict=strict, short_rows=short_rows
     )
     header = layout.header
-    where = f"{path}, line {layout.line}" if sheet is None else f"{path}, sheet {sheet!r}, row {layout.line}"
+    table = CsvTable(path, {}, (), encoding, layout, {}, sheet)
     found = {}
     for field in fields:
         name = named[field] if named.get(field) in header else field
@@ -213,19 +243,8 @@ def open_csv(
             found[field] = name
     missing = [field for field in required if field not in found]
     if missing:
-        raise DatasetError(_missing_columns(where, missing, columns, header))
-    for name in found.values():
-        if header.count(name) > 1:
-            raise DatasetError(f"{where}: the column {name!r} occurs {header.count(name)} times")
-    return CsvTable(
-        path,
-        found,
-        tuple(name for name in header if name and name not in found.values()),
-        encoding,
-        layout,
-        {field: header.index(name) + layout.lead for field, name in found.items()},
-        sheet,
-    )
+        raise DatasetError(_missing_columns(table.where, missing, columns, header))
+    return table.reading(found)
 
 
 def _looked_at(

@@ -49,7 +49,8 @@ def open_export(path: Path) -> CsvTable:
     DatasetError
         Where it lacks the columns that are needed, with those to choose on the export page.
     """
-    header = open_csv(path, ()).ignored
+    table = open_csv(path, ())
+    header = table.ignored
     plain = {name.lower(): name for name in reversed(header)}
     columns = {field: plain[field] for field in _FIELDS if field in plain}
     lacking = [
@@ -61,7 +62,7 @@ def open_export(path: Path) -> CsvTable:
             "with the columns id, scientific_name, license, image_url and sound_url. "
             f"Its columns: {', '.join(header)[:_SHOWN]}"
         )
-    return open_csv(path, tuple(columns), columns=columns)
+    return table.reading(columns)
 
 
 def export_notes(table: CsvTable) -> tuple[str, ...]:

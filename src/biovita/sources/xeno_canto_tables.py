@@ -82,7 +82,8 @@ def recordings_of_table(path: Path, record: Record) -> Iterator[Item]:
 
 def _open(path: Path) -> CsvTable:
     """Open a table with its columns by the fields of the API."""
-    header = open_csv(path, ()).ignored
+    table = open_csv(path, ())
+    header = table.ignored
     plain = {re.sub(r"\W+", "_", name.lower()): name for name in reversed(header)}
     columns = {
         field: plain[found]
@@ -99,7 +100,7 @@ def _open(path: Path) -> CsvTable:
             f"{path}: has no column of {', and none of '.join(lacking)}. {_advice(set(plain))}. "
             f"Its columns: {', '.join(header)[:_SHOWN]}"
         )
-    return open_csv(path, tuple(columns), columns=columns)
+    return table.reading(columns)
 
 
 def _advice(names: set[str]) -> str:
