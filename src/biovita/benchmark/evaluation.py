@@ -17,6 +17,7 @@ from biovita.benchmark.item_vectors import (
 )
 from biovita.benchmark.leak import MetCheck, check_benchmark
 from biovita.benchmark.media_files import resolve_media
+from biovita.benchmark.one_space import comparable
 from biovita.benchmark.precomputed import read_precomputed
 from biovita.benchmark.recordings import Recording, measured, stated
 from biovita.benchmark.score import MEMORY_MB
@@ -133,7 +134,8 @@ def evaluate(
     made: dict[str, Any] = {"model": name, "seed": seed} | ({"seen penalty": penalty} if penalty else {})
     if elsewhere:
         read, zeros = read_precomputed(model.removeprefix("vectors:"), benchmark)
-        found, able = ItemVectors(read), tuple(read)
+        able = comparable({modality: mine.dim for modality, mine in read.items()}, name)
+        found = ItemVectors({modality: read[modality] for modality in able})
         made["zero vectors, taken as missing"] = {m.value: count for m, count in zeros.items() if count}
     else:
         able = modalities_of_model(opened)
@@ -142,7 +144,10 @@ def evaluate(
         benchmark, found.vectors, seen_penalty=penalty, memory_mb=memory_mb, device=select_device(device)
     )
     if not scores.tasks:
-        raise BiovitaError(f"{name} cannot answer any task of the benchmark: it embeds only {', '.join(able)}")
+        raise BiovitaError(
+            f"{name} cannot answer any task of the benchmark: it embeds only {', '.join(able)}. A task asks with one "
+            "modality and is answered with another"
+        )
     return Evaluation(
         name=name,
         benchmark=benchmark,
@@ -174,4 +179,6 @@ def _embedded(
     items = benchmark_items(benchmark, able, texts)
     source = source_of(benchmark, items)
     book = taxa_of_texts(benchmark) if source is None else None
-    return item_vectors(model, items, source, directory, name=name, book=book, device=device, progress=progress)
+    return item_vectors(
+        model, items, source, directory, name=name, book=book, compared=True, device=device, progress=progress
+    )

@@ -210,7 +210,8 @@ def trait_prediction(
     unseen
         The species that no training has met.
     prompts
-        From each label to the vector of its text, for zero-shot prediction.
+        From each label to the vector of its text, for zero-shot prediction. One of another length than the means of a
+        modality is in another space, and is not asked of it.
 
     Returns
     -------
@@ -223,6 +224,7 @@ def trait_prediction(
     rows = []
     for modality, (species, vectors) in means.items():
         hidden = np.array([name in unseen for name in species])
+        asked = {label: text for label, text in (prompts or {}).items() if len(text) == vectors.shape[1]}
         for label in traits.labels:
             known = traits.column(species, label)
             judged: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
@@ -230,8 +232,8 @@ def trait_prediction(
                 at = np.flatnonzero(mine & ~np.isnan(known))
                 if not _enough(known[at]):
                     continue
-                if prompts is not None and label in prompts:
-                    judged["zero-shot", part] = (vectors[at] @ prompts[label], known[at])
+                if label in asked:
+                    judged["zero-shot", part] = (vectors[at] @ asked[label], known[at])
                 fitted = np.flatnonzero(~hidden & ~np.isnan(known))
                 if not _enough(known[fitted]):
                     continue
