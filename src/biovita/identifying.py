@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.errors import BiovitaError
+from biovita.one_line import OneLine
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["Identification", "extent_of_media", "identify", "place_of"]
 
 
-@dataclass(frozen=True, eq=False)
-class Identification:
+@dataclass(frozen=True, eq=False, repr=False)
+class Identification(OneLine):
     """What recordings and photographs hold.
 
     Attributes

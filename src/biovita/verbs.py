@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from biovita.errors import BiovitaError, ModelError
+from biovita.one_line import OneLine
 
 if TYPE_CHECKING:
     from biovita.benchmark.generalised import GeneralisedRow
@@ -210,8 +211,8 @@ def simulate(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class BuiltBenchmark:
+@dataclass(frozen=True, eq=False, repr=False)
+class BuiltBenchmark(OneLine):
     """A benchmark that was written.
 
     Attributes
@@ -296,8 +297,8 @@ def build_benchmark(
     return BuiltBenchmark(path, made, media_outside(made) if media == "copy" else 0)
 
 
-@dataclass(frozen=True, eq=False)
-class BenchmarkRun:
+@dataclass(frozen=True, eq=False, repr=False)
+class BenchmarkRun(OneLine):
     """What a model got on a benchmark, and where it was written.
 
     Attributes

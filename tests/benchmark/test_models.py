@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import pytest
 
-from biovita.benchmark.one_space import comparable, widths_of
+from biovita.benchmark.one_space import comparable
 from biovita.benchmark.scored_models import Random, modalities_of_model, model_name, open_model
 from biovita.embedding import text_items
 from biovita.errors import BiovitaError, ModelError
@@ -104,5 +104,5 @@ def test_what_has_vectors_of_one_length_is_compared(caplog):
 
 def test_widths_are_those_of_the_space_or_of_the_towers():
     card = describe("starter")
-    assert set(widths_of(card).values()) == {256}
-    assert widths_of(card.towers) == {Modality.AUDIO: 1024, Modality.IMAGE: 1280, Modality.TEXT: 384}
+    assert set(card.widths.values()) == {256}
+    assert card.towers.widths == {Modality.AUDIO: 1024, Modality.IMAGE: 1280, Modality.TEXT: 384}

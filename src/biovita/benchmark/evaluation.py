@@ -36,13 +36,14 @@ from biovita.compute.device import select_device
 from biovita.embedding import Failure, Vectors
 from biovita.errors import BiovitaError
 from biovita.modality import Modality
+from biovita.one_line import OneLine
 from biovita.towers.encoder import EncoderCard
 
 __all__ = ["Evaluation", "evaluate"]
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation(OneLine):
     """What a model got on a benchmark; `biovita.report.run_of` makes a report of it.
 
     Attributes

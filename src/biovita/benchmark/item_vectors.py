@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.benchmark.object_encoder import ObjectEncoder, encoder_name, stated_revision
-from biovita.benchmark.one_space import comparable, widths_of
+from biovita.benchmark.one_space import comparable
 from biovita.benchmark.scored_models import Random
 from biovita.benchmark.task import Benchmark
 from biovita.dataset.dataset import Dataset
@@ -185,8 +185,7 @@ def item_vectors(
     if card is None:
         return _of_object(model, wanted, directory, name, compared=compared, progress=progress)
     if compared:
-        widths = widths_of(model)
-        able = comparable({modality: widths[modality] for modality in wanted}, name)
+        able = comparable({modality: model.widths[modality] for modality in wanted}, name)
         wanted = {modality: wanted[modality] for modality in able}
     if dataset is not None:
         return _of_dataset(model, card, wanted, dataset, device, progress=progress)

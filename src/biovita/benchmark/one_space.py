@@ -7,22 +7,12 @@ from collections.abc import Mapping
 
 from biovita.errors import BiovitaError
 from biovita.modality import Modality
-from biovita.model import Model
-from biovita.model.card import ModelCard
 
-__all__ = ["comparable", "widths_of"]
+__all__ = ["comparable"]
 
 logger = logging.getLogger(__name__)
 
 _WHAT = {Modality.AUDIO: "recordings", Modality.IMAGE: "photographs", Modality.TEXT: "texts"}
-
-
-def widths_of(model: Model | ModelCard) -> dict[Modality, int]:
-    """Return the length of a model's vectors by modality; no weights are opened."""
-    if isinstance(model, Model):
-        return {modality: model.dim(modality) for modality in model.towers}
-    shared = model.dim if model.base is not None else None
-    return {modality: shared or encoder.dim for modality, encoder in model.encoders.items()}
 
 
 def comparable(widths: Mapping[Modality, int], name: str) -> tuple[Modality, ...]:

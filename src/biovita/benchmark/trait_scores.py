@@ -12,6 +12,7 @@ import numpy as np
 from biovita.benchmark.scores import Scores, bootstrap_interval
 from biovita.dataset.dataset import Dataset
 from biovita.modality import Modality
+from biovita.one_line import OneLine
 from biovita.taxonomy import Rank
 
 __all__ = [
@@ -30,8 +31,8 @@ _INVERSE_PENALTY = 0.5  # scikit-learn's C: the slope's squared length counts as
 _AT_ONCE = 8192  # vectors in memory while means are taken
 
 
-@dataclass(frozen=True, eq=False)
-class Traits:
+@dataclass(frozen=True, eq=False, repr=False)
+class Traits(OneLine):
     """What is known of species: ``values[name][label]`` is true or false; an unknown label is not there."""
 
     values: Mapping[str, Mapping[str, bool]]

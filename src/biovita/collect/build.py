@@ -29,6 +29,7 @@ from biovita.dataset.schema import OMITTED, REJECTED, taxa_table
 from biovita.dataset.split import split_dataset
 from biovita.errors import DatasetError
 from biovita.files import locked
+from biovita.one_line import OneLine
 from biovita.publish.dataset_card import write_papers
 from biovita.redact import redacted_column
 from biovita.taxonomy import Rank, Taxon
@@ -43,8 +44,8 @@ _SELECTED = ("chosen", "rejected", "omitted")
 _PART_ROWS = 1 << 17  # of the omitted records
 
 
-@dataclass(frozen=True, slots=True)
-class BuildReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class BuildReport(OneLine):
     """What a build did.
 
     Attributes

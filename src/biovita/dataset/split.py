@@ -16,6 +16,7 @@ from biovita.dataset.schema import Split
 from biovita.dataset.taxon_names import NamedTaxa, correct_names
 from biovita.errors import DatasetError, unknown_name
 from biovita.modality import MEDIA, Modality
+from biovita.one_line import OneLine
 from biovita.taxonomy import Rank
 
 __all__ = ["SplitReport", "assign_splits", "split_dataset"]
@@ -26,8 +27,8 @@ _FILES = {Modality.AUDIO: "audio", Modality.IMAGE: "images"}
 Pair = tuple[str, str]  # taxon id, group id
 
 
-@dataclass(frozen=True)
-class SplitReport:
+@dataclass(frozen=True, repr=False)
+class SplitReport(OneLine):
     """What a split did.
 
     Attributes

@@ -15,7 +15,7 @@ from biovita.directions import unit
 from biovita.errors import MediaError, ModelError
 from biovita.media.inputs import Sound
 from biovita.modality import Modality
-from biovita.model.card import ModelCard
+from biovita.model.card import ModelCard, numbers_in_words
 from biovita.model.class_answers import answers_of
 from biovita.model.knowledge import Knowledge
 from biovita.model.met import Met
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Model"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """Towers, and where it is aligned a projection each into one space.
 
@@ -67,6 +67,15 @@ class Model:
     record: Mapping[str, Any] = field(default_factory=dict)
     met: Met | None = None
     knowledge: Knowledge | None = None
+
+    def __repr__(self) -> str:
+        devices = dict.fromkeys(tower.device.name for tower in self.towers.values())
+        return f"<Model {self.name!r}: {numbers_in_words(self.widths)}, on {', '.join(devices) or 'no device'}>"
+
+    @property
+    def widths(self) -> dict[Modality, int]:
+        """By modality, the length of the model's embeddings."""
+        return {modality: self.dim(modality) for modality in self.towers}
 
     def dim(self, modality: Modality) -> int:
         """Return the length of this modality's embeddings."""

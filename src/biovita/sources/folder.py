@@ -35,6 +35,7 @@ from biovita.files import new_directory
 from biovita.media import AudioProbe, ImageProbe
 from biovita.media.audible import too_short
 from biovita.modality import Modality
+from biovita.one_line import OneLine
 from biovita.sources.folder_tables import TableNotes, folder_tables
 from biovita.sources.inspect import Inspected, inspect_files, map_threads
 from biovita.sources.lineage import merge_taxa
@@ -48,8 +49,8 @@ _TOLD = 10  # of the rows that have the same bytes
 _NOUNS: Mapping[Modality, str] = {Modality.AUDIO: "recording", Modality.IMAGE: "photograph"}
 
 
-@dataclass(frozen=True, slots=True)
-class ImportReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class ImportReport(OneLine):
     """What an import made and what it left out.
 
     Attributes
