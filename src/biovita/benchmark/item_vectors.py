@@ -185,7 +185,10 @@ def item_vectors(
     if card is None:
         return _of_object(model, wanted, directory, name, compared=compared, progress=progress)
     if compared:
-        able = comparable({modality: model.widths[modality] for modality in wanted}, name)
+        widths = (
+            {modality: model.dim(modality) for modality in wanted} if isinstance(model, Model) else card.widths
+        )
+        able = comparable({modality: widths[modality] for modality in wanted}, name)
         wanted = {modality: wanted[modality] for modality in able}
     if dataset is not None:
         return _of_dataset(model, card, wanted, dataset, device, progress=progress)

@@ -15,11 +15,11 @@ from biovita.directions import unit
 from biovita.errors import MediaError, ModelError
 from biovita.media.inputs import Sound
 from biovita.modality import Modality
-from biovita.model.card import ModelCard, numbers_in_words
+from biovita.model.card import ModelCard
 from biovita.model.class_answers import answers_of
 from biovita.model.knowledge import Knowledge
 from biovita.model.met import Met
-from biovita.model.side import Side, side_card
+from biovita.model.side import Side, side_card, sides_in_words
 from biovita.taxonomy.known_taxa import KnownTaxa
 from biovita.towers import Encoder
 from biovita.towers.encode import encode_items
@@ -69,13 +69,7 @@ class Model:
     knowledge: Knowledge | None = None
 
     def __repr__(self) -> str:
-        devices = dict.fromkeys(tower.device.name for tower in self.towers.values())
-        return f"<Model {self.name!r}: {numbers_in_words(self.widths)}, on {', '.join(devices) or 'no device'}>"
-
-    @property
-    def widths(self) -> dict[Modality, int]:
-        """By modality, the length of the model's embeddings."""
-        return {modality: self.dim(modality) for modality in self.towers}
+        return f"<Model {self.name!r}: {sides_in_words([self.encoder(modality) for modality in self.towers])}>"
 
     def dim(self, modality: Modality) -> int:
         """Return the length of this modality's embeddings."""
