@@ -147,8 +147,9 @@ def demo(
         first = scored.headlines.get((2, 1))
         tell("no task at species level" if first is None else headline_words(first))
         notes = (*text_notes(benchmark.made), *(cautions(first) if first else ()))
-    for note in notes if say else ():
-        say("", note)
+    if say:
+        for note in notes:
+            say("", note)
     with path.stage("report") as tell:
         title = "Simulated fauna" if data is None else dataset.info["name"]
         content = _content(title, dataset, trained, scored, seed=seed, text=text, seconds=path.seconds)

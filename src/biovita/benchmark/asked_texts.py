@@ -43,10 +43,11 @@ def species_text(taxon: Taxon, text: str) -> tuple[str, str]:
 
 def text_notes(made: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what is to be said of the texts of a benchmark, from what it says of how it was made."""
-    shorter = made.get(SHORTER)
-    text = made.get("text")
-    if not isinstance(shorter, Mapping) or not shorter or not isinstance(text, str):
+    shorter, text = made.get(SHORTER), made.get("text")
+    if not isinstance(shorter, Mapping) or not isinstance(text, str):
         return ()
-    counts = ", ".join(f"{number:,} by {kind}" for kind, number in shorter.items())
+    counts = ", ".join(f"{number:,} by {kind}" for kind, number in shorter.items() if isinstance(number, int))
+    if not counts:
+        return ()
     why = _MISSING.get(text, "not all of it")
     return (f"the text {text!r} is shorter for species of which {why} is known: {counts}",)
