@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from biovita.cli.app import main
+from biovita.collect.accounts import accounts_of
 from biovita.collect.plan import read_plan
 from biovita.collect.select import PlannedItems, Selection, select
 from biovita.errors import DatasetError
@@ -119,8 +120,8 @@ boxes = [[50, 0, 70, 20]]
         assert chosen(selection) == ["XC1", "XC5"]
         assert left_out(selection) == {
             "license": 2, "quality": 1, "date": 1, "place": 2, "other-taxon": 1, "name-undetermined": 1,
-            "no-name": 1, "no-address": 1,
         }  # fmt: skip
+        assert accounts_of(selection)[0].reasons == {"no-address": 1, "no-name": 1}
         (row,) = selection.summary()
         assert row == PlannedItems("Aves", "xeno-canto", "audio", species=1, items=2, bytes=320_000)
 
@@ -217,7 +218,8 @@ def test_one_photograph_in_two_observations_is_settled_before_it_is_fetched(tmp_
     (tmp_path / "plan.toml").write_text('name = "x"\n[[sources]]\nkind = "inaturalist_api"\npath = "inat.json"\n')
     with select(read_plan(tmp_path / "plan.toml"), listing=True) as selection:
         assert [(row["source_id"], row["row"]) for row in records_of(selection)] == [("10", 1), ("12", 5)]
-        assert left_out(selection) == {"duplicate": 1, "ambiguous": 2, "repeated-id": 1}
+        assert left_out(selection) == {"duplicate": 1, "ambiguous": 2}
+        assert accounts_of(selection)[0].reasons == {"repeated-id": 1}
         omitted = [row for batch in selection.omitted() for row in batch.to_pylist()]
         assert Counter((row["source_id"], row["reason"], row["detail"]) for row in omitted) == {
             ("10", "duplicate", "there is another record with its id"): 1,
@@ -345,9 +347,11 @@ def test_open_data_are_planned_and_read_for_a_build(tmp_path: Path) -> None:
         '[quality]\ninaturalist = ["research"]\n[limits]\nimages_per_species = 6\n'
     )
     with select(read_plan(plan), listing=True) as selection:
-        assert left_out(selection) == {
-            "license": 1, "no-observation": 1, "other-taxon": 10, "over-limit": 8, "unknown-taxon": 1,
-        }  # fmt: skip
+        assert left_out(selection) == {"license": 1, "other-taxon": 10, "over-limit": 8}
+        (account,) = accounts_of(selection)
+        assert account.reasons == {"no-observation": 1, "unknown-taxon": 1}
+        assert account.records == account.items + 19
+        assert account.read == account.records + account.rejected + account.skipped
         rows = records_of(selection)
         assert Counter(row["taxon_id"] for row in rows) == {"pica_pica": 6, "parus_major": 6}
         assert sorted(row["number"] for row in rows if row["taxon_id"] == "pica_pica") == [1, 2, 3, 4, 5, 6]

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from biovita.benchmark.headlines import main_part, mean_of
 from biovita.benchmark.scores import KS, Scores, bootstrap_interval, bootstrap_means, interval_of
 from biovita.benchmark.task import LEVELS, Benchmark, Task
 from biovita.errors import BiovitaError
@@ -22,6 +23,7 @@ __all__ = [
     "RANKS",
     "ComparedRow",
     "compare",
+    "difference_words",
     "exact_mcnemar",
     "holm",
     "is_marked",
@@ -285,6 +287,32 @@ def _mean(entries: Sequence[tuple[ComparedRow, np.ndarray]]) -> ComparedRow:
         low=low,
         high=high,
     )
+
+
+def difference_words(rows: Sequence[ComparedRow], first: str, second: str, *, k: int = 1) -> tuple[str, ...]:
+    """Return the difference of two runs at species level in words; a second sentence where it shows nothing.
+
+    Parameters
+    ----------
+    rows
+        Those of `compare`.
+    first, second
+        What the runs are called.
+    """
+    asked = [row for row in rows if (row.level, row.k) == ("species", k)]
+    part = main_part({row.part for row in asked})
+    if part is None:
+        return ()
+    mine = [row for row in asked if row.part == part]
+    mean = next(row for row in mine if row.direction == "mean")
+    directions = mean_of([row.direction for row in mine if row is not mean])
+    told = (
+        f"{part} species, {directions}: Top-{k} of {second} less {first} is {100 * mean.difference:+.1f} points "
+        f"({100 * mean.low:+.1f} to {100 * mean.high:+.1f})"
+    )
+    if mean.low <= 0 <= mean.high:
+        return told, "This shows no difference: 0 lies within the interval."
+    return (told,)
 
 
 def exact_mcnemar(gained: int, lost: int) -> float:

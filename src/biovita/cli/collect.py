@@ -56,7 +56,12 @@ def _print_plan(report: PlanReport) -> None:
         ],
     )
     say(f"{report.items:,} items, about {_readable(report.bytes)}", "", "What it leaves out")
-    print_table(("source", "reason", "rows"), [[row.source, row.reason, row.rows] for row in report.left_out])
+    print_table(("source", "reason", "records"), [[row.source, row.reason, row.rows] for row in report.left_out])
+    records, left_out = (
+        sum(counts)
+        for counts in ([each.records for each in report.sources], [row.rows for row in report.left_out])
+    )
+    say(f"{records:,} records: {report.items:,} to take, {left_out:,} left out")
     if report.traits:
         tables = ", ".join(f"{table} ({rows:,} rows)" for table, rows in report.traits.items())
         say(f"Trait tables to import: {tables}")

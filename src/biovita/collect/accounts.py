@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from biovita.collect.select import Selection
@@ -37,6 +37,8 @@ class SourceAccount:
         Of the records, how many the plan takes.
     notes
         What is odd about its tables, and how they were read.
+    reasons
+        Of the rejected, how many for which reason.
     why
         Where the plan takes none of it: how many rows for which reason, and which the first is.
     """
@@ -49,6 +51,7 @@ class SourceAccount:
     items: int
     notes: tuple[str, ...] = ()
     why: str | None = None
+    reasons: Mapping[str, int] = field(default_factory=dict)
 
 
 def accounts_of(selection: Selection) -> tuple[SourceAccount, ...]:
@@ -73,9 +76,9 @@ def account_lines(accounts: Sequence[SourceAccount]) -> list[str]:
     lines = []
     for each in accounts:
         skipped = f", {each.skipped:,} empty rows skipped" if each.skipped else ""
-        lines.append(
-            f"{each.source}: {each.read:,} rows read, {each.records:,} records, {each.rejected:,} rejected{skipped}"
-        )
+        whys = ", ".join(f"{rows:,} {reason}" for reason, rows in each.reasons.items())
+        rejected = f"{each.rejected:,} rejected" + (f" ({whys})" if whys else "")
+        lines.append(f"{each.source}: {each.read:,} rows read, {each.records:,} records, {rejected}{skipped}")
         lines += [f"  note: {note}" for note in each.notes[:_NOTES]]
         if len(each.notes) > _NOTES:
             lines.append(f"  and {len(each.notes) - _NOTES:,} more notes, which --json shows")
@@ -93,14 +96,13 @@ def _account(
 ) -> SourceAccount:
     """Return an account; candidates are counted by why they are none, problems of the source's own among them."""
     unread = dict(connection.sql(f"select reason, count(*) from {views.unread} group by reason").fetchall())
-    problems = sum(candidates.get(reason, 0) for reason in views.problems)
-    records, rejected = sum(candidates.values()) - problems, problems + sum(unread.values())
+    problems = Counter({reason: candidates[reason] for reason in views.problems if reason in candidates})
+    reasons = problems + Counter(unread)
+    records, rejected = sum(candidates.values()) - problems.total(), reasons.total()
     why = None
     if not items:
-        reasons = Counter({reason: rows for reason, rows in candidates.items() if reason is not None}) + Counter(
-            unread
-        )
-        why = _why(connection, views, reasons, is_read=bool(records))
+        every = Counter({reason: rows for reason, rows in candidates.items() if reason is not None})
+        why = _why(connection, views, every + Counter(unread), is_read=bool(records))
     return SourceAccount(
         label,
         sum(table.rows for table in views.tables) if views.tables else records + rejected,
@@ -110,6 +112,7 @@ def _account(
         items,
         tuple(redacted(note) for table in views.tables for note in table.notes),
         why,
+        dict(sorted(reasons.items())),
     )
 
 

@@ -39,7 +39,10 @@ class Assembled:
     not_needed
         Candidates that were kept for the places of others and got none, as ``omitted.parquet`` has them.
     used
-        Keys of the ledger whose files the tables name.
+        Keys of the ledger whose files the tables name, one a record.
+    refused
+        How many candidates were looked at and cannot be used, by reason. ``rejected`` has them beside the rows that the
+        sources rejected.
     tried
         How many candidates beyond the plan's limit or budget were looked at.
     odd
@@ -51,6 +54,7 @@ class Assembled:
     rejected: pa.Table
     not_needed: pa.Table
     used: set[str]
+    refused: Counter[str]
     tried: Counter[str]
     odd: Mapping[str, tuple[int, str]]
 
@@ -114,12 +118,14 @@ def assemble(work: Path, ledger: Ledger, plan: Plan, dataset: Path, places: Plac
                 odd[warning] = count + 1, first
             for row in _clips(record, entry, key, plan, dataset):
                 rows["audio"].add(row)
+    rejected = rows["rejected"].table()
     return Assembled(
         audio=rows["audio"].table(),
         images=rows["image"].table(),
-        rejected=pa.concat_tables([unread, rows["rejected"].table()]),
+        rejected=pa.concat_tables([unread, rejected]),
         not_needed=rows["omitted"].table(),
         used=used,
+        refused=Counter(rejected["reason"].to_pylist()),
         tried=tried,
         odd=odd,
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from biovita.benchmark.asked_texts import text_notes
 from biovita.benchmark.compare import marked, ranks_table
 from biovita.benchmark.records import records
 from biovita.benchmark.scores import KS
@@ -108,6 +109,7 @@ def render(run: ReportContent, text: str) -> str:
             examples={d: mine for d in DIRECTIONS if (mine := [e for e in shown if e.direction == d])},
             credits=_credits(shown),
             split=None if run.dataset is None else run.dataset.info.get("split"),
+            text_notes=text_notes(run.benchmark.made),
             left_out=_left_out(run.benchmark.left_out),
             rejected=_rejected(run.dataset),
             downloads=_downloads(run, text),

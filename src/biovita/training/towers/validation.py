@@ -107,7 +107,7 @@ def _rank(codes: np.ndarray) -> np.ndarray:
 
 
 def validate(dataset: Dataset, find: Find, ids: Ids, *, seed: int) -> Validation:
-    """Return by part (``seen``, ``unseen``) the mean of the six directions at species level.
+    """Return by part (``seen``, ``unseen``) the mean over the directions at species level.
 
     A part without tasks is not there. Texts are bare names, as published; the rest is as `scores_of` has it.
     """
