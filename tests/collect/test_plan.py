@@ -280,7 +280,7 @@ def test_homonyms_without_a_backbone_are_refused_unless_a_clade_settles_them(tmp
 
 def test_names_without_ranks_are_in_no_clade_and_the_plan_says_what_to_do(tmp_path: Path) -> None:
     recordings = [recording(1, grp=""), recording(2, sp="hudsonia")]
-    with select(read_plan(write(tmp_path, recordings, '[taxa]\nclades = ["Aves"]\n'))) as selection:
+    with select(read_plan(write(tmp_path, recordings, '[taxa]\nclades = ["Aves"]\n')), listing=True) as selection:
         assert chosen(selection) == ["XC2"]
         (note,) = selection.names.notes
     assert note.startswith("the sources state no rank above the genus for 1 names, such as Pica pica")
