@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from biovita.simulation.soundscape import SoundscapeReport
     from biovita.soundscapes import simulate_soundscape
     from biovita.sources.folder import ImportReport, import_folder
+    from biovita.taxonomy.made_backbone import BackboneReport, make_backbone
     from biovita.taxonomy.taxon import Rank, Taxon, Taxonomy
     from biovita.training.run import TrainReport
     from biovita.verbs import (
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "BackboneReport",
     "Benchmark",
     "BenchmarkRun",
     "BiovitaError",
@@ -80,6 +82,7 @@ __all__ = [
     "identify",
     "import_folder",
     "load_model",
+    "make_backbone",
     "plan_dataset",
     "relink_dataset",
     "run_benchmark",
@@ -93,6 +96,7 @@ __all__ = [
 ]
 
 _PLACES = {
+    "BackboneReport": "taxonomy.made_backbone",
     "Benchmark": "benchmark.task",
     "BenchmarkRun": "verbs",
     "BiovitaError": "errors",
@@ -129,6 +133,7 @@ _PLACES = {
     "identify": "identifying",
     "import_folder": "sources.folder",
     "load_model": "model.describe",
+    "make_backbone": "taxonomy.made_backbone",
     "plan_dataset": "verbs",
     "relink_dataset": "dataset.relink",
     "run_benchmark": "verbs",

@@ -70,7 +70,11 @@ def left_out(selection: Selection) -> dict[str, int]:
         ("", '[[sources]]\nkind = "xeno_canto"\n', r"sources\[1\]: give either path, or query and cache"),
         ("", '[quality]\nxeno_canto = ["F"]\n', r"quality\.xeno_canto\[0\]: .*\. The plan gives 'F'"),
         ("", "[places]\nboxes = [[50, 5, 40, 6]]\n", r"places\.boxes: .*is not \[south, west, north, east\]"),
-        ("", '[taxa]\noverrides = "o.csv"\n', r"taxa: overrides need a backbone"),
+        (
+            "",
+            '[taxa]\noverrides = "o.csv"\n',
+            r"taxa: overrides need a backbone\. `biovita taxonomy backbone FILE",
+        ),
         ("seed = \n", "", r"is not TOML: .*line 1"),
     ],
 )
@@ -274,6 +278,17 @@ def test_homonyms_without_a_backbone_are_refused_unless_a_clade_settles_them(tmp
         assert left_out(selection) == {"name-homonym": 2}
     with select(read_plan(write(tmp_path, recordings, '[taxa]\nclades = ["Aves"]\n')), listing=True) as selection:
         assert chosen(selection) == ["XC1"]
+
+
+def test_names_without_ranks_are_in_no_clade_and_the_plan_says_what_to_do(tmp_path: Path) -> None:
+    recordings = [recording(1, grp=""), recording(2, sp="hudsonia")]
+    with select(read_plan(write(tmp_path, recordings, '[taxa]\nclades = ["Aves"]\n')), listing=True) as selection:
+        assert chosen(selection) == ["XC2"]
+        (note,) = selection.names.notes
+    assert note.startswith("the sources state no rank above the genus for 1 names, such as Pica pica")
+    assert "taxa.backbone: `biovita taxonomy backbone FILE" in note
+    with select(read_plan(write(tmp_path, recordings, '[taxa]\nspecies = ["Pica pica"]\n'))) as selection:
+        assert selection.names.notes == ()
 
 
 def test_a_damaged_table_is_an_error_with_its_name(tmp_path: Path) -> None:

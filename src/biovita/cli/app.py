@@ -34,7 +34,7 @@ _GROUPS = {
     "models": "List, describe, fetch and export models; without a command, list those that are known.",
     "simulate": "Make a dataset of a simulated fauna: drawn animals, synthesised calls, names and traits along one "
     "tree.",
-    "taxonomy": "Match names to a taxonomic backbone.",
+    "taxonomy": "Match names to a taxonomic backbone, and make one of the checklists that people download.",
     "train": "Train projections of frozen towers, or the towers themselves, by a recipe, and write a model directory.",
     "traits": "Import trait tables into a dataset, and show what they cover.",
 }

@@ -73,7 +73,9 @@ class Taxa(_Part):
     @model_validator(mode="after")
     def _needs_backbone(self) -> Taxa:
         if self.overrides is not None and self.backbone is None:
-            raise ValueError("overrides need a backbone")
+            from biovita.taxonomy.backbone_files import WHERE_TO_GET_ONE
+
+            raise ValueError(f"overrides need a backbone. {WHERE_TO_GET_ONE}")
         return self
 
 

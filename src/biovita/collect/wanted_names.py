@@ -41,7 +41,7 @@ class NameChoice:
     missing
         Names listed in the plan that no source has.
     notes
-        Which names were cleaned.
+        Which names were cleaned, and how many cannot be in a clade.
     """
 
     taxa: tuple[Taxon, ...]
@@ -93,8 +93,27 @@ def choose_names(names: Sequence[pa.Table], wanted: Taxa) -> NameChoice:
         {**reasons, **refused},
         decisions,
         tuple(name for name in dict.fromkeys(asked) if name not in found and listed[name.casefold()] not in found),
-        cleaned_note(cleaned),
+        (*cleaned_note(cleaned), *_unplaced_note(species, wanted)),
     )
+
+
+def _unplaced_note(species: Named, wanted: Taxa) -> Iterator[str]:
+    """Give what to do where names that sources place nowhere cannot be in the plan's clades."""
+    if not wanted.clades or wanted.backbone is not None:
+        return
+    unplaced = {
+        taxon.scientific_name
+        for _, taxon in species
+        if not any((taxon.kingdom, taxon.phylum, taxon.class_, taxon.order, taxon.family))
+    }
+    if unplaced:
+        from biovita.taxonomy.backbone_files import WHERE_TO_GET_ONE
+
+        yield (
+            f"the sources state no rank above the genus for {len(unplaced):,} names, such as {min(unplaced)}, so that "
+            f"the clades {', '.join(wanted.clades)} do not hold them. Add a column class, order or family, or give "
+            f"taxa.backbone: {WHERE_TO_GET_ONE}"
+        )
 
 
 def read_checklist_names(path: Path) -> list[str]:
