@@ -101,7 +101,7 @@ class Pair:
     Attributes
     ----------
     reach
-        The largest difference that a plot has to show.
+        The difference at which its plots end.
     apart
         The tasks that only the first run has, and those that only the other has.
     words
@@ -159,4 +159,6 @@ def write_comparison(
 
 
 def _reach(rows: Sequence[ComparedRow]) -> float:
-    return max((abs(edge) for row in rows for edge in (row.low, row.high)), default=0.0) or 0.01
+    """Return where the axis of differences ends on both sides: all intervals lie within, and it is a round number."""
+    largest = max((abs(edge) for row in rows for edge in (row.low, row.high)), default=0.0)
+    return next((end for end in (0.02, 0.05, 0.1, 0.2, 0.5) if largest <= end), 1.0)
