@@ -257,8 +257,11 @@ class Plan(_Part):
     def _known_licenses(cls, licenses: tuple[str, ...]) -> tuple[str, ...]:
         known = (*OPEN_LICENSES, "CC-BY-ND", "CC-BY-NC-ND", "ARR")
         for license_ in licenses:
-            if normalise_license(license_) != license_:
+            meant = normalise_license(license_)
+            if meant is None:
                 raise ValueError(unknown_name("licence", license_, known) + ", each also with a version")
+            if meant != license_:
+                raise ValueError(f"unknown licence {license_!r}. Write {meant!r}")
         return licenses
 
 

@@ -27,7 +27,7 @@ class PlanReport:
     sources
         What became of the rows of each source, in the order of the plan.
     notes
-        Which names were cleaned.
+        Which clades have no species, and which names were cleaned.
     """
 
     given: tuple[PlannedItems, ...]

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class NameChoice:
     missing
         Names listed in the plan that no source has.
     notes
-        Which names were cleaned.
+        Which clades have no species, and which names were cleaned.
     """
 
     taxa: tuple[Taxon, ...]
@@ -93,8 +94,27 @@ def choose_names(names: Sequence[pa.Table], wanted: Taxa) -> NameChoice:
         {**reasons, **refused},
         decisions,
         tuple(name for name in dict.fromkeys(asked) if name not in found and listed[name.casefold()] not in found),
-        cleaned_note(cleaned),
+        (*_clade_notes(wanted, list(merged.values())), *cleaned_note(cleaned)),
     )
+
+
+def _clade_notes(wanted: Taxa, species: Sequence[Taxon]) -> tuple[str, ...]:
+    """Return what is said of clades that no species of the sources is placed in, and what helps."""
+    groups = {name.casefold(): name for taxon in species for _, name in taxon.lineage}
+    unknown = [name for name in wanted.clades if name.casefold() not in groups]
+    if not unknown or not species:
+        return ()
+    near = get_close_matches(unknown[0].casefold(), groups, n=1, cutoff=0.8)
+    said = [f"taxa.clades: no species of the sources is placed in {', '.join(unknown)}"]
+    if near:
+        said[0] += f" (there is {groups[near[0]]})"
+    if wanted.backbone is None:
+        ranked = sum(any(rank not in {Rank.GENUS, Rank.SPECIES} for rank, _ in taxon.lineage) for taxon in species)
+        said.append(
+            f"Of {len(species):,} species, {ranked:,} come with a rank above the genus. Set taxa.backbone to a "
+            "taxonomy, or add class, order and family to the tables"
+        )
+    return (". ".join(said),)
 
 
 def read_checklist_names(path: Path) -> list[str]:

@@ -30,7 +30,7 @@ from biovita.filenames import FileNames, contained, file_name, safe_suffix
 from biovita.files import new_directory, require_replaceable, write_whole
 from biovita.jsonfile import read_text
 from biovita.modality import MEDIA, Modality
-from biovita.publish.attribution import write_attribution
+from biovita.publish.attribution import shown_path, write_attribution
 from biovita.taxonomy import Taxon, taxon_id_of
 
 __all__ = ["export_hub", "export_release", "training_files"]
@@ -219,6 +219,7 @@ def _groups(dataset: Dataset, table: pa.Table, column: str) -> Iterator[tuple[li
                 "bytes": _bytes(dataset, row, known),
                 "path": file_name(PurePosixPath(row["path"]).name),
             }
+            row["path"] = shown_path(row["path"], row["sha256"])
             rows.append(row)
             size += len(row[column]["bytes"])
             if size >= _GROUP_BYTES:
