@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from biovita.benchmark import Benchmark, Headline, Scores, benchmark_from_split, score_benchmark
 from biovita.benchmark.asked_texts import text_notes
@@ -19,7 +19,7 @@ from biovita.benchmark.leak import MetCheck, check_benchmark
 from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
 from biovita.embedding import Vectors, embed, vectors
-from biovita.errors import DatasetError
+from biovita.errors import DatasetError, unknown_name
 from biovita.files import make_directory, write_whole
 from biovita.jsonfile import read_json
 from biovita.modality import Modality
@@ -33,11 +33,12 @@ if TYPE_CHECKING:
 __all__ = ["TEXT", "DemoResult", "demo", "unseen_by_default"]
 
 MODEL = "starter"
-TEXT = "tax_com"
+TEXT: Literal["tax_com"] = "tax_com"
 SPECIES = 60  # of the simulated fauna
 _NOTE = "source.json"  # what ``dataset`` in OUT was made from
 
 Say = Callable[[str, str], None]
+Text = Literal["tax_com", "sci_com", "tax", "common", "name"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def demo(
     *,
     seed: int = 0,
     unseen: int | None = None,
-    text: str = TEXT,
+    text: Text = TEXT,
     device: str = "auto",
     say: Say | None = None,
     progress: bool = True,
@@ -122,6 +123,7 @@ def demo(
     """
     from biovita.report import write_report
 
+    _check_options(data, unseen=unseen, text=text)
     path = _Path(say)
     _check_place(out)
     with path.stage("data") as tell:
@@ -151,11 +153,31 @@ def demo(
         for note in notes:
             say("", note)
     with path.stage("report") as tell:
-        title = "Simulated fauna" if data is None else dataset.info["name"]
+        title = _title(data, dataset)
         content = _content(title, dataset, trained, scored, seed=seed, text=text, seconds=path.seconds)
         report, results = write_report(out, content)
         tell(f"{report.stat().st_size / 1e6:.1f} MB")
     return DemoResult(out, report, results, out / "model", scored.headlines, path.seconds)
+
+
+def _title(data: Path | None, dataset: Dataset) -> str:
+    """Return what the page is called: after the folder that was given, or as the dataset is called."""
+    if data is None:
+        return "Simulated fauna"
+    return str(dataset.info["name"]) if dataset.path == data else data.resolve().name
+
+
+def _check_options(data: Path | None, *, unseen: int | None, text: str) -> None:
+    """Raise what can be known before anything is read or made."""
+    if text not in get_args(Text):
+        raise DatasetError(unknown_name("text", text, get_args(Text)))
+    if unseen is not None and unseen < 0:
+        raise DatasetError(f"unseen is {unseen}: the number of species to hold out cannot be negative")
+    if data is None and unseen is not None and unseen >= SPECIES:
+        raise DatasetError(
+            f"unseen is {unseen}, and the simulated fauna has {SPECIES} species. Hold out fewer, or give data of your "
+            "own"
+        )
 
 
 def unseen_by_default(dataset: Dataset) -> int:

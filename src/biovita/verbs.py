@@ -389,9 +389,12 @@ def run_benchmark(
     from biovita.benchmark.opening import open_benchmark, place_of_run
     from biovita.benchmark.score import MEMORY_MB
     from biovita.benchmark.scored_models import model_name
+    from biovita.files import require_possible
     from biovita.limits import memory_mib
     from biovita.report import run_of, write_run
 
+    if out is not None:
+        require_possible(Path(out))
     benchmark = open_benchmark(bench, media_root)
     called = name or model_name(model)
     place = place_of_run(bench, benchmark, called) if out is None else Path(out)
@@ -453,7 +456,10 @@ def save_model(
     DatasetError
         Where ``out`` exists and ``overwrite`` was not asked for.
     """
+    from biovita.files import require_replaceable
     from biovita.model.describe import load_model, write_model
+    from biovita.model.formats.own_files import CONFIG
+    from biovita.model.formats.published_files import CLAP_FILE
     from biovita.model.model import Model
 
     given = {"resampling": resampling, "window": window, "overlap": overlap}
@@ -463,6 +469,7 @@ def save_model(
             f"The published layout does not say how sound is read: {', '.join(changes)} would be lost. "
             "Choose the layout own"
         )
+    require_replaceable(Path(out), replace=overwrite, marker=CLAP_FILE if layout == "published" else CONFIG)
     opened = model if isinstance(model, Model) else load_model(model, device="cpu")
     heard = opened.listening(**changes) if changes else opened
     return write_model(heard, Path(out), layout=layout, overwrite=overwrite)

@@ -90,7 +90,7 @@ def test_a_licence_that_is_none_is_refused(tmp_path: Path) -> None:
     path.write_text('licenses = ["CC-BY", "cc-by-nc-4.0"]\n' + HEAD)
     with pytest.raises(DatasetError, match=r"licenses: unknown licence 'cc-by-nc-4\.0'"):
         read_plan(path)
-    with pytest.raises(DatasetError, match="there is no such plan"):
+    with pytest.raises(DatasetError, match=r"none\.toml does not exist\. Give the file of a plan"):
         read_plan(tmp_path / "none.toml")
 
 

@@ -18,6 +18,7 @@ from biovita.benchmark.task import LEVELS, Benchmark, Task
 from biovita.errors import BiovitaError
 from biovita.modality import DIRECTIONS, modalities_of
 from biovita.parquet import read_parquet
+from biovita.suggestion import suggested
 
 __all__ = [
     "RANKS",
@@ -129,7 +130,9 @@ def read_ranks(path: str | Path) -> pa.Table:
     path = Path(path)
     file = _file(path)
     if not file.is_file():
-        raise BiovitaError(f"{path} has no ranks.parquet. Make one with: biovita bench run")
+        what = "has no ranks.parquet" if path.exists() else "does not exist"
+        run = suggested("bench run", "BENCHMARK --model MODEL --out", path)
+        raise BiovitaError(f"{path} {what}, and runs are compared. Make one with: {run}")
     try:
         table = read_parquet(file, RANKS)
         table.validate(full=True)

@@ -40,7 +40,12 @@ def plan(plan: Path, /, *, as_json: Json = False) -> None:
     else:
         _print_plan(report)
     if not report.items:
-        why = "; ".join(f"{account.source}: {account.why}" for account in report.sources)
+        why = "; ".join(
+            [
+                *(f"{account.source}: {account.why}" for account in report.sources),
+                *(note for note in report.notes if note.startswith("taxa.")),
+            ]
+        )
         raise DatasetError(f"{plan}: the plan gives nothing. {why}")
 
 

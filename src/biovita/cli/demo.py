@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from biovita.cli.kit import Device, Json, Seed, group, note, print_json, say
 
@@ -18,7 +19,7 @@ def demo(
     out: Path = Path("demo-run"),
     seed: Seed = 0,
     unseen: int | None = None,
-    text: str = "tax_com",
+    text: Literal["tax_com", "sci_com", "tax", "common", "name"] = "tax_com",
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:

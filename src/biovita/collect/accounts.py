@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from biovita.collect.select import Selection
 from biovita.redact import redacted
+from biovita.sources.licenses import allowed
 from biovita.sources.source import SourceViews
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = ["SourceAccount", "account_lines", "accounts_of"]
 
 _SHOWN = 300  # characters of what is said of a row
 _NOTES = 10  # of a source
+_LICENSES, _LICENSES_READ = 3, 1000  # that are shown, and read at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ def accounts_of(selection: Selection) -> tuple[SourceAccount, ...]:
             views,
             {reason: rows for source, reason, rows in candidates if source == number},
             items.get(number, 0),
+            accepted=selection.plan.licenses,
         )
         for number, (label, views) in enumerate(zip(selection.labels, selection.views, strict=True))
     )
@@ -93,6 +96,8 @@ def _account(
     views: SourceViews,
     candidates: Mapping[str | None, int],
     items: int,
+    *,
+    accepted: tuple[str, ...],
 ) -> SourceAccount:
     """Return an account; candidates are counted by why they are none, problems of the source's own among them."""
     unread = dict(connection.sql(f"select reason, count(*) from {views.unread} group by reason").fetchall())
@@ -103,6 +108,8 @@ def _account(
     if not items:
         every = Counter({reason: rows for reason, rows in candidates.items() if reason is not None})
         why = _why(connection, views, every + Counter(unread), is_read=bool(records))
+        if every["license"]:
+            why += f". {_licenses_not_taken(connection, views, accepted)}"
     return SourceAccount(
         label,
         sum(table.rows for table in views.tables) if views.tables else records + rejected,
@@ -114,6 +121,28 @@ def _account(
         why,
         dict(sorted(reasons.items())),
     )
+
+
+def _licenses_not_taken(
+    connection: duckdb.DuckDBPyConnection, views: SourceViews, accepted: tuple[str, ...]
+) -> str:
+    """Return how a source writes the licences that the plan does not take, and how biovita reads them."""
+    stated = connection.sql(
+        f"select license_given, license, count(*) from {views.records} where problem is null "
+        f"group by all order by count(*) desc, license_given limit {_LICENSES_READ}"
+    )
+    others = [row for row in stated.fetchall() if not allowed(row[1], accepted)]
+    said = [
+        f"{rows:,} rows "
+        + (
+            "state none"
+            if given is None
+            else f"have {given[:_SHOWN]!r}, which is {license_ or 'none that is known'}"
+        )
+        for given, license_, rows in others[:_LICENSES]
+    ]
+    more = f", and {len(others) - _LICENSES:,} more" if len(others) > _LICENSES else ""
+    return f"Licences that the plan does not take: {'; '.join(said)}{more}"
 
 
 def _why(

@@ -25,7 +25,7 @@ from biovita.redact import redacted
 __all__ = ["LIGHT", "Assembled", "assemble", "keep_split", "records_in"]
 
 _CHUNK = 20_000
-_TAIL = ("source", "source_id", "url", "license", "attribution", "recorded_at", "latitude", "longitude")
+_TAIL = ("url", "license", "attribution", "recorded_at", "latitude", "longitude")
 LIGHT = ("modality", "source", "source_id", "taxon_id", "number", "places")
 Record = Mapping[str, Any]
 
@@ -180,9 +180,17 @@ def _shared(record: Record, plan: Plan) -> dict[str, Any]:
     group = record["group"]
     if plan.split.group_by == "observer" and record["observer"]:
         group = f"observer:{record['observer']}"
-    values = {name: record[name] for name in ("taxon_id", *_TAIL)}
+    values = {name: record[name] for name in ("taxon_id", *_TAIL)} | _credited(record)
     shown = {name: redacted(value) for name, value in values.items() if isinstance(value, str)}
     return {**values, **shown, "group_id": redacted(f"{record['source']}:{group}"), "split": None}
+
+
+def _credited(record: Record) -> dict[str, str | None]:
+    """Return source and id as the record itself credits them, or else those of the plan's source."""
+    source, own_id = record["credited_source"], record["credited_id"]
+    if source is None and own_id is None:
+        return {"source": record["source"], "source_id": record["source_id"]}
+    return {"source": source or record["source"], "source_id": own_id}
 
 
 def _image(record: Record, entry: Entry, key: str, plan: Plan) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from biovita.errors import DatasetError
 from biovita.files import locked
 from biovita.publish.dataset_card import write_papers
 from biovita.redact import redacted_column
+from biovita.suggestion import quoted, suggested
 from biovita.taxonomy import Rank, Taxon
 from biovita.taxonomy.name_lists import write_decisions
 from biovita.traits.importer import TraitCounts
@@ -113,7 +114,7 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
     if packed is not None:
         raise DatasetError(
             f"{out}: its media are packed, and an update would fetch them all again. Bring the files back first: "
-            f"biovita data unpack {packed} --out {out}"
+            + suggested("data unpack", quoted(packed), "--out", out)
         )
     with locked(work / "lock", f"{work.parent}: another build is at work there"):
         ledger = Ledger(work / "ledger.sqlite")

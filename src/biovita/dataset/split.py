@@ -17,9 +17,10 @@ from biovita.dataset.schema import Split
 from biovita.dataset.taxon_names import NamedTaxa, correct_names
 from biovita.errors import DatasetError, unknown_name
 from biovita.modality import MEDIA, Modality
+from biovita.suggestion import suggested
 from biovita.taxonomy import Rank
 
-__all__ = ["SplitReport", "assign_splits", "split_dataset"]
+__all__ = ["SplitReport", "assign_splits", "require_split", "split_dataset"]
 
 _BY = (Rank.SPECIES, Rank.GENUS, Rank.FAMILY)
 _FILES = {Modality.AUDIO: "audio", Modality.IMAGE: "images"}
@@ -159,6 +160,16 @@ def split_dataset(
     replaced = {_FILES[m]: _with_split(tables[m], splits[m]) for m in MEDIA}
     replace_tables(dataset, replaced, {"split": report.as_toml()})
     return report
+
+
+def require_split(dataset: Dataset) -> None:
+    """Raise a `DatasetError` where a dataset has media and none of them are in a part of a split."""
+    splits = [dataset.media(modality)["split"] for modality in MEDIA]
+    if any(map(len, splits)) and all(split.null_count == len(split) for split in splits):
+        raise DatasetError(
+            f"{dataset.path} has not been split. Run, with the number of species to hold out: "
+            + suggested("data split", dataset.path, "--unseen N")
+        )
 
 
 def _listed(dataset: Dataset, file: Path) -> NamedTaxa:
