@@ -90,12 +90,12 @@ def split_dataset(
 ) -> SplitReport:
     """Divide a dataset for training and evaluation, and write it into its ``split`` columns.
 
-    ``unseen`` species are drawn, uniformly, among those that have both recordings and photographs, or ``unseen_list``
-    names them; all their items become ``unseen``. Of every other species that has two or more groups in a modality, the
-    share ``held_out`` of its groups, at least one and never all, becomes ``seen``. The rest is ``train``. A group
-    (``group_id``: the clips of one recording, say) is never on two sides, also where it holds several species or both
-    modalities: a species that shares a group with another one is not drawn as unseen, and cannot be named without it.
-    An earlier split is replaced.
+    ``unseen`` species are drawn, uniformly, among those that have both recordings and photographs (in a dataset of one
+    of the two, among all), or ``unseen_list`` names them; all their items become ``unseen``. Of every other species
+    that has two or more groups in a modality, the share ``held_out`` of its groups, at least one and never all, becomes
+    ``seen``. The rest is ``train``. A group (``group_id``: the clips of one recording, say) is never on two sides, also
+    where it holds several species or both modalities: a species that shares a group with another one is not drawn as
+    unseen, and cannot be named without it. An earlier split is replaced.
 
     Parameters
     ----------
@@ -244,7 +244,8 @@ def _draw_unseen(
         taxa_of[group_id].add(taxon_id)
     entangled = {taxon for taxa in taxa_of.values() if len({clans.get(t, t) for t in taxa}) > 1 for taxon in taxa}
     everyone = {taxon_id for taxon_id, _ in _all(pairs)}
-    both = set.intersection(*({taxon_id for taxon_id, _ in items} for items in pairs.values()))
+    there = [modality for modality, items in pairs.items() if items]
+    both = set.intersection(*({taxon_id for taxon_id, _ in pairs[modality]} for modality in there), everyone)
     if species is not None:
         both &= set(species)
     members: dict[str, list[str]] = defaultdict(list)
@@ -255,10 +256,10 @@ def _draw_unseen(
     }
     found = sum(len(both & set(taxa)) for taxa in eligible.values())
     if unseen > found:
+        what = "both recordings and photographs" if len(there) > 1 else "recordings or photographs of their own"
         shared = f" ({len(both & entangled)} more share a recording or photograph with another species)"
         raise DatasetError(
-            f"{unseen} species cannot be held out: only {found} have both recordings and photographs"
-            + (shared if both & entangled else "")
+            f"{unseen} species cannot be held out: only {found} have {what}" + (shared if both & entangled else "")
         )
     names = list(eligible)
     drawn: list[str] = []
