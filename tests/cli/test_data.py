@@ -96,7 +96,7 @@ def test_columns_by_other_names(src: Path, out: Path, capsys: pytest.CaptureFixt
     arguments = ("data", "import", "folder", src, "--out", out)
     code, _, error = run(capsys, *arguments)
     assert code == 1
-    assert "give --column file='path' --column scientific_name='species'" in error
+    assert "give --column file=path scientific_name=species" in error
     code, text, _ = run(capsys, *arguments, "--column", "file=path", "--column", "scientific_name=species")
     assert code == 0
     assert "6 recordings" in text

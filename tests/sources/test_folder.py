@@ -412,7 +412,7 @@ def test_columns_that_are_not_there(src: Path, tmp_path: Path) -> None:
     write_rows(src / "audio.csv", [("audio/Pica_pica_0.wav", "Pica pica")], ("file", "species"))
     message = refused(src, tmp_path)
     assert "audio.csv: there is no column 'scientific_name'. Columns: file, species" in message
-    assert "If these are meant, give --column scientific_name='species'" in message
+    assert "If these are meant, give --column scientific_name=species" in message
     message = refused(src, tmp_path, columns={"scientific_name": "spezies"})
     assert (
         "neither table has a column 'spezies'. Did you mean 'species'? Columns of audio.csv: file, species"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from biovita.csv_table import CsvTable
 from biovita.errors import DatasetError
@@ -105,7 +106,7 @@ def read_names(src: Path, options: Sequence[str] = ()) -> NamedMedia:
     for file in _other_tables(src):
         found = likely_columns(_columns_of(file))
         if len(found) == len(_REQUIRED):
-            asked = " ".join(f"--column {field}={column!r}" for field, column in found.items() if field != column)
+            asked = _column_options({field: column for field, column in found.items() if field != column})
             raise DatasetError(
                 f"{src} has no audio.csv and no images.csv. {file.name} may be meant: its column {found['file']!r} "
                 f"looks like the file, and {found['scientific_name']!r} like the scientific name. If so, rename it to "
@@ -113,7 +114,7 @@ def read_names(src: Path, options: Sequence[str] = ()) -> NamedMedia:
                 "folders and files, let --write-csv write the tables from them"
             )
     if options:
-        raise DatasetError(f"{options[0]}: {src} has no audio.csv and no images.csv whose column that could be")
+        raise DatasetError(f"{options[0]}: {src} has no audio.csv and no images.csv, so there are no columns")
     names = named_media(src)
     if not names.files:
         held = ", ".join(f"{ending} {number:,}" for ending, number in names.others.most_common(10))
@@ -157,12 +158,17 @@ def _opened(file: Path, chosen: Mapping[str, str], header: Sequence[str]) -> Csv
     found = {field for field in _REQUIRED if field in header or chosen.get(field) in header}
     likely = likely_columns(header, [field for field in _REQUIRED if field not in found])
     if likely:
-        asked = " ".join(f"--column {field}={column!r}" for field, column in likely.items())
         lacks = " and no ".join(f"column {field!r}" for field in _REQUIRED if field not in found)
         raise DatasetError(
-            f"{file}: there is no {lacks}. Columns: {', '.join(header)[:1000]}. If these are meant, give {asked}"
+            f"{file}: there is no {lacks}. Columns: {', '.join(header)[:1000]}. If these are meant, give "
+            + _column_options(likely)
         )
     return open_media_table(file, chosen)
+
+
+def _column_options(columns: Mapping[str, str]) -> str:
+    pairs = " ".join(quote(f"{field}={column}") for field, column in columns.items())
+    return f"--column {pairs}" if pairs else ""
 
 
 def _lines(table: CsvTable, rows: Sequence[MediaRow | RejectedRow]) -> list[str]:

@@ -110,21 +110,19 @@ class NamedMedia:
         if unknown:
             more = f" and {len(unknown) - 10:,} more" if len(unknown) > 10 else ""
             said.append(
-                f"{len(unknown):,} names are not among the taxa that the package knows, and were taken for their form: "
+                "names that are not among the taxa that the package knows were taken for their form: "
                 f"{', '.join(unknown[:10])}{more}"
             )
-        pieces = Counter(each.recording for each in self.files if each.recording)
-        together = {recording: number for recording, number in pieces.items() if number > 1}
+        files = Counter(each.recording for each in self.files if each.recording)
+        together = [number for number in files.values() if number > 1]
         if together:
             said.append(
-                f"{sum(together.values()):,} files are of {len(together):,} recordings by their names; those of one "
-                "never fall on two sides of a split"
+                f"{sum(together):,} files belong together with others by their names, in {len(together):,} groups, and "
+                "fall on one side of a split"
             )
         if self.others:
             endings = ", ".join(f"{ending} {number:,}" for ending, number in self.others.most_common(10))
-            said.append(
-                f"{self.others.total():,} files are no recordings or photographs by their endings: {endings}"
-            )
+            said.append(f"files that are no recordings or photographs by their endings: {endings}")
         said += [f"{place} cannot be looked into: {why}" for place, why in self.closed]
         return tuple(said)
 
