@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from biovita.simulation.soundscape import SoundscapeReport
     from biovita.soundscapes import simulate_soundscape
     from biovita.sources.folder import ImportReport, import_folder
+    from biovita.sources.tables_from_names import WrittenTables, write_folder_tables
     from biovita.taxonomy.made_backbone import BackboneReport, make_backbone
     from biovita.taxonomy.taxon import Rank, Taxon, Taxonomy
     from biovita.training.run import TrainReport
@@ -72,6 +73,7 @@ __all__ = [
     "Taxonomy",
     "TrainReport",
     "Vectors",
+    "WrittenTables",
     "__version__",
     "build_benchmark",
     "build_dataset",
@@ -93,6 +95,7 @@ __all__ = [
     "split_dataset",
     "train",
     "vectors",
+    "write_folder_tables",
 ]
 
 _PLACES = {
@@ -124,6 +127,7 @@ _PLACES = {
     "Taxonomy": "taxonomy.taxon",
     "TrainReport": "training.run",
     "Vectors": "embedding.container",
+    "WrittenTables": "sources.tables_from_names",
     "build_benchmark": "verbs",
     "build_dataset": "verbs",
     "calibrate_run": "calibrating",
@@ -144,6 +148,7 @@ _PLACES = {
     "split_dataset": "dataset.split",
     "train": "verbs",
     "vectors": "embedding.vectors",
+    "write_folder_tables": "sources.tables_from_names",
 }
 """The module that each public name is imported from, on first use: ``import biovita`` stays light."""
 

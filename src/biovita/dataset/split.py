@@ -91,12 +91,11 @@ def split_dataset(
     """Divide a dataset for training and evaluation, and write it into its ``split`` columns.
 
     ``unseen`` species are drawn, uniformly, among those that have both recordings and photographs (in a dataset of one
-    of the two: that one), or ``unseen_list`` names them; all their items become ``unseen``. Of every other species that
-    has two or more groups in a modality, the share ``held_out`` of its groups, at least one and never all, becomes
+    of the two, among all), or ``unseen_list`` names them; all their items become ``unseen``. Of every other species
+    that has two or more groups in a modality, the share ``held_out`` of its groups, at least one and never all, becomes
     ``seen``. The rest is ``train``. A group (``group_id``: the clips of one recording, say) is never on two sides, also
     where it holds several species or both modalities: a species that shares a group with another one is not drawn as
-    unseen, and cannot be named without it.
-    An earlier split is replaced.
+    unseen, and cannot be named without it. An earlier split is replaced.
 
     Parameters
     ----------

@@ -116,8 +116,9 @@ def run_recipe(
     assert isinstance(recipe, FrozenRecipe)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ModelError(f"{recipe.name} trains in one process, in seconds. Start it without torchrun")
-    from biovita.training.projections.train_projections import check_start, train_projections
+    from biovita.training.projections.train_projections import check_items, check_start, train_projections
 
+    check_items(recipe, dataset)
     if start is not None:
         check_start(start, recipe, given)
     record = record_of(recipe, dataset, start=start, exclude=exclude, allow_leak=allow_leak)
