@@ -28,11 +28,9 @@ def test_random_is_the_same_each_time_and_unit():
     assert open_model("random") == Random(256)
 
 
-@pytest.mark.parametrize(
-    "name", ["random:0", "random:", "random:x", "random:\N{SUPERSCRIPT TWO}", "random:1000000"]
-)
+@pytest.mark.parametrize("name", ["random:0", "random:x", "random:\N{SUPERSCRIPT TWO}", "random:1000000"])
 def test_random_needs_a_number_of_dimensions(name):
-    with pytest.raises(ModelError, match="a number of dimensions from 1 to 65,536 after random:"):
+    with pytest.raises(ModelError, match="that of dimensions, from 1 to 65,536"):
         open_model(name)
 
 

@@ -155,7 +155,7 @@ def test_what_two_modalities_can_be_asked_is_scored_and_the_rest_is_said_before_
         run(benchmark, model, tmp_path / "w")
     assert len(model.photographs) == 1
     towers = describe("starter").towers
-    with pytest.raises(BiovitaError, match=r"starter is not in one space: recordings have 1,024 numbers"):
+    with pytest.raises(BiovitaError, match=r"starter has towers that share no space"):
         run(benchmark, towers, tmp_path / "x")
 
 

@@ -16,7 +16,6 @@ import pyarrow as pa
 from biovita.benchmark.object_encoder import METHODS
 from biovita.directions import unit
 from biovita.embedding import Vectors
-from biovita.embedding.made import MOST_NUMBERS
 from biovita.errors import ModelError
 from biovita.filenames import file_name
 from biovita.modality import Modality
@@ -26,6 +25,7 @@ from biovita.model.describe import describe, met_of
 from biovita.model.met import Met
 
 __all__ = [
+    "MOST_DIMENSIONS",
     "Random",
     "met_by",
     "modalities_of_model",
@@ -42,6 +42,7 @@ _OWN = (
     f"A model of your own is any object with {', '.join(METHODS.values())} or some of them. Give it in Python: "
     "biovita.run_benchmark(bench, model=MyModel()). In the shell, give its vectors: --model vectors:PATH"
 )
+MOST_DIMENSIONS = 65_536  # of random vectors
 
 
 def open_model(spec: Any) -> Any:
@@ -63,7 +64,12 @@ def open_model(spec: Any) -> Any:
         return spec
     kind, _, rest = str(spec).partition(":")
     if kind == "random":
-        return Random(_random_dim(str(spec), rest))
+        if rest and not (rest.isdecimal() and len(rest) <= 5 and 0 < int(rest) <= MOST_DIMENSIONS):
+            raise ModelError(
+                f"{spec!r}: the number after random: is that of dimensions, from 1 to {MOST_DIMENSIONS:,}, such as "
+                "random:256. It is no seed: another number draws other vectors"
+            )
+        return Random(int(rest or 256))
     if kind == "mteb":
         from biovita.benchmark.mteb_tasks import MtebModel
 
@@ -71,16 +77,6 @@ def open_model(spec: Any) -> Any:
     if _CODE.fullmatch(str(spec)) and not os.path.isdir(spec):  # noqa: PTH112 - False where it cannot be a path's
         raise ModelError(f"{spec} is no model that biovita can open, and it runs no code of a file. {_OWN}")
     return describe(spec)
-
-
-def _random_dim(spec: str, dim: str) -> int:
-    if spec == "random":
-        return 256
-    if not (dim.isascii() and dim.isdigit() and len(dim) < 9 and 0 < int(dim) <= MOST_NUMBERS):
-        raise ModelError(
-            f"{spec!r}: write a number of dimensions from 1 to {MOST_NUMBERS:,} after random:, such as random:256"
-        )
-    return int(dim)
 
 
 def _check_object(model: Any) -> None:
