@@ -17,7 +17,7 @@ from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
 from biovita.embedding import Vectors, embed, vectors
 from biovita.errors import DatasetError, unknown_name
-from biovita.files import write_whole
+from biovita.files import require_possible, write_whole
 from biovita.modality import Modality
 from biovita.model import Model, write_model
 from biovita.model.met import Met
@@ -114,6 +114,7 @@ def demo(
     from biovita.report import write_report
 
     _check_options(data, unseen=unseen, text=text)
+    require_possible(out)
     path = _Path(say)
     with path.stage("data") as tell:
         dataset = _dataset(data, out, seed=seed, progress=progress)
