@@ -104,6 +104,7 @@ def told(err: str) -> list[str]:
     return [NUMBERS.get(word, word) for word in words[1:]]
 
 
+@pytest.mark.slow
 def test_what_is_told_works(tmp_path: Path) -> None:
     src, birds = make_folder(tmp_path / "my src", 4), tmp_path / "my birds"
     first = run_command("data", "show", birds)
