@@ -20,7 +20,7 @@ from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
 from biovita.embedding import Vectors, embed, vectors
 from biovita.errors import DatasetError, unknown_name
-from biovita.files import make_directory, write_whole
+from biovita.files import make_directory, require_possible, write_whole
 from biovita.jsonfile import read_json
 from biovita.modality import Modality
 from biovita.model import Model, write_model
@@ -124,6 +124,7 @@ def demo(
     from biovita.report import write_report
 
     _check_options(data, unseen=unseen, text=text)
+    require_possible(out)
     path = _Path(say)
     _check_place(out)
     with path.stage("data") as tell:
