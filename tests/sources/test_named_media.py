@@ -83,7 +83,7 @@ def test_an_import_says_what_it_understood_before_it_writes(src: Path, tmp_path:
     (tit,) = tits
     assert (tit.taxon, tit.found, tit.audio, tit.images) == (
         "Parus major",
-        "folder, scientific name Parus major",
+        "scientific name",
         2,
         1,
     )
