@@ -158,6 +158,13 @@ ROWS = (
         "a b c --seed 5 --out out",
         {"first": PLACE["a"], "second": PLACE["b"], "others": (PLACE["c"],), "seed": 5, "out": PLACE["out"]},
     ),
+    Row(
+        "taxonomy backbone",
+        "make_backbone",
+        "src --out out --within Aves Amphibia --names de en --overwrite",
+        {"source": PLACE["src"], "out": PLACE["out"], "within": ("Aves", "Amphibia"), "names": ("de", "en")}
+        | {"overwrite": True},
+    ),
     Row("models describe", "describe", "starter", {"name": "starter"}),
     Row(
         "models export",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from biovita.soundscapes import simulate_soundscape
     from biovita.sources.folder import ImportReport, import_folder
     from biovita.sources.tables_from_names import WrittenTables, write_folder_tables
+    from biovita.taxonomy.made_backbone import BackboneReport, make_backbone
     from biovita.taxonomy.taxon import Rank, Taxon, Taxonomy
     from biovita.training.run import TrainReport
     from biovita.verbs import (
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "BackboneReport",
     "Benchmark",
     "BenchmarkRun",
     "BiovitaError",
@@ -82,6 +84,7 @@ __all__ = [
     "identify",
     "import_folder",
     "load_model",
+    "make_backbone",
     "plan_dataset",
     "relink_dataset",
     "run_benchmark",
@@ -96,6 +99,7 @@ __all__ = [
 ]
 
 _PLACES = {
+    "BackboneReport": "taxonomy.made_backbone",
     "Benchmark": "benchmark.task",
     "BenchmarkRun": "verbs",
     "BiovitaError": "errors",
@@ -133,6 +137,7 @@ _PLACES = {
     "identify": "identifying",
     "import_folder": "sources.folder",
     "load_model": "model.describe",
+    "make_backbone": "taxonomy.made_backbone",
     "plan_dataset": "verbs",
     "relink_dataset": "dataset.relink",
     "run_benchmark": "verbs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from biovita.cli.split import split
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from biovita.dataset.outlook import Outlook
     from biovita.dataset.summary import Summary
     from biovita.sources.folder import ImportReport
     from biovita.sources.named_media import NameGroup
@@ -105,7 +107,7 @@ def folder(
 
 @app.command
 def show(dataset: Path, /, *, as_json: Json = False) -> None:
-    """Show what a dataset holds.
+    """Show what a dataset holds, what can be held out and tested, what is missing for that, and what to do next.
 
     Parameters
     ----------
@@ -113,13 +115,16 @@ def show(dataset: Path, /, *, as_json: Json = False) -> None:
         Its directory.
     """
     from biovita.dataset import Dataset
+    from biovita.dataset.outlook import outlook
     from biovita.dataset.summary import summary
 
-    counts = summary(Dataset.open(dataset))
+    opened = Dataset.open(dataset)
+    counts, ahead = summary(opened), outlook(opened)
     if as_json:
-        print_json(counts)
+        print_json({**asdict(counts), "outlook": ahead})
     else:
         _print_summary(counts)
+        _print_outlook(ahead)
 
 
 @app.command
@@ -275,6 +280,32 @@ def _print_summary(counts: Summary) -> None:
         if left_out:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
             say("", f"{sum(left_out.values()):,} {what}: {reasons}")
+
+
+def _print_outlook(ahead: Outlook) -> None:
+    """Print the taxa that are asked, a line for a pair of modalities: both its directions have the same."""
+    say("")
+    title = "is asked" if ahead.split else "can be asked"
+    print_table(
+        (title, "directions", "species", "genera", "families"),
+        [
+            [one.part, f"{one.direction}, {one.direction[::-1]}", one.species, one.genus, one.family]
+            for one in ahead.asked[::2]
+        ],
+    )
+    if ahead.training is not None:
+        say(
+            f"in training: {ahead.training['audio']:,} recordings and {ahead.training['image']:,} photographs of "
+            f"{ahead.trained_taxa:,} taxa"
+        )
+    else:
+        say(f"at most {ahead.most_unseen:,} species can be held out whole (unseen)")
+    if ahead.shortages:
+        say("", "missing")
+        for short in ahead.shortages:
+            named = ", ".join(short.examples) + (", ..." if short.taxa > len(short.examples) else "")
+            say(f"  {short.taxa:,} taxa have {short.what}: {named}", f"    {short.advice}")
+    say("", ahead.next_step)
 
 
 def _print_groups(title: str, groups: Mapping[str, Mapping[str, int]]) -> None:

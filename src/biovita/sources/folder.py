@@ -326,7 +326,7 @@ def _copy_media(directory: Path, records: Sequence[MediaRow], *, progress: bool)
 
 def _info(src: Path, columns: Mapping[str, str], report: ImportReport, *, copy: bool) -> dict[str, Any]:
     return {
-        "name": src.resolve().name,
+        "name": report.dataset.resolve().name,
         "version": "1",
         "made": {
             "by": "biovita data import folder",

@@ -26,7 +26,9 @@ _RANKS = ("kingdom", "phylum", "class", "order", "family", "genus")
 class Folder(StreamedSource):
     """A folder as ``biovita data import folder`` reads it; its files stay where they are.
 
-    A row that means a span of a file (``begin_s``, ``end_s``) is rejected: a plan chooses the spans itself.
+    Its records keep the ``source`` and ``source_id`` of their rows; where a row has neither, they are ``name`` and the
+    path of the file. A row that means a span of a file (``begin_s``, ``end_s``) is rejected: a plan chooses the spans
+    itself.
     """
 
     kind: Literal["folder"] = "folder"
@@ -35,7 +37,7 @@ class Folder(StreamedSource):
 
     @property
     def label(self) -> str:
-        """What the ``source`` column of its records says."""
+        """What it is called among the sources of a plan."""
         return self.name
 
     def items(self) -> Iterator[Item]:
@@ -86,6 +88,8 @@ def _item(row: MediaRow) -> Mapping[str, Any] | RejectedRow:
         **{rank: row.lineage.get(rank) for rank in _RANKS},
         "source_id": row.file,
         "group": row.group_id,
+        "credited_source": row.source,
+        "credited_id": row.source_id,
         "url": row.url,
         "path": row.path.as_posix(),
         "license": normalise_license(row.license),

@@ -9,6 +9,7 @@ from math import nan
 from pathlib import Path
 
 from biovita.dataset import Dataset
+from biovita.dataset.split import require_split
 from biovita.errors import ModelError
 from biovita.files import new_directory
 from biovita.model.formats.projections_config import CONFIG
@@ -92,6 +93,7 @@ def run_recipe(
         Where ``start`` does not fit the recipe, it has trained on what the split holds out, a setting asked for is one
         that ``start`` has learned, or there is nothing to train on.
     """
+    require_split(dataset)
     if recipe.stage == 2 and start is None:
         raise ModelError(f"{recipe.name} goes on from a stage 1. Give its model with --start MODEL")
     if isinstance(recipe, TowersRecipe):

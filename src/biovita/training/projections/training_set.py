@@ -180,8 +180,6 @@ def _training_vectors(
 ) -> Vectors:
     """Return the vectors of a modality's ``train`` rows that are not excluded."""
     split = dataset.media(modality)["split"]
-    if len(split) and split.null_count == len(split):
-        raise DatasetError(f"{dataset.path} has not been split. Run: biovita data split {dataset.path}")
     if not pc.any(pc.equal(split, Split.TRAIN.value)).as_py():
         raise DatasetError(f"{dataset.path} has no {modality} items in its train split")
     if not dataset.media(modality).filter(exclude.trained_rows).num_rows:
