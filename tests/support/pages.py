@@ -82,6 +82,7 @@ def write_world(folder: Path) -> None:
             progress=False,
         )
     shutil.copytree(folder / "run2", folder / "demo-run/model")
+    (folder / "demo-run/source.json").write_text("{}", encoding="utf-8")
     biovita.build_benchmark(folder / "birds", out=folder / "birds-bench")
     sound = np.random.default_rng(0).uniform(-0.5, 0.5, 4 * 48_000).astype(np.float32)
     soundfile.write(folder / "dawn.wav", sound, 48_000)
