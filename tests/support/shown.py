@@ -9,13 +9,18 @@ from dataclasses import dataclass
 __all__ = ["difference", "shape"]
 
 NUMBER = r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?"
-REASON = r"(?:[a-z]+(?:-[a-z]+)+|ambiguous|budget|duplicate|gone|license|missing|quality|silent|truncated)"
+REASON = (
+    r"(?:[a-z]+(?:-[a-z]+)+|ambiguous|budget|contradiction|duplicate|gone|license|missing|quality|shared|silent|taken"
+    r"|truncated|undetermined)"
+)
+KINDS = {
+    **dict.fromkeys(("aiff", "flac", "m4a", "mp3", "ogg", "wav"), "sound"),
+    **dict.fromkeys(("gif", "jpeg", "jpg", "png", "tif", "tiff", "webp"), "picture"),
+}
+SUFFIX = "|".join(["csv", "html", "jsonl?", "lance", "parquet", "toml", "txt", "xlsx", *KINDS])
+_FILE = re.compile(rf"(?<![\w./])(?:[^\s:,;()/]*/)*[^\s:,;()/]+\.(?P<suffix>{SUFFIX})(?![\w/])")
 _STANDS_FOR = [  # in this order: the later ones read what the earlier ones wrote
     (re.compile(r"\b(?:sha256:)?(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{8,}\b"), "<hash>"),
-    (
-        re.compile(r"(?<!\S)(?:\.{1,2}|~|[\w.-]+)?(?:/[^\s/,;:()]+)*/[^\s/,;:()]*\.(\w{1,9})(?![\w/])"),
-        r"<file \1>",
-    ),
     (re.compile(r"\b\d\d?:\d\d(?::\d\d)?(?:\.\d+)?\b"), "<time>"),
     (re.compile(rf"(?<![\w.-]){NUMBER}(?!\w)"), "<n>"),
     (re.compile(r"(?:<n> h )?(?:<n> min )?<n> m?s\b(?!-)"), "<span of time>"),
@@ -36,15 +41,15 @@ _LINES = 6  # of a page, that show one line which is printed
 def shape(line: str) -> str:
     """Return a line with its numbers, hashes, files, times and sizes as wildcards.
 
-    Two lines have the same shape if they have the same words in the same order. A number stands for any number, a path
-    with a suffix for any path with that suffix, a time for any time, a length of time for any (``4 min 02 s`` for
-    ``1.8 s``), a size for any size, and a hash for any. What is counted may be one or several. After a colon, counts by
-    reason stand for any such counts (``5 near-duplicate`` for ``2 not-audio, 1 truncated``), and behind a bracket a
-    scientific name for any. How many
-    spaces stand between words does not matter.
+    Two lines have the same shape if they have the same words in the same order. A number stands for any number, a file
+    for any file with that suffix (of sounds and of pictures any will do), a time for any time, a length of time for any
+    (``4 min 02 s`` for ``1.8 s``), a size for any size, and a hash for any. What is counted may be one or several.
+    Behind a colon, counts by reason stand for any such counts (``5 near-duplicate`` for ``2 not-audio, 1 gone``), and
+    behind a bracket a scientific name for any. How many spaces stand between words does not matter.
     """
+    line = _FILE.sub(lambda file: f"<file {KINDS.get(file['suffix'], file['suffix'])}>", line.strip())
     for pattern, stand_in in _STANDS_FOR:
-        line = pattern.sub(stand_in, line.strip())
+        line = pattern.sub(stand_in, line)
     return line
 
 
