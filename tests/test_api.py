@@ -34,6 +34,7 @@ class Row:
     given: Mapping[str, Any] = field(default_factory=dict)
     shell_only: frozenset[str] = frozenset()  # beside as_json
     needed: frozenset[str] = frozenset()  # in Python, and in the shell only for what is not listed or printed
+    python_only: frozenset[str] = frozenset({"progress"})
     lists: frozenset[str] = frozenset()  # of the shell, or any number of arguments, and one argument in Python
 
 
@@ -45,6 +46,9 @@ ROWS = (
         "src --out out --column genus=g --copy --strict --workers 3 --overwrite",
         {"src": PLACE["src"], "out": PLACE["out"], "columns": {"genus": "g"}, "copy": True, "workers": 3}
         | {"overwrite": True},
+        shell_only=frozenset({"write_csv"}),
+        needed=frozenset({"out"}),
+        python_only=frozenset({"progress", "understood"}),
     ),
     Row("data plan", "plan_dataset", "plan.toml", {"plan": PLACE["plan.toml"]}),
     Row("data relink", "relink_dataset", "birds a b", {"dataset": PLACE["birds"], "old": "a", "new": PLACE["b"]}),
@@ -154,6 +158,13 @@ ROWS = (
         "a b c --seed 5 --out out",
         {"first": PLACE["a"], "second": PLACE["b"], "others": (PLACE["c"],), "seed": 5, "out": PLACE["out"]},
     ),
+    Row(
+        "taxonomy backbone",
+        "make_backbone",
+        "src --out out --within Aves Amphibia --names de en --overwrite",
+        {"source": PLACE["src"], "out": PLACE["out"], "within": ("Aves", "Amphibia"), "names": ("de", "en")}
+        | {"overwrite": True},
+    ),
     Row("models describe", "describe", "starter", {"name": "starter"}),
     Row(
         "models export",
@@ -198,7 +209,7 @@ def grouped(function: Callable[..., Any]) -> set[str]:
 def test_a_command_and_its_function_have_the_same_parameters(row: Row) -> None:
     shell = shape(function_of(row.command), row.shell_only | {"as_json"})
     function = getattr(biovita, row.function)
-    python = shape(function, frozenset({"progress"}))
+    python = shape(function, row.python_only)
     for name in row.needed:
         assert shell[name][1] is None
         assert python[name][1] is inspect.Parameter.empty
@@ -223,6 +234,8 @@ def test_a_command_hands_every_option_to_its_function(row: Row, monkeypatch: pyt
         bound = dict(signature.bind(*args, **kwargs).arguments)
         for name in GROUPED:
             bound |= bound.pop(name, {})
+        for name in row.python_only:
+            bound.pop(name, None)
         called.append(bound)
         raise BiovitaError("recorded")
 
@@ -232,7 +245,7 @@ def test_a_command_hands_every_option_to_its_function(row: Row, monkeypatch: pyt
     assert stop.value.code == 1
     assert called == [dict(row.given)]
     taken = (set(signature.parameters) - set(GROUPED)) | grouped(function)
-    left = taken - set(row.given) - {"progress"}
+    left = taken - set(row.given) - row.python_only
     assert left <= {"strict"}, "the shell turns it into an exit code"
 
 

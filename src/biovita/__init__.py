@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from biovita.simulation.soundscape import SoundscapeReport
     from biovita.soundscapes import simulate_soundscape
     from biovita.sources.folder import ImportReport, import_folder
+    from biovita.sources.tables_from_names import WrittenTables, write_folder_tables
+    from biovita.taxonomy.made_backbone import BackboneReport, make_backbone
     from biovita.taxonomy.taxon import Rank, Taxon, Taxonomy
     from biovita.training.run import TrainReport
     from biovita.verbs import (
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "BackboneReport",
     "Benchmark",
     "BenchmarkRun",
     "BiovitaError",
@@ -70,6 +73,7 @@ __all__ = [
     "Taxonomy",
     "TrainReport",
     "Vectors",
+    "WrittenTables",
     "__version__",
     "build_benchmark",
     "build_dataset",
@@ -80,6 +84,7 @@ __all__ = [
     "identify",
     "import_folder",
     "load_model",
+    "make_backbone",
     "plan_dataset",
     "relink_dataset",
     "run_benchmark",
@@ -90,9 +95,11 @@ __all__ = [
     "split_dataset",
     "train",
     "vectors",
+    "write_folder_tables",
 ]
 
 _PLACES = {
+    "BackboneReport": "taxonomy.made_backbone",
     "Benchmark": "benchmark.task",
     "BenchmarkRun": "verbs",
     "BiovitaError": "errors",
@@ -120,6 +127,7 @@ _PLACES = {
     "Taxonomy": "taxonomy.taxon",
     "TrainReport": "training.run",
     "Vectors": "embedding.container",
+    "WrittenTables": "sources.tables_from_names",
     "build_benchmark": "verbs",
     "build_dataset": "verbs",
     "calibrate_run": "calibrating",
@@ -129,6 +137,7 @@ _PLACES = {
     "identify": "identifying",
     "import_folder": "sources.folder",
     "load_model": "model.describe",
+    "make_backbone": "taxonomy.made_backbone",
     "plan_dataset": "verbs",
     "relink_dataset": "dataset.relink",
     "run_benchmark": "verbs",
@@ -139,6 +148,7 @@ _PLACES = {
     "split_dataset": "dataset.split",
     "train": "verbs",
     "vectors": "embedding.vectors",
+    "write_folder_tables": "sources.tables_from_names",
 }
 """The module that each public name is imported from, on first use: ``import biovita`` stays light."""
 

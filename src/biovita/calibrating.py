@@ -85,8 +85,9 @@ def calibrate_run(
     Raises
     ------
     BiovitaError
-        Where there are no labels or too few, or one of the files cannot be used.
+        Where there are no labels or too few, one of the files cannot be used, or ``out`` cannot be made.
     """
+    from biovita.files import require_possible
     from biovita.identification.identify_run import Means
     from biovita.identification.run_calibration import calibrated_run, labels_in
     from biovita.identifying import place_of
@@ -96,6 +97,7 @@ def calibrate_run(
     options |= {"expand": expand, "views": views}
     means = Means(str(model), tuple(map(Path, gallery or ())), device, workers, progress=progress)
     _refuse(labelled, run, annotations or (), means)
+    require_possible(Path(out))
     with place_of(run) as where:
         done = _identified(where, labelled, means, options)
         labels, rejected = labels_in(done.archive, [Path(file) for file in annotations or ()], annotation_format)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from biovita.benchmark import Benchmark, Headline, Scores, benchmark_from_split, headline, score_benchmark
+from biovita.benchmark import Benchmark, Headline, Scores, benchmark_from_split, score_benchmark
+from biovita.benchmark.asked_texts import text_notes
+from biovita.benchmark.headlines import HEADLINE_KS, cautions, headline_words, main_headline
 from biovita.benchmark.leak import MetCheck, check_benchmark
 from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
 from biovita.embedding import Vectors, embed, vectors
-from biovita.errors import DatasetError
-from biovita.files import write_whole
+from biovita.errors import DatasetError, unknown_name
+from biovita.files import make_directory, write_whole
+from biovita.jsonfile import read_json
 from biovita.modality import Modality
 from biovita.model import Model, write_model
 from biovita.model.met import Met
@@ -29,10 +33,12 @@ if TYPE_CHECKING:
 __all__ = ["TEXT", "DemoResult", "demo", "unseen_by_default"]
 
 MODEL = "starter"
-TEXT = "tax_com"
+TEXT: Literal["tax_com"] = "tax_com"
 SPECIES = 60  # of the simulated fauna
+_NOTE = "source.json"  # what ``dataset`` in OUT was made from
 
 Say = Callable[[str, str], None]
+Text = Literal["tax_com", "sci_com", "tax", "common", "name"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,8 @@ class DemoResult:
     Attributes
     ----------
     headlines
-        By stage and k, the mean over the six directions on unseen species at species level.
+        By stage and k, the mean over the directions at species level: of the unseen species, or of the seen ones where
+        none are held out. Empty where there are no tasks at that level.
     seconds
         By stage of the path.
     """
@@ -79,7 +86,7 @@ def demo(
     *,
     seed: int = 0,
     unseen: int | None = None,
-    text: str = TEXT,
+    text: Text = TEXT,
     device: str = "auto",
     say: Say | None = None,
     progress: bool = True,
@@ -87,20 +94,23 @@ def demo(
     """Go from a folder of recordings and photographs to an aligned model, its scores and a report.
 
     What ``out`` holds already of the same data is used again: the dataset where its tables are unchanged, and every
-    embedding.
+    embedding. Of a dataset that is given, its split is used and stays as it is; what is added to it is the embeddings,
+    as by `biovita.embed`.
 
     Parameters
     ----------
     data
-        A folder with ``audio.csv`` and ``images.csv``, or a dataset. None simulates a fauna of `SPECIES` species.
+        A folder with ``audio.csv`` and ``images.csv``, or a dataset that has been split. None simulates a fauna of
+        `SPECIES` species.
     out
         Directory for ``dataset``, ``model``, ``report.html`` and ``results.json``.
     seed
-        Fixes the split, the training, the candidates and the examples.
+        Fixes the training, the candidates and the examples, and the split where ``data`` is no dataset.
     unseen
-        Species to hold out whole; None is a quarter of those that have both modalities, and at most 40.
+        Species to hold out whole; None is a quarter of those that have both modalities, and at most 40. Of a dataset it
+        has to be None: its own split says it.
     text
-        What stands for a species in text: one of `benchmark.split_items.TEXTS`. The default is its lineage, scientific
+        What stands for a species in text: one of `benchmark.asked_texts.TEXTS`. The default is its lineage, scientific
         and common name; ``name`` is the bare scientific name, as in the published benchmark.
     say
         Called once a stage with its name and what it did.
@@ -108,17 +118,22 @@ def demo(
     Raises
     ------
     BiovitaError
-        Where the data cannot be used; the message says what to mend.
+        Where the data cannot be used, a dataset has not been split or ``unseen`` contradicts its split, or ``out``
+        holds a dataset or a model that no demo made; the message says what to mend.
     """
     from biovita.report import write_report
 
+    _check_options(data, unseen=unseen, text=text)
     path = _Path(say)
+    _check_place(out)
     with path.stage("data") as tell:
-        dataset = _dataset(data, out, seed=seed, progress=progress)
+        dataset = _dataset(data, out, seed=seed, unseen=unseen, progress=progress)
         tell(_counts(dataset))
     with path.stage("split") as tell:
-        number = unseen_by_default(dataset) if unseen is None else unseen
-        tell("; ".join(split_dataset(dataset, unseen=number, seed=seed).lines()))
+        tell(_divided(dataset, given=dataset.path == data, unseen=unseen, seed=seed))
+        benchmark = benchmark_from_split(dataset, seed=seed, text=text)
+        if not benchmark.tasks:
+            raise DatasetError(f"{dataset.path}: its split leaves nothing to ask: {_why_nothing(benchmark)}")
     with path.stage("embed") as tell:
         done = embed(dataset, model=MODEL, device=device, progress=progress)
         tell(", ".join(f"{part.modality}: {part.new} new, {part.kept} kept" for part in done.parts))
@@ -130,17 +145,39 @@ def demo(
         losses = trained.losses["stage 2"]
         tell(f"stages 1 and 2, {len(losses)} steps each, loss {losses[-1]:.2f}")
     with path.stage("bench") as tell:
-        scored = _score(dataset, trained.models, seed=seed, text=text)
-        first = scored.headlines[2, 1]
-        tell(
-            f"unseen species, mean of six directions: Top-1 {first.accuracy:.1%}, {first.times_chance:.1f} x chance"
-        )
+        scored = _score(dataset, benchmark, trained.models, seed=seed)
+        first = scored.headlines.get((2, 1))
+        tell("no task at species level" if first is None else headline_words(first))
+        notes = (*text_notes(benchmark.made), *(cautions(first) if first else ()))
+    if say:
+        for note in notes:
+            say("", note)
     with path.stage("report") as tell:
-        title = "Simulated fauna" if data is None else dataset.info["name"]
+        title = _title(data, dataset)
         content = _content(title, dataset, trained, scored, seed=seed, text=text, seconds=path.seconds)
         report, results = write_report(out, content)
         tell(f"{report.stat().st_size / 1e6:.1f} MB")
     return DemoResult(out, report, results, out / "model", scored.headlines, path.seconds)
+
+
+def _title(data: Path | None, dataset: Dataset) -> str:
+    """Return what the page is called: after the folder that was given, or as the dataset is called."""
+    if data is None:
+        return "Simulated fauna"
+    return str(dataset.info["name"]) if dataset.path == data else data.resolve().name
+
+
+def _check_options(data: Path | None, *, unseen: int | None, text: str) -> None:
+    """Raise what can be known before anything is read or made."""
+    if text not in get_args(Text):
+        raise DatasetError(unknown_name("text", text, get_args(Text)))
+    if unseen is not None and unseen < 0:
+        raise DatasetError(f"unseen is {unseen}: the number of species to hold out cannot be negative")
+    if data is None and unseen is not None and unseen >= SPECIES:
+        raise DatasetError(
+            f"unseen is {unseen}, and the simulated fauna has {SPECIES} species. Hold out fewer, or give data of your "
+            "own"
+        )
 
 
 def unseen_by_default(dataset: Dataset) -> int:
@@ -149,30 +186,85 @@ def unseen_by_default(dataset: Dataset) -> int:
     return max(2, min(40, len(both) // 4))
 
 
-def _dataset(data: Path | None, out: Path, *, seed: int, progress: bool) -> Dataset:
+def _check_place(out: Path) -> None:
+    """Raise where ``out`` holds what a demo would replace and no demo made."""
+    known = _known_source(out)
+    for name, made in (("dataset", known is not None and "dataset" not in known), ("model", known is not None)):
+        if (out / name).exists() and not made:
+            raise DatasetError(
+                f"{out / name} is there and no demo made it, so it is not replaced. Choose another place with --out"
+            )
+
+
+def _known_source(out: Path) -> dict[str, Any] | None:
+    """Return what the last demo in ``out`` was made from; None where there was none."""
+    note = out / _NOTE
+    known = read_json(note, DatasetError) if note.is_file() else None
+    return known if isinstance(known, dict) else None
+
+
+def _dataset(data: Path | None, out: Path, *, seed: int, unseen: int | None, progress: bool) -> Dataset:
     """Return the dataset to work on: ``data`` itself where it is one, else one made in ``out`` or made there before."""
     if data is not None and (data / "dataset.toml").is_file():
-        return Dataset.open(data)
+        dataset = _split_already(Dataset.open(data), seed=seed, unseen=unseen)
+        make_directory(out)
+        write_whole(out / _NOTE, json.dumps({"dataset": str(data.resolve())}))
+        return dataset
     if data is not None and not data.is_dir():
         raise DatasetError(f"{data} is not a folder. Give one that holds audio.csv and images.csv")
-    dataset, note = out / "dataset", out / "source.json"
+    place, note = out / "dataset", out / _NOTE
     if data is None:
         source = {"simulated species": SPECIES, "seed": seed, "biovita": __version__}
     else:
         source = {"folder": str(data.resolve()), "files": _fingerprint(data)}
-    known = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else None
-    if known != source or not (dataset / "dataset.toml").is_file():
-        note.unlink(missing_ok=True)
+    if _known_source(out) != source or not (place / "dataset.toml").is_file():
+        if note.is_file():
+            write_whole(note, json.dumps({"unfinished": True}))
         if data is None:
             from biovita.simulation import simulate_media
 
-            simulate_media(dataset, SPECIES, seed, overwrite=True, progress=progress)
+            simulate_media(place, SPECIES, seed, overwrite=True, progress=progress)
         else:
             from biovita.sources.folder import import_folder
 
-            import_folder(data, out=dataset, overwrite=True, progress=progress)
+            import_folder(data, out=place, overwrite=True, progress=progress)
         write_whole(note, json.dumps(source))
-    return Dataset.open(dataset)
+    return Dataset.open(place)
+
+
+def _split_already(dataset: Dataset, *, seed: int, unseen: int | None) -> Dataset:
+    """Return a dataset of the user's; raise where it has no split, or ``unseen`` asks for another one."""
+    named = shlex.quote(str(dataset.path))
+    split = dataset.info.get("split")
+    if split is None:
+        number = unseen_by_default(dataset) if unseen is None else unseen
+        raise DatasetError(
+            f"{dataset.path} has not been split, and demo does not change a dataset that it is given. Split it first: "
+            f"biovita data split {named} --unseen {number} --seed {seed}"
+        )
+    held = split.get("unseen_species")
+    if unseen is not None and unseen != held:
+        raise DatasetError(
+            f"{dataset.path} has been split with {held} species held out whole, and demo does not change that. Leave "
+            f"--unseen out, or split it anew: biovita data split {named} --unseen {unseen} --seed {seed}"
+        )
+    return dataset
+
+
+def _divided(dataset: Dataset, *, given: bool, unseen: int | None, seed: int) -> str:
+    """Return what is said of the split; one that demo made itself is divided first."""
+    if not given:
+        number = unseen_by_default(dataset) if unseen is None else unseen
+        return "; ".join(split_dataset(dataset, unseen=number, seed=seed).lines())
+    split = dataset.info["split"]
+    return (
+        f"the dataset's own, which stays as it is: {split.get('unseen_species')} species held out whole "
+        f"(seed {split.get('seed')})"
+    )
+
+
+def _why_nothing(benchmark: Benchmark) -> str:
+    return "; ".join(dict.fromkeys(entry.reason for entry in benchmark.left_out))
 
 
 def _fingerprint(folder: Path) -> str:
@@ -242,13 +334,14 @@ class _Scored:
     check: MetCheck
 
 
-def _score(dataset: Dataset, models: Mapping[int, Model], *, seed: int, text: str) -> _Scored:
-    benchmark = benchmark_from_split(dataset, seed=seed, text=text)
+def _score(dataset: Dataset, benchmark: Benchmark, models: Mapping[int, Model], *, seed: int) -> _Scored:
     check = check_benchmark(models[2].met, benchmark, name="the demo's model", allow_leak=False)
     found = {stage: {m: vectors(dataset, model, m) for m in Modality} for stage, model in models.items()}
     scores: dict[int | str, Scores] = {stage: score_benchmark(benchmark, each) for stage, each in found.items()}
     rows = [row for stage, scored in scores.items() for row in scored.rows(stage, seed=seed)]
-    headlines = {(stage, k): headline(rows, stage=stage, part="unseen", k=k) for stage in scores for k in (1, 5)}
+    headlines = {
+        (stage, k): main_headline(rows, stage=stage, k=k, seed=seed) for stage in scores for k in HEADLINE_KS
+    }
     there = {key: value for key, value in headlines.items() if value is not None}
     return _Scored(benchmark, scores, there, found[2], check)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biovita.errors import DatasetError
+from biovita.suggestion import suggested
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -108,9 +109,12 @@ def score_detection(
     from biovita.archive.archive import Archive
     from biovita.benchmark.annotated_parts import read_annotated_parts
     from biovita.benchmark.detection import detect_scores
+    from biovita.files import require_possible
     from biovita.report.detection_page import write_detection
 
     _check(threshold, least_overlap, onset)
+    if out is not None:
+        require_possible(Path(out))
     files = find_annotations(annotations, format)
     detected = _detected(Archive.open(run), Path(recordings))
     rows, rejected = _read(files, format, detected, codes)
@@ -174,7 +178,7 @@ def _detected(archive: Archive, place: Path) -> DetectedRun:
     record = read_json(file, DatasetError) if file.is_file() else None
     if not isinstance(record, dict) or not isinstance(record.get("model"), dict):
         raise DatasetError(
-            f"{archive.path} has no scores: no {RECORD} says so. Run: biovita identify {archive.path}"
+            f"{archive.path} has no scores: no {RECORD} says so. Run: {suggested('identify', archive.path)}"
         )
     if not isinstance(record.get("hop_s"), int | float):
         raise DatasetError(f"{archive.path}: the run has heard no recordings, so there are no events to score")

@@ -24,6 +24,8 @@ __all__ = [
     "open_regular",
     "refuse_links",
     "replacing",
+    "require_possible",
+    "require_replaceable",
     "target_of",
     "write_whole",
 ]
@@ -32,6 +34,7 @@ _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(o
 _LOOK_AGAIN_S = 0.02
 _FULL = {os.strerror(number): number for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)}
 _FULL_TEXT = re.compile("|".join(map(re.escape, _FULL)))
+_LONGEST_NAME = 240  # bytes: file systems take 255, and what is being written has a longer name beside it
 
 
 def full_disk(error: BaseException) -> int | None:
@@ -133,9 +136,70 @@ def target_of(out: Path) -> Path:
     return out.resolve()
 
 
+def require_possible(place: Path) -> None:
+    """Raise a `DatasetError` where no directory can be made at ``place``, or nothing written into the one there.
+
+    Work that takes long asks this before it begins. Nothing is made.
+    """
+    cannot = f"{place} cannot be made:"
+    _refuse_long_names(place)
+    try:
+        there = next((each for each in (place, *place.parents) if os.path.lexists(each)), None)
+    except ValueError as error:
+        raise DatasetError(f"{str(place)!r} cannot be the path of a file: {error}") from None
+    if there is None:
+        raise DatasetError(f"{cannot} {place.anchor or place} does not exist. Choose another place")
+    if not there.exists():
+        raise DatasetError(
+            f"{cannot} {there} is a link to {there.readlink()}, which does not exist. Choose another place"
+        )
+    if not there.is_dir():
+        raise DatasetError(f"{cannot} {there} is not a directory. Choose another place")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise DatasetError(f"{cannot} you may not write in {there}. Choose another place")
+
+
+def _refuse_long_names(place: Path) -> None:
+    for size in (len(os.fsencode(part)) for part in place.parts):
+        if size > _LONGEST_NAME:
+            raise DatasetError(
+                f"{place} cannot be made: a name in it has {size:,} bytes, and {_LONGEST_NAME} are the most. "
+                "Choose a shorter one"
+            )
+
+
+def require_replaceable(path: Path, *, replace: bool = False, marker: str | None = "*") -> Path:
+    """Return where `new_directory` with the same arguments makes a directory.
+
+    Raises
+    ------
+    DatasetError
+        Where it would refuse to.
+    """
+    _refuse_long_names(path)
+    path = target_of(path)
+    require_possible(path.parent if path.exists() else path)
+    if not path.exists():
+        return path
+    there = f"{path} is" if replace else f"{path} already exists. It is"
+    if not path.is_dir():
+        raise DatasetError(f"{there} a file, and is not replaced by a directory. Choose another place")
+    if not any(path.iterdir()):
+        return path
+    if marker is None:
+        raise DatasetError(f"{path} already exists. Choose another place")
+    if not any(path.glob(marker)):
+        raise DatasetError(
+            f"{there} not replaced: it has no {marker}, so biovita did not make it. Choose another place"
+        )
+    if not replace:
+        raise DatasetError(f"{path} already exists. Choose another place, or give --overwrite to replace it")
+    return path
+
+
 @contextmanager
 def new_directory(
-    path: Path, *, replace: bool = False, marker: str = "*", keep: Sequence[str] = ()
+    path: Path, *, replace: bool = False, marker: str | None = "*", keep: Sequence[str] = ()
 ) -> Iterator[Path]:
     """Give a temporary directory beside ``path`` that becomes ``path`` when the block ends without an error.
 
@@ -147,27 +211,17 @@ def new_directory(
     replace
         Whether ``path`` may be there, as a directory that is empty or holds ``marker``.
     marker
-        What shows that a directory is of the kind that is written: a file's name or pattern.
+        What shows that a directory is of the kind that is written: a file's name or pattern. None: what is there is
+        never replaced.
 
     Raises
     ------
     DatasetError
-        Where ``path`` exists and ``replace`` was not asked for, or it is something else.
+        Where ``path`` exists and ``replace`` was not asked for, it is something else, or it cannot be made.
     """
-    path = target_of(path)
-    if path.exists() and not replace and (not path.is_dir() or any(path.iterdir())):
-        raise DatasetError(f"{path} already exists. Choose another place, or give --overwrite to replace it")
-    if path.exists() and not path.is_dir():
-        raise DatasetError(f"{path} is a file, and is not replaced by a directory. Choose another place")
-    if path.exists() and any(path.iterdir()) and not any(path.glob(marker)):
-        raise DatasetError(
-            f"{path} is not replaced: it has no {marker}, so biovita did not make it. Choose another place"
-        )
+    path = require_replaceable(path, replace=replace, marker=marker)
     absent = [parent for parent in path.parents if not parent.exists()]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise DatasetError(f"{path} cannot be made: {error.filename} is not a directory") from None
+    path.parent.mkdir(parents=True, exist_ok=True)
     mark = secrets.token_hex(4)
     scratch = path.with_name(f".{path.name}.{mark}")  # named before it is made: Ctrl-C in between leaves nothing
     aside: Path | None = None  # holds the old directory until the new one is in its place
@@ -211,13 +265,9 @@ def _share(file: Path) -> None:
 
 
 def make_directory(place: Path) -> None:
-    """Make a directory where there is none, or raise a DatasetError where something else is in the way."""
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise DatasetError(
-            f"{place} cannot be made: {error.filename} is a file, or a link to what is not there. Choose another place"
-        ) from None
+    """Make a directory where there is none, or raise a `DatasetError` where that cannot be."""
+    require_possible(place)
+    place.mkdir(parents=True, exist_ok=True)
 
 
 def refuse_links(*places: Path) -> None:

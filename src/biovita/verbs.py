@@ -11,6 +11,7 @@ from biovita.errors import BiovitaError, ModelError
 
 if TYPE_CHECKING:
     from biovita.benchmark.generalised import GeneralisedRow
+    from biovita.benchmark.headlines import Headline
     from biovita.benchmark.scores import ScoreRow
     from biovita.benchmark.task import Benchmark, LeftOut
     from biovita.collect.build import BuildReport
@@ -314,7 +315,11 @@ class BenchmarkRun:
         ``report``, ``results``, ``scores``, ``ranks`` and where there is one ``generalised``.
     notes
         Sentences that a reader of the scores has to know: what the model has met of what it was asked, where that is
-        not known, and that the benchmark is of an old split. None where nothing is to be said.
+        not known, that the benchmark is of an old split, and which species go by a shorter text. None where nothing is
+        to be said.
+    headline
+        The mean over the directions at species level, of the unseen part where there is one. None where there is no
+        task at that level.
     """
 
     name: str
@@ -323,6 +328,7 @@ class BenchmarkRun:
     failed: tuple[Failure, ...]
     paths: RunFiles
     notes: tuple[str, ...] = ()
+    headline: Headline | None = None
 
 
 def run_benchmark(
@@ -344,13 +350,14 @@ def run_benchmark(
     Parameters
     ----------
     bench
-        A benchmark in the published layout, or a dataset that has been split.
+        A benchmark in the published layout, or a dataset that has been split, which stands for its standard benchmark.
     model
         A name or directory as `describe` takes it, or a `Model`; ``random`` or ``random:DIM``; ``mteb:NAME``;
         ``vectors:PATH`` for vectors made elsewhere; or any object with ``embed_audio``, ``embed_images``,
         ``embed_texts`` or some of them. Tasks that it cannot answer are left out.
     out
-        Where everything goes. None: ``runs/MODEL`` in the benchmark.
+        Where everything goes. None: ``runs/MODEL`` in the benchmark. Of a dataset that is ``bench/standard``, which
+        is built where it is not there.
     name
         What the model is called in the report.
     media_root
@@ -376,19 +383,21 @@ def run_benchmark(
     ModelError
         Where the model has trained on what the benchmark asks as new, and ``allow_leak`` was not given.
     """
+    from biovita.benchmark.asked_texts import text_notes
     from biovita.benchmark.evaluation import evaluate
-    from biovita.benchmark.opening import open_benchmark
+    from biovita.benchmark.headlines import main_headline
+    from biovita.benchmark.opening import open_benchmark, place_of_run
     from biovita.benchmark.score import MEMORY_MB
-    from biovita.benchmark.scored_models import model_name, safe_name
-    from biovita.dataset.dataset import Dataset
-    from biovita.filenames import own_place
+    from biovita.benchmark.scored_models import model_name
+    from biovita.files import require_possible
     from biovita.limits import memory_mib
     from biovita.report import run_of, write_run
 
+    if out is not None:
+        require_possible(Path(out))
     benchmark = open_benchmark(bench, media_root)
-    home = bench.path if isinstance(bench, Dataset) else Path(bench)
     called = name or model_name(model)
-    place = own_place(home, "runs", safe_name(called)) if out is None else Path(out)
+    place = place_of_run(bench, benchmark, called) if out is None else Path(out)
     result = evaluate(
         benchmark,
         model,
@@ -404,7 +413,9 @@ def run_benchmark(
     )
     content = run_of(result)
     files = write_run(place, content)
-    return BenchmarkRun(called, result.rows, content.generalised, result.failed, files, result.check.notes)
+    notes = (*result.check.notes, *text_notes(benchmark.made))
+    found = main_headline(result.rows, stage=called, seed=seed)
+    return BenchmarkRun(called, result.rows, content.generalised, result.failed, files, notes, found)
 
 
 def save_model(
@@ -445,7 +456,10 @@ def save_model(
     DatasetError
         Where ``out`` exists and ``overwrite`` was not asked for.
     """
+    from biovita.files import require_replaceable
     from biovita.model.describe import load_model, write_model
+    from biovita.model.formats.own_files import CONFIG
+    from biovita.model.formats.published_files import CLAP_FILE
     from biovita.model.model import Model
 
     given = {"resampling": resampling, "window": window, "overlap": overlap}
@@ -455,6 +469,7 @@ def save_model(
             f"The published layout does not say how sound is read: {', '.join(changes)} would be lost. "
             "Choose the layout own"
         )
+    require_replaceable(Path(out), replace=overwrite, marker=CLAP_FILE if layout == "published" else CONFIG)
     opened = model if isinstance(model, Model) else load_model(model, device="cpu")
     heard = opened.listening(**changes) if changes else opened
     return write_model(heard, Path(out), layout=layout, overwrite=overwrite)

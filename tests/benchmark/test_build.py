@@ -108,7 +108,9 @@ def test_what_has_no_answer_is_counted(small):
 def test_text_may_be_common_names_or_prompts(small):
     common = benchmark_from_split(small, text="common")
     assert {t for t in common.ids(Modality.TEXT) if t.startswith("Common")}
-    assert any("species5 has no common text" in entry.reason for entry in common.left_out)
+    assert "Genus2 species5" in common.ids(Modality.TEXT), "it has no common name, and goes by its own"
+    assert common.made["shorter_texts"] == {"name": 1}
+    assert not any("text" in entry.reason for entry in common.left_out)
     genus = common.task("unseen", "A2T", Rank.GENUS)
     assert set(genus.taxa) <= set(common.ids(Modality.TEXT)), "wider levels keep their bare names"
     prompt = benchmark_from_split(small, text="sci_com")

@@ -45,7 +45,7 @@ def test_json_is_the_same_on_every_console(src: Path, tmp_path: Path, encoding: 
     assert run_command("data", "import", "folder", src, "--out", out).code == 0
     plain, other = (run_command("data", "show", out, "--json", encoding=e).out for e in ("utf-8", encoding))
     assert json.loads(plain) == json.loads(other)
-    assert json.loads(other)["name"] == "src"
+    assert json.loads(other)["name"] == out.name
     assert (out / "dataset.toml").read_text(encoding="utf-8")
 
 

@@ -96,7 +96,7 @@ def test_columns_by_other_names(src: Path, out: Path, capsys: pytest.CaptureFixt
     arguments = ("data", "import", "folder", src, "--out", out)
     code, _, error = run(capsys, *arguments)
     assert code == 1
-    assert "there are no columns 'file'" in error
+    assert "give --column file=path scientific_name=species" in error
     code, text, _ = run(capsys, *arguments, "--column", "file=path", "--column", "scientific_name=species")
     assert code == 0
     assert "6 recordings" in text
@@ -124,7 +124,7 @@ def test_split_belongs_to_the_group(src: Path, out: Path, capsys: pytest.Capture
 def test_wrong_places_are_said_in_one_line(src: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (
         ("data", "import", "folder", src / "no", "--out", out),
-        ("data", "import", "folder", src / "images", "--out", out),
+        ("data", "import", "folder", src / "images.csv", "--out", out),
         ("data", "import", "folder", src, "--out", src / "audio.csv" / "x"),
         ("data", "import", "folder", src, "--out", src / "audio"),
         ("data", "show", out),

@@ -35,17 +35,20 @@ def test_each_source_of_a_plan_accounts_for_its_rows(tmp_path: Path) -> None:
     second = HEADER + row(5, address="") + row(6, address="gopher://x")
     report = preview(plan_of(tmp_path, first, second, HEADER))
     assert report.sources == (
-        SourceAccount("xeno-canto", 6, 2, 3, 1, 1),
+        SourceAccount(
+            "xeno-canto", 6, 2, 3, 1, 1, (), None,
+            {"no-address": 1, "not-as-described": 1, "repeated-id": 1},
+        ),
         SourceAccount(
             "xeno-canto", 2, 0, 2, 0, 0, (),
             "2 no-address; the first is row 2 of 1.tsv: no-address: has no file address; xeno-canto withholds "
-            "recordings of threatened species",
+            "recordings of threatened species", {"no-address": 2},
         ),
         SourceAccount("xeno-canto", 0, 0, 0, 0, 0, ("2.tsv: it has no row below its header",), "it has no rows"),
     )  # fmt: skip
     for account in report.sources:
         assert account.read == account.records + account.rejected + account.skipped
-    assert sum(left.rows for left in report.left_out) == 3 + 1 + 2  # one of the records is under another licence
+    assert [(left.reason, left.rows) for left in report.left_out] == [("license", 1)]
 
 
 def test_a_plan_tells_its_accounts_and_ends_with_1_where_it_gives_nothing(
@@ -82,10 +85,13 @@ def test_a_build_records_the_accounts(tmp_path: Path) -> None:
 
 
 def test_notes_are_shown_and_only_some_of_many() -> None:
-    account = SourceAccount("GBIF", 1200, 1100, 90, 10, 7, tuple(f"note {number}" for number in range(12)))
-    first, *notes, last = account_lines([account])
-    assert first == "GBIF: 1,200 rows read, 1,100 records, 90 rejected, 10 empty rows skipped"
-    assert notes == [f"  note: note {number}" for number in range(10)]
+    notes = tuple(f"note {number}" for number in range(12))
+    account = SourceAccount("GBIF", 1200, 1100, 90, 10, 7, notes, reasons={"no-name": 80, "orphan": 10})
+    first, *shown, last = account_lines([account])
+    assert (
+        first == "GBIF: 1,200 rows read, 1,100 records, 90 rejected (80 no-name, 10 orphan), 10 empty rows skipped"
+    )
+    assert shown == [f"  note: note {number}" for number in range(10)]
     assert last == "  and 2 more notes, which --json shows"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from biovita.cli.app import main
+from biovita.collect.accounts import accounts_of
 from biovita.collect.plan import read_plan
 from biovita.collect.select import PlannedItems, Selection, select
 from biovita.errors import DatasetError
@@ -69,7 +70,11 @@ def left_out(selection: Selection) -> dict[str, int]:
         ("", '[[sources]]\nkind = "xeno_canto"\n', r"sources\[1\]: give either path, or query and cache"),
         ("", '[quality]\nxeno_canto = ["F"]\n', r"quality\.xeno_canto\[0\]: .*\. The plan gives 'F'"),
         ("", "[places]\nboxes = [[50, 5, 40, 6]]\n", r"places\.boxes: .*is not \[south, west, north, east\]"),
-        ("", '[taxa]\noverrides = "o.csv"\n', r"taxa: overrides need a backbone"),
+        (
+            "",
+            '[taxa]\noverrides = "o.csv"\n',
+            r"taxa: overrides need a backbone\. `biovita taxonomy backbone FILE",
+        ),
         ("seed = \n", "", r"is not TOML: .*line 1"),
     ],
 )
@@ -85,7 +90,7 @@ def test_a_licence_that_is_none_is_refused(tmp_path: Path) -> None:
     path.write_text('licenses = ["CC-BY", "cc-by-nc-4.0"]\n' + HEAD)
     with pytest.raises(DatasetError, match=r"licenses: unknown licence 'cc-by-nc-4\.0'"):
         read_plan(path)
-    with pytest.raises(DatasetError, match="there is no such plan"):
+    with pytest.raises(DatasetError, match=r"none\.toml does not exist\. Give the file of a plan"):
         read_plan(tmp_path / "none.toml")
 
 
@@ -119,8 +124,8 @@ boxes = [[50, 0, 70, 20]]
         assert chosen(selection) == ["XC1", "XC5"]
         assert left_out(selection) == {
             "license": 2, "quality": 1, "date": 1, "place": 2, "other-taxon": 1, "name-undetermined": 1,
-            "no-name": 1, "no-address": 1,
         }  # fmt: skip
+        assert accounts_of(selection)[0].reasons == {"no-address": 1, "no-name": 1}
         (row,) = selection.summary()
         assert row == PlannedItems("Aves", "xeno-canto", "audio", species=1, items=2, bytes=320_000)
 
@@ -217,7 +222,8 @@ def test_one_photograph_in_two_observations_is_settled_before_it_is_fetched(tmp_
     (tmp_path / "plan.toml").write_text('name = "x"\n[[sources]]\nkind = "inaturalist_api"\npath = "inat.json"\n')
     with select(read_plan(tmp_path / "plan.toml"), listing=True) as selection:
         assert [(row["source_id"], row["row"]) for row in records_of(selection)] == [("10", 1), ("12", 5)]
-        assert left_out(selection) == {"duplicate": 1, "ambiguous": 2, "repeated-id": 1}
+        assert left_out(selection) == {"duplicate": 1, "ambiguous": 2}
+        assert accounts_of(selection)[0].reasons == {"repeated-id": 1}
         omitted = [row for batch in selection.omitted() for row in batch.to_pylist()]
         assert Counter((row["source_id"], row["reason"], row["detail"]) for row in omitted) == {
             ("10", "duplicate", "there is another record with its id"): 1,
@@ -272,6 +278,17 @@ def test_homonyms_without_a_backbone_are_refused_unless_a_clade_settles_them(tmp
         assert left_out(selection) == {"name-homonym": 2}
     with select(read_plan(write(tmp_path, recordings, '[taxa]\nclades = ["Aves"]\n')), listing=True) as selection:
         assert chosen(selection) == ["XC1"]
+
+
+def test_names_without_ranks_are_in_no_clade_and_the_plan_says_what_to_do(tmp_path: Path) -> None:
+    recordings = [recording(1, grp=""), recording(2, sp="hudsonia")]
+    with select(read_plan(write(tmp_path, recordings, '[taxa]\nclades = ["Aves"]\n')), listing=True) as selection:
+        assert chosen(selection) == ["XC2"]
+        (note,) = selection.names.notes
+    assert note.startswith("the sources state no rank above the genus for 1 names, such as Pica pica")
+    assert "taxa.backbone: `biovita taxonomy backbone FILE" in note
+    with select(read_plan(write(tmp_path, recordings, '[taxa]\nspecies = ["Pica pica"]\n'))) as selection:
+        assert selection.names.notes == ()
 
 
 def test_a_damaged_table_is_an_error_with_its_name(tmp_path: Path) -> None:
@@ -345,9 +362,11 @@ def test_open_data_are_planned_and_read_for_a_build(tmp_path: Path) -> None:
         '[quality]\ninaturalist = ["research"]\n[limits]\nimages_per_species = 6\n'
     )
     with select(read_plan(plan), listing=True) as selection:
-        assert left_out(selection) == {
-            "license": 1, "no-observation": 1, "other-taxon": 10, "over-limit": 8, "unknown-taxon": 1,
-        }  # fmt: skip
+        assert left_out(selection) == {"license": 1, "other-taxon": 10, "over-limit": 8}
+        (account,) = accounts_of(selection)
+        assert account.reasons == {"no-observation": 1, "unknown-taxon": 1}
+        assert account.records == account.items + 19
+        assert account.read == account.records + account.rejected + account.skipped
         rows = records_of(selection)
         assert Counter(row["taxon_id"] for row in rows) == {"pica_pica": 6, "parus_major": 6}
         assert sorted(row["number"] for row in rows if row["taxon_id"] == "pica_pica") == [1, 2, 3, 4, 5, 6]

@@ -14,7 +14,7 @@ from biovita.benchmark import benchmark_from_split, score_benchmark
 from biovita.dataset import split_dataset
 from biovita.modality import Modality
 from biovita.report import ReportContent, results, write_report
-from biovita.report.charts import axis_top, loss_chart
+from biovita.report.charts import axis_top, bar_chart, line_chart
 from biovita.report.thumbnails import sound_view, thumbnail
 from biovita.towers import EncoderCard
 from support.bench_cases import class_vectors, write_small
@@ -246,11 +246,22 @@ def test_a_thumbnail_is_small(tmp_path):
 
 
 def test_charts_stay_inside_their_frame():
-    chart = loss_chart("a", [3.0, 1.0, 2.0], 0)
-    numbers = [float(n) for n in re.findall(r"[\d.]+", chart.path)]
+    chart = line_chart("a", {"loss": [(1, 3.0), (2, 1.0), (3, 2.0)]})
+    numbers = [float(n) for n in re.findall(r"[\d.]+", chart.lines[0].path)]
     assert min(numbers[::2]) == 38
     assert max(numbers[::2]) == 352
     assert min(numbers[1::2]) >= 10
     assert max(numbers[1::2]) <= 128
-    assert loss_chart("a", [1.0], 0).path.startswith("M38.0")
     assert [axis_top(x) for x in (0.01, 0.4, 0.41, 0.99)] == [0.08, 0.4, 0.6, 1.0]
+
+
+def test_a_chart_knows_whether_there_is_something_to_see():
+    assert line_chart("a", {"loss": [(1, 3.0), (2, 1.0)], "none": [(1, 0.0), (2, 0.0)]}).changes
+    assert not line_chart("a", {"loss": [(1, 0.0), (2, 0.0)], "other": [(1, 0.3)]}).changes
+    assert line_chart("a", {"loss": []}) is None
+
+
+def test_bars_lie_with_the_smallest_on_top():
+    (row, empty) = bar_chart("a", ["Aves", "Amphibia"], {1: [0.25, None], 5: [0.5, None], 10: [1.0, 0.0]}).rows
+    assert row.shares == ((10, 1.0), (5, 0.5), (1, 0.25))
+    assert empty.shares == ((10, 0.0), (5, 0.0), (1, 0.0))

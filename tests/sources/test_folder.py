@@ -373,7 +373,7 @@ def test_wrong_places(src: Path, tmp_path: Path) -> None:
     assert "is not a folder" in refused(src / "audio.csv", tmp_path)
     (tmp_path / "empty").mkdir()
     message = refused(tmp_path / "empty", tmp_path)
-    assert "has no audio.csv and no images.csv" in message
+    assert "is empty. Give a folder that has recordings or photographs in it" in message
     assert "holds the folder" in refused(src, tmp_path, out=tmp_path, overwrite=True)
     assert "holds the folder" in refused(src, tmp_path, out=src, overwrite=True)
     assert "is not a dataset" in refused(src, tmp_path, out=src / "audio", overwrite=True)
@@ -381,8 +381,7 @@ def test_wrong_places(src: Path, tmp_path: Path) -> None:
     assert "is not a directory" in refused(src, tmp_path, out=src / "audio.csv" / "ds")
 
 
-def test_both_modalities_are_needed(src: Path, tmp_path: Path) -> None:
-    kept = (src / "images.csv").read_text()
+def test_a_table_that_is_there_has_to_hold_something(src: Path, tmp_path: Path) -> None:
     write_rows(src / "images.csv", [], HEADER)
     assert "images.csv has no rows, so it names no photograph" in refused(src, tmp_path)
     write_rows(src / "images.csv", [("images/none.png", "Pica pica", *[""] * 8)], HEADER)
@@ -390,19 +389,37 @@ def test_both_modalities_are_needed(src: Path, tmp_path: Path) -> None:
     assert "no photograph of " in message
     assert "(1 missing)" in message
     assert "in line 2: images/none.png: there is no such file" in message
-    (src / "images.csv").unlink()
-    assert "has no images.csv. A dataset needs both" in refused(src, tmp_path)
-    (src / "images.csv").write_text(kept)
-    (src / "audio.csv").unlink()
-    assert "has no audio.csv" in refused(src, tmp_path)
+
+
+@pytest.mark.parametrize(("kept", "counts"), [("audio", (6, 0)), ("images", (0, 6))])
+def test_one_table_alone_is_a_dataset_and_what_it_lacks_is_said(
+    src: Path, run: Callable[..., tuple[ImportReport, Dataset]], kept: str, counts: tuple[int, int]
+) -> None:
+    (gone,) = {"audio", "images"} - {kept}
+    (src / f"{gone}.csv").unlink()
+    report, dataset = run()
+    assert (report.audio, report.images) == counts
+    (note,) = report.notes
+    assert f"no {gone}.csv names them: --write-csv writes it" in note
+    assert check(dataset) == []
+    shutil.rmtree(src / gone)
+    report, _ = run(overwrite=True)
+    assert "--write-csv" not in report.notes[0]
+    assert "trains on them and their names" in report.notes[0]
 
 
 def test_columns_that_are_not_there(src: Path, tmp_path: Path) -> None:
     write_rows(src / "audio.csv", [("audio/Pica_pica_0.wav", "Pica pica")], ("file", "species"))
     message = refused(src, tmp_path)
-    assert "audio.csv, line 1: there is no column 'scientific_name'. Columns: file, species" in message
-    assert "--column scientific_name=COLUMN" in message
-    assert "no column 'spezies'" in refused(src, tmp_path, columns={"scientific_name": "spezies"})
+    assert "audio.csv: there is no column 'scientific_name'. Columns: file, species" in message
+    assert "If these are meant, give --column scientific_name=species" in message
+    message = refused(src, tmp_path, columns={"scientific_name": "spezies"})
+    assert (
+        "neither table has a column 'spezies'. Did you mean 'species'? Columns of audio.csv: file, species"
+        in message
+    )
+    write_rows(src / "audio.csv", [("audio/Pica_pica_0.wav", "Pica pica")], ("file", "what"))
+    assert "--column scientific_name=COLUMN" in refused(src, tmp_path)
     make_folder(src)
     assert "neither table" in refused(src, tmp_path, columns={"license": "licence"})
     assert "Did you mean 'license'" in refused(src, tmp_path, columns={"licence": "license"})

@@ -8,12 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 import biovita
-from biovita.traits.tables import trait_table
-from support.folders import SPECIES, append, make_folder, write_rows
+from support.folders import SPECIES, append, make_folder
+from support.page_files import FILES, TRAIT_TABLES
 from support.sound_files import HTML, song, write_sound
 
 __all__ = ["NEEDS", "furnish", "write_world"]
@@ -26,66 +24,15 @@ ANIMALS = {
     "Garrulus glandarius": ("Eurasian Jay", "Aves", "Passeriformes", "Corvidae", "Garrulus"),
     "Sitta europaea": ("Eurasian Nuthatch", "Aves", "Passeriformes", "Sittidae", "Sitta"),
 }
-BIRD = ("Animalia", "Chordata", "Aves", "Passeriformes")
-PLANT, INSECT = ("Plantae", "Tracheophyta"), ("Animalia", "Arthropoda", "Insecta")
-BACKBONE = [  # kingdom to genus, name, rank
-    (*BIRD, "Corvidae", "Pica", "Pica pica", "species"),
-    (*BIRD, "Corvidae", "Corvus", "Corvus corax", "species"),
-    (*BIRD, "Corvidae", "Coloeus", "Coloeus monedula", "species"),
-    (*BIRD, "Paridae", "Parus", "Parus major", "species"),
-    (*BIRD, "Turdidae", "Turdus", "Turdus merula", "species"),
-    (*BIRD, "Prunellidae", "Prunella", "Prunella", "genus"),
-    ("Animalia", "Chordata", "Aves", "Charadriiformes", "Laridae", "Larus", "Larus vegae", "species"),
-    ("Animalia", "Chordata", "Aves", "Charadriiformes", "Laridae", "Larus", "Larus argentatus", "species"),
-    (*PLANT, "Magnoliopsida", "Lamiales", "Lamiaceae", "Prunella", "Prunella", "genus"),
-    (*PLANT, "Liliopsida", "Asparagales", "Iridaceae", "Iris", "Iris orientalis", "species"),
-    (*INSECT, "Mantodea", "Eremiaphilidae", "Iris", "Iris orientalis", "species"),
-]
-NAMES = """\
-name,class,family
-Pica pica,Aves,Corvidae
-Parus Major Linnaeus 1758,Aves,Paridae
-Corvus monedula,Aves,Corvidae
-Larus argentatus vegae,Aves,Laridae
-Pica pica galliae,Aves,Corvidae
-Turdus merulla,Aves,Turdidae
-Larus argentatus/michahellis,Aves,Laridae
-Turdus cf. merula,Aves,Turdidae
-Pica pica,Mammalia,
-Iris orientalis,,
-Prunella,,
-"""
-XENO_CANTO = [  # number, genus, species, what the licence is called, quality
-    (1, "Pica", "pica", "by-nc-sa", "A"),
-    (2, "Pica", "pica", "by-nc-nd", "A"),
-    (3, "Pica", "pica", "by-nc-sa", "D"),
-    (4, "Mystery", "mystery", "by-nc-sa", "A"),
-]
-PLAN = """\
-name = "birds"
-version = "1"
-licenses = ["CC0-1.0"]
-
-[[sources]]
-kind = "folder"
-path = "field"
-
-[taxa]
-clades = ["Aves"]
-
-[limits]
-audio_per_species = 3
-images_per_species = 3
-
-"""
 
 
 def write_world(folder: Path) -> None:
     """Write what the pages name."""
     folder.mkdir(parents=True, exist_ok=True)
+    for name, write_file in FILES.items():
+        write_file(folder / name)
     for name, write in _ITEMS.items():
-        if not (folder / name).exists():
-            write(folder, folder / name)
+        write(folder, folder / name)
 
 
 def furnish(page: str, world: Path, folder: Path) -> None:
@@ -195,74 +142,6 @@ def _photographs(world: Path, out: Path) -> None:
     shutil.copy2(world / "my-folder/images/Pica_pica_0.png", out)
 
 
-def _backbone(_: Path, out: Path) -> None:
-    ranks = ("kingdom", "phylum", "class", "order", "family", "genus")
-    columns = dict(zip((*ranks, "scientificName", "taxonRank"), zip(*BACKBONE, strict=True), strict=True))
-    pq.write_table(pa.table({"id": list(map(str, range(len(BACKBONE)))), **columns}), out)
-
-
-def _trait_table(name: str) -> Callable[[Path, Path], None]:
-    """Return what writes a published table of an animal of ours, one of others, and in two of them none."""
-
-    def write(_: Path, out: Path) -> None:
-        table = trait_table(name)
-        animal = (
-            "Rana temporaria"
-            if name == "amphibio"
-            else "Vulpes vulpes"
-            if name in {"eltontraits-mammals", "pantheria"}
-            else "Pica pica"
-        )
-        columns = sorted(table.columns)
-        rows = []
-        nameless = [[]] if name.startswith("eltontraits") else []
-        for words in (animal.split(), ["Nowhere", "nowhere"], *nameless):
-            named = dict(zip(table.name, words if len(table.name) == 2 else [" ".join(words)], strict=False))
-            rows.append([named.get(column, DIETS.get(column, "")) for column in columns])
-        with out.open("w", encoding=table.encoding, newline="") as file:
-            csv.writer(file, delimiter=table.delimiter).writerows([columns, *rows])
-
-    return write
-
-
-def _xeno_canto(_: Path, out: Path) -> None:
-    site = "//xeno-canto.org"
-    rows = [
-        (
-            number,
-            genus,
-            species,
-            "birds",
-            f"{site}/{number}/download",
-            f"//creativecommons.org/licenses/{kind}/4.0/",
-            q,
-        )
-        for number, genus, species, kind, q in XENO_CANTO
-    ]
-    write_rows(out, rows, ("id", "gen", "sp", "grp", "file", "lic", "q"))
-
-
-def _text(text: str) -> Callable[[Path, Path], None]:
-    def write(_: Path, out: Path) -> None:
-        out.write_text(text, encoding="utf-8")
-
-    return write
-
-
-DIETS = {"Trophic.Niche": "Granivore", "Diet-Seed": "0", "Diet-Inv": "100"}  # on which two tables disagree
-OF_TABLES = {
-    "amphibio": "Rana temporaria",
-    "eltontraits-mammals": "Vulpes vulpes",
-    "pantheria": "Vulpes vulpes",
-}
-TRAIT_TABLES = {
-    "avonet": "AVONET1_BirdLife.csv",
-    "eltontraits-birds": "BirdFuncDat.txt",
-    "eltontraits-mammals": "MamFuncDat.txt",
-    "amphibio": "AmphiBIO_v1.csv",
-    "pantheria": "PanTHERIA_1-0_WR05_Aug2008.txt",
-    "anage": "anage_data.txt",
-}
 FEW = {"steps": 2, "weights.names": 0.0}
 _ITEMS: Mapping[str, Callable[[Path, Path], None]] = {
     "my-folder": _my_folder,
@@ -279,19 +158,17 @@ _ITEMS: Mapping[str, Callable[[Path, Path], None]] = {
     "selections": _selections,
     "recordings": _recordings,
     "photographs": _photographs,
-    "backbone.parquet": _backbone,
-    "names.csv": _text(NAMES),
-    **{file: _trait_table(name) for name, file in TRAIT_TABLES.items()},
-    "species.txt": _text("Pica pica\nTurdus merula\n"),
-    "xc.csv": _xeno_canto,
-    "field.toml": _text(PLAN),
-    "misspelt.toml": _text(PLAN.replace("clades =", "clade =")),
 }
 EVERYWHERE = {"my-folder": "my-folder"}  # a dataset's media lie there
 DATASET = {"DATASET": "birds"}
 TRAITS = {file: file for file in TRAIT_TABLES.values()}
 NEEDS: Mapping[str, Mapping[str, str]] = {
     "README.md": {"dawn.wav": "dawn.wav", "recordings": "recordings", "photos": "photographs"},
+    "docs/backbone.md": {
+        "inaturalist-taxonomy.dwca.zip": "inaturalist.zip",
+        "ebird_2024_taxonomy.csv": "ebird.csv",
+        "names.csv": "names.csv",
+    },
     "docs/benchmark.md": {
         **DATASET,
         "demo-run/model": "run2",

@@ -26,7 +26,7 @@ _STANDS_FOR = [  # in this order: the later ones read what the earlier ones wrot
     (re.compile(r"(?:<n> h )?(?:<n> min )?<n> m?s\b(?!-)"), "<span of time>"),
     (re.compile(r"<n> (?:bytes|kB|[KMGT]i?B)(?!\w)"), "<size>"),
     (re.compile(r"(?<=<n> )([A-Za-z]{3,})s\b"), r"\1"),  # one recording, two recordings
-    (re.compile(rf"(?<=: )<n> {REASON}(?:, <n> {REASON})*"), "<n> <reason>"),
+    (re.compile(rf"(?:(?<=: )|(?<=\())<n> {REASON}(?:, <n> {REASON})*"), "<n> <reason>"),
     (re.compile(r"(?<=: )[a-z]+ <n>(?:, [a-z]+ <n>)*"), "<group> <n>"),
     (re.compile(r"(?<=\()[A-Z][a-z]+ [a-z]{3,}\b"), "<name>"),
     (re.compile(r"\s+"), " "),
@@ -44,8 +44,8 @@ def shape(line: str) -> str:
     Two lines have the same shape if they have the same words in the same order. A number stands for any number, a file
     for any file with that suffix (of sounds and of pictures any will do), a time for any time, a length of time for any
     (``4 min 02 s`` for ``1.8 s``), a size for any size, and a hash for any. What is counted may be one or several.
-    Behind a colon, counts by reason stand for any such counts (``5 near-duplicate`` for ``2 not-audio, 1 gone``), and
-    behind a bracket a scientific name for any. How many spaces stand between words does not matter.
+    Behind a colon or bracket, counts by reason stand for any such counts (``5 near-duplicate`` for ``2 not-audio, 1
+    gone``), and behind a bracket a scientific name for any. How many spaces stand between words does not matter.
     """
     line = _FILE.sub(lambda file: f"<file {KINDS.get(file['suffix'], file['suffix'])}>", line.strip())
     for pattern, stand_in in _STANDS_FOR:

@@ -42,7 +42,10 @@ def test_import_and_coverage(crows, tmp_path, capsys):
         ("Mammalia", 1, 0),
     ]
     assert run("coverage", crows.path) == 0
-    assert "1 (0)" in capsys.readouterr().out
+    printed = capsys.readouterr().out.splitlines()
+    assert ["Aves", "1", "diet", "1", "0"] in [line.split() for line in printed]
+    assert len(printed) == 2 + len(rows)
+    assert max(map(len, printed)) <= 80
 
 
 def test_import_without_a_table_says_so(crows, capsys):

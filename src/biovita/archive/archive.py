@@ -26,6 +26,7 @@ from biovita.files import make_directory, open_regular, write_whole
 from biovita.jsonfile import read_json
 from biovita.modality import Modality
 from biovita.parquet import read_as_it_is
+from biovita.suggestion import suggested
 
 __all__ = ["ARCHIVE", "MEDIA_TABLES", "SCORES", "Archive"]
 
@@ -65,7 +66,7 @@ class Archive:
         if not archive.exists:
             what = "is not an archive or a run of biovita identify" if archive.path.exists() else "does not exist"
             raise DatasetError(
-                f"{path} {what}: it has no {ARCHIVE}. Make one with: biovita identify PATHS --out {path}"
+                f"{path} {what}: it has no {ARCHIVE}. Make one with: {suggested('identify', 'PATHS --out', path)}"
             )
         found = archive.info.get("format")
         if found != _FORMAT:

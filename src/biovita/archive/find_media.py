@@ -12,6 +12,7 @@ from pathlib import Path
 from biovita.dataset.dataset import Dataset
 from biovita.errors import DatasetError, MediaError
 from biovita.jsonfile import read_text
+from biovita.media.files_below import files_below
 from biovita.media.sniff import kind_of, read_head
 from biovita.modality import Modality
 from biovita.values import kind_by_ending
@@ -20,7 +21,6 @@ __all__ = ["FoundMedia", "MediaFile", "find_media"]
 
 _LISTS = {".txt", ".lst"}
 _FAMILIES = {"audio": Modality.AUDIO, "image": Modality.IMAGE}
-OWN = ("archive.json", "dataset.toml")  # what marks a directory of ours: what lies below is no input
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def find_media(places: Sequence[str | Path]) -> FoundMedia:
                 f"{place} is a run of biovita identify, which is asked alone. Name it by itself, or name its files"
             )
         elif place.is_dir():
-            for path in _below(place, closed):
+            for path in files_below(place, closed):
                 modality = kind_by_ending(path.name)
                 if modality is None:
                     others[path.suffix.lower() or "no ending"] += 1
@@ -144,20 +144,6 @@ def _nearest(place: Path) -> str:
         return ""
     near = get_close_matches(place.name, there, n=1)
     return f". Did you mean {place.parent / near[0]}?" if near else ""
-
-
-def _below(folder: Path, closed: dict[Path, str]) -> Iterator[Path]:
-    """Yield the files of a folder and those below it by name; links to folders are not followed."""
-
-    def note(error: OSError) -> None:
-        closed[Path(error.filename)] = error.strerror or str(error)
-
-    for directory, folders, names in os.walk(folder, onerror=note):
-        if directory != str(folder) and any(name in OWN for name in names):
-            folders.clear()
-            continue
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(directory, name) for name in sorted(names) if not name.startswith("."))
 
 
 def _named_itself(file: Path) -> Modality:

@@ -12,16 +12,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from biovita.benchmark.headlines import main_part, mean_of
 from biovita.benchmark.scores import KS, Scores, bootstrap_interval, bootstrap_means, interval_of
 from biovita.benchmark.task import LEVELS, Benchmark, Task
 from biovita.errors import BiovitaError
 from biovita.modality import DIRECTIONS, modalities_of
 from biovita.parquet import read_parquet
+from biovita.suggestion import suggested
 
 __all__ = [
     "RANKS",
     "ComparedRow",
     "compare",
+    "difference_words",
     "exact_mcnemar",
     "holm",
     "is_marked",
@@ -127,7 +130,9 @@ def read_ranks(path: str | Path) -> pa.Table:
     path = Path(path)
     file = _file(path)
     if not file.is_file():
-        raise BiovitaError(f"{path} has no ranks.parquet. Make one with: biovita bench run")
+        what = "has no ranks.parquet" if path.exists() else "does not exist"
+        run = suggested("bench run", "BENCHMARK --model MODEL --out", path)
+        raise BiovitaError(f"{path} {what}, and runs are compared. Make one with: {run}")
     try:
         table = read_parquet(file, RANKS)
         table.validate(full=True)
@@ -285,6 +290,32 @@ def _mean(entries: Sequence[tuple[ComparedRow, np.ndarray]]) -> ComparedRow:
         low=low,
         high=high,
     )
+
+
+def difference_words(rows: Sequence[ComparedRow], first: str, second: str, *, k: int = 1) -> tuple[str, ...]:
+    """Return the difference of two runs at species level in words; a second sentence where it shows nothing.
+
+    Parameters
+    ----------
+    rows
+        Those of `compare`.
+    first, second
+        What the runs are called.
+    """
+    asked = [row for row in rows if (row.level, row.k) == ("species", k)]
+    part = main_part({row.part for row in asked})
+    if part is None:
+        return ()
+    mine = [row for row in asked if row.part == part]
+    mean = next(row for row in mine if row.direction == "mean")
+    directions = mean_of([row.direction for row in mine if row is not mean])
+    told = (
+        f"{part} species, {directions}: Top-{k} of {second} less {first} is {100 * mean.difference:+.1f} points "
+        f"({100 * mean.low:+.1f} to {100 * mean.high:+.1f})"
+    )
+    if mean.low <= 0 <= mean.high:
+        return told, "This shows no difference: 0 lies within the interval."
+    return (told,)
 
 
 def exact_mcnemar(gained: int, lost: int) -> float:

@@ -33,8 +33,10 @@ from biovita.benchmark.trait_run import label_texts, predict_from_benchmark
 from biovita.benchmark.trait_scores import TraitScore
 from biovita.compute.device import select_device
 from biovita.embedding import Failure, Vectors
-from biovita.errors import BiovitaError
-from biovita.modality import Modality
+from biovita.errors import BiovitaError, ModelError
+from biovita.modality import Modality, modalities_of
+from biovita.model import Model
+from biovita.model.card import ModelCard
 from biovita.towers.encoder import EncoderCard
 
 __all__ = ["Evaluation", "evaluate"]
@@ -127,6 +129,9 @@ def evaluate(
     name = name or model_name(model)
     elsewhere = isinstance(model, str) and model.startswith("vectors:")
     opened = None if elsewhere else open_model(model)
+    able = () if elsewhere else modalities_of_model(opened)
+    if not elsewhere:
+        _check_able(benchmark, opened, able, name)
     check = check_benchmark(met_by(opened), benchmark, name=name, allow_leak=allow_leak)
     penalty = checked_penalty(seen_penalty_of(opened) if seen_penalty is None else seen_penalty)
     say_unused(out / "vectors")
@@ -136,13 +141,12 @@ def evaluate(
         found, able = ItemVectors(read), tuple(read)
         made["zero vectors, taken as missing"] = {m.value: count for m, count in zeros.items() if count}
     else:
-        able = modalities_of_model(opened)
         found = _embedded(benchmark, opened, able, out / "vectors", name=name, device=device, progress=progress)
     scores = score_benchmark(
         benchmark, found.vectors, seen_penalty=penalty, memory_mb=memory_mb, device=select_device(device)
     )
     if not scores.tasks:
-        raise BiovitaError(f"{name} cannot answer any task of the benchmark: it embeds only {', '.join(able)}")
+        raise BiovitaError(_answers_nothing(benchmark, able, name))
     return Evaluation(
         name=name,
         benchmark=benchmark,
@@ -156,6 +160,27 @@ def evaluate(
         predictions=predict_from_benchmark(benchmark, found.vectors, leak=bool(check.leak)),
         seed=seed,
         check=check,
+    )
+
+
+def _check_able(benchmark: Benchmark, opened: Any, able: Collection[Modality], name: str) -> None:
+    """Raise where a model can answer no task, before anything is embedded."""
+    card = opened.card if isinstance(opened, Model) else opened
+    if isinstance(card, ModelCard) and card.dim is None and len(able) > 1:
+        lengths = ", ".join(f"{modality} {card.encoder(modality).dim}" for modality in able)
+        raise ModelError(
+            f"{name} has towers that share no space ({lengths} numbers), so no direction can be scored. Train "
+            "projections into one space first: biovita train starter/stage1 --data DATASET --out MODEL"
+        )
+    if not any(set(modalities_of(task.direction)) <= set(able) for task in benchmark.tasks):
+        raise BiovitaError(_answers_nothing(benchmark, able, name))
+
+
+def _answers_nothing(benchmark: Benchmark, able: Collection[Modality], name: str) -> str:
+    asked = ", ".join(dict.fromkeys(task.direction for task in benchmark.tasks)) or "nothing"
+    return (
+        f"{name} cannot answer any task of the benchmark: it embeds only {', '.join(able)}, and the benchmark asks "
+        f"{asked}"
     )
 
 

@@ -10,7 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from biovita.benchmark.split_items import GROUPS, TEXTS, SplitItems, split_items, unseen_names
+from biovita.benchmark.asked_texts import SHORTER, TEXTS
+from biovita.benchmark.split_items import GROUPS, SplitItems, split_items, unseen_names
 from biovita.benchmark.task import LEVELS, PARTS, Benchmark, LeftOut, Task, padded
 from biovita.dataset.dataset import Dataset
 from biovita.dataset.held_out import other_names, split_hash, unseen_taxa
@@ -57,7 +58,8 @@ def benchmark_from_split(
         For the draw of candidates and their order.
     text
         What stands for a taxon in text: ``name`` (the bare name at the level, as published), or at species level
-        ``common`` or a prompt (``tax``, ``sci_com``, ``tax_com``).
+        ``common`` or a prompt (``tax``, ``sci_com``, ``tax_com``). A species that lacks what it needs goes by a shorter
+        one, in the end by its name; ``made["shorter_texts"]`` counts them.
     groups
         What stands for a genus or family in text: ``word``, its bare name, as published; or ``members``, the texts of
         its species, of which the largest score counts. As a query it is asked by its species in the part; as a
@@ -97,6 +99,7 @@ def benchmark_from_split(
         "groups": groups,
         "draw": draw,
         "new_groups": new_groups,
+        **({SHORTER: found.shorter} if found.shorter else {}),
     }
     names = _names_of_unseen(dataset)
     return Benchmark(found.items, tasks, left_out, made, dataset.path, unseen=unseen, other_names=names)

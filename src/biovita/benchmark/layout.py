@@ -89,6 +89,8 @@ def write_benchmark(
 ) -> Path:
     """Write a benchmark in the published layout, with a manifest of counts, seed and hashes.
 
+    The ``runs`` of one that is replaced stay.
+
     Parameters
     ----------
     media
@@ -109,7 +111,7 @@ def write_benchmark(
     if media not in {"keep", "copy"}:
         raise DatasetError(f"media is {media!r}. It has to be 'keep' or 'copy'")
     out = Path(out)
-    with new_directory(out, replace=overwrite, marker=MANIFEST) as scratch:
+    with new_directory(out, replace=overwrite, marker=MANIFEST, keep=["runs"]) as scratch:
         paths = _copied(benchmark, scratch, allow_outside=allow_outside) if media == "copy" else {}
         keep = benchmark.root if media == "keep" else None
         root = None if keep is None else path_from(out, keep)

@@ -17,13 +17,14 @@ import numpy as np
 from biovita.benchmark.scores import KS
 from biovita.benchmark.task import Benchmark, Task
 from biovita.errors import BiovitaError, MissingExtraError, ModelError
-from biovita.files import new_directory, write_whole
+from biovita.files import new_directory, require_replaceable, write_whole
 from biovita.modality import DIRECTIONS, Modality, modalities_of
 
 __all__ = ["MtebModel", "MtebScore", "export_mteb", "local_tasks", "run_local"]
 
 _RATE = 48_000  # what mteb's BioVITA model wants
 _SPLIT = "test"
+_DIRECTORIES = "BioVITA*Retrieval"  # one a direction
 
 
 def _mteb() -> Any:
@@ -50,13 +51,14 @@ def export_mteb(benchmark: Benchmark, out: Path, *, overwrite: bool = False) -> 
     DatasetError
         Where ``out`` exists and ``overwrite`` was not asked for.
     """
+    require_replaceable(out, replace=overwrite, marker=_DIRECTORIES)
     _mteb()
     if any(task.texts is not None for task in benchmark.tasks):
         raise BiovitaError(
             "A genus or family asks with the texts of its members here, and a query of mteb's has one text. Build the "
             "benchmark with --groups word"
         )
-    with new_directory(out, replace=overwrite, marker="BioVITA*Retrieval") as scratch:
+    with new_directory(out, replace=overwrite, marker=_DIRECTORIES) as scratch:
         for direction in DIRECTIONS:
             tasks = [task for task in benchmark.tasks if task.direction == direction]
             if not tasks:

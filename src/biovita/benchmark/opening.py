@@ -1,16 +1,24 @@
-"""Opening a benchmark: from its published files, or as a divided dataset describes it."""
+"""Opening a benchmark: from its published files, or as a divided dataset describes it; and where its runs lie."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from biovita.benchmark.from_split import benchmark_from_split
+from biovita.benchmark.layout import MANIFEST, write_benchmark
 from biovita.benchmark.reader import read_benchmark
+from biovita.benchmark.scored_models import safe_name
 from biovita.benchmark.task import Benchmark
 from biovita.dataset.dataset import Dataset
+from biovita.dataset.held_out import split_hash
 from biovita.errors import BiovitaError
+from biovita.filenames import own_place
 
-__all__ = ["open_benchmark"]
+__all__ = ["RUNS", "STANDARD", "find_run", "open_benchmark", "place_of_run", "standard_place"]
+
+STANDARD = ("bench", "standard")  # where the standard benchmark of a dataset lies, from the dataset
+RUNS = "runs"  # where the runs of a benchmark lie, from the benchmark
 
 
 def open_benchmark(place: Dataset | str | Path, media_root: str | Path | None = None) -> Benchmark:
@@ -19,7 +27,8 @@ def open_benchmark(place: Dataset | str | Path, media_root: str | Path | None = 
     Parameters
     ----------
     place
-        A benchmark in the published layout; or a divided dataset, which gives its standard benchmark.
+        A benchmark in the published layout; or a divided dataset, which gives its standard benchmark: the one in
+        `STANDARD`, or the one that its split describes where none was built.
     media_root
         Where the file paths of a published benchmark start. None: what its manifest says, or the directory itself.
         A dataset says itself where its media are.
@@ -27,14 +36,76 @@ def open_benchmark(place: Dataset | str | Path, media_root: str | Path | None = 
     Raises
     ------
     DatasetError, BiovitaError
-        Where there is neither, or it cannot be read, or ``media_root`` is given for a dataset.
+        Where there is neither, or it cannot be read, ``media_root`` is given for a dataset, or the standard benchmark
+        is of an earlier split.
     """
-    if isinstance(place, Dataset) or (Path(place) / "dataset.toml").is_file():
-        if media_root is not None:
-            where = place.path if isinstance(place, Dataset) else place
-            raise BiovitaError(
-                f"{where} is a dataset, and media_root is for a published benchmark: a dataset says itself where its "
-                "media are. Leave media_root (--media-root) out"
-            )
-        return benchmark_from_split(Dataset.open(place))
-    return read_benchmark(place, media_root=media_root)
+    dataset = _dataset_at(place)
+    if dataset is None:
+        return read_benchmark(str(place), media_root=media_root)
+    if media_root is not None:
+        raise BiovitaError(
+            f"{dataset.path} is a dataset, and media_root is for a published benchmark: a dataset says itself where "
+            "its media are. Leave media_root (--media-root) out"
+        )
+    standard = standard_place(dataset)
+    if not (standard / MANIFEST).is_file():
+        return benchmark_from_split(dataset)
+    benchmark = read_benchmark(standard)
+    stated = benchmark.made.get("split_sha256")
+    if stated is not None and stated != split_hash(dataset):
+        raise BiovitaError(
+            f"{standard} is of an earlier split of {dataset.path}. Build it anew: biovita bench build "
+            f"{shlex.quote(str(dataset.path))} --overwrite (its runs are kept), or name the benchmark that you mean"
+        )
+    return benchmark
+
+
+def _dataset_at(place: Dataset | str | Path) -> Dataset | None:
+    """Return the dataset at a place; None where it is something else."""
+    if isinstance(place, Dataset):
+        return place
+    return Dataset.open(place) if (Path(place) / "dataset.toml").is_file() else None
+
+
+def standard_place(dataset: Dataset) -> Path:
+    """Return where the standard benchmark of a dataset lies, or would lie."""
+    return own_place(dataset.path, *STANDARD)
+
+
+def place_of_run(bench: Dataset | str | Path, benchmark: Benchmark, called: str) -> Path:
+    """Return where the run of a model goes: `RUNS` of the benchmark.
+
+    Of a dataset it is its standard benchmark, which is written where it is not there, so that runs of a dataset and of
+    its benchmark lie together.
+
+    Parameters
+    ----------
+    bench
+        What `open_benchmark` was given, and ``benchmark`` what it returned.
+    called
+        The name of the model.
+    """
+    dataset = _dataset_at(bench)
+    if dataset is None:
+        return own_place(Path(str(bench)), RUNS, safe_name(called))
+    standard = standard_place(dataset)
+    if not (standard / MANIFEST).is_file():
+        write_benchmark(benchmark, standard)
+    return own_place(dataset.path, *STANDARD, RUNS, safe_name(called))
+
+
+def find_run(place: str | Path) -> Path:
+    """Return where a run lies: the place itself, or the other place where the runs of its dataset have been written.
+
+    Earlier versions wrote them to ``DATASET/runs``. Such a run is looked for in ``DATASET/bench/standard/runs``, too,
+    and the other way round.
+    """
+    place = Path(place)
+    if place.exists() or place.parent.name != RUNS:
+        return place
+    home = place.parent.parent
+    others = [home.joinpath(*STANDARD)]
+    if home.parts[-len(STANDARD) :] == STANDARD:
+        others.append(home.parent.parent)
+    found = [other / RUNS / place.name for other in others if (other / RUNS / place.name).exists()]
+    return found[0] if found else place

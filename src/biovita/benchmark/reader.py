@@ -23,6 +23,7 @@ from biovita.foreign_tables import MAX_COLUMNS, BoundedLines, Held
 from biovita.jsonfile import read_json
 from biovita.limits import limit, over
 from biovita.modality import DIRECTIONS, MEDIA, Modality
+from biovita.suggestion import suggested
 from biovita.taxonomy import Rank
 
 __all__ = ["BenchmarkProblem", "home_of", "leads_out", "read_benchmark", "read_manifest", "read_with_problems"]
@@ -79,7 +80,7 @@ def read_benchmark(path: str | Path, *, media_root: str | Path | None = None) ->
     benchmark, problems = read_with_problems(path, media_root=media_root)
     serious = [problem for problem in problems if problem.counts]
     if serious:
-        more = f" (and {len(serious) - 1} more: biovita bench verify {path})" if len(serious) > 1 else ""
+        more = f" (and {len(serious) - 1} more: {suggested('bench verify', path)})" if len(serious) > 1 else ""
         raise DatasetError(f"{path}: {serious[0]}{more}")
     return benchmark
 

@@ -29,6 +29,7 @@ from biovita.towers.encoder import EncoderCard, EncoderDefaults
 
 __all__ = [
     "METHODS",
+    "MOST_DIMENSIONS",
     "ObjectEncoder",
     "Random",
     "encoder_name",
@@ -46,6 +47,7 @@ METHODS: dict[Modality, str] = {
     Modality.TEXT: "embed_texts",
 }
 _BATCH = 16
+MOST_DIMENSIONS = 65_536  # of random vectors
 
 
 def open_model(spec: Any) -> Any:
@@ -61,8 +63,11 @@ def open_model(spec: Any) -> Any:
         return spec
     kind, _, rest = str(spec).partition(":")
     if kind == "random":
-        if rest and not rest.isdigit():
-            raise ModelError(f"{spec!r}: write a number of dimensions after random:, such as random:256")
+        if rest and not (rest.isdecimal() and len(rest) <= 5 and 0 < int(rest) <= MOST_DIMENSIONS):
+            raise ModelError(
+                f"{spec!r}: the number after random: is that of dimensions, from 1 to {MOST_DIMENSIONS:,}, such as "
+                "random:256. It is no seed: another number draws other vectors"
+            )
         return Random(int(rest or 256))
     if kind == "mteb":
         from biovita.benchmark.mteb_tasks import MtebModel

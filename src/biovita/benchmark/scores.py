@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,7 +18,7 @@ from biovita.modality import Modality, modalities_of
 __all__ = [
     "KS",
     "MOST_PENALTY",
-    "Headline",
+    "RESAMPLES",
     "ReciprocalRankRow",
     "ScoreRow",
     "Scores",
@@ -27,7 +27,6 @@ __all__ = [
     "bootstrap_interval",
     "bootstrap_means",
     "checked_penalty",
-    "headline",
     "interval_of",
     "score_benchmark",
 ]
@@ -94,6 +93,8 @@ class ScoreRow:
         The 95 % bootstrap interval of ``accuracy`` over the queries.
     taxa
         That occur as candidates.
+    candidates
+        The most that a query has.
     absent_queries, absent_samples
         Those that have no vector.
     leak
@@ -111,6 +112,7 @@ class ScoreRow:
     high: float
     queries: int
     taxa: int
+    candidates: int
     absent_queries: int
     absent_samples: int
     leak: bool = False
@@ -130,21 +132,6 @@ class ReciprocalRankRow:
     high: float
     queries: int
     leak: bool = False
-
-
-@dataclass(frozen=True)
-class Headline:
-    """The mean over the directions of one part, level and k; ``leak`` is as in a `ScoreRow`."""
-
-    accuracy: float
-    chance: float
-    directions: tuple[str, ...]
-    leak: bool = False
-
-    @property
-    def times_chance(self) -> float:
-        """Accuracy over chance."""
-        return self.accuracy / self.chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,6 +168,7 @@ def _score_row(score: TaskScore, k: int, stage: Stage, seed: int, *, leak: bool)
         high=high,
         queries=len(hits),
         taxa=len(task.taxa),
+        candidates=int(task.candidate_counts.max()),
         absent_queries=score.absent_queries,
         absent_samples=score.absent_samples,
         leak=leak,
@@ -312,29 +300,3 @@ def interval_of(draws: np.ndarray) -> tuple[float, float]:
     """Return the 95 % percentile interval of drawn values."""
     low, high = np.quantile(draws, [(1 - _SHARE) / 2, (1 + _SHARE) / 2])
     return float(low), float(high)
-
-
-def headline(
-    rows: Iterable[ScoreRow],
-    *,
-    stage: Stage,
-    part: str,
-    k: int,
-    level: str = "species",
-    directions: Sequence[str] | None = None,
-) -> Headline | None:
-    """Return the mean accuracy and chance over the directions, each counting alike; None where there is no row."""
-    chosen = [
-        row
-        for row in rows
-        if (row.stage, row.part, row.level, row.k) == (stage, part, level, k)
-        and (directions is None or row.direction in directions)
-    ]
-    if not chosen:
-        return None
-    return Headline(
-        accuracy=float(np.mean([row.accuracy for row in chosen])),
-        chance=float(np.mean([row.chance for row in chosen])),
-        directions=tuple(row.direction for row in chosen),
-        leak=any(row.leak for row in chosen),
-    )

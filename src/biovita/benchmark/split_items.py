@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from biovita.benchmark.asked_texts import species_text
 from biovita.benchmark.task import ITEMS, LEVELS, PARTS, LeftOut
 from biovita.dataset.dataset import Dataset
 from biovita.dataset.held_out import unseen_taxa
@@ -18,15 +19,13 @@ from biovita.dataset.outgoing import taxon_of
 from biovita.dataset.schema import Split
 from biovita.errors import DatasetError
 from biovita.modality import MEDIA, Modality
-from biovita.taxonomy import PROMPT_KINDS, Rank, Taxon, prompts
+from biovita.taxonomy import Rank, Taxon
 
-__all__ = ["GROUPS", "TEXTS", "SplitItems", "split_items", "unseen_names"]
+__all__ = ["GROUPS", "SplitItems", "split_items", "unseen_names"]
 
-TEXTS: tuple[str, ...] = ("name", "common", *(kind for kind in PROMPT_KINDS if kind not in {"com", "sci"}))
 GROUPS: tuple[str, ...] = ("word", "members")
 _ORDER = (*PARTS, Split.TRAIN)
 _OF_MEDIA = ("id", "path", "start_s", "end_s", "license", "attribution", "sha256")  # columns of a dataset's table
-_COMMON = {"common": "com"}  # the prompt kind that a choice of text means
 
 Rows: TypeAlias = dict[str, list[int]]  # taxon name -> rows of its items
 Place: TypeAlias = tuple[Split, Modality, Rank]
@@ -52,7 +51,10 @@ class SplitItems:
     taxa
         A taxon of each name: of a genus or family one of its members.
     left_out
-        Taxa without a text.
+        Groups without a text.
+    shorter
+        By `biovita.benchmark.asked_texts.TEXTS`, how many species have such a text because they lack what the one that
+        was asked for needs.
     """
 
     items: Mapping[Modality, pa.Table]
@@ -62,6 +64,7 @@ class SplitItems:
     trained: Counter[Place]
     taxa: Mapping[Named, Taxon]
     left_out: tuple[LeftOut, ...]
+    shorter: Mapping[str, int]
 
     def asking(self, part: Split, modality: Modality, level: Rank) -> Rows:
         """Return the queries of each taxon of a part."""
@@ -97,7 +100,7 @@ def split_items(
     Parameters
     ----------
     text
-        What stands for a species in text, one of `TEXTS`.
+        What stands for a species in text, one of `biovita.benchmark.asked_texts.TEXTS`.
     groups
         What stands for a genus or family in text, one of `GROUPS`: its own name, or the texts of its member species.
     every_name
@@ -145,7 +148,7 @@ def split_items(
     texts.add(named)
     items[Modality.TEXT] = pa.Table.from_pylist(texts.items, schema=ITEMS)
     grouped = {place: dict(found) for place, found in (rows | texts.rows).items()}
-    return SplitItems(items, grouped, texts.words, nameless, known, named, tuple(texts.left_out))
+    return SplitItems(items, grouped, texts.words, nameless, known, named, tuple(texts.left_out), texts.shorter)
 
 
 class _Texts:
@@ -157,6 +160,12 @@ class _Texts:
         self.rows: dict[Place, Rows] = defaultdict(lambda: defaultdict(list))
         self.words: dict[tuple[Split, Rank], Rows] = defaultdict(dict)
         self.left_out: list[LeftOut] = []
+        self._shorter: dict[str, str] = {}
+
+    @property
+    def shorter(self) -> dict[str, int]:
+        """How many species have a shorter text than was asked for, by its kind."""
+        return dict(sorted(Counter(self._shorter.values()).items()))
 
     def add(self, named: Mapping[Named, Taxon]) -> None:
         for (part, level, name), taxon in sorted(named.items(), key=_place):
@@ -166,10 +175,7 @@ class _Texts:
                 elif part != Split.TRAIN:
                     self.words[part, level][name] = [self._item(part, level, name, taxon)]
                 continue
-            words = _text(taxon, level, name, self.text)
-            if words is None:
-                self._leave_out(part, level, f"{name} has no {self.text} text")
-                continue
+            words = self._words(taxon, level, name)
             row = self._item(part, level, words, taxon)
             self.rows[part, Modality.TEXT, level][name].append(row)
             self.words[part, level][name] = [row]
@@ -177,6 +183,15 @@ class _Texts:
                 group = taxon.name_at(rank)
                 if group is not None and (part == Split.TRAIN or (part, rank, group) in named):
                     self.rows[part, Modality.TEXT, rank][group].append(row)
+
+    def _words(self, taxon: Taxon, level: Rank, name: str) -> str:
+        """Return the text of a taxon: of a genus or family its name."""
+        if level != Rank.SPECIES:
+            return name
+        words, kind = species_text(taxon, self.text)
+        if kind != self.text:
+            self._shorter[name] = kind
+        return name if kind == "name" else words
 
     def _item(self, part: Split, level: Rank, words: str, taxon: Taxon) -> int:
         """Add an item, and return its row."""
@@ -255,9 +270,3 @@ def _labels(taxon: Taxon, level: Rank = Rank.SPECIES) -> dict[str, str | None]:
     known = ranks[ranks.index(level) :]
     common = taxon.common_name if level == Rank.SPECIES else None
     return {"common_name": common, **{rank.value: taxon.name_at(rank) for rank in known}}
-
-
-def _text(taxon: Taxon, level: Rank, name: str, text: str) -> str | None:
-    if text == "name" or level != Rank.SPECIES:
-        return name
-    return prompts(taxon).get(_COMMON.get(text, text))

@@ -22,6 +22,7 @@ from biovita.embedding import Items, Vectors, dataset_items, text_items
 from biovita.embedding.store import embeddings_directory
 from biovita.errors import DatasetError
 from biovita.modality import MEDIA, Modality
+from biovita.suggestion import suggested
 from biovita.taxonomy import Rank
 
 __all__ = ["label_text", "label_texts", "predict_from_benchmark", "predict_traits"]
@@ -72,10 +73,11 @@ def predict_traits(
     """
     traits = Traits.of(dataset)
     if not traits.labels:
-        raise DatasetError(f"{dataset.path} has no traits. Import some: biovita traits import")
+        run = suggested("traits import", dataset.path, "--csv TABLE")
+        raise DatasetError(f"{dataset.path} has no traits. Import some: {run}")
     if "split" not in dataset.info:
         raise DatasetError(
-            f"{dataset.path} has not been split. Run: biovita data split {dataset.path} --unseen N --seed S"
+            f"{dataset.path} has not been split. Run: {suggested('data split', dataset.path, '--unseen N --seed S')}"
         )
     species = {
         taxon.id: taxon.scientific_name

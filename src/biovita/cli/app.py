@@ -34,7 +34,7 @@ _GROUPS = {
     "models": "List, describe, fetch and export models; without a command, list those that are known.",
     "simulate": "Make a dataset of a simulated fauna: drawn animals, synthesised calls, names and traits along one "
     "tree.",
-    "taxonomy": "Match names to a taxonomic backbone.",
+    "taxonomy": "Match names to a taxonomic backbone, and make one of the checklists that people download.",
     "train": "Train projections of frozen towers, or the towers themselves, by a recipe, and write a model directory.",
     "traits": "Import trait tables into a dataset, and show what they cover.",
 }
@@ -46,6 +46,17 @@ _WAYS_OUT = {
     errno.EDQUOT: ". Your quota is used up: make room, ask for more, or choose another place",
     errno.EFBIG: ". A limit on the size of files is reached (ulimit -f shows it), or the disk takes none so large: "
     "raise it, or choose another place",
+    errno.EACCES: ". Ask for the right to read and write there, or choose another place",
+    errno.EPERM: ". Ask for the right to read and write there, or choose another place",
+    errno.EROFS: ". Choose another place",
+    errno.EIO: ". The disk, or the way to it, fails: look after it, or choose another place",
+    errno.ENOENT: ". Correct the path",
+    errno.ENOTDIR: ". A part of the path is a file: correct the path",
+    errno.EISDIR: ". Give a file",
+    errno.EEXIST: ". Choose another place",
+    errno.ENOTEMPTY: ". Choose another place",
+    errno.ENAMETOOLONG: ". Choose a shorter name",
+    errno.ELOOP: ". Links lead round there: remove one, or give the place itself",
 }
 # What a path that was given can be wrong in; where the error names none, it is our own.
 _OF_PLACES = {
@@ -122,7 +133,7 @@ def _mendable(error: Exception) -> str | None:
             "the file or folder"
         )
     elif isinstance(error, RuntimeError) and str(error).startswith(_LOOP):
-        return f"{os.strerror(errno.ELOOP)}: {str(error).removeprefix(_LOOP)}"
+        return f"{os.strerror(errno.ELOOP)}: {str(error).removeprefix(_LOOP)}{_WAYS_OUT[errno.ELOOP]}"
     return None
 
 

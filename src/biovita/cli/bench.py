@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from biovita.cli.bench_detect import detect
+from biovita.cli.bench_scores import print_comparison, print_generalised, print_scores, say_headline
 from biovita.cli.kit import (
     AllowOutside,
     Device,
@@ -25,10 +26,7 @@ from biovita.cli.kit import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from biovita.benchmark.generalised import GeneralisedRow
-    from biovita.benchmark.scores import ScoreRow
     from biovita.benchmark.task import LeftOut
-    from biovita.report.comparison import Comparison
 
 __all__ = ["app"]
 
@@ -71,7 +69,8 @@ def build(
     draw
         uniform, or hard: the nearest relatives first.
     text
-        What stands for a species in text: its bare name (as published), common name, or a prompt.
+        What stands for a species in text: its bare name (as published), common name, or a prompt. A species that lacks
+        what it needs goes by a shorter one.
     groups
         What stands for a genus or family in text: its own word (as published), or the texts of its member species.
     new_groups
@@ -80,6 +79,7 @@ def build(
         keep them where they are, or copy them beside the tables, spans cut out.
     """
     import biovita
+    from biovita.benchmark.asked_texts import text_notes
     from biovita.benchmark.layout import MANIFEST
 
     built = biovita.build_benchmark(
@@ -101,6 +101,7 @@ def build(
     for part in sorted({task.part for task in built.benchmark.tasks}):
         mine = [task for task in built.benchmark.tasks if task.part == part]
         say(f"{part}: {len(mine)} tasks, {sum(len(task.queries) for task in mine):,} queries")
+    note(*text_notes(built.benchmark.made))
     if built.left_out:
         say("left out:", *_left_out(built.left_out))
         note(f"{built.path / MANIFEST} lists what was left out of each task")
@@ -195,7 +196,7 @@ def run(
         A model directory or a name that biovita models lists; random or random:DIM; mteb:NAME; or vectors:PATH for
         vectors made elsewhere (audio, image and text as .npy, .parquet, .lance, or a folder of one file an id).
     out
-        Where everything goes. Default: runs/MODEL in the benchmark.
+        Where everything goes. Default: runs/MODEL in the benchmark, which of a dataset is bench/standard.
     name
         What the model is called in the report.
     contrast
@@ -220,15 +221,16 @@ def run(
         allow_leak=allow_leak,
         seen_penalty=seen_penalty,
     )
-    for sentence in done.notes:
-        note(sentence)
+    note(*done.notes)
     if as_json:
         print_json(json.loads(done.paths.results.read_text(encoding="utf-8")))
         return
-    _print_scores(done.rows)
+    print_scores(done.rows, seed)
     if done.generalised:
         say("seen and unseen among all taxa, and their harmonic mean, in percent")
-        _print_generalised(done.generalised)
+        print_generalised(done.generalised)
+    if done.headline is not None:
+        say_headline(done.headline)
     if done.failed:
         note(f"{len(done.failed)} items could not be embedded. They have no vector, and the report lists them")
     say(done.paths.report)
@@ -260,44 +262,27 @@ def compare(
         Write the comparison as a page and a table (compare.html, compare.csv) into this directory.
     """
     import biovita
+    from biovita.benchmark.headlines import headline_record
     from biovita.benchmark.records import records
 
     comparison = biovita.compare_runs(first, second, *others, seed=seed, out=out)
     if as_json:
         compared = {name: records(rows) for name, rows in comparison.compared.items()}
         only = {name: {"first": one, "other": other} for name, (one, other) in comparison.not_compared.items()}
+        heads = [headline_record(found, name) for name, found in comparison.headlines.items()]
         print_json(
-            {"first": comparison.first, "compared": compared, "not_compared": only, "leaky": comparison.leaky}
+            {
+                "first": comparison.first,
+                "headlines": heads,
+                "compared": compared,
+                "not_compared": only,
+                "leaky": comparison.leaky,
+                "page": comparison.page,
+                "table": comparison.table,
+            }
         )
     else:
-        _print_comparison(comparison)
-
-
-def _print_comparison(comparison: Comparison) -> None:
-    for name in comparison.leaky:
-        note(f"{name} has trained on what it was asked as new")
-    for name, rows in comparison.compared.items():
-        say(f"{name} less {comparison.first}, Top-1 in percent")
-        print_table(
-            ["part", "level", "direction", "first", "second", "difference", "95 % interval", "p (Holm)"],
-            [
-                [
-                    row.part,
-                    row.level,
-                    row.direction,
-                    f"{100 * row.first:.1f}",
-                    f"{100 * row.second:.1f}",
-                    f"{100 * row.difference:+.1f}",
-                    f"{100 * row.low:+.1f} to {100 * row.high:+.1f}",
-                    "" if row.p_holm is None else f"{row.p_holm:.3g}",
-                ]
-                for row in rows
-                if row.k == 1
-            ],
-        )
-        for run, tasks in zip((comparison.first, name), comparison.not_compared[name], strict=True):
-            if tasks:
-                say(f"not compared, only in {run}: {', '.join(tasks)}")
+        print_comparison(comparison)
 
 
 @app.command
@@ -405,62 +390,3 @@ def _media_files(bench: Path, media_root: Path | None) -> int:
 
     benchmark, _ = read_with_problems(bench, media_root=media_root)
     return sum(benchmark.items[modality].num_rows for modality in MEDIA)
-
-
-def _print_scores(rows: Sequence[ScoreRow]) -> None:
-    """Print a line a task: Top-1, 5 and 10 with the interval of the first, against chance."""
-    tasks: dict[tuple[str, str, str], dict[int, ScoreRow]] = {}
-    for row in rows:
-        tasks.setdefault((row.part, row.level, row.direction), {})[row.k] = row
-    columns = [
-        "part",
-        "level",
-        "direction",
-        "Top-1",
-        "95 % interval",
-        "chance",
-        "Top-5",
-        "Top-10",
-        "queries",
-        "absent",
-    ]
-    leaks = any(row.leak for row in rows)
-    print_table(
-        [*columns, "leak"] if leaks else columns,
-        [
-            [
-                *key,
-                f"{100 * found[1].accuracy:.1f}",
-                f"{100 * found[1].low:.1f} to {100 * found[1].high:.1f}",
-                f"{100 * found[1].chance:.1f}",
-                f"{100 * found[5].accuracy:.1f}",
-                f"{100 * found[10].accuracy:.1f}",
-                found[1].queries,
-                found[1].absent_queries + found[1].absent_samples,
-                *(["yes" if found[1].leak else ""] if leaks else []),
-            ]
-            for key, found in tasks.items()
-        ],
-    )
-
-
-def _print_generalised(rows: Sequence[GeneralisedRow]) -> None:
-    """Print a line a level and direction: Top-1 of both parts, and their harmonic mean with its interval."""
-    print_table(
-        ["level", "direction", "seen", "unseen", "harmonic", "95 % interval", "chance", "queries", "taxa"],
-        [
-            [
-                row.level,
-                row.direction,
-                f"{100 * row.seen:.1f}",
-                f"{100 * row.unseen:.1f}",
-                f"{100 * row.harmonic:.1f}",
-                f"{100 * row.low:.1f} to {100 * row.high:.1f}",
-                f"{100 * row.chance:.1f}",
-                f"{row.seen_queries:,} + {row.unseen_queries:,}",
-                "" if row.taxa is None else row.taxa,
-            ]
-            for row in rows
-            if row.k == 1
-        ],
-    )

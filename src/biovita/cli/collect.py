@@ -40,7 +40,12 @@ def plan(plan: Path, /, *, as_json: Json = False) -> None:
     else:
         _print_plan(report)
     if not report.items:
-        why = "; ".join(f"{account.source}: {account.why}" for account in report.sources)
+        why = "; ".join(
+            [
+                *(f"{account.source}: {account.why}" for account in report.sources),
+                *(note for note in report.notes if note.startswith("taxa.")),
+            ]
+        )
         raise DatasetError(f"{plan}: the plan gives nothing. {why}")
 
 
@@ -56,7 +61,12 @@ def _print_plan(report: PlanReport) -> None:
         ],
     )
     say(f"{report.items:,} items, about {_readable(report.bytes)}", "", "What it leaves out")
-    print_table(("source", "reason", "rows"), [[row.source, row.reason, row.rows] for row in report.left_out])
+    print_table(("source", "reason", "records"), [[row.source, row.reason, row.rows] for row in report.left_out])
+    records, left_out = (
+        sum(counts)
+        for counts in ([each.records for each in report.sources], [row.rows for row in report.left_out])
+    )
+    say(f"{records:,} records: {report.items:,} to take, {left_out:,} left out")
     if report.traits:
         tables = ", ".join(f"{table} ({rows:,} rows)" for table, rows in report.traits.items())
         say(f"Trait tables to import: {tables}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,8 +16,11 @@ from biovita.cli.split import split
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from biovita.dataset.outlook import Outlook
     from biovita.dataset.summary import Summary
     from biovita.sources.folder import ImportReport
+    from biovita.sources.named_media import NameGroup
+    from biovita.sources.tables_from_names import WrittenTables
 
 __all__ = ["app", "import_app"]
 
@@ -27,6 +31,7 @@ for command in (split, plan, build, pack, unpack, card, export_app):
     app.command(command)
 
 _SHOWN = 10  # notes and licences on the screen; --json has all
+_GROUPS = 20  # of names, of those with a taxon and of those without
 
 
 @import_app.command
@@ -34,15 +39,19 @@ def folder(
     src: Path,
     /,
     *,
-    out: Path,
-    columns: Annotated[list[str] | None, Parameter(name="--column")] = None,
+    out: Path | None = None,
+    columns: Annotated[list[str] | None, Parameter(name="--column", consume_multiple=True)] = None,
+    write_csv: bool = False,
     copy: bool = False,
     strict: bool = False,
     workers: Workers = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> int:
-    """Import a folder that has audio.csv and images.csv.
+    """Import a folder: by audio.csv and images.csv in it, or by the names of its folders and files.
+
+    Without tables, folders are named after taxa (Parus major, Great_Tit), or files are (Parus major - XC12345.mp3).
+    What was understood is shown before anything is written.
 
     Each table needs the columns file (a path within the folder) and scientific_name. It may have
     common_name, kingdom, phylum, class, order, family, genus, source, source_id, url, license, attribution,
@@ -56,7 +65,10 @@ def folder(
     out
         The dataset to make.
     columns
-        FIELD=COLUMN, where a table names a column differently; may be given more than once.
+        FIELD=COLUMN ..., where a table names a column differently.
+    write_csv
+        Write audio.csv and images.csv into the folder, from what the names say, to be edited. Without --out, that
+        is all.
     copy
         Copy the media into the dataset.
     strict
@@ -64,8 +76,27 @@ def folder(
     """
     import biovita
 
+    pairs = _pairs(columns or [])
+    if out is None and not write_csv:
+        raise biovita.DatasetError(
+            "say where the dataset goes, with --out DATASET; or --write-csv writes the tables alone"
+        )
+    written = biovita.write_folder_tables(src, workers=workers) if write_csv else None
+    if written is not None and not as_json:
+        _print_names(written.names.groups())
+        _print_tables(written, src)
+    if out is None:
+        if as_json and written is not None:
+            print_json({**vars(written), "tables": {str(path): rows for path, rows in written.tables.items()}})
+        return 0
     report = biovita.import_folder(
-        src, out=out, columns=_pairs(columns or []), copy=copy, workers=workers, overwrite=overwrite
+        src,
+        out=out,
+        columns=pairs,
+        copy=copy,
+        workers=workers,
+        overwrite=overwrite,
+        understood=None if as_json else _print_names,
     )
     if as_json:
         print_json(report)
@@ -76,7 +107,7 @@ def folder(
 
 @app.command
 def show(dataset: Path, /, *, as_json: Json = False) -> None:
-    """Show what a dataset holds.
+    """Show what a dataset holds, what can be held out and tested, what is missing for that, and what to do next.
 
     Parameters
     ----------
@@ -84,13 +115,16 @@ def show(dataset: Path, /, *, as_json: Json = False) -> None:
         Its directory.
     """
     from biovita.dataset import Dataset
+    from biovita.dataset.outlook import outlook
     from biovita.dataset.summary import summary
 
-    counts = summary(Dataset.open(dataset))
+    opened = Dataset.open(dataset)
+    counts, ahead = summary(opened), outlook(opened)
     if as_json:
-        print_json(counts)
+        print_json({**asdict(counts), "outlook": ahead})
     else:
         _print_summary(counts)
+        _print_outlook(ahead)
 
 
 @app.command
@@ -152,13 +186,59 @@ def _pairs(texts: list[str]) -> dict[str, str]:
 
     pairs: dict[str, str] = {}
     for text in texts:
-        name, equals, column = text.partition("=")
+        name, equals, column = (part.strip() for part in text.partition("="))
         if not (name and equals and column):
-            raise DatasetError(f"--column {text}: write it as FIELD=COLUMN, such as scientific_name=species")
+            raise DatasetError(
+                f"--column {text}: write it as FIELD=COLUMN, such as scientific_name=species. If {text} is the folder, "
+                "give it before --column"
+            )
         if name in pairs:
             raise DatasetError(f"--column {text}: {name} was already given the column {pairs[name]}")
         pairs[name] = column
     return pairs
+
+
+def _print_names(groups: tuple[NameGroup, ...]) -> None:
+    """Print what the names of folders and files say."""
+    named = [group for group in groups if group.taxon is not None]
+    unnamed = [group for group in groups if group.taxon is None]
+    columns = ("taxon", "found by", "in", "recordings", "photographs", "such as")
+    if named:
+        say(f"the names of {_files(named)} say what is in them:")
+        rows = [(_taxon(group), group.found, *_counted(group)) for group in named[:_GROUPS]]
+        print_table(columns, rows)
+        _say_more(named)
+    if unnamed:
+        say("", f"{_files(unnamed)} are not understood, and left out:")
+        print_table(("why", *columns[2:]), [(group.found, *_counted(group)) for group in unnamed[:_GROUPS]])
+        _say_more(unnamed)
+    say("")
+
+
+def _files(groups: list[NameGroup]) -> str:
+    number = sum(group.audio + group.images for group in groups)
+    return "1 file" if number == 1 else f"{number:,} files"
+
+
+def _counted(group: NameGroup) -> tuple[object, ...]:
+    return group.where or ".", group.audio, group.images, ", ".join(group.examples)
+
+
+def _taxon(group: NameGroup) -> str:
+    return str(group.taxon) if group.rank in {None, "species"} else f"{group.taxon} ({group.rank})"
+
+
+def _say_more(groups: list[NameGroup]) -> None:
+    if len(groups) > _GROUPS:
+        say(f"and {len(groups) - _GROUPS:,} more; --json lists all")
+
+
+def _print_tables(written: WrittenTables, src: Path) -> None:
+    for path, rows in written.tables.items():
+        say(f"{path}: {rows:,} rows")
+    if written.unnamed:
+        say(f"{written.unnamed:,} rows have no scientific_name. Fill it in, or take the rows out")
+    note(f"look through the tables, then: biovita data import folder {src} --out DATASET")
 
 
 def _print_report(report: ImportReport) -> None:
@@ -200,6 +280,32 @@ def _print_summary(counts: Summary) -> None:
         if left_out:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
             say("", f"{sum(left_out.values()):,} {what}: {reasons}")
+
+
+def _print_outlook(ahead: Outlook) -> None:
+    """Print the taxa that are asked, a line for a pair of modalities: both its directions have the same."""
+    say("")
+    title = "is asked" if ahead.split else "can be asked"
+    print_table(
+        (title, "directions", "species", "genera", "families"),
+        [
+            [one.part, f"{one.direction}, {one.direction[::-1]}", one.species, one.genus, one.family]
+            for one in ahead.asked[::2]
+        ],
+    )
+    if ahead.training is not None:
+        say(
+            f"in training: {ahead.training['audio']:,} recordings and {ahead.training['image']:,} photographs of "
+            f"{ahead.trained_taxa:,} taxa"
+        )
+    else:
+        say(f"at most {ahead.most_unseen:,} species can be held out whole (unseen)")
+    if ahead.shortages:
+        say("", "missing")
+        for short in ahead.shortages:
+            named = ", ".join(short.examples) + (", ..." if short.taxa > len(short.examples) else "")
+            say(f"  {short.taxa:,} taxa have {short.what}: {named}", f"    {short.advice}")
+    say("", ahead.next_step)
 
 
 def _print_groups(title: str, groups: Mapping[str, Mapping[str, int]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from biovita.cli.kit import Device, Json, Seed, group, note, print_json, say
 
@@ -18,22 +19,23 @@ def demo(
     out: Path = Path("demo-run"),
     seed: Seed = 0,
     unseen: int | None = None,
-    text: str = "tax_com",
+    text: Literal["tax_com", "sci_com", "tax", "common", "name"] = "tax_com",
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Go from a folder of recordings and photographs to a model, its scores and a report.
 
-    The seed fixes the split, the training, the candidates and the examples.
+    The seed fixes the training, the candidates and the examples, and the split where DATA is no dataset. A dataset is
+    used as it has been split.
 
     Parameters
     ----------
     data
-        Folder with audio.csv and images.csv, or a dataset. Default: a simulated fauna.
+        Folder with audio.csv and images.csv, or a dataset that has been split. Default: a simulated fauna.
     out
         Where dataset, model, report.html and results.json go. What is there of the same data is used again.
     unseen
-        Species to hold out whole. Default: a quarter of those with both modalities, at most 40.
+        Species to hold out whole. Default: a quarter of those with both modalities, at most 40. Not for a dataset.
     text
         What stands for a species in text: tax_com (lineage, scientific and common name), sci_com, tax, common, or
         name (the bare scientific name, as published).
@@ -45,11 +47,10 @@ def demo(
 
     result = run(data, out, seed=seed, unseen=unseen, text=text, device=device, say=tell)
     if as_json:
-        headlines = [
-            {"stage": stage, "k": k, "accuracy": h.accuracy, "chance": h.chance, "times_chance": h.times_chance}
-            for (stage, k), h in result.headlines.items()
-        ]
+        from biovita.benchmark.headlines import headline_record
+
+        headlines = [headline_record(found, stage) for (stage, _), found in result.headlines.items()]
         places = {"report": result.report, "results": result.results, "model": result.model}
-        print_json({"unseen_species": headlines, **places, "seconds": dict(result.seconds)})
+        print_json({"headlines": headlines, **places, "seconds": dict(result.seconds)})
     else:
         say(f"report: {result.report}")

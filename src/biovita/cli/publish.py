@@ -29,6 +29,7 @@ def pack(dataset: Path, /, *, out: str, allow_outside: AllowOutside = False, as_
     from biovita.dataset import Dataset
     from biovita.publish.pack import pack as pack_media
     from biovita.publish.pack import state_packed
+    from biovita.suggestion import quoted, suggested
 
     opened = Dataset.open(dataset)
     files = pack_media(opened, out, allow_outside=allow_outside)
@@ -42,7 +43,8 @@ def pack(dataset: Path, /, *, out: str, allow_outside: AllowOutside = False, as_
     if outside:
         note("data unpack does not write files outside the dataset, so keep those that lie there")
     else:
-        note(f"The files are not needed any more. To go back to them: biovita data unpack {out} --out {dataset}")
+        back = suggested("data unpack", quoted(out), "--out", dataset)
+        note(f"The files are not needed any more. To go back to them: {back}")
 
 
 def unpack(packed: str, /, *, out: Path, as_json: Json = False) -> None:

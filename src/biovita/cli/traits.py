@@ -94,23 +94,14 @@ def coverage(dataset: Path, /, *, as_json: Json = False) -> None:
         The dataset directory.
     """
     from biovita.dataset import Dataset
-    from biovita.traits import groups
     from biovita.traits.resolve import coverage as table_of
 
     rows = table_of(Dataset.open(dataset)).to_pylist()
     if as_json:
         print_json(rows)
         return
-    say("species with traits (in dispute)")
-    of_class = [rows[start : start + len(groups())] for start in range(0, len(rows), len(groups()))]
+    say("species whose traits are known, and of how many of them sources disagree")
     print_table(
-        ["class", "species", *(each.id for each in groups())],
-        [
-            [
-                line[0]["class"] or "(none)",
-                line[0]["species"],
-                *(f"{row['known']:,} ({row['conflicts']:,})" if row["known"] else "-" for row in line),
-            ]
-            for line in of_class
-        ],
+        ["class", "species", "traits", "known", "in dispute"],
+        [[row["class"] or "(none)", row["species"], row["group"], row["known"], row["conflicts"]] for row in rows],
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from biovita.collect.select import Selection
 from biovita.redact import redacted
+from biovita.sources.licenses import allowed
 from biovita.sources.source import SourceViews
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = ["SourceAccount", "account_lines", "accounts_of"]
 
 _SHOWN = 300  # characters of what is said of a row
 _NOTES = 10  # of a source
+_LICENSES, _LICENSES_READ = 3, 1000  # that are shown, and read at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class SourceAccount:
         Of the records, how many the plan takes.
     notes
         What is odd about its tables, and how they were read.
+    reasons
+        Of the rejected, how many for which reason.
     why
         Where the plan takes none of it: how many rows for which reason, and which the first is.
     """
@@ -49,6 +53,7 @@ class SourceAccount:
     items: int
     notes: tuple[str, ...] = ()
     why: str | None = None
+    reasons: Mapping[str, int] = field(default_factory=dict)
 
 
 def accounts_of(selection: Selection) -> tuple[SourceAccount, ...]:
@@ -63,6 +68,7 @@ def accounts_of(selection: Selection) -> tuple[SourceAccount, ...]:
             views,
             {reason: rows for source, reason, rows in candidates if source == number},
             items.get(number, 0),
+            accepted=selection.plan.licenses,
         )
         for number, (label, views) in enumerate(zip(selection.labels, selection.views, strict=True))
     )
@@ -73,9 +79,9 @@ def account_lines(accounts: Sequence[SourceAccount]) -> list[str]:
     lines = []
     for each in accounts:
         skipped = f", {each.skipped:,} empty rows skipped" if each.skipped else ""
-        lines.append(
-            f"{each.source}: {each.read:,} rows read, {each.records:,} records, {each.rejected:,} rejected{skipped}"
-        )
+        whys = ", ".join(f"{rows:,} {reason}" for reason, rows in each.reasons.items())
+        rejected = f"{each.rejected:,} rejected" + (f" ({whys})" if whys else "")
+        lines.append(f"{each.source}: {each.read:,} rows read, {each.records:,} records, {rejected}{skipped}")
         lines += [f"  note: {note}" for note in each.notes[:_NOTES]]
         if len(each.notes) > _NOTES:
             lines.append(f"  and {len(each.notes) - _NOTES:,} more notes, which --json shows")
@@ -90,17 +96,20 @@ def _account(
     views: SourceViews,
     candidates: Mapping[str | None, int],
     items: int,
+    *,
+    accepted: tuple[str, ...],
 ) -> SourceAccount:
     """Return an account; candidates are counted by why they are none, problems of the source's own among them."""
     unread = dict(connection.sql(f"select reason, count(*) from {views.unread} group by reason").fetchall())
-    problems = sum(candidates.get(reason, 0) for reason in views.problems)
-    records, rejected = sum(candidates.values()) - problems, problems + sum(unread.values())
+    problems = Counter({reason: candidates[reason] for reason in views.problems if reason in candidates})
+    reasons = problems + Counter(unread)
+    records, rejected = sum(candidates.values()) - problems.total(), reasons.total()
     why = None
     if not items:
-        reasons = Counter({reason: rows for reason, rows in candidates.items() if reason is not None}) + Counter(
-            unread
-        )
-        why = _why(connection, views, reasons, is_read=bool(records))
+        every = Counter({reason: rows for reason, rows in candidates.items() if reason is not None})
+        why = _why(connection, views, every + Counter(unread), is_read=bool(records))
+        if every["license"]:
+            why += f". {_licenses_not_taken(connection, views, accepted)}"
     return SourceAccount(
         label,
         sum(table.rows for table in views.tables) if views.tables else records + rejected,
@@ -110,7 +119,30 @@ def _account(
         items,
         tuple(redacted(note) for table in views.tables for note in table.notes),
         why,
+        dict(sorted(reasons.items())),
     )
+
+
+def _licenses_not_taken(
+    connection: duckdb.DuckDBPyConnection, views: SourceViews, accepted: tuple[str, ...]
+) -> str:
+    """Return how a source writes the licences that the plan does not take, and how biovita reads them."""
+    stated = connection.sql(
+        f"select license_given, license, count(*) from {views.records} where problem is null "
+        f"group by all order by count(*) desc, license_given limit {_LICENSES_READ}"
+    )
+    others = [row for row in stated.fetchall() if not allowed(row[1], accepted)]
+    said = [
+        f"{rows:,} rows "
+        + (
+            "state none"
+            if given is None
+            else f"have {given[:_SHOWN]!r}, which is {license_ or 'none that is known'}"
+        )
+        for given, license_, rows in others[:_LICENSES]
+    ]
+    more = f", and {len(others) - _LICENSES:,} more" if len(others) > _LICENSES else ""
+    return f"Licences that the plan does not take: {'; '.join(said)}{more}"
 
 
 def _why(

@@ -25,7 +25,7 @@ from biovita.redact import redacted
 __all__ = ["LIGHT", "Assembled", "assemble", "keep_split", "records_in"]
 
 _CHUNK = 20_000
-_TAIL = ("source", "source_id", "url", "license", "attribution", "recorded_at", "latitude", "longitude")
+_TAIL = ("url", "license", "attribution", "recorded_at", "latitude", "longitude")
 LIGHT = ("modality", "source", "source_id", "taxon_id", "number", "places")
 Record = Mapping[str, Any]
 
@@ -39,7 +39,10 @@ class Assembled:
     not_needed
         Candidates that were kept for the places of others and got none, as ``omitted.parquet`` has them.
     used
-        Keys of the ledger whose files the tables name.
+        Keys of the ledger whose files the tables name, one a record.
+    refused
+        How many candidates were looked at and cannot be used, by reason. ``rejected`` has them beside the rows that the
+        sources rejected.
     tried
         How many candidates beyond the plan's limit or budget were looked at.
     odd
@@ -51,6 +54,7 @@ class Assembled:
     rejected: pa.Table
     not_needed: pa.Table
     used: set[str]
+    refused: Counter[str]
     tried: Counter[str]
     odd: Mapping[str, tuple[int, str]]
 
@@ -114,12 +118,14 @@ def assemble(work: Path, ledger: Ledger, plan: Plan, dataset: Path, places: Plac
                 odd[warning] = count + 1, first
             for row in _clips(record, entry, key, plan, dataset):
                 rows["audio"].add(row)
+    rejected = rows["rejected"].table()
     return Assembled(
         audio=rows["audio"].table(),
         images=rows["image"].table(),
-        rejected=pa.concat_tables([unread, rows["rejected"].table()]),
+        rejected=pa.concat_tables([unread, rejected]),
         not_needed=rows["omitted"].table(),
         used=used,
+        refused=Counter(rejected["reason"].to_pylist()),
         tried=tried,
         odd=odd,
     )
@@ -174,9 +180,17 @@ def _shared(record: Record, plan: Plan) -> dict[str, Any]:
     group = record["group"]
     if plan.split.group_by == "observer" and record["observer"]:
         group = f"observer:{record['observer']}"
-    values = {name: record[name] for name in ("taxon_id", *_TAIL)}
+    values = {name: record[name] for name in ("taxon_id", *_TAIL)} | _credited(record)
     shown = {name: redacted(value) for name, value in values.items() if isinstance(value, str)}
     return {**values, **shown, "group_id": redacted(f"{record['source']}:{group}"), "split": None}
+
+
+def _credited(record: Record) -> dict[str, str | None]:
+    """Return source and id as the record itself credits them, or else those of the plan's source."""
+    source, own_id = record["credited_source"], record["credited_id"]
+    if source is None and own_id is None:
+        return {"source": record["source"], "source_id": record["source_id"]}
+    return {"source": source or record["source"], "source_id": own_id}
 
 
 def _image(record: Record, entry: Entry, key: str, plan: Plan) -> dict[str, Any]:

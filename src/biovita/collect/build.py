@@ -31,6 +31,7 @@ from biovita.errors import DatasetError
 from biovita.files import locked
 from biovita.publish.dataset_card import write_papers
 from biovita.redact import redacted_column
+from biovita.suggestion import quoted, suggested
 from biovita.taxonomy import Rank, Taxon
 from biovita.taxonomy.name_lists import write_decisions
 from biovita.traits.importer import TraitCounts
@@ -51,10 +52,12 @@ class BuildReport:
     ----------
     fetched
         Files that came in this run.
+    kept
+        Records that are in the dataset. A recording may give several clips.
     left_out
-        Rows by reason that the plan leaves out.
+        Records by reason that the plan leaves out.
     rejected
-        Chosen records by reason that could not be used.
+        Chosen records by reason that could not be used. Those of ``sources`` are ``kept``, left out or rejected.
     refilled
         Places of files that cannot be used that went to the next candidates of the species.
     empty
@@ -75,6 +78,7 @@ class BuildReport:
     species: int
     audio: int
     images: int
+    kept: int
     fetched: int
     left_out: dict[str, int]
     rejected: dict[str, int]
@@ -110,7 +114,7 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
     if packed is not None:
         raise DatasetError(
             f"{out}: its media are packed, and an update would fetch them all again. Bring the files back first: "
-            f"biovita data unpack {packed} --out {out}"
+            + suggested("data unpack", quoted(packed), "--out", out)
         )
     with locked(work / "lock", f"{work.parent}: another build is at work there"):
         ledger = Ledger(work / "ledger.sqlite")
@@ -141,9 +145,10 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
         species=len({*made.audio["taxon_id"].to_pylist(), *made.images["taxon_id"].to_pylist()}),
         audio=made.audio.num_rows,
         images=made.images.num_rows,
+        kept=len(made.used),
         fetched=fetched,
         left_out=left_out,
-        rejected=dict(sorted(Counter(made.rejected["reason"].to_pylist()).items())),
+        rejected=dict(sorted(made.refused.items())),
         refilled=places.refilled(),
         empty=places.empty(),
         unfinished=unfinished,
@@ -209,11 +214,8 @@ def _made(plan: Plan, text: str, chosen: _Chosen, left_out: dict[str, int], plac
 
 def _recorded(account: SourceAccount) -> dict[str, Any]:
     """Return an account as TOML can hold it."""
-    return {
-        name: value
-        for name, value in {**asdict(account), "notes": list(account.notes)}.items()
-        if value is not None
-    }
+    told = {**asdict(account), "notes": list(account.notes)}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _write(
@@ -305,6 +307,10 @@ def report_lines(report: BuildReport) -> list[str]:
     counts = f"{report.species} species, {report.audio} clips, {report.images} photographs"
     lines = [f"{report.dataset}: {counts} ({report.fetched} files fetched)"]
     lines += account_lines(report.sources)
+    lines.append(
+        f"{sum(each.records for each in report.sources):,} records: {report.kept:,} kept, "
+        f"{sum(report.left_out.values()):,} left out by the plan, {sum(report.rejected.values()):,} rejected"
+    )
     if report.left_out:
         lines.append(
             "left out by the plan: " + ", ".join(f"{n} {reason}" for reason, n in report.left_out.items())

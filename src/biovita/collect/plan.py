@@ -73,7 +73,9 @@ class Taxa(_Part):
     @model_validator(mode="after")
     def _needs_backbone(self) -> Taxa:
         if self.overrides is not None and self.backbone is None:
-            raise ValueError("overrides need a backbone")
+            from biovita.taxonomy.backbone_files import WHERE_TO_GET_ONE
+
+            raise ValueError(f"overrides need a backbone. {WHERE_TO_GET_ONE}")
         return self
 
 
@@ -257,8 +259,11 @@ class Plan(_Part):
     def _known_licenses(cls, licenses: tuple[str, ...]) -> tuple[str, ...]:
         known = (*OPEN_LICENSES, "CC-BY-ND", "CC-BY-NC-ND", "ARR")
         for license_ in licenses:
-            if normalise_license(license_) != license_:
+            meant = normalise_license(license_)
+            if meant is None:
                 raise ValueError(unknown_name("licence", license_, known) + ", each also with a version")
+            if meant != license_:
+                raise ValueError(f"unknown licence {license_!r}. Write {meant!r}")
         return licenses
 
 
@@ -276,8 +281,10 @@ def read_plan(path: str | Path) -> Plan:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         if _has_long_number(content):
             raise ValueError("TOML has numbers of 64 bits")
-    except FileNotFoundError:
-        raise DatasetError(f"{path}: there is no such plan") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise DatasetError(f"{path} does not exist. Give the file of a plan, in TOML") from None
+    except IsADirectoryError:
+        raise DatasetError(_is_folder(path)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: is not TOML: {error}") from None
     except ValueError:
@@ -306,6 +313,16 @@ def read_plan(path: str | Path) -> Plan:
         if _ADDRESS.match(str(value)):
             raise DatasetError(f"{path}: {name}: {redacted(str(value))!r} is an address. Give a path")
     return plan
+
+
+def _is_folder(path: Path) -> str:
+    """Return what to say of a folder where a plan is meant, and which file in it is likely meant."""
+    if (path / "dataset.toml").is_file():
+        return f"{path} is a dataset. Give the file of the plan, in TOML, from which one is to be made"
+    files = sorted(file.name for file in path.glob("*.toml") if file.is_file())
+    return f"{path} is a folder. Give the file of a plan, in TOML" + (
+        f", such as {path / files[0]}" if files else ""
+    )
 
 
 def _has_long_number(value: Any) -> bool:

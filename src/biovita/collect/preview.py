@@ -27,7 +27,7 @@ class PlanReport:
     sources
         What became of the rows of each source, in the order of the plan.
     notes
-        Which names were cleaned.
+        Which clades no species is placed in, how many names are placed nowhere, and which names were cleaned.
     """
 
     given: tuple[PlannedItems, ...]

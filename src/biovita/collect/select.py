@@ -88,7 +88,7 @@ class PlannedItems:
 
 @dataclass(frozen=True, slots=True)
 class LeftOutRows:
-    """How many rows of one source a plan leaves out for one reason."""
+    """How many records of one source a plan leaves out for one reason."""
 
     source: str
     reason: str
@@ -116,20 +116,22 @@ class Selection:
         return tuple(PlannedItems(*row) for row in rows.fetchall())
 
     def left_out(self) -> tuple[LeftOutRows, ...]:
-        """Return how many rows of each source were left out for each reason."""
-        rejected = " union all ".join(
-            f"select {number} as source, reason, count(*) as rows from {views.unread} group by reason"
+        """Return how many records of each source the plan leaves out for each reason; rejected rows are none."""
+        rejected = " or ".join(
+            f"(source = {number} and reason in {_in(views.problems)})"
             for number, views in enumerate(self.views)
+            if views.problems
         )
         rows = self.connection.sql(
             f"""select l.label as source, reason, sum(rows)::bigint as rows from (
-                select source, reason, count(*) as rows from candidates where reason is not null group by all
+                select source, reason, count(*) as rows from candidates
+                    where reason is not null and not ({rejected or "false"}) group by all
                 union all select c.source, case when {_over_limit("c", self.plan)} then 'over-limit'
                     else 'over-budget' end, count(*)
                 from ranked c anti join chosen d using (source, modality, source_id) group by all
                 union all select source, 'over-limit', count(*) from candidates c
                     anti join ranked d using (source, modality, source_id) where c.reason is null group by all
-                union all {rejected}) join labels l using (source) group by all order by all"""
+                ) join labels l using (source) group by all order by all"""
         )
         return tuple(LeftOutRows(*row) for row in rows.fetchall())
 

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class NameChoice:
     missing
         Names listed in the plan that no source has.
     notes
-        Which names were cleaned.
+        Which clades no species is placed in, how many names are placed nowhere, and which names were cleaned.
     """
 
     taxa: tuple[Taxon, ...]
@@ -93,8 +94,34 @@ def choose_names(names: Sequence[pa.Table], wanted: Taxa) -> NameChoice:
         {**reasons, **refused},
         decisions,
         tuple(name for name in dict.fromkeys(asked) if name not in found and listed[name.casefold()] not in found),
-        cleaned_note(cleaned),
+        (*_clade_notes(species, wanted), *cleaned_note(cleaned)),
     )
+
+
+def _clade_notes(species: Named, wanted: Taxa) -> Iterator[str]:
+    """Give the clades that no species of the sources is placed in, and what to do where sources place names nowhere."""
+    if not wanted.clades or not species:
+        return
+    taxa = {taxon.scientific_name: taxon for _, taxon in species}.values()
+    groups = {name.casefold(): name for taxon in taxa for _, name in taxon.lineage}
+    unknown = [name for name in wanted.clades if name.casefold() not in groups]
+    if unknown:
+        near = get_close_matches(unknown[0].casefold(), groups, n=1, cutoff=0.8)
+        there = f" (there is {groups[near[0]]})" if near else ""
+        yield f"taxa.clades: no species of the sources is placed in {', '.join(unknown)}{there}"
+    unplaced = [taxon.scientific_name for taxon in taxa if not _is_placed(taxon)]
+    if unplaced and wanted.backbone is None:
+        from biovita.taxonomy.backbone_files import WHERE_TO_GET_ONE
+
+        yield (
+            f"the sources state no rank above the genus for {len(unplaced):,} of {len(taxa):,} species, such as "
+            f"{min(unplaced)}, so that the clades {', '.join(wanted.clades)} do not hold them. Add a column class, "
+            f"order or family, or give taxa.backbone: {WHERE_TO_GET_ONE}"
+        )
+
+
+def _is_placed(taxon: Taxon) -> bool:
+    return any(rank not in {Rank.GENUS, Rank.SPECIES} for rank, _ in taxon.lineage)
 
 
 def read_checklist_names(path: Path) -> list[str]:

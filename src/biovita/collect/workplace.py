@@ -16,7 +16,7 @@ from biovita.collect.assemble import Assembled
 from biovita.collect.ledger import CLIP, Ledger
 from biovita.errors import DatasetError
 from biovita.filenames import contained
-from biovita.files import all_below, target_of
+from biovita.files import all_below, require_possible, target_of
 
 __all__ = ["WORK", "begin", "put_in_place", "tidy"]
 
@@ -32,15 +32,15 @@ def begin(out: Path) -> Path:
     DatasetError
         Where something else is there, or a link in it leads what is written to another place.
     """
+    require_possible(out)
     out = target_of(out)
     work = out / WORK
-    if out.exists() and not work.is_dir() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and not work.is_dir() and any(out.iterdir()):
         raise DatasetError(f"{out} exists and was not made by a build. Choose another place")
     _refuse_links(out)
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise DatasetError(f"{out} cannot be made: {error.filename} is not a directory") from None
+    if work.is_symlink() or (work.exists() and not work.is_dir()):
+        raise DatasetError(f"{work} is not a directory, and a build works there. Remove it")
+    work.mkdir(parents=True, exist_ok=True)
     return out
 
 

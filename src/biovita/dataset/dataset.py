@@ -23,6 +23,7 @@ from biovita.media.packed_files import MediaPath
 from biovita.modality import Modality
 from biovita.parquet import read_parquet
 from biovita.storage import is_address
+from biovita.suggestion import suggested
 from biovita.taxonomy import Taxonomy
 
 __all__ = ["FORMAT", "Dataset", "replace_tables", "write_dataset", "write_table"]
@@ -57,7 +58,8 @@ class Dataset:
         path = Path(path)
         if not path.exists():
             raise DatasetError(
-                f"{path} does not exist. Make a dataset with: biovita data import folder SRC --out {path}"
+                f"{path} does not exist. Make a dataset with: "
+                + suggested("data import folder", "SRC", "--out", path)
             )
         if not (path / "dataset.toml").is_file():
             raise DatasetError(

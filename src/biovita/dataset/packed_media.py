@@ -17,6 +17,7 @@ from biovita.files import replacing
 from biovita.lance_tables import read_columns
 from biovita.media.packed_files import PackedFile, contents, packed_table
 from biovita.redact import redacted
+from biovita.storage import is_address
 
 if TYPE_CHECKING:
     import lance
@@ -68,6 +69,12 @@ class PackedMedia:
         DatasetError
             Where there is none.
         """
+        if not is_address(address) and not (place := Path(address)).joinpath("_versions").is_dir():
+            what = "is a folder of something else" if place.is_dir() else "is a file"
+            raise DatasetError(
+                f"{address} is not packed media: it {what if place.exists() else 'does not exist'}. "
+                "Packed media are a folder that biovita data pack writes"
+            )
         try:
             table = packed_table(address, anew=True)
             lacking = [name for name in PACKED.names if name not in table.schema.names]

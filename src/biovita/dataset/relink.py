@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from biovita.hashing import sha256_of
 from biovita.media.packed_files import PackedFile
 from biovita.modality import MEDIA, Modality
 from biovita.progress import progress_bar
+from biovita.suggestion import quoted, suggested
 
 __all__ = ["RelinkReport", "relink_dataset", "relink_hint"]
 
@@ -70,7 +70,8 @@ def relink_dataset(
     dataset, old, new = Dataset.open(dataset), str(old), Path(new)
     if dataset.packed_address is not None:
         raise DatasetError(
-            f"{dataset.path} reads its media from {dataset.packed_address}. Unpack them first: biovita data unpack"
+            f"{dataset.path} reads its media from {dataset.packed_address}. Unpack them first: "
+            + suggested("data unpack", quoted(dataset.packed_address), "--out", dataset.path)
         )
     tables = {modality: dataset.media(modality) for modality in MEDIA}
     hashes = dict[str, set[str]]()
@@ -100,7 +101,7 @@ def relink_hint(dataset: Dataset) -> str:
         shared = Path(os.path.commonpath([place.parent for place in missing]))
     except ValueError:  # on several drives
         shared = missing[0].parent
-    command = f"biovita data relink {shlex.quote(str(dataset.path))} {shlex.quote(str(shared))} NEW"
+    command = suggested("data relink", dataset.path, shared, "NEW")
     return f"{len(missing):,} files are missing. If they were moved, run: {command}, with the folder where they are now"
 
 

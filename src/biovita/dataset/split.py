@@ -12,18 +12,18 @@ import numpy as np
 import pyarrow as pa
 
 from biovita.dataset.dataset import Dataset, replace_tables
+from biovita.dataset.eligible import EligibleTaxa, Pair, eligible_taxa
 from biovita.dataset.schema import Split
 from biovita.dataset.taxon_names import NamedTaxa, correct_names
 from biovita.errors import DatasetError, unknown_name
 from biovita.modality import MEDIA, Modality
+from biovita.suggestion import suggested
 from biovita.taxonomy import Rank
 
-__all__ = ["SplitReport", "assign_splits", "split_dataset"]
+__all__ = ["SplitReport", "assign_splits", "require_split", "split_dataset"]
 
 _BY = (Rank.SPECIES, Rank.GENUS, Rank.FAMILY)
 _FILES = {Modality.AUDIO: "audio", Modality.IMAGE: "images"}
-
-Pair = tuple[str, str]  # taxon id, group id
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,12 @@ def split_dataset(
 ) -> SplitReport:
     """Divide a dataset for training and evaluation, and write it into its ``split`` columns.
 
-    ``unseen`` species are drawn, uniformly, among those that have both recordings and photographs, or ``unseen_list``
-    names them; all their items become ``unseen``. Of every other species that has two or more groups in a modality, the
-    share ``held_out`` of its groups, at least one and never all, becomes ``seen``. The rest is ``train``. A group
-    (``group_id``: the clips of one recording, say) is never on two sides, also where it holds several species or both
-    modalities: a species that shares a group with another one is not drawn as unseen, and cannot be named without it.
-    An earlier split is replaced.
+    ``unseen`` species are drawn, uniformly, among those that have both recordings and photographs (in a dataset of one
+    of the two, among all), or ``unseen_list`` names them; all their items become ``unseen``. Of every other species
+    that has two or more groups in a modality, the share ``held_out`` of its groups, at least one and never all, becomes
+    ``seen``. The rest is ``train``. A group (``group_id``: the clips of one recording, say) is never on two sides, also
+    where it holds several species or both modalities: a species that shares a group with another one is not drawn as
+    unseen, and cannot be named without it. An earlier split is replaced.
 
     Parameters
     ----------
@@ -114,14 +114,14 @@ def split_dataset(
         Share of a seen species' groups to hold out, from 0 up to but not including 1.
     by
         ``genus`` or ``family`` holds out whole ones, drawn until at least ``unseen`` species with both modalities
-        are held out; a taxon whose genus or family is not known stands alone.
+        are among them; a taxon whose genus or family is not known stands alone.
 
     Raises
     ------
     DatasetError
-        Where not one of ``unseen`` and ``unseen_list`` is given, fewer species qualify than are to be held out, drawing
-        would leave none to train on, or ``by`` is unknown. Where the list cannot be read, a name in it looks misspelt
-        or means several taxa, or none is in the dataset.
+        Where not one of ``unseen`` and ``unseen_list`` is given, ``by`` is unknown, or so many species cannot be held
+        out: too few qualify, or none would be left to train on. The message has the largest number that works. Where
+        the list cannot be read, a name in it looks misspelt or means several taxa, or none is in the dataset.
     """
     if (unseen is None) == (unseen_list is None):
         raise DatasetError(
@@ -159,6 +159,16 @@ def split_dataset(
     replaced = {_FILES[m]: _with_split(tables[m], splits[m]) for m in MEDIA}
     replace_tables(dataset, replaced, {"split": report.as_toml()})
     return report
+
+
+def require_split(dataset: Dataset) -> None:
+    """Raise a `DatasetError` where a dataset has media and none of them are in a part of a split."""
+    splits = [dataset.media(modality)["split"] for modality in MEDIA]
+    if any(map(len, splits)) and all(split.null_count == len(split) for split in splits):
+        raise DatasetError(
+            f"{dataset.path} has not been split. Run, with the number of species to hold out: "
+            + suggested("data split", dataset.path, "--unseen N")
+        )
 
 
 def _listed(dataset: Dataset, file: Path) -> NamedTaxa:
@@ -239,36 +249,40 @@ def _draw_unseen(
     species: Collection[str] | None,
     clans: Mapping[str, str],
 ) -> tuple[str, ...]:
-    taxa_of: dict[str, set[str]] = defaultdict(set)
-    for taxon_id, group_id in _all(pairs):
-        taxa_of[group_id].add(taxon_id)
-    entangled = {taxon for taxa in taxa_of.values() if len({clans.get(t, t) for t in taxa}) > 1 for taxon in taxa}
-    everyone = {taxon_id for taxon_id, _ in _all(pairs)}
-    both = set.intersection(*({taxon_id for taxon_id, _ in items} for items in pairs.values()))
-    if species is not None:
-        both &= set(species)
+    may = eligible_taxa(pairs, species=species, clans=clans)
     members: dict[str, list[str]] = defaultdict(list)
-    for taxon in sorted(everyone):
+    for taxon in sorted(may.everyone):
         members[clans.get(taxon, taxon)].append(taxon)
     eligible = {
-        clan: taxa for clan, taxa in sorted(members.items()) if both & set(taxa) and not entangled & set(taxa)
+        clan: taxa
+        for clan, taxa in sorted(members.items())
+        if may.complete & set(taxa) and not may.entangled & set(taxa)
     }
-    found = sum(len(both & set(taxa)) for taxa in eligible.values())
-    if unseen > found:
-        shared = f" ({len(both & entangled)} more share a recording or photograph with another species)"
-        raise DatasetError(
-            f"{unseen} species cannot be held out: only {found} have both recordings and photographs"
-            + (shared if both & entangled else "")
-        )
     names = list(eligible)
     drawn: list[str] = []
+    found = before = 0  # complete species among them, and before the last clan
     for index in rng.permutation(len(names)):
-        if len(both & set(drawn)) >= unseen:
+        if found >= unseen:
             break
-        drawn += eligible[names[index]]
-    if drawn and len(drawn) == len(everyone):
-        raise DatasetError(f"holding out {len(drawn)} of {len(everyone)} species leaves none to train on")
+        clan = eligible[names[index]]
+        before = found
+        found += len(may.complete & set(clan))
+        drawn += clan
+    nobody_left = bool(drawn) and len(drawn) == len(may.everyone)
+    if found < unseen or nobody_left:
+        raise DatasetError(_too_many(unseen, may, before if nobody_left else found))
     return tuple(sorted(drawn))
+
+
+def _too_many(unseen: int, may: EligibleTaxa, most: int) -> str:
+    """Return why so many cannot be held out, and the largest number that can."""
+    why = [f"{len(may.complete):,} of {len(may.everyone):,} have {may.needed}"]
+    if shared := len(may.complete & may.entangled):
+        why.append(f"{shared:,} of them share a recording or photograph with another species")
+    if most < len(may.free):
+        why.append("some have to be left to train on")
+    number = f"the largest number that works is {most:,}" if most else "none can be"
+    return f"{unseen:,} species cannot be held out whole: {number} ({'; '.join(why)})"
 
 
 def _draw_groups(

@@ -28,6 +28,7 @@ from biovita.limits import memory_mib
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
 from biovita.model.describe import describe, load_encoder
+from biovita.suggestion import suggested
 from biovita.towers.encoder import Encoder
 from biovita.traits.book import book_of
 
@@ -223,7 +224,7 @@ def _failed(items: Items, failures: Iterable[Failure]) -> np.ndarray:
 
 def _what_is_missing(dataset: Dataset, source: _Source, items: Items, missing: int, failed: int) -> str:
     modality, model = source.modality, source.model
-    mend = f"Run: biovita embed {dataset.path} --model {model} --modality {modality}"
+    mend = f"Run: {suggested('embed', dataset.path, f'--model {model} --modality {modality}')}"
     if source.opening is None:
         mend = "biovita does not know this model, so it cannot make them"
     if not source.table.exists:

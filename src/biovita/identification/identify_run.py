@@ -40,6 +40,7 @@ from biovita.jsonfile import read_json
 from biovita.modality import Modality
 from biovita.model.describe import describe
 from biovita.progress import progress_bar
+from biovita.suggestion import suggested
 from biovita.towers.encoder import Windowing
 from biovita.version import __version__
 
@@ -143,11 +144,11 @@ def answer_run(archive: Archive, options: IdentifyOptions) -> Run:
     file = archive.path / RECORD
     if not file.is_file():
         raise DatasetError(
-            f"{archive.path} has no scores: it has no {RECORD}. Run: biovita identify {archive.path}"
+            f"{archive.path} has no scores: it has no {RECORD}. Run: {suggested('identify', archive.path)}"
         )
     record = read_json(file, DatasetError)
     if not isinstance(record, dict) or "model" not in record:
-        raise DatasetError(f"{file} is no record of a run. Run: biovita identify {archive.path}")
+        raise DatasetError(f"{file} is no record of a run. Run: {suggested('identify', archive.path)}")
     perceiving_of(options, Perceiving.from_json(record.get("perceiving", {})))
     return _answered(archive, asked_of(options), answering_of(options), record, None)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +15,11 @@ from biovita.errors import DatasetError
 from biovita.hashing import sha256_of
 from biovita.identification.evidence import Candidate
 from biovita.identification.exemplars import EXEMPLARS, Labelled
+from biovita.media.name_patterns import xeno_canto_number
 from biovita.media.sniff import kind_of, read_head
 from biovita.modality import Modality
-from biovita.taxonomy import Rank, Taxon
-from biovita.taxonomy.known_taxa import known_taxa
-from biovita.taxonomy.taxon import taxon_id_of
+from biovita.taxonomy import Taxon
+from biovita.taxonomy.written_names import folder_taxon
 from biovita.towers.encoder import Encoder
 
 __all__ = ["BACKGROUND_NAMES", "candidate_of", "labelled_folder"]
@@ -29,17 +27,14 @@ __all__ = ["BACKGROUND_NAMES", "candidate_of", "labelled_folder"]
 BACKGROUND_NAMES = frozenset({"background", "noise", "other", "silence"})
 """Folders of this name, in any case, hold what is nothing; those of BirdNET's trainer are among them."""
 
-_BINOMIAL = re.compile(r"^([A-Z][a-z-]+) [a-z]+(-[a-z]+)*$")
-_XENO_CANTO = re.compile(r"(?<![A-Za-z0-9])XC\d+", re.IGNORECASE)
 _TOLD = 5
 
 
 def candidate_of(name: str) -> Candidate:
     """Return what the name of a folder means: a taxon, a class of the user's own, or the background.
 
-    It is a taxon where it is a name of one that the package knows (scientific, a synonym, or common), where it has the
-    form ``Scientific name_Common name``, or where it has two words of which the first is a genus that the package
-    knows. All else is a class of its own, such as a call type.
+    It is a taxon where `written_names.folder_taxon` reads one in it. All else is a class of its own, such as a call
+    type.
 
     Examples
     --------
@@ -51,17 +46,8 @@ def candidate_of(name: str) -> Candidate:
     text = " ".join(name.split())
     if text.lower() in BACKGROUND_NAMES:
         return Candidate(Taxon(f"background:{text.lower()}", text), Kind.BACKGROUND)
-    scientific, joined, common = (part.strip() for part in text.partition("_"))
-    known = known_taxa().find(scientific)
-    if known is not None:
-        return Candidate(known)
-    binomial = _BINOMIAL.match(scientific)
-    genus = known_taxa().find(binomial[1]) if binomial else None
-    if binomial and (joined or (genus is not None and genus.rank == Rank.GENUS)):
-        taxon = Taxon(taxon_id_of(scientific), scientific, common or None, genus=binomial[1])
-        if genus is not None and genus.rank == Rank.GENUS:
-            above = ("kingdom", "phylum", "class_", "order", "family")
-            taxon = replace(taxon, **{field: getattr(genus, field) for field in above})
+    taxon = folder_taxon(text).taxon
+    if taxon is not None:
         return Candidate(taxon)
     return Candidate(Taxon(f"class:{text.lower()}", text), Kind.CLASS)
 
@@ -144,5 +130,4 @@ def _within(folder: Path) -> Iterator[Path]:
 
 
 def _group(path: Path, sha256: str) -> str:
-    numbers = {number.upper() for number in _XENO_CANTO.findall(path.name)}
-    return numbers.pop() if len(numbers) == 1 else sha256
+    return xeno_canto_number(path.name) or sha256

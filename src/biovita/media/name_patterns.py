@@ -9,7 +9,7 @@ from pathlib import PurePath
 from biovita.media.statements import Statement, offset_minutes, plain
 from biovita.values import coordinates
 
-__all__ = ["named"]
+__all__ = ["named", "xeno_canto_number"]
 
 _STAMP = re.compile(
     r"(?<![0-9])(?P<year>(?:19|20)\d\d)(?P<dash>[-_.]?)(?P<month>\d\d)(?P=dash)(?P<day>\d\d)"
@@ -35,6 +35,7 @@ _NO_SITES = {
 }
 _PLACE = re.compile(r"[\[_]([+-]\d{1,2}(?:\.\d{1,9})?)([+-]\d{1,3}(?:\.\d{1,9})?)(?=\]|_|$)", re.ASCII)
 _CATALOGUED = re.compile(r"(XC|ML)\d{1,12}(?![0-9A-Za-z])")
+_XENO_CANTO = re.compile(r"(?<![A-Za-z0-9])XC\d{1,12}(?![0-9A-Za-z])", re.IGNORECASE)
 _TAXON = re.compile(r"[A-Z][a-z]+(?: [a-z-]{2,}){1,2}")
 _INATURALIST = re.compile(
     r"(?:^|/)(photo|sound)s/(\d{1,12})(?:/(?:original|large|medium|small|square|thumb))?\.\w{3,4}$", re.ASCII
@@ -98,6 +99,18 @@ def named(path: PurePath) -> Statement:
         source_id=number,
         taxon_hint=taxon,
     )
+
+
+def xeno_canto_number(name: str) -> str | None:
+    """Return the number of xeno-canto in the name of a file, wherever it stands; None where there are several, or none.
+
+    Examples
+    --------
+    >>> xeno_canto_number("Parus major - XC12345.mp3"), xeno_canto_number("XC1 or XC2.mp3")
+    ('XC12345', None)
+    """
+    numbers = {number.upper() for number in _XENO_CANTO.findall(name)}
+    return numbers.pop() if len(numbers) == 1 else None
 
 
 def _local(stamp: re.Match[str]) -> datetime | None:

@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from biovita.csv_safe import SafeWriter
 from biovita.dataset import Dataset
 from biovita.dataset.outgoing import taxon_of
 from biovita.files import replacing
 from biovita.modality import Modality
+from biovita.named_files import is_absolute
 from biovita.redact import redacted
 
-__all__ = ["COLUMNS", "Attribution", "attributions", "license_summary", "write_attribution"]
+__all__ = ["COLUMNS", "Attribution", "attributions", "license_summary", "shown_path", "write_attribution"]
 
 _TABLES = {Modality.AUDIO: "audio", Modality.IMAGE: "images"}
 
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Who made a file, and on what terms it may be used: a row of ``ATTRIBUTION.csv``."""
+    """Who made a file, and on what terms it may be used: a row of ``ATTRIBUTION.csv``.
+
+    Attributes
+    ----------
+    path
+        As `shown_path` has it.
+    """
 
     path: str
     modality: str
@@ -34,6 +41,16 @@ class Attribution:
 
 
 COLUMNS = tuple(field.name for field in fields(Attribution))
+
+
+def shown_path(path: str, sha256: str) -> str:
+    """Return the path of a file as it goes out with a dataset.
+
+    A whole path tells of the machine and its user: it becomes ``outside/``, 12 digits of the hash, and the name.
+    """
+    if not is_absolute(path):
+        return path
+    return f"outside/{sha256[:12]}/{PurePosixPath(path.replace(chr(92), '/')).name}"
 
 
 def attributions(dataset: Dataset) -> Iterator[Attribution]:
@@ -52,7 +69,7 @@ def attributions(dataset: Dataset) -> Iterator[Attribution]:
                     continue
                 seen.add(row["path"])
                 yield Attribution(
-                    path=row["path"],
+                    path=shown_path(row["path"], row["sha256"]),
                     modality=modality.value,
                     scientific_name=taxon_of(dataset, row).scientific_name,
                     license=row["license"],

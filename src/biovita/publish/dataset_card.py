@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from biovita.dataset import Dataset
 from biovita.dataset.omitted import count_omitted
 from biovita.files import refuse_links, write_whole
-from biovita.modality import Modality
+from biovita.modality import MEDIA, Modality
 from biovita.publish.attribution import license_summary, write_attribution
 from biovita.publish.croissant import write_croissant
 from biovita.publish.markdown import code, fenced, words, yaml_text
@@ -26,6 +26,11 @@ _TABLES = (
     "The tables are Parquet: `taxa`, `traits`, `audio`, `images`, and `rejected`, which lists every record that could "
     "not be used, with the reason{omitted}. `path` starts at this directory; of a recording, the span from `start_s` "
     "to `end_s` is meant."
+)
+_WHOLE_PATH = r"^(/|\\|[A-Za-z]:)"
+_ELSEWHERE = (
+    "{:,} files do not lie here: the tables name them by their whole path, which holds on the machine where this was "
+    "made. `ATTRIBUTION.csv` has 12 digits of their hash and their name in its place."
 )
 _OMITTED = "; `omitted` lists every record that the plan left out, with the reason"
 
@@ -95,6 +100,7 @@ def _card(dataset: Dataset, licenses: Any, anonymous: int, plots: list[tuple[str
         *(line for file, about in plots for line in (f"![{about}](card/{file})", "")),
         _TABLES.format(omitted=_OMITTED if (dataset.path / "omitted.parquet").is_file() else ""),
         "",
+        *_elsewhere(dataset),
         "## Licences",
         "",
         "Each file keeps its own licence. `ATTRIBUTION.csv` credits the author of each.",
@@ -125,6 +131,13 @@ def _card(dataset: Dataset, licenses: Any, anonymous: int, plots: list[tuple[str
         ]
         lines += [*fenced(plan.strip(), "toml"), ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _elsewhere(dataset: Dataset) -> list[str]:
+    """Return how files are named that lie far from the dataset, where there are any."""
+    paths = pa.chunked_array([chunk for m in MEDIA for chunk in dataset.media(m)["path"].chunks], pa.string())
+    number = pc.sum(pc.match_substring_regex(pc.unique(paths), _WHOLE_PATH)).as_py() or 0
+    return [_ELSEWHERE.format(number), ""] if number else []
 
 
 def _terms(licenses: Any) -> list[str]:

@@ -27,10 +27,10 @@ from biovita.dataset.outgoing import (
 from biovita.dataset.schema import AUDIO, IMAGES
 from biovita.errors import DatasetError
 from biovita.filenames import FileNames, contained, file_name, safe_suffix
-from biovita.files import new_directory, write_whole
+from biovita.files import new_directory, require_replaceable, write_whole
 from biovita.jsonfile import read_text
 from biovita.modality import MEDIA, Modality
-from biovita.publish.attribution import write_attribution
+from biovita.publish.attribution import shown_path, write_attribution
 from biovita.taxonomy import Taxon, taxon_id_of
 
 __all__ = ["export_hub", "export_release", "training_files"]
@@ -67,10 +67,12 @@ def export_release(
     Raises
     ------
     DatasetError
-        Where files lie outside the dataset and that is not allowed, or one is not what the tables state.
+        Where files lie outside the dataset and that is not allowed, one is not what the tables state, or ``out`` exists
+        or cannot be made.
     """
+    require_replaceable(out, marker=None)
     allowed_outside(dataset.path, training_files(dataset), allow=allow_outside)
-    with new_directory(out) as directory:
+    with new_directory(out, marker=None) as directory:
         train = directory / "train"
         train.mkdir()
         counts = {}
@@ -157,12 +159,14 @@ def export_hub(dataset: Dataset, out: Path, *, allow_outside: bool = False) -> d
     Raises
     ------
     DatasetError
-        Where files lie outside the dataset and that is not allowed, or one is not what the tables state.
+        Where files lie outside the dataset and that is not allowed, one is not what the tables state, or ``out`` exists
+        or cannot be made.
     """
+    require_replaceable(out, marker=None)
     files = (file for modality in MEDIA for _, file in stated_files(dataset, modality))
     allowed_outside(dataset.path, files, allow=allow_outside)
     counts = {}
-    with new_directory(out) as directory:
+    with new_directory(out, marker=None) as directory:
         for modality, name, column, schema in (
             (Modality.AUDIO, "audio", "audio", AUDIO),
             (Modality.IMAGE, "images", "image", IMAGES),
@@ -215,6 +219,7 @@ def _groups(dataset: Dataset, table: pa.Table, column: str) -> Iterator[tuple[li
                 "bytes": _bytes(dataset, row, known),
                 "path": file_name(PurePosixPath(row["path"]).name),
             }
+            row["path"] = shown_path(row["path"], row["sha256"])
             rows.append(row)
             size += len(row[column]["bytes"])
             if size >= _GROUP_BYTES:

@@ -15,7 +15,7 @@ from biovita.dataset.outgoing import Outgoing, allowed_outside, bytes_of, stated
 from biovita.dataset.packed_media import PACKED, PackedMedia
 from biovita.errors import DatasetError
 from biovita.filenames import is_path, path_from
-from biovita.files import target_of
+from biovita.files import require_possible, require_replaceable, target_of
 from biovita.modality import MEDIA
 from biovita.storage import for_lance, is_address
 
@@ -46,6 +46,7 @@ def pack(dataset: Dataset, out: str, *, allow_outside: bool = False) -> int:
     import lance
 
     if not is_address(out):
+        require_replaceable(Path(out), marker=None)
         if target_of(Path(out)).exists():
             raise DatasetError(f"{out} already exists. Choose another place")
         if Path(out).resolve().is_relative_to((dataset.path / "media").resolve()):
@@ -94,12 +95,11 @@ def unpack(packed: str, directory: Path) -> int:
     Raises
     ------
     DatasetError
-        Where there are no packed media, or a path in them leads out of the directory.
+        Where there are no packed media, a path in them leads out of the directory, or that cannot be made.
     """
     media = PackedMedia.open(packed)
     directory = target_of(directory)
-    if directory.exists() and not directory.is_dir():
-        raise DatasetError(f"{directory} is a file. Give a directory to write files into")
+    require_possible(directory)
     paths = MediaPaths.of(directory)
     elsewhere = {
         path

@@ -11,21 +11,23 @@ from biovita.benchmark.analysis import Analysis, Confusion, GroupAccuracy
 from biovita.benchmark.scores import KS
 from biovita.benchmark.trait_scores import TraitAgreement, TraitScore
 from biovita.modality import DIRECTIONS
-from biovita.report.charts import RadarChart, radar_chart
+from biovita.report.charts import BarChart, RadarChart, bar_chart, radar_chart
 
 __all__ = [
+    "ClassCharts",
     "ClassRow",
     "FamilyRow",
     "GroupTable",
     "TraitRow",
+    "class_charts",
     "class_rows",
     "family_rows",
     "group_tables",
-    "radars",
     "trait_rows",
 ]
 
 _AXES = 6  # classes of a radar, "All" among them
+_FEWEST_AXES = 4  # of a radar: three are a triangle, in which "All" lies between the other two
 _FAMILIES = 12
 _FEWEST = 5  # queries that a family needs to be listed
 
@@ -37,6 +39,21 @@ class ClassRow:
     name: str
     queries: int
     cells: Mapping[tuple[str, int], GroupAccuracy]
+
+
+@dataclass(frozen=True)
+class ClassCharts:
+    """Accuracy by class, a chart a direction: radars, or bars where two classes have queries.
+
+    Attributes
+    ----------
+    nothing
+        The directions in which no query finds its species among the first ten: there is nothing to draw.
+    """
+
+    radars: tuple[RadarChart, ...]
+    bars: tuple[BarChart, ...]
+    nothing: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -92,19 +109,27 @@ def class_rows(analysis: Analysis, part: str) -> tuple[ClassRow, ...]:
     return tuple(sorted(rows, key=lambda row: -row.queries))
 
 
-def radars(analysis: Analysis, part: str, *, spoken: Callable[[str], str]) -> tuple[RadarChart, ...]:
-    """Return a radar a direction: accuracy by class at species level, Top-1, 5 and 10, as the paper plots it."""
+def class_charts(analysis: Analysis, part: str, *, spoken: Callable[[str], str]) -> ClassCharts:
+    """Return accuracy by class at species level, Top-1, 5 and 10, by direction: radars, as the paper plots it."""
     classes = {row.name: row for row in class_rows(analysis, part)}
     axes = sorted(classes, key=lambda name: (-classes[name].queries, name))[:_AXES]
     if len(axes) < 3:
-        return ()
-    charts: list[RadarChart] = []
+        return ClassCharts((), (), ())
+    radars: list[RadarChart] = []
+    bars: list[BarChart] = []
+    nothing: list[str] = []
     for direction in DIRECTIONS:
         found = {k: [classes[name].cells.get((direction, k)) for name in axes] for k in KS}
-        if any(row is not None for rows in found.values() for row in rows):
-            series = {k: [None if row is None else row.accuracy for row in rows] for k, rows in found.items()}
-            charts.append(radar_chart(spoken(direction), axes, series, len(charts)))
-    return tuple(charts)
+        series = {k: [None if row is None else row.accuracy for row in rows] for k, rows in found.items()}
+        if not any(row is not None for rows in found.values() for row in rows):
+            continue
+        if not any(share for shares in series.values() for share in shares):
+            nothing.append(spoken(direction))
+        elif len(axes) < _FEWEST_AXES:
+            bars.append(bar_chart(spoken(direction), axes, series))
+        else:
+            radars.append(radar_chart(spoken(direction), axes, series, len(radars)))
+    return ClassCharts(tuple(radars), tuple(bars), tuple(nothing))
 
 
 def family_rows(analysis: Analysis, part: str) -> tuple[FamilyRow, ...]:

@@ -7,43 +7,21 @@ from dataclasses import dataclass
 from math import cos, pi, sin
 
 __all__ = [
+    "BarChart",
+    "BarRow",
     "Line",
     "LineChart",
-    "LossChart",
     "RadarChart",
     "RadarLabel",
     "RadarShape",
     "axis_top",
+    "bar_chart",
     "line_chart",
-    "loss_chart",
     "radar_chart",
 ]
 
 _WIDTH, _HEIGHT = 360.0, 150.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 38.0, 8.0, 10.0, 22.0
-
-
-@dataclass(frozen=True)
-class LossChart:
-    """A loss as a path in a 360 by 150 view.
-
-    Attributes
-    ----------
-    id
-        Unique on the page.
-    first, last
-        Its first and last value; None without values.
-    ticks
-        Height and text of each mark on the y axis.
-    """
-
-    id: str
-    name: str
-    first: float | None
-    last: float | None
-    steps: int
-    path: str
-    ticks: tuple[tuple[float, str], ...]
 
 
 @dataclass(frozen=True)
@@ -66,6 +44,8 @@ class LineChart:
         Place and text of each mark on the axes.
     marks
         Where on the x axis vertical lines stand.
+    changes
+        Whether a line has two values that differ: where none has, there is nothing to see.
     """
 
     name: str
@@ -73,6 +53,23 @@ class LineChart:
     x: tuple[tuple[float, str], ...]
     y: tuple[tuple[float, str], ...]
     marks: tuple[float, ...]
+    changes: bool
+
+
+@dataclass(frozen=True)
+class BarRow:
+    """The shares of a group, from 0 to 1, by k; the largest k first, so that the smallest lies on top."""
+
+    label: str
+    shares: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True)
+class BarChart:
+    """Shares of groups as bars from 0 to 100 %."""
+
+    name: str
+    rows: tuple[BarRow, ...]
 
 
 @dataclass(frozen=True)
@@ -132,33 +129,6 @@ def axis_top(highest: float) -> float:
     return next((top for top in (0.08, 0.2, 0.4, 0.6, 0.8) if highest <= top), 1.0)
 
 
-def loss_chart(name: str, values: Sequence[float], index: int) -> LossChart:
-    """Return the drawing of a loss.
-
-    Parameters
-    ----------
-    index
-        Place among the page's charts, for ids that are unique.
-    """
-    low, high = min(values, default=0.0), max(values, default=1.0)
-    span = high - low or 1.0
-    inner_width, inner_height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
-    step = inner_width / max(1, len(values) - 1)
-    points = [
-        (_LEFT + step * place, _TOP + inner_height * (1 - (value - low) / span))
-        for place, value in enumerate(values)
-    ]
-    return LossChart(
-        id=f"loss-{index}",
-        name=name,
-        first=values[0] if len(values) else None,
-        last=values[-1] if len(values) else None,
-        steps=len(values),
-        path="M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in points) if points else "",
-        ticks=((_TOP + inner_height, f"{low:.2f}"), (_TOP, f"{high:.2f}")),
-    )
-
-
 _POINTS = 240  # of a line: more would lie closer together than pixels
 
 
@@ -207,6 +177,7 @@ def line_chart(
         x=tuple((place(value, low)[0], f"{value:,.0f}") for value in dict.fromkeys((left, right))),
         y=tuple((place(left, value)[1], label) for value, label in zip(ticks, _labels(ticks), strict=True)),
         marks=tuple(place(value, low)[0] for value in marks if left < value < right),
+        changes=any(len({y for _, y in points}) > 1 for points in series.values()),
     )
 
 
@@ -227,6 +198,17 @@ def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
     step = -(-len(points) // _POINTS)
     groups = [points[start : start + step] for start in range(0, len(points), step)] if step else []
     return [(sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group)) for group in groups]
+
+
+def bar_chart(name: str, groups: Sequence[str], series: Mapping[int, Sequence[float | None]]) -> BarChart:
+    """Return shares of groups as bars: by k, the share of each group; one without a value counts as zero."""
+    return BarChart(
+        name,
+        tuple(
+            BarRow(group, tuple((k, series[k][place] or 0.0) for k in sorted(series, reverse=True)))
+            for place, group in enumerate(groups)
+        ),
+    )
 
 
 _RADIUS, _MIDDLE = 84.0, (150.0, 118.0)

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from biovita.modality import Modality, modalities_of
+from biovita.report.settings import setting_rows
 from biovita.terminal import visible
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def environment(**filters: Callable[..., str]) -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         finalize=_shown,
     )
-    found.filters.update(percent=_percent, spoken=spoken, number=_number, **filters)
+    found.filters.update(percent=_percent, spoken=spoken, number=_number, settings=setting_rows, **filters)
     script = found.get_template("report.js").render()
     found.globals.update(script=Markup(script), policy=_policy(script))  # noqa: S704 - our own file
     return found

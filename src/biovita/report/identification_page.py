@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from biovita.archive.archive_tables import Kind
 from biovita.archive.best_events import best_events, spoken_over
 from biovita.files import make_directory, write_whole
+from biovita.report.credits import Credit, unstated
 from biovita.report.environment import environment
 from biovita.report.event_views import EventCard, EventViews, ExemplarCard, PhotographCard, moment
 from biovita.report.identification_content import IdentificationContent
@@ -39,15 +40,6 @@ class ShownTaxon:
     photographs: tuple[PhotographCard, ...]
 
 
-@dataclass(frozen=True, order=True)
-class MediaCredit:
-    """Who made what the page shows, and on what terms; empty where that is not stated."""
-
-    what: str
-    attribution: str
-    license: str
-
-
 def write_identification_page(content: IdentificationContent, out: Path) -> Path:
     """Write ``report.html`` into the directory ``out``, and return its path.
 
@@ -65,6 +57,7 @@ def _rendered(content: IdentificationContent) -> str:
     views = EventViews(content)
     spoken = _spoken(content, found)
     shown = _shown(found.filter(pa.array(~spoken)), taxa, views)
+    credited = _credits(shown)
     templates = environment(counted=_counted, grouped="{:,}".format, lasting=_lasting, to_minute=_to_minute)
     return templates.get_template("identification.html").render(
         content=content,
@@ -89,7 +82,8 @@ def _rendered(content: IdentificationContent) -> str:
         unseen=views.unseen,
         reasons=Counter(content.left_out["reason"].to_pylist()).most_common(),
         left_out=content.left_out.slice(0, _LEFT_OUT).to_pylist(),
-        credits=_credits(shown),
+        credits=credited,
+        unstated=unstated(credited),
     )
 
 
@@ -159,11 +153,11 @@ def _asked(candidates: pa.Table) -> dict[str, int]:
     }
 
 
-def _credits(shown: Sequence[ShownTaxon]) -> list[MediaCredit]:
+def _credits(shown: Sequence[ShownTaxon]) -> list[Credit]:
     """Return who made what the page shows, each once."""
 
-    def of(card: EventCard | PhotographCard | ExemplarCard, what: str) -> MediaCredit:
-        return MediaCredit(what, card.attribution or "", card.license or "")
+    def of(card: EventCard | PhotographCard | ExemplarCard, what: str) -> Credit:
+        return Credit(what, card.attribution or "", card.license or "")
 
     found = set()
     for each in shown:

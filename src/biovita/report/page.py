@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from biovita.benchmark.asked_texts import text_notes
 from biovita.benchmark.compare import marked, ranks_table
 from biovita.benchmark.records import records
 from biovita.benchmark.scores import KS
@@ -18,10 +19,11 @@ from biovita.csv_safe import write_rows
 from biovita.dataset import Dataset
 from biovita.dataset.schema import Split
 from biovita.files import make_directory, write_whole
-from biovita.modality import DIRECTIONS
-from biovita.report.analysis_section import class_rows, family_rows, group_tables, radars, trait_rows
-from biovita.report.charts import loss_chart
+from biovita.modality import DIRECTIONS, Modality
+from biovita.report.analysis_section import class_charts, class_rows, family_rows, group_tables, trait_rows
+from biovita.report.charts import LineChart, line_chart
 from biovita.report.content import ReportContent
+from biovita.report.credits import Credit, unstated
 from biovita.report.environment import environment, spoken
 from biovita.report.examples import Example, examples
 from biovita.report.generalised_section import generalised_panels
@@ -35,16 +37,6 @@ PRETRAINED = ("BirdNET", "EfficientNet")  # encoders whose training data held ma
 _RANKS = 20_000  # of queries, that the page holds as a table; of more, biovita bench run writes ranks.parquet
 _LISTED = 200  # rejected records that the page lists
 _CONFUSED = 12  # pairs of species that the page lists
-
-
-@dataclass(frozen=True, order=True)
-class Credit:
-    """Who made something that the page shows, and on what terms; empty where that is not stated."""
-
-    name: str
-    modality: str
-    attribution: str
-    license: str
 
 
 @dataclass(frozen=True)
@@ -86,6 +78,7 @@ def render(run: ReportContent, text: str) -> str:
     """Return the page; ``text`` is ``results.json`` as it is offered for download."""
     parts = sorted({row.part for row in run.rows}, key=lambda part: (part != Split.UNSEEN, part))
     shown = examples(run, part=parts[0]) if parts else []
+    credited = _credits(shown)
     sections: dict[str, Any] = _analysis(run, parts[0]) if parts else dict.fromkeys(_SECTIONS, ())
     return (
         environment()
@@ -104,10 +97,12 @@ def render(run: ReportContent, text: str) -> str:
             generalised=generalised_panels(run),
             published=published_tables(run) if run.published else (),
             released=is_released(run.benchmark),
-            losses=[loss_chart(name, values, index) for index, (name, values) in enumerate(run.losses.items())],
+            losses=[chart for name, values in run.losses.items() if (chart := _loss_chart(name, values))],
             examples={d: mine for d in DIRECTIONS if (mine := [e for e in shown if e.direction == d])},
-            credits=_credits(shown),
+            credits=credited,
+            unstated=unstated(credited),
             split=None if run.dataset is None else run.dataset.info.get("split"),
+            text_notes=text_notes(run.benchmark.made),
             left_out=_left_out(run.benchmark.left_out),
             rejected=_rejected(run.dataset),
             downloads=_downloads(run, text),
@@ -116,7 +111,11 @@ def render(run: ReportContent, text: str) -> str:
     )
 
 
-_SECTIONS = ("classes", "radars", "families", "groups", "confused", "traits", "misses")
+def _loss_chart(name: str, values: Sequence[float]) -> LineChart | None:
+    return line_chart(f"Loss, {name}", {"loss": list(enumerate(values, 1))})
+
+
+_SECTIONS = ("classes", "charts", "families", "groups", "confused", "traits", "misses")
 
 
 def _analysis(run: ReportContent, part: str) -> dict[str, Any]:
@@ -124,7 +123,7 @@ def _analysis(run: ReportContent, part: str) -> dict[str, Any]:
     found = run.analysis
     return {
         "classes": class_rows(found, part),
-        "radars": radars(found, part, spoken=spoken),
+        "charts": class_charts(found, part, spoken=spoken),
         "families": family_rows(found, part),
         "groups": group_tables(found, part),
         "confused": [row for row in found.confusions if (row.part, row.level) == (part, "species")][:_CONFUSED],
@@ -149,9 +148,10 @@ def _downloads(run: ReportContent, text: str) -> dict[str, str]:
 
 def _credits(shown: Iterable[Example]) -> list[Credit]:
     """Return who made what the page shows, and on what terms, each once."""
+    kinds = {Modality.AUDIO: "recording", Modality.IMAGE: "photograph"}
     return sorted(
         {
-            Credit(card.name, card.modality.value, card.attribution or "", card.license or "")
+            Credit(f"{card.name}, {kinds[card.modality]}", card.attribution or "", card.license or "")
             for example in shown
             for card in (example.query, *example.nearest)
             if card.photograph or card.sound

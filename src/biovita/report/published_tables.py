@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from biovita.benchmark.task import Benchmark
 from biovita.report.content import ReportContent
+from biovita.report.scores_section import stages_of
 from biovita.taxonomy import Rank
 
 __all__ = [
@@ -102,7 +103,8 @@ def published_tables(run: ReportContent) -> tuple[PublishedTable, ...]:
                 PublishedRow(name, (*cells, AVERAGES[part].get(name)), own=False) for name, cells in rows.items()
             ]
             cells = tuple((found[d, 1], found[d, 5]) if (d, 1) in found else None for d in COLUMNS)
-            name = f"{run.last}, which has trained on what it is asked" if run.leaks else str(run.last)
+            last = stages_of(run)[-1].label
+            name = f"{last}, which has trained on what it is asked" if run.leaks else last
             listed.append(PublishedRow(name, (*cells, _average(cells)), own=True))
             tables.append(PublishedTable(part, tuple(listed)))
     return tuple(tables)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from biovita.benchmark.headlines import HEADLINE_KS, headline_record, main_headline
 from biovita.benchmark.records import record, records
 from biovita.dataset import Dataset
 from biovita.report.content import ReportContent
@@ -17,8 +18,9 @@ __all__ = ["rejected_by_reason", "results"]
 def results(run: ReportContent) -> dict[str, Any]:
     """Return what ``results.json`` holds.
 
-    ``scores`` is a flat list with a row a stage, task and k; ``mrr`` one with a row a stage and task; ``generalised``
-    one of `GeneralisedRow`, empty unless all taxa are candidates; everything after is the analysis of the last stage.
+    ``headlines`` has Top-1 and Top-5 of each stage at species level, in words, too. ``scores`` is a flat list with a
+    row a stage, task and k; ``mrr`` one with a row a stage and task; ``generalised`` one of `GeneralisedRow`, empty
+    unless all taxa are candidates; everything after is the analysis of the last stage.
     No times, no paths: the same run gives the same content.
     """
     analysis = run.analysis
@@ -42,6 +44,12 @@ def results(run: ReportContent) -> dict[str, Any]:
             for info in run.towers
         ],
         "losses": {name: [float(value) for value in values] for name, values in run.losses.items()},
+        "headlines": [
+            headline_record(found, stage)
+            for stage in run.scores
+            for k in HEADLINE_KS
+            if (found := main_headline(run.rows, stage=stage, k=k, seed=run.seed)) is not None
+        ],
         "scores": records(run.rows),
         "mrr": [
             record(row)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from biovita.benchmark.scores import Headline, ScoreRow, headline
+from biovita.benchmark.headlines import Headline, cautions, headline, headline_words
+from biovita.benchmark.scores import ScoreRow
 from biovita.benchmark.task import LEVELS
 from biovita.modality import DIRECTIONS
 from biovita.report.charts import axis_top
 from biovita.report.content import ReportContent
-from biovita.taxonomy import Rank
 
 __all__ = [
     "Headlines",
@@ -47,22 +47,25 @@ class Step:
 
 @dataclass(frozen=True)
 class Headlines:
-    """What the page begins with: the mean over the directions at species level of one part.
-
-    Attributes
-    ----------
-    candidates
-        The most that a query has.
-    """
+    """What the page begins with: the mean over the directions at species level of one part."""
 
     part: str
     steps: tuple[Step, ...]
-    candidates: int
 
     @property
     def last(self) -> Step:
         """The step of the last stage."""
         return self.steps[-1]
+
+    @property
+    def words(self) -> str:
+        """The headline of the last stage, as commands print it."""
+        return headline_words(self.last.top1)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """How far it can be trusted."""
+        return cautions(self.last.top1)
 
 
 @dataclass(frozen=True)
@@ -123,12 +126,11 @@ def headlines(run: ReportContent, parts: Sequence[str]) -> Headlines | None:
         steps = tuple(
             Step(stage, one, five)
             for stage in stages_of(run)
-            if (one := headline(run.rows, stage=stage.key, part=part, k=1))
-            and (five := headline(run.rows, stage=stage.key, part=part, k=5))
+            if (one := headline(run.rows, stage=stage.key, part=part, k=1, seed=run.seed))
+            and (five := headline(run.rows, stage=stage.key, part=part, k=5, seed=run.seed))
         )
         if steps:
-            tasks = [s.task for s in run.final.tasks if (s.task.part, s.task.level) == (part, Rank.SPECIES)]
-            return Headlines(part, steps, max(int(task.candidate_counts.max()) for task in tasks))
+            return Headlines(part, steps)
     return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +56,6 @@ def write_training_page(
             charts=_charts(steps, checks, marks=[row.first for row in phases[1:]]),
             checks=[line for line in checks if line.parts],
             knows=_knows(record["recipe"]),
-            settings=json.dumps(record["recipe"], indent=2),
             files=files,
             left_out=left_out,
         )

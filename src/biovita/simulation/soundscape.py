@@ -15,7 +15,7 @@ from typing import Any
 
 from biovita.dataset import Dataset
 from biovita.errors import BiovitaError
-from biovita.files import new_directory, write_whole
+from biovita.files import new_directory, require_replaceable, write_whole
 from biovita.hashing import sha256_of
 from biovita.progress import progress_bar
 from biovita.simulation.backgrounds import QUIET_BELOW, BackgroundFile, BackgroundTrack, background_files
@@ -29,6 +29,7 @@ __all__ = ["SoundscapeReport", "SoundscapeSettings", "write_soundscape"]
 _BEGIN = datetime(2026, 5, 1, 5)  # noqa: DTZ001 - by the clock of a recorder that does not say its zone
 _RATES = (8_000, 192_000)
 _MOST_HOURS = 1000.0
+_MANIFEST = "soundscape.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,11 +153,12 @@ def write_soundscape(
     Raises
     ------
     BiovitaError
-        Where no background can be used, or the calls do not find room.
+        Where no background can be used, the calls do not find room, or ``out`` is not replaced or cannot be made.
     MediaError
         Where a clip cannot be decoded.
     """
     dataset, out, rate = Dataset.open(dataset), Path(out), settings.rate
+    require_replaceable(out, replace=overwrite, marker=_MANIFEST)
     given = Path(backgrounds) if isinstance(backgrounds, str | Path) else [Path(each) for each in backgrounds]
     clips = chosen_clips(dataset, settings.species, hold_out=settings.hold_out, seed=settings.seed)
     listened = background_files(given, loudest)
@@ -176,7 +178,7 @@ def write_soundscape(
     begins = [_BEGIN + timedelta(seconds=sum(sizes[:number]) / rate) for number in range(len(sizes))]
     names = [f"SIM_{begin:%Y%m%d_%H%M%S}.flac" for begin in begins]
     mix = Mix(track, sounds, sizes, rate)
-    with new_directory(out, replace=overwrite, marker="soundscape.json") as directory:
+    with new_directory(out, replace=overwrite, marker=_MANIFEST) as directory:
         mixed, clipped = [mix.levelled(call) for call in calls], 0
         with progress_bar("Mixing recordings", len(sizes), shown=progress) as advance:
             for number, name in enumerate(names):
@@ -200,7 +202,7 @@ def write_soundscape(
             silent=tuple(silent),
         )
         manifest = _manifest(report, dataset, settings, listened_to=loudest is not None)
-        write_whole(directory / "soundscape.json", json.dumps(manifest, indent=1) + "\n")
+        write_whole(directory / _MANIFEST, json.dumps(manifest, indent=1) + "\n")
     return report
 
 

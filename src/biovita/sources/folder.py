@@ -1,5 +1,7 @@
 """A folder of recordings and photographs with ``audio.csv`` and ``images.csv`` beside them, or workbooks (``.xlsx``).
 
+Without any table the names of folders and files say what is in it; see `biovita.sources.named_media`.
+
 Each table has a row an item. ``file``, a path within the folder, and ``scientific_name`` are needed, everything
 else in `FIELDS` is read where it is there. A row is the whole file, or the span ``begin_s`` to ``end_s`` of it.
 ``start_s`` and ``duration_s`` are not spans of the file: they say where in a longer recording, kept elsewhere, the
@@ -19,14 +21,13 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from biovita.csv_table import CsvTable, check_columns
 from biovita.dataset import write_dataset
 from biovita.dataset.media_paths import MediaPaths
 from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
@@ -35,17 +36,18 @@ from biovita.files import new_directory
 from biovita.media import AudioProbe, ImageProbe
 from biovita.media.audible import too_short
 from biovita.modality import Modality
-from biovita.sources.folder_tables import TableNotes, folder_tables
+from biovita.sources.file_statements import from_files
+from biovita.sources.folder_rows import NOUNS, FolderRows, read_folder
 from biovita.sources.inspect import Inspected, inspect_files, map_threads
 from biovita.sources.lineage import merge_taxa
-from biovita.sources.media_row import FIELDS, TABLES, MediaRow, media_rows, open_media_table
+from biovita.sources.media_row import TABLES, MediaRow
+from biovita.sources.named_media import NameGroup
 from biovita.sources.source import RejectedRow, rejected_table, storable
 from biovita.version import __version__
 
 __all__ = ["ImportReport", "import_folder"]
 
 _TOLD = 10  # of the rows that have the same bytes
-_NOUNS: Mapping[Modality, str] = {Modality.AUDIO: "recording", Modality.IMAGE: "photograph"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class ImportReport:
         Columns of the tables that were not read, as ``table: column``.
     skipped
         Rows of empty cells alone.
+    names
+        What the names of folders and files say; nothing where there is a table.
     """
 
     dataset: Path
@@ -73,6 +77,7 @@ class ImportReport:
     notes: tuple[str, ...]
     ignored_columns: tuple[str, ...]
     skipped: int = 0
+    names: tuple[NameGroup, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +120,12 @@ def import_folder(
     workers: int | None = None,
     overwrite: bool = False,
     progress: bool = True,
+    understood: Callable[[tuple[NameGroup, ...]], None] | None = None,
 ) -> ImportReport:
-    """Make a dataset of a folder that has ``audio.csv`` and ``images.csv``; the module says how they are read.
+    """Make a dataset of a folder that has ``audio.csv`` or ``images.csv``, or whose names say what is in it.
+
+    The module says how the tables are read, and `named_media` how the names are. What no table states of time and place
+    is taken from the files (`file_statements.from_files`).
 
     Parameters
     ----------
@@ -136,33 +145,42 @@ def import_folder(
         Replace the dataset at ``out``; its embeddings are kept, and those of files that are the same still hold.
     progress
         Show bars on standard error where that is a terminal.
+    understood
+        Called with what the names of folders and files say, before anything is decoded or written, where there is no
+        table.
 
     Raises
     ------
     DatasetError
-        Where the folder or a table is missing or cannot be read, where no recording or no photograph is left, and
-        where ``out`` exists.
+        Where the folder is missing, a table cannot be read or nothing of it can be used, neither tables nor names say
+        what is in the folder, and where ``out`` exists.
     """
-    src, out, columns = Path(src), Path(out), dict(columns or {})
-    check_columns(columns, FIELDS)
-    tables = _open_tables(src, columns)
-    read = {modality: list(media_rows(modality, table)) for modality, table in tables.items()}
-    table_notes = [note for modality, table in tables.items() for note in _table_notes(table, read[modality])]
-    _check_any_rows(tables, read)
+    src, out = Path(src), Path(out)
     _check_place(src, out, overwrite=overwrite)
+    read = read_folder(src, dict(columns or {}), understood)
     with new_directory(out, replace=overwrite, marker="dataset.toml", keep=["embeddings"]) as directory:
-        items, rejected = _selected(read, workers=workers, progress=progress)
-        _check_any_items(tables, items, rejected)
+        usable, rejected = _selected(read.rows, workers=workers, progress=progress)
+        _check_any_items(read, usable, rejected)
+        stated = from_files([item.row for item in usable], workers=workers, progress=progress)
+        items = [replace(item, row=row) for item, row in zip(usable, stated.rows, strict=True)]
         taxa, lineage_notes = merge_taxa(item.row.named for item in items)
         if copy:
             _copy_media(directory, [item.row for item in items], progress=progress)
-        of = {modality: [item for item in items if item.row.modality == modality] for modality in TABLES}
-        notes = (*lineage_notes, *table_notes, *_warnings(items))
-        ignored = tuple(f"{table.path.name}: {name}" for table in tables.values() for name in table.ignored)
-        skipped = sum(table.skipped for table in tables.values())
-        audio, images = of[Modality.AUDIO], of[Modality.IMAGE]
+        audio, images = (
+            [item for item in items if item.row.modality == modality]
+            for modality in (Modality.AUDIO, Modality.IMAGE)
+        )
         report = ImportReport(
-            out, len(audio), len(images), len(taxa), len(rejected), _reasons(rejected), notes, ignored, skipped
+            out,
+            len(audio),
+            len(images),
+            len(taxa),
+            len(rejected),
+            _reasons(rejected),
+            (*lineage_notes, *read.notes, *stated.notes(), *_warnings(items)),
+            read.ignored,
+            read.skipped,
+            () if read.names is None else read.names.groups(),
         )
         paths = None if copy else MediaPaths.of(out)
         written = {
@@ -171,46 +189,13 @@ def import_folder(
             "images": _media_table(images, IMAGES, paths),
             "rejected": rejected_table(rejected),
         }
-        write_dataset(directory, written, _info(src, columns, report, copy=copy))
+        write_dataset(directory, written, _info(src, read.columns, report, copy=copy))
     if strict and rejected:
         raise DatasetError(
             f"{len(rejected)} records were rejected ({_counts(report.reasons)}), and strict was asked for. "
             f"The dataset is written; {out / 'rejected.parquet'} lists them"
         )
     return report
-
-
-def _open_tables(src: Path, columns: Mapping[str, str]) -> dict[Modality, CsvTable]:
-    if not src.is_dir():
-        what = "is not a folder" if src.exists() else "does not exist"
-        raise DatasetError(f"{src} {what}. Give the folder that has audio.csv and images.csv")
-    files = folder_tables(src)
-    absent = [name for modality, name in TABLES.items() if modality not in files]
-    if absent:
-        raise DatasetError(
-            f"{src} has no {' and no '.join(absent)}. A dataset needs both recordings and photographs: audio.csv "
-            "and images.csv, each with the columns file and scientific_name"
-        )
-    tables = {modality: open_media_table(file, columns) for modality, file in files.items()}
-    for name, column in columns.items():
-        if all(table.columns.get(name) != column for table in tables.values()):
-            raise DatasetError(f"--column {name}={column}: neither table in {src} has a column {column!r}")
-    spans = tables[Modality.AUDIO]
-    if "end_s" in spans.columns and "begin_s" not in spans.columns:
-        raise DatasetError(
-            f"{spans.path}, line 1: there is a column end_s, and no column begin_s for where the span begins in the "
-            "file. If start_s says that, give --column begin_s=start_s"
-        )
-    return tables
-
-
-def _check_any_rows(tables: Mapping[Modality, CsvTable], read: Mapping[Modality, Sequence[object]]) -> None:
-    for modality, table in tables.items():
-        if not read[modality]:
-            raise DatasetError(
-                f"{table.path} has no rows, so it names no {_NOUNS[modality]}. "
-                "A dataset needs both recordings and photographs"
-            )
 
 
 def _check_place(src: Path, out: Path, *, overwrite: bool) -> None:
@@ -277,32 +262,30 @@ def _without_duplicates(items: Sequence[_Item]) -> tuple[list[_Item], list[Rejec
                 others += f"; and {len(group) - len(told) - 1:,} more"
             rejected.append(row.rejected("ambiguous", f"the same bytes are also {others}"))
         elif row is not group[0]:
-            rejected.append(row.rejected("duplicate", f"the same bytes as {group[0].file} in {group[0].where}"))
+            rejected.append(row.rejected("duplicate", f"the same bytes as {_told(group[0])}"))
         else:
             kept.append(item)
     return kept, rejected
 
 
-def _check_any_items(
-    tables: Mapping[Modality, CsvTable], items: Sequence[_Item], rejected: Sequence[RejectedRow]
-) -> None:
-    for modality, table in tables.items():
-        if any(item.row.modality == modality for item in items):
+def _told(row: MediaRow) -> str:
+    return row.file if row.where == row.file else f"{row.file} in {row.where}"
+
+
+def _check_any_items(read: FolderRows, items: Sequence[_Item], rejected: Sequence[RejectedRow]) -> None:
+    """Refuse a folder of whose media nothing can be used, and one where that is so of a whole table."""
+    for modality, place in read.places.items():
+        if any(item.row.modality == modality for item in items) or (read.names is not None and items):
             continue
         mine = [row for row in rejected if row.modality == modality]
+        if not mine:
+            continue
         first = mine[0]
+        where = "" if read.names is not None else f", in line {first.row}"
         raise DatasetError(
-            f"no {_NOUNS[modality]} of {table.path} can be used ({_counts(_reasons(mine))}). "
-            f"The first, in line {first.row}: {storable(first.path) or 'no file'}: {storable(first.detail)}. "
-            "A dataset needs both recordings and photographs"
+            f"no {NOUNS[modality]} of {place} can be used ({_counts(_reasons(mine))}). "
+            f"The first{where}: {storable(first.path) or 'no file'}: {storable(first.detail)}"
         )
-
-
-def _table_notes(table: CsvTable, rows: Iterable[MediaRow | RejectedRow]) -> list[str]:
-    notes = TableNotes(table)
-    for row in rows:
-        notes.add(row)
-    return notes.lines()
 
 
 def _warnings(items: Sequence[_Item]) -> list[str]:
@@ -343,7 +326,7 @@ def _copy_media(directory: Path, records: Sequence[MediaRow], *, progress: bool)
 
 def _info(src: Path, columns: Mapping[str, str], report: ImportReport, *, copy: bool) -> dict[str, Any]:
     return {
-        "name": src.resolve().name,
+        "name": report.dataset.resolve().name,
         "version": "1",
         "made": {
             "by": "biovita data import folder",

@@ -172,7 +172,7 @@ class Inaturalist(BaseModel):
         return f"""
             select 'image' as modality, t.name, t.name_key, t.vernacular, t.rank, {ranks},
                 '{self.label}' as source, p.photo_id::varchar as source_id,
-                p.observation_uuid::varchar as "group",
+                p.observation_uuid::varchar as "group", null::varchar as credited_source, null::varchar as credited_id,
                 '{PHOTO_URL}/' || p.photo_id || '/{self.size}.' || p.extension as url, null::varchar as path,
                 {read} as license, p.license as license_given,
                 '(c) ' || coalesce(nullif(o.name, 'None'), o.login, 'observer ' || p.observer_id)

@@ -6,7 +6,7 @@ import hashlib
 import math
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,9 +23,11 @@ from biovita.sources.source import MAX_NAME, RejectedRow, broken
 from biovita.taxonomy import taxon_id_of
 from biovita.taxonomy.clean import clean_name
 
-__all__ = ["FIELDS", "TABLES", "MediaRow", "media_rows", "open_media_table"]
+__all__ = ["FIELDS", "NAMES", "TABLES", "MediaRow", "media_rows", "media_rows_of", "open_media_table"]
 
 TABLES: Mapping[Modality, str] = {Modality.AUDIO: "audio.csv", Modality.IMAGE: "images.csv"}
+NAMES = "names"
+"""What stands in place of a table's name for what the names of folders and files say."""
 _REQUIRED = ("file", "scientific_name")
 _TEXTS = ("source", "source_id", "url", "license", "attribution", "recorded_at")
 _PLACE = ("latitude", "longitude")
@@ -89,8 +91,8 @@ class MediaRow:
 
     @property
     def where(self) -> str:
-        """Table and line, for messages."""
-        return f"{self.table} line {self.line}"
+        """Table and line, for messages; the file where it is named by no table."""
+        return self.file if self.table == NAMES else f"{self.table} line {self.line}"
 
     @property
     def named(self) -> NamedRow:
@@ -142,9 +144,26 @@ def media_rows(modality: Modality, table: CsvTable) -> Iterator[MediaRow | Rejec
     DatasetError
         Where the rows take more memory than may be used, or are more than the limit ``rows``.
     """
-    root, name = table.path.parent.resolve(), table.path.name
-    files, decimal_comma = NamedFiles(root), table.dialect.delimiter == ";"
-    for row in held_rows(table):
+    decimal_comma = table.dialect.delimiter == ";"
+    return media_rows_of(
+        modality, table.path.parent, table.path.name, held_rows(table), decimal_comma=decimal_comma
+    )
+
+
+def media_rows_of(
+    modality: Modality,
+    root: Path,
+    name: str,
+    rows: Iterable[CsvRow | BrokenRow | RejectedRow],
+    *,
+    decimal_comma: bool = False,
+) -> Iterator[MediaRow | RejectedRow]:
+    """Yield rows as `media_rows` does, of a table of this name whose files are below a folder."""
+    files = NamedFiles(root.resolve())
+    for row in rows:
+        if isinstance(row, RejectedRow):
+            yield row
+            continue
         if isinstance(row, BrokenRow):
             reason = row.reason if row.reason == "not-utf8" else "bad-row"
             yield broken(BrokenRow(row.line, reason, row.detail), name, modality.value)

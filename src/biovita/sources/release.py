@@ -24,7 +24,7 @@ _URL_COLUMNS = ("url", "image_url", "photo_url", "download_url")
 _NAME_COLUMNS = ("accepted_name", "scientific_name", "species")
 _DESCRIBING = ("com", "common_name", "license", "attribution", "source")
 _FIELDS = (
-    *("id", "file_path", "file_name", "recording_id"),
+    *("id", "file_path", "file_name", "recording_id", "source_id"),
     *(*_NAME_COLUMNS, *_URL_COLUMNS, *_RANKS, *_DESCRIBING),
 )
 Values = Mapping[str, str | None]
@@ -117,6 +117,8 @@ def _shared(values: Values, name: str, place: Mapping[str, Any]) -> dict[str, An
         "name": name,
         "vernacular": text(values.get("com")) or text(values.get("common_name")),
         "rank": "species",
+        "credited_source": text(values.get("source")),
+        "credited_id": text(values.get("recording_id")) or text(values.get("source_id")),
         **{rank: text(values.get(rank)) for rank in _RANKS},
         "license": normalise_license(text(values.get("license"))),
         "license_given": text(values.get("license")),

@@ -68,6 +68,8 @@ RECORDS = pa.schema(
         pa.field("source", pa.string(), nullable=False),
         pa.field("source_id", pa.string(), nullable=False),  # of the file: unique within source and modality
         pa.field("group", pa.string(), nullable=False),  # of the observation or recording that it belongs to
+        pa.field("credited_source", pa.string()),  # where the source has it from, by its own word
+        pa.field("credited_id", pa.string()),  # what it is called there; several files may share it
         pa.field("url", pa.string()),
         pa.field("path", pa.string()),  # where the file is at hand already
         pa.field("license", pa.string()),  # as `biovita.sources.licenses` writes it

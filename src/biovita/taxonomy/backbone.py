@@ -14,7 +14,7 @@ from biovita.errors import DatasetError
 from biovita.taxonomy.parse import fold
 from biovita.taxonomy.taxon import RANKS, Rank, Taxon, Taxonomy
 
-__all__ = ["BACKBONE", "LINEAGE", "Backbone", "keys_of"]
+__all__ = ["BACKBONE", "LINEAGE", "Backbone", "keys_of", "members_of"]
 
 LINEAGE: tuple[str, ...] = tuple(rank.value for rank in RANKS if rank != Rank.SPECIES)
 _WORDS = pa.dictionary(pa.int32(), pa.string())
@@ -27,6 +27,7 @@ BACKBONE = pa.schema(
         pa.field("rank", _WORDS),  # lower case; more ranks than `Rank` has
         *(pa.field(rank, _WORDS) for rank in LINEAGE),  # of the accepted taxon
         pa.field("accepted", pa.int32(), nullable=False),  # row of the accepted taxon; -1: a synonym of none
+        pa.field("common_name", pa.string()),  # of an accepted taxon
     ]
 )
 
@@ -144,6 +145,16 @@ class Backbone:
         species = pc.equal(table["rank"].cast(pa.string()), Rank.SPECIES.value)
         return tuple(_taxon(row) for row in table.filter(pc.and_kleene(own, species)).to_pylist())
 
+    def within(self, groups: Iterable[str]) -> Backbone:
+        """Return the names whose lineage holds one of ``groups``, from kingdom to genus, in whatever case."""
+        kept = np.flatnonzero(members_of(self.table, groups).to_numpy(zero_copy_only=False))
+        places = np.full(len(self) + 1, -1, dtype=np.int32)  # the last: what has no accepted name
+        places[kept] = np.arange(len(kept), dtype=np.int32)
+        table = self.table.take(kept)
+        accepted = pa.array(places[table["accepted"].to_numpy()])
+        at = BACKBONE.get_field_index("accepted")
+        return replace(self, table=table.set_column(at, BACKBONE.field("accepted"), accepted))
+
     def taxa(self, ids: Iterable[str]) -> dict[str, Taxon]:
         """Return the accepted taxa with these ids, those of them that are here.
 
@@ -184,6 +195,7 @@ class Backbone:
                 there["rank"].take(new),
                 *(accepted[rank] for rank in LINEAGE),
                 pa.array(target[new].astype(np.int32)),
+                pa.nulls(len(new), pa.string()),
             ],
             schema=BACKBONE,
         )
@@ -198,6 +210,17 @@ def keys_of(names: pa.Array) -> pa.Array:
     odd = pc.invert(pc.string_is_ascii(names))
     folded = [fold(name) for name in names.filter(odd).to_pylist()]
     return pc.replace_with_mask(keys, odd, pa.array(folded, pa.string())) if folded else keys
+
+
+def members_of(table: pa.Table, groups: Iterable[str]) -> pa.Array:
+    """Return a mask of the rows whose lineage holds one of ``groups`` at any rank, in whatever case it is written."""
+    wanted = pa.array(sorted({group.casefold() for group in groups}), pa.string())
+    found = pa.array(np.zeros(table.num_rows, dtype=bool))
+    for rank in LINEAGE:
+        column = table[rank].combine_chunks()
+        words = column.dictionary.filter(pc.is_in(pc.utf8_lower(column.dictionary), value_set=wanted))
+        found = pc.or_(found, _among(column, words.to_pylist()))
+    return found
 
 
 def _rows(mask: pa.Array | pa.ChunkedArray) -> np.ndarray:
@@ -218,6 +241,7 @@ def _taxon(row: dict[str, str]) -> Taxon:
     return Taxon(
         id=row["id"],
         scientific_name=row["name"],
+        common_name=row["common_name"],
         rank=Rank(row["rank"]),
         kingdom=row["kingdom"],
         phylum=row["phylum"],

@@ -1,172 +1,201 @@
-"""Darwin Core checklists as backbones: GBIF's, the Catalogue of Life's, iNaturalist's taxonomy archive."""
+"""Checklists as backbones: Darwin Core's (GBIF, Catalogue of Life, iNaturalist), ColDP, and GBIF's simple table."""
 
 from __future__ import annotations
 
-import csv
-import io
-import tempfile
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from biovita.csv_records import split_header
-from biovita.csv_table import BrokenRow, open_csv
 from biovita.errors import DatasetError
-from biovita.foreign_tables import DAMAGED, CountedBytes, Held, Meter, open_member, open_zip, row_limit
+from biovita.foreign_tables import Held
 from biovita.hashing import sha256_of
 from biovita.limits import limit, over
-from biovita.table_kinds import WORKBOOK
-from biovita.taxonomy.backbone import LINEAGE, Backbone
-from biovita.taxonomy.parse import parse_name
+from biovita.taxonomy.backbone import LINEAGE, Backbone, members_of
+from biovita.taxonomy.checklist_files import ListFile, first_line, list_files, opened
+from biovita.taxonomy.checklist_forms import NAMING, PARENT, STATUS, ChecklistForm, form_of
+from biovita.taxonomy.plain_names import plain_names
+from biovita.taxonomy.references import RowOfId, accepted_rows, climbed
 
-__all__ = ["read_checklist"]
+__all__ = ["Checklist", "Unread", "read_taxa", "taxon_file"]
 
-_FILES = ("taxon.tsv", "taxon.txt", "taxa.csv", "taxa.txt", "taxa.tsv", "taxon.csv")
-_TERMS = (
-    *("taxonID", "id", "acceptedNameUsageID", "parentNameUsageID", "taxonomicStatus", "taxonRank"),
-    *("scientificName", "scientificNameAuthorship", "canonicalName", *LINEAGE),
+_FILES = (
+    *("taxon.tsv", "taxon.txt", "taxa.csv", "taxa.txt", "taxa.tsv", "taxon.csv"),
+    *("nameusage.tsv", "nameusage.csv", "nameusage.txt", "simple.txt"),
 )
-_REPEATED = ("taxonRank", "taxonomicStatus", *LINEAGE)  # few values, held once
-_NAMING = ("scientificName", "scientificNameAuthorship", "canonicalName")
-_PLAIN_NAME = r"^[A-Z][a-z-]+( × ?| )?([a-z-]+)?( [a-z-]+)?$"
+_TABLES = (".tsv", ".txt", ".csv")
+_WANTED = ("scientificName", "taxonRank")
+_REPEATED = ("taxonRank", STATUS, *LINEAGE)  # few values, held once
 _HELD = 16  # times the size of the file may be held of it, where that is more than the memory that may be used
-_BLOCK = 32 * 2**20  # bytes of the file that are held as they stand
+_BLOCK = 4 * 2**20  # bytes of the file that are read at once; Arrow reads some dozens ahead
+_SHOWN = 20  # of the names that are left out for one reason
 
 
-def read_checklist(path: Path) -> Backbone:
-    """Return the backbone that a Darwin Core checklist holds.
+@dataclass
+class Unread:
+    """What is left out of a list of taxa: how many names for each reason, and the first of them."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, reason: str, names: pa.Array | pa.ChunkedArray) -> None:
+        """Count names that are left out."""
+        self.counts[reason] += len(names)
+        shown = self.examples.setdefault(reason, [])
+        shown += [name or "" for name in names.slice(0, max(0, _SHOWN - len(shown))).to_pylist()]
+
+
+@dataclass(frozen=True)
+class Checklist:
+    """A checklist that was read.
+
+    Attributes
+    ----------
+    file
+        The table of its taxa.
+    notes
+        What a user of it has to know.
+    """
+
+    backbone: Backbone
+    form: ChecklistForm
+    file: ListFile
+    unread: Unread
+    notes: tuple[str, ...]
+
+
+def read_taxa(
+    path: Path, within: Collection[str] = (), progress: Callable[[int], object] | None = None
+) -> Checklist:
+    """Return a checklist, with what was left out of it.
 
     Columns are found by their terms, with or without a prefix such as ``dwc:``. A tab in the first line means tab
     separated without quotes, otherwise it is CSV, of commas, semicolons or bars; or it is a workbook. Names lose their
-    authorship. A row whose
-    ``acceptedNameUsageID`` is another row is a synonym; a lineage that has no columns is climbed by
-    ``parentNameUsageID``. Misapplied names are left out and counted.
+    authorship. A row whose ``acceptedNameUsageID`` (in ColDP and GBIF's simple table: the parent of a synonym) is
+    another row is a synonym; a lineage that has no columns, or empty ones, is climbed from parent to parent. Misapplied
+    names and bare names are left out and counted.
+
+    Parameters
+    ----------
+    within
+        Groups from kingdom to genus, in any case. What lies in none of them is left out where the rows have their
+        lineage beside them. Empty: everything.
+    progress
+        Told how many rows have been read. None: nobody is.
 
     Raises
     ------
     DatasetError
-        Where there is no taxon file, a needed column is missing, or ids repeat.
+        Where there is no taxon file, a needed column is missing, ids repeat, parents lead back to themselves, or
+        nothing is left.
     """
-    with _taxon_file(path) as (file, where, size):
-        header, delimiter = _header(file, where)
-    terms = {term.rsplit(":", 1)[-1].rsplit("/", 1)[-1]: term for term in header}
-    missing = [term for term in ("scientificName", "taxonRank") if term not in terms]
-    if not {"taxonID", "id"} & set(terms):
-        missing.append("taxonID")
-    if missing:
-        raise DatasetError(f"{where}: lacks the column(s) {', '.join(missing)}; it has {', '.join(header)[:300]}")
-    if "canonicalName" in terms:
-        terms.pop("scientificNameAuthorship", None)
-    left_out = {"misapplied": 0, "no name": 0}
-    wanted = {term: terms[term] for term in _TERMS if term in terms}
-    for name in wanted.values():
-        if header.count(name) > 1:
-            raise DatasetError(f"{where}, line 1: the column {name!r} occurs {header.count(name)} times")
-    with _taxon_file(path) as (file, where, size):
-        held, blocks, rows_read = Held(where, least=_HELD * size), [], 0
-        for block in _blocks(file, where, header, delimiter, wanted):
+    file, form = taxon_file(path)
+    terms, unread = _needed(form), Unread(Counter({"misapplied": 0, "no name": 0}))
+    early = tuple(within) if set(LINEAGE) <= set(terms) else ()
+    held, blocks, rows_read = Held(file.where, least=_HELD * file.packed), [], 0
+    with opened(file, _WANTED) as raw:
+        for block in _blocks(raw, file.where, form, terms):
             rows_read += block.num_rows
             if rows_read > limit("rows"):
-                raise DatasetError(f"{where}: has too many rows: {over('rows')}")
-            blocks.append(_kept(block, left_out))
+                raise DatasetError(f"{file.where}: has too many rows: {over('rows')}")
+            blocks.append(_kept(block, form, early, unread))
             held.add(blocks[-1].nbytes)
-    if not any(block.num_rows for block in blocks):
-        raise DatasetError(f"{where} holds no taxa")
-    table = pa.concat_tables(blocks).unify_dictionaries().combine_chunks()
-    del blocks
+            if progress is not None:
+                progress(rows_read)
+    if not rows_read:
+        raise DatasetError(f"{file.where} holds no taxa")
+    table = pa.concat_tables(blocks).unify_dictionaries()
+    del blocks, block
+    table = _combined(table)
+    backbone, notes = _backbone(path, table, file.where, dict(unread.counts))
+    return Checklist(backbone, form, file, unread, notes)
+
+
+def taxon_file(path: Path) -> tuple[ListFile, ChecklistForm]:
+    """Return the table of taxa in a file, folder or ZIP file, and its form.
+
+    It is the one that is called as such tables are, or else the only one whose columns are those of one.
+
+    Raises
+    ------
+    DatasetError
+        Where there is none, or there are several.
+    """
+    files = list_files(path)
+    if len(files) == 1 and files[0].member is None and not path.is_dir():
+        return files[0], form_of(first_line(files[0], _WANTED), files[0].where)
+    named = [file for file in files if file.name in _FILES]
+    if named:
+        return named[0], form_of(first_line(named[0]), named[0].where)
+    found = [(file, form) for file in files if file.name.endswith(_TABLES) and (form := _form_if(file))]
+    if not found:
+        raise DatasetError(f"{path} has no taxon file. It has to have one of {', '.join(_FILES)}")
+    if len(found) > 1:
+        names = ", ".join(file.name for file, _ in found)
+        raise DatasetError(f"{path} has several tables of taxa: {names[:300]}. Give the one that is meant")
+    return found[0]
+
+
+def _form_if(file: ListFile) -> ChecklistForm | None:
+    try:
+        return form_of(first_line(file), file.where)
+    except DatasetError:
+        return None
+
+
+def _needed(form: ChecklistForm) -> dict[str, str]:
+    """Return the columns that are read. Of two ids the one that others refer to matters only where any do."""
+    terms = dict(form.terms)
+    if {"id", "taxonID", *LINEAGE} <= set(terms) and "acceptedNameUsageID" not in terms:
+        del terms["taxonID"]
+        terms.pop(PARENT, None)
+    return terms
+
+
+def _backbone(
+    path: Path, table: pa.Table, where: str, left_out: dict[str, int]
+) -> tuple[Backbone, tuple[str, ...]]:
     ids = table["id" if "id" in table.column_names else "taxonID"].combine_chunks()
-    rows = _RowOfId(ids, where)
+    missing = ids.null_count
+    if missing:
+        raise DatasetError(f"{where}: {missing:,} rows have no taxonID. Each needs one of its own")
+    rows = RowOfId(table["taxonID"].combine_chunks() if "taxonID" in table.column_names else ids, where)
+    accepted = accepted_rows(table, rows)
+    lineage, notes = _lineage(table, rows, accepted, where)
     columns = {
         "id": ids,
         "name": table["name"].combine_chunks(),
         "rank": _lower(table["taxonRank"]),
-        "accepted": pa.array(_accepted(table, rows)),
-        **_lineage(table, rows),
+        "accepted": pa.array(accepted),
+        **lineage,
     }
-    return Backbone.of(path.name, columns, sha256=sha256_of(path) if path.is_file() else "", left_out=left_out)
+    sha256 = sha256_of(path) if path.is_file() else ""
+    return Backbone.of(path.name, columns, sha256=sha256, left_out=left_out), notes
 
 
-@contextmanager
-def _taxon_file(path: Path) -> Iterator[tuple[IO[bytes], str, int]]:
-    """Give the taxon file of a checklist, open for reading, what to call it in an error, and the size on disk."""
-    if path.is_dir():
-        inside = [file for file in sorted(path.iterdir()) if file.name.lower() in _FILES]
-        if not inside:
-            raise DatasetError(f"{path} has no taxon file. It has to have one of {', '.join(_FILES)}")
-        path = inside[0]
-    if not path.is_file():
-        raise DatasetError(f"{path} is neither a file nor a folder")
-    if not zipfile.is_zipfile(path):
-        with path.open("rb") as file:
-            yield file, str(path), path.stat().st_size
-        return
-    with open_zip(path) as archive:
-        if WORKBOOK in archive.namelist():
-            yield _as_text(path), str(path), path.stat().st_size
-            return
-        members = [name for name in archive.namelist() if name.rsplit("/", 1)[-1].lower() in _FILES]
-        if not members:
-            raise DatasetError(f"{path} has no taxon file. It has to have one of {', '.join(_FILES)}")
-        where = f"{path}/{members[0]}"
-        try:
-            with open_member(archive, members[0], str(path)) as member:
-                size = path.stat().st_size
-                yield cast(IO[bytes], CountedBytes(member, Meter(where, size))), where, size
-        except DAMAGED as error:
-            raise DatasetError(f"{where} is damaged: {error}") from None
-
-
-def _as_text(path: Path) -> IO[bytes]:
-    """Return the table of a workbook as CSV."""
-    columns = open_csv(path, (), wanted=("scientificName", "taxonRank")).ignored
-    made = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as it is read
-    text = io.TextIOWrapper(cast(BinaryIO, made), encoding="utf-8", newline="", write_through=True)
-    writer = csv.writer(text)
-    writer.writerow(columns)
-    for row in open_csv(path, columns, columns):
-        if isinstance(row, BrokenRow):
-            raise DatasetError(f"{path}, row {row.line}: {row.detail}")
-        writer.writerow([row.values[column] for column in columns])
-    text.detach()
-    made.seek(0)
-    return made
-
-
-def _header(file: IO[bytes], where: str) -> tuple[list[str], str]:
-    most = row_limit()
-    head = file.read(most + 1).split(b"\n", 1)[0]
-    try:
-        line = head.decode("utf-8-sig").rstrip("\r") if len(head) <= most else None
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{where}, line 1: is not UTF-8: {error.reason}") from None
-    delimiter, header = split_header(line, where, "\t" if line is not None and "\t" in line else ",;|", _TERMS)
-    return header, delimiter
-
-
-def _blocks(
-    file: IO[bytes], where: str, header: list[str], delimiter: str, terms: dict[str, str]
-) -> Iterator[pa.Table]:
+def _blocks(file: IO[bytes], where: str, form: ChecklistForm, terms: dict[str, str]) -> Iterator[pa.Table]:
     """Give the wanted columns, by their terms, a block of the file at a time."""
-    tab = delimiter == "\t"
+    tab = form.delimiter == "\t"
     words = pa.dictionary(pa.int32(), pa.string())
     try:
         reader = pacsv.open_csv(
             file,
-            pacsv.ReadOptions(column_names=header, skip_rows=1, block_size=_BLOCK),
-            pacsv.ParseOptions(delimiter=delimiter, quote_char=False if tab else '"', newlines_in_values=not tab),
+            pacsv.ReadOptions(column_names=list(form.header), skip_rows=form.skip, block_size=_BLOCK),
+            pacsv.ParseOptions(
+                delimiter=form.delimiter, quote_char=False if tab else '"', newlines_in_values=not tab
+            ),
             pacsv.ConvertOptions(
                 include_columns=list(terms.values()),
                 column_types={name: words if term in _REPEATED else pa.string() for term, name in terms.items()},
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=True,
-                null_values=[""],
+                null_values=["", form.null],
             ),
         )
         for batch in reader:
@@ -175,57 +204,64 @@ def _blocks(
         raise DatasetError(f"{where} cannot be read: {error}") from error
 
 
-def _kept(block: pa.Table, left_out: dict[str, int]) -> pa.Table:
+def _kept(block: pa.Table, form: ChecklistForm, within: Collection[str], unread: Unread) -> pa.Table:
     """Return a block with plain names in place of the columns that they are made of, without what is left out."""
-    if "taxonomicStatus" in block.column_names:
-        status = pc.utf8_lower(pc.fill_null(block["taxonomicStatus"].cast(pa.string()), ""))
-        misapplied = pc.match_substring(status, "misapplied")
-        left_out["misapplied"] += int(pc.sum(misapplied).as_py() or 0)
-        block = block.drop_columns("taxonomicStatus").append_column(
-            "synonym", pc.match_substring(status, "synonym")
-        )
-        block = block.filter(pc.invert(misapplied))
+    if STATUS in block.column_names:
+        status = pc.utf8_lower(pc.fill_null(block[STATUS].cast(pa.string()), ""))
+        for reason in ("misapplied", "bare name"):
+            block, status = _without(block, pc.match_substring(status, reason), reason, unread, status)
+        synonym = pc.match_substring(status, "synonym")
+        if form.synonyms_by_parent:
+            block = _linked(block, synonym)
+        block = block.drop_columns(STATUS).append_column("synonym", synonym)
     nameless = pc.is_null(block["scientificName"])
-    left_out["no name"] += int(pc.sum(nameless).as_py() or 0)
-    block = block.filter(pc.invert(nameless)).combine_chunks()
-    names = _names(block)
-    return block.drop_columns([column for column in _NAMING if column in block.column_names]).append_column(
+    block, _ = _without(block, nameless, "no name", unread, nameless)
+    if within and _has_lineage(block):
+        outside = pc.invert(members_of(block.unify_dictionaries().combine_chunks(), within))
+        block, _ = _without(block, outside, f"not in {', '.join(within)}", unread, outside)
+    block = block.combine_chunks()
+    names = plain_names(block)
+    return block.drop_columns([column for column in NAMING if column in block.column_names]).append_column(
         "name", names
     )
 
 
-class _RowOfId:
-    """Which row an id stands in: sorted numbers, which take a tenth of the room of a hash table of strings."""
+def _combined(table: pa.Table) -> pa.Table:
+    """Return a table whose columns are of one piece each, made one by one so that no more is held twice.
 
-    def __init__(self, ids: pa.Array, where: str) -> None:
-        numbers = _numbers(ids)
-        self._order = np.argsort(numbers, kind="stable").astype(np.int32)
-        self._sorted = numbers[self._order]
-        if (self._sorted[1:] == self._sorted[:-1]).any():
-            raise DatasetError(f"{where}: a taxonID occurs in more than one row. Each may occur once")
-
-    def __len__(self) -> int:
-        return len(self._order)
-
-    def of(self, ids: pa.Array) -> np.ndarray:
-        """Return the rows of ids; -1 where there is none, or it stands nowhere."""
-        rows = np.full(len(ids), -1, dtype=np.int32)
-        given = np.flatnonzero(pc.is_valid(ids).to_numpy(zero_copy_only=False))
-        numbers = _numbers(ids.drop_null())
-        places = np.minimum(np.searchsorted(self._sorted, numbers), len(self) - 1)
-        found = self._sorted[places] == numbers
-        rows[given[found]] = self._order[places[found]]
-        return rows
+    Parents are dropped where the rows have their lineage beside them.
+    """
+    if PARENT in table.column_names and _has_lineage(table):
+        table = table.drop_columns(PARENT)
+    columns = {}
+    for name in table.column_names:
+        columns[name] = table[name].combine_chunks()
+        table = table.drop_columns(name)
+    return pa.table(columns)
 
 
-def _numbers(ids: pa.Array) -> np.ndarray:
-    """Return a 64-bit number for each id, the same for the same id: its hash."""
-    import duckdb
+def _has_lineage(table: pa.Table) -> bool:
+    return any(table[rank].null_count < table.num_rows for rank in LINEAGE if rank in table.column_names)
 
-    with duckdb.connect() as connection:
-        connection.execute("SET threads = 2")
-        connection.register("given", pa.table({"id": ids}))
-        return connection.sql("SELECT hash(id) AS number FROM given").to_arrow_table()["number"].to_numpy()
+
+def _without(
+    block: pa.Table, out: pa.ChunkedArray, reason: str, unread: Unread, beside: pa.ChunkedArray
+) -> tuple[pa.Table, pa.ChunkedArray]:
+    """Return the rows that are not left out, of the block and of a column beside it."""
+    if not pc.any(out).as_py():
+        return block, beside
+    unread.add(reason, block["scientificName"].filter(out))
+    kept = pc.invert(out)
+    return block.filter(kept), beside.filter(kept)
+
+
+def _linked(block: pa.Table, synonym: pa.ChunkedArray) -> pa.Table:
+    """Return a block in which the parent of a synonym, its accepted name, is said to be that."""
+    none = pa.scalar(None, pa.string())
+    parent = block[PARENT]
+    at = block.column_names.index(PARENT)
+    block = block.set_column(at, PARENT, pc.if_else(synonym, none, parent))
+    return block.append_column("acceptedNameUsageID", pc.if_else(synonym, parent, none))
 
 
 def _lower(column: pa.ChunkedArray) -> pa.Array:
@@ -236,83 +272,26 @@ def _lower(column: pa.ChunkedArray) -> pa.Array:
     return pa.DictionaryArray.from_arrays(words.indices.take(array.indices), words.dictionary)
 
 
-def _names(table: pa.Table) -> pa.Array:
-    """Return the names without authorship, by the surest way that the columns allow."""
-    full = table["scientificName"].combine_chunks()
-    if "canonicalName" in table.column_names:
-        names = pc.coalesce(table["canonicalName"].combine_chunks(), full)
-    elif "scientificNameAuthorship" in table.column_names:
-        names = _without_authorship(full, table["scientificNameAuthorship"].combine_chunks())
-    else:
-        names = full
-    odd = pc.invert(pc.match_substring_regex(names, _PLAIN_NAME))
-    parsed = [parse_name(name) for name in names.filter(odd).to_pylist()]
-    written = [
-        name.canonical if name.canonical and name.authorship and not name.qualifier else name.verbatim
-        for name in parsed
-    ]
-    return pc.replace_with_mask(names, odd, pa.array(written, pa.string())) if written else names
-
-
-def _without_authorship(full: pa.Array, authorship: pa.Array) -> pa.Array:
-    """Return names without the authorship at their end, which a second column states."""
-    import duckdb
-
-    pairs = pa.table({"full": full, "author": authorship})
-    with duckdb.connect() as connection:
-        connection.register("pairs", pairs)
-        connection.execute("SET threads = 2")
-        stripped = connection.sql(
-            "SELECT CASE WHEN author IS NOT NULL AND suffix(\"full\", ' ' || author) "
-            'THEN left("full", length("full") - length(author) - 1) ELSE "full" END AS name FROM pairs'
-        ).to_arrow_table()
-    return stripped["name"].cast(pa.string()).combine_chunks()
-
-
-def _accepted(table: pa.Table, rows: _RowOfId) -> np.ndarray:
-    """Return the row of each name's accepted name, through chains of synonyms; -1 where there is none."""
-    own = np.arange(len(rows), dtype=np.int32)
-    if "acceptedNameUsageID" not in table.column_names:
-        return own
-    stated = table["acceptedNameUsageID"].combine_chunks()
-    absent = pc.is_null(stated).to_numpy(zero_copy_only=False)
-    accepted = np.where(absent, own, rows.of(stated))
-    if "synonym" in table.column_names:  # a synonym that names no accepted taxon is no taxon of its own
-        orphan = absent & table["synonym"].to_numpy()
-        accepted[orphan] = -1
-    for _ in range(5):
-        accepted = np.where(accepted >= 0, accepted[np.maximum(accepted, 0)], -1)
-    settled = (accepted >= 0) & (accepted[np.maximum(accepted, 0)] == accepted)
-    return np.where(settled, accepted, -1).astype(np.int32)
-
-
-def _lineage(table: pa.Table, rows: _RowOfId) -> dict[str, pa.Array]:
-    """Return the lineage's columns as they stand, or climbed from parent to parent."""
+def _lineage(
+    table: pa.Table, rows: RowOfId, accepted: np.ndarray, where: str
+) -> tuple[dict[str, pa.Array], tuple[str, ...]]:
+    """Return the lineage's columns as they stand, or climbed from parent to parent; and what is odd of the parents."""
     present = [rank for rank in LINEAGE if rank in table.column_names]
-    if present or "parentNameUsageID" not in table.column_names:
-        return {rank: table[rank].combine_chunks() for rank in present}
-    parent = np.append(rows.of(table["parentNameUsageID"].combine_chunks()), np.int32(-1))
-    ranks = _lower(table["taxonRank"])
-    code = np.append(pc.fill_null(ranks.indices, -1).to_numpy(), -1)
-    words = ranks.dictionary.to_pylist()
-    above = {rank: np.full(len(rows), -1, dtype=np.int32) for rank in LINEAGE}
-    climbing, at = np.arange(len(rows)), np.arange(len(rows), dtype=np.int32)
-    for _ in range(60):  # deeper than any classification; a circle of parents ends here too
-        for rank in LINEAGE:
-            if rank in words:
-                here = (code[at] == words.index(rank)) & (above[rank][climbing] < 0)
-                above[rank][climbing[here]] = at[here]
-        at = parent[at]
-        climbing, at = climbing[at >= 0], at[at >= 0]
-        if not len(climbing):
-            break
+    if PARENT not in table.column_names or _has_lineage(table):
+        return {rank: table[rank].combine_chunks() for rank in present}, ()
     names = table["name"].combine_chunks()
-    return {rank: _words(names, found) for rank, found in above.items()}
+    parents = table[PARENT].combine_chunks()
+    above, missing = climbed(rows, parents, _lower(table["taxonRank"]), accepted, where)
+    lineage = {rank: _words(names, found) for rank, found in above.items()}
+    if not missing:
+        return lineage, ()
+    return lineage, (f"{missing:,} names have a parent that is not in the list: their lineage ends there",)
 
 
 def _words(names: pa.Array, rows: np.ndarray) -> pa.DictionaryArray:
     """Return the names at ``rows`` (-1: none) as a dictionary column."""
     unique, inverse = np.unique(rows, return_inverse=True)
     missing = int(len(unique) > 0 and unique[0] < 0)
-    codes = pa.array(inverse.astype(np.int32) - missing, mask=rows < 0)
-    return pa.DictionaryArray.from_arrays(codes, names.take(pa.array(unique[missing:])))
+    places = pa.array(inverse.astype(np.int32) - missing, mask=rows < 0)
+    words = names.take(pa.array(unique[missing:])).dictionary_encode()  # two groups may have one name
+    return pa.DictionaryArray.from_arrays(words.indices.take(places), words.dictionary)

@@ -70,7 +70,7 @@ class StepLine:
 
 @dataclass(frozen=True, slots=True)
 class PartScores:
-    """What a model gets on one part of the held-out species: the mean of six directions, and chance at Top-1."""
+    """What a model gets on one part of the held-out species: the mean over its directions, and chance at Top-1."""
 
     top1: Number
     top5: Number

@@ -141,6 +141,11 @@ class LossWeights(_Settings):
         """The factors of the terms between modalities, by name."""
         return {term: getattr(self, term) for term in TERMS}
 
+    @property
+    def modalities(self) -> frozenset[Modality]:
+        """Those of the dataset's items that a term is of."""
+        return frozenset(modality for term, weight in self.of_terms.items() if weight for modality in TERMS[term])
+
     @model_validator(mode="after")
     def _has_a_term(self) -> LossWeights:
         if not (self.names or any(self.of_terms.values())):

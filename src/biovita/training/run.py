@@ -9,6 +9,7 @@ from math import nan
 from pathlib import Path
 
 from biovita.dataset import Dataset
+from biovita.dataset.split import require_split
 from biovita.errors import ModelError
 from biovita.files import new_directory
 from biovita.model.formats.projections_config import CONFIG
@@ -92,6 +93,7 @@ def run_recipe(
         Where ``start`` does not fit the recipe, it has trained on what the split holds out, a setting asked for is one
         that ``start`` has learned, or there is nothing to train on.
     """
+    require_split(dataset)
     if recipe.stage == 2 and start is None:
         raise ModelError(f"{recipe.name} goes on from a stage 1. Give its model with --start MODEL")
     if isinstance(recipe, TowersRecipe):
@@ -114,8 +116,9 @@ def run_recipe(
     assert isinstance(recipe, FrozenRecipe)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ModelError(f"{recipe.name} trains in one process, in seconds. Start it without torchrun")
-    from biovita.training.projections.train_projections import check_start, train_projections
+    from biovita.training.projections.train_projections import check_items, check_start, train_projections
 
+    check_items(recipe, dataset)
     if start is not None:
         check_start(start, recipe, given)
     record = record_of(recipe, dataset, start=start, exclude=exclude, allow_leak=allow_leak)

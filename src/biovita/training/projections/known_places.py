@@ -32,11 +32,9 @@ def knowledge_of(aligned: Aligned, data: TrainingSet, recipe: FrozenRecipe) -> K
         """Return the mean direction of each species' vectors; zeros where it has none."""
         return normalize(pool.means(lambda x: normalize(aligned.projections[modality](x), dim=1)), dim=1)
 
-    media = [
-        means(data.items[modality], modality)
-        for modality in MEDIA
-        if recipe.stage == 2 or modality == Modality.AUDIO
-    ]
+    there = [modality for modality in MEDIA if modality in data.items]
+    trained_on = [modality for modality in there if recipe.stage == 2 or modality == Modality.AUDIO] or there
+    media = [means(data.items[modality], modality) for modality in trained_on]
     names = [means(data.items[Modality.TEXT], Modality.TEXT)]
     places = [normalize(torch.stack(media).sum(0), dim=1)]
     trained = [known_of(taxon.scientific_name, (data.book,)) or (taxon, {}) for taxon in data.taxa]

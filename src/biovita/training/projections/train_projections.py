@@ -7,8 +7,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from biovita.dataset import Dataset
-from biovita.errors import ModelError
+from biovita.errors import DatasetError, ModelError
 from biovita.files import write_whole
+from biovita.modality import MEDIA, Modality
 from biovita.model import Model, describe, load_model, write_model
 from biovita.model.describe import met_of
 from biovita.model.formats.projections import aligned_model, read_projections
@@ -21,12 +22,17 @@ from biovita.training.projections.align import Aligned, AlignStep, align, untrai
 from biovita.training.projections.encoders_know import encoders_know
 from biovita.training.projections.known_places import knowledge_of
 from biovita.training.projections.training_set import TrainingSet, training_set
-from biovita.training.recipe import FrozenRecipe
+from biovita.training.recipe import TERMS, FrozenRecipe
 from biovita.training.run_record import RunRecord, met_in_run
 
-__all__ = ["check_start", "model_of", "train_projections"]
+__all__ = ["check_items", "check_start", "model_of", "train_projections"]
 
 _MOST_BIAS = 1_000_000
+_NOUNS = {Modality.AUDIO: ("recordings", "Photographs"), Modality.IMAGE: ("photographs", "Recordings")}
+_ALONE = {  # what trains without a modality
+    Modality.AUDIO: "starter/stage1 --set weights.atc=0 weights.itc=1",
+    Modality.IMAGE: "starter/stage1",
+}
 
 
 def train_projections(
@@ -55,6 +61,7 @@ def train_projections(
         names=recipe.weights.names > 0,
         features=recipe.text.features,
         exclude=exclude,
+        needed=recipe.weights.modalities,
         progress=progress,
     )
     begin = untrained(data, recipe)
@@ -75,6 +82,19 @@ def train_projections(
     ]
     page(out, drawn, model.record, files=("losses.jsonl", "config.json"))
     return aligned.history
+
+
+def check_items(recipe: FrozenRecipe, dataset: Dataset) -> None:
+    """Raise a `DatasetError` where a recipe has a term of recordings or photographs, and the dataset has none."""
+    for modality in MEDIA:
+        if modality not in recipe.weights.modalities or dataset.media(modality).num_rows:
+            continue
+        terms = [term for term, weight in recipe.weights.of_terms.items() if weight and modality in TERMS[term]]
+        noun, other = _NOUNS[modality]
+        raise DatasetError(
+            f"{recipe.name} trains on {noun} ({', '.join(f'weights.{term}' for term in terms)}), and {dataset.path} "
+            f"has none. {other} and names are trained on alone with {_ALONE[modality]}"
+        )
 
 
 def model_of(
@@ -127,6 +147,11 @@ def check_start(path: Path, recipe: FrozenRecipe, given: Collection[str]) -> Non
         )
     for modality, tower in describe(recipe.model).encoders.items():
         ref = config.towers.get(modality)
+        if ref is None and modality in MEDIA:
+            raise ModelError(
+                f"{path} was trained without {_NOUNS[modality][0]}, and the recipe needs them. Train its stage 1 on a "
+                "dataset that has them"
+            )
         if ref is None or (ref.revision, ref.dim) != (tower.revision, tower.dim):
             found = "missing" if ref is None else f"{ref.name} of {ref.dim} numbers at {ref.revision}"
             raise ModelError(

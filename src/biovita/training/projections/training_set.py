@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -69,6 +69,7 @@ def training_set(
     names: bool = True,
     features: tuple[Feature, ...] = (),
     exclude: Exclusion = NOTHING,
+    needed: Collection[Modality] = MEDIA,
     progress: bool = False,
 ) -> TrainingSet:
     """Return the vectors of a dataset's ``train`` rows, and where asked the rows of a model's own classifiers.
@@ -86,6 +87,9 @@ def training_set(
         What of a text's taxon stands behind its vector.
     exclude
         Taxa whose items and classes are left out.
+    needed
+        The modalities without which there is nothing to train; another one may be absent from the dataset, and is from
+        the set then.
 
     Raises
     ------
@@ -98,7 +102,11 @@ def training_set(
         return vectors(dataset, base, Modality.TEXT, ids=texts, space="tower", progress=progress)
 
     texts = TextPools(embed, features)
-    kept = {modality: _training_vectors(dataset, base, modality, exclude, progress=progress) for modality in MEDIA}
+    kept = {
+        modality: _training_vectors(dataset, base, modality, exclude, progress=progress)
+        for modality in MEDIA
+        if modality in needed or dataset.media(modality).num_rows
+    }
     owned = {modality: found.columns["taxon_id"] for modality, found in kept.items()}
     species = pc.unique(pa.chunked_array(list(owned.values()), pa.string())).sort()
     taxa = tuple(dataset.taxonomy[taxon_id] for taxon_id in species.to_pylist())
@@ -172,8 +180,6 @@ def _training_vectors(
 ) -> Vectors:
     """Return the vectors of a modality's ``train`` rows that are not excluded."""
     split = dataset.media(modality)["split"]
-    if len(split) and split.null_count == len(split):
-        raise DatasetError(f"{dataset.path} has not been split. Run: biovita data split {dataset.path}")
     if not pc.any(pc.equal(split, Split.TRAIN.value)).as_py():
         raise DatasetError(f"{dataset.path} has no {modality} items in its train split")
     if not dataset.media(modality).filter(exclude.trained_rows).num_rows:

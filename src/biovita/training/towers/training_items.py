@@ -82,8 +82,6 @@ def training_items(dataset: Dataset, *, sounds: bool = True, exclude: Exclusion 
 def _training_rows(dataset: Dataset, modality: Modality, exclude: Exclusion) -> pa.Table:
     """Return a modality's rows; photographs in the order of their paths."""
     table = dataset.media(modality)
-    if len(table) and table["split"].null_count == len(table):
-        raise DatasetError(f"{dataset.path} has not been split. Run: biovita data split {dataset.path}")
     span = ["start_s", "end_s"] if modality == Modality.AUDIO else []
     rows = table.filter(exclude.trained_rows).select(["id", "taxon_id", "path", *span])
     return (rows.sort_by("path") if modality == Modality.IMAGE else rows).combine_chunks()

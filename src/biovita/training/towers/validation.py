@@ -21,6 +21,7 @@ from biovita.embedding import Items, MemoryTable, Vectors, VectorTable, embed_it
 from biovita.errors import DatasetError
 from biovita.modality import MEDIA, Modality
 from biovita.model import Model
+from biovita.suggestion import suggested
 from biovita.training.exclusion import NOTHING, Exclusion
 from biovita.training.log_lines import PartScores
 from biovita.training.recipe import TowersRecipe
@@ -57,8 +58,8 @@ def validation_items(dataset: Dataset, *, species: int | None, seed: int, exclud
     rows = {modality: _held_out(dataset, modality, exclude) for modality in MEDIA}
     if not any(map(len, rows.values())):
         raise DatasetError(
-            f"{dataset.path} has no held-out items to validate on. Divide it with biovita data split "
-            f"{dataset.path} --unseen N, or train with --set validate_epochs=0"
+            f"{dataset.path} has no held-out items to validate on. Train with --set validate_epochs=0, or "
+            f"divide it: {suggested('data split', dataset.path, '--unseen N')}"
         )
     if species is not None:
         chosen = _drawn(list(rows.values()), species, seed)
@@ -107,7 +108,7 @@ def _rank(codes: np.ndarray) -> np.ndarray:
 
 
 def validate(dataset: Dataset, find: Find, ids: Ids, *, seed: int) -> Validation:
-    """Return by part (``seen``, ``unseen``) the mean of the six directions at species level.
+    """Return by part (``seen``, ``unseen``) the mean over the directions at species level.
 
     A part without tasks is not there. Texts are bare names, as published; the rest is as `scores_of` has it.
     """
