@@ -1,4 +1,7 @@
-"""What README and docs/ show is so: commands parse, names exist, examples run, the site builds and loads nothing."""
+"""What README and docs/ show is so: commands parse, names exist, the site builds and loads nothing.
+
+`test_docs_run` follows the pages.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,12 @@ import biovita
 from biovita.cli.app import command_line
 from support.browser import find_browser, open_browser
 from support.page_faults import SETTINGS, page_faults
-from support.pages import CODE, INLINE, PYTHON, ROOT, write_world
+from support.pages import CODE, INLINE, PYTHON, ROOT
 
 SOURCES = ROOT / "src/biovita"
 ROOMS = sorted(path.parent.name for path in SOURCES.glob("*/__init__.py"))
 WITH_EXAMPLES = sorted(path for path in SOURCES.rglob("*.py") if ">>> " in path.read_text(encoding="utf-8"))
-OPEN_FILES = {"dataset/dataset.py", "model/describe.py"}  # their examples open what `write_world` writes
+OPEN_FILES = {"dataset/dataset.py", "model/describe.py"}  # their examples open what is in the small world
 ELSEWHERE = {"--nproc-per-node", "--scale", "--bf16"}  # options of torchrun and of benchmarks/
 EVERYWHERE = re.compile(r"--offline\b|--(?:memory|limit)[ =]\S+")  # what the command line takes before it parses
 PLACE = re.compile(r"(?:src|tests|benchmarks|docs)/[\w./-]+")
@@ -36,13 +39,6 @@ PLACE = re.compile(r"(?:src|tests|benchmarks|docs)/[\w./-]+")
 @pytest.fixture(scope="module")
 def commands() -> cyclopts.App:
     return command_line()
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("world")
-    write_world(folder)
-    return folder
 
 
 def _module(path: Path) -> str:
@@ -71,16 +67,6 @@ def test_examples_in_docstrings_that_open_files_run(
 ) -> None:
     monkeypatch.chdir(world)
     _run_examples(SOURCES / name)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("page", sorted({code.page for code in PYTHON if code.language == "python"}))
-def test_python_on_the_pages_runs(page: str, world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(world)
-    names: dict[str, object] = {}
-    for code in PYTHON:
-        if code.page == page and code.language == "python":
-            exec(compile("\n" * code.line + code.text, code.page, "exec"), names)
 
 
 def test_python_on_the_pages_uses_the_public_names_as_they_are() -> None:

@@ -66,8 +66,16 @@ def make_folder(
 def make_named_folder(root: Path) -> Path:
     """Write the small folder without tables of docs/folder.md: its names say what is in it, but for two files."""
     files = (
-        *("birds/Parus major/garden.wav", "birds/Parus major/site 2/dusk.wav", "birds/001.Eurasian_Magpie/roof.wav"),
-        *("mixed/XC4711 - Common Chaffinch - Fringilla coelebs.wav", "mixed/great_tit_call_03.wav", "mixed/dawn.wav"),
+        *(
+            "birds/Parus major/garden.wav",
+            "birds/Parus major/site 2/dusk.wav",
+            "birds/001.Eurasian_Magpie/roof.wav",
+        ),
+        *(
+            "mixed/XC4711 - Common Chaffinch - Fringilla coelebs.wav",
+            "mixed/great_tit_call_03.wav",
+            "mixed/dawn.wav",
+        ),
         "Parus major & Pica pica/both.wav",
     )
     for seed, file in enumerate(files):
