@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biovita.errors import BiovitaError
+from biovita.files import require_replaceable
 
 if TYPE_CHECKING:
     from biovita.dataset.dataset import Dataset
@@ -70,10 +71,11 @@ def simulate_soundscape(
         Where a number is out of range, a species has no clips, no background can be used, or calls find no room.
     """
     from biovita.simulation.quiet import birdnet_listener
-    from biovita.simulation.soundscape import SoundscapeSettings, write_soundscape
+    from biovita.simulation.soundscape import MANIFEST, SoundscapeSettings, write_soundscape
 
     if species is not None and only:
         raise BiovitaError("give a number of species or the names of those that are wanted, not both")
+    require_replaceable(Path(out), replace=overwrite, marker=MANIFEST)
     settings = SoundscapeSettings(
         hours=hours,
         file_minutes=file_minutes,

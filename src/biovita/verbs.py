@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from biovita.errors import BiovitaError, ModelError
+from biovita.files import require_possible, require_replaceable
 
 if TYPE_CHECKING:
     from biovita.benchmark.generalised import GeneralisedRow
@@ -382,16 +383,14 @@ def run_benchmark(
     from biovita.benchmark.scored_models import model_name, safe_name
     from biovita.dataset.dataset import Dataset
     from biovita.filenames import own_place
-    from biovita.files import require_possible
     from biovita.limits import memory_mib
     from biovita.report import run_of, write_run
 
-    if out is not None:
-        require_possible(Path(out))
     benchmark = open_benchmark(bench, media_root)
     home = bench.path if isinstance(bench, Dataset) else Path(bench)
     called = name or model_name(model)
     place = own_place(home, "runs", safe_name(called)) if out is None else Path(out)
+    require_possible(place)
     result = evaluate(
         benchmark,
         model,
@@ -405,8 +404,7 @@ def run_benchmark(
         seen_penalty=seen_penalty,
         progress=progress,
     )
-    content = run_of(result)
-    files = write_run(place, content)
+    files = write_run(place, content := run_of(result))
     return BenchmarkRun(called, result.rows, content.generalised, result.failed, files, result.check.notes)
 
 
@@ -448,7 +446,6 @@ def save_model(
     DatasetError
         Where ``out`` exists and ``overwrite`` was not asked for.
     """
-    from biovita.files import require_replaceable
     from biovita.model.describe import load_model, write_model
     from biovita.model.formats.own_files import CONFIG
     from biovita.model.formats.published_files import CLAP_FILE
