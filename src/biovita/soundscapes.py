@@ -54,10 +54,8 @@ def simulate_soundscape(
         How many species, drawn, or their scientific names; None: all that have clips.
     hold_out
         Use one recording of each species, and only species that have another: the others may be a gallery.
-    snr_db
-        Least and largest level of a call over the background, in decibels.
-    longest, rate
-        Seconds of a call at most, and samples a second.
+    snr_db, longest, rate
+        Least and largest level of a call over the background, in decibels; its most seconds; samples a second.
     any_background
         Use backgrounds in which BirdNET hears something, too. Nothing listens to them then.
     seed, overwrite
