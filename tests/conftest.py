@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -15,7 +16,10 @@ from biovita.simulation import simulate_media
 from biovita.towers import Encoder
 from biovita.towers.minilm import MiniLM
 from biovita.training.projections.names_without_media import NamedClasses
+from support.forked import call
 from support.known_texts import KnownTexts
+from support.page_steps import steps_not_run
+from support.page_worlds import write_world
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,6 +29,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     slow = {item.path for item in items if "slow" in item.keywords}
     items.sort(key=lambda item: (not item.path.name.startswith("test_demo"), item.path not in slow))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how much of the pages was not run, and why, wherever pages were followed."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, ())]
+    if any("test_docs_run.py" in report.nodeid for report in reports):
+        terminalreporter.section("not run of the pages")
+        terminalreporter.write("\n".join(steps_not_run()) + "\n")
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +76,16 @@ def fauna(common: Path) -> Path:
         if not (common / "fauna").exists():
             simulate_media(common / "fauna", 60, recordings=4, photographs=6, workers=1, progress=False)
     return common / "fauna"
+
+
+@pytest.fixture(scope="session")
+def world(common: Path) -> Path:
+    """Return the small world in which the pages are followed, which takes half a minute to make; it is only read."""
+    with FileLock(common / "world.lock"):
+        if not (common / "world").exists():
+            call(write_world, common / "making")
+            (common / "making").rename(common / "world")
+    return common / "world"
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""What README and docs/ show is so: commands parse, names exist, examples run, the site builds and loads nothing."""
+"""What README and docs/ show is so: commands parse, names exist, the site builds and loads nothing.
+
+`test_docs_run` follows the pages.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,14 @@ import pytest
 
 import biovita
 from biovita.cli.app import command_line
-from support.pages import CODE, INLINE, PYTHON, ROOT, write_world
+from support.browser import find_browser, open_browser
+from support.page_faults import SETTINGS, page_faults
+from support.pages import CODE, INLINE, PYTHON, ROOT
 
 SOURCES = ROOT / "src/biovita"
 ROOMS = sorted(path.parent.name for path in SOURCES.glob("*/__init__.py"))
 WITH_EXAMPLES = sorted(path for path in SOURCES.rglob("*.py") if ">>> " in path.read_text(encoding="utf-8"))
-OPEN_FILES = {"dataset/dataset.py", "model/describe.py"}  # their examples open what `write_world` writes
+OPEN_FILES = {"dataset/dataset.py", "model/describe.py"}  # their examples open what is in the small world
 ELSEWHERE = {"--nproc-per-node", "--scale", "--bf16"}  # options of torchrun and of benchmarks/
 EVERYWHERE = re.compile(r"--offline\b|--(?:memory|limit)[ =]\S+")  # what the command line takes before it parses
 PLACE = re.compile(r"(?:src|tests|benchmarks|docs)/[\w./-]+")
@@ -34,13 +39,6 @@ PLACE = re.compile(r"(?:src|tests|benchmarks|docs)/[\w./-]+")
 @pytest.fixture(scope="module")
 def commands() -> cyclopts.App:
     return command_line()
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("world")
-    write_world(folder)
-    return folder
 
 
 def _module(path: Path) -> str:
@@ -69,16 +67,6 @@ def test_examples_in_docstrings_that_open_files_run(
 ) -> None:
     monkeypatch.chdir(world)
     _run_examples(SOURCES / name)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("page", sorted({code.page for code in PYTHON if code.language == "python"}))
-def test_python_on_the_pages_runs(page: str, world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(world)
-    names: dict[str, object] = {}
-    for code in PYTHON:
-        if code.page == page and code.language == "python":
-            exec(compile("\n" * code.line + code.text, code.page, "exec"), names)
 
 
 def test_python_on_the_pages_uses_the_public_names_as_they_are() -> None:
@@ -220,12 +208,18 @@ class _Loaded(HTMLParser):
         self.found += [given[name] or "" for name in ("src", "srcset", "poster", "data") if name in given]
 
 
-@pytest.mark.slow
-def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
-    site = tmp_path / "site"
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the site lies, which builds without a warning."""
+    site = tmp_path_factory.mktemp("site") / "site"
     command = [sys.executable, "-m", "sphinx", "--quiet", "--fail-on-warning", "docs", site]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    return site
+
+
+@pytest.mark.slow
+def test_the_site_loads_nothing_from_elsewhere_and_has_each_command_and_name(site: Path) -> None:
     loaded = 0
     for page in site.rglob("*.html"):
         reader = _Loaded()
@@ -239,3 +233,16 @@ def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_
     assert all(f'id="biovita-{group}"' in shell for group in ("bench", "data", "embed", "models", "train"))
     names = (site / "reference/python.html").read_text(encoding="utf-8")
     assert not [name for name in biovita.__all__ if name != "__version__" and f'id="biovita.{name}"' not in names]
+
+
+@pytest.mark.slow
+def test_pages_of_the_site_keep_to_their_width_and_cut_nothing_off(site: Path) -> None:
+    program = find_browser()
+    if program is None:
+        pytest.skip("no Chromium is on this machine: apt-get install chromium")
+    with open_browser(program) as browser:
+        for name in ("index", "training", "reference/shell"):
+            tab = browser.open(site / f"{name}.html")
+            found = {setting: page_faults(tab, *setting) for setting in SETTINGS}
+            tab.close()
+            assert not any(found.values()), (name, found)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from biovita.errors import BiovitaError, ModelError
+from biovita.files import require_replaceable
 from biovita.one_line import OneLine
 
 if TYPE_CHECKING:
@@ -384,21 +385,15 @@ def run_benchmark(
     ModelError
         Where the model has trained on what the benchmark asks as new, and ``allow_leak`` was not given.
     """
-    from biovita.benchmark.asked_texts import text_notes
     from biovita.benchmark.evaluation import evaluate
-    from biovita.benchmark.headlines import main_headline
-    from biovita.benchmark.opening import open_benchmark, place_of_run
+    from biovita.benchmark.opening import open_to_run
     from biovita.benchmark.score import MEMORY_MB
     from biovita.benchmark.scored_models import model_name
-    from biovita.files import require_possible
     from biovita.limits import memory_mib
     from biovita.report import run_of, write_run
 
-    if out is not None:
-        require_possible(Path(out))
-    benchmark = open_benchmark(bench, media_root)
     called = name or model_name(model)
-    place = place_of_run(bench, benchmark, called) if out is None else Path(out)
+    benchmark, place = open_to_run(bench, called, out=out, media_root=media_root)
     result = evaluate(
         benchmark,
         model,
@@ -414,9 +409,9 @@ def run_benchmark(
     )
     content = run_of(result)
     files = write_run(place, content)
-    notes = (*result.check.notes, *text_notes(benchmark.made))
-    found = main_headline(result.rows, stage=called, seed=seed)
-    return BenchmarkRun(called, result.rows, content.generalised, result.failed, files, notes, found)
+    return BenchmarkRun(
+        called, result.rows, content.generalised, result.failed, files, result.notes, result.headline
+    )
 
 
 def save_model(
@@ -457,7 +452,6 @@ def save_model(
     DatasetError
         Where ``out`` exists and ``overwrite`` was not asked for.
     """
-    from biovita.files import require_replaceable
     from biovita.model.describe import load_model, write_model
     from biovita.model.formats.own_files import CONFIG
     from biovita.model.formats.published_files import CLAP_FILE

@@ -1,19 +1,13 @@
-"""The code that README and docs/ show, and a small world that it can run in."""
+"""The code that README and docs/ show, with what the comment before it says of it."""
 
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import soundfile
 from markdown_it import MarkdownIt
-from PIL import Image
-
-import biovita
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -22,17 +16,22 @@ PAGES = [
     ),  # it names what earlier versions had
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
+_COMMENT = re.compile(r"<!--\s*(.*?)\s*-->", re.DOTALL)
 _COMMAND = re.compile(r"(?:\$ )?(?:torchrun .*? -- )?(?:\S*/)?biovita(?: (?P<arguments>.*))?")
 
 
 @dataclass(frozen=True)
 class Code:
-    """Code on a page: a block with the language it states, or a piece within a sentence."""
+    """Code on a page: a block with the language it states, or a piece within a sentence.
+
+    ``mark`` is the comment right before a block, which readers of a page do not see.
+    """
 
     page: str
     line: int
     language: str
     text: str
+    mark: str = ""
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
@@ -49,11 +48,13 @@ class Code:
 def code_of(path: Path) -> Iterator[Code]:
     """Yield the code of a page, in its order; a piece within a sentence has the language ``inline``."""
     page = path.relative_to(ROOT).as_posix()
-    line = 0
+    line, mark = 0, ""
     for token in MarkdownIt("commonmark").enable("table").parse(path.read_text(encoding="utf-8")):
         line = token.map[0] + 1 if token.map else line
         if token.type in {"fence", "code_block"}:
-            yield Code(page, line, token.info.strip(), token.content)
+            yield Code(page, line, token.info.strip(), token.content, mark)
+        comment = _COMMENT.fullmatch(token.content.strip()) if token.type == "html_block" else None
+        mark = comment[1] if comment else ""
         for child in token.children or ():
             if child.type == "code_inline":
                 yield Code(page, line, "inline", child.content)
@@ -61,32 +62,4 @@ def code_of(path: Path) -> Iterator[Code]:
 
 CODE = [code for path in PAGES for code in code_of(path)]
 INLINE = [code for code in CODE if code.language == "inline"]
-PYTHON = [code for code in CODE if code.language.split(" ")[0] == "python"]
-
-
-def write_world(folder: Path) -> None:
-    """Write what the examples name: datasets, models and recordings, all small."""
-    data = biovita.simulate(
-        out=folder / "birds", species=4, recordings=2, photographs=2, workers=1, progress=False
-    )
-    biovita.split_dataset(data, unseen=2)
-    biovita.embed(folder / "birds", progress=False)
-    few = {"steps": 2, "weights.names": 0.0}
-    for recipe, start, out in (("starter/stage1", None, "run1"), ("starter/stage2", "run1", "run2")):
-        biovita.train(
-            recipe,
-            data=folder / "birds",
-            out=folder / out,
-            start=start and folder / start,
-            settings=few,
-            progress=False,
-        )
-    shutil.copytree(folder / "run2", folder / "demo-run/model")
-    biovita.build_benchmark(folder / "birds", out=folder / "birds-bench")
-    sound = np.random.default_rng(0).uniform(-0.5, 0.5, 4 * 48_000).astype(np.float32)
-    soundfile.write(folder / "dawn.wav", sound, 48_000)
-    (folder / "field").mkdir()
-    soundfile.write(folder / "field/a.wav", sound, 48_000)
-    Image.fromarray(np.arange(64 * 64 * 3, dtype=np.uint8).reshape(64, 64, 3)).save(folder / "field/a.png")
-    for table, file in (("audio", "a.wav"), ("images", "a.png")):
-        (folder / f"field/{table}.csv").write_text(f"file,species\n{file},Pica pica\n", encoding="utf-8")
+PYTHON = [code for code in CODE if code.language == "python"]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from biovita.benchmark.asked_texts import text_notes
+from biovita.benchmark.headlines import Headline, main_headline
 from biovita.benchmark.item_vectors import (
     ItemVectors,
     benchmark_items,
@@ -84,6 +86,16 @@ class Evaluation(OneLine):
     predictions: tuple[TraitScore, ...]
     seed: int
     check: MetCheck
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that a reader of the scores has to know."""
+        return (*self.check.notes, *text_notes(self.benchmark.made))
+
+    @property
+    def headline(self) -> Headline | None:
+        """The mean over the directions at species level; None where there is no task at that level."""
+        return main_headline(self.rows, stage=self.name, seed=self.seed)
 
 
 def evaluate(

@@ -83,7 +83,7 @@ def _lines(report: EmbedReport) -> Iterator[str]:
         yield f"  and {len(report.failed) - _LISTED} more"
     if report.failed:
         yield f"The failed items are listed in {report.path / 'failed.parquet'}"
-    if report.towers is not None:
+    if report.towers not in {None, report.model}:
         yield f"{report.model} is made of the towers of {report.towers}: the vectors are theirs"
     yield f"embeddings: {report.path}"
 

@@ -74,7 +74,8 @@ def _made(report: BackboneReport) -> Iterator[str]:
     if report.unplaced:
         yield f"{report.unplaced:>9,} synonyms whose accepted name is not in the list: what has such a name is refused"
     if report.left_out:
-        yield f"{sum(report.left_out.values()):>9,} left out; {report.about} names some"
+        named = f"; {report.about} names some" if report.examples else ""
+        yield f"{sum(report.left_out.values()):>9,} left out{named}"
         yield from (f"{count:>9,}   {reason}" for reason, count in report.left_out.items())
 
 
@@ -110,11 +111,12 @@ def match(
     from biovita.taxonomy.backbone_files import WHERE_TO_GET_ONE, open_backbone
     from biovita.taxonomy.decisions import decisions_summary
     from biovita.taxonomy.match import match_names
-    from biovita.taxonomy.name_lists import read_names, write_decisions
+    from biovita.taxonomy.name_lists import read_names, require_decisions_place, write_decisions
     from biovita.taxonomy.overrides import read_overrides
 
     if backbone is None:
         raise DatasetError(f"give the taxonomy that names are matched to with --backbone. {WHERE_TO_GET_ONE}")
+    require_decisions_place(out)
     listed = read_names(names)
     given = listed.names
     with status(f"reading {backbone.name}") as shown:

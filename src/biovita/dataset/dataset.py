@@ -39,7 +39,7 @@ class Dataset:
     --------
     >>> dataset = Dataset.open("birds")
     >>> dataset.audio.num_rows, len(dataset.taxonomy)
-    (11, 4)
+    (21, 8)
     """
 
     path: Path

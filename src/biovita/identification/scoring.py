@@ -124,6 +124,8 @@ def score_media(
     keep_exemplars(archive.path, gallery.exemplars, rows)
     embedded, windows, left_out, scorers = {}, {}, [], {}
     small = min(SMALL, LEAVE * least)
+    for gone in SCORES.keys() - towers.keys():  # an earlier run was of other media
+        archive.file(SCORES[gone]).unlink(missing_ok=True)
     for modality, tower in towers.items():
         media = archive.table(MEDIA_TABLES[modality])
         items = _items(modality, media, tower, perceiving)

@@ -106,7 +106,8 @@ def _rows(
     for each in media.files:
         if each.modality != modality or each.reason == "bad-name":
             continue
-        row: dict[str, object] = {**name_values(each), "named_by": each.found}
+        by = each.found if each.taxon is None else f"{each.found} in {each.where}"
+        row: dict[str, object] = {**name_values(each), "named_by": by}
         if (filled := said.get(each.file)) is not None:
             row |= {name: getattr(filled, name) for name in ("recorded_at", "latitude", "longitude")}
         rows.append(row)
