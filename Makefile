@@ -19,6 +19,12 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
+# Some tests lay pages out in a browser. Where there is none and none can be installed, they are skipped.
+ROOT_DO = $(shell [ "$$(id -u)" = 0 ] || echo sudo -n)
+BROWSER = for program in chromium chromium-browser google-chrome; do command -v $$program >/dev/null && exit 0; done; \
+	{ $(ROOT_DO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(ROOT_DO) apt-get install -y -qq --no-install-recommends chromium; } \
+	>/dev/null 2>&1 || echo "no Chromium is here, and none could be installed: tests of pages in a browser are skipped"
+
 .PHONY: demo check test fuzz lint style types windows-types docs clean
 
 demo: $(VENV)/.installed
@@ -63,6 +69,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 # Compiling all 24,000 modules takes two minutes; those that the tests import are compiled when they are.
 $(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,mteb,docs,excel,raw,fuzz]'
+	@$(BROWSER)
 	@touch $@ $(VENV)/.installed $(VENV)/.installed-docs
 
 $(VENV)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python

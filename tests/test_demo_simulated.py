@@ -13,7 +13,7 @@ import pytest
 import biovita.report.page
 import biovita.simulation
 from biovita.benchmark import ScoreRow, headline
-from biovita.dataset import Dataset
+from biovita.dataset import Dataset, split_dataset
 from biovita.dataset.dataset import replace_tables
 from biovita.demo import DemoResult, demo
 from support.short_demo import in_few_steps
@@ -60,6 +60,7 @@ def test_unseen_species_are_found_and_only_through_what_looks_and_calls_share(
     broken = []
     for seed in range(2):
         unlinked = _with_other_calls(tmp_path / "fauna" / "dataset", tmp_path / f"permuted {seed}", seed)
+        split_dataset(unlinked, unseen=15, seed=seed)
         result = demo(unlinked, tmp_path / "out", seed=seed, progress=False)
         broken.append(_times_chance(result, 5, SOUND_AND_PICTURE))
     # Of 15 candidates: at chance, Top-5 over 15 species scatters by a third of chance a split and direction.

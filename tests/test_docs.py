@@ -23,6 +23,8 @@ import pytest
 
 import biovita
 from biovita.cli.app import command_line
+from support.browser import find_browser, open_browser
+from support.page_faults import SETTINGS, page_faults
 from support.pages import CODE, INLINE, PYTHON, ROOT
 
 SOURCES = ROOT / "src/biovita"
@@ -207,12 +209,18 @@ class _Loaded(HTMLParser):
         self.found += [given[name] or "" for name in ("src", "srcset", "poster", "data") if name in given]
 
 
-@pytest.mark.slow
-def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
-    site = tmp_path / "site"
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the site lies, which builds without a warning."""
+    site = tmp_path_factory.mktemp("site") / "site"
     command = [sys.executable, "-m", "sphinx", "--quiet", "--fail-on-warning", "docs", site]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    return site
+
+
+@pytest.mark.slow
+def test_the_site_loads_nothing_from_elsewhere_and_has_each_command_and_name(site: Path) -> None:
     loaded = 0
     for page in site.rglob("*.html"):
         reader = _Loaded()
@@ -226,3 +234,16 @@ def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_
     assert all(f'id="biovita-{group}"' in shell for group in ("bench", "data", "embed", "models", "train"))
     names = (site / "reference/python.html").read_text(encoding="utf-8")
     assert not [name for name in biovita.__all__ if name != "__version__" and f'id="biovita.{name}"' not in names]
+
+
+@pytest.mark.slow
+def test_pages_of_the_site_keep_to_their_width_and_cut_nothing_off(site: Path) -> None:
+    program = find_browser()
+    if program is None:
+        pytest.skip("no Chromium is on this machine: apt-get install chromium")
+    with open_browser(program) as browser:
+        for name in ("index", "training", "reference/shell"):
+            tab = browser.open(site / f"{name}.html")
+            found = {setting: page_faults(tab, *setting) for setting in SETTINGS}
+            tab.close()
+            assert not any(found.values()), (name, found)

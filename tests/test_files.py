@@ -12,7 +12,17 @@ from typing import Any
 import pytest
 
 from biovita.errors import DatasetError
-from biovita.files import full_disk, locked, new_directory, replacing, write_whole
+from biovita.files import (
+    full_disk,
+    locked,
+    make_directory,
+    new_directory,
+    replacing,
+    require_file,
+    require_possible,
+    require_replaceable,
+    write_whole,
+)
 
 
 def listing(root: Path) -> dict[str, str]:
@@ -236,3 +246,47 @@ def test_a_lock_leaves_the_content_of_its_file_and_follows_no_link(tmp_path: Pat
         with refused, locked(tmp_path / link, "busy"):
             pass
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_what_cannot_be_made_is_said_before_anything_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "lost").symlink_to(tmp_path / "nowhere")
+    for place, says in {
+        "file": r"file cannot be made: .*file is not a directory\. Choose",
+        "file/a/b": r"b cannot be made: .*file is not a directory\. Choose",
+        "lost/a": r"lost is a link to .*nowhere, which does not exist",
+        f"new/{'ü' * 130}": "a name in it has 260 bytes, and 240 are the most",
+        "a\0b": "which no path can hold",
+    }.items():
+        with pytest.raises(DatasetError, match=says):
+            require_possible(tmp_path / place)
+        with pytest.raises(DatasetError):
+            make_directory(tmp_path / place)
+    require_possible(tmp_path / "new" / "x" / "y")
+    require_possible(tmp_path)
+    before = listing(tmp_path)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(DatasetError, match=r"you may not write in .*\. Choose another place"):
+        require_possible(tmp_path / "new")
+    assert listing(tmp_path) == before
+
+
+def test_overwrite_is_advised_only_where_it_helps(tmp_path: Path) -> None:
+    write(tmp_path / "made", "1")
+    (tmp_path / "file").touch()
+    for place, marker in (("made", "config.json"), ("made", None), ("file", "a")):
+        with pytest.raises(DatasetError, match=r"Choose another place$") as caught:
+            require_replaceable(tmp_path / place, marker=marker)
+        assert "already exists" in str(caught.value)
+        with pytest.raises(DatasetError, match=r"Choose another place$"):
+            write(tmp_path / place, "2", replace=True, marker=marker)
+    with pytest.raises(DatasetError, match="or give --overwrite to replace it"):
+        require_replaceable(tmp_path / "made", marker="a")
+    assert require_replaceable(tmp_path / "made", marker="a", replace=True) == tmp_path / "made"
+    assert require_replaceable(tmp_path / "new") == tmp_path / "new"
+
+
+def test_a_folder_where_a_file_is_meant_is_called_one(tmp_path: Path) -> None:
+    for place, what in ((tmp_path, "is a folder"), (tmp_path / "none", "does not exist")):
+        with pytest.raises(DatasetError, match=rf"{what}\. Give a list$"):
+            require_file(place, "Give a list")

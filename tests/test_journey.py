@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import pytest
 
 import biovita
 from support.folders import make_folder
-from support.forked import finish, start
+from support.shell import Shell
 
 SPECIES = {
     f"{genus} {epithet}": (f"{epithet} {genus.lower()}", "Aves", "Passeriformes", family, genus)
@@ -24,31 +22,6 @@ SPECIES = {
 UNSEEN = 3
 SETTINGS = {"steps": 4, "weights.names": 0}  # the names that BirdNET knows would take a minute to encode
 README = Path(__file__).parents[1] / "README.md"
-
-
-class Shell:
-    """Runs each command in a process and a folder of its own, with paths as they are and relative in turn."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.steps = 0
-
-    def run(self, *command: str | Path) -> dict[str, Any]:
-        """Return what a command prints as JSON."""
-        self.steps += 1
-        here = self.root / "elsewhere" / f"step {self.steps}"
-        here.mkdir(parents=True)
-
-        def written(part: str | Path) -> str:
-            relative = isinstance(part, Path) and self.steps % 2
-            return os.path.relpath(part, here) if relative else str(part)
-
-        said, printed = (here.with_suffix(suffix) for suffix in (".said", ".json"))
-        process = start([*map(written, command), "--json"], said, first=partial(os.chdir, here), printed=printed)
-        assert finish(process, 400) == 0, said.read_text(encoding="utf-8")
-        assert not list(here.iterdir()), f"{command} left something where it ran"
-        found: dict[str, Any] = json.loads(printed.read_text(encoding="utf-8"))
-        return found
 
 
 def in_the_shell(folder: Path, root: Path) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from biovita.errors import BiovitaError
+from biovita.one_line import OneLine
 
 if TYPE_CHECKING:
     from biovita.identification.calibrate import Calibrated
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["RunCalibration", "calibrate_run"]
 
 
-@dataclass(frozen=True, eq=False)
-class RunCalibration:
+@dataclass(frozen=True, eq=False, repr=False)
+class RunCalibration(OneLine):
     """A calibration of a run, and where it was written.
 
     Attributes

@@ -20,11 +20,12 @@ from biovita.dataset import Dataset
 from biovita.dataset.split import split_dataset
 from biovita.embedding import Vectors, embed, vectors
 from biovita.errors import DatasetError, unknown_name
-from biovita.files import make_directory, write_whole
+from biovita.files import make_directory, require_possible, write_whole
 from biovita.jsonfile import read_json
 from biovita.modality import Modality
 from biovita.model import Model, write_model
 from biovita.model.met import Met
+from biovita.taxonomy import Rank
 from biovita.version import __version__
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ def demo(
     from biovita.report import write_report
 
     _check_options(data, unseen=unseen, text=text)
+    require_possible(out)
     path = _Path(say)
     _check_place(out)
     with path.stage("data") as tell:
@@ -182,7 +184,8 @@ def _check_options(data: Path | None, *, unseen: int | None, text: str) -> None:
 
 def unseen_by_default(dataset: Dataset) -> int:
     """Return how many species to hold out: a quarter of those with both modalities, at most 40, at least 2."""
-    both = set(dataset.audio["taxon_id"].to_pylist()) & set(dataset.images["taxon_id"].to_pylist())
+    both = {taxon.id for taxon in dataset.taxonomy.values() if taxon.rank == Rank.SPECIES}
+    both &= {*dataset.audio["taxon_id"].to_pylist()} & {*dataset.images["taxon_id"].to_pylist()}
     return max(2, min(40, len(both) // 4))
 
 

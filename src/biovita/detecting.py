@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biovita.errors import DatasetError
+from biovita.one_line import OneLine
 from biovita.suggestion import suggested
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ class RejectedAnnotation:
     detail: str
 
 
-@dataclass(frozen=True, eq=False)
-class ScoredDetection:
+@dataclass(frozen=True, eq=False, repr=False)
+class ScoredDetection(OneLine):
     """How well a run detects what people annotated, and where that was written.
 
     Attributes

@@ -24,6 +24,7 @@ __all__ = [
     "open_regular",
     "refuse_links",
     "replacing",
+    "require_file",
     "require_possible",
     "require_replaceable",
     "target_of",
@@ -136,17 +137,21 @@ def target_of(out: Path) -> Path:
     return out.resolve()
 
 
+def require_file(path: Path, wanted: str) -> None:
+    """Raise a `DatasetError` that says ``wanted``, a sentence, where a path does not lead to a file."""
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "is not a regular file" if path.exists() else "does not exist"
+        raise DatasetError(f"{path} {what}. {wanted}")
+
+
 def require_possible(place: Path) -> None:
     """Raise a `DatasetError` where no directory can be made at ``place``, or nothing written into the one there.
 
     Work that takes long asks this before it begins. Nothing is made.
     """
     cannot = f"{place} cannot be made:"
-    _refuse_long_names(place)
-    try:
-        there = next((each for each in (place, *place.parents) if os.path.lexists(each)), None)
-    except ValueError as error:
-        raise DatasetError(f"{str(place)!r} cannot be the path of a file: {error}") from None
+    _refuse_odd_names(place)
+    there = next((each for each in (place, *place.parents) if os.path.lexists(each)), None)
     if there is None:
         raise DatasetError(f"{cannot} {place.anchor or place} does not exist. Choose another place")
     if not there.exists():
@@ -159,7 +164,9 @@ def require_possible(place: Path) -> None:
         raise DatasetError(f"{cannot} you may not write in {there}. Choose another place")
 
 
-def _refuse_long_names(place: Path) -> None:
+def _refuse_odd_names(place: Path) -> None:
+    if "\0" in str(place):
+        raise DatasetError(f"{str(place)!r} holds the character NUL, which no path can hold. Choose another place")
     for size in (len(os.fsencode(part)) for part in place.parts):
         if size > _LONGEST_NAME:
             raise DatasetError(
@@ -176,7 +183,7 @@ def require_replaceable(path: Path, *, replace: bool = False, marker: str | None
     DatasetError
         Where it would refuse to.
     """
-    _refuse_long_names(path)
+    _refuse_odd_names(path)
     path = target_of(path)
     require_possible(path.parent if path.exists() else path)
     if not path.exists():

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.errors import BiovitaError
+from biovita.one_line import OneLine
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["Identification", "extent_of_media", "identify", "place_of"]
 
 
-@dataclass(frozen=True, eq=False)
-class Identification:
+@dataclass(frozen=True, eq=False, repr=False)
+class Identification(OneLine):
     """What recordings and photographs hold.
 
     Attributes
@@ -155,6 +156,7 @@ def identify(
         Where a path, a list, a gallery, the model or the question cannot be used.
     """
     from biovita.archive.archive import Archive
+    from biovita.files import require_possible
     from biovita.identification.identify_run import Means, answer_run, run_on
     from biovita.identification.options import outputs_of, refuse_unknown
 
@@ -170,6 +172,8 @@ def identify(
     known = Path(paths[0]) if len(paths) == 1 and Archive(Path(paths[0])).exists else None
     if known is None and out is None and outputs:
         raise BiovitaError("files are asked for. Say where they go: --out DIR")
+    if out is not None:
+        require_possible(Path(out))
     means = Means(str(model), tuple(map(Path, gallery)), device, workers, overwrite, progress)
     with place_of(known or out) as where:
         done = run_on(Archive(where), () if known else tuple(paths), means, options)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from biovita.errors import BiovitaError, ModelError
+from biovita.one_line import OneLine
 
 if TYPE_CHECKING:
     from biovita.benchmark.generalised import GeneralisedRow
@@ -211,8 +212,8 @@ def simulate(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class BuiltBenchmark:
+@dataclass(frozen=True, eq=False, repr=False)
+class BuiltBenchmark(OneLine):
     """A benchmark that was written.
 
     Attributes
@@ -297,8 +298,8 @@ def build_benchmark(
     return BuiltBenchmark(path, made, media_outside(made) if media == "copy" else 0)
 
 
-@dataclass(frozen=True, eq=False)
-class BenchmarkRun:
+@dataclass(frozen=True, eq=False, repr=False)
+class BenchmarkRun(OneLine):
     """What a model got on a benchmark, and where it was written.
 
     Attributes
@@ -383,21 +384,15 @@ def run_benchmark(
     ModelError
         Where the model has trained on what the benchmark asks as new, and ``allow_leak`` was not given.
     """
-    from biovita.benchmark.asked_texts import text_notes
     from biovita.benchmark.evaluation import evaluate
-    from biovita.benchmark.headlines import main_headline
-    from biovita.benchmark.opening import open_benchmark, place_of_run
+    from biovita.benchmark.opening import open_to_run
     from biovita.benchmark.score import MEMORY_MB
     from biovita.benchmark.scored_models import model_name
-    from biovita.files import require_possible
     from biovita.limits import memory_mib
     from biovita.report import run_of, write_run
 
-    if out is not None:
-        require_possible(Path(out))
-    benchmark = open_benchmark(bench, media_root)
     called = name or model_name(model)
-    place = place_of_run(bench, benchmark, called) if out is None else Path(out)
+    benchmark, place = open_to_run(bench, called, out=out, media_root=media_root)
     result = evaluate(
         benchmark,
         model,
@@ -413,9 +408,9 @@ def run_benchmark(
     )
     content = run_of(result)
     files = write_run(place, content)
-    notes = (*result.check.notes, *text_notes(benchmark.made))
-    found = main_headline(result.rows, stage=called, seed=seed)
-    return BenchmarkRun(called, result.rows, content.generalised, result.failed, files, notes, found)
+    return BenchmarkRun(
+        called, result.rows, content.generalised, result.failed, files, result.notes, result.headline
+    )
 
 
 def save_model(

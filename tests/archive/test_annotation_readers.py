@@ -106,7 +106,7 @@ def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"unknown format 'ravn'\. Did you mean 'raven'\?"):
         read_annotations(tmp_path, "ravn")
     for name in READERS:
-        with pytest.raises(DatasetError, match="there is no such file"):
+        with pytest.raises(DatasetError, match="does not exist"):
             read_annotations(tmp_path / "none", name)
     file = tmp_path / "x.csv"
     file.write_text("a,b\n1,2\n")

@@ -1,16 +1,16 @@
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pytest
 
-from biovita.benchmark.scored_models import ObjectEncoder, Random, modalities_of_model, model_name, open_model
+from biovita.benchmark.one_space import comparable
+from biovita.benchmark.scored_models import Random, modalities_of_model, model_name, open_model
 from biovita.embedding import text_items
-from biovita.errors import MediaError, ModelError
-from biovita.media.inputs import Clip
-from biovita.media.packed_files import PackedFile
+from biovita.errors import BiovitaError, ModelError
 from biovita.modality import Modality
-from biovita.towers.encoder import Encoder
-from support.plain_model import write_photograph, write_sound
+from biovita.model import describe
 
 
 def test_random_is_the_same_each_time_and_unit():
@@ -25,99 +25,82 @@ def test_random_is_the_same_each_time_and_unit():
     assert np.linalg.norm(texts.vectors, axis=1) == pytest.approx(1)
     assert model.vectors(Modality.TEXT, ids[:0]).vectors.shape == (0, 7)
     assert modalities_of_model(model) == tuple(Modality)
-    with pytest.raises(ModelError, match="number of dimensions"):
-        open_model("random:x")
+    assert open_model("random") == Random(256)
+
+
+@pytest.mark.parametrize("name", ["random:0", "random:x", "random:\N{SUPERSCRIPT TWO}", "random:1000000"])
+def test_random_needs_a_number_of_dimensions(name):
+    with pytest.raises(ModelError, match="that of dimensions, from 1 to 65,536"):
+        open_model(name)
+
+
+@pytest.mark.parametrize("name", ["mine:Model", "pkg.mine:make_model", "mine.py", "models/mine.py"])
+def test_code_of_others_is_not_run_by_its_name(name):
+    with pytest.raises(ModelError, match=r"runs no code of a file.*Give it in Python.*--model vectors:PATH"):
+        open_model(name)
+
+
+def test_a_name_that_nothing_has_is_an_error():
     with pytest.raises(ModelError, match="unknown model 'nobody'"):
         open_model("nobody")
 
 
 class Deaf:
-    """Sees how large a photograph is, and reads how long a text is."""
-
     name = "deaf"
 
-    def __init__(self):
-        self.given = []
-
     def embed_images(self, items):
-        self.given += [(item.name, len(item.read_bytes())) for item in items]
-        return np.array([[len(item.read_bytes()), 1, 2] for item in items])
+        return np.ones((len(items), 3))
 
     def embed_texts(self, items):
-        return np.array([[len(item)] * len(item) for item in items])
+        return np.ones((len(items), 3))
 
 
 class Hears:
+    name = staticmethod(lambda: "a method")
+
     def embed_audio(self, items):
-        return np.array([[1, 0] if hasattr(item, "name") else [item[0].std(), item[1]] for item in items])
+        return np.ones((len(items), 3))
 
 
 def test_a_model_says_what_it_can_do_by_what_it_has():
-    assert modalities_of_model(Deaf()) == (Modality.IMAGE, Modality.TEXT)
+    assert modalities_of_model(open_model(Deaf())) == (Modality.IMAGE, Modality.TEXT)
     assert modalities_of_model(open_model("starter")) == tuple(Modality)
     assert (model_name("starter"), model_name(Deaf()), model_name(Hears())) == ("starter", "deaf", "Hears")
-    with pytest.raises(ModelError, match="embed_audio, embed_images, embed_texts"):
+    with pytest.raises(
+        ModelError, match=r"^object has none of the methods.*embed_audio, embed_images, embed_texts"
+    ):
         modalities_of_model(object())
+    with pytest.raises(ModelError, match=r"Deaf is a class. Give an object of it, such as Deaf\(\)"):
+        open_model(Deaf)
 
 
-def test_an_object_is_an_encoder(tmp_path):
-    photograph = write_photograph(tmp_path / "a.png", 0)
-    model = Deaf()
-    encoder = ObjectEncoder(model, Modality.IMAGE, "deaf", 3)
-    assert isinstance(encoder, Encoder)
-    assert encoder.card.name == "deaf image"
-    vectors = encoder.encode([encoder.load(photograph)])
-    assert vectors.dtype == np.float32
-    assert vectors.tolist() == [[photograph.stat().st_size, 1, 2]]
-    with pytest.raises(MediaError, match="no such file"):
-        encoder.load(tmp_path / "b.png")
+def test_a_module_in_training_mode_is_warned_of(caplog):
+    import torch
+
+    with caplog.at_level(logging.WARNING):
+        open_model(torch.nn.Linear(1, 1).eval())
+        assert not caplog.records
+        open_model(torch.nn.Linear(1, 1))
+    assert "Linear is in training mode" in caplog.text
+    assert "eval()" in caplog.text
 
 
-def test_a_packed_file_is_given_as_a_file_of_its_own_name(tmp_path):
-    content = write_photograph(tmp_path / "a.png", 0).read_bytes()
-    model = Deaf()
-    packed = [PackedFile("none.lance", row, "a.png", len(content), content=content) for row in range(2)]
-    ObjectEncoder(model, Modality.IMAGE, "deaf", 3).encode(packed)
-    assert model.given == [("a.png", len(content))] * 2
+def test_what_has_vectors_of_one_length_is_compared(caplog):
+    audio, image, text = Modality
+    assert comparable({audio: 3, image: 3, text: 3}, "m") == (audio, image, text)
+    assert comparable({text: 3}, "m") == (text,)
+    assert comparable({}, "m") == ()
+    assert not caplog.records
+    assert comparable({audio: 4, image: 3, text: 4}, "m") == (audio, text)
+    assert "photographs have 3 numbers" in caplog.text
+    assert "Only directions between recordings and texts are scored" in caplog.text
+    with pytest.raises(
+        BiovitaError, match=r"m is not in one space: recordings have 1,024 numbers, texts have 384"
+    ):
+        comparable({audio: 1024, text: 384}, "m")
 
 
-def test_a_span_is_given_as_samples_and_a_recording_as_its_path(tmp_path):
-    path = write_sound(tmp_path / "a.wav", 0)
-    encoder = ObjectEncoder(Hears(), Modality.AUDIO, "hears", 2)
-    samples, rate = encoder.load(Clip(path, 0.1, 0.2))
-    assert (samples.shape, rate) == ((800,), 8000)
-    assert encoder.load(Clip(path)) == path
-    assert encoder.encode([path, (samples, rate)]).tolist()[0] == [1, 0]
-
-
-def test_vectors_of_another_length_are_an_error_and_those_of_zeros_are_none(tmp_path):
-    encoder = ObjectEncoder(Deaf(), Modality.TEXT, "deaf", 2)
-    with pytest.raises(ModelError, match="a vector of 3 numbers after vectors of 2"):
-        encoder.encode(["abc"])
-
-    class Silent:
-        def embed_texts(self, items):
-            return np.array([[0, 0], [0, 1]])
-
-    assert np.isnan(ObjectEncoder(Silent(), Modality.TEXT, "silent", 2).encode(["a", "b"])).tolist() == [
-        [True, True],
-        [False, False],
-    ]
-
-
-def test_the_item_that_tells_the_length_is_not_encoded_again(tmp_path):
-    model = Deaf()
-    encoder = ObjectEncoder(model, Modality.IMAGE, "deaf")
-    first, second = (write_photograph(tmp_path / name, 0) for name in ("a.png", "b.png"))
-    encoder.learn_dim(first)
-    assert encoder.card.dim == 3
-    asked = []
-    encoder._embed = lambda items: asked.extend(items) or model.embed_images(items)
-    batch = [encoder.load(path) for path in (second, first, second)]
-    vectors = encoder.encode(batch)
-    assert vectors.dtype == np.float32
-    assert (
-        vectors.tolist() == ObjectEncoder(model, Modality.IMAGE, "deaf").encode([second, first, second]).tolist()
-    )
-    assert asked == [second, second]
-    assert encoder.encode([encoder.load(first)]).shape == (1, 3)
+def test_widths_are_those_of_the_space_or_of_the_towers():
+    card = describe("starter")
+    assert set(card.widths.values()) == {256}
+    assert card.towers.widths == {Modality.AUDIO: 1024, Modality.IMAGE: 1280, Modality.TEXT: 384}

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,8 +18,9 @@ from biovita.benchmark.reader import read_benchmark
 from biovita.benchmark.scored_models import safe_name
 from biovita.dataset import split_dataset
 from biovita.errors import BiovitaError, MediaError
-from biovita.media import read_clip
+from biovita.media import read_clip, read_image
 from biovita.modality import MEDIA, Modality
+from biovita.model import describe
 from biovita.report import run_of, write_run
 from support.bench_cases import restated, write_small, write_vectors
 
@@ -58,8 +58,9 @@ class Stranger:
     """A model of others: a random direction for what it hears, sees or reads; it counts, and can be stopped."""
 
     name: str = "stranger"
+    revision: str | None = "1"
     dim: int = 8
-    photographs: list[str] = field(default_factory=list)
+    photographs: list[bytes] = field(default_factory=list)
     stop_after: int | None = None
 
     def embed_audio(self, items):
@@ -69,8 +70,8 @@ class Stranger:
     def embed_images(self, items):
         if self.stop_after is not None and len(self.photographs) >= self.stop_after:
             raise KeyboardInterrupt
-        self.photographs += [Path(item).name for item in items]
-        return self.drawn(Path(item).read_bytes() for item in items)
+        self.photographs += [item.tobytes() for item in items]
+        return self.drawn(item.tobytes() for item in items)
 
     def embed_texts(self, items):
         return self.drawn(item.encode() for item in items)
@@ -94,7 +95,7 @@ def test_a_run_that_was_stopped_goes_on_and_repeats_nothing(benchmark, tmp_path,
     model.stop_after, model.photographs = None, []
     done = run(benchmark, model, tmp_path / "v")
     assert len(model.photographs) < used, "what was made before the stop is kept"
-    assert before | set(model.photographs) >= set(names_of(benchmark))
+    assert before | set(model.photographs) >= set(pixels_of(benchmark))
     whole = run(benchmark, Stranger(), tmp_path / "w")
     for modality in Modality:
         one, other = done.vectors[modality], whole.vectors[modality]
@@ -109,19 +110,63 @@ def test_a_run_that_was_stopped_goes_on_and_repeats_nothing(benchmark, tmp_path,
     assert len(model.photographs) >= used
 
 
-def names_of(benchmark):
+def pixels_of(benchmark):
+    return [read_image(path).tobytes() for path in paths_of(benchmark)]
+
+
+def paths_of(benchmark):
     items = benchmark_items(benchmark, tuple(Modality))[Modality.IMAGE]
-    return [Path(path).name for path in items.rows["path"].to_pylist()]
+    return [benchmark.root / path for path in items.rows["path"].to_pylist()]
+
+
+def test_an_object_that_states_no_revision_is_asked_again(benchmark, tmp_path):
+    """It may have been trained since: nothing tells whether the vectors of before are still its own."""
+    model = Stranger(revision=None)
+    before = run(benchmark, model, tmp_path / "v")
+    asked, model.photographs, model.dim = len(model.photographs), [], 5
+    after = run(benchmark, model, tmp_path / "v")
+    assert len(model.photographs) == asked
+    assert (before.vectors[Modality.IMAGE].dim, after.vectors[Modality.IMAGE].dim) == (8, 5)
+    model.revision, model.photographs = "1", []
+    for _ in range(2):
+        run(benchmark, model, tmp_path / "v")
+    assert len(model.photographs) == asked, "the second time, they were there"
+
+
+def test_what_two_modalities_can_be_asked_is_scored_and_the_rest_is_said_before_it_is_made(
+    benchmark, tmp_path, caplog
+):
+    class Wide(Stranger):
+        def embed_texts(self, items):
+            made = super().embed_texts(items)
+            assert len(made) == 1, "one text tells how long its vectors are"
+            return np.concatenate([made, made], axis=1)
+
+    done = run(benchmark, Wide(), tmp_path / "v")
+    assert {row.direction for row in done.rows} == {"A2I", "I2A"}
+    assert "texts have 16 numbers. Only directions between recordings and photographs" in caplog.text
+
+    class Apart(Wide):
+        def embed_images(self, items):
+            return super().embed_images(items)[:, :3]
+
+    model = Apart()
+    with pytest.raises(BiovitaError, match="stranger is not in one space: recordings have 8 numbers, photographs"):
+        run(benchmark, model, tmp_path / "w")
+    assert len(model.photographs) == 1
+    towers = describe("starter").towers
+    with pytest.raises(BiovitaError, match=r"starter has towers that share no space"):
+        run(benchmark, towers, tmp_path / "x")
 
 
 def test_a_file_that_changes_is_embedded_again(benchmark, tmp_path):
     model = Stranger()
     run(benchmark, model, tmp_path / "v")
-    name = names_of(benchmark)[3]
-    Image.new("RGB", (9, 9)).save(benchmark.root / name)
+    path = paths_of(benchmark)[3]
+    Image.new("RGB", (9, 9)).save(path)
     model.photographs = []
     run(benchmark, model, tmp_path / "v")
-    assert model.photographs == [name]
+    assert model.photographs == [read_image(path).tobytes()]
 
 
 def test_what_fails_is_absent_and_listed_and_the_rest_of_its_batch_is_not(benchmark, tmp_path):
@@ -133,6 +178,8 @@ def test_what_fails_is_absent_and_listed_and_the_rest_of_its_batch_is_not(benchm
     (benchmark.root / paths[html]).write_text("<!DOCTYPE html><html>")
     bad = {read_clip(benchmark.root / paths[key], 0.5, 1.0)[0].tobytes(): key for key in (silent, odd)}
 
+    dark = {read_image(path).tobytes() for path in paths_of(benchmark) if "t2-" in path.name}
+
     class Picky(Stranger):
         def embed_audio(self, items):
             made = super().embed_audio(items)
@@ -142,7 +189,7 @@ def test_what_fails_is_absent_and_listed_and_the_rest_of_its_batch_is_not(benchm
             return made
 
         def embed_images(self, items):
-            if any("t2-" in str(item) for item in items):
+            if any(item.tobytes() in dark for item in items):
                 raise MediaError("odd", "no")
             return super().embed_images(items)
 
@@ -228,6 +275,11 @@ def test_vectors_made_elsewhere_and_objects_can_be_run(benchmark, tmp_path):
 
     with pytest.raises(BiovitaError, match="words cannot answer any task of the benchmark: it embeds only text"):
         run(benchmark, OnlyText(), tmp_path / "b")
+    write_vectors(
+        tmp_path / "w", Modality.IMAGE, made[Modality.IMAGE].ids, np.ones((len(made[Modality.IMAGE]), 3))
+    )
+    with pytest.raises(BiovitaError, match="not in one space: recordings have 8 numbers, photographs have 3"):
+        run(benchmark, f"vectors:{tmp_path / 'w'}", tmp_path / "c")
 
 
 def test_chance_looks_at_nothing_and_keeps_nothing(benchmark, tmp_path):

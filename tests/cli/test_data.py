@@ -43,7 +43,10 @@ def test_import_show_check(src: Path, out: Path, capsys: pytest.CaptureFixture[s
     assert text == f"{out}: 6 recordings and 6 photographs of 3 taxa\nnone rejected\n"
     code, text, _ = run(capsys, "data", "show", out)
     assert code == 0
-    assert text.splitlines()[0] == "src version 1: 3 taxa in 3 families, 3 of them with recordings and photographs"
+    assert (
+        text.splitlines()[0]
+        == f"{out.name} version 1: 3 taxa in 3 families, 3 of them with recordings and photographs"
+    )
     assert any(line.split() == ["Aves", "1", "1", "2", "2", "0", "min", "02", "s"] for line in text.splitlines())
     assert any(line.split() == ["CC0-1.0", "6", "6"] for line in text.splitlines())
     code, text, _ = run(capsys, "data", "check", out, "--hashes")

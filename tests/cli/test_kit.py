@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import get_args, get_type_hints
 
 import pytest
-from cyclopts import App
 
 from biovita.cli import kit
 from biovita.cli.app import command_line
-from support.commands import Printed, run_command
+from support.commands import Printed, all_commands, run_command
 from support.folders import append, make_folder
 from support.published_layouts import make, write_published
 
@@ -30,20 +29,7 @@ DEFAULTS = {"device": "auto", "seed": 0, "workers": None, "media_root": None}  #
 PLACES = {"out": {Path, Path | None, str}}  # str: it may be an address of object storage
 
 
-def commands() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Give every command, and the function that it runs."""
-
-    def within(app: App, names: tuple[str, ...]) -> Iterator[tuple[str, Callable[..., Any]]]:
-        if app.default_command is not None and names:
-            yield " ".join(names), app.default_command
-        for name in app:
-            if not name.startswith("-"):
-                yield from within(app[name], (*names, name))
-
-    yield from within(command_line(), ())
-
-
-COMMANDS = dict(commands())
+COMMANDS = dict(all_commands())
 
 
 def test_all_commands_are_walked() -> None:

@@ -373,3 +373,51 @@ def test_open_data_are_planned_and_read_for_a_build(tmp_path: Path) -> None:
         assert all(row["row"] == int(row["source_id"]) + 2 for row in rows)
         rejected = [row for batch in selection.rejected() for row in batch.to_pylist()]
         assert [(row["row"], row["reason"]) for row in rejected] == [(32, "unknown-taxon"), (34, "no-observation")]
+
+
+def test_a_licence_in_another_spelling_is_mapped(tmp_path: Path) -> None:
+    for given, meant in (("Public-Domain", "PDM-1.0"), ("cc by 4.0", "CC-BY-4.0"), ("CC0", "CC0-1.0")):
+        path = tmp_path / "plan.toml"
+        path.write_text(f'licenses = ["{given}"]\n' + HEAD, encoding="utf-8")
+        with pytest.raises(DatasetError, match=rf"unknown licence '{given}'\. Write '{meant}'"):
+            read_plan(path)
+
+
+def test_a_folder_where_a_plan_is_meant_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"is a folder\. Give the file of a plan, in TOML$"):
+        read_plan(tmp_path)
+    (tmp_path / "birds.toml").touch()
+    with pytest.raises(DatasetError, match=r"Give the file of a plan, in TOML, such as .*birds\.toml"):
+        read_plan(tmp_path)
+    (tmp_path / "dataset.toml").touch()
+    with pytest.raises(DatasetError, match=r"is a dataset\. Give the file of the plan"):
+        read_plan(tmp_path)
+
+
+def test_a_plan_that_gives_nothing_says_for_which_clades_and_licences(tmp_path: Path) -> None:
+    from support.commands import run_command
+    from support.folders import make_folder, write_rows
+
+    src = make_folder(tmp_path / "src", 1)
+    for table in ("audio", "images"):
+        files = sorted(file.relative_to(src).as_posix() for file in (src / table).iterdir())
+        rows = [
+            (file, " ".join(Path(file).stem.split("_")[:2]), license_)
+            for file, license_ in zip(files, ("CC BY-ND 4.0", "GPL", ""), strict=True)
+        ]
+        write_rows(src / f"{table}.csv", rows, ("file", "scientific_name", "license"))
+    head = 'name = "p"\n[[sources]]\nkind = "folder"\npath = "src"\n'
+    (tmp_path / "clades.toml").write_text(head + '[taxa]\nclades = ["Aves"]\n', encoding="utf-8")
+    (tmp_path / "licences.toml").write_text(head, encoding="utf-8")
+    clades = run_command("data", "plan", tmp_path / "clades.toml")
+    assert clades.code == 1
+    assert (
+        "taxa.clades: no species of the sources is placed in Aves. Of 3 species, 0 come with a rank" in clades.err
+    )
+    assert "Set taxa.backbone to a taxonomy, or add class, order and family" in clades.err
+    licences = run_command("data", "plan", tmp_path / "licences.toml")
+    assert licences.code == 1
+    assert (
+        "Licences that the plan does not take: 2 rows have 'CC BY-ND 4.0', which is CC-BY-ND-4.0; "
+        "2 rows have 'GPL', which is none that is known; 2 rows state none"
+    ) in licences.err

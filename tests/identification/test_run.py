@@ -47,7 +47,9 @@ def folder(tmp_path: Path) -> Path:
 def test_scores_of_media_that_are_not_named_again_are_gone(folder: Path, tmp_path: Path) -> None:
     biovita.identify([folder], out=tmp_path / "run", progress=False)
     archive = Archive.open(tmp_path / "run")
-    shutil.copy(archive.file("windows"), archive.file("photograph_scores"))  # as if photographs had been named, too
+    shutil.copy(
+        archive.file("windows"), archive.file("photograph_scores")
+    )  # as if photographs had been named, too
     found = biovita.identify([folder / "north"], out=tmp_path / "run", progress=False)
     assert not archive.file("photograph_scores").exists()
     assert {Path(path).name for path in found.events["path"].to_pylist()} <= {"a.wav", "20240517_051000.flac"}

@@ -55,6 +55,19 @@ def test_size_does_not_grow_with_the_dataset() -> None:
     assert len(svg) < 40_000
 
 
+def test_marks_are_plain_numbers_and_lie_between_decades_where_there_are_few() -> None:
+    few = _texts(_drawn(species_plot({"clips": [4, 3, 1], "photographs": [7]})))
+    assert [text for text in few if text.isdigit()][:4] == ["1", "2", "5", "10"]
+    many = _texts(_drawn(species_plot({"clips": [1_000_000, 1]})))
+    assert [text for text in many if text[0].isdigit()][:7] == [f"{10**n:,}" for n in range(7)]
+
+
+def test_a_single_species_is_a_dot() -> None:
+    (line,) = _drawn(species_plot({"clips": [5]})).iter(f"{SVG}polyline")
+    first, second = line.attrib["points"].split()
+    assert first == second
+
+
 def test_nothing_is_drawn_of_nothing() -> None:
     assert species_plot({"clips": [], "photographs": []}) is None
     assert places_plot({"clips": np.empty((0, 2)), "photographs": np.empty((0, 2))}) is None

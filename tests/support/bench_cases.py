@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
+from biovita.benchmark.scores import bootstrap_interval, bootstrap_means
 from biovita.dataset import Dataset, write_dataset
 from biovita.dataset.dataset import replace_tables
 from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
@@ -63,6 +65,13 @@ def write_small(path: Path, taxa: int = 24, per_species: int = 5) -> Dataset:
     }
     write_dataset(path, tables, {"name": "small", "version": "1", "made": "by a test"})
     return Dataset.open(path)
+
+
+def with_few_draws(patch: pytest.MonkeyPatch) -> None:
+    """Let intervals come of few draws, which take most of the time of small benchmarks."""
+    for drawn in (bootstrap_interval, bootstrap_means):
+        patch.setitem(drawn.__kwdefaults__, "resamples", 200)
+    patch.setattr("biovita.benchmark.headlines.RESAMPLES", 200)
 
 
 def restated(dataset: Dataset) -> Dataset:

@@ -9,6 +9,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,6 +24,13 @@ _OPTIONS = (
     *("--headless", "--remote-debugging-pipe", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"),
     *("--no-first-run", "--disable-extensions", "--disable-background-networking", "--force-color-profile=srgb"),
 )
+# It reads from descriptor 3 and writes to descriptor 4; subprocess hands descriptors over as they are numbered.
+_START = """
+import fcntl, os, sys
+for number, given in zip((3, 4), [fcntl.fcntl(int(each), fcntl.F_DUPFD, 10) for each in sys.argv[1:3]]):
+    os.dup2(given, number)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 _SECONDS = 60  # that an answer may take on a busy machine
 
 
@@ -46,12 +54,11 @@ class Browser:
     """A running browser; `open_browser` starts one."""
 
     def __init__(self, program: str, profile: str) -> None:
-        # It reads from descriptor 3 and writes to descriptor 4; subprocess hands over descriptors as they are numbered.
         reads, self._to = os.pipe()
         self._from, writes = os.pipe()
         options = [*_OPTIONS, f"--user-data-dir={profile}", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
         self._process = subprocess.Popen(
-            ["sh", "-c", f'exec "$@" 3<&{reads} 4>&{writes}', "sh", program, *options, "about:blank"],
+            [sys.executable, "-S", "-c", _START, str(reads), str(writes), program, *options, "about:blank"],
             pass_fds=(reads, writes),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -107,8 +114,11 @@ class Browser:
         raise AssertionError(f"the browser ended before {event}")
 
     def _send(self, message: bytes) -> None:
-        while message:
-            message = message[os.write(self._to, message) :]
+        try:
+            while message:
+                message = message[os.write(self._to, message) :]
+        except BrokenPipeError:
+            raise AssertionError(f"the browser ended by itself: {self._process.wait()}") from None
 
     def _messages(self) -> Iterator[dict[str, Any]]:
         until = time.monotonic() + _SECONDS

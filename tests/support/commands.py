@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from biovita.cli import main
+from cyclopts import App
 
-__all__ = ["Printed", "run_command"]
+from biovita.cli import main
+from biovita.cli.app import command_line
+
+__all__ = ["Printed", "all_commands", "run_command"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,19 @@ class Printed:
     def json(self) -> Any:
         """Return what standard output holds: JSON and nothing else."""
         return json.loads(self.out)
+
+
+def all_commands() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Give every command, and the function that it runs."""
+
+    def within(app: App, names: tuple[str, ...]) -> Iterator[tuple[str, Callable[..., Any]]]:
+        if app.default_command is not None and names:
+            yield " ".join(names), app.default_command
+        for name in app:
+            if not name.startswith("-"):
+                yield from within(app[name], (*names, name))
+
+    yield from within(command_line(), ())
 
 
 def run_command(*arguments: object, encoding: str = "utf-8") -> Printed:

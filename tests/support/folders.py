@@ -63,6 +63,28 @@ def make_folder(
     return root
 
 
+def make_named_folder(root: Path) -> Path:
+    """Write the small folder without tables of docs/folder.md: its names say what is in it, but for two files."""
+    files = (
+        *(
+            "birds/Parus major/garden.wav",
+            "birds/Parus major/site 2/dusk.wav",
+            "birds/001.Eurasian_Magpie/roof.wav",
+        ),
+        *(
+            "mixed/XC4711 - Common Chaffinch - Fringilla coelebs.wav",
+            "mixed/great_tit_call_03.wav",
+            "mixed/dawn.wav",
+        ),
+        "Parus major & Pica pica/both.wav",
+    )
+    for seed, file in enumerate(files):
+        write_sound(root / file, song(1.0, 8000, seed=400 + seed), 8000)
+    write_image(root / "birds/Parus major/nest.png", 400)
+    (root / "mixed" / "notes.txt").write_text("windy\n", encoding="utf-8")
+    return root
+
+
 def append(table: Path, *lines: str) -> None:
     with table.open("a", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in lines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +11,8 @@ from PIL import Image
 from scipy.special import expit, logit
 
 from biovita.archive.archive_tables import CANDIDATES, DEPLOYMENTS, LEFT_OUT
-from biovita.benchmark import benchmark_from_split, score_benchmark
+from biovita.benchmark import Benchmark, benchmark_from_split, score_benchmark
+from biovita.benchmark.compare import ranks_table
 from biovita.benchmark.detection_scores import (
     DetectionScores,
     Estimate,
@@ -48,7 +48,9 @@ from support.card_pages import card_as_page
 from support.found_events import events_of, photographs_of, recordings_of
 from support.sound_files import song, write_sound
 
-__all__ = ["write_pages"]
+__all__ = ["KINDS", "write_pages"]
+
+KINDS = (*("report", "comparison", "training", "identification", "detection", "calibration", "card"),)
 
 LONG = "a_very_long_name_of_a_run_that_somebody_gave_without_a_space_20261201T0410"
 MAKER = (
@@ -58,24 +60,25 @@ LENGTHY = "Coccothraustes coccothraustes var. pseudoheteropterygophora"
 
 
 def write_pages(folder: Path) -> dict[str, Path]:
-    """Write one page of each kind, and return them by what they are."""
+    """Write one page of each of `KINDS`."""
     dataset = _dataset(folder / "small")
-    one = _run(dataset, folder / LONG, {LONG: 0.9})
-    stages = _run(dataset, folder / "stages", {0: 40.0, 1: 3.0, 2: 1.5})
-    compare_runs(stages.parent, one.parent, out=folder / "compared")
+    benchmark = benchmark_from_split(dataset, candidates="all")
+    report = _run(dataset, benchmark, folder / LONG)
+    other = score_benchmark(benchmark, class_vectors(benchmark, dataset, 0.9))
+    (folder / "other").mkdir()
+    write_table(ranks_table(benchmark, other), folder / "other/ranks.parquet")
+    compare_runs(folder / "other", report.parent, out=folder / "compared")
     write_papers(dataset, dataset.path)
-    return {
-        "report of one model": one,
-        "report of stages": stages,
-        "comparison": folder / "compared/compare.html",
-        "training": _training(folder / "training"),
-        "identification": _identification(folder / "identified"),
-        "detection": _detection(folder / "detected"),
-        "calibration": _calibration(folder / "calibrated"),
-        "card": card_as_page(dataset.path),
-        "plot of species": dataset.path / "card/species.svg",
-        "plot of places": dataset.path / "card/places.svg",
-    }
+    pages = (
+        report,
+        folder / "compared/compare.html",
+        _training(folder / "training"),
+        _identification(folder / "identified"),
+        _detection(folder / "detected"),
+        _calibration(folder / "calibrated"),
+        card_as_page(dataset.path),
+    )
+    return dict(zip(KINDS, pages, strict=True))
 
 
 def _dataset(path: Path) -> Dataset:
@@ -109,17 +112,17 @@ def _dataset(path: Path) -> Dataset:
     return dataset
 
 
-def _run(dataset: Dataset, out: Path, noises: Mapping[int | str, float]) -> Path:
-    benchmark = benchmark_from_split(dataset, candidates="all")
-    vectors = {name: class_vectors(benchmark, dataset, noise) for name, noise in noises.items()}
+def _run(dataset: Dataset, benchmark: Benchmark, out: Path) -> Path:
+    noises = {0: 40.0, 1: 3.0, 2: 1.5}
+    vectors = {stage: class_vectors(benchmark, dataset, noise) for stage, noise in noises.items()}
     source = "https://example.org/models/" + "very-long-address/" * 5
     tower = EncoderCard("birdnet-2.4", Modality.AUDIO, 4, source, "sha256:" + "0" * 64, "CC", "Mind the terms.")
     counts = range(benchmark.items[Modality.AUDIO].num_rows)
     content = ReportContent(
         title=f"{out.name} on small",
         benchmark=benchmark,
-        scores={name: score_benchmark(benchmark, each) for name, each in vectors.items()},
-        vectors=list(vectors.values())[-1],
+        scores={stage: score_benchmark(benchmark, each) for stage, each in vectors.items()},
+        vectors=vectors[2],
         towers=[tower],
         losses={"stage 1": [3.0, 2.0, 1.5], "stage 2": [0.0] * 4},
         made={"seed": 0, "recipe": {"dim": 8, "optimizer": {"lr": 1e-4, "betas": [0.9, 0.98]}}, "out": LONG},

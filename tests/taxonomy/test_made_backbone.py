@@ -338,7 +338,7 @@ LINES = "taxonID\tparentNameUsageID\tscientificName\ttaxonRank\n"
     [
         ("Taxon.tsv", LINES + "1\t2\tAves\tclass\n2\t1\tParus\tgenus\n", r"2 taxa lead round in a circle.*'[12]'"),
         ("Taxon.tsv", LINES + "1\t\tAves\tclass\n1\t\tParus\tgenus\n7\t\tX y\tspecies\n", r"'1', and 0 more"),
-        ("Taxon.tsv", LINES + "\t\tAves\tclass\n", "1 rows have no taxonID"),
+        ("Taxon.tsv", LINES + "\t\tAves\tclass\n", "rows without a taxonID: 1"),
         ("Taxon.tsv", LINES + "1\t\tAves\tflock\n", "none of its names has a rank from kingdom to species"),
         ("Taxon.tsv", "ID\tnameID\tparentID\n1\t1\t\n", r"download the data package that has NameUsage\.tsv"),
         ("occurrence.txt", "occurrenceID\tbasisOfRecord\n1\tx\n", "records of animals, not a list of taxa"),
@@ -367,7 +367,7 @@ def test_what_is_odd_of_a_list_is_said(tmp_path: Path) -> None:
     (tmp_path / "VernacularName.tsv").write_text("taxonID\tvernacularName\tlanguage\n3\tBraunelle\tde\n")
     report = make_backbone(tmp_path, out=tmp_path / "b.parquet", within=["Prunella"], progress=False)
     parent, language, kingdoms = report.notes
-    assert parent.startswith("1 names have a parent that is not in the list")
+    assert parent == "the parent of 1 names is not in the list: their lineage ends there"
     assert language == "it has no common name in en; there are some in de (1)"
     assert kingdoms == "Prunella is in Animalia and in Plantae; all were kept"
     with pytest.raises(DatasetError, match=r"(?s)Did you mean 'Prunella'.*--within takes"):

@@ -36,6 +36,7 @@ def of_file(stem: str) -> WrittenName:
         # as the folders of iNaturalist's competitions of 2021
         ("00042_Animalia_Chordata_Aves_Passeriformes_Paridae_Parus_major", "Parus major", LINEAGE),
         ("05729_Plantae_Tracheophyta_Magnoliopsida_Asterales_Asteraceae_Bidens_alba", "Bidens alba", LINEAGE),
+        *((name, "Gryllus campestris", FORM) for name in ("GRYLLUS CAMPESTRIS", "gryllus_campestris")),
         ("Gryllus nonamei", "Gryllus nonamei", FORM),
         ("Novagena prima_First Novelty", "Novagena prima", FORM),
         ("novagena_prima", "Novagena prima", FORM),
@@ -80,6 +81,8 @@ def test_what_is_known_of_a_taxon_comes_with_it() -> None:
             "",
             "___",
             "Chainsaw noise",
+            "Santa Maria",
+            "COSTA RICA",
             "Parus cf. major",
             "\u9ce5",
         ),

@@ -17,6 +17,7 @@ import torch
 
 from biovita.cli.app import main
 from biovita.dataset import Dataset
+from biovita.dataset.dataset import replace_tables
 from biovita.embedding import LanceStore, embed, embeddings_directory
 from biovita.errors import BiovitaError, DatasetError, ModelError
 from biovita.modality import MEDIA, Modality
@@ -359,3 +360,22 @@ def test_the_learned_bias_of_the_sigmoid_loss_is_kept_and_gone_on_from(
     assert begun == [learned, None]
     with pytest.raises(ModelError, match="logit_bias = -4 would change nothing"):
         trained(2, "fourth", first, loss="sigmoid", logit_bias=-4)
+
+
+@pytest.mark.slow
+def test_what_the_dataset_has_none_of_is_not_needed_unless_a_term_asks_for_it(
+    birds: Dataset, trained: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, alone, first in (("images", "audio", {}), ("audio", "image", {"weights.atc": 0, "weights.itc": 1})):
+        kept = pq.read_table(birds.path / f"{name}.parquet")
+        replace_tables(birds, {name: kept.slice(0, 0)}, {})
+        model = trained(1, f"without {name}", **first)
+        assert sorted(read_config(model).towers) == [alone, "text"]
+        with monkeypatch.context() as patch:
+            patch.setattr("biovita.training.projections.train_projections.load_model", None)
+            with pytest.raises(DatasetError, match=r"has none\. .* trained on alone with starter/stage1"):
+                trained(2, "second", model)
+        replace_tables(birds, {name: kept}, {})
+        with pytest.raises(ModelError, match="was trained without"):
+            trained(2, "second", model)
+    assert not (tmp_path / "second").exists()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from biovita.benchmark.asked_texts import text_notes
+from biovita.benchmark.headlines import Headline, main_headline
 from biovita.benchmark.item_vectors import (
     ItemVectors,
     benchmark_items,
@@ -17,6 +19,7 @@ from biovita.benchmark.item_vectors import (
 )
 from biovita.benchmark.leak import MetCheck, check_benchmark
 from biovita.benchmark.media_files import resolve_media
+from biovita.benchmark.one_space import comparable
 from biovita.benchmark.precomputed import read_precomputed
 from biovita.benchmark.recordings import Recording, measured, stated
 from biovita.benchmark.score import MEMORY_MB
@@ -37,13 +40,14 @@ from biovita.errors import BiovitaError, ModelError
 from biovita.modality import Modality, modalities_of
 from biovita.model import Model
 from biovita.model.card import ModelCard
+from biovita.one_line import OneLine
 from biovita.towers.encoder import EncoderCard
 
 __all__ = ["Evaluation", "evaluate"]
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation(OneLine):
     """What a model got on a benchmark; `biovita.report.run_of` makes a report of it.
 
     Attributes
@@ -82,6 +86,16 @@ class Evaluation:
     predictions: tuple[TraitScore, ...]
     seed: int
     check: MetCheck
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that a reader of the scores has to know."""
+        return (*self.check.notes, *text_notes(self.benchmark.made))
+
+    @property
+    def headline(self) -> Headline | None:
+        """The mean over the directions at species level; None where there is no task at that level."""
+        return main_headline(self.rows, stage=self.name, seed=self.seed)
 
 
 def evaluate(
@@ -138,7 +152,8 @@ def evaluate(
     made: dict[str, Any] = {"model": name, "seed": seed} | ({"seen penalty": penalty} if penalty else {})
     if elsewhere:
         read, zeros = read_precomputed(model.removeprefix("vectors:"), benchmark)
-        found, able = ItemVectors(read), tuple(read)
+        able = comparable({modality: mine.dim for modality, mine in read.items()}, name)
+        found = ItemVectors({modality: read[modality] for modality in able})
         made["zero vectors, taken as missing"] = {m.value: count for m, count in zeros.items() if count}
     else:
         found = _embedded(benchmark, opened, able, out / "vectors", name=name, device=device, progress=progress)
@@ -199,4 +214,6 @@ def _embedded(
     items = benchmark_items(benchmark, able, texts)
     source = source_of(benchmark, items)
     book = taxa_of_texts(benchmark) if source is None else None
-    return item_vectors(model, items, source, directory, name=name, book=book, device=device, progress=progress)
+    return item_vectors(
+        model, items, source, directory, name=name, book=book, compared=True, device=device, progress=progress
+    )

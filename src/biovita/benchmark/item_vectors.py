@@ -13,7 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from biovita.benchmark.scored_models import ObjectEncoder, Random, encoder_name
+from biovita.benchmark.object_encoder import ObjectEncoder, encoder_name, stated_revision
+from biovita.benchmark.one_space import comparable
+from biovita.benchmark.scored_models import Random
 from biovita.benchmark.task import Benchmark
 from biovita.dataset.dataset import Dataset
 from biovita.embedding import (
@@ -147,6 +149,7 @@ def item_vectors(
     *,
     name: str,
     book: KnownTaxa | None = None,
+    compared: bool = False,
     device: str = "auto",
     progress: bool = True,
 ) -> ItemVectors:
@@ -161,42 +164,76 @@ def item_vectors(
         missing.
     directory
         Where all other vectors are kept, as the tower or the object gives them. Those of the same model and the same
-        content are used again.
+        content are used again; of an object if it states a ``revision``, as nothing else tells whether it has changed.
     name
         What an object's vectors are known by, and for errors.
     book
         Where the taxa of texts are looked up first, if there is no dataset, which has its own.
+    compared
+        Whether they are to be compared between modalities: then only those of one length are made.
 
     Raises
     ------
     BiovitaError
-        Where a modality has items and none of them can be embedded.
+        Where a modality has items and none of them can be embedded, or vectors are to be compared and no two
+        modalities have vectors of one length.
     """
     wanted = {modality: mine for modality, mine in items.items() if len(mine)}
     if isinstance(model, Random):
         return ItemVectors({modality: model.vectors(modality, mine.ids) for modality, mine in wanted.items()})
     card = _card_of(model)
-    if card is not None and dataset is not None:
+    if card is None:
+        return _of_object(model, wanted, directory, name, compared=compared, progress=progress)
+    if compared:
+        widths = (
+            {modality: model.dim(modality) for modality in wanted} if isinstance(model, Model) else card.widths
+        )
+        able = comparable({modality: widths[modality] for modality in wanted}, name)
+        wanted = {modality: wanted[modality] for modality in able}
+    if dataset is not None:
         return _of_dataset(model, card, wanted, dataset, device, progress=progress)
-    make_directory(directory)
-    refuse_links(directory)
     found: dict[Modality, Vectors] = {}
     failed: list[Failure] = []
     for modality, mine in wanted.items():
-        table, settings = LanceStore(directory).table(modality), Settings(progress=progress)
-        if card is None:
-            encoder = _object_encoder(model, name, mine, table)
-            done = embed_items(encoder, mine, table, settings=settings)
-            found[modality] = stored(table, mine.ids)
-        else:
-            opened = model if isinstance(model, Model) else load_model(card, device, [modality])
-            opened = opened if book is None else opened.knowing(book)
-            done = embed_items(opened.tower(modality), mine, table, settings=settings)
-            found[modality] = stored(table, mine.ids, partial(opened.project, modality), opened.dim(modality))
-        failed += done.failed
-        if not len(found[modality]):
-            raise BiovitaError(_none_of(name, mine, done.failed[0].detail))
-    return ItemVectors(found, () if card is None else tuple(card.encoders.values()), tuple(failed))
+        table = _table(directory, modality)
+        opened = model if isinstance(model, Model) else load_model(card, device, [modality])
+        opened = opened if book is None else opened.knowing(book)
+        done = embed_items(opened.tower(modality), mine, table, settings=Settings(progress=progress))
+        found[modality] = stored(table, mine.ids, partial(opened.project, modality), opened.dim(modality))
+        failed += _some(done.failed, found[modality], name, mine)
+    return ItemVectors(found, tuple(card.encoders.values()), tuple(failed))
+
+
+def _of_object(
+    model: Any, wanted: Mapping[Modality, Items], directory: Path, name: str, *, compared: bool, progress: bool
+) -> ItemVectors:
+    encoders = {
+        modality: _object_encoder(model, name, mine, _table(directory, modality))
+        for modality, mine in wanted.items()
+    }
+    widths = {modality: encoder.card.dim for modality, encoder in encoders.items()}
+    found: dict[Modality, Vectors] = {}
+    failed: list[Failure] = []
+    for modality in comparable(widths, name) if compared else widths:
+        mine, table = wanted[modality], _table(directory, modality)
+        done = embed_items(encoders[modality], mine, table, settings=Settings(progress=progress))
+        found[modality] = stored(table, mine.ids)
+        failed += _some(done.failed, found[modality], name, mine)
+    return ItemVectors(found, failed=tuple(failed))
+
+
+def _table(directory: Path, modality: Modality) -> VectorTable:
+    """Return a table in a directory that is made where there is none."""
+    make_directory(directory)
+    refuse_links(directory)
+    return LanceStore(directory).table(modality)
+
+
+def _some(failed: tuple[Failure, ...], found: Vectors, name: str, items: Items) -> tuple[Failure, ...]:
+    """Return the failures; raise an error where no item has a vector."""
+    if not len(found):
+        raise BiovitaError(_none_of(name, items, failed[0].detail))
+    return failed
 
 
 def _card_of(model: Any) -> ModelCard | None:
@@ -227,8 +264,10 @@ def _of_dataset(
 
 def _object_encoder(model: Any, name: str, items: Items, table: VectorTable) -> ObjectEncoder:
     """Return an encoder that knows how long its vectors are: as those made before, or as the first that can be made."""
-    if table.exists and (made := table.made()).tower == encoder_name(name, items.modality):
-        return ObjectEncoder(model, items.modality, name, made.dim)
+    if table.exists:
+        made = table.made()
+        if (made.tower, made.revision) == (encoder_name(name, items.modality), stated_revision(model)):
+            return ObjectEncoder(model, items.modality, name, made.dim)
     encoder = ObjectEncoder(model, items.modality, name)
     why = ""
     for row in (row for some in items.rows.to_batches(max_chunksize=16) for row in some.to_pylist()):

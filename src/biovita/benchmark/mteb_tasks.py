@@ -269,7 +269,7 @@ class MtebModel:
         return cls(mteb.get_model(name), f"mteb:{name}")
 
     def embed_audio(self, items: Sequence[Any]) -> np.ndarray:
-        """Return ``(len(items), dim)`` float32; see `biovita.benchmark.scored_models.ObjectEncoder` for the items."""
+        """Return ``(len(items), dim)`` float32; see `biovita.benchmark.object_encoder.ObjectEncoder` for the items."""
         from biovita.media import read_clip
 
         read = (read_clip(item) if isinstance(item, Path | str) else item for item in items)
@@ -278,9 +278,9 @@ class MtebModel:
 
     def embed_images(self, items: Sequence[Any]) -> np.ndarray:
         """Return ``(len(items), dim)`` float32."""
-        from biovita.media import read_image
+        from biovita.towers.input_arrays import rgb_image
 
-        return self._encode("I2T", [{"image": read_image(item)} for item in items])
+        return self._encode("I2T", [{"image": rgb_image(item)} for item in items])
 
     def embed_texts(self, items: Sequence[str]) -> np.ndarray:
         """Return ``(len(items), dim)`` float32."""

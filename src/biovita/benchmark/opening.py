@@ -14,8 +14,9 @@ from biovita.dataset.dataset import Dataset
 from biovita.dataset.held_out import split_hash
 from biovita.errors import BiovitaError
 from biovita.filenames import own_place
+from biovita.files import require_possible
 
-__all__ = ["RUNS", "STANDARD", "find_run", "open_benchmark", "place_of_run", "standard_place"]
+__all__ = ["RUNS", "STANDARD", "find_run", "open_benchmark", "open_to_run", "standard_place"]
 
 STANDARD = ("bench", "standard")  # where the standard benchmark of a dataset lies, from the dataset
 RUNS = "runs"  # where the runs of a benchmark lie, from the benchmark
@@ -72,26 +73,37 @@ def standard_place(dataset: Dataset) -> Path:
     return own_place(dataset.path, *STANDARD)
 
 
-def place_of_run(bench: Dataset | str | Path, benchmark: Benchmark, called: str) -> Path:
-    """Return where the run of a model goes: `RUNS` of the benchmark.
-
-    Of a dataset it is its standard benchmark, which is written where it is not there, so that runs of a dataset and of
-    its benchmark lie together.
+def open_to_run(
+    bench: Dataset | str | Path,
+    called: str,
+    *,
+    out: str | Path | None = None,
+    media_root: str | Path | None = None,
+) -> tuple[Benchmark, Path]:
+    """Return the benchmark at a place, and where the run of a model on it goes.
 
     Parameters
     ----------
-    bench
-        What `open_benchmark` was given, and ``benchmark`` what it returned.
+    bench, media_root
+        As `open_benchmark` takes them.
     called
         The name of the model.
+    out
+        Where the run goes. None: `RUNS` of the benchmark. Of a dataset it is its standard benchmark, which is written
+        where it is not there, so that runs of a dataset and of its benchmark lie together.
     """
+    if out is not None:
+        require_possible(Path(out))
+        return open_benchmark(bench, media_root), Path(out)
+    benchmark = open_benchmark(bench, media_root)
     dataset = _dataset_at(bench)
     if dataset is None:
-        return own_place(Path(str(bench)), RUNS, safe_name(called))
+        return benchmark, own_place(Path(str(bench)), RUNS, safe_name(called))
     standard = standard_place(dataset)
     if not (standard / MANIFEST).is_file():
         write_benchmark(benchmark, standard)
-    return own_place(dataset.path, *STANDARD, RUNS, safe_name(called))
+        benchmark = open_benchmark(dataset)
+    return benchmark, own_place(dataset.path, *STANDARD, RUNS, safe_name(called))
 
 
 def find_run(place: str | Path) -> Path:

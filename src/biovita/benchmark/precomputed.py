@@ -264,8 +264,8 @@ def _named(benchmark: Benchmark, modality: Modality, ids: Sequence[str], where: 
                 f"as 'unseen/{double}', or by the item's own id"
             )
         return [next(iter(meant[key])) if key in meant else "" for key in ids]
-    such = f". Its ids are such as {own[0]!r}" if own else f", and no {modality.value} items at all"
-    raise BiovitaError(f"{where}: the benchmark has none of its {len(ids)} ids{such}")
+    such = f". Ids are such as {own[0]!r}" if own else f". There are no {modality.value} items at all"
+    raise BiovitaError(f"{where}: none of its {len(ids)} ids is that of an item here{such}")
 
 
 def _zero_rows(vectors: Any) -> np.ndarray:

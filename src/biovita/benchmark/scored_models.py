@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import re
-import tempfile
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from biovita.compute.device import Device
+from biovita.benchmark.object_encoder import METHODS
 from biovita.directions import unit
 from biovita.embedding import Vectors
-from biovita.errors import MediaError, ModelError
+from biovita.errors import ModelError
 from biovita.filenames import file_name
-from biovita.media.inputs import Clip
-from biovita.media.packed_files import PackedFile
 from biovita.modality import Modality
 from biovita.model import Model
 from biovita.model.card import ModelCard
 from biovita.model.describe import describe, met_of
 from biovita.model.met import Met
-from biovita.towers.encoder import EncoderCard, EncoderDefaults
 
 __all__ = [
-    "METHODS",
     "MOST_DIMENSIONS",
-    "ObjectEncoder",
     "Random",
-    "encoder_name",
     "met_by",
     "modalities_of_model",
     "model_name",
@@ -41,12 +35,13 @@ __all__ = [
     "seen_penalty_of",
 ]
 
-METHODS: dict[Modality, str] = {
-    Modality.AUDIO: "embed_audio",
-    Modality.IMAGE: "embed_images",
-    Modality.TEXT: "embed_texts",
-}
-_BATCH = 16
+logger = logging.getLogger(__name__)
+
+_CODE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*|.*\.(py|ipynb)")  # as others name an object: module:object
+_OWN = (
+    f"A model of your own is any object with {', '.join(METHODS.values())} or some of them. Give it in Python: "
+    "biovita.run_benchmark(bench, model=MyModel()). In the shell, give its vectors: --model vectors:PATH"
+)
 MOST_DIMENSIONS = 65_536  # of random vectors
 
 
@@ -58,8 +53,14 @@ def open_model(spec: Any) -> Any:
     spec
         ``random`` or ``random:DIM``; ``mteb:NAME``, a model of mteb's registry (extra ``mteb``); any other name or
         path as `biovita.describe` takes it. Anything that is not a name or path is returned as it is.
+
+    Raises
+    ------
+    ModelError
+        Where there is no such model, or something that embeds nothing was given in its place.
     """
     if not isinstance(spec, str | Path):
+        _check_object(spec)
         return spec
     kind, _, rest = str(spec).partition(":")
     if kind == "random":
@@ -73,7 +74,21 @@ def open_model(spec: Any) -> Any:
         from biovita.benchmark.mteb_tasks import MtebModel
 
         return MtebModel.load(rest)
+    if _CODE.fullmatch(str(spec)) and not os.path.isdir(spec):  # noqa: PTH112 - False where it cannot be a path's
+        raise ModelError(f"{spec} is no model that biovita can open, and it runs no code of a file. {_OWN}")
     return describe(spec)
+
+
+def _check_object(model: Any) -> None:
+    """Refuse a class in place of an object, and say what a module that is not in evaluation mode does."""
+    if isinstance(model, type):
+        raise ModelError(f"{model.__name__} is a class. Give an object of it, such as {model.__name__}()")
+    if getattr(model, "training", None) is True:
+        logger.warning(
+            "%s is in training mode: dropout and batch normalisation make its vectors depend on chance and on what "
+            "else is in a batch. Call its eval() first",
+            type(model).__name__,
+        )
 
 
 def modalities_of_model(model: Any) -> tuple[Modality, ...]:
@@ -90,9 +105,7 @@ def modalities_of_model(model: Any) -> tuple[Modality, ...]:
         return tuple((model.card if isinstance(model, Model) else model).encoders)
     found = tuple(modality for modality, method in METHODS.items() if callable(getattr(model, method, None)))
     if not found:
-        raise ModelError(
-            f"{model!r} has none of the methods {', '.join(METHODS.values())}. It needs at least one of them"
-        )
+        raise ModelError(f"{type(model).__name__} has none of the methods that embed. {_OWN}")
     return found
 
 
@@ -118,8 +131,11 @@ def seen_penalty_of(model: Any) -> float:
 
 
 def model_name(model: Any) -> str:
-    """Return what a model to score is called: the name given, or the object's ``name``."""
-    return str(model) if isinstance(model, str | Path) else str(getattr(model, "name", type(model).__name__))
+    """Return what a model to score is called: the name given, the object's ``name``, or that of its class."""
+    if isinstance(model, str | Path):
+        return str(model)
+    name = getattr(model, "name", None)
+    return name if isinstance(name, str) and name.strip() else type(model).__name__
 
 
 def safe_name(name: str) -> str:
@@ -144,110 +160,3 @@ class Random:
         rng = np.random.default_rng([self.dim, zlib.crc32(modality.encode())])
         drawn = rng.standard_normal((len(ids), self.dim), np.float32)
         return Vectors(ids.to_pylist(), unit(drawn))
-
-
-def encoder_name(name: str, modality: Modality) -> str:
-    """Return what one of an object's methods is called as an encoder."""
-    return f"{name} {modality}"
-
-
-@dataclass(frozen=True, eq=False)
-class _Encoded:
-    """The vector of an item that is not encoded again."""
-
-    vector: np.ndarray
-
-
-class ObjectEncoder(EncoderDefaults):
-    """One of the methods of an object, as an encoder.
-
-    Its method is given texts as they are, of media files their paths, and of spans of recordings their samples with
-    the rate of the file, ``(samples, rate)``.
-
-    Parameters
-    ----------
-    name
-        What the object's vectors are known by.
-    dim
-        Length of the vectors; 0 where `learn_dim` has to find it out.
-    """
-
-    tolerance = 1e-3  # what others promise is not known
-    batch_size = _BATCH
-    device = Device("cpu", "the object itself decides where it runs")
-
-    def __init__(self, model: Any, modality: Modality, name: str, dim: int = 0) -> None:
-        self._first: tuple[Any, _Encoded] | None = None
-        self._embed: Callable[[Sequence[Any]], np.ndarray] = getattr(model, METHODS[modality])
-        self.card = EncoderCard(
-            encoder_name(name, modality),
-            modality,
-            dim,
-            source="a model of others",
-            revision=str(getattr(model, "revision", "not stated")),
-            license="unknown",
-            preprocessing="its own",
-        )
-
-    def learn_dim(self, item: Any) -> None:
-        """Encode an item, and take the length of its vector for that of all. Its vector is kept until it is asked for.
-
-        Raises
-        ------
-        MediaError
-            Where the item cannot be encoded.
-        """
-        (vector,) = self.encode([self.load(item)])
-        self._first = item, _Encoded(vector)
-        self.card = replace(self.card, dim=len(vector))
-
-    def load(self, item: Any) -> Any:
-        """Return what the method takes."""
-        from biovita.media import read_clip
-
-        if self._first is not None and item == self._first[0]:
-            return self._first[1]
-        if isinstance(item, str):
-            return item
-        clip = item if isinstance(item, Clip) else Clip(item)
-        if not clip.path.is_file():
-            raise MediaError("missing", f"{clip.path}: there is no such file")
-        whole = clip.end_s is None and not clip.start_s
-        return clip.path if whole else read_clip(clip.path, clip.start_s, clip.end_s)
-
-    def encode(self, batch: Sequence[Any]) -> np.ndarray:
-        """Return the vectors ``(len(batch), dim)``, float32, as the object gives them.
-
-        Raises
-        ------
-        MediaError
-            Where the object cannot read one.
-        ModelError
-            Where it gives vectors of another length than before.
-        """
-        new = [entry for entry in batch if not isinstance(entry, _Encoded)]
-        vectors = iter(self._encode(new) if new else ())
-        found = [entry.vector if isinstance(entry, _Encoded) else next(vectors) for entry in batch]
-        return np.stack(found) if found else np.empty((0, self.card.dim), np.float32)
-
-    def _encode(self, batch: Sequence[Any]) -> np.ndarray:
-        with tempfile.TemporaryDirectory(prefix="biovita-") as folder:
-            given = [_unpacked(entry, Path(folder, str(place))) for place, entry in enumerate(batch)]
-            vectors = np.asarray(self._embed(given), np.float32).reshape(len(batch), -1)
-        if self.card.dim not in {0, vectors.shape[1]}:
-            raise ModelError(
-                f"{self.card.name} gave a vector of {vectors.shape[1]} numbers after vectors of {self.card.dim}. All "
-                "vectors of a model have to be of one length"
-            )
-        vectors[~vectors.any(axis=1)] = np.nan  # it has no direction: no vector, as one that is not finite
-        return vectors
-
-
-def _unpacked(content: Any, folder: Path) -> Any:
-    """Return a packed file as a file of its own name in a new folder, and anything else as it is."""
-    if not isinstance(content, PackedFile):
-        return content
-    folder.mkdir()
-    place = folder / file_name(content.name)
-    place.write_bytes(content.read_bytes())
-    return place

@@ -14,6 +14,7 @@ from biovita.benchmark.task import Benchmark, Task
 from biovita.embedding import Vectors
 from biovita.errors import BiovitaError
 from biovita.modality import Modality, modalities_of
+from biovita.one_line import OneLine
 
 __all__ = [
     "KS",
@@ -39,8 +40,8 @@ MOST_PENALTY = 2  # similarities of unit vectors lie from -1 to 1
 Stage: TypeAlias = "int | str | None"  # of training, or any other name of what was scored
 
 
-@dataclass(frozen=True, eq=False)
-class TaskScore:
+@dataclass(frozen=True, eq=False, repr=False)
+class TaskScore(OneLine):
     """How the queries of one task were ranked.
 
     Attributes
@@ -134,8 +135,8 @@ class ReciprocalRankRow:
     leak: bool = False
 
 
-@dataclass(frozen=True, eq=False)
-class Scores:
+@dataclass(frozen=True, eq=False, repr=False)
+class Scores(OneLine):
     """What a model got on the tasks of a benchmark that it can answer."""
 
     tasks: tuple[TaskScore, ...]

@@ -15,6 +15,7 @@ from biovita.dataset.dataset import Dataset
 from biovita.dataset.schema import Split
 from biovita.media.packed_files import MediaPath
 from biovita.modality import Modality, modalities_of
+from biovita.one_line import OneLine
 from biovita.taxonomy import Rank
 
 __all__ = ["ITEMS", "LEVELS", "PARTS", "Benchmark", "Item", "LeftOut", "Task", "padded"]
@@ -71,8 +72,8 @@ class LeftOut:
     count: int
 
 
-@dataclass(frozen=True, eq=False)
-class Task:
+@dataclass(frozen=True, eq=False, repr=False)
+class Task(OneLine):
     """Queries of one direction at one level, each with its own candidate taxa.
 
     Attributes
@@ -138,7 +139,7 @@ def padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
     return found
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Benchmark:
     """Tasks over common items.
 
@@ -170,6 +171,13 @@ class Benchmark:
     home: Path | None = None
     other_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
     unseen: Mapping[Rank, frozenset[str]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        words = {Modality.AUDIO: "recordings", Modality.IMAGE: "photographs", Modality.TEXT: "texts"}
+        items = ", ".join(f"{table.num_rows:,} {words[modality]}" for modality, table in self.items.items())
+        queries = sum(len(task.queries) for task in self.tasks)
+        place = "" if self.root is None else f", media in {str(self.root)!r}"
+        return f"<Benchmark of {len(self.tasks)} tasks, {queries:,} queries: {items}{place}>"
 
     @cached_property
     def dataset(self) -> Dataset | None:

@@ -12,6 +12,7 @@ import numpy as np
 from biovita.benchmark.scores import Scores, bootstrap_interval
 from biovita.dataset.dataset import Dataset
 from biovita.modality import Modality
+from biovita.one_line import OneLine
 from biovita.taxonomy import Rank
 
 __all__ = [
@@ -30,8 +31,8 @@ _INVERSE_PENALTY = 0.5  # scikit-learn's C: the slope's squared length counts as
 _AT_ONCE = 8192  # vectors in memory while means are taken
 
 
-@dataclass(frozen=True, eq=False)
-class Traits:
+@dataclass(frozen=True, eq=False, repr=False)
+class Traits(OneLine):
     """What is known of species: ``values[name][label]`` is true or false; an unknown label is not there."""
 
     values: Mapping[str, Mapping[str, bool]]
@@ -210,7 +211,8 @@ def trait_prediction(
     unseen
         The species that no training has met.
     prompts
-        From each label to the vector of its text, for zero-shot prediction.
+        From each label to the vector of its text, for zero-shot prediction. One of another length than the means of a
+        modality is in another space, and is not asked of it.
 
     Returns
     -------
@@ -223,6 +225,7 @@ def trait_prediction(
     rows = []
     for modality, (species, vectors) in means.items():
         hidden = np.array([name in unseen for name in species])
+        asked = {label: text for label, text in (prompts or {}).items() if len(text) == vectors.shape[1]}
         for label in traits.labels:
             known = traits.column(species, label)
             judged: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
@@ -230,8 +233,8 @@ def trait_prediction(
                 at = np.flatnonzero(mine & ~np.isnan(known))
                 if not _enough(known[at]):
                     continue
-                if prompts is not None and label in prompts:
-                    judged["zero-shot", part] = (vectors[at] @ prompts[label], known[at])
+                if label in asked:
+                    judged["zero-shot", part] = (vectors[at] @ asked[label], known[at])
                 fitted = np.flatnonzero(~hidden & ~np.isnan(known))
                 if not _enough(known[fitted]):
                     continue

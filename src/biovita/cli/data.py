@@ -202,7 +202,7 @@ def _print_names(groups: tuple[NameGroup, ...]) -> None:
     """Print what the names of folders and files say."""
     named = [group for group in groups if group.taxon is not None]
     unnamed = [group for group in groups if group.taxon is None]
-    columns = ("taxon", "found by", "in", "recordings", "photographs", "such as")
+    columns = ("taxon", "by its", "in", "files", "such as")
     if named:
         say(f"the names of {_files(named)} say what is in them:")
         rows = [(_taxon(group), group.found, *_counted(group)) for group in named[:_GROUPS]]
@@ -221,7 +221,7 @@ def _files(groups: list[NameGroup]) -> str:
 
 
 def _counted(group: NameGroup) -> tuple[object, ...]:
-    return group.where or ".", group.audio, group.images, ", ".join(group.examples)
+    return group.where or ".", group.audio + group.images, ", ".join(group.examples)
 
 
 def _taxon(group: NameGroup) -> str:

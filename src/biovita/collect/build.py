@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from biovita.collect.accounts import SourceAccount, account_lines, accounts_of
 from biovita.collect.assemble import Assembled, assemble, keep_split
+from biovita.collect.changes import Changes, change_lines, changes_of
 from biovita.collect.fill import FillRun, Progress, fill
 from biovita.collect.ledger import Ledger
 from biovita.collect.places import Places
@@ -29,6 +30,7 @@ from biovita.dataset.schema import OMITTED, REJECTED, taxa_table
 from biovita.dataset.split import split_dataset
 from biovita.errors import DatasetError
 from biovita.files import locked
+from biovita.one_line import OneLine
 from biovita.publish.dataset_card import write_papers
 from biovita.redact import redacted_column
 from biovita.suggestion import quoted, suggested
@@ -44,8 +46,8 @@ _SELECTED = ("chosen", "rejected", "omitted")
 _PART_ROWS = 1 << 17  # of the omitted records
 
 
-@dataclass(frozen=True, slots=True)
-class BuildReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class BuildReport(OneLine):
     """What a build did.
 
     Attributes
@@ -72,6 +74,10 @@ class BuildReport:
         What became of the rows of each source, in the order of the plan.
     notes
         Which names were cleaned, and what is unusual about recordings that are used all the same.
+    version
+        The version of the dataset, as the plan gives it.
+    changes
+        What became of the items that the dataset had before; None where it is new.
     """
 
     dataset: Path
@@ -89,6 +95,8 @@ class BuildReport:
     others: tuple[str, ...] = ()
     sources: tuple[SourceAccount, ...] = ()
     notes: tuple[str, ...] = ()
+    version: str = ""
+    changes: Changes | None = None
 
 
 def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backoff_s: float = 1.0) -> BuildReport:
@@ -133,6 +141,7 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
             notes = (*chosen.notes, *(_told(warning, *which) for warning, which in made.odd.items()))
             how = _made(plan, as_understood(plan, plan_file.parent), chosen, left_out, places)
             how["notes"] = list(notes)
+            changes = changes_of(out, made.audio, made.images)
             traits = _write(plan, out, made, chosen.taxa, decisions=chosen.decisions, how=how)
             others = tidy(ledger, out, made)
             unfinished = sum(1 for _ in ledger.entries("failed"))
@@ -156,6 +165,8 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
         others=others,
         sources=chosen.sources,
         notes=notes,
+        version=plan.version,
+        changes=changes,
     )
 
 
@@ -306,6 +317,7 @@ def report_lines(report: BuildReport) -> list[str]:
     """Return a report as lines of text."""
     counts = f"{report.species} species, {report.audio} clips, {report.images} photographs"
     lines = [f"{report.dataset}: {counts} ({report.fetched} files fetched)"]
+    lines += change_lines(report.changes, report.version)
     lines += account_lines(report.sources)
     lines.append(
         f"{sum(each.records for each in report.sources):,} records: {report.kept:,} kept, "

@@ -10,12 +10,13 @@ from biovita.collect.accounts import SourceAccount, accounts_of
 from biovita.collect.plan import read_plan
 from biovita.collect.select import LeftOutRows, PlannedItems, select
 from biovita.collect.trait_tables import check_tables
+from biovita.one_line import OneLine
 
 __all__ = ["PlanReport", "preview"]
 
 
-@dataclass(frozen=True, slots=True)
-class PlanReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class PlanReport(OneLine):
     """What a plan would give.
 
     Attributes

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from biovita.collect.plan import Taxa
 from biovita.csv_table import open_csv, sound_rows
-from biovita.errors import DatasetError
+from biovita.files import require_file
 from biovita.sources.lineage import cleaned_note
 from biovita.taxonomy import Rank, Taxon, taxon_id_of
 from biovita.taxonomy.name_lists import names_of_lines
@@ -126,8 +126,7 @@ def _is_placed(taxon: Taxon) -> bool:
 
 def read_checklist_names(path: Path) -> list[str]:
     """Return the names of a checklist: a line each, or the column ``scientific_name`` of a CSV file or a workbook."""
-    if not path.is_file():
-        raise DatasetError(f"taxa.checklist: {path}: there is no such file")
+    require_file(path, "Give taxa.checklist a text file with a name a line, or a CSV file")
     if path.suffix.lower() not in {".csv", ".xlsx"}:
         return names_of_lines(path)
     rows = sound_rows(open_csv(path, ("scientific_name",), ("scientific_name",), short_rows=True))

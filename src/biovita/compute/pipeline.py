@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Generic, TypeVar
 
-import numpy as np
-
 from biovita.compute.read_ahead import read_ahead
 from biovita.errors import BiovitaError, MediaError
 from biovita.limits import MemoryGate, memory_mib, share_memory
@@ -239,4 +237,4 @@ def _weight(item: object) -> int:
 def _size(result: object) -> int:
     if isinstance(result, dict):
         return sum(map(_size, result.values()))
-    return result.nbytes if isinstance(result, np.ndarray) else 0
+    return int(getattr(result, "nbytes", 0))

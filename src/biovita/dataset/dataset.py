@@ -31,7 +31,7 @@ __all__ = ["FORMAT", "Dataset", "replace_tables", "write_dataset", "write_table"
 FORMAT = 1  # of the directory; raised when older code could misread it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """A dataset directory. Tables are read when first asked for and then kept.
 
@@ -43,6 +43,19 @@ class Dataset:
     """
 
     path: Path
+
+    def __repr__(self) -> str:
+        held = {"taxa": "taxa", "audio": "recordings", "images": "photographs", "traits": "trait labels"}
+        counts = ((words, self._rows(name)) for name, words in held.items())
+        listed = ", ".join(f"{rows:,} {words}" for words, rows in counts if rows is not None)
+        return f"<Dataset {str(self.path)!r}: {listed or 'no tables'}>"
+
+    def _rows(self, name: str) -> int | None:
+        """Return how many rows a table has by its file, of which only the end is read; None where that says nothing."""
+        try:
+            return int(pq.read_metadata(self.path / f"{name}.parquet").num_rows)
+        except (OSError, ValueError):
+            return None
 
     @classmethod
     def open(cls, path: str | Path | Dataset) -> Dataset:

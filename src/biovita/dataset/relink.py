@@ -16,6 +16,7 @@ from biovita.errors import DatasetError
 from biovita.hashing import sha256_of
 from biovita.media.packed_files import PackedFile
 from biovita.modality import MEDIA, Modality
+from biovita.one_line import OneLine
 from biovita.progress import progress_bar
 from biovita.suggestion import quoted, suggested
 
@@ -25,8 +26,8 @@ _TOLD = 10
 _TABLES: Mapping[Modality, str] = {Modality.AUDIO: "audio", Modality.IMAGE: "images"}
 
 
-@dataclass(frozen=True, slots=True)
-class RelinkReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class RelinkReport(OneLine):
     """What was relinked.
 
     Attributes

@@ -17,6 +17,7 @@ from biovita.dataset.schema import Split
 from biovita.dataset.taxon_names import NamedTaxa, correct_names
 from biovita.errors import DatasetError, unknown_name
 from biovita.modality import MEDIA, Modality
+from biovita.one_line import OneLine
 from biovita.suggestion import suggested
 from biovita.taxonomy import Rank
 
@@ -26,8 +27,8 @@ _BY = (Rank.SPECIES, Rank.GENUS, Rank.FAMILY)
 _FILES = {Modality.AUDIO: "audio", Modality.IMAGE: "images"}
 
 
-@dataclass(frozen=True)
-class SplitReport:
+@dataclass(frozen=True, repr=False)
+class SplitReport(OneLine):
     """What a split did.
 
     Attributes

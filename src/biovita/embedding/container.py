@@ -30,7 +30,7 @@ class Matrix(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Vectors:
     """One vector an item.
 
@@ -56,6 +56,10 @@ class Vectors:
                 "ids, vectors and columns differ in length: "
                 + ", ".join(f"{name} {length}" for name, length in lengths.items())
             )
+
+    def __repr__(self) -> str:
+        first = f", the first {self.ids[0]!r:.60}" if len(self) else ""
+        return f"<Vectors of {len(self):,} items, {self.dim:,} numbers each{first}>"
 
     @cached_property
     def _places(self) -> dict[str, int]:

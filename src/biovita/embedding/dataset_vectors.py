@@ -21,6 +21,7 @@ from biovita.errors import BiovitaError, DatasetError
 from biovita.filenames import own_place
 from biovita.modality import Modality
 from biovita.model.describe import describe, load_encoder
+from biovita.one_line import OneLine
 from biovita.towers.encoder import Encoder
 
 __all__ = ["EmbedReport", "ModalityReport", "embed", "embed_modality"]
@@ -40,8 +41,8 @@ class ModalityReport(Embedded):
         return self.new / self.seconds if self.seconds else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class EmbedReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class EmbedReport(OneLine):
     """What `embed` did, a part a modality.
 
     Attributes

@@ -19,6 +19,7 @@ from biovita.media.hearing import AS_IT_IS, Hearing
 from biovita.media.inputs import Clip, Picture
 from biovita.media.packed_files import MediaPath, PackedFile
 from biovita.modality import Modality
+from biovita.one_line import OneLine
 
 __all__ = ["ITEMS", "Items", "dataset_items", "file_state", "loadable", "text_items"]
 
@@ -36,8 +37,8 @@ ITEMS = pa.schema(
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Items:
+@dataclass(frozen=True, eq=False, repr=False)
+class Items(OneLine):
     """Items of one modality.
 
     Attributes

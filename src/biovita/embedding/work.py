@@ -120,7 +120,7 @@ class Work:
         if isinstance(found, MediaError):
             gathering.failed.append(Failure(self.modality, row["id"], found.reason, str(found)))
         elif not np.isfinite(found).all():
-            detail = f"{encoder} gave a vector with NaN or infinity"
+            detail = f"{encoder} gave a vector with NaN or infinity, or one of zeros alone"
             gathering.failed.append(Failure(self.modality, row["id"], "not-finite", detail))
         else:
             gathering.rows += [{**row, "window": number} for number in range(WHOLE, WHOLE + len(found))]

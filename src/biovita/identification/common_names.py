@@ -8,6 +8,7 @@ from pathlib import Path
 
 from biovita.csv_table import BrokenRow, open_csv, sound_rows
 from biovita.errors import DatasetError
+from biovita.files import require_file
 from biovita.identification.listed_names import (
     COMMON_COLUMNS,
     SCIENTIFIC_COLUMNS,
@@ -54,8 +55,7 @@ def read_common_names(path: str | Path, language: str) -> Mapping[str, str]:
         Where there is no such file, it has no such columns, or it lacks the language; then with those that it has.
     """
     path = Path(path)
-    if not path.is_file():
-        raise DatasetError(f"{path} does not exist. Give a table of scientific names with common names")
+    require_file(path, "Give a table of scientific names with common names")
     header = open_csv(path, ()).ignored
     scientific, said = first_column(header, SCIENTIFIC_COLUMNS), first_column(header, _LANGUAGE_COLUMNS)
     common, identifier = first_column(header, COMMON_COLUMNS), first_column(header, _ID_COLUMNS)

@@ -121,6 +121,7 @@ def run_on(archive: Archive, places: Sequence[str | Path], means: Means, options
     if found is not None and not (found.files or found.datasets):
         said = ". ".join([f"no recording and no photograph is in {', '.join(map(str, places))}", *_others(found)])
         raise DatasetError(said)
+    _refuse_others(archive)
     make_directory(archive.path)
     with locked(archive.path / _LOCK, f"{archive.path}: another process is writing there"):
         if found is not None:
@@ -161,7 +162,15 @@ def _make_room(archive: Archive, *, overwrite: bool) -> None:
             if place.name == _LOCK:
                 continue
             (shutil.rmtree if place.is_dir() else Path.unlink)(place)
-    elif not archive.exists and any(place.name != _LOCK for place in archive.path.iterdir()):
+    else:
+        _refuse_others(archive)
+
+
+def _refuse_others(archive: Archive) -> None:
+    """Refuse a directory that holds something else than a run; nothing is put into it."""
+    if archive.exists or not archive.path.is_dir():
+        return
+    if any(place.name != _LOCK for place in archive.path.iterdir()):
         raise DatasetError(
             f"{archive.path} is not empty and no run of biovita: it has no {ARCHIVE}. Choose another --out"
         )

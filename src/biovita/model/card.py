@@ -11,10 +11,10 @@ from biovita.modality import Modality
 from biovita.taxonomy.taxon_features import Feature
 from biovita.towers.encoder import EncoderCard
 
-__all__ = ["ModelCard"]
+__all__ = ["ModelCard", "numbers_in_words"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ModelCard:
     """A model: which one it is, what it can encode, and where its parts are.
 
@@ -58,6 +58,17 @@ class ModelCard:
     features: tuple[Feature, ...] = ()
     knows: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        over = "" if self.base is None else f", projections of {self.base.name}"
+        place = self.place if self.place not in {"", self.name} else ""
+        return f"<ModelCard {self.name!r}: {numbers_in_words(self.widths)}{over}{place and f', {place}'}>"
+
+    @property
+    def widths(self) -> dict[Modality, int]:
+        """By modality, the length of the model's vectors."""
+        shared = None if self.base is None else self.dim
+        return {modality: shared or encoder.dim for modality, encoder in self.encoders.items()}
+
     @property
     def towers(self) -> ModelCard:
         """The model that the vectors of the towers are kept under, which is the base or the model itself."""
@@ -74,3 +85,21 @@ class ModelCard:
         if modality not in self.encoders:
             raise ModelError(f"the model {self.name!r} has no {modality} tower. It has {', '.join(self.encoders)}")
         return self.encoders[modality]
+
+
+def numbers_in_words(widths: Mapping[Modality, int]) -> str:
+    """Return in words how long the vectors of each modality are.
+
+    Examples
+    --------
+    >>> numbers_in_words({Modality.AUDIO: 256, Modality.TEXT: 256})
+    'audio and text in 256 numbers'
+    >>> numbers_in_words({Modality.AUDIO: 1024, Modality.TEXT: 384})
+    'audio in 1,024 and text in 384 numbers'
+    """
+    if not widths:
+        return "nothing"
+    apart = len(set(widths.values())) > 1
+    each = [f"{modality} in {width:,}" if apart else str(modality) for modality, width in widths.items()]
+    listed = " and ".join(filter(None, (", ".join(each[:-1]), each[-1])))
+    return f"{listed} numbers" if apart else f"{listed} in {next(iter(widths.values())):,} numbers"

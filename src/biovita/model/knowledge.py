@@ -10,6 +10,7 @@ import numpy as np
 
 from biovita.directions import unit
 from biovita.model.landmarks import Landmarks
+from biovita.one_line import OneLine
 from biovita.taxonomy import Rank, Taxon
 from biovita.taxonomy.known_taxa import KnownTaxa, known_taxa
 from biovita.taxonomy.overlap import senses
@@ -71,8 +72,8 @@ def in_words(features: Sequence[Feature], pull: Pull) -> tuple[str, ...]:
     return tuple(said)
 
 
-@dataclass(frozen=True, eq=False)
-class Knowledge:
+@dataclass(frozen=True, eq=False, repr=False)
+class Knowledge(OneLine):
     """What a model knows of taxa.
 
     Attributes

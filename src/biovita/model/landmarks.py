@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from biovita.directions import lengths
 from biovita.errors import DatasetError, ModelError
 from biovita.files import open_regular
+from biovita.one_line import OneLine
 from biovita.parquet import read_as_it_is, read_parquet
 from biovita.taxonomy import Rank, Taxon, Taxonomy
 from biovita.taxonomy.known_taxa import KnownTaxa
@@ -42,8 +43,8 @@ _PLAIN = pa.schema(
 _TOLERANCE = 0.01  # of a length; 16 bits leave less than a thousandth
 
 
-@dataclass(frozen=True, eq=False)
-class Landmarks:
+@dataclass(frozen=True, eq=False, repr=False)
+class Landmarks(OneLine):
     """Species, and where their names and their media lie in a space.
 
     Attributes

@@ -18,6 +18,7 @@ from biovita.files import replacing
 from biovita.hashing import sha256_of
 from biovita.jsonfile import parse_json
 from biovita.modality import MEDIA, Modality
+from biovita.one_line import OneLine
 from biovita.parquet import read_parquet
 from biovita.weights.state_dicts import read_json
 
@@ -55,8 +56,8 @@ class MetStage:
     split_sha256: str | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Met:
+@dataclass(frozen=True, eq=False, repr=False)
+class Met(OneLine):
     """What a model has met in all stages of its training, so far as that is known.
 
     Attributes

@@ -19,7 +19,7 @@ from biovita.model.card import ModelCard
 from biovita.model.class_answers import answers_of
 from biovita.model.knowledge import Knowledge
 from biovita.model.met import Met
-from biovita.model.side import Side, side_card
+from biovita.model.side import Side, side_card, sides_in_words
 from biovita.taxonomy.known_taxa import KnownTaxa
 from biovita.towers import Encoder
 from biovita.towers.encode import encode_items
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Model"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """Towers, and where it is aligned a projection each into one space.
 
@@ -67,6 +67,9 @@ class Model:
     record: Mapping[str, Any] = field(default_factory=dict)
     met: Met | None = None
     knowledge: Knowledge | None = None
+
+    def __repr__(self) -> str:
+        return f"<Model {self.name!r}: {sides_in_words([self.encoder(modality) for modality in self.towers])}>"
 
     def dim(self, modality: Modality) -> int:
         """Return the length of this modality's embeddings."""

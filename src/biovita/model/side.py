@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from biovita.modality import Modality
-from biovita.model.card import ModelCard
+from biovita.model.card import ModelCard, numbers_in_words
 from biovita.towers.encoder import Encoder, EncoderCard, EncoderDefaults, Loaded, Windowing
 
-__all__ = ["Side", "side_card"]
+__all__ = ["Side", "side_card", "sides_in_words"]
 
 
 class Side(EncoderDefaults):
@@ -97,3 +97,10 @@ def side_card(model: ModelCard | None, dim: int, card: EncoderCard) -> EncoderCa
         revision=model.revision,
         preprocessing=f"{card.preprocessing}; projected, L2-normalised",
     )
+
+
+def sides_in_words(sides: Sequence[Encoder]) -> str:
+    """Return in words what a model's sides are of, how long their vectors are, and where they run."""
+    devices = dict.fromkeys(side.device.name for side in sides)
+    numbers = numbers_in_words({side.card.modality: side.card.dim for side in sides})
+    return f"{numbers}, on {', '.join(devices) or 'no device'}"

@@ -97,9 +97,9 @@ def unpack(packed: str, directory: Path) -> int:
     DatasetError
         Where there are no packed media, a path in them leads out of the directory, or that cannot be made.
     """
+    require_possible(directory)
     media = PackedMedia.open(packed)
     directory = target_of(directory)
-    require_possible(directory)
     paths = MediaPaths.of(directory)
     elsewhere = {
         path

@@ -10,7 +10,12 @@ import numpy as np
 __all__ = ["places_plot", "species_plot"]
 
 _COLOURS = {"clips": "#3b6ea5", "photographs": "#c9822b"}
-_INK, _GRID = "#333333", "#e2e2e2"
+_STYLE = """<style>
+.dataset-plot text { fill: #333333 } .dataset-plot .grid { stroke: #e2e2e2 } .dataset-plot .paper { fill: #ffffff }
+@media (prefers-color-scheme: dark) {
+.dataset-plot text { fill: #d5dbd8 } .dataset-plot .grid { stroke: #3a433e } .dataset-plot .paper { fill: #14191d }
+}
+</style>"""
 _WIDTH = 840
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 20, 16, 44
 _POINTS = 600  # of a line: more would lie closer together than pixels
@@ -36,23 +41,23 @@ def species_plot(counts: Mapping[str, Sequence[int]]) -> str | None:
         return _LEFT + width * (rank - 1) / max(1, most - 1), _TOP + height * (1 - log10(count) / decades)
 
     parts = []
-    for decade in range(decades + 1):
-        y = at(1, 10**decade)[1]
-        parts += [_line(_LEFT, y, _LEFT + width, y), _text(_LEFT - 8, y + 4, f"{10**decade:,}", "end")]
+    between = (1, 2, 5) if decades <= 2 else (1,)
+    for count in [step * 10**decade for decade in range(decades) for step in between] + [10**decades]:
+        y = at(1, count)[1]
+        parts += [_line(_LEFT, y, _LEFT + width, y), _text(_LEFT - 8, y + 4, f"{count:,}", "end")]
     for rank in dict.fromkeys((1, (1 + most) // 2, most)):
         parts.append(_text(at(rank, 1)[0], _TOP + height + 18, f"{rank:,}"))
     for name, values in drawn.items():
         ranks = np.unique(np.linspace(0, len(values) - 1, min(len(values), _POINTS)).astype(int))
-        path = " ".join("{:.1f},{:.1f}".format(*at(rank + 1, values[rank])) for rank in ranks)
+        points = ["{:.1f},{:.1f}".format(*at(rank + 1, values[rank])) for rank in ranks]
+        path = " ".join(points if len(points) > 1 else points * 2)  # the ends of a line of no length are a dot
         parts.append(
             f'<polyline points="{path}" fill="none" stroke="{_COLOURS[name]}" stroke-width="2" '
             'stroke-linecap="round" stroke-linejoin="round"/>'
         )
     parts += _legend(drawn, _LEFT + width - 120, _TOP + 14)
     parts.append(_text(_LEFT + width / 2, _TOP + height + 38, "species, from the commonest to the rarest"))
-    parts.append(
-        _text(16, _TOP + height / 2, "items", more=f' transform="rotate(-90 16 {_TOP + height / 2:.0f})"')
-    )
+    parts.append(_upright(_TOP + height / 2, "items"))
     return _svg("Items a species, from the commonest to the rarest", height, parts)
 
 
@@ -72,10 +77,13 @@ def places_plot(places: Mapping[str, np.ndarray]) -> str | None:
     parts = []
     for east in range(-180, 181, 60):
         x = _LEFT + scale * (east + 180)
-        parts += [_line(x, _TOP, x, _TOP + height), _text(x, _TOP + height + 18, f"{east}")]
+        parts += [_line(x, _TOP, x, _TOP + height), _text(x, _TOP + height + 18, f"{east}".replace("-", "−"))]
     for north in range(-90, 91, 30):
         y = _TOP + scale * (90 - north)
-        parts += [_line(_LEFT, y, _LEFT + 360 * scale, y), _text(_LEFT - 8, y + 4, f"{north}", "end")]
+        parts += [
+            _line(_LEFT, y, _LEFT + 360 * scale, y),
+            _text(_LEFT - 8, y + 4, f"{north}".replace("-", "−"), "end"),
+        ]
     for name, values in reversed(drawn.items()):
         cells = np.unique(np.round(values / _CELL), axis=0) * _CELL
         dots = "".join(
@@ -86,10 +94,8 @@ def places_plot(places: Mapping[str, np.ndarray]) -> str | None:
             'stroke-opacity="0.6"/>'
         )
     parts += _legend(drawn, _LEFT + 12, _TOP + height - 34)
-    parts.append(_text(_LEFT + 180 * scale, _TOP + height + 38, "longitude"))
-    parts.append(
-        _text(16, _TOP + height / 2, "latitude", more=f' transform="rotate(-90 16 {_TOP + height / 2:.0f})"')
-    )
+    parts.append(_text(_LEFT + 180 * scale, _TOP + height + 38, "longitude, degrees east"))
+    parts.append(_upright(_TOP + height / 2, "latitude, degrees north"))
     return _svg("Where clips and photographs come from", height, parts)
 
 
@@ -97,19 +103,24 @@ def _svg(title: str, height: float, parts: Sequence[str]) -> str:
     whole = _TOP + height + _BOTTOM
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {whole:.0f}" width="{_WIDTH}" '
-        f'height="{whole:.0f}" font-family="system-ui, sans-serif" font-size="13" fill="{_INK}" role="img">\n'
-        f'<title>{title}</title>\n<rect width="100%" height="100%" fill="#ffffff"/>\n'
+        f'height="{whole:.0f}" font-family="system-ui, sans-serif" font-size="13" class="dataset-plot" role="img">\n'
+        f'<title>{title}</title>\n{_STYLE}\n<rect width="100%" height="100%" class="paper"/>\n'
         + "\n".join(parts)
         + "\n</svg>\n"
     )
 
 
 def _line(x1: float, y1: float, x2: float, y2: float) -> str:
-    return f'<path d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}" stroke="{_GRID}"/>'
+    return f'<path d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}" class="grid"/>'
 
 
-def _text(x: float, y: float, text: str, anchor: str = "middle", *, more: str = "") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{more}>{text}</text>'
+def _text(x: float, y: float, text: str, anchor: str = "middle") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text}</text>'
+
+
+def _upright(y: float, text: str) -> str:
+    """Return the name of the y axis, which is read from below."""
+    return f'<text x="16" y="{y:.1f}" text-anchor="middle" transform="rotate(-90 16 {y:.0f})">{text}</text>'
 
 
 def _legend(names: Mapping[str, object], x: float, y: float) -> Iterator[str]:

@@ -21,6 +21,7 @@ from biovita.benchmark.records import record
 from biovita.benchmark.scores import KS
 from biovita.csv_safe import write_rows
 from biovita.files import make_directory, write_whole
+from biovita.one_line import OneLine
 from biovita.report.environment import environment
 
 __all__ = ["Comparison", "compare_runs", "write_comparison"]
@@ -28,8 +29,8 @@ __all__ = ["Comparison", "compare_runs", "write_comparison"]
 _LISTED = 10  # tasks that are not compared, before the list is folded
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(OneLine):
     """How runs on one benchmark compare with the first of them.
 
     Attributes

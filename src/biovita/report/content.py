@@ -19,13 +19,14 @@ from biovita.benchmark.trait_scores import Traits, TraitScore
 from biovita.dataset.dataset import Dataset
 from biovita.embedding import Failure, Vectors
 from biovita.modality import Modality
+from biovita.one_line import OneLine
 from biovita.towers.encoder import EncoderCard
 
 __all__ = ["ReportContent", "run_of"]
 
 
-@dataclass(frozen=True, eq=False)
-class ReportContent:
+@dataclass(frozen=True, eq=False, repr=False)
+class ReportContent(OneLine):
     """A model scored on a benchmark, with all that a reader has to know of it.
 
     Attributes

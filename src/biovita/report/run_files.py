@@ -19,7 +19,7 @@ from biovita.report.page import write_report
 __all__ = ["RunFiles", "write_run"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunFiles:
     """Where the files of a run are; ``generalised`` is there where all taxa were candidates."""
 
@@ -28,6 +28,9 @@ class RunFiles:
     scores: Path
     ranks: Path
     generalised: Path | None = None
+
+    def __repr__(self) -> str:
+        return f"<RunFiles in {str(self.report.parent)!r}>"
 
 
 def write_run(out: str | Path, run: ReportContent) -> RunFiles:

@@ -17,6 +17,7 @@ from biovita.dataset import Dataset
 from biovita.errors import BiovitaError
 from biovita.files import new_directory, require_replaceable, write_whole
 from biovita.hashing import sha256_of
+from biovita.one_line import OneLine
 from biovita.progress import progress_bar
 from biovita.simulation.backgrounds import QUIET_BELOW, BackgroundFile, BackgroundTrack, background_files
 from biovita.simulation.soundscape_mix import Mix, write_recording
@@ -93,8 +94,8 @@ class SoundscapeSettings:
         return (each,) * full + ((rest,) if rest else ())
 
 
-@dataclass(frozen=True)
-class SoundscapeReport:
+@dataclass(frozen=True, repr=False)
+class SoundscapeReport(OneLine):
     """What was made.
 
     Attributes

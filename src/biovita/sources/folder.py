@@ -36,6 +36,7 @@ from biovita.files import new_directory
 from biovita.media import AudioProbe, ImageProbe
 from biovita.media.audible import too_short
 from biovita.modality import Modality
+from biovita.one_line import OneLine
 from biovita.sources.file_statements import from_files
 from biovita.sources.folder_rows import NOUNS, FolderRows, read_folder
 from biovita.sources.inspect import Inspected, inspect_files, map_threads
@@ -50,8 +51,8 @@ __all__ = ["ImportReport", "import_folder"]
 _TOLD = 10  # of the rows that have the same bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ImportReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class ImportReport(OneLine):
     """What an import made and what it left out.
 
     Attributes

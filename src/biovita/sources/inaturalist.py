@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from biovita.dataset.schema import REJECTED
 from biovita.errors import DatasetError
+from biovita.files import require_file
 from biovita.foreign_tables import DAMAGED
 from biovita.sources.licenses import normalise_license
 from biovita.sources.remote import copied
@@ -271,8 +272,7 @@ def _names_table(connection: duckdb.DuckDBPyConnection, prefix: str, vernaculars
     )
     names = f"select null::integer as id, null::varchar as vernacular from {prefix}_taxa where false"
     if vernaculars is not None:
-        if not vernaculars.is_file():
-            raise DatasetError(f"vernaculars: {vernaculars}: there is no such file")
+        require_file(vernaculars, "Give vernaculars a file of iNaturalist's common names")
         names = (
             "select id, min_by(vernacular, place) as vernacular from (select try_cast(id as integer) as id, "
             "vernacularName as vernacular, row_number() over () as place "

@@ -38,7 +38,7 @@ class NamedFile:
     taxon
         None where it cannot be used.
     found
-        How the taxon was found, or why none was.
+        By what the taxon was found (`NameSource`), or why none was.
     reason
         ``no-taxon``, ``several-names`` or ``bad-name``; None of a file with a taxon.
     """
@@ -197,14 +197,9 @@ def _named_file(modality: Modality, file: str) -> NamedFile:
     assert decides.by is not None
     known = decides.by != NameSource.FORM
     if decides is by_folder:
-        return NamedFile(modality, file, folder, decides.taxon, _found("folder", decides), is_known=known)
+        return NamedFile(modality, file, folder, decides.taxon, decides.by.value, is_known=known)
     where = f"{parent}*{decides.text}*{path.suffix}"
-    return NamedFile(modality, file, where, decides.taxon, _found("file name", decides), is_known=known)
-
-
-def _found(place: str, name: WrittenName) -> str:
-    said = "" if name.by in {NameSource.LINEAGE, NameSource.FORM} else f" {name.text}"
-    return f"{place}, {name.by}{said}"
+    return NamedFile(modality, file, where, decides.taxon, decides.by.value, is_known=known)
 
 
 def _of_folders(parts: tuple[str, ...]) -> tuple[WrittenName, int]:

@@ -11,6 +11,7 @@ from biovita.csv_safe import write_rows
 from biovita.errors import DatasetError
 from biovita.files import write_whole
 from biovita.modality import Modality
+from biovita.one_line import OneLine
 from biovita.sources.file_statements import from_files
 from biovita.sources.folder_tables import folder_tables
 from biovita.sources.media_row import TABLES, MediaRow
@@ -25,8 +26,8 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class WrittenTables:
+@dataclass(frozen=True, repr=False)
+class WrittenTables(OneLine):
     """The tables that were written, and what the names say.
 
     Attributes
@@ -105,7 +106,8 @@ def _rows(
     for each in media.files:
         if each.modality != modality or each.reason == "bad-name":
             continue
-        row: dict[str, object] = {**name_values(each), "named_by": each.found}
+        by = each.found if each.taxon is None else f"{each.found} in {each.where}"
+        row: dict[str, object] = {**name_values(each), "named_by": by}
         if (filled := said.get(each.file)) is not None:
             row |= {name: getattr(filled, name) for name in ("recorded_at", "latitude", "longitude")}
         rows.append(row)

@@ -164,7 +164,7 @@ def _backbone(
     ids = table["id" if "id" in table.column_names else "taxonID"].combine_chunks()
     missing = ids.null_count
     if missing:
-        raise DatasetError(f"{where}: {missing:,} rows have no taxonID. Each needs one of its own")
+        raise DatasetError(f"{where}: rows without a taxonID: {missing:,}. Each needs one of its own")
     rows = RowOfId(table["taxonID"].combine_chunks() if "taxonID" in table.column_names else ids, where)
     accepted = accepted_rows(table, rows)
     lineage, notes = _lineage(table, rows, accepted, where)
@@ -285,7 +285,7 @@ def _lineage(
     lineage = {rank: _words(names, found) for rank, found in above.items()}
     if not missing:
         return lineage, ()
-    return lineage, (f"{missing:,} names have a parent that is not in the list: their lineage ends there",)
+    return lineage, (f"the parent of {missing:,} names is not in the list: their lineage ends there",)
 
 
 def _words(names: pa.Array, rows: np.ndarray) -> pa.DictionaryArray:

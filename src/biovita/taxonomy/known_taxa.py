@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from biovita.hashing import sha256_of
+from biovita.one_line import OneLine
 from biovita.taxonomy.parse import fold
 from biovita.taxonomy.taxon import Rank, Taxon, Taxonomy, group_taxon, taxon_id_of
 
@@ -58,8 +59,8 @@ class KnownTraits(Mapping[str, Mapping[str, bool]]):
         return len(self._rows)
 
 
-@dataclass(frozen=True)
-class KnownTaxa:
+@dataclass(frozen=True, repr=False)
+class KnownTaxa(OneLine):
     """Taxa, their traits, and the encoders' classes that are of them.
 
     Attributes

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from biovita.errors import DatasetError, unknown_name
 from biovita.files import replacing, write_whole
 from biovita.hashing import sha256_of
+from biovita.one_line import OneLine
 from biovita.taxonomy.backbone import LINEAGE, Backbone, members_of
 from biovita.taxonomy.backbone_files import read_list, write_parquet
 from biovita.taxonomy.checklist_files import ListFile, list_files
@@ -41,8 +42,8 @@ class InputFile:
     bytes: int
 
 
-@dataclass(frozen=True)
-class BackboneReport:
+@dataclass(frozen=True, repr=False)
+class BackboneReport(OneLine):
     """A backbone that was made.
 
     Attributes

@@ -13,7 +13,7 @@ from biovita.csv_records import not_decoded, open_text, text_lines
 from biovita.csv_safe import safe_table
 from biovita.csv_table import BrokenRow, check_not_all_broken, held_rows, open_csv
 from biovita.errors import DatasetError
-from biovita.files import replacing
+from biovita.files import replacing, require_file, require_possible
 from biovita.foreign_tables import Held
 from biovita.table_kinds import TableKind, kind_of_table
 from biovita.taxonomy.backbone_names import GIVEN
@@ -53,8 +53,7 @@ def read_names(path: str | Path) -> NameList:
         Where there is no such file or column, it is no table, or no row of it can be read.
     """
     path = Path(path)
-    if not path.is_file():
-        raise DatasetError(f"{path} does not exist. Give a CSV or tab-separated file of names")
+    require_file(path, "Give a CSV or tab-separated file of names")
     header = {column.lower(): column for column in reversed(open_csv(path, ()).ignored)}
     named = [column for column in header.values() if column.lower() in _NAME]
     if not named:
@@ -88,10 +87,7 @@ def names_listed(path: str | Path) -> list[str]:
         holds no name, or a row cannot be read.
     """
     path = Path(path)
-    if not path.is_file():
-        raise DatasetError(
-            f"{path} does not exist. Give a file of names, one a line, or a table with a column of names"
-        )
+    require_file(path, "Give a file of names, one a line, or a table with a column of names")
     if kind_of_table(path) is TableKind.WORKBOOK or _is_table(path):
         listed = read_names(path)
         if listed.rejected:
@@ -137,11 +133,19 @@ def names_of_lines(path: Path) -> list[str]:
     return names
 
 
+def require_decisions_place(path: Path) -> None:
+    """Raise a `DatasetError` where `write_decisions` could not write a file."""
+    if path.suffix not in {".parquet", ".csv"}:
+        raise DatasetError(f"{path}: give a file whose name ends in .parquet or .csv")
+    if path.is_dir():
+        raise DatasetError(f"{path} is a folder. Choose another place")
+    require_possible(path.parent)
+
+
 def write_decisions(decisions: pa.Table, path: str | Path) -> None:
     """Write decisions as Parquet, or as CSV where the file's name ends so; the file appears whole or not at all."""
     path = Path(path)
-    if path.suffix not in {".parquet", ".csv"}:
-        raise DatasetError(f"{path}: give a file whose name ends in .parquet or .csv")
+    require_decisions_place(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as scratch:
         if path.suffix == ".csv":

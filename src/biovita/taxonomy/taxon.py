@@ -72,7 +72,7 @@ class Taxon:
         return tuple((rank, name) for rank, name in pairs if name)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Taxonomy(Mapping[str, Taxon]):
     """Taxa by id, with look-up by name, synonym and lineage.
 
@@ -103,6 +103,9 @@ class Taxonomy(Mapping[str, Taxon]):
             by_name.setdefault(synonym.casefold(), by_id[taxon_id])
         object.__setattr__(self, "_by_id", by_id)
         object.__setattr__(self, "_by_name", by_name)
+
+    def __repr__(self) -> str:
+        return f"<Taxonomy of {len(self.taxa):,} taxa, {len(self.synonyms):,} synonyms>"
 
     @cached_property
     def _members(self) -> dict[tuple[Rank, str], list[Taxon]]:

@@ -48,7 +48,7 @@ class NameSource(StrEnum):
     SCIENTIFIC = "scientific name"
     COMMON = "common name"
     LINEAGE = "lineage"  # as folders of iNaturalist's competitions have it
-    FORM = "form of a scientific name"  # the package does not know it
+    FORM = "form alone"  # that of a scientific name, which the package does not know
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,11 +294,14 @@ def _is_form(genus: str, epithet: str, *, genus_known: bool) -> bool:
     """Return whether two words have the form of a scientific name."""
     if not (genus.isascii() and epithet.isascii() and genus.isalpha() and epithet.isalpha()):
         return False
-    if {genus.lower(), epithet.lower()} & (_NO_NAMES | REMARKS) or not epithet.islower():
+    if {genus.lower(), epithet.lower()} & (_NO_NAMES | REMARKS):
         return False
+    is_written_so = genus[0].isupper() and epithet.islower()
     if _genus(genus) is not None:
-        return len(epithet) >= _SHORTEST - 1 and genus[0].isupper()
-    return not genus_known and min(len(genus), len(epithet)) >= _SHORTEST and looks_latin(genus, epithet)
+        return len(epithet) >= _SHORTEST and (is_written_so or looks_latin(genus, epithet))
+    if genus_known or not epithet.islower():
+        return False
+    return min(len(genus), len(epithet)) >= _SHORTEST and looks_latin(genus, epithet)
 
 
 def _of_form(genus: str, epithet: str) -> Taxon:

@@ -11,6 +11,7 @@ import numpy as np
 
 from biovita.errors import ModelError
 from biovita.modality import Modality
+from biovita.one_line import OneLine
 
 if TYPE_CHECKING:
     from biovita.compute.device import Device
@@ -89,8 +90,8 @@ class Windowing:
         return full + (new > _ROUNDING and held >= self.shortest_s - _ROUNDING)
 
 
-@dataclass(frozen=True, eq=False)
-class Classes:
+@dataclass(frozen=True, eq=False, repr=False)
+class Classes(OneLine):
     """What an encoder's own classifier names: ``weights @ vector + bias`` is the logit of each class.
 
     Attributes
@@ -201,6 +202,11 @@ class EncoderDefaults:
     """The answers of an encoder that neither cuts recordings nor has a classifier; others override some of them."""
 
     card: EncoderCard
+    device: Device
+
+    def __repr__(self) -> str:
+        card = self.card
+        return f"<{type(self).__name__} {card.name!r}: {card.modality} in {card.dim:,} numbers, on {self.device.name}>"
 
     @property
     def loader(self) -> Callable[[Any], Loaded] | None:

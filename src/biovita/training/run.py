@@ -13,6 +13,7 @@ from biovita.dataset.split import require_split
 from biovita.errors import ModelError
 from biovita.files import new_directory
 from biovita.model.formats.projections_config import CONFIG
+from biovita.one_line import OneLine
 from biovita.training.exclusion import NOTHING, Exclusion
 from biovita.training.log_lines import PageWriter
 from biovita.training.recipe import FrozenRecipe, Recipe, TowersRecipe
@@ -21,8 +22,8 @@ from biovita.training.run_record import record_of
 __all__ = ["TrainReport", "run_recipe"]
 
 
-@dataclass(frozen=True)
-class TrainReport:
+@dataclass(frozen=True, repr=False)
+class TrainReport(OneLine):
     """What a training run made.
 
     Attributes

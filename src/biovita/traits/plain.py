@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from biovita.csv_table import BrokenRow, check_not_all_broken, held_rows, open_csv
 from biovita.errors import DatasetError, unknown_name
+from biovita.files import require_file
 from biovita.taxonomy.backbone_names import GIVEN
 from biovita.trait_labels import LABELS
 from biovita.traits.tables import TABLES, TraitRecord
@@ -51,8 +52,7 @@ def read_plain(path: Path) -> PlainRows:
     DatasetError
         With every value of the file that is not accepted: row, field, and what is.
     """
-    if not path.is_file():
-        raise DatasetError(f"{path} does not exist. Give a CSV file of traits")
+    require_file(path, "Give a CSV file of traits")
     table = open_csv(path, (*_NEEDED, *_OPTIONAL), short_rows=True, wanted=_NEEDED)
     lacking = [column for column in _NEEDED if column not in table.columns]
     odd = [column for column in table.ignored if column]

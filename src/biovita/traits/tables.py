@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from biovita.csv_table import BrokenRow, CsvTable, check_not_all_broken, held_rows, open_csv
 from biovita.errors import DatasetError, unknown_name
+from biovita.files import require_file
 from biovita.odd_values import is_missing
 from biovita.trait_labels import label
 from biovita.values import number as finite_number
@@ -292,8 +293,7 @@ def read_records(table: TraitTable, path: Path) -> TraitRows:
     DatasetError
         Where the file is not there, is no table, lacks a column, or has no row that can be read.
     """
-    if not path.is_file():
-        raise DatasetError(f"{path} does not exist. Give the file of {table.title}")
+    require_file(path, f"Give the file of {table.title}")
     file = _opened(table, path)
     columns, has_commas = sorted(table.columns), file.dialect.delimiter == ";"
     records: list[TraitRecord] = []

@@ -27,6 +27,7 @@ from biovita.archive.annotation_formats.peer_tables import peer_rows
 from biovita.archive.annotation_formats.raven import raven_rows
 from biovita.csv_records import BrokenRow
 from biovita.errors import DatasetError, unknown_name
+from biovita.files import require_file
 
 __all__ = ["READERS", "Reader", "read_annotations"]
 
@@ -104,6 +105,5 @@ def read_annotations(
     """
     if format not in READERS:
         raise DatasetError(unknown_name("format", format, READERS))
-    if not path.is_file():
-        raise DatasetError(f"{path}: there is no such file")
+    require_file(path, "Give a file of annotations")
     return READERS[format].read(path, Reading(label_column, label_taxa() if taxa is None else taxa, media))
