@@ -29,7 +29,6 @@ SMALLER = [
     (re.compile(r"--species 14133 --audio 1300000 --images 2300000"), "--species 5 --audio 20 --images 20"),
     (re.compile(r"--hours 2 --events 300 --species 24"), "--hours 0.01 --events 4 --species 2 --any-background"),
     (re.compile(r"train starter/.*"), r"\g<0> --set steps=2"),
-    (re.compile(r" /data/field /archive/"), " field archive/"),
     (re.compile(r"--out run-with-traits --set"), "--out run-with-traits --set model=towers audio_model=none"),
     (re.compile(r"train paper/stage1 .*--set .*"), r"\g<0> phases.atc.epochs=1 phases.atc.batch_size=6"),
     (re.compile(r"train scratch/stage0 .*--set .*"), r"\g<0> phases.itc.epochs=1 phases.itc.batch_size=6"),
