@@ -10,7 +10,7 @@ import pytest
 
 from support.page_runs import Ended, run_step
 from support.page_steps import MARKS, Step, Written, every_step, pages_with_steps, steps_of
-from support.page_worlds import NEEDS, furnish
+from support.page_worlds import NEEDS, furnish, let_happen
 from support.pages import CODE, ROOT
 from support.shown import difference
 
@@ -30,7 +30,10 @@ def _wrong_on(page: str, folder: Path) -> Iterator[str]:
         if isinstance(step, Written):
             with (folder / step.name).open("a" if step.more else "w", encoding="utf-8") as file:
                 file.write(step.text)
+        elif not step.is_known:
+            yield f"{step.where}: {step.text}: no program that is known here, and no comment says what it is"
         elif not step.reason:
+            let_happen(step.text, folder)
             ended = run_step(step, folder)
             if trouble := _trouble(step, ended):
                 yield f"{step.where}: {step.text}\n{trouble}\nIt ended with {ended.status} and printed:"

@@ -13,9 +13,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from support import forked
 from support.page_steps import Step
 from support.pages import ROOT
+from support.short_demo import in_few_steps
 
 __all__ = ["Ended", "run_step"]
 
@@ -25,7 +28,7 @@ SMALLER = [
     (re.compile(r"--species 60\b"), "--species 3 --recordings 2 --photographs 2 --workers 1"),
     (re.compile(r"--species 14133 --audio 1300000 --images 2300000"), "--species 5 --audio 20 --images 20"),
     (re.compile(r"--hours 2 --events 300 --species 24"), "--hours 0.01 --events 4 --species 2 --any-background"),
-    (re.compile(r" /data/field /archive/"), " field archive/"),
+    (re.compile(r"train starter/.*"), r"\g<0> --set steps=2"),
     (re.compile(r"--out run-with-traits --set"), "--out run-with-traits --set model=towers audio_model=none"),
     (re.compile(r"train paper/stage1 .*--set .*"), r"\g<0> phases.atc.epochs=1 phases.atc.batch_size=6"),
     (re.compile(r"train scratch/stage0 .*--set .*"), r"\g<0> phases.itc.epochs=1 phases.itc.batch_size=6"),
@@ -97,7 +100,7 @@ def _run_program(folder: Path, command: str) -> None:
 
 
 def _begin(folder: Path) -> None:
-    """Print to one file as to a terminal; train on few of the names that classifiers know, and simulate few animals."""
+    """Print to one file as to a terminal; train in few steps on few of the names that classifiers know."""
     from biovita import simulation
     from biovita.training.projections import training_set
     from biovita.training.projections.names_without_media import NamedClasses
@@ -105,6 +108,7 @@ def _begin(folder: Path) -> None:
     os.chdir(folder)
     os.dup2(2, 1)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    in_few_steps(pytest.MonkeyPatch(), 2)
     named, simulate = training_set.named_classes, simulation.simulate_media
 
     def few_names(tower: Any) -> NamedClasses | None:
@@ -113,7 +117,7 @@ def _begin(folder: Path) -> None:
             return None
         return NamedClasses(known.modality, known.names[::200], known.texts[::200], known.weights[::200])
 
-    def few_animals(out: Path, **options: Any) -> Any:
+    def few_animals(out: Path, *_: Any, **options: Any) -> Any:
         return simulate(out, **{**options, **FEW})
 
     training_set.named_classes = few_names

@@ -46,6 +46,11 @@ class Step:
     shown: tuple[str, ...] | None = None
     reason: str = ""
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it is Python, or the command of a program that pages may name."""
+        return self.language == "python" or _PROGRAMS.match(self.text) is not None
+
 
 def steps_of(page: str) -> list[Step | Written]:
     """Return what the blocks of a page say to do, in order.
@@ -129,7 +134,6 @@ def _commands(code: Code, lines: tuple[str, ...]) -> Iterator[Step]:
         place += 1
         if not command.strip():
             continue
-        assert _PROGRAMS.match(command), f"{code}: {command}: no program that is known here, and no mark"
         end = place
         while prompts and end < len(lines) and not lines[end].startswith("$ "):
             end += 1

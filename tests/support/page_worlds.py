@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 import biovita
-from support.folders import SPECIES, append, make_folder
+from support.folders import SPECIES, append, make_folder, make_named_folder
 from support.page_files import FILES, TRAIT_TABLES
 from support.sound_files import HTML, song, write_sound
 
-__all__ = ["NEEDS", "furnish", "write_world"]
+__all__ = ["NEEDS", "furnish", "let_happen", "write_world"]
 
 ANIMALS = {
     **SPECIES,
@@ -46,12 +46,31 @@ def furnish(page: str, world: Path, folder: Path) -> None:
             shutil.copy2(world / source, target)
 
 
+def let_happen(command: str, folder: Path) -> None:
+    """Let happen in a page's folder what the page says has happened before a command."""
+    if command in BEFORE:
+        BEFORE[command](folder)
+
+
+def _photograph_is_lost(folder: Path) -> None:
+    (folder / "field/images/Pica_pica_0.png").rename(folder / "lost.png")
+
+
+def _folder_is_moved(folder: Path) -> None:
+    (folder / "lost.png").rename(folder / "field/images/Pica_pica_0.png")
+    shutil.copytree(folder / "field", folder / "archive/field-2024")
+
+
 def _my_folder(_: Path, out: Path) -> None:
     """Write a folder in which one species has photographs alone, and one recordings alone."""
     make_folder(out, 3, ANIMALS)
     for table, unheard in (("audio.csv", "Sitta europaea"), ("images.csv", "Garrulus glandarius")):
         lines = (out / table).read_text(encoding="utf-8").splitlines(keepends=True)
         (out / table).write_text("".join(line for line in lines if unheard not in line), encoding="utf-8")
+
+
+def _named_folder(_: Path, out: Path) -> None:
+    make_named_folder(out)
 
 
 def _rough_folder(_: Path, out: Path) -> None:
@@ -142,6 +161,10 @@ def _photographs(world: Path, out: Path) -> None:
     shutil.copy2(world / "my-folder/images/Pica_pica_0.png", out)
 
 
+BEFORE = {
+    "biovita data check birds": _photograph_is_lost,
+    "biovita data relink birds field archive/field-2024": _folder_is_moved,
+}
 FEW = {"steps": 2, "weights.names": 0.0}
 _ITEMS: Mapping[str, Callable[[Path, Path], None]] = {
     "my-folder": _my_folder,
@@ -150,6 +173,7 @@ _ITEMS: Mapping[str, Callable[[Path, Path], None]] = {
     "run2": _stage2,
     "run-on-all": _trained_on_another_split,
     "bench": _bench,
+    "named-folder": _named_folder,
     "rough-folder": _rough_folder,
     "field": _field,
     "towers": _towers,
@@ -194,7 +218,7 @@ NEEDS: Mapping[str, Mapping[str, str]] = {
         "BACKGROUNDS": "quiet",
     },
     "docs/embedding.md": {**DATASET, "field": "birds", "birds": "birds", "run1": "run1", "run2": "run2"},
-    "docs/folder.md": {"field": "rough-folder"},
+    "docs/folder.md": {"field": "rough-folder", "calls": "named-folder"},
     "docs/identify.md": {
         "dawn.wav": "dawn.wav",
         "recordings": "recordings",
@@ -208,4 +232,5 @@ NEEDS: Mapping[str, Mapping[str, str]] = {
     "docs/training.md": {"birds": "birds", "dawn.wav": "dawn.wav", "towers": "towers"},
     "docs/traits.md": {**DATASET, **TRAITS},
     "docs/unseen-species.md": {"run2": "run2"},
+    "docs/your-model.md": {"birds": "birds", "birds-bench": "bench", "run2": "run2"},
 }
