@@ -101,7 +101,7 @@ def demo(
     Parameters
     ----------
     data
-        A folder with ``audio.csv`` and ``images.csv``, or a dataset that has been split. None simulates a fauna of
+        A folder as `biovita.import_folder` takes it, or a dataset that has been split. None simulates a fauna of
         `SPECIES` species.
     out
         Directory for ``dataset``, ``model``, ``report.html`` and ``results.json``.
@@ -131,6 +131,7 @@ def demo(
     with path.stage("data") as tell:
         dataset = _dataset(data, out, seed=seed, unseen=unseen, progress=progress)
         tell(_counts(dataset))
+        _check_both(dataset)
     with path.stage("split") as tell:
         tell(_divided(dataset, given=dataset.path == data, unseen=unseen, seed=seed))
         benchmark = benchmark_from_split(dataset, seed=seed, text=text)
@@ -206,6 +207,16 @@ def _known_source(out: Path) -> dict[str, Any] | None:
     return known if isinstance(known, dict) else None
 
 
+def _check_both(dataset: Dataset) -> None:
+    """Refuse a dataset without recordings or without photographs, before anything is encoded."""
+    for name, noun in (("audio", "recordings"), ("images", "photographs")):
+        if not dataset.table(name).num_rows:
+            raise DatasetError(
+                f"{dataset.path} has no {noun}, and the demo aligns recordings, photographs and names. Train on what "
+                "it has step by step: biovita data split, biovita train starter/stage1, biovita bench"
+            )
+
+
 def _dataset(data: Path | None, out: Path, *, seed: int, unseen: int | None, progress: bool) -> Dataset:
     """Return the dataset to work on: ``data`` itself where it is one, else one made in ``out`` or made there before."""
     if data is not None and (data / "dataset.toml").is_file():
@@ -214,7 +225,7 @@ def _dataset(data: Path | None, out: Path, *, seed: int, unseen: int | None, pro
         write_whole(out / _NOTE, json.dumps({"dataset": str(data.resolve())}))
         return dataset
     if data is not None and not data.is_dir():
-        raise DatasetError(f"{data} is not a folder. Give one that holds audio.csv and images.csv")
+        raise DatasetError(f"{data} is not a folder. Give one that holds recordings and photographs")
     place, note = out / "dataset", out / _NOTE
     if data is None:
         source = {"simulated species": SPECIES, "seed": seed, "biovita": __version__}
