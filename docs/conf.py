@@ -37,7 +37,7 @@ html_css_files = ["site.css"]
 html_favicon = "static/mark.svg"
 html_copy_source = False
 html_show_copyright = False
-pygments_style = "tango"
+pygments_style = "default"
 pygments_dark_style = "github-dark"
 
 _PACKAGE = Path(biovita.__file__).parent

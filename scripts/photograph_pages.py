@@ -131,7 +131,7 @@ def _sound(work: Path) -> None:
     soundfile.write(work / "wind/wind.wav", 0.05 * wind / np.abs(wind).max(), 32_000)
     places = {"backgrounds": work / "wind", "out": work / "soundscape"}
     biovita.simulate_soundscape(
-        work / "fauna", **places, hours=0.05, file_minutes=1, events=40, species=10, any_background=True
+        work / "fauna", **places, hours=0.05, file_minutes=0.5, events=40, species=10, any_background=True
     )
 
 
@@ -141,8 +141,8 @@ def _detect(work: Path) -> None:
 
 
 def _calibrate(work: Path) -> None:
-    truth = {"annotations": [work / "soundscape/truth.parquet"], "annotation_format": "parquet"}
-    biovita.calibrate_run(run=work / "identified", **truth, gallery=[work / "fauna"], out=work / "calibrated")
+    truth = {"annotations": sorted((work / "soundscape").glob("*.txt")), "annotation_format": "raven"}
+    biovita.calibrate_run(run=work / "identified", **truth, out=work / "calibrated")
 
 
 def _card(work: Path) -> None:

@@ -66,7 +66,7 @@ def test_a_field_is_shown_in_a_few_words(value: Any, shown: str) -> None:
 
 
 def test_an_object_that_says_too_much_is_shown_by_its_name() -> None:
-    found = recipe("starter/stage1", {})
+    found: object = recipe("starter/stage1", {})
     assert len(repr(found)) > 200
     assert repr(Held(found)) == "Held(value=<FrozenRecipe 'starter/stage1'>)"
 
@@ -80,7 +80,7 @@ def test_all_that_the_package_gives_prints_as_a_line_of_its_own() -> None:
 
 
 def test_a_report_is_one_line() -> None:
-    rows = [ComparedRow("seen", "A2T", "species", 1, 3, 0.1, 0.2, 0.1, 0.0, 0.2, 0.5, 0.5)] * 100
+    rows = [ComparedRow("seen", "A2T", "species", 1, 3, 0.1, 0.2, 0.1, 0.0, 0.2, 0, 0)] * 100
     found = biovita.Comparison("random", {"mine": rows}, {"mine": (MANY, MANY)}, Path("out/compare.html"))
     assert repr(found) == f"Comparison(first='random', compared=<1>, not_compared=<1>, page={str(found.page)!r})"
 

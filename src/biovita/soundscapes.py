@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biovita.errors import BiovitaError
+from biovita.files import require_replaceable
 
 if TYPE_CHECKING:
     from biovita.dataset.dataset import Dataset
@@ -53,10 +54,8 @@ def simulate_soundscape(
         How many species, drawn, or their scientific names; None: all that have clips.
     hold_out
         Use one recording of each species, and only species that have another: the others may be a gallery.
-    snr_db
-        Least and largest level of a call over the background, in decibels.
-    longest, rate
-        Seconds of a call at most, and samples a second.
+    snr_db, longest, rate
+        Least and largest level of a call over the background, in decibels; its most seconds; samples a second.
     any_background
         Use backgrounds in which BirdNET hears something, too. Nothing listens to them then.
     seed, overwrite
@@ -70,10 +69,11 @@ def simulate_soundscape(
         Where a number is out of range, a species has no clips, no background can be used, or calls find no room.
     """
     from biovita.simulation.quiet import birdnet_listener
-    from biovita.simulation.soundscape import SoundscapeSettings, write_soundscape
+    from biovita.simulation.soundscape import MANIFEST, SoundscapeSettings, write_soundscape
 
     if species is not None and only:
         raise BiovitaError("give a number of species or the names of those that are wanted, not both")
+    require_replaceable(Path(out), replace=overwrite, marker=MANIFEST)
     settings = SoundscapeSettings(
         hours=hours,
         file_minutes=file_minutes,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from biovita.errors import BiovitaError, ModelError
+from biovita.files import require_replaceable
 from biovita.one_line import OneLine
 
 if TYPE_CHECKING:
@@ -451,7 +452,6 @@ def save_model(
     DatasetError
         Where ``out`` exists and ``overwrite`` was not asked for.
     """
-    from biovita.files import require_replaceable
     from biovita.model.describe import load_model, write_model
     from biovita.model.formats.own_files import CONFIG
     from biovita.model.formats.published_files import CLAP_FILE

@@ -17,16 +17,19 @@ from biovita.benchmark.headlines import (
     mean_of,
 )
 from biovita.benchmark.scores import bootstrap_means, interval_of
+from biovita.dataset import split_dataset
+from biovita.embedding import Vectors
 from biovita.modality import DIRECTIONS, Modality
-from support.bench_cases import class_vectors
+from biovita.taxonomy import Rank
+from support.bench_cases import class_vectors, with_few_draws, write_small
 
 
 def row(direction: str, hits: int, queries: int, candidates: int, **more) -> ScoreRow:
     """Return the Top-1 row of a direction."""
     made = ScoreRow(
         stage="m", part="unseen", direction=direction, level="species", k=1, accuracy=hits / queries,
-        chance=1 / candidates, low=0.0, high=1.0, queries=queries, taxa=candidates, candidates=candidates,
-        absent_queries=0, absent_samples=0,
+        chance=1 / candidates, low=0.0, high=1.0, queries=queries, taxa=candidates, taxa_asked=candidates,
+        candidates=candidates, absent_queries=0, absent_samples=0,
     )  # fmt: skip
     return replace(made, **more)
 
@@ -81,10 +84,38 @@ def test_a_bootstrap_without_spread_is_no_proof() -> None:
     assert (made.low, made.high) == (1.0, 1.0), "all hits: every resample is the same"
     assert (
         cautions(made)[0]
-        == "This cannot be told from chance, which is 50.0%: so few queries reach as much by luck."
+        == "This cannot be told from chance, which is 50.0%: queries of so few species reach as much by luck."
     )
-    enough = found(row("A2I", 20, 20, 2), row("I2A", 20, 20, 2))
-    assert enough.beyond_chance, "a coin gives that once in 2 to the 40"
+    many = found(row("A2I", 20, 20, 2), row("I2A", 20, 20, 2))
+    assert not many.beyond_chance, (
+        "random vectors of two species take all queries for the right one, or for the other"
+    )
+    enough = found(row("A2I", 20, 20, 2, taxa_asked=20), row("I2A", 20, 20, 2, taxa_asked=20))
+    assert enough.beyond_chance, "a coin gives that once in 2 to the 20"
+
+
+@pytest.mark.slow
+def test_random_vectors_are_seldom_above_chance(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three unseen species with six items of each kind: the items of a species lie together, and where is drawn."""
+    with_few_draws(monkeypatch)
+    dataset = write_small(tmp_path / "few", taxa=8, per_species=6)
+    split_dataset(dataset, unseen=3, seed=0, held_out=0)
+    benchmark = benchmark_from_split(dataset)
+    species = [task for task in benchmark.tasks if (task.part, task.level) == ("unseen", Rank.SPECIES)]
+    benchmark = replace(benchmark, tasks=tuple(species))
+    vectors = class_vectors(benchmark, dataset, noise=0.1)
+    rng = np.random.default_rng(0)
+    above = apart = 0
+    for _ in range(40):
+        turned = {
+            m: Vectors(v.ids, v.vectors @ np.linalg.qr(rng.normal(size=(32, 32)))[0].astype(np.float32))
+            for m, v in vectors.items()
+        }
+        made = found(*score_benchmark(benchmark, turned).rows("m", ks=(1,)))
+        above += made.beyond_chance
+        apart += made.low > made.chance
+    assert above <= 3
+    assert apart > 2 * above, "taken apart, the queries make too much of it"
 
 
 def test_below_chance_and_leaks_are_said() -> None:

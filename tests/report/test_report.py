@@ -248,7 +248,7 @@ def test_a_thumbnail_is_small(tmp_path):
 def test_charts_stay_inside_their_frame():
     chart = line_chart("a", {"loss": [(1, 3.0), (2, 1.0), (3, 2.0)]})
     numbers = [float(n) for n in re.findall(r"[\d.]+", chart.lines[0].path)]
-    assert min(numbers[::2]) == 38
+    assert min(numbers[::2]) == 46
     assert max(numbers[::2]) == 352
     assert min(numbers[1::2]) >= 10
     assert max(numbers[1::2]) <= 128

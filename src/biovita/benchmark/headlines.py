@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from biovita.benchmark.scores import RESAMPLES, ScoreRow, Stage, interval_of
 from biovita.dataset.schema import Split
+from biovita.modality import modalities_of
 
 __all__ = [
     "FEW_CANDIDATES",
@@ -53,7 +54,9 @@ class Headline:
     candidates
         The most that a query has.
     beyond_chance
-        Whether the interval lies above chance, and a random order of so few queries gets less in 97.5 % of draws.
+        Whether the interval lies above chance, and luck gets less in 97.5 % of draws. The queries of a species, and two
+        directions between the same two modalities, share vectors: luck is drawn as if each species were one query, and
+        such directions one.
     leak
         As in a `ScoreRow`.
     """
@@ -88,6 +91,8 @@ class _Direction(Protocol):
     def chance(self) -> float: ...
     @property
     def queries(self) -> int: ...
+    @property
+    def taxa_asked(self) -> int: ...
     @property
     def candidates(self) -> int: ...
     @property
@@ -150,6 +155,7 @@ def headline_of_ranks(ranks: pa.Table, *, k: int = 1, seed: int = 0, leak: bool 
                 float(((rank > 0) & (rank <= k)).mean()),
                 float((np.minimum(k, candidates) / candidates).mean()),
                 len(rank),
+                len(rows["correct"].unique()),
                 int(candidates.max()),
                 leak,
             )
@@ -165,6 +171,7 @@ class _Ranked:
     accuracy: float
     chance: float
     queries: int
+    taxa_asked: int
     candidates: int
     leak: bool
 
@@ -173,8 +180,9 @@ def _headline(rows: Sequence[_Direction], part: str, level: str, k: int, seed: i
     accuracy, chance = (
         float(np.mean(shares)) for shares in ([row.accuracy for row in rows], [row.chance for row in rows])
     )
-    low, high = interval_of(_mean_draws(rows, [row.accuracy for row in rows], [seed, *_key(part, level, k)]))
-    _, luck = interval_of(_mean_draws(rows, [row.chance for row in rows], [seed, 1, *_key(part, level, k)]))
+    key = zlib.crc32(f"{part}/{level}/{k}/headline".encode())
+    low, high = interval_of(_draws(rows, [seed, key]))
+    _, luck = interval_of(_draws_of_luck(rows, [seed, key, 1]))
     return Headline(
         part=part,
         level=level,
@@ -191,22 +199,30 @@ def _headline(rows: Sequence[_Direction], part: str, level: str, k: int, seed: i
     )
 
 
-def _key(part: str, level: str, k: int) -> list[int]:
-    return [zlib.crc32(f"{part}/{level}/{k}/headline".encode())]
-
-
-def _mean_draws(rows: Sequence[_Direction], shares: Sequence[float], seed: Sequence[int]) -> np.ndarray:
-    """Return ``(RESAMPLES,)`` means over the directions, of so many hits as queries give with these shares of hits.
+def _draws(rows: Sequence[_Direction], seed: Sequence[int]) -> np.ndarray:
+    """Return ``(RESAMPLES,)`` means over the directions, the queries of each resampled.
 
     To resample queries of which a share are hits is to draw the number of hits from a binomial distribution.
     """
     rng = np.random.default_rng(seed)
-    draws = [
-        rng.binomial(row.queries, min(share, 1.0), RESAMPLES) / row.queries
-        for row, share in zip(rows, shares, strict=True)
-    ]
-    means: np.ndarray = np.mean(draws, axis=0)
+    means: np.ndarray = np.mean(
+        [rng.binomial(row.queries, row.accuracy, RESAMPLES) / row.queries for row in rows], axis=0
+    )
     return means
+
+
+def _draws_of_luck(rows: Sequence[_Direction], seed: Sequence[int]) -> np.ndarray:
+    """Return ``(RESAMPLES,)`` means over the directions of what random vectors get; see `Headline.beyond_chance`."""
+    rng = np.random.default_rng(seed)
+    pairs: dict[frozenset[str], list[_Direction]] = {}
+    for row in rows:
+        pairs.setdefault(frozenset(modalities_of(row.direction)), []).append(row)
+    total = np.zeros(RESAMPLES)
+    for mine in pairs.values():
+        species = min(row.taxa_asked for row in mine)
+        chance = min(1.0, float(np.mean([row.chance for row in mine])))
+        total += len(mine) * rng.binomial(species, chance, RESAMPLES) / species
+    return total / len(rows)
 
 
 def mean_of(directions: Sequence[str]) -> str:
@@ -246,7 +262,9 @@ def cautions(found: Headline) -> tuple[str, ...]:
         told.append(f"This is below chance, which is {found.chance:.1%}.")
     elif not found.beyond_chance:
         why = (
-            "it lies within the interval" if found.low <= found.chance else "so few queries reach as much by luck"
+            "it lies within the interval"
+            if found.low <= found.chance
+            else "queries of so few species reach as much by luck"
         )
         told.append(f"This cannot be told from chance, which is {found.chance:.1%}: {why}.")
     few = [

@@ -98,7 +98,9 @@ def open_to_run(
     benchmark = open_benchmark(bench, media_root)
     dataset = _dataset_at(bench)
     if dataset is None:
-        return benchmark, own_place(Path(str(bench)), RUNS, safe_name(called))
+        place = own_place(Path(str(bench)), RUNS, safe_name(called))
+        require_possible(place)
+        return benchmark, place
     standard = standard_place(dataset)
     if not (standard / MANIFEST).is_file():
         write_benchmark(benchmark, standard)

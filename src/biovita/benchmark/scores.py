@@ -94,6 +94,8 @@ class ScoreRow:
         The 95 % bootstrap interval of ``accuracy`` over the queries.
     taxa
         That occur as candidates.
+    taxa_asked
+        That queries are of.
     candidates
         The most that a query has.
     absent_queries, absent_samples
@@ -113,6 +115,7 @@ class ScoreRow:
     high: float
     queries: int
     taxa: int
+    taxa_asked: int
     candidates: int
     absent_queries: int
     absent_samples: int
@@ -169,6 +172,7 @@ def _score_row(score: TaskScore, k: int, stage: Stage, seed: int, *, leak: bool)
         high=high,
         queries=len(hits),
         taxa=len(task.taxa),
+        taxa_asked=len(np.unique(task.correct_taxa)),
         candidates=int(task.candidate_counts.max()),
         absent_queries=score.absent_queries,
         absent_samples=score.absent_samples,

@@ -74,7 +74,8 @@ def _made(report: BackboneReport) -> Iterator[str]:
     if report.unplaced:
         yield f"{report.unplaced:>9,} synonyms whose accepted name is not in the list: what has such a name is refused"
     if report.left_out:
-        yield f"{sum(report.left_out.values()):>9,} left out; {report.about} names some"
+        named = f"; {report.about} names some" if report.examples else ""
+        yield f"{sum(report.left_out.values()):>9,} left out{named}"
         yield from (f"{count:>9,}   {reason}" for reason, count in report.left_out.items())
 
 

@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 _WIDTH, _HEIGHT = 360.0, 150.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 38.0, 8.0, 10.0, 22.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 8.0, 10.0, 22.0
 
 
 @dataclass(frozen=True)

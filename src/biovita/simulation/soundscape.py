@@ -15,7 +15,7 @@ from typing import Any
 
 from biovita.dataset import Dataset
 from biovita.errors import BiovitaError
-from biovita.files import new_directory, require_replaceable, write_whole
+from biovita.files import new_directory, write_whole
 from biovita.hashing import sha256_of
 from biovita.one_line import OneLine
 from biovita.progress import progress_bar
@@ -25,12 +25,12 @@ from biovita.simulation.soundscape_plan import APART_S, ClipSounds, chosen_clips
 from biovita.simulation.soundscape_truth import HeardCall, write_truth
 from biovita.version import __version__
 
-__all__ = ["SoundscapeReport", "SoundscapeSettings", "write_soundscape"]
+__all__ = ["MANIFEST", "SoundscapeReport", "SoundscapeSettings", "write_soundscape"]
 
 _BEGIN = datetime(2026, 5, 1, 5)  # noqa: DTZ001 - by the clock of a recorder that does not say its zone
 _RATES = (8_000, 192_000)
 _MOST_HOURS = 1000.0
-_MANIFEST = "soundscape.json"
+MANIFEST = "soundscape.json"  # of what all was made, and how
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +159,6 @@ def write_soundscape(
         Where a clip cannot be decoded.
     """
     dataset, out, rate = Dataset.open(dataset), Path(out), settings.rate
-    require_replaceable(out, replace=overwrite, marker=_MANIFEST)
     given = Path(backgrounds) if isinstance(backgrounds, str | Path) else [Path(each) for each in backgrounds]
     clips = chosen_clips(dataset, settings.species, hold_out=settings.hold_out, seed=settings.seed)
     listened = background_files(given, loudest)
@@ -179,7 +178,7 @@ def write_soundscape(
     begins = [_BEGIN + timedelta(seconds=sum(sizes[:number]) / rate) for number in range(len(sizes))]
     names = [f"SIM_{begin:%Y%m%d_%H%M%S}.flac" for begin in begins]
     mix = Mix(track, sounds, sizes, rate)
-    with new_directory(out, replace=overwrite, marker=_MANIFEST) as directory:
+    with new_directory(out, replace=overwrite, marker=MANIFEST) as directory:
         mixed, clipped = [mix.levelled(call) for call in calls], 0
         with progress_bar("Mixing recordings", len(sizes), shown=progress) as advance:
             for number, name in enumerate(names):
@@ -203,7 +202,7 @@ def write_soundscape(
             silent=tuple(silent),
         )
         manifest = _manifest(report, dataset, settings, listened_to=loudest is not None)
-        write_whole(directory / _MANIFEST, json.dumps(manifest, indent=1) + "\n")
+        write_whole(directory / MANIFEST, json.dumps(manifest, indent=1) + "\n")
     return report
 
 

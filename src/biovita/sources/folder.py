@@ -167,29 +167,15 @@ def import_folder(
         taxa, lineage_notes = merge_taxa(item.row.named for item in items)
         if copy:
             _copy_media(directory, [item.row for item in items], progress=progress)
-        audio, images = (
-            [item for item in items if item.row.modality == modality]
-            for modality in (Modality.AUDIO, Modality.IMAGE)
-        )
-        report = ImportReport(
-            out,
-            len(audio),
-            len(images),
-            len(taxa),
-            len(rejected),
-            _reasons(rejected),
-            (*lineage_notes, *read.notes, *stated.notes(), *_warnings(items)),
-            read.ignored,
-            read.skipped,
-            () if read.names is None else read.names.groups(),
-        )
         paths = None if copy else MediaPaths.of(out)
         written = {
             "taxa": taxa_table(taxa),
-            "audio": _media_table(audio, AUDIO, paths),
-            "images": _media_table(images, IMAGES, paths),
+            "audio": _media_table(items, Modality.AUDIO, AUDIO, paths),
+            "images": _media_table(items, Modality.IMAGE, IMAGES, paths),
             "rejected": rejected_table(rejected),
         }
+        notes = (*lineage_notes, *read.notes, *stated.notes(), *_warnings(items))
+        report = _report(out, read, {name: table.num_rows for name, table in written.items()}, rejected, notes)
         write_dataset(directory, written, _info(src, read.columns, report, copy=copy))
     if strict and rejected:
         raise DatasetError(
@@ -197,6 +183,28 @@ def import_folder(
             f"The dataset is written; {out / 'rejected.parquet'} lists them"
         )
     return report
+
+
+def _report(
+    out: Path,
+    read: FolderRows,
+    rows: Mapping[str, int],
+    rejected: Sequence[RejectedRow],
+    notes: tuple[str, ...],
+) -> ImportReport:
+    groups = () if read.names is None else read.names.groups()
+    return ImportReport(
+        out,
+        rows["audio"],
+        rows["images"],
+        rows["taxa"],
+        rows["rejected"],
+        _reasons(rejected),
+        notes,
+        read.ignored,
+        read.skipped,
+        groups,
+    )
 
 
 def _check_place(src: Path, out: Path, *, overwrite: bool) -> None:
@@ -298,13 +306,16 @@ def _warnings(items: Sequence[_Item]) -> list[str]:
     return [warning for warnings in said.values() for warning in warnings]
 
 
-def _media_table(items: Iterable[_Item], schema: pa.Schema, paths: MediaPaths | None) -> pa.Table:
-    """Return a table of media that lie where they are, or were copied into the dataset where ``paths`` is None."""
+def _media_table(
+    items: Iterable[_Item], modality: Modality, schema: pa.Schema, paths: MediaPaths | None
+) -> pa.Table:
+    """Return the table of a modality's media, which lie where they are, or were copied where ``paths`` is None."""
 
     def path(row: MediaRow) -> str:
         return f"media/{row.file}" if paths is None else paths.stored(row.path)
 
-    return pa.Table.from_pylist([item.columns(path(item.row)) for item in items], schema=schema)
+    mine = [item.columns(path(item.row)) for item in items if item.row.modality == modality]
+    return pa.Table.from_pylist(mine, schema=schema)
 
 
 def _reasons(rejected: Sequence[RejectedRow]) -> dict[str, int]:
