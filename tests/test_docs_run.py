@@ -18,6 +18,7 @@ NOT_RUN_AT_MOST = 0.25  # of all commands and pieces of Python
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("page", pages_with_steps())
 def test_a_page_can_be_followed(page: str, world: Path, tmp_path: Path) -> None:
     furnish(page, world, tmp_path / "page")

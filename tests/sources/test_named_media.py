@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 import sys
-import textwrap
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +19,7 @@ from biovita.sources.folder import import_folder
 from biovita.sources.folder_source import Folder
 from biovita.sources.named_media import NameGroup, named_media
 from support.commands import run_command
-from support.folders import make_named_folder, write_image
+from support.folders import write_image
 from support.recorder_files import write_recorder_wav
 from support.sound_files import song, write_sound
 
@@ -152,18 +151,6 @@ def test_the_command_shows_it_writes_tables_and_goes_on(src: Path, tmp_path: Pat
     report = run_command("data", "import", "folder", src, "--write-csv", "--out", tmp_path / "ds", "--json").json()
     assert (report["audio"], report["reasons"]) == (12, {"missing-name": 4})
     assert run_command("data", "import", "folder", src).code == 1
-
-
-def test_the_page_shows_what_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_named_folder(tmp_path / "calls")
-    monkeypatch.chdir(tmp_path)
-    page = (Path(__file__).parents[2] / "docs" / "folder.md").read_text(encoding="utf-8")
-    for command in ("data import folder calls --out dawn", "data import folder calls --write-csv"):
-        shown = page.split(f"    $ biovita {command}\n", 1)[1].split("\n\n**", 1)[0].split("\n\nThey", 1)[0]
-        printed = run_command(*command.split()).out
-        begins, left_out, ends = textwrap.dedent(shown).rstrip("\n").partition("...\n")
-        assert printed.startswith(begins)
-        assert printed == f"{begins}\n" or (left_out and printed.endswith(f"\n{ends}\n"))
 
 
 def test_a_source_of_a_plan_reads_the_same(src: Path, tmp_path: Path) -> None:

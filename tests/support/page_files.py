@@ -50,7 +50,8 @@ EBIRD = """\
 TAXON_ORDER,CATEGORY,SPECIES_CODE,PRIMARY_COM_NAME,SCI_NAME,ORDER,FAMILY
 1,species,eurmag1,Eurasian Magpie,Pica pica,Passeriformes,"Corvidae (Crows, Jays, and Magpies)"
 2,species,comrav,Common Raven,Corvus corax,Passeriformes,"Corvidae (Crows, Jays, and Magpies)"
-3,species,gretit1,Great Tit,Parus major,Passeriformes,"Paridae (Tits, Chickadees, and Titmice)"
+3,species,carcro1,Carrion Crow,Corvus corone,Passeriformes,"Corvidae (Crows, Jays, and Magpies)"
+4,species,gretit1,Great Tit,Parus major,Passeriformes,"Paridae (Tits, Chickadees, and Titmice)"
 """
 XENO_CANTO = [  # number, genus, species, what the licence is called, quality
     (1, "Pica", "pica", "by-nc-sa", "A"),

@@ -10,6 +10,7 @@ import re
 import runpy
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,26 +43,26 @@ SMALLER = [
     ),
 ]
 FEW = {"species": 4, "recordings": 2, "photographs": 2, "workers": 1}  # of a simulated fauna
-_SECONDS = 240
+_SECONDS = 600
 
 
+@dataclass(frozen=True)
 class Ended:
     """How a step ended: its status, and what it printed on both streams, in the order in which a terminal shows it."""
 
-    def __init__(self, status: int, printed: str) -> None:
-        self.status = status
-        self.printed = printed
+    status: int
+    printed: str
 
 
 def run_step(step: Step, folder: Path) -> Ended:
-    """Run a step in a new process, in a folder."""
+    """Run a step in a new process, in a folder; what it prints names that folder nowhere, as no page knows it."""
     said = folder.with_name(f"{folder.name}.said")
     if step.language == "python":
         process = forked.start_call(_run_python, folder, step.text, said=said)
     else:
         process = forked.start_call(_run_program, folder, _smaller(step.text), said=said)
     status = forked.finish(process, _SECONDS)
-    return Ended(status, said.read_text(encoding="utf-8"))
+    return Ended(status, said.read_text(encoding="utf-8").replace(f"{folder}{os.sep}", ""))
 
 
 def _smaller(command: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import biovita
-from support.folders import SPECIES, append, make_folder, make_named_folder
+from support.folders import HEADER, SPECIES, append, make_folder, make_named_folder
 from support.page_files import FILES, TRAIT_TABLES
 from support.sound_files import HTML, song, write_sound
 
@@ -85,7 +85,9 @@ def _rough_folder(_: Path, out: Path) -> None:
     whole = (out / "audio/Pica_pica_0.wav").read_bytes()
     (out / "audio/cut.wav").write_bytes(whole[: len(whole) // 2])
     (out / "audio/page.mp3").write_bytes(HTML)
-    append(out / "audio.csv", "audio/cut.wav,Pica pica", "audio/page.mp3,Pica pica", "audio/Pica_pica_1.wav,")
+    empty = "," * (len(HEADER) - 1)
+    rows = ("audio/cut.wav,Pica pica", "audio/page.mp3,Pica pica", "audio/Rana_temporaria_1.wav,")
+    append(out / "audio.csv", *(row + empty for row in rows))
 
 
 def _birds(world: Path, out: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 __all__ = ["difference", "shape"]
 
-NUMBER = r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?"
+NUMBER = r"[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?"
 REASON = (
     r"(?:[a-z]+(?:-[a-z]+)+|ambiguous|budget|contradiction|duplicate|gone|license|missing|quality|shared|silent|taken"
     r"|truncated|undetermined)"
@@ -25,8 +25,8 @@ _STANDS_FOR = [  # in this order: the later ones read what the earlier ones wrot
     (re.compile(rf"(?<![\w.-]){NUMBER}(?!\w)"), "<n>"),
     (re.compile(r"(?:<n> h )?(?:<n> min )?<n> m?s\b(?!-)"), "<span of time>"),
     (re.compile(r"<n> (?:bytes|kB|[KMGT]i?B)(?!\w)"), "<size>"),
-    (re.compile(r"(?<=<n> )([A-Za-z]{3,})s\b"), r"\1"),  # one recording, two recordings
     (re.compile(rf"(?:(?<=: )|(?<=\())<n> {REASON}(?:, <n> {REASON})*"), "<n> <reason>"),
+    (re.compile(r"(?<=<n> )([A-Za-z]{3,})s\b"), r"\1"),  # one recording, two recordings
     (re.compile(r"(?<=: )[a-z]+ <n>(?:, [a-z]+ <n>)*"), "<group> <n>"),
     (re.compile(r"(?<=\()[A-Z][a-z]+ [a-z]{3,}\b"), "<name>"),
     (re.compile(r"\s+"), " "),
