@@ -56,6 +56,8 @@ ERROR_PRINTED = (
     ("shown", "printed"),
     [
         (SCORES, PRINTED),
+        (SCORES.replace("unseen  species  A2T", "...\nunseen  species  A2T", 1), PRINTED),
+        (SCORES.replace("unseen  species  T2A", "...\nunseen  species  T2A", 1), PRINTED),
         (DEMO, DEMO_PRINTED),
         (BUILD.replace("stay ", "stays "), BUILD_PRINTED),
         ("8 rows left out: 7 not-in-dataset, 1 ambiguous", "1 row left out: 1 ambiguous"),

@@ -17,14 +17,7 @@ _CONTEXT.set_forkserver_preload(
         *("biovita.cli.app", "biovita.training.towers.train_towers", "biovita.towers.clap"),
         *("biovita.towers.open_clip", "open_clip", "transformers.models.clap.modeling_clap"),
         *("transformers.models.bert.modeling_bert", "timm", "ai_edge_litert.interpreter", "sklearn.linear_model"),
-        *(
-            "pandas",
-            "lance",
-            "duckdb",
-            "biovita.simulation",
-            "biovita.training.projections.training_set",
-            "biovita.demo",
-        ),
+        *("pandas", "duckdb", "biovita.demo", "biovita.simulation", "biovita.training.projections.training_set"),
     ]
 )
 

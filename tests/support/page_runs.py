@@ -27,6 +27,7 @@ __all__ = ["Ended", "run_step"]
 SMALLER = [
     (re.compile(r"--unseen 40\b"), "--unseen 2"),
     (re.compile(r"--species 60\b"), "--species 3 --recordings 2 --photographs 2 --workers 1"),
+    (re.compile(r"--species 8\b"), "--species 4"),
     (re.compile(r"--species 14133 --audio 1300000 --images 2300000"), "--species 5 --audio 20 --images 20"),
     (re.compile(r"--hours 2 --events 300 --species 24"), "--hours 0.01 --events 4 --species 2 --any-background"),
     (re.compile(r"train starter/.*"), r"\g<0> --set steps=2"),

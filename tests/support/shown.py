@@ -121,18 +121,24 @@ def _kinds(line: str) -> tuple[bool, ...]:
 
 
 def _is_head(lines: Sequence[str]) -> bool:
-    if len(lines) < 2 or len(_cells(lines[0])) < 2 or len(_cells(lines[1])) < 2:
+    below = next((line for line in lines[1:] if line.strip() != "..."), "")
+    if len(_cells(lines[0])) < 2 or len(_cells(below)) < 2:
         return False
-    return any(_kinds(lines[1])[1:]) and not any(re.fullmatch(NUMBER, cell) for cell in _cells(lines[0]))
+    return any(_kinds(below)[1:]) and not any(re.fullmatch(NUMBER, cell) for cell in _cells(lines[0]))
+
+
+def _is_row(line: str) -> bool:
+    return len(_cells(line)) > 1 and any(_kinds(line))
 
 
 def _rows(lines: Sequence[str]) -> int:
-    """Return how many lines below a head are rows."""
+    """Return how many lines below a head are rows, or stand for rows that are left out between or above them."""
     count = 0
-    for line in lines[1:]:
-        if len(_cells(line)) < 2 or not any(_kinds(line)):
+    for number, line in enumerate(lines[1:], start=1):
+        if _is_row(line):
+            count = number
+        elif line.strip() != "...":
             break
-        count += 1
     return count
 
 
@@ -143,7 +149,7 @@ def _table(wanted: Sequence[str], found: Sequence[str]) -> _Read | str:
     if not printed:
         return f"no row is printed below: {found[0].strip()}"
     kinds = {_kinds(line) for line in found[1 : 1 + printed]}
-    for line in wanted[1 : 1 + shown]:
+    for line in filter(_is_row, wanted[1 : 1 + shown]):
         if _kinds(line) not in kinds:
             return f"no row that is printed has the kinds of cells of: {line.strip()}"
     return _Read(1 + shown, 1 + printed)
