@@ -56,10 +56,9 @@ def embed(
     from biovita.compute.device import choose_device
     from biovita.dataset.relink import relink_hint
 
-    opened = biovita.Dataset.open(dataset)
     note(f"device: {choose_device(device)}")
     report = biovita.embed(
-        opened,
+        dataset,
         model=model,
         modalities=[biovita.Modality(name) for name in modalities] if modalities else None,
         device=device,
