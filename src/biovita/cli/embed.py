@@ -53,6 +53,8 @@ def embed(
         Items encoded together. Default: what suits the tower.
     """
     import biovita
+
+    biovita.Dataset.open(dataset)  # what is none is told before torch is imported
     from biovita.compute.device import choose_device
     from biovita.dataset.relink import relink_hint
 
