@@ -17,6 +17,7 @@ from biovita.benchmark.asked_texts import text_notes
 from biovita.benchmark.headlines import HEADLINE_KS, cautions, headline_words, main_headline
 from biovita.benchmark.leak import MetCheck, check_benchmark
 from biovita.dataset import Dataset
+from biovita.dataset.outlook import outlook
 from biovita.dataset.split import split_dataset
 from biovita.embedding import Vectors, embed, vectors
 from biovita.errors import DatasetError, unknown_name
@@ -25,13 +26,12 @@ from biovita.jsonfile import read_json
 from biovita.modality import Modality
 from biovita.model import Model, write_model
 from biovita.model.met import Met
-from biovita.taxonomy import Rank
 from biovita.version import __version__
 
 if TYPE_CHECKING:
     from biovita.report import ReportContent
 
-__all__ = ["TEXT", "DemoResult", "demo", "unseen_by_default"]
+__all__ = ["TEXT", "DemoResult", "demo"]
 
 MODEL = "starter"
 TEXT: Literal["tax_com"] = "tax_com"
@@ -183,13 +183,6 @@ def _check_options(data: Path | None, *, unseen: int | None, text: str) -> None:
         )
 
 
-def unseen_by_default(dataset: Dataset) -> int:
-    """Return how many species to hold out: a quarter of those with both modalities, at most 40, at least 2."""
-    both = {taxon.id for taxon in dataset.taxonomy.values() if taxon.rank == Rank.SPECIES}
-    both &= {*dataset.audio["taxon_id"].to_pylist()} & {*dataset.images["taxon_id"].to_pylist()}
-    return max(2, min(40, len(both) // 4))
-
-
 def _check_place(out: Path) -> None:
     """Raise where ``out`` holds what a demo would replace and no demo made."""
     known = _known_source(out)
@@ -251,7 +244,7 @@ def _split_already(dataset: Dataset, *, seed: int, unseen: int | None) -> Datase
     named = shlex.quote(str(dataset.path))
     split = dataset.info.get("split")
     if split is None:
-        number = unseen_by_default(dataset) if unseen is None else unseen
+        number = outlook(dataset).usual_unseen if unseen is None else unseen
         raise DatasetError(
             f"{dataset.path} has not been split, and demo does not change a dataset that it is given. Split it first: "
             f"biovita data split {named} --unseen {number} --seed {seed}"
@@ -268,7 +261,7 @@ def _split_already(dataset: Dataset, *, seed: int, unseen: int | None) -> Datase
 def _divided(dataset: Dataset, *, given: bool, unseen: int | None, seed: int) -> str:
     """Return what is said of the split; one that demo made itself is divided first."""
     if not given:
-        number = unseen_by_default(dataset) if unseen is None else unseen
+        number = outlook(dataset).usual_unseen if unseen is None else unseen
         return "; ".join(split_dataset(dataset, unseen=number, seed=seed).lines())
     split = dataset.info["split"]
     return (

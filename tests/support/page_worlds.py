@@ -195,7 +195,6 @@ NEEDS: Mapping[str, Mapping[str, str]] = {
         "ebird_2024_taxonomy.csv": "ebird.csv",
         "names.csv": "names.csv",
     },
-    "docs/your-model.md": {"run2": "run2", "birds": "birds", "birds-bench": "bench"},
     "docs/benchmark.md": {
         **DATASET,
         "demo-run/model": "run2",
