@@ -85,7 +85,6 @@ def make_pages(work: Path) -> dict[str, Path]:
         "calibration": work / "calibrated/calibration.html",
         "card": work / "fauna/card.html",
         "site": work / "site/index.html",
-        "site-training": work / "site/training.html",
         "site-shell": work / "site/reference/shell.html",
     }
     makers: dict[Path, Callable[[Path], object]] = {

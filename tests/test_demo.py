@@ -22,6 +22,7 @@ from biovita.benchmark import ScoreRow, benchmark_from_split, headline, score_be
 from biovita.dataset import Dataset
 from biovita.demo import TEXT, DemoResult, demo
 from biovita.embedding import vectors
+from biovita.errors import DatasetError
 from biovita.modality import Modality
 from biovita.model import Model
 from biovita.model.formats.projections import aligned_model
@@ -31,6 +32,7 @@ from biovita.training.projections.align import untrained
 from biovita.training.projections.training_set import training_set
 from biovita.training.run import run_recipe
 from support.short_demo import in_few_steps
+from support.sound_files import song, write_sound
 
 FOUR = ("A2I", "I2A", "I2T", "T2I")
 
@@ -184,7 +186,7 @@ def test_the_same_seed_gives_the_same_results(
     ("make", "message"),
     [
         (lambda folder: folder / "nowhere", "is not a folder"),
-        (lambda folder: folder, "audio.csv"),
+        (lambda folder: folder, "is empty. Give a folder that has recordings or photographs in it"),
     ],
 )
 def test_what_cannot_be_used_is_said_without_a_traceback(tmp_path: Path, make: Any, message: str) -> None:
@@ -195,3 +197,13 @@ def test_what_cannot_be_used_is_said_without_a_traceback(tmp_path: Path, make: A
     assert message in run.stderr
     assert "Traceback" not in run.stderr
     assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())
+
+
+def test_recordings_alone_are_refused_before_anything_is_encoded(tmp_path: Path) -> None:
+    for seed, name in enumerate(("Parus major", "Great_Spotted_Woodpecker")):
+        write_sound(tmp_path / "calls" / name / "a.wav", song(0.5, 8000, seed=seed), 8000)
+    with pytest.raises(
+        DatasetError, match="has no photographs, and the demo aligns recordings, photographs and names"
+    ):
+        demo(tmp_path / "calls", tmp_path / "out", progress=False)
+    assert Dataset.open(tmp_path / "out" / "dataset").audio.num_rows == 2

@@ -17,6 +17,7 @@ from biovita.benchmark.asked_texts import text_notes
 from biovita.benchmark.headlines import HEADLINE_KS, cautions, headline_words, main_headline
 from biovita.benchmark.leak import MetCheck, check_benchmark
 from biovita.dataset import Dataset
+from biovita.dataset.outlook import outlook
 from biovita.dataset.split import split_dataset
 from biovita.embedding import Vectors, embed, vectors
 from biovita.errors import DatasetError, unknown_name
@@ -25,13 +26,12 @@ from biovita.jsonfile import read_json
 from biovita.modality import Modality
 from biovita.model import Model, write_model
 from biovita.model.met import Met
-from biovita.taxonomy import Rank
 from biovita.version import __version__
 
 if TYPE_CHECKING:
     from biovita.report import ReportContent
 
-__all__ = ["TEXT", "DemoResult", "demo", "unseen_by_default"]
+__all__ = ["TEXT", "DemoResult", "demo"]
 
 MODEL = "starter"
 TEXT: Literal["tax_com"] = "tax_com"
@@ -101,7 +101,7 @@ def demo(
     Parameters
     ----------
     data
-        A folder with ``audio.csv`` and ``images.csv``, or a dataset that has been split. None simulates a fauna of
+        A folder as `biovita.import_folder` takes it, or a dataset that has been split. None simulates a fauna of
         `SPECIES` species.
     out
         Directory for ``dataset``, ``model``, ``report.html`` and ``results.json``.
@@ -131,6 +131,7 @@ def demo(
     with path.stage("data") as tell:
         dataset = _dataset(data, out, seed=seed, unseen=unseen, progress=progress)
         tell(_counts(dataset))
+        _check_both(dataset)
     with path.stage("split") as tell:
         tell(_divided(dataset, given=dataset.path == data, unseen=unseen, seed=seed))
         benchmark = benchmark_from_split(dataset, seed=seed, text=text)
@@ -182,13 +183,6 @@ def _check_options(data: Path | None, *, unseen: int | None, text: str) -> None:
         )
 
 
-def unseen_by_default(dataset: Dataset) -> int:
-    """Return how many species to hold out: a quarter of those with both modalities, at most 40, at least 2."""
-    both = {taxon.id for taxon in dataset.taxonomy.values() if taxon.rank == Rank.SPECIES}
-    both &= {*dataset.audio["taxon_id"].to_pylist()} & {*dataset.images["taxon_id"].to_pylist()}
-    return max(2, min(40, len(both) // 4))
-
-
 def _check_place(out: Path) -> None:
     """Raise where ``out`` holds what a demo would replace and no demo made."""
     known = _known_source(out)
@@ -206,6 +200,16 @@ def _known_source(out: Path) -> dict[str, Any] | None:
     return known if isinstance(known, dict) else None
 
 
+def _check_both(dataset: Dataset) -> None:
+    """Refuse a dataset without recordings or without photographs, before anything is encoded."""
+    for name, noun in (("audio", "recordings"), ("images", "photographs")):
+        if not dataset.table(name).num_rows:
+            raise DatasetError(
+                f"{dataset.path} has no {noun}, and the demo aligns recordings, photographs and names. Train on what "
+                "it has step by step: biovita data split, biovita train starter/stage1, biovita bench"
+            )
+
+
 def _dataset(data: Path | None, out: Path, *, seed: int, unseen: int | None, progress: bool) -> Dataset:
     """Return the dataset to work on: ``data`` itself where it is one, else one made in ``out`` or made there before."""
     if data is not None and (data / "dataset.toml").is_file():
@@ -214,7 +218,7 @@ def _dataset(data: Path | None, out: Path, *, seed: int, unseen: int | None, pro
         write_whole(out / _NOTE, json.dumps({"dataset": str(data.resolve())}))
         return dataset
     if data is not None and not data.is_dir():
-        raise DatasetError(f"{data} is not a folder. Give one that holds audio.csv and images.csv")
+        raise DatasetError(f"{data} is not a folder. Give one that holds recordings and photographs")
     place, note = out / "dataset", out / _NOTE
     if data is None:
         source = {"simulated species": SPECIES, "seed": seed, "biovita": __version__}
@@ -240,7 +244,7 @@ def _split_already(dataset: Dataset, *, seed: int, unseen: int | None) -> Datase
     named = shlex.quote(str(dataset.path))
     split = dataset.info.get("split")
     if split is None:
-        number = unseen_by_default(dataset) if unseen is None else unseen
+        number = outlook(dataset).usual_unseen if unseen is None else unseen
         raise DatasetError(
             f"{dataset.path} has not been split, and demo does not change a dataset that it is given. Split it first: "
             f"biovita data split {named} --unseen {number} --seed {seed}"
@@ -257,7 +261,7 @@ def _split_already(dataset: Dataset, *, seed: int, unseen: int | None) -> Datase
 def _divided(dataset: Dataset, *, given: bool, unseen: int | None, seed: int) -> str:
     """Return what is said of the split; one that demo made itself is divided first."""
     if not given:
-        number = unseen_by_default(dataset) if unseen is None else unseen
+        number = outlook(dataset).usual_unseen if unseen is None else unseen
         return "; ".join(split_dataset(dataset, unseen=number, seed=seed).lines())
     split = dataset.info["split"]
     return (

@@ -114,6 +114,7 @@ def steps(root: Path) -> Iterator[tuple[str, ...]]:
         ("data unpack", root / "birds.lance", "--out", birds),
         ("traits import", birds, "--csv", root / "traits.csv"),
         ("traits coverage", birds),
+        ("taxonomy backbone", root / "taxa.csv", "--out", root / "backbone.parquet"),
         ("taxonomy match", root / "names.csv", "--backbone", root / "taxa.csv", "--out", root / "decisions.csv"),
         ("bench build", birds, "--out", bench),
         ("bench verify", bench),

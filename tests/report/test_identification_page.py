@@ -194,6 +194,12 @@ def test_it_says_what_was_found_and_what_failed(page):
         assert words in page.text, words
 
 
+def test_what_states_no_licence_is_counted_once(page):
+    assert page.text.count("no licence") == 1
+    assert "Of the works on this page, 2 of 4 state no licence and 2 of 4 no maker." in page.text
+    assert "not stated" not in page.text.replace("Neither maker nor licence stated: bat.wav; p.jpg", "")
+
+
 def test_every_picture_says_what_it_shows(page):
     alts = [given.get("alt") for given in page.all("img")]
     assert all(alts)

@@ -142,6 +142,20 @@ def test_what_a_reader_has_to_know_is_there(written):
         assert needed in text, needed
 
 
+def test_settings_are_rows_and_not_what_python_prints(written):
+    page = written[0].read_text(encoding="utf-8")
+    assert '<th scope="row">recipe.dim</th><td>8</td>' in page
+    assert "{&#39;" not in page
+
+
+def test_two_classes_are_bars_and_a_loss_that_does_not_change_is_words(written):
+    page, _, parsed = written
+    text = page.read_text(encoding="utf-8")
+    assert text.count('<b class="k10"') == 6 * 3, "of six directions, all and two classes"
+    assert 'class="shape' not in text
+    assert " ".join("".join(parsed.text).split()).count("Nothing is drawn, for nothing changes: loss 1") == 1
+
+
 @pytest.mark.slow
 def test_a_file_that_is_gone_is_said_so(run, tmp_path):
     from biovita.report.examples import examples

@@ -31,7 +31,8 @@ def demo(
     Parameters
     ----------
     data
-        Folder with audio.csv and images.csv, or a dataset that has been split. Default: a simulated fauna.
+        Folder whose names or tables say what is in it, as data import folder takes it, or a dataset that has been
+        split. Default: a simulated fauna.
     out
         Where dataset, model, report.html and results.json go. What is there of the same data is used again.
     unseen

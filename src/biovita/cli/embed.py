@@ -53,13 +53,14 @@ def embed(
         Items encoded together. Default: what suits the tower.
     """
     import biovita
+
+    biovita.Dataset.open(dataset)  # what is none is told before torch is imported
     from biovita.compute.device import choose_device
     from biovita.dataset.relink import relink_hint
 
-    opened = biovita.Dataset.open(dataset)
     note(f"device: {choose_device(device)}")
     report = biovita.embed(
-        opened,
+        dataset,
         model=model,
         modalities=[biovita.Modality(name) for name in modalities] if modalities else None,
         device=device,

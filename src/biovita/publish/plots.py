@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import ceil, log10
+from math import log10
 
 import numpy as np
 
@@ -35,14 +35,14 @@ def species_plot(counts: Mapping[str, Sequence[int]]) -> str | None:
         return None
     width, height = _WIDTH - _LEFT - _RIGHT, 280
     most = max(len(values) for values in drawn.values())
-    decades = max(1, ceil(log10(max(values[0] for values in drawn.values()))))
+    steps = _axis_steps(max(values[0] for values in drawn.values()))
+    decades = log10(steps[-1])
 
     def at(rank: float, count: float) -> tuple[float, float]:
         return _LEFT + width * (rank - 1) / max(1, most - 1), _TOP + height * (1 - log10(count) / decades)
 
     parts = []
-    between = (1, 2, 5) if decades <= 2 else (1,)
-    for count in [step * 10**decade for decade in range(decades) for step in between] + [10**decades]:
+    for count in steps:
         y = at(1, count)[1]
         parts += [_line(_LEFT, y, _LEFT + width, y), _text(_LEFT - 8, y + 4, f"{count:,}", "end")]
     for rank in dict.fromkeys((1, (1 + most) // 2, most)):
@@ -97,6 +97,13 @@ def places_plot(places: Mapping[str, np.ndarray]) -> str | None:
     parts.append(_text(_LEFT + 180 * scale, _TOP + height + 38, "longitude, degrees east"))
     parts.append(_upright(_TOP + height / 2, "latitude, degrees north"))
     return _svg("Where clips and photographs come from", height, parts)
+
+
+def _axis_steps(largest: int) -> list[int]:
+    """Return the marks of a logarithmic axis from 1 on, with those between decades where there are two at most."""
+    firsts = (1, 2, 5) if largest <= 100 else (1,)
+    marks = [first * 10**power for power in range(len(str(largest)) + 1) for first in firsts]
+    return [mark for place, mark in enumerate(marks) if not place or marks[place - 1] < max(largest, 2)]
 
 
 def _svg(title: str, height: float, parts: Sequence[str]) -> str:
