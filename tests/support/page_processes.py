@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import runpy
 import shlex
@@ -56,6 +57,7 @@ def _begin(folder: Path) -> None:
     from biovita.training.projections import training_set
     from biovita.training.projections.names_without_media import NamedClasses
 
+    gc.freeze()  # what was imported before the fork is not looked through again in each process
     os.chdir(folder)
     os.dup2(2, 1)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
