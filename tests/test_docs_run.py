@@ -32,9 +32,11 @@ def _wrong_on(page: str, folder: Path) -> Iterator[str]:
         if isinstance(step, Written):
             with (folder / step.name).open("a" if step.more else "w", encoding="utf-8") as file:
                 file.write(step.text)
+        elif step.reason:
+            continue
         elif not step.is_known:
             yield f"{step.where}: {step.text}: no program that is known here, and no comment says what it is"
-        elif not step.reason:
+        else:
             let_happen(step.text, folder)
             ended = run_step(step, folder)
             if trouble := _trouble(step, ended):

@@ -1,25 +1,15 @@
-"""The steps of pages, each in a process of its own, made small where a page's numbers would take hours.
-
-``make`` says what it would do: its targets set up environments.
-"""
+"""The steps of pages, each in a process of its own, made small where a page's numbers would take hours."""
 
 from __future__ import annotations
 
 import os
 import re
-import runpy
-import shlex
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from support import forked
+from support.page_processes import run_program, run_python
 from support.page_steps import Step
-from support.pages import ROOT
-from support.short_demo import in_few_steps
 
 __all__ = ["Ended", "run_step"]
 
@@ -43,7 +33,6 @@ SMALLER = [
         r"\g<0> pairs.at_most=4 pairs.at_least=2 validate_epochs=0",
     ),
 ]
-FEW = {"species": 4, "recordings": 2, "photographs": 2, "workers": 1}  # of a simulated fauna
 _SECONDS = 600
 
 
@@ -58,10 +47,11 @@ class Ended:
 def run_step(step: Step, folder: Path) -> Ended:
     """Run a step in a new process, in a folder; what it prints names that folder nowhere, as no page knows it."""
     said = folder.with_name(f"{folder.name}.said")
+    said.write_text("", encoding="utf-8")
     if step.language == "python":
-        process = forked.start_call(_run_python, folder, step.text, said=said)
+        process = forked.start_call(run_python, folder, step.text, said=said)
     else:
-        process = forked.start_call(_run_program, folder, _smaller(step.text), said=said)
+        process = forked.start_call(run_program, folder, _smaller(step.text), said=said)
     status = forked.finish(process, _SECONDS)
     return Ended(status, said.read_text(encoding="utf-8").replace(f"{folder}{os.sep}", ""))
 
@@ -70,57 +60,3 @@ def _smaller(command: str) -> str:
     for pattern, change in SMALLER:
         command = pattern.sub(change, command)
     return command
-
-
-def _run_python(folder: Path, text: str) -> None:
-    _begin(folder)
-    exec(compile(text, "page", "exec"), {"__name__": "__main__"})
-
-
-def _run_program(folder: Path, command: str) -> None:
-    _begin(folder)
-    words = shlex.split(command)
-    program = Path(words[0]).name
-    sys.argv = words
-    if program == "biovita":
-        from biovita.cli import main
-
-        main(words[1:])
-    elif program == "make":
-        os.chdir(ROOT)
-        os.execvp("make", ["make", "--dry-run", *words[1:]])
-    elif program == "duckdb":
-        import duckdb
-
-        option, query = words[1:]
-        assert option == "-c"
-        sys.stdout.write(f"{duckdb.sql(query)}\n")
-    else:
-        assert program.startswith("python"), f"{program} is not run here: mark its lines"
-        sys.argv = words[1:]
-        runpy.run_path(str(ROOT / words[1]), run_name="__main__")
-
-
-def _begin(folder: Path) -> None:
-    """Print to one file as to a terminal; train in few steps on few of the names that classifiers know."""
-    from biovita import simulation
-    from biovita.training.projections import training_set
-    from biovita.training.projections.names_without_media import NamedClasses
-
-    os.chdir(folder)
-    os.dup2(2, 1)
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    in_few_steps(pytest.MonkeyPatch(), 2)
-    named, simulate = training_set.named_classes, simulation.simulate_media
-
-    def few_names(tower: Any) -> NamedClasses | None:
-        known = named(tower)
-        if known is None:
-            return None
-        return NamedClasses(known.modality, known.names[::200], known.texts[::200], known.weights[::200])
-
-    def few_animals(out: Path, *_: Any, **options: Any) -> Any:
-        return simulate(out, **{**options, **FEW})
-
-    training_set.named_classes = few_names
-    simulation.simulate_media = few_animals
