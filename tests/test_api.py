@@ -240,7 +240,9 @@ def test_a_command_hands_every_option_to_its_function(row: Row, monkeypatch: pyt
         raise BiovitaError("recorded")
 
     monkeypatch.setattr(biovita, row.function, record)
-    monkeypatch.setattr(biovita.Dataset, "open", lambda place: place)  # a command may look first whether there is one
+    monkeypatch.setattr(
+        biovita.Dataset, "open", lambda place: place
+    )  # a command may look first whether there is one
     with pytest.raises(SystemExit) as stop:
         main([*row.command.split(), *row.options.split()])
     assert stop.value.code == 1

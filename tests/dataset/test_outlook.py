@@ -77,7 +77,7 @@ def test_the_command_says_whether_one_can_train_on_it(tmp_path: Path) -> None:
     dataset = _undivided(tmp_path / "birds")
     shown = run_command("data", "show", dataset.path)
     assert "can be asked  directions  species  genera  families\n" in shown.out
-    assert "\n  1 taxa have no photograph: Genus11 species23\n" in shown.out
+    assert "\n  1 taxon has no photograph: Genus11 species23\n" in shown.out
     assert shown.out.endswith(outlook(dataset).next_step + "\n")
     told = run_command("data", "show", dataset.path, "--json").json()
     assert told["outlook"]["most_unseen"] == outlook(dataset).most_unseen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -302,9 +303,11 @@ def _print_outlook(ahead: Outlook) -> None:
         say(f"at most {ahead.most_unseen:,} species can be held out whole (unseen)")
     if ahead.shortages:
         say("", "missing")
-        for short in ahead.shortages:
+    for advice, shorts in groupby(ahead.shortages, key=lambda short: short.advice):
+        for short in shorts:
             named = ", ".join(short.examples) + (", ..." if short.taxa > len(short.examples) else "")
-            say(f"  {short.taxa:,} taxa have {short.what}: {named}", f"    {short.advice}")
+            say(f"  {short.taxa:,} {'taxon has' if short.taxa == 1 else 'taxa have'} {short.what}: {named}")
+        say(f"    {advice}")
     say("", ahead.next_step)
 
 

@@ -192,10 +192,8 @@ def _next_step(dataset: Dataset, may: EligibleTaxa, *, divided: bool, trained: i
     path = shlex.quote(str(dataset.path))
     if not may.everyone:
         return "It holds no recording and no photograph, so there is nothing to train on."
-    if divided and trained < 2:
-        return f"Its split leaves {trained} taxa to train on, and two are needed: biovita data split {path} --unseen N"
+    if divided and not trained:
+        return f"Its split leaves nothing to train on. Divide it anew: biovita data split {path} --unseen {usual}"
     if divided:
         return f"It can be trained on: biovita train starter/stage1 --data {path} --out run1"
-    if len(may.everyone) < 2:
-        return "It holds one taxon, and two are needed to train on."
     return f"It can be trained on once it is divided: biovita data split {path} --unseen {usual}"
