@@ -10,32 +10,9 @@ import pytest
 
 from biovita.dataset.dataset import write_dataset
 from biovita.dataset.schema import IMAGES
-from support.hostile import biovita, python
+from support.forked import tell_each
+from support.hostile import biovita, call_watched
 
-# Runs many command lines in one process, and prints what became of each.
-MANY = """
-import contextlib, io, json, os, sys
-from biovita.cli import main
-found = []
-for arguments in json.loads(sys.argv[1]):
-    for name in [name for name in os.environ if name.startswith(("BIOVITA_", "HF_HUB_OFFLINE"))]:
-        del os.environ[name]
-    out, err = io.StringIO(), io.StringIO()
-    before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = out, err
-    trouble = ""
-    try:
-        main(arguments)
-    except SystemExit as stop:
-        code = stop.code
-    except BaseException as error:
-        code, trouble = None, repr(error)
-    finally:
-        sys.stdout, sys.stderr = before
-    settings = {name: os.environ.get(name) for name in ("BIOVITA_MEMORY", "BIOVITA_LIMIT_ROWS", "HF_HUB_OFFLINE")}
-    found.append([arguments, code, trouble, out.getvalue(), err.getvalue(), settings])
-print(json.dumps(found))
-"""
 COMMANDS = """
 bench build X
 bench verify X
@@ -70,9 +47,8 @@ traits import X --csv X
 
 
 def many(cases: list[list[str]], cwd: Path) -> list[list]:
-    outcome = python(f"import os\nos.chdir({str(cwd)!r})\n{MANY}", json.dumps(cases), seconds=120)
-    assert outcome.code == 0, outcome.said
-    return json.loads(outcome.out.splitlines()[-1])
+    said = call_watched(cwd, tell_each, cases, cwd, seconds=120, mib=1500)
+    return json.loads(said.splitlines()[-1])
 
 
 @pytest.mark.slow

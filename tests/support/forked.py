@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
 import multiprocessing
 import os
 import sys
@@ -11,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 METHOD = "forkserver"
+SETTINGS = ("BIOVITA_MEMORY", "BIOVITA_LIMIT_ROWS", "HF_HUB_OFFLINE")  # as `tell_each` tells them
 _CONTEXT = multiprocessing.get_context(METHOD)
 _CONTEXT.set_forkserver_preload(
     [
@@ -58,6 +62,31 @@ def run_each(commands: Sequence[Sequence[str]], cwd: Path) -> None:
             sys.stderr.write(f"ENDED {stopped.code}\n")
         except BaseException as error:  # noqa: BLE001 - what it is, is what the test tells
             sys.stderr.write(f"RAISED {type(error).__name__} {error} {arguments}\n")
+
+
+def tell_each(commands: Sequence[Sequence[str]], cwd: Path) -> None:
+    """Run commands in turn in a folder; on standard error stands as JSON what became of each.
+
+    That is its arguments, its status, what it raised, what it printed and said, and the settings that it left.
+    """
+    from biovita.cli import main
+
+    os.chdir(cwd)
+    told = []
+    for arguments in commands:
+        for name in [name for name in os.environ if name.startswith(("BIOVITA_", "HF_HUB_OFFLINE"))]:
+            del os.environ[name]
+        code, trouble, out, err = None, "", io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                main(list(arguments))
+            except SystemExit as stopped:
+                code = stopped.code
+            except BaseException as error:  # noqa: BLE001 - what it is, is what the test tells
+                trouble = repr(error)
+        settings = {name: os.environ.get(name) for name in SETTINGS}
+        told.append([arguments, code, trouble, out.getvalue(), err.getvalue(), settings])
+    sys.stderr.write(json.dumps(told) + "\n")
 
 
 def finish(process: BaseProcess, seconds: float = 180) -> int:
