@@ -148,6 +148,7 @@ FILES: Mapping[str, Callable[[Path], None]] = {
     "species.txt": _text("Pica pica\nTurdus merula\n"),
     "xc.csv": _xeno_canto,
     "field.toml": _text(PLAN),
+    "unlimited.toml": _text(PLAN.partition("[limits]")[0]),
     "misspelt.toml": _text(PLAN.replace("clades =", "clade =")),
     **{file: _trait_table(name) for name, file in TRAIT_TABLES.items()},
 }

@@ -210,7 +210,7 @@ NEEDS: Mapping[str, Mapping[str, str]] = {
         "xc.csv": "xc.csv",
         "taxa.parquet": "backbone.parquet",
         "field.toml": "field.toml",
-        "field-and-traits.toml": "field.toml",
+        "field-and-traits.toml": "unlimited.toml",
         "misspelt/birds.toml": "misspelt.toml",
     },
     "docs/detection.md": {
