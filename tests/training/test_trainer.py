@@ -293,15 +293,14 @@ def test_half_precision_and_compiling_lead_to_nearly_the_same_losses(
     without_chance(monkeypatch.setattr)
     out = tmp_path / "changed"
     chosen = tiny_recipe(2, towers, checkpoint_steps=2, **changes)
-    begun = run_tiny(chosen, dataset, out, start=towers, stop_after=3)
+    tolerance = 1e-4 if "compiled" in changes else 0.03
+    # A compiled run is the same run as one that is not: it is begun as one, for each trace takes many seconds.
+    first = tiny_recipe(2, towers, checkpoint_steps=2) if "compiled" in changes else chosen
+    begun = run_tiny(first, dataset, out, start=towers, stop_after=3)
     changed = run_tiny(chosen, dataset, out, start=towers)
     assert changed[:2] == begun[:2], "the second run went on from the checkpoint after two steps"
-    assert losses(changed)[2] == losses(begun)[2]
-    if "compiled" in changes:
-        assert run_tiny(tiny_recipe(2, towers, checkpoint_steps=2), dataset, out, start=towers) == changed, (
-            "the same run"
-        )
-    tolerance = 1e-4 if "compiled" in changes else 0.03
+    assert losses(changed)[2] == pytest.approx(losses(begun)[2], rel=tolerance if "compiled" in changes else 0)
+    assert run_tiny(first, dataset, out, start=towers) == changed, "the same run"
     assert losses(changed) == pytest.approx(losses(read_log(plain)), rel=tolerance)
     names = [set(torch_names(path / "last" / "model.safetensors")) for path in (plain, out)]
     assert names[0] == names[1]
