@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from biovita.dataset.dataset import Dataset
 from biovita.dataset.eligible import EligibleTaxa, eligible_taxa
 from biovita.dataset.schema import Split
 from biovita.modality import DIRECTIONS, MEDIA, Modality, modalities_of
+from biovita.suggestion import suggested
 from biovita.taxonomy import Rank, Taxon
 
 __all__ = ["AskedTaxa", "Outlook", "Shortage", "outlook"]
@@ -189,11 +189,12 @@ def _named(taxa: Iterable[Taxon]) -> tuple[str, ...]:
 
 
 def _next_step(dataset: Dataset, may: EligibleTaxa, *, divided: bool, trained: int, usual: int) -> str:
-    path = shlex.quote(str(dataset.path))
     if not may.everyone:
         return "It holds no recording and no photograph, so there is nothing to train on."
+    divide = suggested("data split", dataset.path, f"--unseen {usual}")
     if divided and not trained:
-        return f"Its split leaves nothing to train on. Divide it anew: biovita data split {path} --unseen {usual}"
+        return f"Its split leaves nothing to train on. Divide it anew: {divide}"
     if divided:
-        return f"It can be trained on: biovita train starter/stage1 --data {path} --out run1"
-    return f"It can be trained on once it is divided: biovita data split {path} --unseen {usual}"
+        train = suggested("train starter/stage1 --data", dataset.path, "--out run1")
+        return f"It can be trained on: {train}"
+    return f"It can be trained on once it is divided: {divide}"
