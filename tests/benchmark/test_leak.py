@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -190,7 +191,10 @@ def test_after_another_split_a_model_is_refused_or_all_that_comes_of_it_is_marke
     said = capsys.readouterr()
     first, *lines, _ = said.out.splitlines()
     assert first.split()[-1] == "leak"
-    assert {line.split()[-1] for line in lines} == {"yes"}
+    rows = [line.split() for line in lines if re.match(r"(un)?seen +(species|genus|family) ", line)]
+    assert len(rows) > 6
+    assert {row[-1] for row in rows} == {"yes"}
+    assert "The model has trained on some of what it was asked as new." in lines
     assert "has trained on" in said.err
 
 

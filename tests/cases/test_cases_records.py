@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from biovita.collect.accounts import accounts_of
 from biovita.collect.plan import read_plan
 from biovita.collect.select import select
 from support.cases import inputs_of
 
 
 @pytest.mark.parametrize(
-    ("plan", "taken", "left_out"),
+    ("plan", "taken", "rejected"),
     [
         ("dwc", 2, {"no-address": 1}),
         ("xc", 1, {"no-address": 1}),
@@ -21,8 +22,9 @@ from support.cases import inputs_of
         ("ancestor_none", 2, {}),
     ],
 )
-def test_f04_ill_formed_records(tmp_path: Path, plan: str, taken: int, left_out: dict[str, int]) -> None:
+def test_f04_ill_formed_records(tmp_path: Path, plan: str, taken: int, rejected: dict[str, int]) -> None:
     folder = inputs_of("F04", tmp_path)
     with select(read_plan(folder / f"{plan}.toml")) as selection:
         assert sum(part.items for part in selection.summary()) == taken
-        assert {row.reason: row.rows for row in selection.left_out()} == left_out
+        (account,) = accounts_of(selection)
+        assert (account.reasons, list(selection.left_out())) == (rejected, [])

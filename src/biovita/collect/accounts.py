@@ -109,7 +109,7 @@ def _account(
         every = Counter({reason: rows for reason, rows in candidates.items() if reason is not None})
         why = _why(connection, views, every + Counter(unread), is_read=bool(records))
         if every["license"]:
-            why += f". {_licenses_not_taken(connection, views, accepted)}"
+            why += _licenses_not_taken(connection, views, accepted)
     return SourceAccount(
         label,
         sum(table.rows for table in views.tables) if views.tables else records + rejected,
@@ -126,12 +126,14 @@ def _account(
 def _licenses_not_taken(
     connection: duckdb.DuckDBPyConnection, views: SourceViews, accepted: tuple[str, ...]
 ) -> str:
-    """Return how a source writes the licences that the plan does not take, and how biovita reads them."""
+    """Return how a source writes the licences that the plan does not take, and how biovita reads them, if it does."""
     stated = connection.sql(
         f"select license_given, license, count(*) from {views.records} where problem is null "
         f"group by all order by count(*) desc, license_given limit {_LICENSES_READ}"
     )
     others = [row for row in stated.fetchall() if not allowed(row[1], accepted)]
+    if all(given is None for given, _, _ in others):
+        return ""
     said = [
         f"{rows:,} rows "
         + (
@@ -142,7 +144,7 @@ def _licenses_not_taken(
         for given, license_, rows in others[:_LICENSES]
     ]
     more = f", and {len(others) - _LICENSES:,} more" if len(others) > _LICENSES else ""
-    return f"Licences that the plan does not take: {'; '.join(said)}{more}"
+    return f". Licences that the plan does not take: {'; '.join(said)}{more}"
 
 
 def _why(
