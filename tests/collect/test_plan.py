@@ -285,7 +285,9 @@ def test_names_without_ranks_are_in_no_clade_and_the_plan_says_what_to_do(tmp_pa
     with select(read_plan(write(tmp_path, recordings, '[taxa]\nclades = ["Aves"]\n')), listing=True) as selection:
         assert chosen(selection) == ["XC2"]
         (note,) = selection.names.notes
-    assert note.startswith("the sources state no rank above the genus for 1 names, such as Pica pica")
+    assert note.startswith(
+        "taxa.clades: the sources state no rank above the genus for 1 of 2 species, such as Pica pica, so that the"
+    )
     assert "taxa.backbone: `biovita taxonomy backbone FILE" in note
     with select(read_plan(write(tmp_path, recordings, '[taxa]\nspecies = ["Pica pica"]\n'))) as selection:
         assert selection.names.notes == ()
@@ -411,10 +413,9 @@ def test_a_plan_that_gives_nothing_says_for_which_clades_and_licences(tmp_path: 
     (tmp_path / "licences.toml").write_text(head, encoding="utf-8")
     clades = run_command("data", "plan", tmp_path / "clades.toml")
     assert clades.code == 1
-    assert (
-        "taxa.clades: no species of the sources is placed in Aves. Of 3 species, 0 come with a rank" in clades.err
-    )
-    assert "Set taxa.backbone to a taxonomy, or add class, order and family" in clades.err
+    assert "taxa.clades: no species of the sources is placed in Aves" in clades.err
+    assert "no rank above the genus for 3 of 3 species" in clades.err
+    assert "Add a column class, order or family, or give taxa.backbone" in clades.err
     licences = run_command("data", "plan", tmp_path / "licences.toml")
     assert licences.code == 1
     assert (
