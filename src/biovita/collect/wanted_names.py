@@ -114,8 +114,8 @@ def _clade_notes(species: Named, wanted: Taxa) -> Iterator[str]:
         from biovita.taxonomy.backbone_files import WHERE_TO_GET_ONE
 
         yield (
-            f"taxa.clades: the sources state no rank above the genus for {len(unplaced):,} of {len(taxa):,} species, such as "
-            f"{min(unplaced)}, so that the clades {', '.join(wanted.clades)} do not hold them. Add a column class, "
+            f"taxa.clades: the sources state no rank above the genus for {len(unplaced):,} of {len(taxa):,} species, "
+            f"such as {min(unplaced)}, so that the clades {', '.join(wanted.clades)} do not hold them. Add a column class, "
             f"order or family, or give taxa.backbone: {WHERE_TO_GET_ONE}"
         )
 
