@@ -115,8 +115,8 @@ def _clade_notes(species: Named, wanted: Taxa) -> Iterator[str]:
 
         yield (
             f"taxa.clades: the sources state no rank above the genus for {len(unplaced):,} of {len(taxa):,} species, "
-            f"such as {min(unplaced)}, so that the clades {', '.join(wanted.clades)} do not hold them. Add a column class, "
-            f"order or family, or give taxa.backbone: {WHERE_TO_GET_ONE}"
+            f"such as {min(unplaced)}, so that the clades {', '.join(wanted.clades)} do not hold them. Add a column "
+            f"class, order or family, or give taxa.backbone: {WHERE_TO_GET_ONE}"
         )
 
 
