@@ -362,13 +362,9 @@ def with_code(directory: Path, work: Path) -> Path:
 def main(work: Path, which: list[str]) -> None:
     (work / "outside").mkdir(exist_ok=True)
     (work / "outside" / "words.txt").write_text("#version\na b\n")
-    from timm.models.vision_transformer import VisionTransformer
-
     torch.set_num_threads(1)
     # It takes half a second a case to open, and no setting reaches it.
     installed._OPEN[minilm.CARD.name] = cache(minilm.MiniLM)
-    # It draws weights for half a second a case, which those of the file replace.
-    VisionTransformer.init_weights = lambda *_, **__: None
     made = make(SMALL_CLIP, SMALL_CLAP)
     failed = False
     for name in which:
