@@ -71,6 +71,9 @@ def test_tasks_of_one_run_only_are_named(runs):
 def test_ranks_survive_the_file(runs, tmp_path):
     pq.write_table(runs[1.2], tmp_path / "ranks.parquet")
     assert read_ranks(tmp_path).equals(runs[1.2])
+    with pytest.raises(BiovitaError, match="does not exist"):
+        read_ranks(tmp_path / "x")
+    (tmp_path / "x").mkdir()
     with pytest.raises(BiovitaError, match="no ranks"):
         read_ranks(tmp_path / "x")
 

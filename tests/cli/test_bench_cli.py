@@ -104,7 +104,7 @@ def test_verify_exits_1_and_names_the_file(dataset, capsys):
         (["build", "nowhere"], "does not exist"),
         (["verify", "nowhere"], "not a directory"),
         (["run", "nowhere", "--model", "random"], "not a directory"),
-        (["compare", "a", "b"], "no ranks.parquet"),
+        (["compare", "a", "b"], "a does not exist"),
         (["traits", "nowhere", "--model", "random"], "does not exist"),
     ],
 )

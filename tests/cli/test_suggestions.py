@@ -71,7 +71,9 @@ def test_what_is_told_to_be_run_can_be_run() -> None:
     assert {"data split X --unseen N", "data relink X X NEW", "data unpack X --out X"} <= set(found)
     assert len(found) >= 10
     for command, where in found.items():
-        words = shlex.split(command.replace("--modality X", "--modality audio"))
+        words = shlex.split(
+            command.replace("--modality X", "--modality audio").replace("--unseen X", "--unseen N")
+        )
         given = [NUMBERS.get(word, word) for word in words]
         try:
             command_line(given[:1]).parse_args(given, exit_on_error=False, print_error=False)

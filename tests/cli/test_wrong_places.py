@@ -44,6 +44,7 @@ GIVEN = {
     "simulate": "--out {new} --species 2 --workers 1",
     "simulate embeddings": "--out {new} --species 4 --audio 8 --images 8 --dim 4",
     "simulate soundscape": "{birds} --backgrounds {src} --out {new} --any-background",
+    "taxonomy backbone": "{taxa} --out {new}.parquet",
     "taxonomy match": "{names} --backbone {taxa} --out {new}.csv",
     "train": "starter/stage1 --data {birds} --out {new} --exclude {names} --set steps=1 weights.names=0",
     "traits import": "{birds} --csv {traits} --backbone {taxa}",

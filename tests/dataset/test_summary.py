@@ -19,7 +19,7 @@ def test_counts(tmp_path: Path) -> None:
     append(src / "images.csv", "images/none.png,Pica pica,,,,,,,,", ",Pica pica,,,,,,,,")
     import_folder(src, out=tmp_path / "birds", progress=False)
     got = summary(Dataset.open(tmp_path / "birds"))
-    assert (got.name, got.version) == ("src", "1")
+    assert (got.name, got.version) == ("birds", "1")
     assert (got.audio, got.images, got.taxa, got.both, got.families) == (8, 6, 4, 3, 3)
     assert got.seconds == 9.5
     assert got.classes == (

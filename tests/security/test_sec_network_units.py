@@ -160,7 +160,9 @@ def test_a_plan_as_understood_is_the_same_plan(tmp_path: Path) -> None:
     )
     plan = read_plan(file)
     text = as_understood(plan, tmp_path)
-    assert tomllib.loads(shown_plan(file.read_text()) or "") == tomllib.loads(text)
+    shown = shown_plan(file.read_text()) or ""
+    assert tomllib.loads(shown) == tomllib.loads(text.replace('"/tmp/c"', '".../c"'))
+    assert "/tmp/c" not in shown
     assert "a@b.c" not in text
     assert str(tmp_path) not in text
     (tmp_path / "again.toml").write_text(text)

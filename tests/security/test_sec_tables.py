@@ -408,13 +408,16 @@ _OPEN_DATA = {
 _CHOSEN = """
 import json, sys
 from biovita.collect.plan import read_plan
+from biovita.collect.accounts import accounts_of
 from biovita.collect.select import select
 with select(read_plan(sys.argv[1]), listing=True) as found:
     number = sum(batch.num_rows for batch in found.records())
     omitted = sum(batch.num_rows for batch in found.omitted())
     left_out = {row.reason: row.rows for row in found.left_out()}
     assert omitted == sum(left_out.values())
-    print(json.dumps([number, left_out], sort_keys=True))
+    refused = {why: rows for account in accounts_of(found) for why, rows in account.reasons.items()}
+    assert not refused.keys() & left_out.keys()
+    print(json.dumps([number, left_out | refused], sort_keys=True))
 """
 
 
