@@ -49,9 +49,12 @@ def run_all(commands: list[list[object]], **limits: float) -> list[tuple[object,
 
 
 def numbers(said: str) -> tuple[int, dict[str, int]]:
-    """Return how many items ``data plan --json`` gives, and what it leaves out."""
+    """Return how many items ``data plan --json`` gives, and what it or its sources leave out."""
     found = json.loads(said)
     left: dict[str, int] = {}
+    for account in found["sources"]:
+        for reason, rows in account["reasons"].items():
+            left[reason] = left.get(reason, 0) + rows
     for row in found["left_out"]:
         left[row["reason"]] = left.get(row["reason"], 0) + row["rows"]
     return sum(row["items"] for row in found["given"]), left
