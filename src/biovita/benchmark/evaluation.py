@@ -181,8 +181,8 @@ def evaluate(
 def _check_able(benchmark: Benchmark, opened: Any, able: Collection[Modality], name: str) -> None:
     """Raise where a model can answer no task, before anything is embedded."""
     card = opened.card if isinstance(opened, Model) else opened
-    if isinstance(card, ModelCard) and len({card.encoder(modality).dim for modality in able}) > 1:
-        lengths = ", ".join(f"{modality} {card.encoder(modality).dim}" for modality in able)
+    if isinstance(card, ModelCard) and card.dim is None and 1 < len(able) == len({card.widths[m] for m in able}):
+        lengths = ", ".join(f"{modality} {card.widths[modality]}" for modality in able)
         raise ModelError(
             f"{name} has towers that share no space ({lengths} numbers), so no direction can be scored. Train "
             "projections into one space first: biovita train starter/stage1 --data DATASET --out MODEL"
