@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,9 +22,10 @@ from biovita.embedding import Vectors, embed, vectors
 from biovita.errors import DatasetError, unknown_name
 from biovita.files import make_directory, require_possible, write_whole
 from biovita.jsonfile import read_json
-from biovita.modality import Modality
+from biovita.modality import MEDIA, Modality
 from biovita.model import Model, write_model
 from biovita.model.met import Met
+from biovita.suggestion import suggested
 from biovita.version import __version__
 
 if TYPE_CHECKING:
@@ -202,11 +202,11 @@ def _known_source(out: Path) -> dict[str, Any] | None:
 
 def _check_both(dataset: Dataset) -> None:
     """Refuse a dataset without recordings or without photographs, before anything is encoded."""
-    for name, noun in (("audio", "recordings"), ("images", "photographs")):
-        if not dataset.table(name).num_rows:
+    for modality in MEDIA:
+        if not dataset.media(modality).num_rows:
             raise DatasetError(
-                f"{dataset.path} has no {noun}, and the demo aligns recordings, photographs and names. Train on what "
-                "it has step by step: biovita data split, biovita train starter/stage1, biovita bench"
+                f"{dataset.path} has no {modality.plural}, and the demo aligns recordings, photographs and names. "
+                "Train on what it has step by step: biovita data split, biovita train starter/stage1, biovita bench"
             )
 
 
@@ -241,19 +241,19 @@ def _dataset(data: Path | None, out: Path, *, seed: int, unseen: int | None, pro
 
 def _split_already(dataset: Dataset, *, seed: int, unseen: int | None) -> Dataset:
     """Return a dataset of the user's; raise where it has no split, or ``unseen`` asks for another one."""
-    named = shlex.quote(str(dataset.path))
     split = dataset.info.get("split")
     if split is None:
         number = outlook(dataset).usual_unseen if unseen is None else unseen
         raise DatasetError(
             f"{dataset.path} has not been split, and demo does not change a dataset that it is given. Split it first: "
-            f"biovita data split {named} --unseen {number} --seed {seed}"
+            + suggested("data split", dataset.path, f"--unseen {number} --seed {seed}")
         )
     held = split.get("unseen_species")
     if unseen is not None and unseen != held:
         raise DatasetError(
             f"{dataset.path} has been split with {held} species held out whole, and demo does not change that. Leave "
-            f"--unseen out, or split it anew: biovita data split {named} --unseen {unseen} --seed {seed}"
+            f"--unseen out, or split it anew: "
+            + suggested("data split", dataset.path, f"--unseen {unseen} --seed {seed}")
         )
     return dataset
 

@@ -19,6 +19,13 @@ class Modality(StrEnum):
         """The letter that names it in a direction such as ``A2T``."""
         return self.value[0].upper()
 
+    @property
+    def plural(self) -> str:
+        """What its items are called: ``recordings``, ``photographs`` or ``texts``."""
+        return _PLURALS[self]
+
+
+_PLURALS = {Modality.AUDIO: "recordings", Modality.IMAGE: "photographs", Modality.TEXT: "texts"}
 
 MEDIA: tuple[Modality, ...] = (Modality.AUDIO, Modality.IMAGE)
 """Those whose items are files."""

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from biovita.filenames import folded
 
-__all__ = ["NamedFiles", "is_absolute"]
+__all__ = ["NamedFiles", "is_absolute", "last_name"]
 
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
 _DRIVE = re.compile(r"[A-Za-z]:/")
@@ -30,6 +30,17 @@ def is_absolute(name: str) -> bool:
     """Say whether a name in a table is a whole path, of this system or another one."""
     text = name.replace("\\", "/")
     return text.startswith("/") or _DRIVE.match(text) is not None
+
+
+def last_name(name: str) -> str:
+    r"""Return the last part of a path, of this system or another one.
+
+    Examples
+    --------
+    >>> last_name(r"C:\Users\me\field")
+    'field'
+    """
+    return PurePosixPath(name.replace("\\", "/")).name
 
 
 class NamedFiles:

@@ -72,7 +72,7 @@ def test_what_is_told_to_be_run_can_be_run() -> None:
     assert len(found) >= 10
     for command, where in found.items():
         words = shlex.split(
-            command.replace("--modality X", "--modality audio").replace("--unseen X", "--unseen N")
+            re.sub("--(unseen|seed) X", r"--\1 N", command.replace("--modality X", "--modality audio"))
         )
         given = [NUMBERS.get(word, word) for word in words]
         try:

@@ -12,8 +12,6 @@ __all__ = ["comparable"]
 
 logger = logging.getLogger(__name__)
 
-_WHAT = {Modality.AUDIO: "recordings", Modality.IMAGE: "photographs", Modality.TEXT: "texts"}
-
 
 def comparable(widths: Mapping[Modality, int], name: str) -> tuple[Modality, ...]:
     """Return the modalities that can be compared: the most whose vectors have one length. Others are warned of.
@@ -44,7 +42,7 @@ def comparable(widths: Mapping[Modality, int], name: str) -> tuple[Modality, ...
             "%s is not in one space: %s. Only directions between %s are scored",
             name,
             _listed(widths),
-            " and ".join(_WHAT[modality] for modality in together),
+            " and ".join(modality.plural for modality in together),
         )
     return together
 
@@ -54,4 +52,4 @@ def _with(widths: Mapping[Modality, int], width: int) -> tuple[Modality, ...]:
 
 
 def _listed(widths: Mapping[Modality, int]) -> str:
-    return ", ".join(f"{_WHAT[modality]} have {width:,} numbers" for modality, width in widths.items())
+    return ", ".join(f"{modality.plural} have {width:,} numbers" for modality, width in widths.items())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from biovita.benchmark.from_split import benchmark_from_split
@@ -15,6 +14,7 @@ from biovita.dataset.held_out import split_hash
 from biovita.errors import BiovitaError
 from biovita.filenames import own_place
 from biovita.files import require_possible
+from biovita.suggestion import suggested
 
 __all__ = ["RUNS", "STANDARD", "find_run", "open_benchmark", "open_to_run", "standard_place"]
 
@@ -55,8 +55,9 @@ def open_benchmark(place: Dataset | str | Path, media_root: str | Path | None = 
     stated = benchmark.made.get("split_sha256")
     if stated is not None and stated != split_hash(dataset):
         raise BiovitaError(
-            f"{standard} is of an earlier split of {dataset.path}. Build it anew: biovita bench build "
-            f"{shlex.quote(str(dataset.path))} --overwrite (its runs are kept), or name the benchmark that you mean"
+            f"{standard} is of an earlier split of {dataset.path}. Build it anew: "
+            f"{suggested('bench build', dataset.path, '--overwrite')} (its runs are kept), or name the benchmark that "
+            "you mean"
         )
     return benchmark
 

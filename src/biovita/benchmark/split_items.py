@@ -19,6 +19,7 @@ from biovita.dataset.outgoing import taxon_of
 from biovita.dataset.schema import Split
 from biovita.errors import DatasetError
 from biovita.modality import MEDIA, Modality
+from biovita.suggestion import suggested
 from biovita.taxonomy import Rank, Taxon
 
 __all__ = ["GROUPS", "SplitItems", "split_items", "unseen_names"]
@@ -140,7 +141,7 @@ def split_items(
     if not any(table.num_rows for table in items.values()):
         raise DatasetError(
             f"{dataset.path} has no held-out items. Split it first: "
-            f"biovita data split {dataset.path} --unseen N --seed S"
+            + suggested("data split", dataset.path, "--unseen N --seed S")
         )
     if every_name:
         named |= _in_training(dataset, named)

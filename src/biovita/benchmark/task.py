@@ -173,8 +173,7 @@ class Benchmark:
     unseen: Mapping[Rank, frozenset[str]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        words = {Modality.AUDIO: "recordings", Modality.IMAGE: "photographs", Modality.TEXT: "texts"}
-        items = ", ".join(f"{table.num_rows:,} {words[modality]}" for modality, table in self.items.items())
+        items = ", ".join(f"{table.num_rows:,} {modality.plural}" for modality, table in self.items.items())
         queries = sum(len(task.queries) for task in self.tasks)
         place = "" if self.root is None else f", media in {str(self.root)!r}"
         return f"<Benchmark of {len(self.tasks)} tasks, {queries:,} queries: {items}{place}>"

@@ -12,8 +12,6 @@ __all__ = ["EligibleTaxa", "Pair", "eligible_taxa"]
 
 Pair = tuple[str, str]  # taxon id, group id
 
-_NAMED = {Modality.AUDIO: "recordings", Modality.IMAGE: "photographs"}
-
 
 @dataclass(frozen=True)
 class EligibleTaxa:
@@ -44,9 +42,7 @@ class EligibleTaxa:
     @property
     def needed(self) -> str:
         """What a species needs to be ``complete``, in words."""
-        return ("both " if len(self.kinds) > 1 else "") + " and ".join(
-            _NAMED[kind] for kind in self.kinds or MEDIA
-        )
+        return ("both " if len(self.kinds) > 1 else "") + " and ".join(kind.plural for kind in self.kinds or MEDIA)
 
 
 def eligible_taxa(

@@ -105,7 +105,7 @@ def outlook(dataset: Dataset) -> Outlook:
     trained = set[str]().union(*(_taxa_in(table, Split.TRAIN) for table in tables.values()))
     return Outlook(
         split=divided,
-        training={m.value: _rows_in(dataset, m, Split.TRAIN) for m in MEDIA} if divided else None,
+        training={m.value: _rows_in(table, Split.TRAIN) for m, table in tables.items()} if divided else None,
         trained_taxa=len(trained),
         most_unseen=most,
         usual_unseen=usual,
@@ -116,9 +116,10 @@ def outlook(dataset: Dataset) -> Outlook:
 
 
 def _combinations(dataset: Dataset, modality: Modality) -> pa.Table:
-    """Return the different taxa, groups and splits of a modality's items."""
+    """Return the different taxa, groups and splits of a modality's items, and in ``items`` how many each has."""
     columns = ["taxon_id", "group_id", "split"]
-    return dataset.media(modality).select(columns).group_by(columns).aggregate([])
+    counted = dataset.media(modality).select(columns).group_by(columns).aggregate([([], "count_all")])
+    return counted.rename_columns([*columns, "items"])
 
 
 def _taxa_in(table: pa.Table, split: Split) -> set[str]:
@@ -126,10 +127,9 @@ def _taxa_in(table: pa.Table, split: Split) -> set[str]:
     return {taxon for taxon, value in rows if value == split.value}
 
 
-def _rows_in(dataset: Dataset, modality: Modality, split: Split) -> int:
-    import pyarrow.compute as pc
-
-    return pc.sum(pc.equal(dataset.media(modality)["split"], split.value), min_count=0).as_py()
+def _rows_in(table: pa.Table, split: Split) -> int:
+    rows = zip(table["items"].to_pylist(), table["split"].to_pylist(), strict=True)
+    return sum(items for items, value in rows if value == split.value)
 
 
 def _asked(part: Split, direction: str, taxa: Taxa, dataset: Dataset) -> AskedTaxa:

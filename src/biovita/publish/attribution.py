@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from biovita.csv_safe import SafeWriter
 from biovita.dataset import Dataset
 from biovita.dataset.outgoing import taxon_of
 from biovita.files import replacing
 from biovita.modality import Modality
-from biovita.named_files import is_absolute
+from biovita.named_files import is_absolute, last_name
 from biovita.redact import redacted
 
 __all__ = ["COLUMNS", "Attribution", "attributions", "license_summary", "shown_path", "write_attribution"]
@@ -50,7 +50,7 @@ def shown_path(path: str, sha256: str) -> str:
     """
     if not is_absolute(path):
         return path
-    return f"outside/{sha256[:12]}/{PurePosixPath(path.replace(chr(92), '/')).name}"
+    return f"outside/{sha256[:12]}/{last_name(path)}"
 
 
 def attributions(dataset: Dataset) -> Iterator[Attribution]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from pathlib import PurePosixPath
 from typing import Any
 
 import tomli_w
 
-from biovita.named_files import is_absolute
+from biovita.named_files import is_absolute, last_name
 from biovita.redact import HIDDEN, is_secret_name, redacted
 
 __all__ = ["shown", "shown_plan"]
@@ -31,7 +30,7 @@ def _without_places(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_places(each) for each in value]
     if isinstance(value, str) and is_absolute(value):
-        return f".../{PurePosixPath(value.replace(chr(92), '/')).name}"
+        return f".../{last_name(value)}"
     return value
 
 

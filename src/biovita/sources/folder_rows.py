@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
 
 from biovita.csv_table import CsvTable
 from biovita.errors import DatasetError
@@ -16,6 +15,7 @@ from biovita.sources.folder_tables import TableNotes, folder_tables
 from biovita.sources.media_row import TABLES, MediaRow, media_rows, open_media_table
 from biovita.sources.named_media import NamedMedia, NameGroup, named_media, named_rows
 from biovita.sources.source import RejectedRow
+from biovita.suggestion import quoted
 from biovita.values import kind_by_ending
 
 __all__ = ["NOUNS", "FolderRows", "read_folder", "read_names"]
@@ -167,7 +167,7 @@ def _opened(file: Path, chosen: Mapping[str, str], header: Sequence[str]) -> Csv
 
 
 def _column_options(columns: Mapping[str, str]) -> str:
-    pairs = " ".join(quote(f"{field}={column}") for field, column in columns.items())
+    pairs = " ".join(quoted(f"{field}={column}") for field, column in columns.items())
     return f"--column {pairs}" if pairs else ""
 
 

@@ -28,7 +28,6 @@ from biovita.training.run_record import RunRecord, met_in_run
 __all__ = ["check_items", "check_start", "model_of", "train_projections"]
 
 _MOST_BIAS = 1_000_000
-_NOUNS = {Modality.AUDIO: ("recordings", "Photographs"), Modality.IMAGE: ("photographs", "Recordings")}
 _ALONE = {  # what trains without a modality
     Modality.AUDIO: "starter/stage1 --set weights.atc=0 weights.itc=1",
     Modality.IMAGE: "starter/stage1",
@@ -90,10 +89,11 @@ def check_items(recipe: FrozenRecipe, dataset: Dataset) -> None:
         if modality not in recipe.weights.modalities or dataset.media(modality).num_rows:
             continue
         terms = [term for term, weight in recipe.weights.of_terms.items() if weight and modality in TERMS[term]]
-        noun, other = _NOUNS[modality]
+        (other,) = set(MEDIA) - {modality}
         raise DatasetError(
-            f"{recipe.name} trains on {noun} ({', '.join(f'weights.{term}' for term in terms)}), and {dataset.path} "
-            f"has none. {other} and names are trained on alone with {_ALONE[modality]}"
+            f"{recipe.name} trains on {modality.plural} ({', '.join(f'weights.{term}' for term in terms)}), and "
+            f"{dataset.path} has none. {other.plural.capitalize()} and names are trained on alone with "
+            f"{_ALONE[modality]}"
         )
 
 
@@ -149,7 +149,7 @@ def check_start(path: Path, recipe: FrozenRecipe, given: Collection[str]) -> Non
         ref = config.towers.get(modality)
         if ref is None and modality in MEDIA:
             raise ModelError(
-                f"{path} was trained without {_NOUNS[modality][0]}, and the recipe needs them. Train its stage 1 on a "
+                f"{path} was trained without {modality.plural}, and the recipe needs them. Train its stage 1 on a "
                 "dataset that has them"
             )
         if ref is None or (ref.revision, ref.dim) != (tower.revision, tower.dim):
