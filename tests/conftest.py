@@ -90,26 +90,26 @@ def world(common: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def known_texts(common: Path) -> KnownTexts:
-    """Return where `a_third_of_the_names` keeps vectors."""
+    """Return where `a_tenth_of_the_names` keeps vectors."""
     (common / "texts").mkdir(exist_ok=True)
     return KnownTexts(common / "texts")
 
 
 @pytest.fixture(scope="module")
-def a_third_of_the_names(known_texts: KnownTexts) -> Iterator[None]:
-    """Let training know every third name of the classifiers, and MiniLM encode each once: all take two minutes."""
+def a_tenth_of_the_names(known_texts: KnownTexts) -> Iterator[None]:
+    """Let training know every tenth name of the classifiers, and MiniLM encode each once: all take two minutes."""
     from biovita.training.projections import training_set
 
     encode, named = MiniLM.encode, training_set.named_classes
 
-    def third(tower: Encoder) -> NamedClasses | None:
+    def tenth(tower: Encoder) -> NamedClasses | None:
         known = named(tower)
         if known is None:
             return None
-        return NamedClasses(known.modality, known.names[::3], known.texts[::3], known.weights[::3])
+        return NamedClasses(known.modality, known.names[::10], known.texts[::10], known.weights[::10])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training_set, "named_classes", third)
+        patch.setattr(training_set, "named_classes", tenth)
         patch.setattr(
             MiniLM, "encode", lambda tower, batch: known_texts.encode(lambda new: encode(tower, new), batch)
         )

@@ -200,7 +200,9 @@ def _networks(
         knowledge=knowledge,
         compiled=recipe.compiled,
     )
-    if start is not None and cached and not has_towers_of(networks, load_model(recipe.model, "cpu")):
+    if start is None or not cached or start == Path(recipe.model):
+        return networks
+    if not has_towers_of(networks, load_model(recipe.model, "cpu", [Modality.IMAGE, Modality.TEXT])):
         raise ModelError(
             f"{start} has other image or text towers than {recipe.model!r}, whose vectors the dataset holds. "
             "Name the model that it was trained from with --set model=..., or train with --set cached=false"
