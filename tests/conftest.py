@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ from support.known_texts import KnownTexts
 from support.page_steps import steps_not_run
 from support.page_worlds import write_world
 
+gc.disable()  # until all tests are collected
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest: at the end no process is left alone with it while the others have no work.
@@ -29,6 +32,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     slow = {item.path for item in items if "slow" in item.keywords}
     items.sort(key=lambda item: (not item.path.name.startswith("test_demo"), item.path not in slow))
+
+
+def pytest_collection_finish() -> None:
+    """Let what was imported lie: it stays to the end, and need not be looked through again and again."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
