@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from biovita.benchmark.bench_manifest import FORMATS, MANIFEST, home_of, media_root_of, read_manifest
 from biovita.benchmark.bench_problem import BenchmarkProblem
 from biovita.benchmark.compact_reader import CompactReader
-from biovita.benchmark.published_layout import index_file
+from biovita.benchmark.published_layout import index_file, rows_of_part
 from biovita.benchmark.published_reader import PublishedReader
 from biovita.benchmark.task import Benchmark, Task
 from biovita.errors import DatasetError
-from biovita.modality import Modality
+from biovita.modality import Modality, modalities_of
 from biovita.suggestion import suggested
 from biovita.taxonomy import Rank
 
@@ -59,17 +61,18 @@ def read_with_problems(
     home = home_of(path)
     manifest = read_manifest(home)
     root = media_root_of(home, manifest) if media_root is None else Path(media_root)
-    if manifest is not None and manifest["format"] == FORMATS["compact"]:
-        items, tasks, problems = _compact(path, home, manifest, root)
+    stated = manifest or {"format": FORMATS["published"], "made": {"text": "name"}}
+    compact = stated["format"] == FORMATS["compact"]
+    if compact:
+        items, tasks, problems = _compact(path, home, stated, root)
     else:
-        items, tasks, problems = _published(path, manifest, root)
-    stated = manifest or {"made": {"text": "name"}}
+        items, tasks, problems = _published(path, stated["made"], root)
     made = {"benchmark": path.resolve().name, **stated["made"]}
     unseen = {Rank(level): frozenset(names) for level, names in stated.get("unseen", {}).items()}
     others = stated.get("other_names", {})
-    home = Path(media_root or home)
-    found = Benchmark(items, tuple(tasks), (), made, root, home, unseen=unseen, other_names=others)
-    return found, problems
+    chosen = Path(media_root or home)
+    found = Benchmark(items, tuple(tasks), (), made, root, chosen, unseen=unseen, other_names=others)
+    return (_alone(found, path.resolve().name) if compact and path != home else found), problems
 
 
 def _compact(
@@ -88,8 +91,24 @@ def _compact(
     return reader.items, reader.tasks, reader.problems
 
 
+def _alone(benchmark: Benchmark, part: str) -> Benchmark:
+    """Return a benchmark with the items of one part alone, as the published layout has them."""
+    kept = {modality: rows_of_part(benchmark, part, modality) for modality in Modality}
+    tasks = []
+    for task in benchmark.tasks:
+        asked, answered = (kept[modality] for modality in modalities_of(task.direction))
+        texts = task.texts
+        if texts is not None:
+            texts = np.where(texts >= 0, np.searchsorted(asked, texts), -1).astype(np.int32)
+        queries, samples = np.searchsorted(asked, task.queries), np.searchsorted(answered, task.samples)
+        moved = {"queries": queries.astype(np.int32), "samples": samples.astype(np.int32), "texts": texts}
+        tasks.append(replace(task, **moved))
+    items = {modality: benchmark.items[modality].take(pa.array(rows)) for modality, rows in kept.items()}
+    return replace(benchmark, items=items, tasks=tuple(tasks))
+
+
 def _published(
-    path: Path, manifest: Mapping[str, Any] | None, root: Path
+    path: Path, made: Mapping[str, Any], root: Path
 ) -> tuple[dict[Modality, pa.Table], list[Task], list[BenchmarkProblem]]:
     if any((path / index_file(m)).is_file() for m in Modality):
         parts = {path.resolve().name: path}
@@ -103,7 +122,6 @@ def _published(
     for name in parts:
         if not name.isprintable():
             raise DatasetError(f"{path}: the name of the folder {name!r} cannot be printed. Rename the folder")
-    made = {} if manifest is None else manifest["made"]
     reader = PublishedReader(path, made.get("text", "name"), root, by_members=made.get("groups") == "members")
     for name, directory in parts.items():
         reader.part(name, directory)
