@@ -145,6 +145,7 @@ def results(
     return found
 
 
+@pytest.mark.slow
 def test_both_layouts_score_alike_on_generated_benchmarks(tmp_path: Path) -> None:
     scored = several = 0
     for seed in range(200):

@@ -88,7 +88,7 @@ class CompactReader:
         if not out:
             return
         there = (self.media / "dataset.toml").is_file()
-        table = Dataset.open(self.media).media(modality) if there else None
+        table = Dataset.open(self.media).media(modality, ["path"]) if there else None
         listed = (
             pc.is_in(pa.array([path for _, path in out]), value_set=table["path"].combine_chunks())
             if table is not None

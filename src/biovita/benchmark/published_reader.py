@@ -141,7 +141,7 @@ class PublishedReader:
     def _listed(self, modality: Modality, line: Mapping[str, str]) -> bool:
         if modality not in self.listed:
             there = (self.media / "dataset.toml").is_file()
-            table = Dataset.open(self.media).media(modality) if there else None
+            table = Dataset.open(self.media).media(modality, ["path"]) if there else None
             self.listed[modality] = frozenset(() if table is None else table["path"].to_pylist())
         return line["file_path"] in self.listed[modality]
 

@@ -17,7 +17,7 @@ from biovita.benchmark.task import ITEMS, LEVELS, PARTS, LeftOut
 from biovita.dataset.dataset import Dataset
 from biovita.dataset.held_out import unseen_taxa
 from biovita.dataset.outgoing import taxon_of
-from biovita.dataset.schema import Split
+from biovita.dataset.schema import MEDIA_TABLES, TABLES, Split
 from biovita.errors import DatasetError
 from biovita.modality import MEDIA, Modality
 from biovita.suggestion import suggested
@@ -244,7 +244,7 @@ def _trained(dataset: Dataset) -> set[tuple[Rank, str]]:
     """Return the genera and families that have a species outside the unseen ones, by rank and name."""
     found: set[tuple[Rank, str]] = set()
     for modality in MEDIA:
-        table = dataset.media(modality).select(["taxon_id", "split"]).group_by(["taxon_id", "split"]).aggregate([])
+        table = dataset.media(modality, ["taxon_id", "split"]).group_by(["taxon_id", "split"]).aggregate([])
         for row in table.to_pylist():
             if row["split"] != Split.UNSEEN.value:
                 taxon = taxon_of(dataset, row)
@@ -274,9 +274,8 @@ def _held_out(dataset: Dataset, modality: Modality, only: Collection[str] | None
     wanted = pc.field("split").isin([part.value for part in PARTS])
     if only is not None:
         wanted &= pc.field("id").isin(pa.array(only, pa.string()))
-    media = dataset.media(modality)
-    columns = [name for name in (*_OF_MEDIA, "taxon_id", "split") if name in media.column_names]
-    return media.select(columns).filter(wanted)
+    listed = TABLES[MEDIA_TABLES[modality]].names
+    return dataset.media(modality, [*(name for name in _OF_MEDIA if name in listed), "taxon_id", "split"], wanted)
 
 
 def _taxa(dataset: Dataset, held: pa.Table) -> tuple[list[Taxon], np.ndarray]:
