@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from biovita.taxonomy import Taxon
-from biovita.training.losses import contrastive, kinship_of, targets
+from biovita.training.losses import Kinship, contrastive, targets
 from biovita.training.towers.distributed import gathered_loss, mean_over_processes
 from support.forked import METHOD
 
@@ -52,8 +52,8 @@ def _inputs() -> tuple[torch.Tensor, torch.Tensor]:
     )
 
 
-def _kinship() -> torch.Tensor:
-    return kinship_of(TAXA, 0.5).double()
+def _kinship() -> Kinship:
+    return Kinship.of(TAXA, 0.5)
 
 
 def _worker(rank: int, folder: str) -> None:
