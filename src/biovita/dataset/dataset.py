@@ -133,13 +133,7 @@ class Dataset:
     def batches(
         self, name: str, columns: Sequence[str], where: pc.Expression | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """Yield what `columns` returns, some ten thousand rows at a time, in the order of the table.
-
-        Raises
-        ------
-        DatasetError
-            As `table`, when the rows in question are reached.
-        """
+        """Yield what `columns` returns some ten thousand rows at a time, or raise when what is wrong is reached."""
         held: pa.Table | None = self.__dict__.get(name)
         if held is not None:
             yield from self.columns(name, columns, where).to_batches(max_chunksize=_ROWS)
