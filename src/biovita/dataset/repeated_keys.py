@@ -23,7 +23,7 @@ from biovita.sql import identifier, sql_text
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["ranked", "repeated"]
+__all__ = ["later_places", "ranked", "repeated"]
 
 _ROW_BYTES = 1024  # that Arrow may take for a row while it compares
 _AT_ONCE = 1 << 16  # rows
@@ -102,6 +102,15 @@ def repeated(
         yield from connection.sql(
             f"select {each}, place, first_place from {source} join twice using ({key}) order by first_place, place"
         ).to_arrow_reader(_AT_ONCE)
+
+
+def later_places(batches: Iterable[pa.RecordBatch], keys: Sequence[str], number: int) -> np.ndarray:
+    """Return the numbers of the rows whose keys occurred before, ascending, int64; of `repeated`."""
+    later = [
+        batch.column("place").filter(pc.greater(batch.column("place"), batch.column("first_place"))).to_numpy()
+        for batch in repeated(batches, keys, number)
+    ]
+    return np.sort(np.concatenate([np.empty(0, np.int64), *later]))
 
 
 def _held_together(

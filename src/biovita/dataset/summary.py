@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from biovita.dataset.dataset import Dataset
+from biovita.dataset.file_rows import value_counts
 from biovita.dataset.media_groups import TextNumbers
 from biovita.dataset.omitted import count_omitted
 from biovita.dataset.schema import MEDIA_TABLES
@@ -129,9 +130,8 @@ def _by_table(dataset: Dataset, column: str) -> dict[str, dict[str, int]]:
 
 
 def _tally(dataset: Dataset, name: str, column: str) -> Counter[str]:
-    """Return how many rows of a table have each value of a column."""
+    """Return how many rows of a table have each value of a column; what is empty is not given."""
     counts: Counter[str] = Counter()
-    for batch in dataset.batches(name, [column]):
-        for each in batch.column(0).value_counts().to_pylist():
-            counts[each["values"] or UNKNOWN] += each["counts"]
+    for value, number in value_counts(dataset, name, column).items():
+        counts[value or UNKNOWN] += number
     return counts
