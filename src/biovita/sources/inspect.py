@@ -1,4 +1,4 @@
-"""Media files looked at in parallel: decoded once, and hashed."""
+"""Media files looked at in parallel: hashed, and each content decoded once; files that have not changed are neither."""
 
 from __future__ import annotations
 
@@ -9,24 +9,49 @@ from pathlib import Path
 from typing import TypeVar
 
 from biovita.compute.cores import cpu_count
-from biovita.errors import MediaError
+from biovita.errors import DatasetError, MediaError
 from biovita.hashing import sha256_of
 from biovita.media import AudioProbe, ImageProbe, probe_audio, probe_image
 from biovita.modality import Modality
 from biovita.progress import progress_bar
 
-__all__ = ["Inspected", "default_workers", "inspect_files", "map_threads"]
+__all__ = ["FileState", "Inspected", "Inspection", "default_workers", "inspect_files", "map_threads", "state_of"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Probe = AudioProbe | ImageProbe
+FileState = tuple[int, int]
+"""The size of a file in bytes, and its time of change in nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """A usable media file: what it holds, and the SHA-256 of its bytes."""
+    """A usable media file: what it holds, the SHA-256 of its bytes, and its size and time when it was looked at."""
 
-    probe: AudioProbe | ImageProbe
+    probe: Probe
     sha256: str
+    state: FileState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found out about files.
+
+    Attributes
+    ----------
+    found
+        What each file holds, or why it cannot be used.
+    unchanged
+        How many have the size and time that they had before: they were neither hashed nor decoded.
+    """
+
+    found: Mapping[tuple[Modality, Path], Inspected | MediaError]
+    unchanged: int
+
+    @property
+    def usable(self) -> dict[tuple[Modality, Path], Inspected]:
+        """The files that can be used."""
+        return {file: each for file, each in self.found.items() if isinstance(each, Inspected)}
 
 
 def default_workers() -> int:
@@ -34,31 +59,71 @@ def default_workers() -> int:
     return min(16, cpu_count())
 
 
-def _hash(path: Path) -> str:
+def state_of(path: Path) -> FileState | None:
+    """Return the size and time of a file; None where it cannot be asked for them."""
     try:
-        return sha256_of(path)
-    except OSError as error:
-        raise MediaError("unreadable", f"{path}: cannot be read: {error.strerror}") from None
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def inspect_files(
-    files: Sequence[tuple[Modality, Path]], *, workers: int | None = None, progress: bool = True
-) -> dict[tuple[Modality, Path], Inspected | MediaError]:
-    """Decode and hash each file, and return what it holds or why it cannot be used."""
-    probes: Mapping[Modality, Callable[[Path], AudioProbe | ImageProbe]] = {
+    files: Sequence[tuple[Modality, Path]],
+    *,
+    known: Mapping[tuple[Modality, Path], Inspected] | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Inspection:
+    """Decode and hash each file, and return what it holds or why it cannot be used.
+
+    Files with the same bytes are decoded once.
+
+    Parameters
+    ----------
+    known
+        What was found out before. A file of the same size and time is not looked into again, and one of the same bytes
+        is not decoded again.
+    """
+    known = known or {}
+    probes: Mapping[Modality, Callable[[Path], Probe]] = {
         Modality.AUDIO: probe_audio,
         Modality.IMAGE: probe_image,
     }
+    decoded = {_content(*file, each.sha256): each.probe for file, each in known.items()}
 
     def inspect(file: tuple[Modality, Path]) -> Inspected | MediaError:
         modality, path = file
+        before, state = known.get(file), state_of(path)
+        if before is not None and before.state is not None and before.state == state:
+            return before
         try:
-            return Inspected(probes[modality](path), _hash(path))
+            sha256 = _hash(path)
+            probe = None if sha256 is None else decoded.get(_content(modality, path, sha256))
+            probe = probe or probes[modality](path)
+            if sha256 is None:
+                raise MediaError("unreadable", f"{path}: cannot be read")
         except MediaError as error:
             return error
+        decoded[_content(modality, path, sha256)] = probe
+        return Inspected(probe, sha256, state)
 
     found = map_threads(inspect, files, workers=workers, progress=progress, label="Checking media")
-    return dict(zip(files, found, strict=True))
+    unchanged = sum(each is known.get(file) for file, each in zip(files, found, strict=True))
+    return Inspection(dict(zip(files, found, strict=True)), unchanged)
+
+
+def _content(modality: Modality, path: Path, sha256: str) -> tuple[Modality, str, str]:
+    """Return what decides what decoding gives: the bytes, and for some formats the ending of the name."""
+    return modality, path.suffix.lower(), sha256
+
+
+def _hash(path: Path) -> str | None:
+    """Return the hash of a file; None where it cannot be read, of which decoding says why."""
+    try:
+        return sha256_of(path)
+    except (OSError, DatasetError):
+        return None
 
 
 def map_threads(
