@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from biovita.dataset.dataset import Dataset
-from biovita.dataset.schema import TABLES
+from biovita.dataset.schema import MEDIA_TABLES, TABLES
 from biovita.embedding.text_hashes import text_hashes
 from biovita.embedding.texts import texts_of
 from biovita.errors import DatasetError
@@ -26,7 +25,6 @@ from biovita.media.inputs import Clip, Picture
 from biovita.media.packed_files import MediaPath, PackedFile
 from biovita.modality import Modality
 from biovita.one_line import OneLine
-from biovita.parquet import parquet_batches
 
 __all__ = ["ITEMS", "Items", "dataset_items", "file_state", "loadable", "text_items"]
 
@@ -46,7 +44,6 @@ ITEMS = pa.schema(
 
 _BATCH_ROWS = 1 << 16
 _ROW_BYTES = 256  # that a row takes in memory, about
-_FILES = {Modality.AUDIO: "audio", Modality.IMAGE: "images"}
 
 Batches = Callable[[], Iterator[pa.RecordBatch]]
 
@@ -169,38 +166,22 @@ def dataset_items(dataset: Dataset, modality: Modality, where: pc.Expression | N
     """
     if modality == Modality.TEXT:
         return text_items(texts_of(dataset.taxonomy))
-    file = dataset.path / f"{_FILES[modality]}.parquet"
-    is_large = where is None and _rows_of(file) * _ROW_BYTES > memory_mib() << 18
-    table = None if is_large else dataset.media(modality)
+    name = MEDIA_TABLES[modality]
+    columns = [each.name for each in ITEMS if each.name in TABLES[name].names]
+    # What would take more than a quarter of the memory stays on the disk, and each pass reads it anew.
+    is_large = where is None and dataset.rows(name) * _ROW_BYTES > memory_mib() << 18
+    table = None if is_large else dataset.columns(name, columns, where)
     try:
-        if table is None:
-            return _items_on_disk(modality, file, _MediaOf(dataset))
-        return Items.of(modality, table if where is None else table.filter(where), _MediaOf(dataset))
+        if table is not None:
+            return Items.of(modality, table, _MediaOf(dataset))
+        _require_unique(modality, partial(dataset.batches, name, ["id"]))
     except DatasetError as error:
         raise DatasetError(f"{dataset.path}: {error}") from None
+    return Items(modality, partial(_read, dataset, name, columns), dataset.rows(name), _MediaOf(dataset))
 
 
-def _rows_of(file: Path) -> int:
-    """Return how many rows a table has by its file; none where that cannot be read, which reading it tells."""
-    try:
-        return int(pq.read_metadata(file).num_rows)
-    except (OSError, ValueError):
-        return 0
-
-
-def _items_on_disk(modality: Modality, file: Path, locate: Callable[[str], MediaPath]) -> Items:
-    """Return the items of a table that would take more than a quarter of the memory; each pass reads it anew."""
-    own = TABLES[_FILES[modality]]
-    schema = pa.schema([own.field(each.name) for each in ITEMS if each.name in own.names])
-    _require_unique(modality, partial(parquet_batches, file, pa.schema([own.field("id")])))
-    return Items(modality, partial(_read, file, schema), _rows_of(file), locate)
-
-
-def _read(file: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    for batch in parquet_batches(file, schema):
-        if gaps := [each.name for each in schema if not each.nullable and batch[each.name].null_count]:
-            raise DatasetError(f"{file.name}: values of {', '.join(gaps)} are missing")
-        yield _as_items(batch)
+def _read(dataset: Dataset, name: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    return map(_as_items, dataset.batches(name, columns))
 
 
 def text_items(texts: Iterable[str]) -> Items:
