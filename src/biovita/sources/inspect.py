@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from biovita.compute.cores import cpu_count
@@ -15,13 +15,27 @@ from biovita.media import AudioProbe, ImageProbe, probe_audio, probe_image
 from biovita.modality import Modality
 from biovita.progress import progress_bar
 
-__all__ = ["FileState", "Inspected", "Inspection", "default_workers", "inspect_files", "map_threads", "state_of"]
+__all__ = [
+    "Content",
+    "FileState",
+    "Inspected",
+    "Inspection",
+    "Known",
+    "Probe",
+    "content_of",
+    "default_workers",
+    "inspect_files",
+    "map_threads",
+    "state_of",
+]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Probe = AudioProbe | ImageProbe
 FileState = tuple[int, int]
 """The size of a file in bytes, and its time of change in nanoseconds."""
+Content = tuple[str, str, str]
+"""What decides what decoding gives; see `content_of`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +45,14 @@ class Inspected:
     probe: Probe
     sha256: str
     state: FileState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was found out before: about files by their places, and about bytes wherever they lie."""
+
+    files: Mapping[tuple[Modality, Path], Inspected] = field(default_factory=dict)
+    contents: Mapping[Content, Probe] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +93,7 @@ def state_of(path: Path) -> FileState | None:
 def inspect_files(
     files: Sequence[tuple[Modality, Path]],
     *,
-    known: Mapping[tuple[Modality, Path], Inspected] | None = None,
+    known: Known | None = None,
     workers: int | None = None,
     progress: bool = True,
 ) -> Inspection:
@@ -82,40 +104,40 @@ def inspect_files(
     Parameters
     ----------
     known
-        What was found out before. A file of the same size and time is not looked into again, and one of the same bytes
-        is not decoded again.
+        A file that has the size and time that it had then is not looked into again, and bytes that were decoded then
+        are not decoded again.
     """
-    known = known or {}
+    known = known or Known()
     probes: Mapping[Modality, Callable[[Path], Probe]] = {
         Modality.AUDIO: probe_audio,
         Modality.IMAGE: probe_image,
     }
-    decoded = {_content(*file, each.sha256): each.probe for file, each in known.items()}
+    decoded = dict(known.contents)
 
     def inspect(file: tuple[Modality, Path]) -> Inspected | MediaError:
         modality, path = file
-        before, state = known.get(file), state_of(path)
+        before, state = known.files.get(file), state_of(path)
         if before is not None and before.state is not None and before.state == state:
             return before
         try:
             sha256 = _hash(path)
-            probe = None if sha256 is None else decoded.get(_content(modality, path, sha256))
+            probe = None if sha256 is None else decoded.get(content_of(modality, path.name, sha256))
             probe = probe or probes[modality](path)
             if sha256 is None:
                 raise MediaError("unreadable", f"{path}: cannot be read")
         except MediaError as error:
             return error
-        decoded[_content(modality, path, sha256)] = probe
+        decoded[content_of(modality, path.name, sha256)] = probe
         return Inspected(probe, sha256, state)
 
     found = map_threads(inspect, files, workers=workers, progress=progress, label="Checking media")
-    unchanged = sum(each is known.get(file) for file, each in zip(files, found, strict=True))
+    unchanged = sum(each is known.files.get(file) for file, each in zip(files, found, strict=True))
     return Inspection(dict(zip(files, found, strict=True)), unchanged)
 
 
-def _content(modality: Modality, path: Path, sha256: str) -> tuple[Modality, str, str]:
+def content_of(modality: str, name: str, sha256: str) -> Content:
     """Return what decides what decoding gives: the bytes, and for some formats the ending of the name."""
-    return modality, path.suffix.lower(), sha256
+    return str(modality), PurePosixPath(name).suffix.lower(), sha256
 
 
 def _hash(path: Path) -> str | None:

@@ -15,7 +15,7 @@ from biovita.limits import limit
 from biovita.media import AudioProbe, ImageProbe
 from biovita.modality import Modality
 from biovita.parquet import read_parquet
-from biovita.sources.inspect import Inspected
+from biovita.sources.inspect import Content, Inspected, Known, Probe, content_of
 from biovita.version import __version__
 
 __all__ = ["NAME", "read_inspected", "write_inspected"]
@@ -38,12 +38,12 @@ _FILES = pa.schema(
         pa.field("height", pa.int32()),
     ]
 )
+_AUDIO = ("duration_s", "sample_rate", "channels", "format")
+_IMAGE = ("width", "height", "format")
 _SETTLED_NS = 2 * 10**9  # FAT keeps times to two seconds
 
 
-def read_inspected(
-    dataset: Path, files: Iterable[tuple[Modality, Path]]
-) -> dict[tuple[Modality, Path], Inspected]:
+def read_inspected(dataset: Path, files: Iterable[tuple[Modality, Path]]) -> Known:
     """Return what the last import into a dataset found out about files that could be used.
 
     Nothing is known where there is no dataset, its list cannot be read, or another biovita or other limits judged the
@@ -51,22 +51,22 @@ def read_inspected(
     bytes are known.
     """
     place, by, paths = dataset / NAME, _judged_by(), MediaPaths.of(dataset)
-    if not place.is_file():
-        return {}
     try:
+        settled = place.stat().st_mtime_ns - _SETTLED_NS
         table = read_parquet(place, _FILES)
-    except DatasetError:
-        return {}
-    settled = place.stat().st_mtime_ns - _SETTLED_NS
+    except (DatasetError, OSError):
+        return Known()
     asked = {(modality.value, paths.stored(path)): (modality, path) for modality, path in files}
-    found = {}
-    for batch in table.to_batches():
-        for row in batch.to_pylist():
-            file = asked.get((row["modality"], row["path"]))
-            if file is not None and row["by"] == by:
-                state = (row["file_size"], row["file_mtime_ns"])
-                found[file] = Inspected(_probe(row), row["sha256"], state if state[1] < settled else None)
-    return found
+    found: dict[tuple[Modality, Path], Inspected] = {}
+    contents: dict[Content, Probe] = {}
+    for row in (row for batch in table.to_batches() for row in batch.to_pylist() if row["by"] == by):
+        if (probe := _probe(row)) is None:
+            continue
+        contents[content_of(row["modality"], row["path"], row["sha256"])] = probe
+        file, state = asked.get((row["modality"], row["path"])), (row["file_size"], row["file_mtime_ns"])
+        if file is not None and state[1] < settled:
+            found[file] = Inspected(probe, row["sha256"], state)
+    return Known(found, contents)
 
 
 def write_inspected(directory: Path, dataset: Path, inspected: Mapping[tuple[Modality, Path], Inspected]) -> None:
@@ -86,20 +86,20 @@ def _judged_by() -> str:
     return f"biovita {__version__}, {limits}"
 
 
-def _columns(probe: AudioProbe | ImageProbe) -> dict[str, Any]:
-    if isinstance(probe, ImageProbe):
-        return {"format": probe.format, "width": probe.width, "height": probe.height}
-    return {
-        "format": probe.format,
-        "duration_s": probe.duration_s,
-        "sample_rate": probe.sample_rate,
-        "channels": probe.channels,
-        "warnings": "\n".join(probe.warnings) or None,
-    }
+def _columns(probe: Probe) -> dict[str, Any]:
+    columns = {name: getattr(probe, name) for name in (_IMAGE if isinstance(probe, ImageProbe) else _AUDIO)}
+    warnings = "\n".join(probe.warnings) if isinstance(probe, AudioProbe) else ""
+    return {**columns, "warnings": warnings or None}
 
 
-def _probe(row: Mapping[str, Any]) -> AudioProbe | ImageProbe:
-    if row["modality"] == Modality.IMAGE:
-        return ImageProbe(row["width"], row["height"], row["format"])
-    warnings = tuple((row["warnings"] or "").splitlines())
-    return AudioProbe(row["duration_s"], row["sample_rate"], row["channels"], row["format"], warnings)
+def _probe(row: Mapping[str, Any]) -> Probe | None:
+    """Return what a row says that a file holds; None where it lacks something."""
+    is_image = row["modality"] == Modality.IMAGE
+    held: dict[str, Any] = {name: row[name] for name in (_IMAGE if is_image else _AUDIO)}
+    if None in held.values():
+        return None
+    return (
+        ImageProbe(**held)
+        if is_image
+        else AudioProbe(**held, warnings=tuple((row["warnings"] or "").splitlines()))
+    )
