@@ -265,6 +265,8 @@ def _print_report(report: ImportReport) -> None:
         say(f"{report.rejected} rejected: {reasons}. Each is listed in {report.dataset / 'rejected.parquet'}")
     else:
         say("none rejected")
+    if report.unchanged:
+        note(f"{report.unchanged:,} files are as they were at the last import, and were not looked into again")
     note(*(f"note: {each}" for each in report.notes[:_SHOWN]))
     if len(report.notes) > _SHOWN:
         note(f"and {len(report.notes) - _SHOWN} more notes, in {report.dataset / 'dataset.toml'}")
