@@ -77,8 +77,9 @@ def benchmark_items(
     for modality in able:
         table = benchmark.items[modality].take(pa.array(benchmark.used(modality, able)))
         if modality in MEDIA:
-            _, first = np.unique(table["id"].to_numpy().astype(str), return_index=True)
-            found[modality] = Items.of(modality, table.take(pa.array(np.sort(first))), benchmark.locate)
+            numbered = pa.table({"id": table["id"], "row": np.arange(len(table))})
+            first = numbered.group_by("id").aggregate([("row", "min")])["row_min"].sort()
+            found[modality] = Items.of(modality, table.take(first), benchmark.locate)
         else:
             found[modality] = text_items([*table["id"].to_pylist(), *texts])
     return found

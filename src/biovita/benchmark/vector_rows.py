@@ -17,7 +17,7 @@ from biovita.embedding import Vectors
 from biovita.files import make_directory
 from biovita.modality import Modality
 
-__all__ = ["mapped", "vector_rows"]
+__all__ = ["mapped", "rows_of", "vector_rows"]
 
 _ROWS_AT_ONCE = 8192
 
