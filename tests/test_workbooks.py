@@ -100,6 +100,22 @@ def test_a_title_above_empty_rows_and_cells_beyond(tmp_path: Path) -> None:
     )
 
 
+def test_formulas_without_a_kept_value_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    formulas = ["=A1&" + "B" * number for number in range(1, 60)]
+    file = write_book(tmp_path / "t.xlsx", {"s": [list(FIELDS), *(["a", "b", each] for each in formulas)]})
+    told = "59 cells of the workbook hold a formula without its value, and read as empty; "
+    assert read(file)[1] == (f"{told}open it in Excel or LibreOffice and save it, and the values are kept",)
+    monkeypatch.setattr(workbooks, "_CHUNK", 100)
+    monkeypatch.setattr(workbooks, "_LONGEST_CELL", 200)
+    assert read(file)[1][0].startswith(told)
+
+    def kept(_: str, body: bytes) -> bytes:  # as Excel writes a number, and a text that is empty
+        return body.replace(b"<v></v>", b"<v>3</v>", 58).replace(b"<v />", b"<v>3</v>", 58)
+
+    assert read(changed(file, kept))[1][0].startswith("1 cells")
+    assert read(changed(file, lambda _, body: body.replace(b"><f>", b' t="str"><f>')))[1] == ()
+
+
 def test_a_long_cell_costs_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = write_book(tmp_path / "t.xlsx", {"s": [["file", "name"], ["a", "x" * 50], ["c", "d"]]})
     monkeypatch.setenv("BIOVITA_LIMIT_CELL", "40")

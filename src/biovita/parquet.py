@@ -14,10 +14,11 @@ from biovita.files import open_regular
 from biovita.foreign_tables import Held
 from biovita.limits import limit, over
 
-__all__ = ["gathered", "parquet_batches", "read_as_it_is", "read_parquet", "written_out"]
+__all__ = ["gathered", "in_one_piece", "parquet_batches", "read_as_it_is", "read_parquet", "written_out"]
 
 _ROWS = 1 << 16
 _ROWS_OF_LISTS = 1024
+_MOST_BYTES = (1 << 31) - 1  # of the texts of one array of `string`
 _TIMES = 20  # the size of the file, which rows may take where that is more than the memory
 # Each of its texts may repeat the one before: a few bytes make as many gigabytes as they like in one step.
 _GROWING = "DELTA_BYTE_ARRAY"
@@ -84,6 +85,13 @@ def gathered(batches: Iterable[pa.RecordBatch], schema: pa.Schema, where: Path, 
         held.add(batch.nbytes)
         kept.append(batch)
     return pa.Table.from_batches(kept, schema)
+
+
+def in_one_piece(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array; texts of 2 GiB and more, which `string` cannot hold together, as `large_string`."""
+    if pa.types.is_string(column.type) and column.nbytes > _MOST_BYTES:
+        column = column.cast(pa.large_string())
+    return column.combine_chunks()
 
 
 def written_out(column: pa.Array) -> int:

@@ -17,6 +17,7 @@ __all__ = [
     "kind_by_ending",
     "media_kind",
     "number",
+    "says_a_kind",
     "seconds",
     "text",
     "web_address",
@@ -193,6 +194,18 @@ def media_kind(type_: str | None, format_: str | None, address: str | None) -> M
         return None
     names = (parts.path, *re.split("[&=;]", parts.query))
     return next((kind for name in names if (kind := kind_by_ending(name)) is not None), None)
+
+
+def says_a_kind(type_: str | None, format_: str | None, address: str | None) -> bool:
+    """Return whether type, format or the address's ending say what a medium is, be it something else than media.
+
+    Examples
+    --------
+    >>> says_a_kind("a note", None, "https://x.org/media/81"), says_a_kind("MovingImage", None, None)
+    (False, True)
+    """
+    is_stated = any(len(_stated_kinds(stated)) == 1 for stated in (type_, format_))
+    return is_stated or media_kind(None, None, address) is not None
 
 
 def _stated_kinds(stated: str | None) -> set[Modality | None]:

@@ -1,7 +1,7 @@
 """Tables in Excel workbooks (.xlsx), read row by row through the extra ``excel``; their cells become text.
 
 Numbers are written as short as they can be, dates as ISO 8601, errors as Excel shows them. A formula has the value that
-the workbook keeps of it.
+the workbook keeps of it; those of which it keeps none are counted, and a note tells of them.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from biovita.csv_records import BrokenRow, Record
 from biovita.errors import DatasetError, MissingExtraError
@@ -33,6 +33,13 @@ _MOST_MEMBERS = 10_000
 _PREAMBLE = 20  # rows before the header
 _AT_ONCE = 500  # rows
 _PARTS = (".xml", ".rels")
+_SHEETS = "xl/worksheets/"
+_CHUNK, _LONGEST_CELL = 1 << 20, 1 << 16  # bytes
+_FORMULA = re.compile(  # its cell's attributes, and the value that is kept, if any; prefixes of names are allowed
+    rb"<(?:\w+:)?c\b([^>]*)>\s*<(?:\w+:)?f\b(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)\s*"
+    rb"(<(?:\w+:)?v\s*/>|<(?:\w+:)?v>[^<]*</(?:\w+:)?v>)?"
+)
+_NOTHING_KEPT = re.compile(rb"<(?:\w+:)?v\s*(?:/>|>\s*<)")
 _WRITTEN = re.compile(r"_x[0-9A-Fa-f]{4}_")  # a control character, as workbooks write it
 
 
@@ -67,7 +74,7 @@ def find_sheet(path: Path, wanted: Sequence[str] = ()) -> Sheet:
         raise DatasetError(f"{path} is empty. The first row of a sheet has to name the columns")
     whole = [sheet for sheet in sheets if set(wanted) <= set(sheet.header)]
     if sheets[0] in whole or (not whole and len(sheets) == 1):
-        return sheets[0]
+        return _with_formulas(path, sheets[0])
     names = ", ".join(map(repr, titles))[:500]
     if not whole:
         raise DatasetError(
@@ -76,7 +83,7 @@ def find_sheet(path: Path, wanted: Sequence[str] = ()) -> Sheet:
     if len(whole) > 1:
         several = ", ".join(repr(sheet.title) for sheet in whole)[:500]
         raise DatasetError(f"{path}: the sheets {several} all have the columns. Put the one that is meant first")
-    return whole[0]
+    return _with_formulas(path, whole[0])
 
 
 def sheet_records(path: Path, title: str, after: int) -> Iterator[Record | BrokenRow]:
@@ -111,6 +118,48 @@ def _header_of(path: Path, sheet: Any, wanted: Sequence[str]) -> Sheet | None:
             return Sheet(sheet.title, header, number, () if first is None else (note,))
         first = first or Sheet(sheet.title, header, number)
     return first
+
+
+def _with_formulas(path: Path, sheet: Sheet) -> Sheet:
+    """Return a sheet with a note of the workbook's formulas that read as empty."""
+    count = _formulas_without_value(path)
+    if not count:
+        return sheet
+    note = (
+        f"{count:,} cells of the workbook hold a formula without its value, and read as empty; "
+        "open it in Excel or LibreOffice and save it, and the values are kept"
+    )
+    return replace(sheet, notes=(*sheet.notes, note))
+
+
+def _formulas_without_value(path: Path) -> int:
+    """Return how many cells of a workbook's sheets have a formula, and no value that was kept of it."""
+    with open_zip(path) as archive:
+        count = 0
+        for name in archive.namelist():
+            if name.startswith(_SHEETS) and name.lower().endswith(".xml"):
+                with open_member(archive, name, str(path)) as part, _faults(path):
+                    count += sum(map(_keeps_nothing, _formulas(part)))
+    return count
+
+
+def _formulas(part: IO[bytes]) -> Iterator[re.Match[bytes]]:
+    """Yield the cells with formulas of a sheet, of which a piece is held at a time."""
+    held, is_more = b"", True
+    while is_more:
+        chunk = part.read(_CHUNK)
+        held, is_more, read = held + chunk, bool(chunk), 0
+        for found in _FORMULA.finditer(held):
+            if is_more and found.end() + _LONGEST_CELL > len(held):
+                break
+            read = found.end()
+            yield found
+        held = held[max(read, len(held) - 2 * _LONGEST_CELL) :]
+
+
+def _keeps_nothing(found: re.Match[bytes]) -> bool:
+    kept = found[2]
+    return kept is None or (b't="str"' not in found[1] and _NOTHING_KEPT.match(kept) is not None)
 
 
 def _rows(path: Path, sheet: Any) -> Iterator[tuple[int, list[str]]]:

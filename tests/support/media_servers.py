@@ -83,16 +83,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, path: str, found: Resource, fail: str | None) -> None:
         etag = f'"{hashlib.md5(found.content).hexdigest()}"'
-        start = 0
+        start, end = 0, len(found.content)
         asked = self.headers.get("range")
         if asked and found.ranges and self.headers.get("if-range", etag) == etag:
-            start = int(asked.removeprefix("bytes=").rstrip("-"))
+            first, last = asked.removeprefix("bytes=").split("-")
+            start, end = int(first), min(end, int(last) + 1 if last else end)
             if start >= len(found.content):
                 return self._plain(416)
-        body = found.content[start:]
-        self.send_response(206 if start else 200)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(found.content) - 1}/{len(found.content)}")
+        body = found.content[start:end]
+        is_part = len(body) < len(found.content)
+        self.send_response(206 if is_part else 200)
+        if is_part:
+            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(found.content)}")
         if found.length:
             self.send_header("Content-Length", str(len(body)))
         if found.etag:
@@ -115,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not found.length:
             self.close_connection = True
         with self.server.lock:
-            self.server.whole[path] += 1
+            self.server.whole[path] += end == len(found.content)
         return None
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - of the base class

@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from biovita.collect.accounts import SourceAccount, account_lines, accounts_of
 from biovita.collect.assemble import Assembled, assemble, keep_split
 from biovita.collect.changes import Changes, change_lines, changes_of
 from biovita.collect.fill import FillRun, Progress, fill
+from biovita.collect.kinds import Ask, ask_kinds
 from biovita.collect.ledger import Ledger
 from biovita.collect.places import Places
 from biovita.collect.plan import Plan, as_understood, read_plan
@@ -129,7 +131,8 @@ def build(plan_file: Path, out: Path, *, progress: Progress | None = None, backo
         try:
             ledger.require_own()
             ledger.settle(out, work / "parts")
-            chosen = _select(plan, work)
+            ask = partial(ask_kinds, work=work, plan=plan, progress=progress, backoff_s=backoff_s)
+            chosen = _select(plan, work, ask)
             run = FillRun(plan, ledger, out, work, progress, backoff_s)
             fetched, places = fill(run)
             made = assemble(work, ledger, plan, out, places)
@@ -187,9 +190,9 @@ class _Chosen:
     notes: tuple[str, ...]
 
 
-def _select(plan: Plan, work: Path) -> _Chosen:
+def _select(plan: Plan, work: Path, ask: Ask) -> _Chosen:
     """Write the candidates, the rejected rows and the omitted records to Parquet files."""
-    with select(plan, scratch_in=work, listing=True) as selection:
+    with select(plan, scratch_in=work, listing=True, ask=ask) as selection:
         for name, batches, columns in (
             ("chosen", selection.records(), CANDIDATES),
             ("rejected", selection.rejected(), REJECTED),

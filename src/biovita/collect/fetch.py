@@ -32,21 +32,29 @@ _PERMANENT = {404: "gone", 410: "gone"}
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An item that is to be fetched: its key in the ledger, its address, and what its source says of it."""
+    """An item that is to be fetched: its key in the ledger, its address, and what its source says of it.
+
+    Attributes
+    ----------
+    first
+        How many of its first bytes are wanted; None is all.
+    """
 
     key: str
     url: str
     modality: str = "audio"
     stated_s: float | None = None
+    first: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A file of which there is a part: what the ledger knows of it, how many bytes are there, and where."""
+    """A file of which there is a part: what the ledger knows, how many bytes are there and wanted, and where."""
 
     known: Entry
     have: int
     part: Path
+    first: int | None = None
 
 
 class _TransientError(Exception):
@@ -148,11 +156,11 @@ class _Fetcher:
             known, have = Entry(item.key, item.url, "started"), 0
         if known.total is not None and have == known.total:
             return
-        if known.validator is None or not _can_be_sent(known.validator):
+        if item.first is not None or known.validator is None or not _can_be_sent(known.validator):
             have = 0  # nothing says that the rest would belong to the same file
         address = item.url
         for _ in range(_HOPS + 1):
-            target = await self._request(address, _Begun(known, have, part))
+            target = await self._request(address, _Begun(known, have, part, item.first))
             if target is None:
                 return
             try:
@@ -180,6 +188,8 @@ class _Fetcher:
     async def _answer(self, address: str, pace: Pace, begun: _Begun) -> str | None:
         """Ask; all of it ends at the limit for a request, and every wait for a header or a chunk at the plan's."""
         rest = {"range": f"bytes={begun.have}-", "if-range": begun.known.validator or ""} if begun.have else {}
+        if begun.first is not None:
+            rest = {"range": f"bytes=0-{begun.first - 1}"}
         loop = asyncio.get_running_loop()
         end = loop.time() + limit("request")
 
@@ -226,7 +236,7 @@ class _Fetcher:
             have = 0  # the file has changed, or the server does not go on: from the start
             if start:
                 raise _TransientError("unreachable", "the server sent another part of the file than asked for")
-        if total is not None and total > self.how.max_bytes:
+        if begun.first is None and total is not None and total > self.how.max_bytes:
             raise MediaError(
                 "too-large", f"the file has {total} bytes, and at most {self.how.max_bytes} are accepted"
             )
@@ -246,10 +256,12 @@ class _Fetcher:
                 if size > self.how.max_bytes:
                     raise MediaError("too-large", f"the file has more than {self.how.max_bytes} bytes")
                 file.write(chunk)
+                if begun.first is not None and size >= begun.first:
+                    return
                 took = clock.time() - began
                 if took > self.how.timeout_s and size - have < _SLOWEST * took:
                     raise _TransientError("unreachable", f"less than {_SLOWEST} bytes a second arrive")
-        if total is not None and size != total:
+        if begun.first is None and total is not None and size != total:
             raise _TransientError("unreachable", f"{size} of {total} bytes arrived")
 
 

@@ -14,6 +14,8 @@ DETAIL = """case reason when 'license' then coalesce(license_given, 'no licence 
     when 'quality' then coalesce(quality, 'no quality is stated')
     when 'date' then coalesce(recorded_at, 'no date is stated')
     when 'place' then coalesce(nullif(concat_ws(', ', latitude, longitude, country), ''), 'no place is stated')
+    when 'untold' then 'neither type, format nor address tells what it is'
+    when 'no-sound-or-photograph' then 'its first bytes are of neither a sound nor a photograph'
     when 'name-homonym' then 'sources place the name in different kingdoms or classes'
     else case when reason is not null then 'the name does not stand for one species' end end"""
 

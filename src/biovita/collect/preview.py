@@ -11,8 +11,11 @@ from biovita.collect.plan import read_plan
 from biovita.collect.select import LeftOutRows, PlannedItems, select
 from biovita.collect.trait_tables import check_tables
 from biovita.one_line import OneLine
+from biovita.sources.source import UNTOLD
 
 __all__ = ["PlanReport", "preview"]
+
+_ASKED_LATER = "are untold: neither type, format nor address says what they are. A build asks their servers"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -60,7 +63,7 @@ def preview(plan_file: str | Path) -> PlanReport:
     plan = read_plan(plan_file)
     traits = check_tables(plan)
     with select(plan) as selection:
-        names = selection.names
-        return PlanReport(
-            selection.summary(), selection.left_out(), names.missing, traits, accounts_of(selection), names.notes
-        )
+        names, left_out = selection.names, selection.left_out()
+        untold = sum(row.rows for row in left_out if row.reason == UNTOLD)
+        notes = (*names.notes, *((f"{untold:,} media {_ASKED_LATER}",) if untold else ()))
+        return PlanReport(selection.summary(), left_out, names.missing, traits, accounts_of(selection), notes)

@@ -4,22 +4,21 @@
 from __future__ import annotations
 
 import tempfile
-from calendar import monthrange
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from biovita.collect.kinds import Ask, settled
 from biovita.collect.omit import DETAIL, omitted_query
 from biovita.collect.plan import Plan
 from biovita.collect.wanted_names import NameChoice, choose_names
+from biovita.collect.why_not import among, why_not
 from biovita.errors import DatasetError
 from biovita.limits import memory_mib
-from biovita.sources.licenses import licenses_within
 from biovita.sources.source import NAME_COLUMNS, RECORDS, SourceViews
 from biovita.sources.watch import MEMORY_MIB, watched
 from biovita.sql import identifier, sql_text
@@ -118,7 +117,7 @@ class Selection:
     def left_out(self) -> tuple[LeftOutRows, ...]:
         """Return how many records of each source the plan leaves out for each reason; rejected rows are none."""
         rejected = " or ".join(
-            f"(source = {number} and reason in {_in(views.problems)})"
+            f"(source = {number} and reason in {among(views.problems)})"
             for number, views in enumerate(self.views)
             if views.problems
         )
@@ -174,6 +173,7 @@ def select(
     *,
     scratch_in: Path | None = None,
     listing: bool = False,
+    ask: Ask | None = None,
 ) -> Iterator[Selection]:
     """Read the sources and choose; the selection can be asked while the block lasts.
 
@@ -185,6 +185,9 @@ def select(
         Where that is made; the system's place where it is not given.
     listing
         Keep what `Selection.records` and `Selection.omitted` tell; without it there are only counts.
+    ask
+        Tells what lies at addresses of which nothing else does, as `biovita.collect.kinds.ask_kinds`; without it such
+        records are left out.
 
     Raises
     ------
@@ -207,6 +210,8 @@ def select(
             names = choose_names([_names(connection, each, plan) for each in views], plan.taxa)
             labels = tuple(source.label for source in plan.sources)
             _register(connection, names, labels)
+            if ask is not None:
+                views = settled(connection, plan, views, ask, spares=SPARES)
             with watched(connection):
                 _gather(connection, plan, views, listing=listing)
             _choose(connection, plan)
@@ -291,7 +296,7 @@ def _gather(
                 case when reason is null then coalesce(try_cast(substr(recorded_at, 6, 2) as tinyint) // 3 % 4, -1) end,
                 case when reason is null then {_BYTES} end
                 {f", case when {told} then name_key end, {DETAIL}" if listing else ""}
-            from (select r.*, w.taxon, {_reason(plan, source.kind)} as reason from {each.records} r
+            from (select r.*, w.taxon, {why_not(plan, source.kind)} as reason from {each.records} r
                 left join (select * from wanted where source = {number}) w on w.name_key = r.name_key)"""
         )
     _leave_out_repeated(connection, "source, modality, source_id", "id", listing=listing)
@@ -328,66 +333,6 @@ def _leave_out_repeated(connection: duckdb.DuckDBPyConnection, shared: str, what
             from candidates where {among} window same as (partition by {shared})
         ) where its = candidates.rowid and why is not null"""
     )
-
-
-def _reason(plan: Plan, kind: str) -> str:
-    """Return the expression that says why a record is no candidate; null where it is one."""
-    cases = [
-        ("r.problem is not null", "problem"),
-        (f"r.modality not in {_in(plan.modalities)}", "other-modality"),
-        ("w.taxon is null", "taxon"),
-        (f"not ({_allowed(plan.licenses)})", "license"),
-    ]
-    if grades := plan.quality.of(kind):
-        cases.append((f"coalesce(r.quality, '') not in {_in(grades)}", "quality"))
-    first, last = plan.dates.first, plan.dates.last
-    if first is not None or last is not None:
-        cases.append((f"coalesce({_outside(first, last)}, true)", "date"))
-    if plan.places.boxes or plan.places.countries:
-        cases.append((f"not coalesce({_places(plan)}, false)", "place"))
-    if limited := [modality for modality in ("audio", "image") if plan.limits.of(modality) == 0]:
-        cases.append((f"r.modality in {_in(limited)}", "other-modality"))
-    said = {"problem": "r.problem", "taxon": "coalesce(w.reason, 'other-taxon')"}
-    lines = " ".join(f"when {condition} then {said.get(reason, sql_text(reason))}" for condition, reason in cases)
-    return f"case {lines} end"
-
-
-def _outside(first: date | None, last: date | None) -> str:
-    """Return the condition that a date is not within; one known to the month or year has to be within with all days."""
-    earliest = "left(r.recorded_at || substr('0000-01-01', length(r.recorded_at) + 1), 10)"
-    latest = "left(r.recorded_at || substr('0000-12-31', length(r.recorded_at) + 1), 10)"
-    conditions = []
-    if first is not None:
-        conditions.append(f"{earliest} < {sql_text(first.isoformat())}")
-    if last is not None:
-        ends_month = last.day == monthrange(last.year, last.month)[1]
-        conditions.append(
-            f"{latest} > {sql_text(last.isoformat()[:8] + '31' if ends_month else last.isoformat())}"
-        )
-    return " or ".join(conditions)
-
-
-def _in(values: tuple[str, ...] | list[str]) -> str:
-    return "(" + ", ".join(sql_text(value) for value in values) + ")"
-
-
-def _allowed(licenses: tuple[str, ...]) -> str:
-    """Return the condition that `biovita.sources.licenses.allowed` states."""
-    return f"coalesce(r.license in {_in(licenses_within(licenses))}, false)" if licenses else "false"
-
-
-def _places(plan: Plan) -> str:
-    conditions = []
-    for south, west, north, east in plan.places.boxes:
-        if west <= east:
-            across = f"r.longitude between {west} and {east}"
-        else:
-            across = f"(r.longitude >= {west} or r.longitude <= {east})"
-        conditions.append(f"(r.latitude between {south} and {north} and {across})")
-    if plan.places.countries:
-        countries = _in([country.lower() for country in plan.places.countries])
-        conditions.append(f"coalesce(lower(r.country) in {countries}, false)")
-    return "(" + " or ".join(conditions) + ")"
 
 
 def _limit(plan: Plan) -> str:
@@ -464,7 +409,7 @@ def _keep(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     connection.execute(
         f"""create table kept as select r.source, r.modality, r.source_id, r.taxon, r.row, r.bytes, r.number,
             s.places, s.found,
-            {f"modality in {_in(limited)}" if limited else "false"} as limited,
+            {f"modality in {among(limited)}" if limited else "false"} as limited,
             case when r.number > s.places then
                 case when {_over_limit("r", plan)} then 'over-limit' else 'over-budget' end end as beyond
         from ranked r join shares s using (taxon, modality)

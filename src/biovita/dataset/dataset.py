@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import tomli_w
 
 from biovita.dataset.info import read_info
 from biovita.dataset.media_paths import MediaPaths, is_beside
 from biovita.dataset.packed_media import PackedMedia
-from biovita.dataset.schema import LARGE_TABLES, TABLES, taxonomy_of
+from biovita.dataset.schema import LARGE_TABLES, MEDIA_TABLES, TABLES, taxonomy_of
+from biovita.dataset.table_columns import named_columns, rows_of, table_batches
 from biovita.errors import DatasetError
 from biovita.files import replacing, write_whole
 from biovita.media.packed_files import MediaPath
 from biovita.modality import Modality
-from biovita.parquet import read_parquet
+from biovita.parquet import gathered
 from biovita.storage import is_address
 from biovita.suggestion import suggested
 from biovita.taxonomy import Taxonomy
@@ -33,7 +35,10 @@ FORMAT = 1  # of the directory; raised when older code could misread it
 
 @dataclass(frozen=True, repr=False)
 class Dataset:
-    """A dataset directory. Tables are read when first asked for and then kept.
+    """A dataset directory. Whole tables are read when first asked for and then kept.
+
+    A dataset may have millions of rows: `columns` reads some columns, and `batches` some rows at a time; neither keeps
+    what it read.
 
     Examples
     --------
@@ -51,10 +56,10 @@ class Dataset:
         return f"<Dataset {str(self.path)!r}: {listed or 'no tables'}>"
 
     def _rows(self, name: str) -> int | None:
-        """Return how many rows a table has by its file, of which only the end is read; None where that says nothing."""
+        """Return how many rows a table has; None where its file does not say."""
         try:
-            return int(pq.read_metadata(self.path / f"{name}.parquet").num_rows)
-        except (OSError, ValueError):
+            return self.rows(name) if (self.path / f"{name}.parquet").is_file() else None
+        except DatasetError:
             return None
 
     @classmethod
@@ -98,21 +103,72 @@ class Dataset:
         DatasetError
             Where the file is not Parquet, lacks a column, or holds in one what the schema does not allow.
         """
-        return self._as(name, self.loose_table(name), TABLES[name])
+        return self.columns(name, TABLES[name].names)
 
-    def loose_table(self, name: str) -> pa.Table:
-        """Return a table like `table`, but with empty values also where none may be: for `biovita.dataset.check`."""
-        schema = pa.schema([field.with_nullable(nullable=True) for field in TABLES[name]])
+    def columns(self, name: str, columns: Sequence[str], where: pc.Expression | None = None) -> pa.Table:
+        """Return some columns of one of the tables in `TABLES`; nothing else of it is read.
+
+        Parameters
+        ----------
+        columns
+            In the order that they are to have.
+        where
+            What holds for the rows that are wanted. It may name other columns than those asked for.
+
+        Raises
+        ------
+        DatasetError
+            As `table`.
+        """
+        held: pa.Table | None = self.__dict__.get(name)
+        if held is not None:
+            return (held if where is None else held.filter(where)).select(columns)
         file = self.path / f"{name}.parquet"
+        schema = pa.schema([TABLES[name].field(column) for column in columns])
         if not file.is_file():
             return schema.empty_table()
-        return read_parquet(file, schema)
+        return gathered(self.batches(name, columns, where), schema, file, file.stat().st_size)
 
-    def _as(self, name: str, table: pa.Table, schema: pa.Schema) -> pa.Table:
-        try:
-            return table.cast(schema)
-        except (ValueError, pa.ArrowNotImplementedError) as error:  # ArrowInvalid is a ValueError
-            raise DatasetError(f"{self.path / name}.parquet is not in the expected form: {error}") from error
+    def batches(
+        self, name: str, columns: Sequence[str], where: pc.Expression | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield what `columns` returns, some ten thousand rows at a time, in the order of the table.
+
+        Raises
+        ------
+        DatasetError
+            As `table`, when the rows in question are reached.
+        """
+        wanted = TABLES[name]
+        schema = pa.schema([wanted.field(column) for column in named_columns(wanted, columns, where)])
+        for batch in table_batches(self.path / f"{name}.parquet", schema):
+            if where is None:
+                yield batch.select(columns)
+            else:
+                yield from pa.Table.from_batches([batch]).filter(where).select(columns).to_batches()
+
+    def media(
+        self, modality: Modality, columns: Sequence[str] | None = None, where: pc.Expression | None = None
+    ) -> pa.Table:
+        """Return the audio or the images table, or what `columns` returns of it.
+
+        Without ``columns`` and ``where`` it is kept.
+        """
+        name = MEDIA_TABLES[modality]
+        if columns is None and where is None:
+            table: pa.Table = getattr(self, name)
+            return table
+        return self.columns(name, TABLES[name].names if columns is None else columns, where)
+
+    def rows(self, name: str) -> int:
+        """Return how many rows a table has, of which only the end of the file is read.
+
+        Raises
+        ------
+        DatasetError
+            Where the file is not Parquet.
+        """
+        return rows_of(self.path / f"{name}.parquet")
 
     @cached_property
     def taxonomy(self) -> Taxonomy:
@@ -139,10 +195,6 @@ class Dataset:
         """One row for each record that was left out, and why."""
         return self.table("rejected")
 
-    def media(self, modality: Modality) -> pa.Table:
-        """Return the audio or the images table."""
-        return {Modality.AUDIO: self.audio, Modality.IMAGE: self.images}[modality]
-
     @property
     def packed_address(self) -> str | None:
         """The path or address that ``dataset.toml`` states of packed media; None where it states none."""
@@ -161,7 +213,7 @@ class Dataset:
         address = self.packed_address
         if address is None:
             return None
-        named = [table.select(["path", "sha256"]) for table in (self.audio, self.images)]
+        named = [self.columns(name, ["path", "sha256"]) for name in MEDIA_TABLES.values()]
         try:
             return PackedMedia.open(address, pa.concat_tables(named))
         except DatasetError as error:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 import pyarrow as pa
 
 from biovita.errors import DatasetError
 from biovita.foreign_tables import Held
+from biovita.modality import Modality
 from biovita.taxonomy import Rank, Taxon, Taxonomy
 
 __all__ = [
     "AUDIO",
     "IMAGES",
     "LARGE_TABLES",
+    "MEDIA_TABLES",
     "OMITTED",
     "REJECTED",
     "TABLES",
@@ -120,6 +122,7 @@ TABLES: dict[str, pa.Schema] = {
     "images": IMAGES,
     "rejected": REJECTED,
 }
+MEDIA_TABLES: Mapping[Modality, str] = {Modality.AUDIO: "audio", Modality.IMAGE: "images"}
 # Tables that only some datasets have, and that may be too large for memory.
 LARGE_TABLES: dict[str, pa.Schema] = {"omitted": OMITTED}
 

@@ -16,8 +16,8 @@ from biovita.foreign_tables import Meter
 from biovita.sources.darwin_core_archive import ArchiveRow, DarwinCoreArchive, open_archive
 from biovita.sources.darwin_core_meta import DataFile, short_term
 from biovita.sources.licenses import normalise_license
-from biovita.sources.source import Item, RejectedRow, StreamedSource, broken
-from biovita.values import coordinates, iso_date, media_kind, text, web_address
+from biovita.sources.source import UNTOLD, Item, RejectedRow, StreamedSource, broken
+from biovita.values import coordinates, iso_date, media_kind, says_a_kind, text, web_address
 
 __all__ = ["DarwinCore"]
 
@@ -242,20 +242,21 @@ def _record(
     if address is None:
         detail = f"{given[:200]!r} is not an http or https address" if given else "gives no address"
         return RejectedRow("unknown", file, line, "no-address", detail, shared["name"], given or None)
-    modality = media_kind(medium.get("type"), medium.get("format"), address)
-    if modality is None:
-        detail = f"type {medium.get('type')!r}, format {medium.get('format')!r}: neither a sound nor a photograph"
+    stated = medium.get("type"), medium.get("format"), address
+    modality = media_kind(*stated)
+    if modality is None and says_a_kind(*stated):
+        detail = f"type {stated[0]!r}, format {stated[1]!r}: neither a sound nor a photograph"
         return RejectedRow("unknown", file, line, "no-sound-or-photograph", detail, shared["name"], address)
-    stated = _first(medium, "license", "UsageTerms", "rights") or _first(
+    license_ = _first(medium, "license", "UsageTerms", "rights") or _first(
         terms, "license", "rights", "accessRights"
     )
     return {
         **shared,
-        "modality": modality.value,
+        "modality": UNTOLD if modality is None else modality.value,
         **place,
         "url": address,
-        "license": normalise_license(stated),
-        "license_given": stated,
+        "license": normalise_license(license_),
+        "license_given": license_,
         "attribution": _first(medium, "rightsHolder", "Owner", "creator")
         or _first(terms, "rightsHolder", "recordedBy", "institutionCode"),
         "observer": shared["observer"] or text(medium.get("creator")),

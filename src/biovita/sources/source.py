@@ -31,6 +31,7 @@ __all__ = [
     "MAX_NAME",
     "NAME_COLUMNS",
     "RECORDS",
+    "UNTOLD",
     "Item",
     "RejectedRow",
     "Source",
@@ -49,12 +50,13 @@ __all__ = [
 BATCH_ROWS = 10_000  # a batch is some 5 MB
 BATCH_CHARACTERS = 16 << 20  # where its texts are long
 MAX_NAME = 500  # characters; hybrid formulas with all authors stay under 250
+UNTOLD = "untold"  # the modality of a record until its first bytes have been looked at
 _SHOWN = 1000  # characters of a rejected row's texts
 _LONG_KEY = 400  # characters of a name and its lineage; longer ones are not kept for the next time
 
 RECORDS = pa.schema(
     [
-        pa.field("modality", pa.string(), nullable=False),
+        pa.field("modality", pa.string(), nullable=False),  # or `UNTOLD`
         pa.field("name", pa.string(), nullable=False),  # as the source gives it
         pa.field("name_key", pa.int64(), nullable=False),  # the same for the same name and lineage within a source
         pa.field("vernacular", pa.string()),
