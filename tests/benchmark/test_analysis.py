@@ -170,3 +170,36 @@ def test_bins_hold_their_edges():
     assert found.tolist() == [
         "1: under 3 s", "1: under 3 s", "2: 3 to under 10 s", "3: 10 to under 60 s", "4: 60 s and more", None,
     ]  # fmt: skip
+
+
+def test_confusions_and_groups_are_those_of_a_plain_count(small):
+    """The same numbers by one query after another."""
+    from collections import Counter
+
+    from biovita.benchmark.analysis import by_family, confusions
+
+    benchmark = benchmark_from_split(small)
+    scores = score_benchmark(benchmark, class_vectors(benchmark, small, noise=3.0))
+    pairs, queries, families = Counter(), Counter(), Counter()
+    for score in (s for s in scores.tasks if s.task.level == Rank.SPECIES):
+        task = score.task
+        asked = benchmark.items[modalities_of(task.direction)[0]].take(task.queries.tolist())
+        for query, (own, family) in enumerate(zip(*(asked[n].to_pylist() for n in ("species", "family")), strict=True)):
+            got = task.taxa[score.retrieved[query]]
+            queries[task.part, own] += 1
+            pairs[task.part, own, got, task.direction] += own != got
+            if family is not None:
+                families[task.part, task.direction, family, bool(score.ranks[query] == 1)] += 1
+    found = confusions(benchmark, scores, level=Rank.SPECIES, most=1000)
+    assert len(found) > 20
+    told = {(r.part, r.taxon, r.taken_for, d): count for r in found for d, count in r.directions.items()}
+    assert told == {pair: count for pair, count in pairs.items() if count}
+    for part in ("seen", "unseen"):
+        mine = [(-row.share * row.count, row.taxon, row.taken_for) for row in found if row.part == part]
+        assert mine == sorted(mine)
+    assert all((r.queries, r.count) == (queries[r.part, r.taxon], sum(r.directions.values())) for r in found)
+    rows = [row for row in by_family(benchmark, scores) if row.k == 1]
+    assert sum(row.queries for row in rows) == families.total()
+    for row in rows:
+        right, wrong = (families[row.part, row.direction, row.group, hit] for hit in (True, False))
+        assert (row.queries, row.accuracy) == (right + wrong, pytest.approx(right / (right + wrong)))

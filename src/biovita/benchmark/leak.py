@@ -165,7 +165,8 @@ def asked_of(benchmark: Benchmark) -> Asked:
     )
     groups = {row.pop("species"): [name for name in row.values() if name] for row in rows}
     names = {name: benchmark.other_names.get(name, ()) for name in groups}
-    media = {m: _of_source(benchmark.items[m].take(pa.array(benchmark.used(m)))) for m in MEDIA}
+    told = ["id", "path", "sha256", "cut_from"]
+    media = {m: _of_source(benchmark.items[m].select(told).take(pa.array(benchmark.used(m)))) for m in MEDIA}
     return _asked(
         names, groups, media, str(benchmark.made.get("dataset") or benchmark.made.get("benchmark") or "")
     )
