@@ -35,8 +35,7 @@ def resolve_media(benchmark: Benchmark, metadata: Path | None = None) -> tuple[B
         ``metadata.csv``; by default it is looked for near the media.
     """
     root = benchmark.root
-    metadata = metadata or (None if root is None else find_metadata(root))
-    if root is None or metadata is None:  # nothing tells what a file is called
+    if root is None:
         return benchmark, []
     table = benchmark.items[Modality.AUDIO]
     rows = table.to_pylist()
@@ -44,7 +43,7 @@ def resolve_media(benchmark: Benchmark, metadata: Path | None = None) -> tuple[B
     found = locate_recordings(
         root,
         [(rows[at]["path"], rows[at]["species"] or "") for at in named],
-        metadata,
+        metadata or find_metadata(root),
         [rows[at]["part"] for at in named],
         lambda path: benchmark.locate(path).is_file(),
     )
