@@ -20,7 +20,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scale_model import ITEM, MODEL, TEXT_ITEM, cards, centres, keep, scattered
 
 from biovita.dataset import write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
@@ -33,6 +32,7 @@ from biovita.simulation.fauna import Fauna
 from biovita.simulation.seeds import stream
 from biovita.simulation.write import traits_table
 from biovita.taxonomy import Rank, prompts
+from scale_model import ITEM, MODEL, TEXT_ITEM, cards, centres, keep, scattered
 
 CLIP_S = 10.0
 AUDIO_SHARE = 1.3 / 3.6

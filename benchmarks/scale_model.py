@@ -127,7 +127,7 @@ class StubTower(EncoderDefaults):
         return _numbers_of
 
     def load(self, item: object) -> np.ndarray:
-        """Return the number of a file and the second at which the item begins; of a text its hash and 0."""
+        """Return the number of a recording or observation, and which of its items it is; of a text its hash and 0."""
         return _numbers_of(item)
 
     def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
@@ -154,4 +154,5 @@ def _numbers_of(item: object) -> np.ndarray:
     if isinstance(item, str):
         return np.array([crc32(item.encode()), 0])
     path, start = (item.path, item.start_s) if isinstance(item, Clip) else (item, 0.0)
-    return np.array([int(Path(str(path)).stem[2:]), int(start)])
+    file, _, part = Path(str(path)).stem[2:].partition("_")
+    return np.array([int(file), int(part or start)])

@@ -6,6 +6,7 @@ import pytest
 from biovita.benchmark import benchmark_from_split, score_benchmark
 from biovita.benchmark.analysis import by_class, near_misses
 from biovita.benchmark.nearest import nearest
+from biovita.benchmark.vector_rows import vector_rows
 from biovita.modality import modalities_of
 from biovita.taxonomy import Rank
 from support.bench_cases import class_vectors
@@ -87,7 +88,7 @@ def test_nearest_agrees_with_the_ranks(scored):
     benchmark, vectors, scores = scored
     for score in scores.tasks[:12]:
         for query in range(0, len(score.ranks), 5):
-            found = nearest(benchmark, score.task, vectors, query, count=100)
+            found = nearest(score.task, vectors, vector_rows(benchmark, vectors), query, count=100)
             assert [n.correct for n in found].index(True) + 1 == score.ranks[query]
             assert found[0].taxon == score.retrieved[query]
             own = score.task.offsets[found[0].taxon], score.task.offsets[found[0].taxon + 1]
@@ -140,7 +141,7 @@ def test_confusions_count_every_error_once(scored):
 
 def test_by_samples_and_by_recording_cover_all_queries(scored):
     from biovita.benchmark.analysis import by_recording, by_samples
-    from biovita.benchmark.recordings import Recording
+    from biovita.benchmark.recordings import Recordings
 
     benchmark, _, scores = scored
     counted = {}
@@ -151,9 +152,9 @@ def test_by_samples_and_by_recording_cover_all_queries(scored):
     for key, queries in counted.items():
         assert len(queries) > 1
         assert sum(queries) == len(benchmark.task(key[0], key[1], Rank(key[2])).queries)
-    measured = {
-        n: Recording(float(n % 80), 5.0 + n % 30) for n in range(benchmark.items["audio"].num_rows) if n != 3
-    }
+    numbers = np.arange(benchmark.items["audio"].num_rows, dtype=float)
+    measured = Recordings(numbers % 80, 5.0 + numbers % 30)
+    measured.seconds[3] = measured.contrast_db[3] = np.nan
     rows = by_recording(scores, measured)
     for name, bins in (("length", 5), ("quality", 4)):
         mine = [r for r in rows if r.by == name and r.k == 1 and r.direction == "A2T"]
@@ -169,3 +170,36 @@ def test_bins_hold_their_edges():
     assert found.tolist() == [
         "1: under 3 s", "1: under 3 s", "2: 3 to under 10 s", "3: 10 to under 60 s", "4: 60 s and more", None,
     ]  # fmt: skip
+
+
+def test_confusions_and_groups_are_those_of_a_plain_count(small):
+    """The same numbers by one query after another."""
+    from collections import Counter
+
+    from biovita.benchmark.analysis import by_family, confusions
+
+    benchmark = benchmark_from_split(small)
+    scores = score_benchmark(benchmark, class_vectors(benchmark, small, noise=3.0))
+    pairs, queries, families = Counter(), Counter(), Counter()
+    for score in (s for s in scores.tasks if s.task.level == Rank.SPECIES):
+        task = score.task
+        asked = benchmark.items[modalities_of(task.direction)[0]].take(task.queries.tolist())
+        for query, (own, family) in enumerate(zip(*(asked[n].to_pylist() for n in ("species", "family")), strict=True)):
+            got = task.taxa[score.retrieved[query]]
+            queries[task.part, own] += 1
+            pairs[task.part, own, got, task.direction] += own != got
+            if family is not None:
+                families[task.part, task.direction, family, bool(score.ranks[query] == 1)] += 1
+    found = confusions(benchmark, scores, level=Rank.SPECIES, most=1000)
+    assert len(found) > 20
+    told = {(r.part, r.taxon, r.taken_for, d): count for r in found for d, count in r.directions.items()}
+    assert told == {pair: count for pair, count in pairs.items() if count}
+    for part in ("seen", "unseen"):
+        mine = [(-row.share * row.count, row.taxon, row.taken_for) for row in found if row.part == part]
+        assert mine == sorted(mine)
+    assert all((r.queries, r.count) == (queries[r.part, r.taxon], sum(r.directions.values())) for r in found)
+    rows = [row for row in by_family(benchmark, scores) if row.k == 1]
+    assert sum(row.queries for row in rows) == families.total()
+    for row in rows:
+        right, wrong = (families[row.part, row.direction, row.group, hit] for hit in (True, False))
+        assert (row.queries, row.accuracy) == (right + wrong, pytest.approx(right / (right + wrong)))

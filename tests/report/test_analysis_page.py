@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from biovita.benchmark import benchmark_from_split, score_benchmark
-from biovita.benchmark.recordings import Recording
+from biovita.benchmark.recordings import Recordings
 from biovita.benchmark.trait_scores import TraitScore
 from biovita.dataset import Dataset, split_dataset, write_table
 from biovita.dataset.schema import TRAITS
@@ -43,6 +43,7 @@ def run(tmp_path):
     table = vectors[Modality.AUDIO].vectors
     length = min(len(one), len(other))
     table[one[:length]], table[other[:length]] = table[other[:length]].copy(), table[one[:length]].copy()
+    numbers = np.arange(benchmark.items[Modality.AUDIO].num_rows)
     return ReportContent(
         title="Analysis",
         benchmark=benchmark,
@@ -50,9 +51,7 @@ def run(tmp_path):
         vectors=vectors,
         dataset=dataset,
         failed=[Failure(Modality.AUDIO, "at0-1", "truncated", "..")],
-        recordings={
-            n: Recording(float(n), float(n % 40)) for n in range(benchmark.items[Modality.AUDIO].num_rows)
-        },
+        recordings=Recordings(numbers.astype(float), (numbers % 40).astype(float)),
         predictions=[
             TraitScore("audio", method, "unseen", "activity", "nocturnal", 0.87, 0.8, 0.5, species=8)
             for method in ("zero-shot", "probe")

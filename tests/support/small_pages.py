@@ -21,7 +21,7 @@ from biovita.benchmark.detection_scores import (
     SegmentRow,
 )
 from biovita.benchmark.detection_truth import NotScored
-from biovita.benchmark.recordings import Recording
+from biovita.benchmark.recordings import Recordings
 from biovita.benchmark.trait_scores import TraitScore
 from biovita.dataset import Dataset, split_dataset, write_table
 from biovita.dataset.dataset import replace_tables
@@ -117,7 +117,7 @@ def _run(dataset: Dataset, benchmark: Benchmark, out: Path) -> Path:
     vectors = {stage: class_vectors(benchmark, dataset, noise) for stage, noise in noises.items()}
     source = "https://example.org/models/" + "very-long-address/" * 5
     tower = EncoderCard("birdnet-2.4", Modality.AUDIO, 4, source, "sha256:" + "0" * 64, "CC", "Mind the terms.")
-    counts = range(benchmark.items[Modality.AUDIO].num_rows)
+    counts = np.arange(benchmark.items[Modality.AUDIO].num_rows)
     content = ReportContent(
         title=f"{out.name} on small",
         benchmark=benchmark,
@@ -129,7 +129,7 @@ def _run(dataset: Dataset, benchmark: Benchmark, out: Path) -> Path:
         times={"training": 12.3},
         dataset=dataset,
         failed=[Failure(Modality.AUDIO, "at0-1", "truncated", "..")],
-        recordings={n: Recording(float(n), float(n % 40)) for n in counts},
+        recordings=Recordings(counts.astype(float), (counts % 40).astype(float)),
         predictions=[
             TraitScore(modality, method, "unseen", "activity", "nocturnal", 0.87, 0.8, 0.5, species=8)
             for modality in ("audio", "image")

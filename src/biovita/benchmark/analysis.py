@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import zlib
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from biovita.benchmark.recordings import Recording
+from biovita.benchmark.recordings import Recordings
 from biovita.benchmark.scores import KS, Scores, TaskScore, bootstrap_interval
-from biovita.benchmark.task import Benchmark
+from biovita.benchmark.task import Benchmark, Task
 from biovita.benchmark.trait_scores import TraitAgreement, Traits, trait_agreement
 from biovita.modality import Modality, modalities_of
 from biovita.taxonomy import Rank
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 _CONFUSED = {Rank.SPECIES: 50, Rank.FAMILY: 500}  # pairs that an analysis lists
+_QUERIES_AT_ONCE = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ def analyse(
     benchmark: Benchmark,
     scores: Scores,
     *,
-    recordings: Mapping[int, Recording],
+    recordings: Recordings | None,
     traits: Traits,
     seed: int = 0,
 ) -> Analysis:
@@ -143,7 +145,7 @@ def analyse(
     Parameters
     ----------
     recordings
-        Length and contrast of recordings, by row of the benchmark's.
+        Length and contrast of the benchmark's; None where nothing is known of them.
     traits
         Of the benchmark's species.
     seed
@@ -153,7 +155,7 @@ def analyse(
         by_class=tuple(by_class(benchmark, scores, seed=seed)),
         by_family=tuple(by_family(benchmark, scores, seed=seed)),
         by_samples=tuple(by_samples(scores, seed=seed)),
-        by_recording=tuple(by_recording(scores, recordings, seed=seed)) if recordings else (),
+        by_recording=() if recordings is None else tuple(by_recording(scores, recordings, seed=seed)),
         near_misses=tuple(near_misses(benchmark, scores, seed=seed)),
         confusions=tuple(
             row
@@ -164,7 +166,7 @@ def analyse(
     )
 
 
-def accuracy_by(score: TaskScore, groups: np.ndarray, *, by: str, seed: int = 0) -> list[GroupAccuracy]:
+def accuracy_by(score: TaskScore, groups: pa.Array, *, by: str, seed: int = 0) -> list[GroupAccuracy]:
     """Return accuracy, chance and interval for each group of a task's queries.
 
     Parameters
@@ -176,8 +178,7 @@ def accuracy_by(score: TaskScore, groups: np.ndarray, *, by: str, seed: int = 0)
     """
     task, rows = score.task, []
     counts = task.candidate_counts
-    for group in sorted({group for group in groups if group is not None}):
-        mine = groups == group
+    for group, mine in _members(groups):
         for k in KS:
             hits = score.hits(k)[mine]
             low, high = bootstrap_interval(hits, [seed, zlib.crc32(f"{task.name}/{by}/{group}/{k}".encode())])
@@ -193,10 +194,26 @@ def accuracy_by(score: TaskScore, groups: np.ndarray, *, by: str, seed: int = 0)
                     chance=float((np.minimum(k, counts[mine]) / counts[mine]).mean()),
                     low=low,
                     high=high,
-                    queries=int(mine.sum()),
+                    queries=len(mine),
                 )
             )
     return rows
+
+
+def _members(groups: pa.Array) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield each group by its name, with the places of its members, ascending."""
+    names, codes = _coded(groups)
+    order = np.argsort(codes, kind="stable")
+    edges = np.searchsorted(codes[order], np.arange(len(names) + 1))
+    for name, start, end in zip(names, edges, edges[1:], strict=False):
+        yield name, order[start:end]
+
+
+def _coded(names: pa.Array | pa.ChunkedArray) -> tuple[list[str], np.ndarray]:
+    """Return the distinct names, sorted, and for each place the number of its name; -1 for None."""
+    distinct = names.unique().drop_null().sort()
+    codes = pc.fill_null(pc.index_in(names, value_set=distinct), -1)
+    return distinct.to_pylist(), codes.to_numpy(zero_copy_only=False)
 
 
 def by_class(benchmark: Benchmark, scores: Scores, *, seed: int = 0) -> list[GroupAccuracy]:
@@ -207,10 +224,15 @@ def by_class(benchmark: Benchmark, scores: Scores, *, seed: int = 0) -> list[Gro
     rows = []
     for score in scores.tasks:
         asked, _ = modalities_of(score.task.direction)
-        classes = benchmark.labels(asked, Rank.CLASS)[score.task.queries]
-        rows += accuracy_by(score, np.full(len(classes), "All", object), by="class", seed=seed)
+        classes = _labels(benchmark, asked, Rank.CLASS, score.task.queries)
+        rows += accuracy_by(score, pa.repeat("All", len(classes)), by="class", seed=seed)
         rows += accuracy_by(score, classes, by="class", seed=seed)
     return rows
+
+
+def _labels(benchmark: Benchmark, modality: Modality, level: Rank, rows: np.ndarray) -> pa.Array:
+    """Return the names at a level of the taxa of items, by their rows."""
+    return benchmark.items[modality][level.value].take(pa.array(rows)).combine_chunks()
 
 
 def by_family(benchmark: Benchmark, scores: Scores, *, seed: int = 0) -> list[GroupAccuracy]:
@@ -219,7 +241,7 @@ def by_family(benchmark: Benchmark, scores: Scores, *, seed: int = 0) -> list[Gr
     for score in scores.tasks:
         if score.task.level == Rank.SPECIES:
             asked, _ = modalities_of(score.task.direction)
-            families = benchmark.labels(asked, Rank.FAMILY)[score.task.queries]
+            families = _labels(benchmark, asked, Rank.FAMILY, score.task.queries)
             rows += accuracy_by(score, families, by="family", seed=seed)
     return rows
 
@@ -230,24 +252,19 @@ def by_samples(scores: Scores, *, seed: int = 0) -> list[GroupAccuracy]:
     for score in scores.tasks:
         task = score.task
         sizes = np.diff(task.offsets)[task.correct_taxa]
-        groups = binned(sizes, _SAMPLES)
-        if len(set(groups)) > 1:
+        groups = pa.array(binned(sizes, _SAMPLES), pa.string())
+        if len(groups.unique()) > 1:
             rows += accuracy_by(score, groups, by="samples", seed=seed)
     return rows
 
 
-def by_recording(
-    scores: Scores,
-    recordings: Mapping[int, Recording],
-    *,
-    seed: int = 0,
-) -> list[GroupAccuracy]:
+def by_recording(scores: Scores, recordings: Recordings, *, seed: int = 0) -> list[GroupAccuracy]:
     """Return accuracy of recordings as queries, at species level, by their length and by their quality.
 
     Parameters
     ----------
     recordings
-        What is known of them, by row of the benchmark's recordings; see `biovita.benchmark.recordings`.
+        What is known of the benchmark's.
 
     Returns
     -------
@@ -258,12 +275,11 @@ def by_recording(
         task = score.task
         if modalities_of(task.direction)[0] != Modality.AUDIO or task.level != Rank.SPECIES:
             continue
-        known = [recordings.get(int(row)) for row in task.queries]
         for by, unit, edges, values in (
-            ("length", "s", _LENGTHS, [found and found.seconds for found in known]),
-            ("quality", "dB", _QUALITIES, [found and found.contrast_db for found in known]),
+            ("length", "s", _LENGTHS, recordings.seconds),
+            ("quality", "dB", _QUALITIES, recordings.contrast_db),
         ):
-            groups = binned(np.array([np.nan if value is None else value for value in values]), edges, unit)
+            groups = pa.array(binned(values[task.queries], edges, unit), pa.string())
             rows += accuracy_by(score, groups, by=by, seed=seed)
     return rows
 
@@ -307,41 +323,47 @@ def confusions(benchmark: Benchmark, scores: Scores, *, level: Rank, most: int =
     -------
     At most ``most`` rows a part, by ``share`` times ``count``, the largest first.
     """
-    pairs: dict[str, Counter[tuple[str, str]]] = {}
-    queries: dict[str, Counter[str]] = {}
-    where: dict[tuple[str, str, str], Counter[str]] = {}
-    for score in scores.tasks:
-        task = score.task
-        if task.level != Rank.SPECIES:
-            continue
-        names = benchmark.taxon_labels(task, level)
-        answered = score.retrieved >= 0
-        for own, got in zip(names[task.correct_taxa[answered]], names[score.retrieved[answered]], strict=True):
-            if own is None:
-                continue
-            queries.setdefault(task.part, Counter())[own] += 1
-            if got is not None and got != own:
-                pairs.setdefault(task.part, Counter())[own, got] += 1
-                where.setdefault((task.part, own, got), Counter())[task.direction] += 1
     rows = []
-    for part, counted in pairs.items():
-        ordered = sorted(
-            counted.items(), key=lambda item: (-item[1] / queries[part][item[0][0]] * item[1], item[0])
-        )
-        for (own, got), count in ordered[:most]:
-            rows.append(
-                Confusion(
-                    part=part,
-                    level=level.value,
-                    taxon=own,
-                    taken_for=got,
-                    count=count,
-                    queries=queries[part][own],
-                    share=count / queries[part][own],
-                    directions=dict(sorted(where[part, own, got].items())),
-                )
-            )
+    for part in dict.fromkeys(score.task.part for score in scores.tasks):
+        mine = [s for s in scores.tasks if (s.task.part, s.task.level) == (part, Rank.SPECIES)]
+        rows += _confused(benchmark, part, mine, level, most)
     return rows
+
+
+def _confused(
+    benchmark: Benchmark, part: str, scores: Sequence[TaskScore], level: Rank, most: int
+) -> list[Confusion]:
+    """Return the rows of a part; pairs are counted by their number, ``own * names + got``."""
+    labels = [pa.array(benchmark.taxon_labels(score.task, level), pa.string()) for score in scores]
+    names, codes = _coded(pa.chunked_array(labels, pa.string()))
+    queries = np.zeros(len(names), np.int64)
+    wrong: dict[str, np.ndarray] = {}
+    for score, mine in zip(scores, np.split(codes, np.cumsum([len(each) for each in labels])), strict=False):
+        answered = score.retrieved >= 0
+        own, got = mine[score.task.correct_taxa[answered]], mine[score.retrieved[answered]]
+        queries += np.bincount(own[own >= 0], minlength=len(names))
+        pairs = (own.astype(np.int64) * len(names) + got)[(own >= 0) & (got >= 0) & (own != got)]
+        wrong[score.task.direction] = pairs
+    pairs, counts = np.unique(np.concatenate([np.empty(0, np.int64), *wrong.values()]), return_counts=True)
+    own, got = np.divmod(pairs, max(1, len(names)))
+    first = np.lexsort((pairs, -counts / queries[own] * counts))[:most]
+    return [
+        Confusion(
+            part=part,
+            level=level.value,
+            taxon=names[own[at]],
+            taken_for=names[got[at]],
+            count=int(counts[at]),
+            queries=int(queries[own[at]]),
+            share=float(counts[at] / queries[own[at]]),
+            directions={
+                direction: int(count)
+                for direction, mine in sorted(wrong.items())
+                if (count := (mine == pairs[at]).sum())
+            },
+        )
+        for at in first
+    ]
 
 
 def near_misses(benchmark: Benchmark, scores: Scores, *, seed: int = 0) -> list[NearMisses]:
@@ -362,23 +384,19 @@ def near_misses(benchmark: Benchmark, scores: Scores, *, seed: int = 0) -> list[
             continue
         wrong = (score.ranks > 1) & (task.candidate_counts > 1)
         for rank in (Rank.GENUS, Rank.FAMILY):
-            names = benchmark.taxon_labels(task, rank)
-            named = np.array([name is not None for name in names])
-            known = wrong & named[task.correct_taxa]
-            if not known.any():
+            _, groups = _coded(pa.array(benchmark.taxon_labels(task, rank), pa.string()))
+            known = np.flatnonzero(wrong & (groups[task.correct_taxa] >= 0))
+            if not len(known):
                 continue
-            right = names[task.correct_taxa[known]]
-            hits = names[score.retrieved[known]] == right
-            listed = task.candidates[known]
-            related = (names[listed] == right[:, None]) & (listed >= 0)
-            chance = (related.sum(axis=1) - 1) / (task.candidate_counts[known] - 1)
+            hits = groups[score.retrieved[known]] == groups[task.correct_taxa[known]]
+            chance = np.concatenate([_related(task, groups, some) for some in _pieces(known)])
             low, high = bootstrap_interval(hits, [seed, zlib.crc32(f"{task.name}/{rank.value}".encode())])
             rows.append(
                 NearMisses(
                     part=task.part,
                     direction=task.direction,
                     rank=rank.value,
-                    errors=int(known.sum()),
+                    errors=len(known),
                     share=float(hits.mean()),
                     chance=float(chance.mean()),
                     low=low,
@@ -386,3 +404,17 @@ def near_misses(benchmark: Benchmark, scores: Scores, *, seed: int = 0) -> list[
                 )
             )
     return rows
+
+
+def _related(task: Task, groups: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """Return which share of the wrong candidates of each query is of the correct taxon's group."""
+    listed = task.candidates[queries]
+    right = groups[task.correct_taxa[queries]]
+    related = (groups[listed] == right[:, None]) & (listed >= 0)
+    shares: np.ndarray = (related.sum(axis=1) - 1) / (task.candidate_counts[queries] - 1)
+    return shares
+
+
+def _pieces(queries: np.ndarray) -> list[np.ndarray]:
+    """Return queries in pieces: each has a hundred candidates and more, of which nothing is kept."""
+    return np.array_split(queries, -(-len(queries) // _QUERIES_AT_ONCE))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -61,15 +62,15 @@ def ranks_table(benchmark: Benchmark, scores: Scores) -> pa.Table:
     for score in scores.tasks:
         task = score.task
         ids = benchmark.items[modalities_of(task.direction)[0]]["id"].take(pa.array(task.queries))
-        taxa = np.array([*task.taxa, None], object)
+        taxa = pa.array([*task.taxa, None], pa.string())
         count = len(task.queries)
         columns = {
-            "part": [task.part] * count,
-            "direction": [task.direction] * count,
-            "level": [task.level.value] * count,
+            "part": pa.repeat(task.part, count),
+            "direction": pa.repeat(task.direction, count),
+            "level": pa.repeat(task.level.value, count),
             "query": ids,
-            "correct": taxa[task.correct_taxa].tolist(),
-            "retrieved": taxa[score.retrieved].tolist(),
+            "correct": taxa.take(pa.array(task.correct_taxa)),
+            "retrieved": taxa.take(pa.array(score.retrieved % len(taxa))),
             "rank": score.ranks.astype(np.int32),
             "candidates": task.candidate_counts.astype(np.int32),
             "offered": _offered(benchmark, task),
@@ -78,23 +79,25 @@ def ranks_table(benchmark: Benchmark, scores: Scores) -> pa.Table:
     return pa.concat_tables(tables) if tables else RANKS.empty_table()
 
 
-def _offered(benchmark: Benchmark, task: Task) -> list[str]:
-    ids = benchmark.items[modalities_of(task.direction)[1]]["id"].to_pylist()
+def _offered(benchmark: Benchmark, task: Task) -> pa.Array:
+    ids = benchmark.items[modalities_of(task.direction)[1]]["id"].take(pa.array(task.samples)).to_pylist()
     each = b"".join(
-        _digest("\0".join([name, *(ids[row] for row in task.samples[begin:end])]).encode())
+        _digest("\0".join([name, *ids[begin:end]]).encode())
         for name, begin, end in zip(task.taxa, task.offsets, task.offsets[1:], strict=False)
     )
     taxa = np.frombuffer(each, np.uint64)
     lists = zip(task.candidates, task.candidate_counts, _asked(benchmark, task), strict=True)
-    return [_digest(taxa[row[:count]].tobytes() + asked).hex() for row, count, asked in lists]
+    return pa.array(
+        (_digest(taxa[row[:count]].tobytes() + asked).hex() for row, count, asked in lists), pa.string()
+    )
 
 
-def _asked(benchmark: Benchmark, task: Task) -> list[bytes]:
+def _asked(benchmark: Benchmark, task: Task) -> Iterable[bytes]:
     """Return what tells the texts of each query from others; nothing where its id does."""
     if task.texts is None:
-        return [b""] * len(task.queries)
+        return repeat(b"", len(task.queries))
     ids = benchmark.ids(modalities_of(task.direction)[0])
-    return ["\0".join(ids[row] for row in rows if row >= 0).encode() for rows in task.texts]
+    return ("\0".join(ids[row] for row in rows if row >= 0).encode() for rows in task.texts)
 
 
 def _digest(content: bytes) -> bytes:
@@ -262,11 +265,16 @@ def not_compared(first: pa.Table, second: pa.Table) -> tuple[list[str], list[str
 
 def _tasks(table: pa.Table) -> dict[tuple[str, str, str], pa.Table]:
     """Return the rows of each task, by part, direction and level, in their order."""
-    keys = list(zip(*(table[name].to_pylist() for name in ("part", "direction", "level")), strict=True))
-    places: dict[tuple[str, str, str], list[int]] = {}
-    for row, key in enumerate(keys):
-        places.setdefault(key, []).append(row)
-    return {key: table.take(pa.array(rows)).combine_chunks() for key, rows in places.items()}
+    names = ["part", "direction", "level"]
+    tasks = table.select(names).group_by(names, use_threads=False).aggregate([]).to_pylist()
+    return {
+        (task["part"], task["direction"], task["level"]): table.filter(
+            (pc.field("part") == task["part"])
+            & (pc.field("direction") == task["direction"])
+            & (pc.field("level") == task["level"])
+        ).combine_chunks()
+        for task in tasks
+    }
 
 
 def _hits(table: pa.Table, k: int) -> np.ndarray:

@@ -21,7 +21,7 @@ from biovita.benchmark.leak import MetCheck, check_benchmark
 from biovita.benchmark.media_files import resolve_media
 from biovita.benchmark.one_space import comparable
 from biovita.benchmark.precomputed import read_precomputed
-from biovita.benchmark.recordings import Recording, measured, stated
+from biovita.benchmark.recordings import Recordings, measured, stated
 from biovita.benchmark.score import MEMORY_MB
 from biovita.benchmark.scored_models import (
     met_by,
@@ -34,6 +34,7 @@ from biovita.benchmark.scores import ScoreRow, Scores, checked_penalty, score_be
 from biovita.benchmark.task import Benchmark
 from biovita.benchmark.trait_run import label_texts, predict_from_benchmark
 from biovita.benchmark.trait_scores import TraitScore
+from biovita.benchmark.vector_rows import mapped
 from biovita.compute.device import select_device
 from biovita.embedding import Failure, Vectors
 from biovita.errors import BiovitaError, ModelError
@@ -67,7 +68,7 @@ class Evaluation(OneLine):
     failed
         Items without a vector, and why.
     recordings
-        Length and contrast, by row of the benchmark's recordings.
+        Length and contrast of the benchmark's recordings.
     predictions
         How well traits can be told from the vectors; none without a dataset that has traits.
     check
@@ -82,7 +83,7 @@ class Evaluation(OneLine):
     towers: tuple[EncoderCard, ...]
     made: Mapping[str, Any]
     failed: tuple[Failure, ...]
-    recordings: Mapping[int, Recording]
+    recordings: Recordings
     predictions: tuple[TraitScore, ...]
     seed: int
     check: MetCheck
@@ -157,22 +158,23 @@ def evaluate(
         made["zero vectors, taken as missing"] = {m.value: count for m, count in zeros.items() if count}
     else:
         found = _embedded(benchmark, opened, able, out / "vectors", name=name, device=device, progress=progress)
+    vectors = mapped(found.vectors, out)
     scores = score_benchmark(
-        benchmark, found.vectors, seen_penalty=penalty, memory_mb=memory_mb, device=select_device(device)
+        benchmark, vectors, seen_penalty=penalty, memory_mb=memory_mb, device=select_device(device)
     )
     if not scores.tasks:
         raise BiovitaError(_answers_nothing(benchmark, able, name))
     return Evaluation(
         name=name,
         benchmark=benchmark,
-        vectors=found.vectors,
+        vectors=vectors,
         scores=scores,
         rows=scores.rows(name, seed=seed, leak=bool(check.leak)),
         towers=found.towers,
         made=made,
         failed=found.failed,
         recordings=measured(benchmark) if contrast else stated(benchmark),
-        predictions=predict_from_benchmark(benchmark, found.vectors, leak=bool(check.leak)),
+        predictions=predict_from_benchmark(benchmark, vectors, leak=bool(check.leak)),
         seed=seed,
         check=check,
     )

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from biovita.benchmark.object_encoder import ObjectEncoder, encoder_name, stated_revision
 from biovita.benchmark.one_space import comparable
 from biovita.benchmark.scored_models import Random
+from biovita.benchmark.task import ITEMS as BENCHMARK_COLUMNS
 from biovita.benchmark.task import Benchmark
 from biovita.dataset.dataset import Dataset
 from biovita.embedding import (
@@ -31,6 +32,7 @@ from biovita.embedding import (
     text_items,
     vectors,
 )
+from biovita.embedding.items import ITEMS as ITEM_COLUMNS
 from biovita.embedding.items import loadable
 from biovita.embedding.store import VectorTable, embeddings_directory
 from biovita.errors import BiovitaError, MediaError
@@ -73,12 +75,14 @@ def benchmark_items(
     Each id comes once. The ``texts`` come beside the benchmark's own.
     """
     able = tuple(able)
+    columns = [name for name in ITEM_COLUMNS.names if name in BENCHMARK_COLUMNS.names]
     found = {}
     for modality in able:
-        table = benchmark.items[modality].take(pa.array(benchmark.used(modality, able)))
+        table = benchmark.items[modality].select(columns).take(pa.array(benchmark.used(modality, able)))
         if modality in MEDIA:
-            _, first = np.unique(table["id"].to_numpy().astype(str), return_index=True)
-            found[modality] = Items.of(modality, table.take(pa.array(np.sort(first))), benchmark.locate)
+            numbered = pa.table({"id": table["id"], "row": np.arange(len(table))})
+            first = numbered.group_by("id").aggregate([("row", "min")])["row_min"].sort()
+            found[modality] = Items.of(modality, table.take(first), benchmark.locate)
         else:
             found[modality] = text_items([*table["id"].to_pylist(), *texts])
     return found
@@ -121,7 +125,8 @@ def source_of(benchmark: Benchmark, items: Mapping[Modality, Items]) -> Dataset 
 
 
 def _are_of(mine: pa.Table, theirs: pa.Table) -> bool:
-    found = theirs.take(pc.index_in(mine["id"], value_set=theirs["id"].combine_chunks()))
+    at = pc.index_in(mine["id"], value_set=theirs["id"].combine_chunks())
+    found = theirs.select(["id", "sha256", "path", "start_s", "end_s"]).take(at)
 
     def same(name: str) -> pa.ChunkedArray:
         return pc.fill_null(pc.equal(mine[name], found[name]), fill_value=False)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -150,18 +151,22 @@ def asked_of_split(dataset: Dataset, excluded: Mapping[str, Iterable[str]] | Non
 def asked_of(benchmark: Benchmark) -> Asked:
     """Return what the tasks of a benchmark take to be new; every part but ``seen`` asks for unseen species."""
     columns = ["species", "genus", "family", "class"]
-    asked = [
-        benchmark.items[modalities_of(task.direction)[0]].select(columns).take(pa.array(task.queries))
-        for task in benchmark.tasks
-        if task.part != Split.SEEN
+    asked: dict[Modality, list[np.ndarray]] = {}
+    for task in benchmark.tasks:
+        if task.part != Split.SEEN:
+            asked.setdefault(modalities_of(task.direction)[0], []).append(task.queries)
+    taken = [
+        benchmark.items[modality].select(columns).take(pa.array(np.unique(np.concatenate(queries))))
+        for modality, queries in asked.items()
     ]
-    found = pa.concat_tables(asked) if asked else ITEMS.empty_table().select(columns)
+    found = pa.concat_tables(taken) if taken else ITEMS.empty_table().select(columns)
     rows = (
         found.filter(pc.field("species").is_valid()).group_by(columns).aggregate([]).sort_by("species").to_pylist()
     )
     groups = {row.pop("species"): [name for name in row.values() if name] for row in rows}
     names = {name: benchmark.other_names.get(name, ()) for name in groups}
-    media = {m: _of_source(benchmark.items[m].take(pa.array(benchmark.used(m)))) for m in MEDIA}
+    told = ["id", "path", "sha256", "cut_from"]
+    media = {m: _of_source(benchmark.items[m].select(told).take(pa.array(benchmark.used(m)))) for m in MEDIA}
     return _asked(
         names, groups, media, str(benchmark.made.get("dataset") or benchmark.made.get("benchmark") or "")
     )

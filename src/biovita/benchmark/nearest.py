@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from biovita.benchmark.task import Benchmark, Task
+from biovita.benchmark.task import Task
 from biovita.embedding import Vectors
 from biovita.modality import Modality, modalities_of
 
@@ -35,12 +35,19 @@ class Neighbour:
 
 
 def nearest(
-    benchmark: Benchmark, task: Task, vectors: Mapping[Modality, Vectors], query: int, *, count: int = 5
+    task: Task,
+    vectors: Mapping[Modality, Vectors],
+    rows: Mapping[Modality, np.ndarray],
+    query: int,
+    *,
+    count: int = 5,
 ) -> list[Neighbour]:
     """Return the first-ranked candidates of one query, best first, in the order that it was scored by.
 
     Parameters
     ----------
+    rows
+        Where the vectors of the benchmark's items lie, as `biovita.benchmark.vector_rows.vector_rows` has it.
     query
         Position in ``task.queries``.
 
@@ -49,24 +56,22 @@ def nearest(
     At most ``count``; none where the query has no vector. Candidates without a vector are left out.
     """
     asked, answered = modalities_of(task.direction)
-    queries, samples = vectors[asked], vectors[answered]
-    texts = benchmark.items[asked]["id"]
-    keys = [key for row in task.asking[query] if row >= 0 and (key := texts[int(row)].as_py()) in queries]
-    if not keys:
+    asks = task.asking[query]
+    at = rows[asked][asks[asks >= 0]]
+    if not (at >= 0).any():
         return []
-    asking = queries.vectors[queries.places(keys)].astype(np.float64)
-    ids = benchmark.items[answered]["id"]
+    asking = vectors[asked].vectors[at[at >= 0]].astype(np.float64)
     found = []
     for column, taxon in enumerate(task.candidates[query]):
         if taxon < 0:
             break
-        rows = task.samples[task.offsets[taxon] : task.offsets[taxon + 1]]
-        known = {int(row): key for row in rows if (key := ids[int(row)].as_py()) in samples}
-        if not known:
+        samples = task.samples[task.offsets[taxon] : task.offsets[taxon + 1]]
+        known = samples[rows[answered][samples] >= 0]
+        if not len(known):
             continue
-        own = samples.vectors[samples.places(known.values())].astype(np.float64)
+        own = vectors[answered].vectors[rows[answered][known]].astype(np.float64)
         similar = np.max([(own * vector).sum(axis=1) for vector in asking], axis=0)
         best = int(similar.argmax())
         correct = column == task.correct[query]
-        found.append(Neighbour(int(taxon), list(known)[best], float(similar[best]), bool(correct)))
+        found.append(Neighbour(int(taxon), int(known[best]), float(similar[best]), bool(correct)))
     return sorted(found, key=lambda neighbour: -neighbour.similarity)[:count]

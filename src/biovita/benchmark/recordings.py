@@ -12,28 +12,30 @@ from biovita.benchmark.task import Benchmark
 from biovita.errors import MediaError
 from biovita.modality import Modality, modalities_of
 
-__all__ = ["Recording", "contrast_db", "measured", "stated"]
+__all__ = ["Recordings", "contrast_db", "measured", "stated"]
 
 _FRAME_S = 0.02
 _BAND_HZ = 500.0  # wind and traffic lie below
 _WORKERS = 4
+_ROWS_AT_ONCE = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """What is known of a recording that asks.
+@dataclass(frozen=True, eq=False)
+class Recordings:
+    """What is known of a benchmark's recordings that ask.
 
     Attributes
     ----------
     seconds
-        Its length; None where neither a table nor its samples say it.
+        ``(recordings,)`` the length of each, by its row; NaN where neither a table nor its samples say it, and of one
+        that does not ask.
     contrast_db
-        How far its loud moments stand out from its quiet ones, in decibels (see `contrast_db`); None where it was not
-        measured.
+        ``(recordings,)`` how far its loud moments stand out from its quiet ones, in decibels (see `contrast_db`); NaN
+        where it was not measured.
     """
 
-    seconds: float | None
-    contrast_db: float | None = None
+    seconds: np.ndarray
+    contrast_db: np.ndarray
 
 
 def contrast_db(samples: np.ndarray, sample_rate: float) -> float:
@@ -53,41 +55,46 @@ def contrast_db(samples: np.ndarray, sample_rate: float) -> float:
     return float(loud - quiet)
 
 
-def stated(benchmark: Benchmark) -> dict[int, Recording]:
-    """Return the lengths that the benchmark states, by row of the recordings that ask; no file is opened."""
-    rows = _asked(benchmark)
-    items = benchmark.items[Modality.AUDIO].select(["start_s", "end_s"]).take(pa.array(rows)).to_pylist()
-    return {
-        row: Recording(item["end_s"] - item["start_s"])
-        for row, item in zip(rows, items, strict=True)
-        if item["start_s"] is not None and item["end_s"] is not None
-    }
+def stated(benchmark: Benchmark) -> Recordings:
+    """Return the lengths that the benchmark states; no file is opened."""
+    found, rows = _unknown(benchmark), _asked(benchmark)
+    start, end = (benchmark.items[Modality.AUDIO][name].to_numpy().astype(float) for name in ("start_s", "end_s"))
+    found.seconds[rows] = (end - start)[rows]
+    return found
 
 
-def measured(benchmark: Benchmark) -> dict[int, Recording]:
-    """Return length and contrast by row of the recordings that ask, each of which is decoded for it.
+def measured(benchmark: Benchmark) -> Recordings:
+    """Return length and contrast of the recordings that ask, each of which is decoded for it.
 
-    Recordings that cannot be read are left out: they are reported where they are embedded.
+    Of recordings that cannot be read nothing is known: they are reported where they are embedded.
     """
+    found = _unknown(benchmark)
     if benchmark.root is None:
-        return {}
-    rows = _asked(benchmark)
-    items = benchmark.items[Modality.AUDIO].select(["path", "start_s", "end_s"]).take(pa.array(rows)).to_pylist()
+        return found
+    spans = benchmark.items[Modality.AUDIO].select(["path", "start_s", "end_s"])
     with ThreadPoolExecutor(_WORKERS) as pool:
-        found = list(pool.map(lambda item: _measured(benchmark, **item), items))
-    return {row: got for row, got in zip(rows, found, strict=True) if got is not None}
+        for some in np.array_split(rows := _asked(benchmark), -(-len(rows) // _ROWS_AT_ONCE) or 1):
+            items = spans.take(pa.array(some)).to_pylist()
+            for row, got in zip(some, pool.map(lambda item: _measured(benchmark, **item), items), strict=True):
+                found.seconds[row], found.contrast_db[row] = got
+    return found
 
 
-def _asked(benchmark: Benchmark) -> list[int]:
+def _unknown(benchmark: Benchmark) -> Recordings:
+    count = benchmark.items[Modality.AUDIO].num_rows
+    return Recordings(np.full(count, np.nan), np.full(count, np.nan))
+
+
+def _asked(benchmark: Benchmark) -> np.ndarray:
     tasks = [task.queries for task in benchmark.tasks if modalities_of(task.direction)[0] == Modality.AUDIO]
-    return np.unique(np.concatenate(tasks)).tolist() if tasks else []
+    return np.unique(np.concatenate([np.empty(0, np.int64), *tasks]))
 
 
-def _measured(benchmark: Benchmark, path: str, start_s: float | None, end_s: float | None) -> Recording | None:
+def _measured(benchmark: Benchmark, path: str, start_s: float | None, end_s: float | None) -> tuple[float, float]:
     from biovita.media import read_clip
 
     try:
         samples, rate = read_clip(benchmark.locate(path), start_s or 0.0, end_s)
     except MediaError:
-        return None
-    return Recording(len(samples) / rate, contrast_db(samples, rate))
+        return np.nan, np.nan
+    return len(samples) / rate, contrast_db(samples, rate)

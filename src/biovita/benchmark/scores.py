@@ -11,6 +11,7 @@ import numpy as np
 
 from biovita.benchmark.score import MEMORY_MB, NotFiniteError, Rows, rank_candidates
 from biovita.benchmark.task import Benchmark, Task
+from biovita.benchmark.vector_rows import vector_rows
 from biovita.embedding import Vectors
 from biovita.errors import BiovitaError
 from biovita.modality import Modality, modalities_of
@@ -224,7 +225,7 @@ def score_benchmark(
         Where vectors are not finite, two modalities differ in length, or ``seen_penalty`` is no number from 0 to 2.
     """
     checked_penalty(seen_penalty)
-    rows_of = {modality: _rows(benchmark.ids(modality), have.ids) for modality, have in vectors.items()}
+    rows_of = vector_rows(benchmark, vectors)
     scored = []
     for task in benchmark.tasks:
         asked, answered = modalities_of(task.direction)
@@ -273,12 +274,6 @@ def _penalties(benchmark: Benchmark, task: Task, seen_penalty: float) -> np.ndar
         return None
     unseen = benchmark.unseen.get(task.level, frozenset())
     return np.array([0.0 if name in unseen else seen_penalty for name in task.taxa])
-
-
-def _rows(wanted: Sequence[str], have: Sequence[str]) -> np.ndarray:
-    """Return where the ids lie, ``(wanted,)``; -1 for those that are not there."""
-    place = {key: row for row, key in enumerate(have)}
-    return np.array([place.get(key, -1) for key in wanted], np.int64)
 
 
 def bootstrap_interval(

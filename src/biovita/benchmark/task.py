@@ -220,9 +220,9 @@ class Benchmark:
 
     def taxon_labels(self, task: Task, level: Rank) -> np.ndarray:
         """Return ``(taxa,)`` the name at ``level`` of each candidate taxon of a task, None where it has none."""
-        names = self.labels(modalities_of(task.direction)[1], level)
+        names = self.items[modalities_of(task.direction)[1]][level.value]
         first = task.samples[np.minimum(task.offsets[:-1], len(task.samples) - 1)]
-        found: np.ndarray = names[first]
+        found = np.array(names.take(pa.array(first)).to_pylist(), object)
         found[np.diff(task.offsets) == 0] = None
         return found
 

@@ -26,6 +26,7 @@ from biovita.benchmark.scored_models import (
 )
 from biovita.benchmark.task import ITEMS, Benchmark
 from biovita.benchmark.trait_scores import Traits, TraitScore, species_means, trait_prediction
+from biovita.benchmark.vector_rows import rows_of
 from biovita.dataset.dataset import Dataset
 from biovita.dataset.schema import Split
 from biovita.embedding import Items, LanceStore, Vectors, dataset_items, text_items, texts_of
@@ -113,11 +114,11 @@ def predict_traits(
         vectors = _made_here(dataset, opened, list(species), name, device, progress=progress)
     means: dict[Modality, _Means] = {}
     unseen: set[str] = set()
+    names = pa.array(species.values(), pa.string())
     for modality in MEDIA:
         table = dataset.media(modality).filter(pc.field("taxon_id").isin(list(species)))
-        items = table.select(["id", "split"]).append_column(
-            "species", pa.array([species[taxon_id] for taxon_id in table["taxon_id"].to_pylist()], pa.string())
-        )
+        at = pc.index_in(table["taxon_id"], value_set=pa.array(species.keys(), pa.string()))
+        items = table.select(["id", "split"]).append_column("species", names.take(at))
         unseen |= _held_out(items, "split")
         if modality in vectors:
             means |= _means_of(items, vectors[modality], modality, name)
@@ -194,15 +195,16 @@ def _say_what_lacks(rows: Sequence[TraitScore], vectors: Mapping[Modality, Vecto
 
 def _held_out(items: pa.Table, part: str) -> set[str]:
     """Return the species of items that are held out whole; ``part`` is the column that says so."""
-    return set(items.filter(pc.field(part) == Split.UNSEEN.value)["species"].to_pylist())
+    return set(items.filter(pc.field(part) == Split.UNSEEN.value)["species"].unique().to_pylist())
 
 
 def _means_of(items: pa.Table, vectors: Vectors, modality: Modality, name: str) -> dict[Modality, _Means]:
     """Return the mean vectors of the species of items that have vectors; none where there are no such items."""
-    items = items.filter(pc.is_in(items["id"], value_set=pa.array(vectors.ids, pa.string())))
-    if not items.num_rows:
+    rows = rows_of(items["id"], vectors)
+    there = np.flatnonzero(rows >= 0)
+    if not len(there):
         return {}
-    found = species_means(items["species"].to_pylist(), vectors.vectors, vectors.places(items["id"].to_pylist()))
+    found = species_means(items["species"].take(pa.array(there)).combine_chunks(), vectors.vectors, rows[there])
     odd = np.flatnonzero(~np.isfinite(found[1]).all(axis=1))
     if len(odd):
         raise BiovitaError(
@@ -226,7 +228,9 @@ def predict_from_benchmark(
     unseen: set[str] = set()
     for modality in MEDIA:
         if modality in vectors:
-            items = benchmark.items[modality].filter(pc.field("species").is_valid())
+            items = (
+                benchmark.items[modality].select(["id", "species", "part"]).filter(pc.field("species").is_valid())
+            )
             means |= _means_of(items, vectors[modality], modality, "the model")
             unseen |= _held_out(items, "part")
     rows = trait_prediction(means, frozenset(unseen), traits, _prompts(vectors, traits))

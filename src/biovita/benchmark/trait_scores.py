@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from biovita.benchmark.scores import Scores, bootstrap_interval
+from biovita.benchmark.task import Task
 from biovita.dataset.dataset import Dataset
 from biovita.modality import Modality
 from biovita.one_line import OneLine
@@ -29,6 +32,7 @@ _FOLDS = 5
 _FEWEST = 3  # species with, and species without a label, for it to be judged
 _INVERSE_PENALTY = 0.5  # scikit-learn's C: the slope's squared length counts as much as the sum of the losses
 _AT_ONCE = 8192  # vectors in memory while means are taken
+_QUERIES_AT_ONCE = 2048  # each with a hundred candidates and more, of 34 labels
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,13 +46,14 @@ class Traits(OneLine):
         """Return the traits of a dataset, by scientific name. Where sources disagree the label is left out."""
         found: dict[str, dict[str, bool]] = {}
         disputed: set[tuple[str, str]] = set()
-        for row in dataset.traits.to_pylist():
-            taxon = dataset.taxonomy.get(row["taxon_id"])
+        columns = (dataset.traits[name].to_pylist() for name in ("taxon_id", "label", "value"))
+        for taxon_id, label, value in zip(*columns, strict=True):
+            taxon = dataset.taxonomy.get(taxon_id)
             if taxon is None:
                 continue
             known = found.setdefault(taxon.scientific_name, {})
-            if known.setdefault(row["label"], row["value"]) != row["value"]:
-                disputed.add((taxon.scientific_name, row["label"]))
+            if known.setdefault(label, value) != value:
+                disputed.add((taxon.scientific_name, label))
         for name, label in disputed:
             del found[name][label]
         return cls(found)
@@ -143,14 +148,15 @@ def trait_agreement(scores: Scores, traits: Traits, *, seed: int = 0) -> list[Tr
         task = score.task
         if task.level != Rank.SPECIES:
             continue
-        for label in traits.labels:
-            known = traits.column(task.taxa, label)
+        labels = traits.labels
+        columns = [traits.column(task.taxa, label) for label in labels]
+        wrong = np.flatnonzero(score.ranks > 1)
+        having, told = _wrong_candidates(task, wrong, np.stack(columns, axis=1)) if labels else (wrong, wrong)
+        for number, (label, known) in enumerate(zip(labels, columns, strict=True)):
             own = known[task.correct_taxa] == 1
             if not own.any():
                 continue
-            listed = np.where(task.candidates >= 0, known[task.candidates], np.nan)
-            listed[np.arange(len(listed)), task.correct] = np.nan
-            judged = own & (score.ranks > 1) & ~np.isnan(known[score.retrieved]) & ~np.isnan(listed).all(axis=1)
+            judged = own[wrong] & ~np.isnan(known[score.retrieved[wrong]]) & (told[:, number] > 0)
             row = TraitAgreement(
                 part=task.part,
                 direction=task.direction,
@@ -161,16 +167,35 @@ def trait_agreement(scores: Scores, traits: Traits, *, seed: int = 0) -> list[Tr
                 errors=int(judged.sum()),
             )
             if judged.any():
-                hits = known[score.retrieved[judged]] == 1
+                hits = known[score.retrieved[wrong[judged]]] == 1
                 low, high = bootstrap_interval(hits, [seed, zlib.crc32(f"{task.name}/{label}".encode())])
-                chance = float(np.nanmean(listed[judged], axis=1).mean())
+                chance = float((having[judged, number] / told[judged, number]).mean())
                 row = replace(row, share=float(hits.mean()), chance=chance, low=low, high=high)
             rows.append(row)
     return rows
 
 
+def _wrong_candidates(task: Task, queries: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``(queries, labels)`` how many wrong candidates have each label, and of how many it is known.
+
+    Parameters
+    ----------
+    known
+        ``(taxa, labels)``, as `Traits.column` gives them.
+    """
+    nothing = np.zeros((1, known.shape[1]), np.int8)  # of the place -1, beyond the last candidate
+    having, told = (np.concatenate([each, nothing], dtype=np.int8) for each in (known == 1, ~np.isnan(known)))
+    counts = np.empty((2, len(queries), known.shape[1]), np.int32)
+    for start in range(0, len(queries), _QUERIES_AT_ONCE):
+        some = queries[start : start + _QUERIES_AT_ONCE]
+        for of, place in ((having, 0), (told, 1)):
+            listed = of[task.candidates[some]].sum(axis=1, dtype=np.int32)
+            counts[place, start : start + len(some)] = listed - of[task.correct_taxa[some]]
+    return counts[0], counts[1]
+
+
 def species_means(
-    names: Sequence[str], vectors: Any, rows: np.ndarray | None = None
+    names: Sequence[str] | pa.Array, vectors: Any, rows: np.ndarray | None = None
 ) -> tuple[list[str], np.ndarray]:
     """Return the species of items, and the normalised mean of each one's vectors, ``(species, dim)`` float64.
 
@@ -184,12 +209,14 @@ def species_means(
         The row of each item; None where there is one an item, in their order.
     """
     rows = np.arange(len(names)) if rows is None else rows
-    species, place = np.unique(np.array(names, object).astype(str), return_inverse=True)
+    column = names if isinstance(names, pa.Array) else pa.array(names, pa.string())
+    species = column.unique().sort()
+    place = pc.index_in(column, value_set=species).to_numpy(zero_copy_only=False)
     means = np.zeros((len(species), vectors.shape[1]))
     for start in range(0, len(rows), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
         np.add.at(means, place[part], vectors[rows[part]])
-    return species.tolist(), means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
+    return species.to_pylist(), means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
 
 
 def trait_prediction(

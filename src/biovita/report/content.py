@@ -12,7 +12,7 @@ from biovita.benchmark.evaluation import Evaluation
 from biovita.benchmark.generalised import GeneralisedRow, generalised_rows
 from biovita.benchmark.leak import MetCheck
 from biovita.benchmark.makers_knew import MakersKnew, makers_knew
-from biovita.benchmark.recordings import Recording
+from biovita.benchmark.recordings import Recordings
 from biovita.benchmark.scores import ScoreRow, Scores
 from biovita.benchmark.task import Benchmark
 from biovita.benchmark.trait_scores import Traits, TraitScore
@@ -48,7 +48,7 @@ class ReportContent(OneLine):
     failed
         Items that could not be embedded, and why.
     recordings
-        Length and contrast of recordings, by row of the benchmark's; see `biovita.benchmark.recordings`.
+        Length and contrast of the benchmark's recordings; None where nothing is known of them.
     predictions
         How well traits can be told from the embeddings; see `biovita.benchmark.trait_scores.trait_prediction`.
     published
@@ -67,7 +67,7 @@ class ReportContent(OneLine):
     times: Mapping[str, float] = field(default_factory=dict)
     dataset: Dataset | None = None
     failed: Sequence[Failure] = ()
-    recordings: Mapping[int, Recording] = field(default_factory=dict)
+    recordings: Recordings | None = None
     predictions: Sequence[TraitScore] = ()
     published: bool = False
     seed: int = 0

@@ -10,6 +10,7 @@ import numpy as np
 
 from biovita.benchmark.nearest import Neighbour, nearest
 from biovita.benchmark.task import Item, Task
+from biovita.benchmark.vector_rows import vector_rows
 from biovita.dataset.outgoing import Outgoing, is_outside, require_same
 from biovita.errors import DatasetError, MediaError
 from biovita.modality import DIRECTIONS, MEDIA, Modality, modalities_of
@@ -62,6 +63,7 @@ def examples(run: ReportContent, *, part: str, per_direction: int = 3, count: in
     The queries are drawn at random with the run's seed, hits and misses alike.
     """
     deck = _Deck(run)
+    rows = vector_rows(run.benchmark, run.vectors)
     found = []
     for direction in DIRECTIONS:
         score = next(
@@ -82,7 +84,7 @@ def examples(run: ReportContent, *, part: str, per_direction: int = 3, count: in
             if len(picked) == per_direction:
                 break
         for query in picked.values():
-            near = nearest(run.benchmark, task, run.vectors, query, count=count)
+            near = nearest(task, run.vectors, rows, query, count=count)
             found.append(
                 Example(
                     part=part,
