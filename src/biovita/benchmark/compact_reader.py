@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from biovita.benchmark.bench_problem import BenchmarkProblem, leads_out
 from biovita.benchmark.compact_layout import items_file, queries_file, taxa_file
-from biovita.benchmark.compact_tables import Queries, Taxa, read_queries, read_taxa
+from biovita.benchmark.compact_tables import TaskQueries, TaskTaxa, read_queries, read_taxa
 from biovita.benchmark.task import ITEMS, LEVELS, Task
 from biovita.dataset.dataset import Dataset
 from biovita.modality import MEDIA, Modality, modalities_of
@@ -164,7 +164,7 @@ def _are_no_spans(start: pa.ChunkedArray, end: pa.ChunkedArray) -> pa.ChunkedArr
     return pc.and_(pc.is_valid(start), pc.invert(pc.fill_null(sound, fill_value=False)))
 
 
-def _own_columns(taxa: Taxa, queries: Queries) -> tuple[np.ndarray, np.ndarray]:
+def _own_columns(taxa: TaskTaxa, queries: TaskQueries) -> tuple[np.ndarray, np.ndarray]:
     """Return the candidates of queries, and the column of each one's own taxon; -1 where it is not among them."""
     if queries.candidates is None:
         assert taxa.order is not None

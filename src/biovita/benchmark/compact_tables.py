@@ -17,7 +17,7 @@ from biovita.files import open_regular
 from biovita.foreign_tables import Held
 from biovita.parquet import read_as_it_is, read_parquet
 
-__all__ = ["Queries", "Taxa", "read_queries", "read_taxa"]
+__all__ = ["TaskQueries", "TaskTaxa", "read_queries", "read_taxa"]
 
 _TIMES = 20  # the size of a file, which its lists may take where that is more than the memory
 _NAMES = pa.schema([pa.field("taxon", pa.string(), nullable=False)])
@@ -25,7 +25,7 @@ _NUMBER = 4  # bytes
 
 
 @dataclass(frozen=True, eq=False)
-class Taxa:
+class TaskTaxa:
     """The candidate taxa of a task.
 
     Attributes
@@ -43,7 +43,7 @@ class Taxa:
 
 
 @dataclass(frozen=True, eq=False)
-class Queries:
+class TaskQueries:
     """The queries of a task.
 
     Attributes
@@ -62,7 +62,7 @@ class Queries:
     texts: np.ndarray | None
 
 
-def read_taxa(file: Path) -> Taxa:
+def read_taxa(file: Path) -> TaskTaxa:
     """Return the taxa of a task.
 
     Raises
@@ -79,10 +79,10 @@ def read_taxa(file: Path) -> Taxa:
     order = _numbers(file, table, "order") if "order" in there else None
     if order is not None and not np.array_equal(np.sort(order), np.arange(len(names))):
         raise DatasetError(f"{file}: order has to hold each row of the table once")
-    return Taxa(tuple(names.to_pylist()), samples, offsets, order)
+    return TaskTaxa(tuple(names.to_pylist()), samples, offsets, order)
 
 
-def read_queries(file: Path, taxa: int, *, shared: bool) -> Queries:
+def read_queries(file: Path, taxa: int, *, shared: bool) -> TaskQueries:
     """Return the queries of a task.
 
     Parameters
@@ -109,7 +109,7 @@ def read_queries(file: Path, taxa: int, *, shared: bool) -> Queries:
         if len(candidates) and (candidates.min() < -1 or candidates.max() >= taxa):
             raise DatasetError(f"{file}: candidates has rows that are not among the {taxa:,} taxa")
     texts = padded_lists(*_lists(file, table, "texts")) if "texts" in there else None
-    return Queries(_numbers(file, table, "query"), _numbers(file, table, "taxon"), candidates, texts)
+    return TaskQueries(_numbers(file, table, "query"), _numbers(file, table, "taxon"), candidates, texts)
 
 
 def _kinds(file: Path) -> dict[str, pa.DataType]:

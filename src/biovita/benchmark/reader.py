@@ -100,9 +100,9 @@ def _alone(benchmark: Benchmark, part: str) -> Benchmark:
         texts = task.texts
         if texts is not None:
             texts = np.where(texts >= 0, np.searchsorted(asked, texts), -1).astype(np.int32)
-        queries, samples = np.searchsorted(asked, task.queries), np.searchsorted(answered, task.samples)
-        moved = {"queries": queries.astype(np.int32), "samples": samples.astype(np.int32), "texts": texts}
-        tasks.append(replace(task, **moved))
+        queries = np.searchsorted(asked, task.queries).astype(np.int32)
+        samples = np.searchsorted(answered, task.samples).astype(np.int32)
+        tasks.append(replace(task, queries=queries, samples=samples, texts=texts))
     items = {modality: benchmark.items[modality].take(pa.array(rows)) for modality, rows in kept.items()}
     return replace(benchmark, items=items, tasks=tuple(tasks))
 
