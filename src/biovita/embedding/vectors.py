@@ -243,7 +243,7 @@ def _columns(dataset: Dataset, items: Items, names: Sequence[str]) -> dict[str, 
         return {}
     found = {"taxon_id": items.rows["taxon_id"].combine_chunks()}
     if names:
-        table = dataset.media(items.modality).select(["id", *names])
+        table = dataset.media(items.modality, ["id", *names])
         at = pc.index_in(items.ids, value_set=table["id"].combine_chunks())
         found |= {name: table[name].combine_chunks().take(at) for name in names}
     return found

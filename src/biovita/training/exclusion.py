@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.dataset import Dataset, Split
@@ -108,14 +107,12 @@ def exclusion_of(source: Dataset | str | Path | None, dataset: Dataset) -> Exclu
     groups = [senses(taxon, also[taxon.id]) for taxon in own]
     met = frozenset[int]().union(*overlaps(groups, [senses(taxon, synonyms.get(taxon.id, ())) for taxon in taxa]))
     ids = frozenset(own[place].id for place in met)
-    return Exclusion(
-        tuple(taxa), synonyms, ids, {modality: _items(dataset.media(modality), ids) for modality in MEDIA}
-    )
+    return Exclusion(tuple(taxa), synonyms, ids, {modality: _items(dataset, modality, ids) for modality in MEDIA})
 
 
 def _held_out_of(dataset: Dataset) -> list[Taxon]:
     unseen = unseen_taxa(dataset)
-    if not unseen and any(dataset.media(m)["split"].null_count < len(dataset.media(m)) for m in MEDIA):
+    if not unseen and any(dataset.media(m, ["split"], pc.field("split").is_valid()).num_rows for m in MEDIA):
         raise DatasetError(
             f"{dataset.path}: its split holds no species out, so there is nothing to exclude. Give a list of names"
         )
@@ -139,6 +136,6 @@ def _elsewhere(given: str, dataset: Dataset) -> Taxon:
     return Taxon(taxon_id_of(name), name, rank=Rank.SPECIES if " " in name else Rank.GENUS)
 
 
-def _items(table: pa.Table, ids: frozenset[str]) -> int:
+def _items(dataset: Dataset, modality: Modality, ids: frozenset[str]) -> int:
     rows = (pc.field("split") == Split.TRAIN.value) & pc.field("taxon_id").isin(sorted(ids))
-    return int(table.filter(rows).num_rows) if ids else 0
+    return int(dataset.media(modality, ["taxon_id"], rows).num_rows) if ids else 0

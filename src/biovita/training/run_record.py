@@ -142,7 +142,7 @@ def met_in_run(
     stated = [str(record.dataset[name]) for name in ("name", "version", "rows_sha256", "split_sha256")]
     stage = MetStage(record.recipe["name"], *stated)
     rows = (pc.field("split") == Split.TRAIN.value) & pc.field("taxon_id").isin([taxon.id for taxon in taxa])
-    media = {m: content_keys(dataset.media(m).filter(rows), dataset.info["name"]) for m in modalities}
+    media = {m: content_keys(dataset.media(m, ["sha256", "path"], rows), dataset.info["name"]) for m in modalities}
     unknown = Met((MetStage(start.name),)) if start is not None and before is None else None
     found = joined(
         [

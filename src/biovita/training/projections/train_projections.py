@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from biovita.dataset import Dataset
+from biovita.dataset.schema import MEDIA_TABLES
 from biovita.errors import DatasetError, ModelError
 from biovita.files import write_whole
 from biovita.modality import MEDIA, Modality
@@ -88,7 +89,7 @@ def train_projections(
 def check_items(recipe: FrozenRecipe, dataset: Dataset) -> None:
     """Raise a `DatasetError` where a recipe has a term of recordings or photographs, and the dataset has none."""
     for modality in MEDIA:
-        if modality not in recipe.weights.modalities or dataset.media(modality).num_rows:
+        if modality not in recipe.weights.modalities or dataset.rows(MEDIA_TABLES[modality]):
             continue
         terms = [term for term, weight in recipe.weights.of_terms.items() if weight and modality in TERMS[term]]
         (other,) = set(MEDIA) - {modality}

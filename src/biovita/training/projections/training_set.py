@@ -12,6 +12,7 @@ import torch
 
 from biovita.dataset import Dataset, Split
 from biovita.dataset.held_out import other_names, unseen_taxa
+from biovita.dataset.schema import MEDIA_TABLES
 from biovita.embedding import Vectors, vectors
 from biovita.errors import DatasetError
 from biovita.modality import MEDIA, Modality
@@ -111,7 +112,7 @@ def training_set(
     kept = {
         modality: _training_vectors(dataset, base, modality, exclude, progress=progress)
         for modality in MEDIA
-        if modality in needed or dataset.media(modality).num_rows
+        if modality in needed or dataset.rows(MEDIA_TABLES[modality])
     }
     owned = {modality: found.columns["taxon_id"] for modality, found in kept.items()}
     species = pc.unique(pa.chunked_array(list(owned.values()), pa.string())).sort()
@@ -187,10 +188,9 @@ def _training_vectors(
     dataset: Dataset, base: Model, modality: Modality, exclude: Exclusion, *, progress: bool
 ) -> Vectors:
     """Return the vectors of a modality's ``train`` rows that are not excluded."""
-    split = dataset.media(modality)["split"]
-    if not pc.any(pc.equal(split, Split.TRAIN.value)).as_py():
+    if not dataset.media(modality, ["split"], pc.field("split") == Split.TRAIN.value).num_rows:
         raise DatasetError(f"{dataset.path} has no {modality} items in its train split")
-    if not dataset.media(modality).filter(exclude.trained_rows).num_rows:
+    if not dataset.media(modality, ["split"], exclude.trained_rows).num_rows:
         raise DatasetError(f"all {modality} items in the train split of {dataset.path} are excluded. Exclude less")
     return vectors(dataset, base, modality, where=exclude.trained_rows, space="tower", progress=progress)
 

@@ -71,7 +71,7 @@ def validation_items(dataset: Dataset, *, species: int | None, seed: int, exclud
 
 def _held_out(dataset: Dataset, modality: Modality, exclude: Exclusion) -> pa.Table:
     """Return part, taxon and id of a modality's held-out rows."""
-    table = dataset.media(modality).select(["split", "taxon_id", "id"])
+    table = dataset.media(modality, ["split", "taxon_id", "id"])
     rows = pc.field("split").isin([part.value for part in PARTS])
     excluded = pc.field("taxon_id").isin(sorted(exclude.ids)) if exclude.ids else pc.scalar(value=False)
     return table.filter(rows & ~((pc.field("split") == Split.SEEN.value) & excluded))
