@@ -236,3 +236,21 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_bounded_number_of_problems_is_printed(
+    src: Path, out: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run(capsys, "data", "import", "folder", src, "--out", out)
+    shutil.rmtree(src)
+    monkeypatch.setattr("biovita.dataset.problems._SHOWN", 5)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code, text, notes = run(capsys, "data", "check", out)
+    assert code == 1
+    assert text.splitlines()[5:] == ["and 7 more, in all 12 missing-file", f"{out}: 12 problems"]
+    (listed,) = tmp_path.glob("biovita-problems-*.parquet")
+    assert f"{listed} lists all problems: 12" in notes
+    assert "12 files are missing. If they were moved" in notes
+    _, text, _ = run(capsys, "data", "check", out, "--json", "--out", tmp_path / "all.parquet")
+    assert len(json.loads(text)) == 5
+    assert pq.read_table(tmp_path / "all.parquet").equals(pq.read_table(listed))

@@ -12,8 +12,10 @@ import pytest
 
 from biovita.dataset import Dataset
 from biovita.dataset.check import check
-from biovita.dataset.problems import DatasetProblem
+from biovita.dataset.media_paths import leads_back
+from biovita.dataset.problems import PROBLEMS, DatasetProblem, list_problems
 from biovita.dataset.split import split_dataset
+from biovita.filenames import is_path
 from biovita.sources.folder import import_folder
 from support.folders import make_folder
 
@@ -135,3 +137,48 @@ def test_a_split_that_leaks(dataset: Dataset) -> None:
     assert found(grouped) == [("leaking-group", "split")]
     copied = edit(grouped, "audio", lambda rows: rows[1].update(group_id="x", sha256=rows[0]["sha256"]))
     assert found(copied) == [("leaking-file", "split")]
+
+
+def test_many_rows_are_checked_on_disk_as_few_are_in_memory(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fair = ["train", "seen", "train", "seen", "unseen", "unseen"]
+    odd = split_as(dataset, fair, ["train", "seen", "train", "seen", "unseen", "train"])
+    odd = edit(odd, "audio", lambda rows: rows[1].update(group_id=rows[0]["group_id"], id=rows[3]["id"]))
+    odd = edit(odd, "images", lambda rows: rows[1].update(sha256=rows[0]["sha256"], id=rows[0]["id"]))
+    expected = check(odd)
+    assert len(expected) == 5
+    monkeypatch.setattr("biovita.dataset.repeated_keys._ROW_BYTES", 1 << 40)
+    monkeypatch.setattr("biovita.parquet._ROWS", 2)
+    assert check(Dataset(odd.path)) == expected
+
+
+def problems(number: int) -> list[DatasetProblem]:
+    return [DatasetProblem("span" if row % 3 else "counts", "audio", f"{row}", "odd") for row in range(number)]
+
+
+@pytest.mark.parametrize(("number", "asked"), [(0, True), (3, False), (100, False), (101, False), (250, True)])
+def test_all_problems_are_in_a_file_where_they_are_many_or_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, asked: bool
+) -> None:
+    monkeypatch.setattr("biovita.dataset.problems._AT_ONCE", 40)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    given = problems(number)
+    found = list_problems(iter(given), tmp_path / "all.parquet" if asked else None)
+    assert (found.number, found.problems) == (number, tuple(given[:100]))
+    assert found.codes == {code: n for code in ("span", "counts") if (n := [p.code for p in given].count(code))}
+    assert (found.file is not None) == (asked or number > 100)
+    assert list(tmp_path.iterdir()) == ([found.file] if found.file else [])
+    if found.file:
+        rows = pq.read_table(found.file)
+        assert rows.schema.equals(PROBLEMS)
+        assert [DatasetProblem(**row) for row in rows.to_pylist()] == given
+
+
+@pytest.mark.parametrize(
+    "path", ["a/../b", "../../x.wav", "x/..", "..\\x", "a\nb", "/x/y.wav", "a" * 300, "caf\u00e9/ok.wav", ""]
+)
+def test_a_path_is_unsafe_where_the_rule_for_one_says_so(dataset: Dataset, path: str) -> None:
+    changed = edit(dataset, "audio", lambda rows: rows[0].update(path=path))
+    unsafe = not is_path(path) or leads_back(path)
+    assert (("unsafe-path", "audio") in found(changed)) == unsafe

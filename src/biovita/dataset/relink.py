@@ -98,26 +98,27 @@ def relink_dataset(
 def relink_hint(dataset: Dataset) -> str:
     """Return what to run where files of a dataset are missing, which may have been moved; empty where none is."""
     missing: set[int] = set()  # hashes of paths: the paths of millions would not fit
-    shared: Path | None = None
+    shared: str | None = None
+    here = os.getcwd()  # noqa: PTH109 - a path is made for each of the files otherwise
     for path in _paths(dataset):
         place = dataset.locate(path)
         if isinstance(place, PackedFile) or place.exists():
             continue
         missing.add(hash(path))
-        folder = place.absolute().parent
+        folder = os.path.dirname(os.path.join(here, place))  # noqa: PTH118, PTH120 - see above
         shared = folder if shared is None else _shared(shared, folder)
     if shared is None:
         return ""
-    command = suggested("data relink", dataset.path, shared, "NEW")
+    command = suggested("data relink", dataset.path, Path(shared), "NEW")
     return f"{len(missing):,} files are missing. If they were moved, run: {command}, with the folder where they are now"
 
 
-def _shared(folder: Path, other: Path) -> Path:
+def _shared(folder: str, other: str) -> str:
     """Return the folder that two folders lie in; the first where they are on several drives."""
-    if other.is_relative_to(folder):
+    if other == folder or other.startswith(folder + os.sep):
         return folder
     try:
-        return Path(os.path.commonpath([folder, other]))
+        return os.path.commonpath([folder, other])
     except ValueError:
         return folder
 
