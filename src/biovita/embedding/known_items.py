@@ -14,15 +14,15 @@ from biovita.embedding.text_hashes import NO_TEXT, text_hashes
 __all__ = ["ROW_BYTES", "KnownItems", "numbers_of"]
 
 _FEW = 8  # batches of 65,536 rows
-ROW_BYTES = 64  # that an item takes with all columns that `pending.plan` asks for
+ROW_BYTES = 80  # that an item takes with all columns that `pending.plan` asks for, while they are sorted
 
 
 @dataclass(frozen=True, eq=False)
 class KnownItems:
     """Whole items of a table, in the order of the hashes of their ids.
 
-    Two ids have one hash by chance once in 2^64: of 30 million, two in 40,000 such tables. Then one item is found in
-    place of the other.
+    Two ids have one hash by chance once in 2^64; among 30 million ids, two of them in one of 40,000 cases. Then one item
+    is found in place of the other.
 
     Attributes
     ----------
