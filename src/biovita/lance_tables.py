@@ -20,6 +20,7 @@ __all__ = ["column_batches", "no_panic", "open_lance", "read_columns", "take_vec
 _ROWS = 1024
 _TOGETHER, _LARGE = 64, 1 << 20  # batches that are handed out as one, and bytes of one that is large
 _VECTORS = 4096  # in memory at once beside those that are taken
+_NOTHING_AHEAD = {"batch_readahead": 1, "fragment_readahead": 1}
 _LITTLE_AHEAD = {"batch_readahead": 2, "fragment_readahead": 1}  # what is read ahead lies in memory twice
 
 
@@ -84,7 +85,7 @@ def column_batches(table: lance.LanceDataset, schema: pa.Schema) -> Iterator[pa.
         if (rows := table.count_rows()) > limit("rows"):
             raise ValueError(f"it has {rows:,} rows; {over('rows')}")
         waiting: list[pa.RecordBatch] = []
-        for batch in table.to_batches(columns=schema.names, batch_size=_ROWS, batch_readahead=1):
+        for batch in table.to_batches(columns=schema.names, batch_size=_ROWS, **_NOTHING_AHEAD):
             waiting.append(batch)
             if len(waiting) == _TOGETHER or batch.nbytes > _LARGE:
                 yield _sound(waiting, schema)

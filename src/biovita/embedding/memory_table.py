@@ -66,9 +66,8 @@ class MemoryTable:
         if len(self._parts) > 1:
             rows = pa.concat_tables([part.rows for part in self._parts]).combine_chunks()
             joined = _MemorySnapshot(rows, np.concatenate([part.vectors for part in self._parts]))
-            latest = {key: number for number, key in enumerate(_keys(rows))}
             kept = np.zeros(len(rows), bool)
-            kept[list(latest.values())] = True
+            kept[_latest(rows)] = True
             self._parts = [joined if kept.all() else joined.where(kept)]
         return self._parts[0]
 
@@ -106,5 +105,9 @@ class MemoryTable:
         """Do nothing: there are no pieces."""
 
 
-def _keys(rows: pa.Table) -> zip[tuple[str, int]]:
-    return zip(rows["id"].to_pylist(), rows["window"].to_pylist(), strict=True)
+def _latest(rows: pa.Table) -> np.ndarray:
+    """Return the last row of each id and window."""
+    numbered = rows.select(["id", "window"]).append_column("number", pa.array(np.arange(len(rows))))
+    latest = numbered.group_by(["id", "window"], use_threads=False).aggregate([("number", "max")])
+    found: np.ndarray = latest["number_max"].to_numpy()
+    return found
