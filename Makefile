@@ -1,6 +1,6 @@
 # make demo    set up, then run the whole path on the simulated fauna (or on DATA=folder)
 # make check   set up, then lint, types and the tests that are not slow: minutes, for every change
-# make test    set up, then lint, types (on Windows, too) and all tests, in WORKERS=2 processes
+# make test    set up, then lint, and beside each other types (as on Windows) and all tests, in WORKERS=2 processes
 # make fuzz    set up, then read changed files for SECONDS=60 a target, or those of TARGETS="audio plans"; Linux only
 # make docs    set up, then the pages of docs/ and the reference as a site, in site/
 # make clean   remove the environment and caches
@@ -25,7 +25,7 @@ BROWSER = for program in chromium chromium-browser google-chrome; do command -v 
 	{ $(ROOT_DO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(ROOT_DO) apt-get install -y -qq --no-install-recommends chromium; } \
 	>/dev/null 2>&1 || echo "no Chromium is here, and none could be installed: tests of pages in a browser are skipped"
 
-.PHONY: demo check test fuzz lint style types windows-types docs clean
+.PHONY: demo check test all-tests fuzz lint style types windows-types docs clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/biovita demo $(if $(DATA),--data "$(DATA)") --out "$(OUT)"
@@ -34,7 +34,9 @@ check: lint
 	$(TESTS) -m "not slow"
 
 test: style
-	$(MAKE) --jobs=2 types windows-types
+	$(MAKE) --jobs=2 windows-types all-tests
+
+all-tests: $(VENV)/.installed-test
 	$(TESTS) --durations=30
 
 fuzz: $(VENV)/.installed-test
@@ -50,6 +52,7 @@ style: $(VENV)/.installed-test
 types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
+# It sees all lines that `types` does: no module asks by `sys.platform` where it runs.
 windows-types: $(VENV)/.installed-test
 	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
 

@@ -99,6 +99,8 @@ OPTIONS: dict[str, Option] = {
     "sharpness 60": Option({"pull.sharpness": 60}),
     "512 dimensions": Option({"dim": 512}),
     "200 steps a stage": Option({"steps": 200}),
+    "64 species a step": Option({"species_batch": 64}),
+    "128 species a step": Option({"species_batch": 128}),
     "stage 0 first": Option(stages=(0, 1, 2)),
     "positives of one species only": Option({"positives": "species"}),
     "no names without media": Option({"weights.names": 0}),

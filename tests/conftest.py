@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ from support.known_texts import KnownTexts
 from support.page_steps import steps_not_run
 from support.page_worlds import write_world
 
+gc.disable()  # until all tests are collected
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest: at the end no process is left alone with it while the others have no work.
@@ -29,6 +32,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     slow = {item.path for item in items if "slow" in item.keywords}
     items.sort(key=lambda item: (not item.path.name.startswith("test_demo"), item.path not in slow))
+
+
+def pytest_collection_finish() -> None:
+    """Let what was imported lie: it stays to the end, and need not be looked through again and again."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -90,26 +99,26 @@ def world(common: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def known_texts(common: Path) -> KnownTexts:
-    """Return where `a_third_of_the_names` keeps vectors."""
+    """Return where `a_tenth_of_the_names` keeps vectors."""
     (common / "texts").mkdir(exist_ok=True)
     return KnownTexts(common / "texts")
 
 
 @pytest.fixture(scope="module")
-def a_third_of_the_names(known_texts: KnownTexts) -> Iterator[None]:
-    """Let training know every third name of the classifiers, and MiniLM encode each once: all take two minutes."""
+def a_tenth_of_the_names(known_texts: KnownTexts) -> Iterator[None]:
+    """Let training know every tenth name of the classifiers, and MiniLM encode each once: all take two minutes."""
     from biovita.training.projections import training_set
 
     encode, named = MiniLM.encode, training_set.named_classes
 
-    def third(tower: Encoder) -> NamedClasses | None:
+    def tenth(tower: Encoder) -> NamedClasses | None:
         known = named(tower)
         if known is None:
             return None
-        return NamedClasses(known.modality, known.names[::3], known.texts[::3], known.weights[::3])
+        return NamedClasses(known.modality, known.names[::10], known.texts[::10], known.weights[::10])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training_set, "named_classes", third)
+        patch.setattr(training_set, "named_classes", tenth)
         patch.setattr(
             MiniLM, "encode", lambda tower, batch: known_texts.encode(lambda new: encode(tower, new), batch)
         )

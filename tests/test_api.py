@@ -138,11 +138,11 @@ ROWS = (
     Row(
         "bench build",
         "build_benchmark",
-        "birds --out out --candidates 7 --draw hard --text tax --groups members --new-groups --media copy "
-        "--allow-outside --seed 5 --overwrite",
+        "birds --out out --candidates 7 --draw hard --text tax --groups members --new-groups --layout published "
+        "--media copy --allow-outside --seed 5 --overwrite",
         {"dataset": PLACE["birds"], "out": PLACE["out"], "candidates": 7, "draw": "hard", "text": "tax"}
-        | {"groups": "members", "new_groups": True, "media": "copy", "allow_outside": True, "seed": 5}
-        | {"overwrite": True},
+        | {"groups": "members", "new_groups": True, "layout": "published", "media": "copy"}
+        | {"allow_outside": True, "seed": 5, "overwrite": True},
     ),
     Row(
         "bench run",

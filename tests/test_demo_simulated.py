@@ -16,6 +16,7 @@ from biovita.benchmark import ScoreRow, headline
 from biovita.dataset import Dataset, split_dataset
 from biovita.dataset.dataset import replace_tables
 from biovita.demo import DemoResult, demo
+from support.bench_cases import with_few_draws
 from support.short_demo import in_few_steps
 
 SOUND_AND_PICTURE = ("A2I", "I2A")
@@ -44,13 +45,14 @@ def _with_other_calls(dataset: Path, out: Path, seed: int) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.usefixtures("a_third_of_the_names")
+@pytest.mark.usefixtures("a_tenth_of_the_names")
 def test_unseen_species_are_found_and_only_through_what_looks_and_calls_share(
     fauna: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Fewer items of a species than the demo draws, and fewer steps, take half the time, and do.
     monkeypatch.setattr(biovita.simulation, "simulate_media", lambda out, *_, **__: shutil.copytree(fauna, out))
     in_few_steps(monkeypatch, 60)
+    with_few_draws(monkeypatch)
     first = demo(None, tmp_path / "fauna", seed=0, progress=False)
     assert len(Dataset.open(tmp_path / "fauna" / "dataset").taxonomy) == 60
     assert _times_chance(first, 1) >= 4

@@ -82,6 +82,10 @@ class SafeWriter:
         """Write a row."""
         self._writer.writerow([safe_cell(row.get(column)) for column in self._columns])
 
+    def writetable(self, table: pa.Table) -> None:
+        """Write the rows of a table that has the columns, in their order."""
+        self._writer.writerows(zip(*(column.to_pylist() for column in safe_table(table).columns), strict=True))
+
 
 def write_rows(stream: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write a header and rows as CSV, as `SafeWriter` does."""

@@ -15,9 +15,10 @@ from biovita.limits import limit, over
 if TYPE_CHECKING:
     import lance
 
-__all__ = ["no_panic", "open_lance", "read_columns", "take_vectors"]
+__all__ = ["column_batches", "no_panic", "open_lance", "read_columns", "take_vectors"]
 
 _ROWS = 1024
+_TOGETHER, _LARGE = 64, 1 << 20  # batches that are handed out as one, and bytes of one that is large
 _VECTORS = 4096  # in memory at once beside those that are taken
 _LITTLE_AHEAD = {"batch_readahead": 2, "fragment_readahead": 1}  # what is read ahead lies in memory twice
 
@@ -56,8 +57,22 @@ def read_columns(table: lance.LanceDataset, where: str, schema: pa.Schema) -> pa
     Raises
     ------
     ValueError
-        Where a column is missing, of another type or not UTF-8, there are more rows than the limit, or they take more
-        than the memory.
+        As `column_batches`, and where they take more than the memory.
+    """
+    held, kept = Held(where), []
+    for batch in column_batches(table, schema):
+        held.add(batch.nbytes)
+        kept.append(batch)
+    return pa.Table.from_batches(kept, schema)
+
+
+def column_batches(table: lance.LanceDataset, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Yield columns of a Lance table as ``schema`` has them, some rows at a time, in its order.
+
+    Raises
+    ------
+    ValueError
+        Where a column is missing, of another type or not UTF-8, or there are more rows than the limit.
     """
     if lacking := [name for name in schema.names if name not in table.schema.names]:
         raise ValueError(f"it lacks the column(s) {', '.join(lacking)}")
@@ -65,14 +80,21 @@ def read_columns(table: lance.LanceDataset, where: str, schema: pa.Schema) -> pa
         kind = table.schema.field(field.name).type
         if kind != field.type and not (pa.types.is_large_string(kind) and pa.types.is_string(field.type)):
             raise ValueError(f"its column {field.name} is of {str(kind)[:60]}, and not of {field.type}")
-    held, kept = Held(where), []
     with no_panic():
         if (rows := table.count_rows()) > limit("rows"):
             raise ValueError(f"it has {rows:,} rows; {over('rows')}")
+        waiting: list[pa.RecordBatch] = []
         for batch in table.to_batches(columns=schema.names, batch_size=_ROWS, batch_readahead=1):
-            held.add(batch.nbytes)
-            kept.append(pa.Table.from_batches([batch]).select(schema.names).cast(schema))
-    found = pa.concat_tables(kept) if kept else schema.empty_table()
+            waiting.append(batch)
+            if len(waiting) == _TOGETHER or batch.nbytes > _LARGE:
+                yield _sound(waiting, schema)
+                waiting = []
+        if waiting:
+            yield _sound(waiting, schema)
+
+
+def _sound(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
+    found = pa.concat_batches(batches).select(schema.names).cast(schema)
     found.validate(full=True)
     return found
 

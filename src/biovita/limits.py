@@ -59,6 +59,7 @@ LIMITS: dict[str, Limit] = {
         Limit("request", 3_600, "seconds", "one request to a server, from connecting to the last byte"),
         Limit("pixels", 200_000_000, "pixels", "one picture"),
         Limit("decoding", 600, "seconds", "decoding one recording or picture"),
+        Limit("published", 16 << 30, "bytes", "a benchmark that is written in the published layout"),
         Limit("shortest", 100, "milliseconds", "one recording or clip, at least"),
     )
 }

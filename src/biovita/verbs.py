@@ -220,7 +220,7 @@ class BuiltBenchmark(OneLine):
     Attributes
     ----------
     path
-        Its directory, in the published layout.
+        Its directory.
     benchmark
         What was written: its tasks and items.
     copied_from_outside
@@ -246,12 +246,13 @@ def build_benchmark(
     text: Literal["name", "common", "tax", "sci_com", "tax_com"] = "name",
     groups: Literal["word", "members"] = "word",
     new_groups: bool = False,
+    layout: Literal["compact", "published"] = "compact",
     media: Literal["keep", "copy"] = "keep",
     allow_outside: bool = False,
     seed: int = 0,
     overwrite: bool = False,
 ) -> BuiltBenchmark:
-    """Build a benchmark from a dataset's split, and write it in the published layout.
+    """Build a benchmark from a dataset's split, and write it.
 
     Parameters
     ----------
@@ -271,6 +272,9 @@ def build_benchmark(
         which the largest score counts.
     new_groups
         Leave out of the unseen part the genera and families that have members in training.
+    layout
+        ``compact``: Parquet files that say each thing once. ``published``: the CSV files of the published benchmark,
+        which are many times as large; how large is said first, and more than the limit ``published`` is refused.
     media
         ``keep`` them where they are, or ``copy`` them beside the tables, spans cut out.
     allow_outside
@@ -295,7 +299,7 @@ def build_benchmark(
         opened, candidates=candidates, seed=seed, text=text, groups=groups, draw=draw, new_groups=new_groups
     )
     place = own_place(opened.path, "bench", "standard") if out is None else Path(out)
-    path = write_benchmark(made, place, media=media, overwrite=overwrite, allow_outside=allow_outside)
+    path = write_benchmark(made, place, layout=layout, media=media, overwrite=overwrite, allow_outside=allow_outside)
     return BuiltBenchmark(path, made, media_outside(made) if media == "copy" else 0)
 
 
@@ -352,7 +356,7 @@ def run_benchmark(
     Parameters
     ----------
     bench
-        A benchmark in the published layout, or a dataset that has been split, which stands for its standard benchmark.
+        A benchmark, or a dataset that has been split, which stands for its standard benchmark.
     model
         A name or directory as `describe` takes it, or a `Model`; ``random`` or ``random:DIM``; ``mteb:NAME``;
         ``vectors:PATH`` for vectors made elsewhere; or any object with ``embed_audio``, ``embed_images``,

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from biovita.benchmark import benchmark_from_split, score_benchmark
+from biovita.benchmark.bench_manifest import read_manifest
 from biovita.benchmark.compare import compare, ranks_table
 from biovita.benchmark.generalised import generalised_rows, harmonic_mean
 from biovita.benchmark.layout import write_benchmark
-from biovita.benchmark.reader import read_benchmark, read_manifest
+from biovita.benchmark.reader import read_benchmark
 from biovita.benchmark.scores import Scores, TaskScore
 from biovita.benchmark.task import LEVELS, Benchmark, Task
 from biovita.benchmark.verify import verify_benchmark
@@ -114,7 +115,7 @@ def test_a_penalty_outside_the_similarities_is_refused(small, penalty):
 @pytest.mark.parametrize("groups", ["word", "members"])
 def test_written_and_read_again_it_scores_the_same(small, tmp_path, groups):
     benchmark = benchmark_from_split(small, candidates="all", groups=groups)
-    path = write_benchmark(benchmark, tmp_path / "bench")
+    path = write_benchmark(benchmark, tmp_path / "bench", layout="published")
     again = read_benchmark(path)
     vectors = class_vectors(benchmark, small, noise=1.5)
     ranks = [
@@ -127,7 +128,7 @@ def test_written_and_read_again_it_scores_the_same(small, tmp_path, groups):
                  s.task.name == "unseen/A2T/species"]  # fmt: skip
     assert unseen.ranks.tolist() == ranks[0]["unseen/A2T/species"], "a part alone"
     assert not [p for p in verify_benchmark(path).problems if p.code != "missing"]
-    twice = write_benchmark(again, tmp_path / "twice")
+    twice = write_benchmark(again, tmp_path / "twice", layout="published")
     for file in ("unseen/audio_index.csv", "seen/species/test_audio_to_image.csv"):
         assert (path / file).read_bytes() == (twice / file).read_bytes()
     manifest = read_manifest(path)
@@ -154,7 +155,7 @@ def without_hashes(path):
 
 
 def test_other_candidates_in_one_part_are_found(small, tmp_path):
-    path = write_benchmark(benchmark_from_split(small, candidates="all"), tmp_path / "bench")
+    path = write_benchmark(benchmark_from_split(small, candidates="all"), tmp_path / "bench", layout="published")
     lost = "Genus1 species2"
 
     def cut(row):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from biovita.benchmark import benchmark_from_split
-from biovita.benchmark.from_split import draw_candidates
+from biovita.benchmark.candidate_draws import draw_candidates
 from biovita.benchmark.task import LEVELS
 from biovita.dataset import split_dataset
 from biovita.errors import DatasetError

@@ -94,7 +94,7 @@ def test_queries_and_candidates_are_those_of_words(small):
 @pytest.mark.parametrize("text", ["name", "sci_com"])
 def test_written_and_read_again_it_scores_the_same(small, tmp_path, text):
     benchmark = benchmark_from_split(small, groups="members", text=text, candidates=4)
-    path = write_benchmark(benchmark, tmp_path / "bench")
+    path = write_benchmark(benchmark, tmp_path / "bench", layout="published")
     again = read_benchmark(path)
     vectors = class_vectors(benchmark, small, noise=1.5)
     ranks = [
@@ -104,13 +104,16 @@ def test_written_and_read_again_it_scores_the_same(small, tmp_path, text):
     assert ranks[0] == ranks[1]
     assert again.made["groups"] == "members"
     assert not [p for p in verify_benchmark(path).problems if p.code != "missing"]
-    twice = write_benchmark(again, tmp_path / "twice")
+    twice = write_benchmark(again, tmp_path / "twice", layout="published")
     assert read_benchmark(twice).task("unseen", "T2A", Rank.FAMILY).texts.shape[1] > 1
 
 
 def test_foreign_tools_find_the_published_columns_and_the_word(small, tmp_path):
     """By the published rules the query is the group's own name, and a candidate's texts are of it at the level."""
-    path = write_benchmark(benchmark_from_split(small, groups="members"), tmp_path / "bench") / "unseen"
+    path = (
+        write_benchmark(benchmark_from_split(small, groups="members"), tmp_path / "bench", layout="published")
+        / "unseen"
+    )
     index = {row["id"]: row for row in rows(path / "text_index.csv")}
     for name in ("text_to_audio", "audio_to_text"):
         for line in rows(path / f"family/test_{name}.csv"):
@@ -143,14 +146,14 @@ def edit(file, change):
     ("value", "code"), [("[99999]", "id-out-of-range"), ("[]", "bad-candidates"), ("", "bad-candidates")]
 )
 def test_texts_that_do_not_fit_are_named_with_their_row(small, tmp_path, value, code):
-    path = write_benchmark(benchmark_from_split(small, groups="members"), tmp_path / "bench")
+    path = write_benchmark(benchmark_from_split(small, groups="members"), tmp_path / "bench", layout="published")
     file = "unseen/genus/test_text_to_image.csv"
     edit(path / file, lambda found: found[1].update(query_payload_ids=value))
     assert (code, file, 3) in {(p.code, p.file, p.row) for p in read_with_problems(path)[1]}
 
 
 def test_a_text_of_another_group_is_found(small, tmp_path):
-    path = write_benchmark(benchmark_from_split(small, groups="members"), tmp_path / "bench")
+    path = write_benchmark(benchmark_from_split(small, groups="members"), tmp_path / "bench", layout="published")
 
     def swap(found):
         found[0]["query_payload_ids"], found[1]["query_payload_ids"] = (

@@ -332,7 +332,7 @@ def test_a_benchmark_of_an_old_split_is_said_to_be_one(birds: Dataset, model: Pa
 
 
 def test_a_benchmark_with_copied_media_knows_the_recordings_that_were_cut(birds: Dataset, tmp_path: Path) -> None:
-    built = biovita.build_benchmark(birds, out=tmp_path / "bench", media="copy").path
+    built = biovita.build_benchmark(birds, out=tmp_path / "bench", layout="published", media="copy").path
     shutil.rmtree(built / "unseen")  # what is left asks held-out media of species that may be met
     split_dataset(birds, unseen=UNSEEN, seed=1)
     model = train(birds, tmp_path / "model")
@@ -343,7 +343,7 @@ def test_a_benchmark_with_copied_media_knows_the_recordings_that_were_cut(birds:
 
 
 def test_a_renamed_part_is_one_of_unseen_species(birds: Dataset, tmp_path: Path) -> None:
-    built = biovita.build_benchmark(birds, out=tmp_path / "bench").path
+    built = biovita.build_benchmark(birds, out=tmp_path / "bench", layout="published").path
     split_dataset(birds, unseen=UNSEEN, seed=1)
     model = train(birds, tmp_path / "model")
     (built / "unseen").rename(built / "test")

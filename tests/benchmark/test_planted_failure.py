@@ -14,7 +14,8 @@ from biovita.dataset import Dataset, split_dataset
 from biovita.modality import Modality
 from biovita.report import run_of, write_run
 from biovita.taxonomy import Rank
-from support.bench_cases import class_vectors, write_vectors
+from support.bench_cases import class_vectors, with_few_draws, write_vectors
+from support.part_of_sample import copy_part
 
 pytestmark = pytest.mark.slow
 
@@ -22,18 +23,19 @@ pytestmark = pytest.mark.slow
 def field_sample(shared_data, folder) -> Dataset:
     from biovita.sources.folder import import_folder
 
-    import_folder(shared_data / "field-sample", out=folder, progress=False)
+    import_folder(copy_part(shared_data / "field-sample", folder.with_name("s")), out=folder, progress=False)
     return Dataset.open(folder)
 
 
 def simulated(shared_data, folder) -> Dataset:
     from biovita.simulation import simulate_media
 
-    return simulate_media(folder, 24, 0, recordings=2, photographs=2, progress=False)
+    return simulate_media(folder, 24, 0, recordings=2, photographs=1, workers=1, progress=False)
 
 
 @pytest.mark.parametrize("source", [field_sample, simulated])
-def test_exchanged_calls_stand_out(source, shared_data, tmp_path):
+def test_exchanged_calls_stand_out(source, shared_data, tmp_path, monkeypatch):
+    with_few_draws(monkeypatch)
     dataset = source(shared_data, tmp_path / "d")
     both = set(dataset.audio["taxon_id"].to_pylist()) & set(dataset.images["taxon_id"].to_pylist())
     split_dataset(dataset, unseen=len(both) // 2, seed=0)

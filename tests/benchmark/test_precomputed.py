@@ -19,7 +19,9 @@ from support.bench_cases import class_vectors, write_vectors
 
 @pytest.fixture
 def made(small, tmp_path):
-    benchmark = read_benchmark(write_benchmark(benchmark_from_split(small), tmp_path / "bench"))
+    benchmark = read_benchmark(
+        write_benchmark(benchmark_from_split(small), tmp_path / "bench", layout="published")
+    )
     return benchmark, class_vectors(benchmark, small, noise=1.3)
 
 

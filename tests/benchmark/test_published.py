@@ -60,7 +60,7 @@ def published_scorer(part, direction, level, vectors):
 @pytest.fixture
 def made(small, tmp_path):
     benchmark = benchmark_from_split(small, candidates=5)
-    return benchmark, write_benchmark(benchmark, tmp_path / "bench")
+    return benchmark, write_benchmark(benchmark, tmp_path / "bench", layout="published")
 
 
 def numbers(scores):
@@ -96,7 +96,7 @@ def test_the_published_rules_give_the_same_scores_from_the_files(small, made):
 
 def test_writing_what_was_read_gives_the_same_files(made, tmp_path):
     _, path = made
-    again = write_benchmark(read_benchmark(path), tmp_path / "again")
+    again = write_benchmark(read_benchmark(path), tmp_path / "again", layout="published")
     files = list(path.rglob("test_*.csv"))
     assert len(files) == 36
     for file in files:
@@ -142,7 +142,7 @@ def test_manifest_counts_and_hashes(small, made):
 
 def test_prompts_survive_the_files(small, tmp_path):
     benchmark = benchmark_from_split(small, text="sci_com")
-    again = read_benchmark(write_benchmark(benchmark, tmp_path / "bench"))
+    again = read_benchmark(write_benchmark(benchmark, tmp_path / "bench", layout="published"))
     assert set(again.ids(Modality.TEXT)) == set(benchmark.ids(Modality.TEXT))
     assert any(" with common name " in text for text in again.ids(Modality.TEXT))
 
@@ -156,7 +156,7 @@ def test_media_can_be_copied_and_spans_cut(tmp_path):
     for row in dataset.images.to_pylist():
         Image.new("RGB", (4, 4)).save(tmp_path / "d" / row["path"])
     split_dataset(restated(dataset), unseen=2, seed=0)
-    path = write_benchmark(benchmark_from_split(dataset), tmp_path / "bench", media="copy")
+    path = write_benchmark(benchmark_from_split(dataset), tmp_path / "bench", layout="published", media="copy")
     benchmark = read_benchmark(path)
     assert benchmark.root == path
     item = benchmark.items[Modality.AUDIO].to_pylist()[0]

@@ -302,7 +302,7 @@ def test_vectors_of_an_earlier_version_are_not_used_and_said_so(benchmark, tmp_p
 
 
 def test_a_benchmark_is_of_a_dataset_that_has_its_items_as_they_are(dataset, tmp_path):
-    out = write_benchmark(benchmark_from_split(dataset), tmp_path / "bench")
+    out = write_benchmark(benchmark_from_split(dataset), tmp_path / "bench", layout="published")
 
     def source(place):
         benchmark = read_benchmark(place)

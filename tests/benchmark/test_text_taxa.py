@@ -64,7 +64,7 @@ def model(dataset: Dataset, tmp_path: Path) -> Path:
 def test_the_same_run_with_and_without_the_dataset_gives_the_same_scores(
     dataset: Dataset, model: Path, tmp_path: Path
 ) -> None:
-    written = write_benchmark(benchmark_from_split(dataset), tmp_path / "b", media="copy")
+    written = write_benchmark(benchmark_from_split(dataset), tmp_path / "b", layout="published", media="copy")
     with_dataset = evaluate(benchmark_from_split(dataset), str(model), tmp_path / "run", progress=False)
     shutil.move(written, tmp_path / "elsewhere")
     alone = read_benchmark(tmp_path / "elsewhere")
@@ -84,7 +84,7 @@ def test_the_same_run_with_and_without_the_dataset_gives_the_same_scores(
 def test_what_the_benchmark_states_moves_the_texts(
     dataset: Dataset, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written = write_benchmark(benchmark_from_split(dataset), tmp_path / "b", media="copy")
+    written = write_benchmark(benchmark_from_split(dataset), tmp_path / "b", layout="published", media="copy")
     shutil.move(written, tmp_path / "elsewhere")
     alone = read_benchmark(tmp_path / "elsewhere")
     known = evaluate(alone, str(model), tmp_path / "run", progress=False).vectors[TEXT]

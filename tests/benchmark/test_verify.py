@@ -29,7 +29,7 @@ def release(tmp_path):
     for row in dataset.images.to_pylist():
         Image.fromarray(rng.integers(0, 255, (8, 8, 3), np.uint8)).save(tmp_path / "d" / row["path"])
     split_dataset(restated(dataset), unseen=5, seed=1)
-    path = write_benchmark(benchmark_from_split(dataset), tmp_path / "bench", media="copy")
+    path = write_benchmark(benchmark_from_split(dataset), tmp_path / "bench", layout="published", media="copy")
     part = path / "unseen"
     (path / "media").rename(part / "media")
     (path / "manifest.json").rename(path / "kept.json")

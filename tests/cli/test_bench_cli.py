@@ -91,7 +91,7 @@ def test_verify_exits_1_and_names_the_file(dataset, capsys):
     code, out, err = run(capsys, "bench", "verify", dataset / "bench" / "standard")
     assert code == 1
     assert "problems that change a score" in out
-    assert "missing: unseen/audio_index.csv" in out
+    assert "missing: audio.parquet" in out
     assert "Traceback" not in err
     code, out, _ = run(capsys, "bench", "verify", dataset / "bench" / "standard", "--json")
     assert code == 1

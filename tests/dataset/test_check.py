@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from biovita.dataset import Dataset
-from biovita.dataset.check import DatasetProblem, check
+from biovita.dataset.check import check
+from biovita.dataset.problems import DatasetProblem
 from biovita.dataset.split import split_dataset
 from biovita.sources.folder import import_folder
 from support.folders import make_folder

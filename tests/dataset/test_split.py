@@ -3,16 +3,17 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biovita.dataset import Dataset, Split, split_dataset, write_dataset
 from biovita.dataset.schema import taxa_table
-from biovita.dataset.split import assign_splits
 from biovita.errors import DatasetError
 from biovita.modality import Modality
 from biovita.taxonomy import Rank, Taxon
+from support.split_by_hand import assigned, split_by_hand
 
 AUDIO, IMAGE = Modality.AUDIO, Modality.IMAGE
 
@@ -58,9 +59,9 @@ def test_separate_groups_keep_every_rule(audio, images, unseen, seed, held_out):
         with pytest.raises(
             DatasetError, match=f"the largest number that works is {most} " if most else "none can be"
         ):
-            assign_splits(pairs, unseen=unseen, seed=seed, held_out=held_out)
+            assigned(pairs, unseen=unseen, seed=seed, held_out=held_out)
         return
-    drawn, splits = assign_splits(pairs, unseen=unseen, seed=seed, held_out=held_out)
+    drawn, splits = assigned(pairs, unseen=unseen, seed=seed, held_out=held_out)
     assert len(set(drawn)) == unseen
     assert set(drawn) <= both
     assert all(len(found) == 1 for found in sides(pairs, splits).values())
@@ -72,7 +73,7 @@ def test_separate_groups_keep_every_rule(audio, images, unseen, seed, held_out):
         expected = 0 if number < 2 or not held_out else min(number - 1, max(1, int(held_out * number + 0.5)))
         assert len(groups[Split.SEEN]) == expected
         assert len(groups[Split.TRAIN]) == number - expected
-    assert assign_splits(pairs, unseen=unseen, seed=seed, held_out=held_out) == (drawn, splits)
+    assert assigned(pairs, unseen=unseen, seed=seed, held_out=held_out) == (drawn, splits)
 
 
 @settings(deadline=None, max_examples=80)
@@ -80,7 +81,7 @@ def test_separate_groups_keep_every_rule(audio, images, unseen, seed, held_out):
 def test_groups_across_species_and_modalities_are_never_on_two_sides(audio, images, unseen, seed):
     pairs = {AUDIO: audio, IMAGE: images}
     try:
-        drawn, splits = assign_splits(pairs, unseen=unseen, seed=seed)
+        drawn, splits = assigned(pairs, unseen=unseen, seed=seed)
     except DatasetError:
         return
     assert all(len(found) == 1 for found in sides(pairs, splits).values())
@@ -88,17 +89,33 @@ def test_groups_across_species_and_modalities_are_never_on_two_sides(audio, imag
         assert set(groups) == {Split.UNSEEN} if taxon in drawn else groups[Split.TRAIN]
 
 
+few_shared = st.lists(  # groups of one species each, and a few of several
+    st.tuples(st.integers(0, 3), st.integers(0, 12)).map(
+        lambda each: (f"t{each[0]}", f"g{each[1]}" if each[1] < 3 else f"{each[0]}-{each[1]}")
+    ),
+    max_size=60,
+)
+
+
+@settings(deadline=None, max_examples=80)
+@given(few_shared, few_shared, st.integers(0, 99), st.sampled_from([0.0, 0.2, 0.5, 0.9]))
+def test_groups_are_drawn_as_one_by_one(audio, images, seed, held_out):
+    pairs = {AUDIO: audio, IMAGE: images}
+    _, splits = assigned(pairs, unseen=0, named=[], seed=seed, held_out=held_out)
+    assert splits == split_by_hand(pairs, (), held_out, np.random.default_rng(seed))
+
+
 def test_the_seed_decides_which_species_are_unseen():
     pairs = {m: [(f"t{i}", f"{m}{i}") for i in range(50)] for m in (AUDIO, IMAGE)}
-    drawn = {assign_splits(pairs, unseen=10, seed=seed)[0] for seed in range(5)}
+    drawn = {assigned(pairs, unseen=10, seed=seed)[0] for seed in range(5)}
     assert len(drawn) == 5
 
 
 def test_a_species_that_shares_a_group_is_not_drawn():
     pairs = {AUDIO: [("a", "g"), ("b", "g"), ("c", "h")], IMAGE: [("a", "1"), ("b", "2"), ("c", "3")]}
-    assert assign_splits(pairs, unseen=1, seed=3)[0] == ("c",)
+    assert assigned(pairs, unseen=1, seed=3)[0] == ("c",)
     with pytest.raises(DatasetError, match=r"works is 1 \(3 of 3 have both.*; 2 of them share"):
-        assign_splits(pairs, unseen=2, seed=3)
+        assigned(pairs, unseen=2, seed=3)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +123,7 @@ def test_a_species_that_shares_a_group_is_not_drawn():
 )
 def test_parameters_out_of_range_are_refused(options, message):
     with pytest.raises(DatasetError, match=message):
-        assign_splits({AUDIO: [("a", "g")], IMAGE: [("a", "h")]}, **{"unseen": 0, "seed": 0, **options})
+        assigned({AUDIO: [("a", "g")], IMAGE: [("a", "h")]}, **{"unseen": 0, "seed": 0, **options})
 
 
 def make_dataset(path: Path) -> Dataset:
@@ -171,7 +188,7 @@ def test_whole_clans_are_held_out(audio, images, unseen, seed):
     pairs = {AUDIO: audio, IMAGE: images}
     clans = {"t0": "x", "t1": "x", "t2": "y", "t3": "y"}
     try:
-        drawn, splits = assign_splits(pairs, unseen=unseen, seed=seed, clans=clans)
+        drawn, splits = assigned(pairs, unseen=unseen, seed=seed, clans=clans)
     except DatasetError:
         return
     present = {taxon for rows in pairs.values() for taxon, _ in rows}

@@ -12,11 +12,11 @@ import biovita
 from biovita.cli.app import main
 from biovita.dataset import Dataset, split_dataset, write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, taxa_table
-from biovita.dataset.split import assign_splits
 from biovita.dataset.taxon_names import named_taxa
 from biovita.errors import DatasetError
 from biovita.modality import Modality
 from biovita.taxonomy import Taxon
+from support.split_by_hand import assigned
 
 TAXA = (
     Taxon("egret", "Ardea alba", "Great Egret", genus="Ardea", family="Ardeidae"),
@@ -183,7 +183,7 @@ def test_the_names_are_the_same_on_the_command_line(
 
 def test_named_taxa_are_those_and_no_others_where_pairs_are_given() -> None:
     pairs = {Modality.AUDIO: [("a", "1"), ("b", "2")], Modality.IMAGE: [("c", "3")]}
-    drawn, _ = assign_splits(pairs, unseen=0, named=["a", "c", "absent"], seed=0)
+    drawn, _ = assigned(pairs, unseen=0, named=["a", "c", "absent"], seed=0)
     assert drawn == ("a", "c")
 
 

@@ -33,7 +33,6 @@ from biovita.embedding import (
 )
 from biovita.embedding.made import Made
 from biovita.embedding.pending import plan
-from biovita.embedding.store import COLUMNS
 from biovita.errors import MediaError, ModelError
 from biovita.modality import Modality
 from biovita.towers import EncoderCard
@@ -180,7 +179,7 @@ def test_decoding_goes_on_across_shards(builder: Builder) -> None:
 
 def test_shards_are_known_by_their_content(builder: Builder) -> None:
     def keys(made: Made, builder: Builder) -> list[str]:
-        todo = plan(dataset_items(builder.write(), AUDIO), COLUMNS.empty_table())
+        todo = plan(dataset_items(builder.write(), AUDIO), ())
         return [shard.key for shard in shards.shards(todo, made)]
 
     made = Made("tower", "1", 3, "as it is")
@@ -206,7 +205,7 @@ def test_long_recordings_make_small_shards() -> None:
             "end_s": pa.array([3600 * length or None for length in hours], pa.float64()),
         }
     )
-    todo = plan(Items.of(AUDIO, table), COLUMNS.empty_table())
+    todo = plan(Items.of(AUDIO, table), ())
     found = [shard.rows["id"].to_pylist() for shard in shards.shards(todo, Made("tower", "1", 3, ""))]
     assert found == [["0", "1", "2"], ["3"], ["4", "5"], ["6"]]
 

@@ -252,7 +252,7 @@ def _benchmarks(folder: Path) -> list[bytes]:
 
     dataset = write_small(folder / "d", taxa=4, per_species=1)
     split_dataset(dataset, unseen=2, seed=1)
-    place = write_benchmark(benchmark_from_split(dataset), folder / "bench", media="keep")
+    place = write_benchmark(benchmark_from_split(dataset), folder / "bench", layout="published", media="keep")
     parts = {path.relative_to(place).as_posix(): path.read_bytes() for path in sorted(place.rglob("*.[cj]s*"))}
     parts["manifest.json"] = parts["manifest.json"].replace(b'"../d"', b"null")
     return [joined(parts)]

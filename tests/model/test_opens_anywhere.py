@@ -17,7 +17,7 @@ from biovita.cli import main
 from biovita.errors import ModelError
 from biovita.model import Model, describe, write_model
 from biovita.model.projection import Projection
-from support.forked import METHOD, call
+from support.forked import call
 from support.opened import opened
 from support.published_layouts import make, write_published
 from support.tiny_training import write_tiny
@@ -66,9 +66,9 @@ def run(*arguments: object) -> None:
     assert stopped.value.code == 0
 
 
-def check_opens_in_a_new_process(made: Model, cwd: Path, *places: Path | str, method: str = METHOD) -> None:
+def check_opens_in_a_new_process(made: Model, cwd: Path, cache: Path, *places: Path | str) -> None:
     """Check that another process opens a model at some places as it is."""
-    found = call(opened, cwd, [str(place) for place in places], TEXTS, method=method)
+    found = call(opened, cwd, [str(place) for place in places], TEXTS, cache)
     assert len(found) == len(places)
     for revision, vectors in found:
         assert revision == made.card.revision
@@ -97,14 +97,13 @@ def test_a_trained_model_opens_in_a_new_process(
     assert "0 new" in capsys.readouterr().out, "the vectors of its towers are there already"
 
     if towers in {"starter", "hub"}:
-        anew = "spawn" if towers == "hub" else METHOD  # the hub's library reads at import where its files are
-        check_opens_in_a_new_process(made, elsewhere, both / "model", method=anew)
+        check_opens_in_a_new_process(made, elsewhere, cache, both / "model")
         return
     shutil.copytree(both / "model", elsewhere / "alone" / "model")
-    check_opens_in_a_new_process(made, elsewhere, both / "model", "alone/model")
+    check_opens_in_a_new_process(made, elsewhere, cache, both / "model", "alone/model")
     monkeypatch.chdir(elsewhere)
     both.rename(tmp_path / "moved")
-    check_opens_in_a_new_process(made, elsewhere, tmp_path / "moved" / "model")
+    check_opens_in_a_new_process(made, elsewhere, cache, tmp_path / "moved" / "model")
 
 
 def write_aligned(directory: Path, **config: Any) -> Path:

@@ -49,7 +49,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "data card data",
         "data export release data --out release",
         "data export hub data --out hub",
-        "bench build data --out bench",
+        "bench build data --out bench --layout published",
         f"bench run bench --model random:8 --out =first --name ={MARKUP[4].replace(' ', '_')}",
         f"bench run bench --model random:4 --out @second --name {MARKUP[0]}",
         "bench compare =first @second --out compared",

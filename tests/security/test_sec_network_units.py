@@ -127,7 +127,7 @@ def test_a_secret_is_hidden_and_its_address_still_known() -> None:
 
 @pytest.mark.slow
 def test_hiding_takes_time_in_proportion() -> None:
-    count = 1 << 17
+    count = 1 << 15
     for piece in (
         "a",
         "//",
@@ -147,7 +147,7 @@ def test_hiding_takes_time_in_proportion() -> None:
     ):
         began = time.process_time()
         redacted(piece * count)
-        assert time.process_time() - began < 5, piece
+        assert time.process_time() - began < 1.5, piece
 
 
 def test_a_plan_as_understood_is_the_same_plan(tmp_path: Path) -> None:

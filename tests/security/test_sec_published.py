@@ -194,7 +194,7 @@ def test_a_page_shows_no_pictures_that_a_foreign_benchmark_points_to(tmp_path: P
     own, bench = tmp_path / "own", tmp_path / "foreign"
     private = own / "private"
     split_dataset(Dataset.open(own), unseen=2, seed=1)
-    write_benchmark(benchmark_from_split(Dataset.open(own)), bench)
+    write_benchmark(benchmark_from_split(Dataset.open(own)), bench, layout="published")
     # a stranger's: no hashes, and the media are said to lie in the reader's folder
     private.mkdir()
     for part in ("seen", "unseen"):

@@ -62,7 +62,7 @@ ODD_ARRAYS: dict[str, bytes] = {
 def bench(tmp_path: Path) -> Path:
     dataset = write_small(tmp_path / "small")
     split_dataset(dataset, unseen=8, seed=3, held_out=0.4)
-    return write_benchmark(benchmark_from_split(dataset), tmp_path / "bench")
+    return write_benchmark(benchmark_from_split(dataset), tmp_path / "bench", layout="published")
 
 
 def folder(tmp_path: Path, name: str, files: dict[str, bytes | str | Callable[[Path], object]]) -> Path:
@@ -252,7 +252,9 @@ def test_media_that_a_dataset_lists_outside_itself_are_read_as_before(tmp_path: 
     at = items.schema.get_field_index("path")
     there = [f"../elsewhere/{Path(path).name}" for path in items["path"].to_pylist()]
     changed = {**made.items, Modality.AUDIO: items.set_column(at, items.schema.field(at), pa.array(there))}
-    out = write_benchmark(type(made)(changed, made.tasks, (), made.made, made.root), tmp_path / "bench")
+    out = write_benchmark(
+        type(made)(changed, made.tasks, (), made.made, made.root), tmp_path / "bench", layout="published"
+    )
     assert not [problem for problem in read_with_problems(out)[1] if problem.code == "outside"]
 
 

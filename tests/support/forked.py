@@ -96,12 +96,9 @@ def finish(process: BaseProcess, seconds: float = 180) -> int:
     return process.exitcode
 
 
-def call(function: Callable[..., Any], *arguments: object, method: str = METHOD) -> Any:
-    """Call a function of a module of `support` in a new process, and return what it returns.
-
-    ``method`` "spawn" starts an interpreter anew, which costs seconds: for what is read from the environment at import.
-    """
-    with multiprocessing.get_context(method).Pool(1) as pool:
+def call(function: Callable[..., Any], *arguments: object) -> Any:
+    """Call a function of a module of `support` in a new process, and return what it returns."""
+    with _CONTEXT.Pool(1) as pool:
         return pool.apply(function, arguments)
 
 

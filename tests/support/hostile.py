@@ -20,7 +20,7 @@ from support.forked import run_each, start, start_call
 MIB = 1 << 20
 _LOOK_FOR_CHILDREN_S = 0.1
 _MOST_MIB = 1500
-_IMPORTS_MIB = 500  # of the process that others are forked from
+IMPORTS_MIB = 500  # of the process that others are forked from
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def biovita(
         began = time.monotonic()
         process = start(arguments, err, env, partial(os.chdir, cwd or Path.cwd()), out)
         assert process.pid is not None
-        peak, why = _watch(process.pid, process.is_alive, seconds, _MOST_MIB + _IMPORTS_MIB)
+        peak, why = _watch(process.pid, process.is_alive, seconds, _MOST_MIB + IMPORTS_MIB)
         taken = time.monotonic() - began
         process.join()
         texts = [file.read_text(encoding="utf-8", errors="surrogateescape") for file in (out, err)]

@@ -15,7 +15,8 @@ import pyarrow as pa
 from biovita.dataset.dataset import write_dataset
 from biovita.dataset.schema import AUDIO, IMAGES, TAXA
 from support.folders import write_image
-from support.hostile import python
+from support.forked import tell_each
+from support.hostile import IMPORTS_MIB, call_watched
 from support.sound_files import song, write_sound
 
 _SAME = {
@@ -28,23 +29,6 @@ _SAME = {
     "source": "test",
     "license": "CC0-1.0",
 }
-_CHILD = """
-import contextlib, io, json, sys, traceback
-from biovita.cli.app import main
-found = []
-for arguments in json.load(open(sys.argv[1])):
-    said, code = io.StringIO(), 0
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        try:
-            main(arguments)
-        except SystemExit as error:
-            code = error.code
-        except BaseException:
-            said.write(traceback.format_exc())
-            code = "traceback"
-    found.append((code or 0, said.getvalue()))
-    json.dump(found, open(sys.argv[2], "w"))
-"""
 
 
 @dataclass(frozen=True)
@@ -69,13 +53,16 @@ class Said:
 
 
 def commands(scratch: Path, *given: Sequence[object], seconds: float = 150, mib: float = 1500) -> list[Said]:
-    """Run ``biovita`` with each of these arguments in one watched child process."""
-    asked, answered = scratch / "asked.json", scratch / "answered.json"
-    answered.unlink(missing_ok=True)
-    asked.write_text(json.dumps([[str(part) for part in arguments] for arguments in given]))
-    outcome = python(_CHILD, asked, answered, seconds=seconds, mib=mib)
-    found = [Said(*each) for each in json.loads(answered.read_text())]
-    assert (outcome.code, len(found)) == (0, len(given)), outcome.said
+    """Run ``biovita`` with each of these arguments in one watched process that has imported what models need."""
+    asked = [[str(part) for part in arguments] for arguments in given]
+    limit = mib + IMPORTS_MIB
+    told = call_watched(scratch, tell_each, asked, Path.cwd(), seconds=seconds, mib=limit).splitlines()
+    (scratch / "said").unlink()  # tests look at what else lies there
+    found = [
+        Said("traceback" if trouble else code or 0, trouble + out + err)
+        for _, code, trouble, out, err, _ in json.loads(told[-1])
+    ]
+    assert len(found) == len(given), told
     return found
 
 

@@ -1,7 +1,7 @@
 """A process in which our modules cannot see what only POSIX systems have, as on Windows.
 
-``python without_posix.py modules`` imports every module of the package; ``python without_posix.py run ARGUMENTS`` runs
-a command. Other packages, and the standard library, see all of this system.
+``python without_posix.py ARGUMENTS`` runs commands, and then imports every module of the package. Other packages, and
+the standard library, see all of this system.
 """
 
 from __future__ import annotations
@@ -59,25 +59,22 @@ def _without(module: ModuleType, hidden: frozenset[str]) -> ModuleType:
 
 
 def main() -> None:
-    """Import everything and say how many modules there are, or run commands, each a JSON list."""
+    """Run commands, each a JSON list, and then import everything and name the modules."""
     hide()
-    if sys.argv[1] == "run":
-        from biovita.cli import main as command
+    from biovita.cli import main as command
 
-        for line in sys.argv[2:]:
-            try:
-                command(json.loads(line))
-            except SystemExit as ended:
-                if ended.code:
-                    raise
-        return
+    for line in sys.argv[1:]:
+        try:
+            command(json.loads(line))
+        except SystemExit as ended:
+            if ended.code:
+                raise
     import biovita
 
-    names = [each.name for each in pkgutil.walk_packages(biovita.__path__, "biovita.")]
-    for name in names:
-        if name != "biovita.__main__":
-            importlib.import_module(name)
-    sys.stdout.write("\n".join(names))
+    for each in pkgutil.walk_packages(biovita.__path__, "biovita."):
+        if each.name != "biovita.__main__":
+            importlib.import_module(each.name)
+        sys.stdout.write(f"{each.name}\n")
 
 
 if __name__ == "__main__":

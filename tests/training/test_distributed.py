@@ -15,8 +15,9 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from biovita.taxonomy import Taxon
-from biovita.training.losses import contrastive, kinship_of, targets
+from biovita.training.losses import Kinship, contrastive, targets
 from biovita.training.towers.distributed import gathered_loss, mean_over_processes
+from support.forked import METHOD
 
 SPECIES = torch.tensor([0, 1, 2, 0, 3, 1, 2])
 TAXA = (
@@ -51,8 +52,8 @@ def _inputs() -> tuple[torch.Tensor, torch.Tensor]:
     )
 
 
-def _kinship() -> torch.Tensor:
-    return kinship_of(TAXA, 0.5).double()
+def _kinship() -> Kinship:
+    return Kinship.of(TAXA, 0.5)
 
 
 def _worker(rank: int, folder: str) -> None:
@@ -88,7 +89,7 @@ def _one_process(loss: Any, positives: Any) -> dict[str, torch.Tensor]:
 
 @pytest.mark.slow
 def test_two_processes_give_the_gradients_of_one(tmp_path: Path) -> None:
-    mp.start_processes(_worker, args=(str(tmp_path),), nprocs=2, start_method="spawn")
+    mp.start_processes(_worker, args=(str(tmp_path),), nprocs=2, start_method=METHOD)
     found = torch.load(tmp_path / "found.pt", weights_only=True)
     for loss, positives in KINDS:
         expected = _one_process(loss, positives)

@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import cross_entropy, normalize
 
 from biovita.taxonomy import Taxon
-from biovita.training.losses import info_nce, kinship_of, sigmoid, targets
+from biovita.training.losses import Kinship, info_nce, sigmoid, targets
 
 
 def _embeddings(rows: int, seed: int) -> torch.Tensor:
@@ -66,7 +66,7 @@ def test_sigmoid_written_out() -> None:
 
 def test_targets_of_the_three_kinds() -> None:
     rows, columns = torch.tensor([0, 1]), torch.tensor([1, 0, 1, 2])
-    kin = torch.tensor([[1.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    kin = Kinship.of([Taxon("1", "A a", genus="A"), Taxon("2", "A b", genus="A"), Taxon("3", "C c")], 0.5)
     assert targets("item", rows, columns, offset=1).tolist() == [[0, 1, 0, 0], [0, 0, 1, 0]]
     assert targets("species", rows, columns).tolist() == [[0, 1, 0, 0], [1, 0, 1, 0]]
     assert targets("taxonomy", rows, columns, kinship=kin).tolist() == [[0.5, 1, 0.5, 0], [1, 0.5, 1, 0]]
@@ -83,6 +83,11 @@ def test_nearer_relatives_weigh_more_and_an_unknown_rank_is_not_shared() -> None
         Taxon("6", "Hyla arborea"),
         Taxon("7", "Bufo bufo"),
     ]
-    assert kinship_of(taxa, 0.5)[0].tolist() == [1.0, 0.5, 0.25, 0.125, 0.0625, 0.0, 0.0]
-    assert kinship_of(taxa, 0.5)[5, 6] == 0
-    assert torch.equal(kinship_of(taxa, 0.5), kinship_of(taxa, 0.5).T)
+    every = torch.arange(len(taxa))
+    weights = Kinship.of(taxa, 0.5).between(every, every)
+    assert weights[0].tolist() == [1.0, 0.5, 0.25, 0.125, 0.0625, 0.0, 0.0]
+    assert weights[5, 6] == 0
+    assert weights[6].tolist() == [0, 0, 0, 0, 0, 0, 1]
+    assert torch.equal(weights, weights.T)
+    some = torch.tensor([4, 1, 1, 0])
+    assert torch.equal(Kinship.of(taxa, 0.5).between(some, every), weights[some])

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,7 +37,9 @@ from biovita.training.projections.training_set import training_set
 from biovita.training.run import run_recipe
 from biovita.trait_labels import LABELS
 from biovita.traits.book import book_of
+from support.forked import call
 from support.plain_model import know, plain_towers
+from support.reopened import plain_vectors_of
 from support.tiny_training import write_tiny
 
 AUDIO, IMAGE, TEXT = Modality.AUDIO, Modality.IMAGE, Modality.TEXT
@@ -141,24 +140,6 @@ def test_media_have_one_vector_whichever_way_they_are_asked(birds: Dataset, trai
         np.testing.assert_allclose(by_encoder(model, modality, [*items]), ours, atol=1e-5)
 
 
-ELSEWHERE = """
-import sys, numpy as np
-from support.plain_model import know, plain_towers
-from biovita.model import load_model
-from biovita.modality import Modality
-from biovita.towers.encoder import Classes
-towers = plain_towers()
-weights = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
-towers[Modality.AUDIO].classes = lambda: Classes((("a",),) * 4, weights, np.zeros(4, np.float32), 4, False)
-know("plain", towers)
-model = load_model(sys.argv[1])
-texts = sys.argv[3].split("|")
-rows = np.arange(30, dtype=np.float32).reshape(10, 3)
-media = [model.project(modality, rows + 1) for modality in (Modality.AUDIO, Modality.IMAGE)]
-np.savez(sys.argv[2], model.embed_texts(texts), *media)
-"""
-
-
 @pytest.mark.slow
 def test_a_copy_that_another_process_opens_gives_the_same_vectors(
     birds: Dataset, trained: Train, tmp_path: Path
@@ -166,16 +147,12 @@ def test_a_copy_that_another_process_opens_gives_the_same_vectors(
     path = trained(2, "model")
     texts = [text for text in texts_of(birds.taxonomy) if text] + ["Pica pica", "a loud song"]
     shutil.copytree(path, tmp_path / "elsewhere" / "copy")
-    here = [str(Path(__file__).parents[1]), *sys.path]
-    out = tmp_path / "found.npz"
-    command = [sys.executable, "-c", ELSEWHERE, str(tmp_path / "elsewhere" / "copy"), str(out), "|".join(texts)]
-    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(here)}, timeout=300)
-    model = load_model(path)
     rows = np.arange(30, dtype=np.float32).reshape(10, 3) + 1
+    found = call(plain_vectors_of, tmp_path / "elsewhere" / "copy", texts, rows)
+    model = load_model(path)
     want = [model.embed_texts(texts), *(model.project(modality, rows) for modality in (AUDIO, IMAGE))]
-    with np.load(out) as found:
-        for ours, theirs in zip(want, found.values(), strict=True):
-            np.testing.assert_allclose(theirs, ours, atol=1e-6)
+    for ours, theirs in zip(want, found, strict=True):
+        np.testing.assert_allclose(theirs, ours, atol=1e-6)
 
 
 def test_what_is_written_gives_the_vectors_of_the_model_in_memory(

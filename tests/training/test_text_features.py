@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +32,8 @@ from biovita.training.towers.taxon_knowledge import facts_of_species, taxon_know
 from biovita.training.towers.training_items import training_items
 from biovita.trait_labels import LABELS
 from support.commands import run_command
+from support.forked import call
+from support.reopened import text_vectors_of
 from support.small_runs import losses, run_tiny, tiny_recipe, without_chance
 from support.tiny_training import write_tiny
 
@@ -104,13 +104,7 @@ def test_a_stopped_run_ends_as_one_that_was_not(towers: Path, dataset: Dataset, 
 def test_a_new_process_gives_the_vectors_that_are_the_words_and_the_mapped_facts(
     dataset: Dataset, run: Path
 ) -> None:
-    code = (
-        "import json, sys; from biovita import load_model; model = load_model(sys.argv[1], 'cpu')\n"
-        "print(json.dumps(model.embed_texts(json.loads(sys.argv[2])).tolist()))"
-    )
-    command = [sys.executable, "-c", code, str(run / "last"), json.dumps(NAMES)]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    found = np.array(json.loads(said))
+    found = call(text_vectors_of, run / "last", NAMES)
 
     model = load_model(run / "last", "cpu")
     tower = model.towers[Modality.TEXT]

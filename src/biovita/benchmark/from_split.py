@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zlib
 from collections.abc import Collection, Sequence
 from functools import partial
@@ -11,18 +12,22 @@ from typing import Literal
 import numpy as np
 
 from biovita.benchmark.asked_texts import SHORTER, TEXTS
-from biovita.benchmark.split_items import GROUPS, SplitItems, split_items, unseen_names
+from biovita.benchmark.candidate_draws import DRAWS, all_candidates, draw_candidates, kinship
+from biovita.benchmark.split_items import GROUPS, Rows, SplitItems, split_items, unseen_names
 from biovita.benchmark.task import LEVELS, PARTS, Benchmark, LeftOut, Task, padded
 from biovita.dataset.dataset import Dataset
 from biovita.dataset.held_out import other_names, split_hash, unseen_taxa
 from biovita.dataset.schema import Split
 from biovita.errors import DatasetError, unknown_name
+from biovita.limits import memory_mib
 from biovita.modality import DIRECTIONS, Modality, modalities_of
-from biovita.taxonomy import RANKS, Rank, Taxon
+from biovita.taxonomy import Rank
 
-__all__ = ["DRAWS", "benchmark_from_split", "draw_candidates"]
+__all__ = ["benchmark_from_split"]
 
-DRAWS: tuple[str, ...] = ("uniform", "hard")
+logger = logging.getLogger(__name__)
+
+_BYTES = 4  # a candidate
 
 
 def benchmark_from_split(
@@ -83,6 +88,8 @@ def benchmark_from_split(
     found = split_items(
         dataset, text=text, groups=groups, every_name=candidates == "all", new_groups=new_groups, only=only
     )
+    if candidates != "all":
+        _say_if_large(found, candidates)
     task_of = partial(_task, found, candidates, seed, hard=draw == "hard", members=groups == "members")
     pairs = [task_of(which) for which in product(PARTS, DIRECTIONS, LEVELS)]
     tasks = tuple(task for task, _ in pairs if task is not None)
@@ -121,6 +128,22 @@ def _check_candidates(candidates: int | str, draw: str) -> None:
         raise DatasetError(f"candidates is all, and draw is {draw!r}. Leave draw out: nothing is drawn")
 
 
+def _say_if_large(found: SplitItems, candidates: int) -> None:
+    """Warn where the candidates of all queries, which are held at once, take more than the memory."""
+    queries = size = 0
+    for part, direction, level in product(PARTS, DIRECTIONS, LEVELS):
+        asked, answered = modalities_of(direction)
+        width = min(candidates, len(found.answering(part, answered, level)))
+        asking = sum(map(len, found.asking(part, asked, level).values()))
+        queries, size = queries + asking, size + _BYTES * asking * width
+    if size > memory_mib() << 20:
+        logger.warning(
+            "The candidates of %s queries will take %s MiB of memory, more than the %s that --memory allows. Fewer "
+            "--candidates, or fewer held-out items, take less",
+            *(f"{number:,}" for number in (queries, size >> 20, memory_mib())),
+        )
+
+
 def _task(
     found: SplitItems,
     candidates: int | Literal["all"],
@@ -145,19 +168,17 @@ def _task(
     leave_out(f"queries whose {level.value} was trained on", found.trained[part, asked, level])
     unanswered = sum(len(rows) for name, rows in askers.items() if name not in targets)
     leave_out(f"queries whose {level.value} has no {answered.value} here", unanswered)
-    queries = sorted((row, name) for name, rows in askers.items() if name in targets for row in rows)
-    if len(targets) < 2 or not queries:
+    taxa = tuple(sorted(targets))
+    queries, own = _asked(askers, taxa)
+    if len(targets) < 2 or not len(queries):
         why = f"fewer than two candidate taxa ({len(targets)})" if len(targets) < 2 else "no queries"
         missing.append(LeftOut(part.value, direction, level.value, why, 0))
         return None, missing
-    taxa = tuple(sorted(targets))
-    place = {name: index for index, name in enumerate(taxa)}
-    own = np.array([place[name] for _, name in queries], np.int32)
     if candidates == "all":
-        chosen, correct = _all_candidates(own, len(taxa), _generator(seed, f"{direction}/{level.value}"))
+        chosen, correct = all_candidates(own, len(taxa), _generator(seed, f"{direction}/{level.value}"))
     else:
         rng = _generator(seed, f"{part.value}/{direction}/{level.value}")
-        kin = _kinship([found.taxa[part, level, name] for name in taxa], level) if hard else None
+        kin = kinship([found.taxa[part, level, name] for name in taxa], level) if hard else None
         chosen, correct = draw_candidates(own, len(taxa), candidates, rng, kin)
     several = members and asked == Modality.TEXT and level != Rank.SPECIES
     texts = found.answering(part, Modality.TEXT, level)
@@ -165,63 +186,27 @@ def _task(
         part=part.value,
         direction=direction,
         level=level,
-        queries=np.array([row for row, _ in queries], np.int32),
+        queries=queries,
         taxa=taxa,
-        samples=np.array([row for name in taxa for row in targets[name]], np.int32),
+        samples=np.concatenate([targets[name] for name in taxa]),
         offsets=np.concatenate([[0], np.cumsum([len(targets[name]) for name in taxa])]).astype(np.int64),
         candidates=chosen,
         correct=correct,
-        texts=padded([texts[name] for _, name in queries]) if several else None,
+        texts=padded([texts[taxa[number]] for number in own.tolist()]) if several else None,
     )
     return task, missing
 
 
+def _asked(askers: Rows, taxa: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the queries of taxa, ascending, and the number of each one's own taxon."""
+    found = [(number, askers[name]) for number, name in enumerate(taxa) if name in askers]
+    if not found:
+        return np.empty(0, np.int32), np.empty(0, np.int32)
+    queries = np.concatenate([rows for _, rows in found])
+    own = np.repeat([number for number, _ in found], [len(rows) for _, rows in found]).astype(np.int32)
+    order = np.lexsort((own, queries))
+    return queries[order], own[order]
+
+
 def _generator(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
-
-
-def _kinship(taxa: Sequence[Taxon], level: Rank) -> np.ndarray:
-    """Return ``(taxa, ranks)`` numbers of their groups above ``level``, the widest first; -1 where unknown."""
-    columns = []
-    for rank in RANKS[: RANKS.index(level)]:
-        names = [taxon.name_at(rank) for taxon in taxa]
-        number = {name: at for at, name in enumerate(sorted({name for name in names if name}))}
-        columns.append([number[name] if name else -1 for name in names])
-    return np.array(columns, np.int64).reshape(-1, len(taxa)).T
-
-
-def draw_candidates(
-    own: Sequence[int] | np.ndarray,
-    taxa: int,
-    most: int,
-    rng: np.random.Generator,
-    kin: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``(queries, min(most, taxa))`` candidate taxa and the column of each query's own taxon.
-
-    The others are drawn uniformly without replacement; with ``kin`` (of `_kinship`), those that share the narrowest
-    group with the query's own come first, and uniformly among those alike. The order is random, so that ties, which
-    go by it, do not favour the correct taxon.
-    """
-    width = min(most, taxa)
-    chosen = np.empty((len(own), width), np.int32)
-    correct = rng.integers(width, size=len(own)).astype(np.int32)
-    columns = np.arange(width)
-    for row, mine in enumerate(own):
-        if kin is None:
-            others = rng.choice(taxa - 1, width - 1, replace=False)
-            others += others >= mine
-        else:
-            shared = (kin == kin[mine]) & (kin >= 0)
-            nearness = (shared * np.arange(1, kin.shape[1] + 1)).max(axis=1, initial=0)
-            order = np.lexsort((rng.random(taxa), -nearness))
-            others = rng.permutation(order[order != mine][: width - 1])
-        chosen[row, columns != correct[row]] = others
-        chosen[row, correct[row]] = mine
-    return chosen, correct
-
-
-def _all_candidates(own: np.ndarray, taxa: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return all taxa in one random order for every query, in the memory of one, and the column of each one's own."""
-    order = rng.permutation(taxa).astype(np.int32)
-    return np.broadcast_to(order, (len(own), taxa)), np.argsort(order)[own].astype(np.int32)

@@ -1,98 +1,54 @@
-"""The published benchmark layout: where its files lie, and writing a benchmark in it.
-
-A directory holds one part, or one directory a part. A part has ``audio_index.csv``, ``image_index.csv`` and
-``text_index.csv``, and for each level and direction ``species/test_audio_to_image.csv`` and so on. What we write has
-more columns than the published files, after theirs, and ``manifest.json`` beside the parts. The indices of a part have
-what its tasks use: where all taxa are candidates, items of other parts, too.
-"""
+"""Writing a benchmark: in the compact layout or in the published one, with a manifest and, if asked for, its media."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from biovita.benchmark.task import Benchmark, Task
-from biovita.csv_safe import write_rows
+from biovita.benchmark.bench_manifest import FORMATS, MANIFEST
+from biovita.benchmark.compact_layout import write_compact
+from biovita.benchmark.published_layout import published_bytes, rows_of_part, write_published
+from biovita.benchmark.task import Benchmark
 from biovita.dataset.outgoing import Outgoing, allowed_outside, copied, unchanged
-from biovita.errors import DatasetError
+from biovita.errors import DatasetError, unknown_name
 from biovita.filenames import path_from, safe_suffix
 from biovita.files import new_directory, write_whole
 from biovita.hashing import sha256_of
-from biovita.modality import MEDIA, Modality, modalities_of
+from biovita.limits import limit, over
+from biovita.modality import MEDIA, Modality
 
-__all__ = [
-    "ASKING",
-    "COLUMNS",
-    "INDEX_COLUMNS",
-    "MANIFEST",
-    "TASK_COLUMNS",
-    "index_file",
-    "media_outside",
-    "task_file",
-    "write_benchmark",
-]
+__all__ = ["LAYOUTS", "media_outside", "write_benchmark"]
 
-MANIFEST = "manifest.json"
-FORMAT = 1
+logger = logging.getLogger(__name__)
 
-_TAXON = ("species", "genus", "family", "class")
-INDEX_COLUMNS: dict[Modality, tuple[str, ...]] = {  # what the published files have
-    Modality.AUDIO: ("id", "file_path", *_TAXON),
-    Modality.IMAGE: ("id", "file_path", *_TAXON),
-    Modality.TEXT: ("id", *_TAXON, "common_name", "text"),
-}
-_MORE: dict[Modality, tuple[str, ...]] = {
-    Modality.AUDIO: ("key", "common_name", "start_s", "end_s", "license", "attribution", "sha256", "cut_from"),
-    Modality.IMAGE: ("key", "common_name", "license", "attribution", "sha256"),
-    Modality.TEXT: ("level",),
-}
-TASK_COLUMNS: tuple[str, ...] = (
-    "query_id",
-    "task",
-    "taxon_level",
-    "query_payload_id",
-    "correct_taxon",
-    "candidates_taxa",
-    "candidates_target_ids",
-    "taxon_class",
-)
-ASKING = "query_payload_ids"  # of tasks whose queries ask with several texts: these, as JSON
-COLUMNS = frozenset(  # of any file of the layout
-    {*TASK_COLUMNS, ASKING}.union(*INDEX_COLUMNS.values(), *_MORE.values())
-)
-
-
-def index_file(modality: Modality) -> str:
-    """Return the name of a modality's index in a part."""
-    return f"{modality.value}_index.csv"
-
-
-def task_file(direction: str, level: str) -> str:
-    """Return the name of a task's file in a part.
-
-    Examples
-    --------
-    >>> task_file("A2I", "species")
-    'species/test_audio_to_image.csv'
-    """
-    asked, answered = modalities_of(direction)
-    return f"{level}/test_{asked.value}_to_{answered.value}.csv"
+LAYOUTS: tuple[str, ...] = ("compact", "published")
 
 
 def write_benchmark(
-    benchmark: Benchmark, out: Path, *, media: str = "keep", overwrite: bool = False, allow_outside: bool = False
+    benchmark: Benchmark,
+    out: Path,
+    *,
+    layout: str = "compact",
+    media: str = "keep",
+    overwrite: bool = False,
+    allow_outside: bool = False,
 ) -> Path:
-    """Write a benchmark in the published layout, with a manifest of counts, seed and hashes.
+    """Write a benchmark, with a manifest of counts, seed and hashes.
 
     The ``runs`` of one that is replaced stay.
 
     Parameters
     ----------
+    layout
+        ``compact``: Parquet files of `biovita.benchmark.compact_layout`. ``published``: the CSV files of
+        `biovita.benchmark.published_layout`; how much they will take is said first.
     media
         ``keep`` leaves recordings and photographs where they are: file paths start at the directory that the
         manifest names. ``copy`` puts them into ``OUT/media``, spans of longer recordings cut out as WAV of float32,
@@ -103,149 +59,111 @@ def write_benchmark(
     Raises
     ------
     DatasetError
-        Where ``out`` exists and ``overwrite`` was not asked for; with ``copy``, where media lie outside the root and
-        that is not allowed, or one is not what the tables state.
+        Where ``out`` exists and ``overwrite`` was not asked for; where the published layout would take more than the
+        limit ``published``; with ``copy``, where media lie outside the root and that is not allowed, or one is not
+        what the tables state.
     MediaError
         With ``copy``, where a recording cannot be read.
     """
+    if layout not in LAYOUTS:
+        raise DatasetError(unknown_name("layout", layout, LAYOUTS))
     if media not in {"keep", "copy"}:
         raise DatasetError(f"media is {media!r}. It has to be 'keep' or 'copy'")
     out = Path(out)
+    if layout == "published":
+        _say_size(benchmark, out)
     with new_directory(out, replace=overwrite, marker=MANIFEST, keep=["runs"]) as scratch:
-        paths = _copied(benchmark, scratch, allow_outside=allow_outside) if media == "copy" else {}
-        keep = benchmark.root if media == "keep" else None
-        root = None if keep is None else path_from(out, keep)
-        parts = sorted({task.part for task in benchmark.tasks})
-        for part in parts:
-            _write_part(benchmark, part, scratch / part, paths)
-        text = json.dumps(_manifest(benchmark, scratch, parts, root), indent=1, sort_keys=True)
+        root = None
+        if media == "copy":
+            benchmark = _copied(benchmark, scratch, allow_outside=allow_outside)
+        elif benchmark.root is not None:
+            root = path_from(out, benchmark.root)
+        (write_compact if layout == "compact" else write_published)(benchmark, scratch)
+        text = json.dumps(_manifest(benchmark, scratch, layout, root), indent=1, sort_keys=True)
         write_whole(scratch / MANIFEST, text + "\n")
     return out
 
 
-def _write_part(
-    benchmark: Benchmark, part: str, directory: Path, paths: Mapping[tuple[Modality, int], tuple[str, str]]
-) -> None:
-    directory.mkdir()
-    ids: dict[Modality, dict[int, int]] = {}
-    for modality in Modality:
-        rows = benchmark.items[modality].to_pylist()
-        mine = _rows_of(benchmark, part, modality).tolist()
-        ids[modality] = {row: number for number, row in enumerate(mine)}
-        lines = (_index_line(ids[modality][row], rows[row], paths.get((modality, row))) for row in mine)
-        _write_csv(directory / index_file(modality), (*INDEX_COLUMNS[modality], *_MORE[modality]), lines)
-    for task in benchmark.tasks:
-        if task.part == part:
-            file = directory / task_file(task.direction, task.level.value)
-            file.parent.mkdir(exist_ok=True)
-            columns = TASK_COLUMNS if task.texts is None else (*TASK_COLUMNS, ASKING)
-            _write_csv(file, columns, _task_lines(benchmark, task, ids))
+def _say_size(benchmark: Benchmark, out: Path) -> None:
+    """Say how much the published layout will take, and raise a DatasetError where it is more than the limit."""
+    size = published_bytes(benchmark)
+    if size > limit("published"):
+        raise DatasetError(
+            f"{out}: the published layout would take {size:,} bytes; {over('published')}. The compact layout "
+            "(--layout compact) takes a small part of that"
+        )
+    logger.warning("%s: the published layout will take %s MB", out, f"{size / 1e6:,.1f}")
 
 
-def _rows_of(benchmark: Benchmark, part: str, modality: Modality) -> np.ndarray:
-    """Return the rows of a modality that a part's index has: its own items, and what its tasks use; ascending."""
-    mine = replace(benchmark, tasks=tuple(task for task in benchmark.tasks if task.part == part))
-    own = np.flatnonzero(np.array(benchmark.items[modality]["part"].to_pylist(), object) == part)
-    return np.union1d(own, mine.used(modality))
-
-
-def _index_line(number: int, item: Mapping[str, Any], copy: tuple[str, str] | None) -> dict[str, Any]:
-    line = {**item, "id": number, "key": item["id"], "text": item["id"], "file_path": item["path"]}
-    if copy is not None:  # cut out
-        cut_from = item["sha256"] if item["start_s"] is not None else item["cut_from"]
-        line["file_path"], line["sha256"], line["cut_from"] = *copy, cut_from
-        line["start_s"] = line["end_s"] = None
-    return line
-
-
-def _task_lines(
-    benchmark: Benchmark, task: Task, ids: Mapping[Modality, Mapping[int, int]]
-) -> Iterable[dict[str, Any]]:
-    asked, answered = modalities_of(task.direction)
-    classes = benchmark.items[asked]["class"].to_pylist()
-    samples = [
-        [ids[answered][int(s)] for s in task.samples[task.offsets[t] : task.offsets[t + 1]]]
-        for t in range(len(task.taxa))
-    ]
-    for number, (row, asking, listed, own) in enumerate(
-        zip(task.queries, task.asking, task.candidates, task.correct_taxa, strict=True)
-    ):
-        taxa = [int(t) for t in listed if t >= 0]
-        yield {
-            "query_id": number,
-            "task": task.direction,
-            "taxon_level": task.level.value,
-            "query_payload_id": ids[asked][int(row)],
-            "correct_taxon": task.taxa[own],
-            "candidates_taxa": json.dumps([task.taxa[t] for t in taxa], ensure_ascii=False),
-            "candidates_target_ids": json.dumps([samples[t] for t in taxa]),
-            "taxon_class": classes[int(row)],
-        } | ({} if task.texts is None else {ASKING: json.dumps([ids[asked][int(r)] for r in asking if r >= 0])})
-
-
-def _write_csv(file: Path, columns: Sequence[str], lines: Iterable[Mapping[str, Any]]) -> None:
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        write_rows(stream, columns, lines)
-
-
-def _manifest(benchmark: Benchmark, scratch: Path, parts: Sequence[str], root: str | None) -> dict[str, Any]:
+def _manifest(benchmark: Benchmark, scratch: Path, layout: str, root: str | None) -> dict[str, Any]:
+    parts = sorted({task.part for task in benchmark.tasks})
     return {
-        "format": FORMAT,
+        "format": FORMATS[layout],
         "made": dict(benchmark.made),
         "media_root": root,
-        "parts": {
-            part: {
-                "items": {m.value: len(_rows_of(benchmark, part, m)) for m in Modality},
-                "tasks": [
-                    {
-                        "direction": task.direction,
-                        "level": task.level.value,
-                        "queries": len(task.queries),
-                        "taxa": len(task.taxa),
-                        "most_candidates": int(task.candidate_counts.max()),
-                    }
-                    for task in benchmark.tasks
-                    if task.part == part
-                ],
-            }
-            for part in parts
-        },
+        "parts": {part: _part(benchmark, part) for part in parts},
         "other_names": {name: list(others) for name, others in benchmark.other_names.items()},
         "unseen": {level.value: sorted(names) for level, names in benchmark.unseen.items()},
         "left_out": [asdict(entry) for entry in benchmark.left_out],
-        "sha256": {
-            file.relative_to(scratch).as_posix(): sha256_of(file)
-            for part in parts
-            for file in sorted((scratch / part).rglob("*.csv"))
-        },
+        "sha256": dict(_hashes(scratch, parts)),
     }
+
+
+def _part(benchmark: Benchmark, part: str) -> dict[str, Any]:
+    return {
+        "items": {m.value: len(rows_of_part(benchmark, part, m)) for m in Modality},
+        "tasks": [
+            {
+                "direction": task.direction,
+                "level": task.level.value,
+                "queries": len(task.queries),
+                "taxa": len(task.taxa),
+                "most_candidates": int(task.candidate_counts.max()),
+            }
+            for task in benchmark.tasks
+            if task.part == part
+        ],
+    }
+
+
+def _hashes(scratch: Path, parts: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield the names of all tables, from ``scratch``, and their hashes."""
+    tables = [file for file in scratch.iterdir() if file.suffix == ".parquet"]
+    tables += [
+        file for part in parts for file in (scratch / part).rglob("*") if file.suffix in {".csv", ".parquet"}
+    ]
+    for file in sorted(tables):
+        yield file.relative_to(scratch).as_posix(), sha256_of(file)
 
 
 def media_outside(benchmark: Benchmark, *, allow: bool = True) -> int:
     """Return how many of a benchmark's media lie outside its root; raise a DatasetError where none are allowed to."""
     root = benchmark.root or Path()
-    return allowed_outside(root, (file for _, _, _, file in _outgoing(benchmark)), allow=allow)
+    return allowed_outside(root, (file for m in MEDIA for _, file in _outgoing(benchmark, m)), allow=allow)
 
 
-def _outgoing(benchmark: Benchmark) -> Iterator[tuple[Modality, int, dict[str, Any], Outgoing]]:
-    """Yield modality, row and item of each recording and photograph of a benchmark, and its file."""
-    for modality in MEDIA:
-        for row, item in enumerate(benchmark.items[modality].to_pylist()):
-            yield modality, row, item, Outgoing(benchmark.locate(item["path"]), modality, item["sha256"])
+def _outgoing(benchmark: Benchmark, modality: Modality) -> Iterator[tuple[dict[str, Any], Outgoing]]:
+    """Yield the span and path of each recording or photograph of a benchmark, and its file."""
+    table = benchmark.items[modality].select(["path", "start_s", "end_s", "sha256"])
+    for item in (item for batch in table.to_batches(max_chunksize=1 << 12) for item in batch.to_pylist()):
+        yield item, Outgoing(benchmark.locate(item["path"]), modality, item["sha256"])
 
 
-def _copied(
-    benchmark: Benchmark, scratch: Path, *, allow_outside: bool
-) -> dict[tuple[Modality, int], tuple[str, str]]:
-    """Copy the media into ``scratch/media``; return where each item's file lies, from ``scratch``, and its hash."""
+def _copied(benchmark: Benchmark, scratch: Path, *, allow_outside: bool) -> Benchmark:
+    """Copy the media into ``scratch/media``; return the benchmark with its items as they lie there."""
+    media_outside(benchmark, allow=allow_outside)
+    items = {modality: _with_copies(benchmark, modality, scratch) for modality in MEDIA}
+    return replace(benchmark, items={**benchmark.items, **items})
+
+
+def _with_copies(benchmark: Benchmark, modality: Modality, scratch: Path) -> pa.Table:
     from biovita.media import read_clip
     from biovita.media.wav import write_float_wav
 
-    media_outside(benchmark, allow=allow_outside)
-    found: dict[tuple[Modality, int], tuple[str, str]] = {}
+    folder = scratch / "media" / modality.value
     known: set[Any] = set()
-    for modality, row, item, file in _outgoing(benchmark):
-        folder = scratch / "media" / modality.value
+    paths, digests = [], []
+    for row, (item, file) in enumerate(_outgoing(benchmark, modality)):
         folder.mkdir(parents=True, exist_ok=True)
         cut = item["start_s"] is not None
         place = folder / f"{row:06d}{'.wav' if cut else safe_suffix(item['path']).lower()}"
@@ -255,5 +173,16 @@ def _copied(
             write_float_wav(place, samples, rate)  # exact: rounding moves scores
         else:
             copied(file, place)
-        found[modality, row] = f"media/{modality.value}/{place.name}", sha256_of(place)
-    return found
+        paths.append(f"media/{modality.value}/{place.name}")
+        digests.append(sha256_of(place))
+    table = benchmark.items[modality]
+    whole = pc.is_null(table["start_s"])
+    changed = {
+        "path": pa.array(paths, pa.string()),
+        "sha256": pa.array(digests, pa.string()),
+        "cut_from": pc.if_else(whole, table["cut_from"], table["sha256"]),
+        "start_s": pa.nulls(len(paths), pa.float64()),
+        "end_s": pa.nulls(len(paths), pa.float64()),
+    }
+    columns = [changed.get(name, table[name]) for name in table.column_names]
+    return pa.table(columns, schema=table.schema)

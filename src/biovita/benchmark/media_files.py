@@ -38,16 +38,16 @@ def resolve_media(benchmark: Benchmark, metadata: Path | None = None) -> tuple[B
     if root is None:
         return benchmark, []
     table = benchmark.items[Modality.AUDIO]
-    rows = table.to_pylist()
-    named = [at for at, row in enumerate(rows) if row["path"]]
+    paths, species, parts = (table[name].to_pylist() for name in ("path", "species", "part"))
+    named = [at for at, path in enumerate(paths) if path]
     found = locate_recordings(
         root,
-        [(rows[at]["path"], rows[at]["species"] or "") for at in named],
+        [(paths[at], species[at] or "") for at in named],
         metadata or find_metadata(root),
-        [rows[at]["part"] for at in named],
+        [parts[at] for at in named],
         lambda path: benchmark.locate(path).is_file(),
     )
-    renamed, paths = [], [row["path"] for row in rows]
+    renamed = []
     for at, path in zip(named, found, strict=True):
         if path is not None and path != paths[at]:
             renamed.append(Renamed(Modality.AUDIO, paths[at], path))

@@ -1,11 +1,12 @@
-"""Opening a benchmark: from its published files, or as a divided dataset describes it; and where its runs lie."""
+"""Opening a benchmark: from its files, or as a divided dataset describes it; and where its runs lie."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from biovita.benchmark.bench_manifest import MANIFEST
 from biovita.benchmark.from_split import benchmark_from_split
-from biovita.benchmark.layout import MANIFEST, write_benchmark
+from biovita.benchmark.layout import write_benchmark
 from biovita.benchmark.reader import read_benchmark
 from biovita.benchmark.scored_models import safe_name
 from biovita.benchmark.task import Benchmark
@@ -28,10 +29,10 @@ def open_benchmark(place: Dataset | str | Path, media_root: str | Path | None = 
     Parameters
     ----------
     place
-        A benchmark in the published layout; or a divided dataset, which gives its standard benchmark: the one in
+        A benchmark; or a divided dataset, which gives its standard benchmark: the one in
         `STANDARD`, or the one that its split describes where none was built.
     media_root
-        Where the file paths of a published benchmark start. None: what its manifest says, or the directory itself.
+        Where the file paths of a benchmark start. None: what its manifest says, or the directory itself.
         A dataset says itself where its media are.
 
     Raises
@@ -45,7 +46,7 @@ def open_benchmark(place: Dataset | str | Path, media_root: str | Path | None = 
         return read_benchmark(str(place), media_root=media_root)
     if media_root is not None:
         raise BiovitaError(
-            f"{dataset.path} is a dataset, and media_root is for a published benchmark: a dataset says itself where "
+            f"{dataset.path} is a dataset, and media_root is for a benchmark: a dataset says itself where "
             "its media are. Leave media_root (--media-root) out"
         )
     standard = standard_place(dataset)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,19 +17,20 @@ from biovita.benchmark.task import ITEMS, LEVELS, PARTS, LeftOut
 from biovita.dataset.dataset import Dataset
 from biovita.dataset.held_out import unseen_taxa
 from biovita.dataset.outgoing import taxon_of
-from biovita.dataset.schema import Split
+from biovita.dataset.schema import MEDIA_TABLES, TABLES, Split
 from biovita.errors import DatasetError
 from biovita.modality import MEDIA, Modality
 from biovita.suggestion import suggested
 from biovita.taxonomy import Rank, Taxon
 
-__all__ = ["GROUPS", "SplitItems", "split_items", "unseen_names"]
+__all__ = ["GROUPS", "Rows", "SplitItems", "split_items", "unseen_names"]
 
 GROUPS: tuple[str, ...] = ("word", "members")
 _ORDER = (*PARTS, Split.TRAIN)
 _OF_MEDIA = ("id", "path", "start_s", "end_s", "license", "attribution", "sha256")  # columns of a dataset's table
+_NAMELESS, _TRAINED = -1, -2  # in place of the number of a name
 
-Rows: TypeAlias = dict[str, list[int]]  # taxon name -> rows of its items
+Rows: TypeAlias = dict[str, np.ndarray]  # taxon name -> rows of its items
 Place: TypeAlias = tuple[Split, Modality, Rank]
 Named: TypeAlias = tuple[Split, Rank, str]
 
@@ -77,14 +79,13 @@ class SplitItems:
         """Return the samples of each taxon of a part; None is all parts and training, where each text counts once."""
         if part is not None:
             return self.rows.get((part, modality, level), {})
-        found: Rows = {}
+        found: dict[str, list[np.ndarray]] = defaultdict(list)
         texts = self.items[modality]["id"].to_pylist() if modality == Modality.TEXT else None
         for split in _ORDER:
             for name, rows in self.rows.get((split, modality, level), {}).items():
-                known = found.setdefault(name, [])
-                there = set() if texts is None else {texts[row] for row in known}
-                known += [row for row in rows if texts is None or texts[row] not in there]
-        return found
+                there = set() if texts is None else {texts[row] for some in found[name] for row in some}
+                found[name].append(rows if texts is None else _without(rows, texts, there))
+        return {name: np.concatenate(rows) for name, rows in found.items()}
 
 
 def split_items(
@@ -116,7 +117,7 @@ def split_items(
     DatasetError
         Where the dataset has not been split.
     """
-    rows: dict[Place, Rows] = defaultdict(lambda: defaultdict(list))
+    rows: dict[Place, Rows] = {}
     nameless: Counter[Place] = Counter()
     known: Counter[Place] = Counter()
     trained = _trained(dataset) if new_groups else set()
@@ -125,19 +126,17 @@ def split_items(
     for modality in MEDIA:
         held = _held_out(dataset, modality, only)
         taxa, numbers = _taxa(dataset, held)
-        names = [[(level, taxon.name_at(level)) for level in LEVELS] for taxon in taxa]
         items[modality] = _items(held, taxa, numbers)
-        parts = map(Split, held["split"].to_pylist())
-        for row, (number, part) in enumerate(zip(numbers.tolist(), parts, strict=True)):
-            for level, name in names[number]:
-                if name is None:
-                    nameless[part, modality, level] += 1
-                    continue
-                if part == Split.UNSEEN and (level, name) in trained:
-                    known[part, modality, level] += 1
-                    continue
-                rows[part, modality, level][name].append(row)
-                named.setdefault((part, level, name), taxa[number])
+        for part, level in product(PARTS, LEVELS):
+            place = part, modality, level
+            mine = np.flatnonzero(pc.equal(held["split"], part.value))
+            names, codes = _names(taxa, level, trained if part == Split.UNSEEN else set())
+            own = codes[numbers[mine]]
+            nameless[place] = int((own == _NAMELESS).sum())
+            known[place] = int((own == _TRAINED).sum())
+            rows[place] = _by_name(names, own, mine)
+            for name, found in rows[place].items():
+                named.setdefault((part, level, name), taxa[numbers[found[0]]])
     if not any(table.num_rows for table in items.values()):
         raise DatasetError(
             f"{dataset.path} has no held-out items. Split it first: "
@@ -148,8 +147,32 @@ def split_items(
     texts = _Texts(text, groups)
     texts.add(named)
     items[Modality.TEXT] = pa.Table.from_pylist(texts.items, schema=ITEMS)
-    grouped = {place: dict(found) for place, found in (rows | texts.rows).items()}
-    return SplitItems(items, grouped, texts.words, nameless, known, named, tuple(texts.left_out), texts.shorter)
+    left_out = tuple(texts.left_out)
+    return SplitItems(items, rows | texts.by_name, texts.words, nameless, known, named, left_out, texts.shorter)
+
+
+def _names(
+    taxa: Sequence[Taxon], level: Rank, trained: Collection[tuple[Rank, str]]
+) -> tuple[list[str], np.ndarray]:
+    """Return the names of taxa at a level, ascending, and the number of each taxon's among them."""
+    own = [taxon.name_at(level) for taxon in taxa]
+    names = sorted({name for name in own if name is not None and (level, name) not in trained})
+    number: dict[str | None, int] = {name: at for at, name in enumerate(names)}
+    number[None] = _NAMELESS
+    return names, np.array([number.get(name, _TRAINED) for name in own], np.int64)
+
+
+def _by_name(names: Sequence[str], own: np.ndarray, rows: np.ndarray) -> Rows:
+    """Return the rows of each name, by the number of each row's; names without rows are left out."""
+    order = np.argsort(own, kind="stable")[np.count_nonzero(own < 0) :]
+    found, starts = np.unique(own[order], return_index=True)
+    parts = np.split(rows[order].astype(np.int32), starts[1:]) if len(found) else []
+    return {names[number]: part for number, part in zip(found.tolist(), parts, strict=True)}
+
+
+def _without(rows: np.ndarray, texts: Sequence[str], there: Collection[str]) -> np.ndarray:
+    """Return the rows whose texts are not there."""
+    return np.array([row for row in rows.tolist() if texts[row] not in there], np.int32)
 
 
 class _Texts:
@@ -158,10 +181,18 @@ class _Texts:
     def __init__(self, text: str, groups: str) -> None:
         self.text, self.by_members = text, groups == "members"
         self.items: list[dict[str, Any]] = []
-        self.rows: dict[Place, Rows] = defaultdict(lambda: defaultdict(list))
         self.words: dict[tuple[Split, Rank], Rows] = defaultdict(dict)
+        self._rows: dict[Place, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         self.left_out: list[LeftOut] = []
         self._shorter: dict[str, str] = {}
+
+    @property
+    def by_name(self) -> dict[Place, Rows]:
+        """The texts of each name."""
+        return {
+            place: {name: np.array(rows, np.int32) for name, rows in found.items()}
+            for place, found in self._rows.items()
+        }
 
     @property
     def shorter(self) -> dict[str, int]:
@@ -171,19 +202,19 @@ class _Texts:
     def add(self, named: Mapping[Named, Taxon]) -> None:
         for (part, level, name), taxon in sorted(named.items(), key=_place):
             if self.by_members and level != Rank.SPECIES:
-                if not self.rows[part, Modality.TEXT, level].get(name):
+                if not self._rows[part, Modality.TEXT, level].get(name):
                     self._leave_out(part, level, f"{name} has no member with a {self.text} text")
                 elif part != Split.TRAIN:
-                    self.words[part, level][name] = [self._item(part, level, name, taxon)]
+                    self.words[part, level][name] = np.array([self._item(part, level, name, taxon)], np.int32)
                 continue
             words = self._words(taxon, level, name)
             row = self._item(part, level, words, taxon)
-            self.rows[part, Modality.TEXT, level][name].append(row)
-            self.words[part, level][name] = [row]
+            self._rows[part, Modality.TEXT, level][name].append(row)
+            self.words[part, level][name] = np.array([row], np.int32)
             for rank in LEVELS[1:] if self.by_members else ():
                 group = taxon.name_at(rank)
                 if group is not None and (part == Split.TRAIN or (part, rank, group) in named):
-                    self.rows[part, Modality.TEXT, rank][group].append(row)
+                    self._rows[part, Modality.TEXT, rank][group].append(row)
 
     def _words(self, taxon: Taxon, level: Rank, name: str) -> str:
         """Return the text of a taxon: of a genus or family its name."""
@@ -213,7 +244,7 @@ def _trained(dataset: Dataset) -> set[tuple[Rank, str]]:
     """Return the genera and families that have a species outside the unseen ones, by rank and name."""
     found: set[tuple[Rank, str]] = set()
     for modality in MEDIA:
-        table = dataset.media(modality).select(["taxon_id", "split"]).group_by(["taxon_id", "split"]).aggregate([])
+        table = dataset.media(modality, ["taxon_id", "split"]).group_by(["taxon_id", "split"]).aggregate([])
         for row in table.to_pylist():
             if row["split"] != Split.UNSEEN.value:
                 taxon = taxon_of(dataset, row)
@@ -243,7 +274,8 @@ def _held_out(dataset: Dataset, modality: Modality, only: Collection[str] | None
     wanted = pc.field("split").isin([part.value for part in PARTS])
     if only is not None:
         wanted &= pc.field("id").isin(pa.array(only, pa.string()))
-    return dataset.media(modality).filter(wanted)
+    listed = TABLES[MEDIA_TABLES[modality]].names
+    return dataset.media(modality, [*(name for name in _OF_MEDIA if name in listed), "taxon_id", "split"], wanted)
 
 
 def _taxa(dataset: Dataset, held: pa.Table) -> tuple[list[Taxon], np.ndarray]:

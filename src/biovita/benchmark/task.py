@@ -18,7 +18,7 @@ from biovita.modality import Modality, modalities_of
 from biovita.one_line import OneLine
 from biovita.taxonomy import Rank
 
-__all__ = ["ITEMS", "LEVELS", "PARTS", "Benchmark", "Item", "LeftOut", "Task", "padded"]
+__all__ = ["ITEMS", "LEVELS", "PARTS", "Benchmark", "Item", "LeftOut", "Task", "padded", "padded_lists"]
 
 LEVELS: tuple[Rank, ...] = (Rank.SPECIES, Rank.GENUS, Rank.FAMILY)
 PARTS: tuple[Split, ...] = (Split.SEEN, Split.UNSEEN)
@@ -131,11 +131,17 @@ class Task(OneLine):
         return self.candidates[np.arange(len(self.candidates)), self.correct]
 
 
-def padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
+def padded(rows: Sequence[Sequence[int] | np.ndarray]) -> np.ndarray:
     """Return lists as an array, ``(len(rows), longest)`` int32, with -1 beyond the end of each."""
-    found = np.full((len(rows), max(map(len, rows))), -1, np.int32)
-    for place, row in enumerate(rows):
-        found[place, : len(row)] = row
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+    return padded_lists(np.concatenate([np.empty(0, np.int32), *rows]), offsets)
+
+
+def padded_lists(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Return what `padded` does for ``values[offsets[row]:offsets[row + 1]]``."""
+    sizes = np.diff(offsets)
+    found = np.full((len(sizes), int(sizes.max(initial=0))), -1, np.int32)
+    found[np.arange(found.shape[1]) < sizes[:, None]] = values
     return found
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from biovita.benchmark.layout import ASKING, index_file
+from biovita.benchmark.published_layout import ASKING, index_file
 from biovita.benchmark.task import Task, padded
 from biovita.errors import DatasetError
 from biovita.foreign_tables import Held
@@ -54,11 +54,13 @@ class TaskRows:
         self.several = by_members and self.asked == Modality.TEXT and self.level != Rank.SPECIES
         self.seen: set[str] = set()
         self.pools: dict[tuple[str, tuple[int, ...]], int] = {}
+        self.sizes: list[int] = []  # of the pools
         self.queries: list[int] = []
         self.texts: list[list[int]] = []
-        self.lists: list[list[int]] = []
+        self.lists: list[np.ndarray] = []
         self.correct: list[int] = []
-        self._last: tuple[tuple[str, str], list[str], list[int]] | None = None
+        self._known: dict[tuple[str, str], int] = {}  # from a taxon and the text of its samples to their pool
+        self._last: tuple[tuple[str, str], list[str], np.ndarray] | None = None
 
     def add(self, number: int, line: Mapping[str, str]) -> None:
         """Add a row of the file, or say what is wrong with it."""
@@ -97,7 +99,6 @@ class TaskRows:
         if not self.queries:
             return None
         samples = [row for _, members in self.pools for row in members]
-        sizes = [len(members) for _, members in self.pools]
         return Task(
             self.part,
             self.direction,
@@ -105,7 +106,7 @@ class TaskRows:
             np.array(self.queries, np.int32),
             tuple(taxon for taxon, _ in self.pools),
             np.array(samples, np.int32),
-            np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+            np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.int64),
             self._candidates(),
             np.array(self.correct, np.int32),
             padded(self.texts) if self.several else None,
@@ -115,7 +116,7 @@ class TaskRows:
         """Return the candidates as a `Task` has them: in the memory of one row where all queries have the same."""
         first = self.lists[0]
         if all(listed is first for listed in self.lists):
-            return np.broadcast_to(np.array(first, np.int32), (len(self.lists), len(first)))
+            return np.broadcast_to(first, (len(self.lists), len(first)))
         self.held.add(4 * len(self.lists) * max(map(len, self.lists)))  # each row as long as the longest
         return padded(self.lists)
 
@@ -126,23 +127,49 @@ class TaskRows:
             raise ValueError(f"{ASKING} has to be a list of the texts that the query asks with")
         return self._rows(self.asked, [str(key) for key in keys], number, line["correct_taxon"])
 
-    def _listed(self, line: Mapping[str, str], number: int) -> tuple[list[str], list[int]]:
+    def _listed(self, line: Mapping[str, str], number: int) -> tuple[list[str], np.ndarray]:
         """Return the names of a row's candidates, and where they are in the pools."""
         cells = line["candidates_taxa"], line["candidates_target_ids"]
         if self._last is not None and self._last[0] == cells:
             return self._last[1:]
-        taxa, targets = _taxa_and_targets(cells)
-        listed = []
-        for taxon, keys in zip(taxa, targets, strict=True):
-            members = tuple(self._rows(self.answered, keys, number, taxon))
-            if not keys:
-                self.say("no-samples", number, f"{taxon} has no samples")
-            if (taxon, members) not in self.pools:
-                self.held.add(200 + len(taxon) + 16 * len(members))
-            listed.append(self.pools.setdefault((taxon, members), len(self.pools)))
-        self.held.add(8 * len(listed))
-        self._last = cells, taxa, listed
-        return taxa, listed
+        taxa = parse_json(cells[0], "candidates_taxa", DatasetError)
+        texts = _texts_of_lists(cells[1])
+        targets = texts or parse_json(cells[1], "candidates_target_ids", DatasetError)
+        if not isinstance(taxa, list) or not isinstance(targets, list):
+            raise ValueError("candidates_taxa and candidates_target_ids have to be lists")  # noqa: TRY004
+        if len(taxa) != len(targets):
+            raise ValueError(
+                f"there are {len(taxa)} candidates_taxa and {len(targets)} candidates_target_ids; both need as many"
+            )
+        taxa = [str(taxon) for taxon in taxa]
+        pool_of = self._pool_of_keys if texts is None else self._pool_of_text
+        pools = [pool_of(taxon, keys, number) for taxon, keys in zip(taxa, targets, strict=True)]
+        self.held.add(4 * len(pools))
+        self._last = cells, taxa, np.array(pools, np.int32)
+        return self._last[1:]
+
+    def _pool_of_text(self, taxon: str, text: str, number: int) -> int:
+        """Return which pool a taxon's samples are, from the text of their list without its brackets."""
+        if (pool := self._known.get((taxon, text))) is not None:
+            return pool
+        keys = parse_json(f"[{text}]", "candidates_target_ids", DatasetError)
+        pool = self._pool_of_keys(taxon, keys, number)
+        if 0 < self.sizes[pool] == len(keys):  # nothing is to be said of it
+            self.held.add(200 + len(taxon) + len(text))
+            self._known[taxon, text] = pool
+        return pool
+
+    def _pool_of_keys(self, taxon: str, keys: Any, number: int) -> int:
+        """Return which pool a taxon's samples are, from their ids."""
+        listed = [str(key) for key in (keys if isinstance(keys, list) else [keys])]
+        members = tuple(self._rows(self.answered, listed, number, taxon))
+        if not listed:
+            self.say("no-samples", number, f"{taxon} has no samples")
+        if (taxon, members) not in self.pools:
+            self.held.add(200 + len(taxon) + 16 * len(members))
+            self.pools[taxon, members] = len(self.pools)
+            self.sizes.append(len(members))
+        return self.pools[taxon, members]
 
     def _rows(self, modality: Modality, keys: Sequence[str], number: int, taxon: str) -> list[int]:
         """Return the rows of items, without those that the index does not have."""
@@ -153,16 +180,12 @@ class TaskRows:
         return [row for row in found if row is not None]
 
 
-def _taxa_and_targets(cells: tuple[str, str]) -> tuple[list[str], list[list[str]]]:
-    """Return the candidate names and their sample ids, as strings."""
-    names = ("candidates_taxa", "candidates_target_ids")
-    taxa, targets = (parse_json(cell, name, DatasetError) for cell, name in zip(cells, names, strict=True))
-    if not isinstance(taxa, list) or not isinstance(targets, list):
-        raise ValueError("candidates_taxa and candidates_target_ids have to be lists")  # noqa: TRY004
-    if len(taxa) != len(targets):
-        raise ValueError(
-            f"there are {len(taxa)} candidates_taxa and {len(targets)} candidates_target_ids; both need as many"
-        )
-    return [str(t) for t in taxa], [
-        [str(key) for key in (keys if isinstance(keys, list) else [keys])] for keys in targets
-    ]
+def _texts_of_lists(cell: str) -> list[str] | None:
+    """Return the texts of the lists within a list of lists of numbers, without brackets; None of any other cell.
+
+    Many rows have the same lists, and their texts tell so without reading the numbers.
+    """
+    if not (cell.startswith("[[") and cell.endswith("]]")) or '"' in cell:
+        return None
+    texts = cell[2:-2].split("], [" if "], [" in cell else "],[")
+    return texts if cell.count("[") == cell.count("]") == len(texts) + 1 else None

@@ -48,13 +48,14 @@ def build(
     text: Literal["name", "common", "tax", "sci_com", "tax_com"] = "name",
     groups: Literal["word", "members"] = "word",
     new_groups: bool = False,
+    layout: Literal["compact", "published"] = "compact",
     media: Literal["keep", "copy"] = "keep",
     allow_outside: AllowOutside = False,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Build a benchmark from a dataset's split, and write it in the published layout.
+    """Build a benchmark from a dataset's split, and write it.
 
     The seed fixes the draw of candidates and their order. The JSON is the manifest.
 
@@ -75,12 +76,15 @@ def build(
         What stands for a genus or family in text: its own word (as published), or the texts of its member species.
     new_groups
         Leave out of the unseen part the genera and families that have members in training.
+    layout
+        compact: Parquet files, each thing once; published: the CSV files of the published benchmark, which are many
+        times as large. How large is said first.
     media
         keep them where they are, or copy them beside the tables, spans cut out.
     """
     import biovita
     from biovita.benchmark.asked_texts import text_notes
-    from biovita.benchmark.layout import MANIFEST
+    from biovita.benchmark.bench_manifest import MANIFEST
 
     built = biovita.build_benchmark(
         dataset,
@@ -90,6 +94,7 @@ def build(
         text=text,
         groups=groups,
         new_groups=new_groups,
+        layout=layout,
         media=media,
         allow_outside=allow_outside,
         seed=seed,
@@ -136,7 +141,7 @@ def verify(
     metadata: Path | None = None,
     as_json: Json = False,
 ) -> int:
-    """Check a benchmark in the published layout; exit 1 where something changes a score.
+    """Check a benchmark; exit 1 where something changes a score.
 
     Parameters
     ----------
@@ -146,11 +151,8 @@ def verify(
         The release's metadata.csv, by which misnamed recordings are found. Default: looked for nearby.
     """
     from biovita.benchmark.verify import verify_benchmark
-    from biovita.progress import progress_bar
 
-    total = _media_files(bench, media_root)
-    with progress_bar("media", total, shown=True) as advance:
-        verdict = verify_benchmark(bench, media_root=media_root, metadata=metadata, on_file=advance)
+    verdict = verify_benchmark(bench, media_root=media_root, metadata=metadata, progress=True)
     if as_json:
         print_json({"sound": verdict.sound, "files": verdict.files, "problems": verdict.problems})
         return int(not verdict.sound)
@@ -191,7 +193,7 @@ def run(
     Parameters
     ----------
     bench
-        A benchmark in the published layout, or a dataset that has been split.
+        A benchmark, or a dataset that has been split.
     model
         A model directory or a name that biovita models lists; random or random:DIM; mteb:NAME; or vectors:PATH for
         vectors made elsewhere (audio, image and text as .npy, .parquet, .lance, or a folder of one file an id).
@@ -346,7 +348,7 @@ def export_mteb(
     Parameters
     ----------
     bench
-        A benchmark in the published layout, or a dataset that has been split.
+        A benchmark, or a dataset that has been split.
     out
         Where they go, one directory a direction.
     """
@@ -382,11 +384,3 @@ def run_mteb(copies: Path, /, *, model: str, as_json: Json = False) -> None:
         ["part", "direction", "level", "k", "accuracy %"],
         [[row.part, row.direction, row.level, str(row.k), f"{100 * row.accuracy:.1f}"] for row in rows],
     )
-
-
-def _media_files(bench: Path, media_root: Path | None) -> int:
-    from biovita.benchmark.reader import read_with_problems
-    from biovita.modality import MEDIA
-
-    benchmark, _ = read_with_problems(bench, media_root=media_root)
-    return sum(benchmark.items[modality].num_rows for modality in MEDIA)

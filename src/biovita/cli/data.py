@@ -129,8 +129,10 @@ def show(dataset: Path, /, *, as_json: Json = False) -> None:
 
 
 @app.command
-def check(dataset: Path, /, *, hashes: bool = False, as_json: Json = False) -> int:
-    """Check a dataset and name each problem; exit with 1 where there is one.
+def check(dataset: Path, /, *, hashes: bool = False, out: Path | None = None, as_json: Json = False) -> int:
+    """Check a dataset, count its problems and name the first 100; exit with 1 where there is one.
+
+    Where there are more, with --json too, a Parquet file lists all of them.
 
     Parameters
     ----------
@@ -138,20 +140,34 @@ def check(dataset: Path, /, *, hashes: bool = False, as_json: Json = False) -> i
         Its directory.
     hashes
         Read every file and compare its bytes with the hash of the import.
+    out
+        The Parquet file that lists all problems, with the columns code, table, item and message. Default: one among
+        the system's temporary files, where there are more than 100.
     """
     from biovita.dataset import Dataset
-    from biovita.dataset.check import check as find_problems
+    from biovita.dataset.check import find_problems
+    from biovita.dataset.problems import list_problems
     from biovita.dataset.relink import relink_hint
+    from biovita.files import require_possible
 
-    problems = find_problems(Dataset.open(dataset), hashes=hashes)
+    if out is not None:
+        require_possible(out.absolute().parent)
+    opened = Dataset.open(dataset)
+    found = list_problems(find_problems(opened, hashes=hashes), out)
     if as_json:
-        print_json(problems)
+        print_json(found.problems)
     else:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems):,} problems"
-        say(*problems, f"{dataset}: {count if problems else 'nothing is wrong'}")
-    if any(problem.code == "missing-file" for problem in problems):
-        note(relink_hint(Dataset.open(dataset)))
-    return 1 if problems else 0
+        say(*found.problems)
+        if found.number > len(found.problems):
+            counts = ", ".join(f"{number:,} {code}" for code, number in found.codes.items())
+            say(f"and {found.number - len(found.problems):,} more, in all {counts}")
+        count = "1 problem" if found.number == 1 else f"{found.number:,} problems"
+        say(f"{dataset}: {count if found.number else 'nothing is wrong'}")
+    if found.file is not None:
+        note(f"{found.file} lists all problems: {found.number:,}")
+    if "missing-file" in found.codes:
+        note(relink_hint(opened))
+    return 1 if found.number else 0
 
 
 @app.command
@@ -249,6 +265,8 @@ def _print_report(report: ImportReport) -> None:
         say(f"{report.rejected} rejected: {reasons}. Each is listed in {report.dataset / 'rejected.parquet'}")
     else:
         say("none rejected")
+    if report.unchanged:
+        note(f"{report.unchanged:,} files are as they were at the last import, and were not looked into again")
     note(*(f"note: {each}" for each in report.notes[:_SHOWN]))
     if len(report.notes) > _SHOWN:
         note(f"and {len(report.notes) - _SHOWN} more notes, in {report.dataset / 'dataset.toml'}")

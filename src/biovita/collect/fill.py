@@ -19,10 +19,12 @@ from biovita.collect.places import Places
 from biovita.collect.plan import Plan
 from biovita.compute.cores import cpu_count
 from biovita.errors import MediaError
+from biovita.sources.inspect import state_of
 
 __all__ = ["FillRun", "Progress", "fill"]
 
 _AT_ONCE = 64  # files at hand that are looked at together
+_TIME = "mtime_ns"  # of a file at hand, among what is known of it
 Progress = Callable[[int, int], None]
 
 
@@ -128,18 +130,27 @@ def _collect(run: FillRun, wanted: Callable[[Mapping[str, Any]], bool], total: i
 
 
 def _is_of(entry: Entry, record: dict[str, Any]) -> bool:
-    """Say whether an entry's file is the record's: of its modality, the one at hand, or one that a build fetched."""
+    """Say whether an entry's file is the record's: of its modality, the one at hand as it is, or one that came."""
     if entry.info is not None and ("phash" in entry.info) != (record["modality"] == "image"):
         return False
     if entry.path is None:
         return True
-    at_hand = Path(entry.path).is_absolute()
-    return entry.path == str(Path(record["path"]).absolute()) if record["path"] is not None else not at_hand
+    if record["path"] is None:
+        return not Path(entry.path).is_absolute()
+    place = Path(record["path"]).absolute()
+    return entry.path == place.as_posix() and _is_unchanged(entry, place)
+
+
+def _is_unchanged(entry: Entry, place: Path) -> bool:
+    """Say whether a file at hand has the size and time that it had; entries of earlier releases have no time."""
+    now = state_of(place)
+    return now is not None and now == (entry.bytes, (entry.info or {}).get(_TIME, now[1]))
 
 
 def _for_good(entry: Entry, record: dict[str, Any]) -> set[str]:
-    """Return the state of a refusal, where the address has not changed since."""
-    return {"rejected"} if entry.url == stated_address(record["url"] or "") else set()
+    """Return the state of a refusal, where the address has not changed since; a file at hand may have been mended."""
+    is_same = record["path"] is None and entry.url == stated_address(record["url"] or "")
+    return {"rejected"} if is_same else set()
 
 
 def _renew(entry: Entry, record: dict[str, Any], plan: Plan, ledger: Ledger, out: Path) -> None:
@@ -149,14 +160,17 @@ def _renew(entry: Entry, record: dict[str, Any], plan: Plan, ledger: Ledger, out
     if entry.info.get("listened") != how_listened(plan.clips):
         with suppress(MediaError):  # one that is not there is fetched again, and listened to then
             found = verify(out / entry.path, "audio", None, plan.clips)
-            ledger.put(replace(entry, info=found.info))
+            kept = {name: entry.info[name] for name in (_TIME,) if name in entry.info}
+            ledger.put(replace(entry, info=found.info | kept))
 
 
 def _at_hand(key: str, record: dict[str, Any], plan: Plan) -> Entry:
     """Verify a file that is on this machine already; it stays where it is."""
     path, url = Path(record["path"]).absolute(), record["url"] or ""
+    before = state_of(path)
     try:
         found = verify(path, record["modality"], record["duration_s"], plan.clips)
     except MediaError as error:
         return Entry(key, url, "rejected", reason=error.reason, detail=str(error))
-    return Entry(key, url, "ready", path=path.as_posix(), sha256=found.sha256, bytes=found.bytes, info=found.info)
+    info = found.info | {_TIME: before and before[1]}
+    return Entry(key, url, "ready", path=path.as_posix(), sha256=found.sha256, bytes=found.bytes, info=info)

@@ -2,137 +2,131 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-import stat
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from biovita.dataset.check_files import file_problems
 from biovita.dataset.dataset import Dataset
 from biovita.dataset.media_paths import leads_back
+from biovita.dataset.odd_rows import MEDIA_VALUES, has_plain_name, has_plain_path, may_be_wrong
 from biovita.dataset.omitted import count_omitted
-from biovita.dataset.schema import LARGE_TABLES, TABLES, Split
+from biovita.dataset.problems import DatasetProblem
+from biovita.dataset.repeated_keys import repeated
+from biovita.dataset.schema import MEDIA_TABLES, TABLES, Split
 from biovita.dataset.table_columns import loose, table_batches
-from biovita.errors import DatasetError, MediaError
+from biovita.errors import DatasetError
 from biovita.filenames import is_name, is_path
-from biovita.files import open_regular
-from biovita.media.packed_files import MediaPath, PackedFile
-from biovita.media.sniff import HEAD_BYTES, FileKind, kind_of
-from biovita.modality import Modality
 from biovita.taxonomy import Rank
 from biovita.trait_labels import LABELS
 
-__all__ = ["DatasetProblem", "check"]
+__all__ = ["check", "find_problems"]
 
 _AT_ONCE = 8192  # rows
-_NO_KIND = FileKind("unknown", "not read")
-_MEDIA: Mapping[str, Modality] = {"audio": Modality.AUDIO, "images": Modality.IMAGE}
+_MEDIA = tuple(MEDIA_TABLES.values())
 
 
 @dataclass(frozen=True, slots=True)
-class _TableRows:
-    """The rows of a table, of which some are held at a time."""
-
-    table: pa.Table
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        for batch in self.table.to_batches(max_chunksize=_AT_ONCE):
-            yield from batch.to_pylist()
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetProblem:
-    """Something that is wrong in a dataset.
+class _Tables:
+    """A dataset's tables with empty values also where none may be; those that cannot be read are empty.
 
     Attributes
     ----------
-    code
-        Short and stable: ``schema``, ``counts``, ``missing-value``, ``duplicate-id``, ``unknown-taxon``,
-        ``bad-value``, ``span``, ``coordinates``, ``missing-file``, ``changed-file``, ``leaking-group``,
-        ``leaking-file``, ``leaking-species``, ``packed`` (the packed media that ``dataset.toml`` names cannot be read),
-        ``unsafe-name`` (an id that could lead out of a folder, or cannot be a name), ``unsafe-path`` (a path that has
-        ``..`` elsewhere than at its start, or cannot be a path), ``not-media`` (with ``hashes``: a file that begins as
-        something else than a recording or a photograph).
-    table, item
-        Where: a table, and the id of an item or taxon; empty where it concerns more than one.
+    numbers
+        How many rows each has.
+    broken
+        Those that cannot be read.
     """
 
-    code: str
-    table: str
-    item: str
-    message: str
+    dataset: Dataset
+    numbers: dict[str, int]
+    broken: set[str]
 
-    def __str__(self) -> str:
-        place = f"{self.table}.parquet" if self.table in {*TABLES, *LARGE_TABLES} else self.table
-        return f"{place}{f' {self.item}' if self.item else ''}: {self.message} [{self.code}]"
+    def batches(self, name: str, columns: Iterable[str]) -> Iterator[pa.RecordBatch]:
+        schema = loose(pa.schema([TABLES[name].field(column) for column in columns]))
+        return iter(()) if name in self.broken else table_batches(self.dataset.path / f"{name}.parquet", schema)
+
+    def media(self, columns: Iterable[str]) -> Iterator[pa.RecordBatch]:
+        """Yield columns of all recordings, and then of all photographs."""
+        for name in _MEDIA:
+            yield from self.batches(name, columns)
+
+    @property
+    def items(self) -> int:
+        return sum(self.numbers[name] for name in _MEDIA)
 
 
 def check(dataset: Dataset, *, hashes: bool = False) -> list[DatasetProblem]:
-    """Return what is wrong with a dataset, table by table; nothing where it is as it has to be.
+    """Return what `find_problems` finds; nothing where the dataset is as it has to be."""
+    return list(find_problems(dataset, hashes=hashes))
+
+
+def find_problems(dataset: Dataset, *, hashes: bool = False) -> Iterator[DatasetProblem]:
+    """Yield what is wrong with a dataset, question by question; the tables are read some rows at a time.
 
     Parameters
     ----------
     hashes
         Compare the bytes of each file with its SHA-256, too.
     """
-    tables: dict[str, pa.Table] = {}
-    problems: list[DatasetProblem] = []
+    tables = _Tables(dataset, {}, set())
     for name in TABLES:
-        try:
-            tables[name] = _loose_table(dataset, name)
-        except DatasetError as error:
-            problems.append(DatasetProblem("schema", name, "", str(error)))
-            tables[name] = TABLES[name].empty_table()
-            continue
-        problems.extend(_absent_values(name, tables[name]))
-    broken = {problem.table for problem in problems if problem.code == "schema"}
-    problems.extend(_counts(dataset, tables, broken))
-    problems.extend(_omitted(dataset))
-    rows = {name: _TableRows(table) for name, table in tables.items() if name != "rejected"}
-    known = {row["taxon_id"] for row in rows["taxa"]}
-    problems.extend(_taxa(rows["taxa"]))
-    problems.extend(_unsafe(rows))
-    problems.extend(_traits(rows["traits"], known))
-    problems.extend(_ids(rows))
+        yield from _absent_values(name, tables)
+    yield from _counts(dataset, tables)
+    yield from _omitted(dataset)
+    taxa = [batch.column(0) for batch in tables.batches("taxa", ["taxon_id"])]
+    known = pc.unique(pa.chunked_array(taxa, pa.string()))
+    yield from _taxa(tables.batches("taxa", ["taxon_id", "rank"]))
+    for name in ("taxa", *_MEDIA):
+        yield from _unsafe(name, tables)
+    yield from _traits(tables, known)
+    yield from _ids(tables)
     for name in _MEDIA:
-        for row in rows[name]:
-            problems.extend(_media_row(name, row, known))
-    problems.extend(_files(dataset, rows, hashes=hashes))
-    problems.extend(_leaks(rows))
-    return problems
+        yield from _media_rows(name, tables, known)
+    yield from _files(tables, hashes=hashes)
+    yield from _leaks(tables)
 
 
-def _loose_table(dataset: Dataset, name: str) -> pa.Table:
-    """Return a table with empty values also where none may be."""
-    schema = loose(TABLES[name])
-    return pa.Table.from_batches(list(table_batches(dataset.path / f"{name}.parquet", schema)), schema)
-
-
-def _absent_values(name: str, table: pa.Table) -> Iterator[DatasetProblem]:
-    for field in TABLES[name]:
-        count = table.column(field.name).null_count
+def _absent_values(name: str, tables: _Tables) -> Iterator[DatasetProblem]:
+    """Read a whole table, and note how many rows it has or that it cannot be read."""
+    schema, rows = TABLES[name], 0
+    absent = np.zeros(len(schema), np.int64)
+    try:
+        for batch in tables.batches(name, schema.names):
+            rows += batch.num_rows
+            absent += [column.null_count for column in batch.columns]
+    except DatasetError as error:
+        tables.numbers[name] = 0
+        tables.broken.add(name)
+        yield DatasetProblem("schema", name, "", str(error))
+        return
+    tables.numbers[name] = rows
+    for field, count in zip(schema, absent, strict=True):
         if count and not field.nullable:
             yield DatasetProblem(
                 "missing-value", name, "", f"{field.name} is empty in {count} rows; it is needed in each"
             )
 
 
-def _counts(dataset: Dataset, tables: Mapping[str, pa.Table], broken: set[str]) -> Iterator[DatasetProblem]:
+def _counts(dataset: Dataset, tables: _Tables) -> Iterator[DatasetProblem]:
     stated = dataset.info.get("counts")
-    for name, table in tables.items():
+    for name, rows in tables.numbers.items():
         if not isinstance(stated, dict) or name not in stated:
             yield DatasetProblem("counts", "dataset.toml", "", f"does not state how many rows {name} has")
-        elif name not in broken and stated[name] != table.num_rows:
+        elif name not in tables.broken and stated[name] != rows:
             yield DatasetProblem(
                 "counts",
                 "dataset.toml",
                 "",
-                f"states {stated[name]} rows of {name}, and {name}.parquet has {table.num_rows}",
+                f"states {stated[name]} rows of {name}, and {name}.parquet has {rows}",
             )
 
 
@@ -150,71 +144,113 @@ def _omitted(dataset: Dataset) -> Iterator[DatasetProblem]:
         )
 
 
-def _taxa(rows: Iterable[Mapping[str, Any]]) -> Iterator[DatasetProblem]:
+def _taxa(batches: Iterable[pa.RecordBatch]) -> Iterator[DatasetProblem]:
     seen = set()
-    for row in rows:
-        taxon_id = row["taxon_id"]
+    for taxon_id, rank in (row.values() for batch in batches for row in batch.to_pylist()):
         if taxon_id in seen:
             yield DatasetProblem("duplicate-id", "taxa", taxon_id, "this id occurs more than once")
         seen.add(taxon_id)
-        if row["rank"] not in set(Rank):
+        if rank not in set(Rank):
             yield DatasetProblem(
-                "bad-value", "taxa", taxon_id, f"rank is {row['rank']!r}. It has to be one of {', '.join(Rank)}"
+                "bad-value", "taxa", taxon_id, f"rank is {rank!r}. It has to be one of {', '.join(Rank)}"
             )
 
 
-def _unsafe(rows: Mapping[str, _TableRows]) -> Iterator[DatasetProblem]:
+def _unsafe(name: str, tables: _Tables) -> Iterator[DatasetProblem]:
     """Find ids that could lead elsewhere, or cannot be names, where others make files of them, and such paths."""
-    for name in ("taxa", *_MEDIA):
-        for row in rows[name]:
-            item = row["taxon_id" if name == "taxa" else "id"]
-            if item is not None and not is_name(item):
-                yield DatasetProblem("unsafe-name", name, repr(item)[1:-1], "this id cannot be the name of a file")
-            species = row.get("scientific_name")
-            if species is not None and not is_name(species):
-                yield DatasetProblem(
-                    "unsafe-name",
-                    name,
-                    repr(item)[1:-1],
-                    f"scientific_name {species!r} cannot be the name of a file",
+    key, other = ("taxon_id", "scientific_name") if name == "taxa" else ("id", "path")
+    is_plain = has_plain_name if name == "taxa" else has_plain_path
+    for batch in tables.batches(name, [key, other]):
+        plain = pc.and_(has_plain_name(batch.column(0)), is_plain(batch.column(1)))
+        for row in batch.filter(pc.invert(plain)).to_pylist():
+            yield from _unsafe_row(name, row[key], row.get("scientific_name"), row.get("path"))
+
+
+def _unsafe_row(name: str, item: str | None, species: str | None, path: str | None) -> Iterator[DatasetProblem]:
+    shown = repr(item)[1:-1]
+    if item is not None and not is_name(item):
+        yield DatasetProblem("unsafe-name", name, shown, "this id cannot be the name of a file")
+    if species is not None and not is_name(species):
+        yield DatasetProblem(
+            "unsafe-name", name, shown, f"scientific_name {species!r} cannot be the name of a file"
+        )
+    if path is None:
+        return
+    if not is_path(path):
+        yield DatasetProblem("unsafe-path", name, shown, f"{path!r} cannot be the path of a file")
+    elif leads_back(path):
+        yield DatasetProblem("unsafe-path", name, shown, f"{path!r} has '..' within it")
+
+
+def _traits(tables: _Tables, known: pa.Array) -> Iterator[DatasetProblem]:
+    columns = ["taxon_id", "label", "source"]  # sources may disagree, one does not with itself
+    again = _later(tables.batches("traits", columns), columns, tables.numbers["traits"])
+    twice = (
+        (
+            row["place"],
+            DatasetProblem(
+                "duplicate-id",
+                "traits",
+                row["taxon_id"],
+                f"the label {row['label']} occurs twice from {row['source']}",
+            ),
+        )
+        for row in again
+    )
+    for _, problem in merge(_odd_traits(tables, known), twice, key=itemgetter(0)):
+        yield problem
+
+
+def _odd_traits(tables: _Tables, known: pa.Array) -> Iterator[tuple[int, DatasetProblem]]:
+    """Yield traits of unknown taxa and of no label, with the number of their row."""
+    labels, start = pa.array(LABELS, pa.string()), 0
+    for batch in tables.batches("traits", ["taxon_id", "label"]):
+        of_known, labelled = (
+            pc.is_in(batch.column(0), value_set=known),
+            pc.is_in(batch.column(1), value_set=labels),
+        )
+        odd = pc.indices_nonzero(pc.invert(pc.and_(of_known, labelled)))
+        for at, (taxon_id, label) in zip(
+            odd.to_pylist(), map(dict.values, batch.take(odd).to_pylist()), strict=True
+        ):
+            if not of_known[at].as_py():
+                yield (
+                    start + at,
+                    DatasetProblem("unknown-taxon", "traits", str(taxon_id), "taxa.parquet has no such taxon"),
                 )
-            path = row.get("path")
-            if path is None:
-                continue
-            if not is_path(path):
-                yield DatasetProblem(
-                    "unsafe-path", name, repr(item)[1:-1], f"{path!r} cannot be the path of a file"
+            if label not in LABELS:
+                yield (
+                    start + at,
+                    DatasetProblem("bad-value", "traits", str(taxon_id), f"no trait has the label {label!r}"),
                 )
-            elif leads_back(path):
-                yield DatasetProblem("unsafe-path", name, repr(item)[1:-1], f"{path!r} has '..' within it")
+        start += batch.num_rows
 
 
-def _traits(rows: Iterable[Mapping[str, Any]], known: set[str]) -> Iterator[DatasetProblem]:
-    seen = set()
-    for row in rows:
-        if row["taxon_id"] not in known:
-            yield DatasetProblem("unknown-taxon", "traits", str(row["taxon_id"]), "taxa.parquet has no such taxon")
-        if row["label"] not in LABELS:
-            yield DatasetProblem(
-                "bad-value", "traits", str(row["taxon_id"]), f"no trait has the label {row['label']!r}"
-            )
-        key = row["taxon_id"], row["label"], row["source"]  # sources may disagree, one does not with itself
-        if key in seen:
-            twice = f"the label {row['label']} occurs twice from {row['source']}"
-            yield DatasetProblem("duplicate-id", "traits", str(row["taxon_id"]), twice)
-        seen.add(key)
+def _ids(tables: _Tables) -> Iterator[DatasetProblem]:
+    first, second = _MEDIA
+    for row in _later(tables.media(["id"]), ["id"], tables.items):
+        name, other = (first if row[each] < tables.numbers[first] else second for each in ("place", "first_place"))
+        yield DatasetProblem(
+            "duplicate-id", name, row["id"], f"this id is also that of another item, in {other}.parquet"
+        )
 
 
-def _ids(rows: Mapping[str, _TableRows]) -> Iterator[DatasetProblem]:
-    seen: dict[str, str] = {}
-    for name in _MEDIA:
-        for row in rows[name]:
-            if row["id"] in seen:
-                where = f"{seen[row['id']]}.parquet"
-                yield DatasetProblem(
-                    "duplicate-id", name, str(row["id"]), f"this id is also that of another item, in {where}"
-                )
-            seen.setdefault(row["id"], name)
+def _later(batches: Iterable[pa.RecordBatch], keys: list[str], number: int) -> Iterator[dict[str, Any]]:
+    """Yield the rows whose keys occurred before, in their order: those of `repeated` but the first of each."""
+    found = [
+        batch.filter(pc.greater(batch.column("place"), batch.column("first_place")))
+        for batch in repeated(batches, keys, number)
+    ]
+    if found:
+        for batch in pa.Table.from_batches(found).sort_by("place").to_batches(max_chunksize=_AT_ONCE):
+            yield from batch.to_pylist()
+
+
+def _media_rows(name: str, tables: _Tables, known: pa.Array) -> Iterator[DatasetProblem]:
+    taxa = set(known.to_pylist())
+    for batch in tables.batches(name, MEDIA_VALUES[name]):
+        for row in batch.filter(may_be_wrong(batch, known)).to_pylist():
+            yield from _media_row(name, row, taxa)
 
 
 def _media_row(name: str, row: Mapping[str, Any], known: set[str]) -> Iterator[DatasetProblem]:
@@ -245,107 +281,28 @@ def _media_row(name: str, row: Mapping[str, Any], known: set[str]) -> Iterator[D
         )
 
 
-def _files(dataset: Dataset, rows: Mapping[str, _TableRows], *, hashes: bool) -> Iterator[DatasetProblem]:
-    """Look at each file once, however many spans of it are used."""
+def _files(tables: _Tables, *, hashes: bool) -> Iterator[DatasetProblem]:
     try:
-        _ = dataset.packed
+        _ = tables.dataset.packed
     except DatasetError as error:
         yield DatasetProblem("packed", "dataset.toml", "", str(error))
         return
-    users: dict[MediaPath, list[tuple[str, str, str]]] = defaultdict(list)
-    for name in _MEDIA:
-        for row in rows[name]:
-            if row["path"] is not None:
-                users[dataset.locate(row["path"])].append((name, str(row["id"]), row["sha256"]))
-    with ThreadPoolExecutor(4) as pool:
-        try:
-            found = zip(users.items(), pool.map(_read if hashes else _look, users), strict=True)
-            for (path, items), seen in found:
-                for name, item, sha256 in items:
-                    if seen.state is not None:
-                        yield DatasetProblem("missing-file", name, item, f"{path}: {seen.state}")
-                    elif hashes and seen.sha256 != sha256:
-                        yield DatasetProblem("changed-file", name, item, f"{path}: its bytes have changed")
-                    elif hashes and seen.kind.family not in {_MEDIA[name].value, "unknown"}:
-                        yield DatasetProblem("not-media", name, item, f"{path}: is {seen.kind.description}")
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    for modality, name in MEDIA_TABLES.items():
+        rows = tables.batches(name, ["id", "path", "sha256"])
+        yield from file_problems(tables.dataset, name, modality, rows, hashes=hashes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What was seen of a file; ``state`` is why it cannot be used."""
-
-    state: str | None
-    sha256: str = ""
-    kind: FileKind = _NO_KIND
-
-
-def _look(path: MediaPath) -> _Seen:
-    """Look whether a file is there, without opening it: a device or a pipe would have no end."""
-    if isinstance(path, PackedFile):
-        return _Seen(None)
-    try:
-        mode = path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return _Seen("there is no such file")
-    except OSError as error:
-        return _Seen(str(error.strerror))
-    except ValueError as error:
-        return _Seen(str(error))
-    return _Seen(None if stat.S_ISREG(mode) else "is not a regular file")
-
-
-def _read(path: MediaPath) -> _Seen:
-    """Read a file that is there, for its hash and its kind."""
-    seen = _look(path)
-    if seen.state is not None:
-        return seen
-    try:
-        if isinstance(path, PackedFile):
-            content = path.read_bytes()
-            return _Seen(None, hashlib.sha256(content).hexdigest(), kind_of(content[:HEAD_BYTES]))
-        with open_regular(path) as file:
-            kind = kind_of(file.read(HEAD_BYTES))
-            file.seek(0)
-            return _Seen(None, hashlib.file_digest(file, "sha256").hexdigest(), kind)
-    except OSError as error:
-        return _Seen(str(error.strerror))
-    except MediaError as error:
-        return _Seen(error.reason)
-    except DatasetError as error:  # another file lies there meanwhile
-        return _Seen(str(error))
-
-
-def _leaks(rows: Mapping[str, _TableRows]) -> Iterator[DatasetProblem]:
+def _leaks(tables: _Tables) -> Iterator[DatasetProblem]:
     """Find what lies on two sides of the split: one recording, one file's bytes, or one held-out species."""
-    groups: dict[str, set[str]] = defaultdict(set)
-    contents: dict[str, set[str]] = defaultdict(set)
-    species: dict[str, set[str]] = defaultdict(set)
-    for name in _MEDIA:
-        for row in rows[name]:
-            if row["split"] is None:
-                continue
-            groups[row["group_id"]].add(row["split"])
-            contents[row["sha256"]].add(row["split"])
-            species[row["taxon_id"]].add(row["split"])
-    for group, splits in groups.items():
-        if len(splits) > 1:
-            yield DatasetProblem(
-                "leaking-group", "split", str(group), f"items of this group are in {_and(splits)}"
-            )
-    for content, splits in contents.items():
-        if len(splits) > 1:
-            yield DatasetProblem(
-                "leaking-file", "split", str(content), f"files with these bytes are in {_and(splits)}"
-            )
-    for taxon_id, splits in species.items():
-        if Split.UNSEEN in splits and len(splits) > 1:
-            yield DatasetProblem(
-                "leaking-species", "split", str(taxon_id), f"is held out, and is in {_and(splits)}"
-            )
-
-
-def _and(splits: Iterable[str]) -> str:
-    return " and ".join(sorted(splits))
+    for code, column, said in (
+        ("leaking-group", "group_id", "items of this group are in"),
+        ("leaking-file", "sha256", "files with these bytes are in"),
+        ("leaking-species", "taxon_id", "is held out, and is in"),
+    ):
+        divided = (batch.filter(batch.column("split").is_valid()) for batch in tables.media([column, "split"]))
+        found = repeated(divided, [column], tables.items, value="split")
+        rows = (row for batch in found for row in batch.to_pylist())
+        for key, each in groupby(rows, itemgetter(column)):
+            splits = sorted(row["split"] for row in each)
+            if column != "taxon_id" or Split.UNSEEN in splits:
+                yield DatasetProblem(code, "split", key, f"{said} {' and '.join(splits)}")

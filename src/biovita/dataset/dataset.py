@@ -30,6 +30,7 @@ from biovita.taxonomy import Taxonomy
 
 __all__ = ["FORMAT", "Dataset", "replace_tables", "write_dataset", "write_table"]
 
+_ROWS = 1 << 16  # that are read at once
 FORMAT = 1  # of the directory; raised when older code could misread it
 
 
@@ -132,13 +133,11 @@ class Dataset:
     def batches(
         self, name: str, columns: Sequence[str], where: pc.Expression | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """Yield what `columns` returns, some ten thousand rows at a time, in the order of the table.
-
-        Raises
-        ------
-        DatasetError
-            As `table`, when the rows in question are reached.
-        """
+        """Yield what `columns` returns some ten thousand rows at a time, or raise when what is wrong is reached."""
+        held: pa.Table | None = self.__dict__.get(name)
+        if held is not None:
+            yield from self.columns(name, columns, where).to_batches(max_chunksize=_ROWS)
+            return
         wanted = TABLES[name]
         schema = pa.schema([wanted.field(column) for column in named_columns(wanted, columns, where)])
         for batch in table_batches(self.path / f"{name}.parquet", schema):
@@ -239,7 +238,12 @@ def write_table(table: pa.Table | pa.RecordBatchReader, file: Path) -> int:
 
     A reader is written batch by batch, a row group each. Returns the number of rows.
     """
-    with replacing(file) as scratch, scratch.open("wb") as raw:  # pyarrow would take some names for addresses
+    with replacing(file) as scratch:
+        return _write(table, scratch)
+
+
+def _write(table: pa.Table | pa.RecordBatchReader, file: Path) -> int:
+    with file.open("wb") as raw:  # pyarrow would take some names for addresses
         if isinstance(table, pa.Table):
             pq.write_table(table, raw, compression="zstd")
             return table.num_rows
@@ -251,7 +255,18 @@ def write_table(table: pa.Table | pa.RecordBatchReader, file: Path) -> int:
         return rows
 
 
-def replace_tables(dataset: Dataset, tables: Mapping[str, pa.Table], info: Mapping[str, Any]) -> None:
+def _fitting(name: str, table: pa.Table | pa.RecordBatchReader) -> pa.Table | pa.RecordBatchReader:
+    """Return a table as its schema says; a reader has that already."""
+    schema = {**TABLES, **LARGE_TABLES}[name]
+    if isinstance(table, pa.RecordBatchReader):
+        assert table.schema.equals(schema), name
+        return table
+    return table.select(schema.names).cast(schema)
+
+
+def replace_tables(
+    dataset: Dataset, tables: Mapping[str, pa.Table | pa.RecordBatchReader], info: Mapping[str, Any]
+) -> None:
     """Replace some tables of a dataset, and what ``dataset.toml`` says; the counts follow by themselves.
 
     Everything is written under temporary names before the first is renamed. What ``dataset`` held of the old tables
@@ -260,21 +275,21 @@ def replace_tables(dataset: Dataset, tables: Mapping[str, pa.Table], info: Mappi
     Parameters
     ----------
     tables
-        By the names of `TABLES`; each is cast to its schema.
+        By the names of `TABLES`; each is cast to its schema. One that does not fit into memory comes as a reader, which
+        already has the schema; it may read what it replaces.
     info
         Added to ``dataset.toml``, in place of what it had under the same keys; None takes a key out.
     """
-    cast = {name: table.select(TABLES[name].names).cast(TABLES[name]) for name, table in tables.items()}
-    counts = {**dataset.info.get("counts", {}), **{name: table.num_rows for name, table in cast.items()}}
-    stated = {**dataset.info, **info, "counts": counts}
-    toml = tomli_w.dumps({key: value for key, value in stated.items() if value is not None})
+    fitting = {name: _fitting(name, table) for name, table in tables.items()}
+    counts = dict(dataset.info.get("counts", {}))
     with ExitStack() as renamed_last_to_first:
-        scratch = renamed_last_to_first.enter_context(replacing(dataset.path / "dataset.toml"))
-        scratch.write_text(toml, encoding="utf-8", newline="")
-        for name, table in cast.items():
+        toml = renamed_last_to_first.enter_context(replacing(dataset.path / "dataset.toml"))
+        for name, table in fitting.items():
             scratch = renamed_last_to_first.enter_context(replacing(dataset.path / f"{name}.parquet"))
-            with scratch.open("wb") as raw:
-                pq.write_table(table, raw, compression="zstd")
+            counts[name] = _write(table, scratch)
+        stated = {**dataset.info, **info, "counts": counts}
+        text = tomli_w.dumps({key: value for key, value in stated.items() if value is not None})
+        toml.write_text(text, encoding="utf-8", newline="")
     for cached in ("info", "taxonomy", "packed", *tables):
         dataset.__dict__.pop(cached, None)
 
@@ -295,10 +310,6 @@ def write_dataset(
     counts = {}
     large = {name: schema for name, schema in LARGE_TABLES.items() if name in tables}
     for name, schema in {**TABLES, **large}.items():
-        table = tables.get(name, schema.empty_table())
-        if isinstance(table, pa.RecordBatchReader):
-            assert table.schema.equals(schema), name
-        else:
-            table = table.select(schema.names).cast(schema)
+        table = _fitting(name, tables.get(name, schema.empty_table()))
         counts[name] = write_table(table, directory / f"{name}.parquet")
     write_whole(directory / "dataset.toml", tomli_w.dumps({"format": FORMAT, **info, "counts": counts}))

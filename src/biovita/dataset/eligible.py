@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from biovita.dataset.media_groups import MediaGroups
 from biovita.modality import MEDIA, Modality
 
-__all__ = ["EligibleTaxa", "Pair", "eligible_taxa"]
-
-Pair = tuple[str, str]  # taxon id, group id
+__all__ = ["EligibleTaxa", "clan_numbers", "eligible_taxa"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class EligibleTaxa:
 
 
 def eligible_taxa(
-    pairs: Mapping[Modality, Sequence[Pair]],
+    groups: MediaGroups,
     *,
     species: Collection[str] | None = None,
     clans: Mapping[str, str] | None = None,
@@ -55,30 +55,36 @@ def eligible_taxa(
 
     Parameters
     ----------
-    pairs
-        By modality, the (taxon id, group id) of every item.
     species
         The taxa that may be held out; None: all.
     clans
         From a taxon to the group that it is held out with; one that is not there stands alone.
     """
-    clans = clans or {}
-    taxa_of: dict[str, set[str]] = defaultdict(set)
-    there: dict[Modality, set[str]] = defaultdict(set)
-    for modality, items in pairs.items():
-        for taxon_id, group_id in items:
-            taxa_of[group_id].add(taxon_id)
-            there[modality].add(taxon_id)
-    entangled = {
-        taxon
-        for taxa in taxa_of.values()
-        if len(taxa) > 1 and len({clans.get(each, each) for each in taxa}) > 1
-        for taxon in taxa
+    there = {
+        modality: frozenset(groups.taxa[number] for number in np.unique(owners))
+        for modality, owners in groups.owners.items()
+        if len(owners)
     }
-    complete = set.intersection(*there.values()) if there else set()
+    complete = frozenset.intersection(*there.values()) if there else frozenset()
     return EligibleTaxa(
-        everyone=frozenset[str]().union(*there.values()),
-        complete=frozenset(complete if species is None else complete & set(species)),
-        entangled=frozenset(entangled),
+        everyone=frozenset(groups.taxa),
+        complete=complete if species is None else complete & set(species),
+        entangled=frozenset(groups.taxa[number] for number in _entangled(groups, clans or {})),
         kinds=tuple(modality for modality in MEDIA if modality in there),
     )
+
+
+def clan_numbers(groups: MediaGroups, clans: Mapping[str, str]) -> np.ndarray:
+    """Return a number of what each taxon is held out with, ``(taxa,)``: those that are held out together share it."""
+    names = [clans.get(taxon, taxon) for taxon in groups.taxa]
+    number = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    return np.array([number[name] for name in names], np.int64)
+
+
+def _entangled(groups: MediaGroups, clans: Mapping[str, str]) -> np.ndarray:
+    """Return the numbers of the taxa that share a group with a taxon of another clan."""
+    taxa, most = groups.all_owners, max(1, len(groups.taxa))
+    pairs = np.unique(groups.all_members * most + clan_numbers(groups, clans)[taxa]) // most
+    shared = np.zeros(groups.groups, bool)
+    shared[pairs[1:][pairs[1:] == pairs[:-1]]] = True
+    return np.unique(taxa[shared[groups.all_members]])

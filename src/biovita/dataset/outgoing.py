@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from biovita.dataset.dataset import Dataset
+from biovita.dataset.file_rows import file_rows
+from biovita.dataset.schema import MEDIA_TABLES
 from biovita.errors import DatasetError, MediaError
 from biovita.files import open_regular
 from biovita.limits import memory_mib
@@ -60,11 +62,8 @@ class Outgoing:
 
 def stated_files(dataset: Dataset, modality: Modality) -> Iterator[tuple[str, Outgoing]]:
     """Yield each path that a table of a dataset names, once, and its file."""
-    table = dataset.media(modality)
-    seen: set[str] = set()
-    for path, digest in zip(table["path"].to_pylist(), table["sha256"].to_pylist(), strict=True):
-        if path not in seen:
-            seen.add(path)
+    for batch in file_rows(dataset, MEDIA_TABLES[modality], ["path", "sha256"]):
+        for path, digest in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             yield path, Outgoing(dataset.locate(path), modality, digest)
 
 

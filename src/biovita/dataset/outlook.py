@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from biovita.dataset.dataset import Dataset
 from biovita.dataset.eligible import EligibleTaxa, eligible_taxa
-from biovita.dataset.schema import Split
+from biovita.dataset.media_groups import media_groups
+from biovita.dataset.schema import MEDIA_TABLES, Split
 from biovita.modality import DIRECTIONS, MEDIA, Modality, modalities_of
 from biovita.suggestion import suggested
 from biovita.taxonomy import Rank, Taxon
@@ -22,6 +23,7 @@ _PARTS = (Split.SEEN, Split.UNSEEN)
 _MOST_USUAL = 40
 _EXAMPLES = 3
 
+Items = Counter[tuple[str, str | None]]  # how many there are of each taxon in each part of the split
 Taxa = Mapping[Modality, Collection[str]]  # by modality, ids of taxa with items to ask
 
 
@@ -84,52 +86,51 @@ class Outlook:
 
 def outlook(dataset: Dataset) -> Outlook:
     """Return what a dataset can teach and test, as it is divided, or as it could be."""
-    tables = {modality: _combinations(dataset, modality) for modality in MEDIA}
-    pairs = {
-        modality: list(zip(table["taxon_id"].to_pylist(), table["group_id"].to_pylist(), strict=True))
-        for modality, table in tables.items()
-    }
+    groups = media_groups(dataset)
+    items = {modality: _items(dataset, modality) for modality in MEDIA}
     species = {taxon.id for taxon in dataset.taxonomy.values() if taxon.rank == Rank.SPECIES}
-    may = eligible_taxa(pairs, species=species)
+    may = eligible_taxa(groups, species=species)
     most = len(may.free) - (may.free == may.everyone and bool(may.free))
     usual = min(most, max(2, min(_MOST_USUAL, len(may.free) // 4)))
-    groups = {modality: Counter(taxon for taxon, _ in set(each)) for modality, each in pairs.items()}
-    divided = any(value for table in tables.values() for value in table["split"].to_pylist())
+    several = {m: dict(zip(groups.taxa, groups.groups_of(m).tolist(), strict=True)) for m in MEDIA}
+    divided = any(split for each in items.values() for _, split in each)
     if divided:
-        parts = {part: {m: _taxa_in(table, part) for m, table in tables.items()} for part in _PARTS}
+        parts = {part: {m: _taxa_in(each, part) for m, each in items.items()} for part in _PARTS}
     else:
         parts = {
-            Split.SEEN: {m: {taxon for taxon, n in counts.items() if n > 1} for m, counts in groups.items()},
+            Split.SEEN: {m: {taxon for taxon, n in counts.items() if n > 1} for m, counts in several.items()},
             Split.UNSEEN: {m: set(may.free) for m in may.kinds},
         }
-    trained = set[str]().union(*(_taxa_in(table, Split.TRAIN) for table in tables.values()))
+    trained = set[str]().union(*(_taxa_in(each, Split.TRAIN) for each in items.values()))
     return Outlook(
         split=divided,
-        training={m.value: _rows_in(table, Split.TRAIN) for m, table in tables.items()} if divided else None,
+        training={m.value: _number_in(each, Split.TRAIN) for m, each in items.items()} if divided else None,
         trained_taxa=len(trained),
         most_unseen=most,
         usual_unseen=usual,
         asked=tuple(_asked(part, direction, parts[part], dataset) for part in _PARTS for direction in DIRECTIONS),
-        shortages=tuple(_shortages(dataset, may, groups)),
+        shortages=tuple(_shortages(dataset, may, several)),
         next_step=_next_step(dataset, may, divided=divided, trained=len(trained), usual=usual),
     )
 
 
-def _combinations(dataset: Dataset, modality: Modality) -> pa.Table:
-    """Return the different taxa, groups and splits of a modality's items, and in ``items`` how many each has."""
-    columns = ["taxon_id", "group_id", "split"]
-    counted = dataset.media(modality).select(columns).group_by(columns).aggregate([([], "count_all")])
-    return counted.rename_columns([*columns, "items"])
+def _items(dataset: Dataset, modality: Modality) -> Items:
+    """Return how many items of a modality each taxon has in each part of the split."""
+    counts: Items = Counter()
+    columns = ["taxon_id", "split"]
+    for batch in dataset.batches(MEDIA_TABLES[modality], columns):
+        some = pa.Table.from_batches([batch]).group_by(columns, use_threads=False).aggregate([([], "count_all")])
+        for taxon_id, split, number in zip(*(column.to_pylist() for column in some.columns), strict=True):
+            counts[taxon_id, split] += number
+    return counts
 
 
-def _taxa_in(table: pa.Table, split: Split) -> set[str]:
-    rows = zip(table["taxon_id"].to_pylist(), table["split"].to_pylist(), strict=True)
-    return {taxon for taxon, value in rows if value == split.value}
+def _taxa_in(items: Items, split: Split) -> set[str]:
+    return {taxon for taxon, part in items if part == split.value}
 
 
-def _rows_in(table: pa.Table, split: Split) -> int:
-    rows = zip(table["items"].to_pylist(), table["split"].to_pylist(), strict=True)
-    return sum(items for items, value in rows if value == split.value)
+def _number_in(items: Items, split: Split) -> int:
+    return sum(number for (_, part), number in items.items() if part == split.value)
 
 
 def _asked(part: Split, direction: str, taxa: Taxa, dataset: Dataset) -> AskedTaxa:
@@ -142,9 +143,11 @@ def _asked(part: Split, direction: str, taxa: Taxa, dataset: Dataset) -> AskedTa
     return AskedTaxa(part.value, direction, *counts)
 
 
-def _shortages(dataset: Dataset, may: EligibleTaxa, groups: Mapping[Modality, Counter[str]]) -> Iterable[Shortage]:
+def _shortages(
+    dataset: Dataset, may: EligibleTaxa, several: Mapping[Modality, Mapping[str, int]]
+) -> Iterable[Shortage]:
     taxa = [dataset.taxonomy[taxon_id] for taxon_id in sorted(may.everyone)]
-    heard, seen = groups[Modality.AUDIO], groups[Modality.IMAGE]
+    heard, seen = several[Modality.AUDIO], several[Modality.IMAGE]
     lineage = (
         "Add the columns class, order, family and genus to your tables, or build from a plan with a backbone: "
         "biovita taxonomy backbone makes one"
@@ -152,12 +155,12 @@ def _shortages(dataset: Dataset, may: EligibleTaxa, groups: Mapping[Modality, Co
     found = [
         (
             "no photograph",
-            [t for t in taxa if t.id not in seen],
+            [t for t in taxa if not seen[t.id]],
             "Without one, sound and picture of them are not compared",
         ),
         (
             "no recording",
-            [t for t in taxa if t.id not in heard],
+            [t for t in taxa if not heard[t.id]],
             "Without one, sound and picture of them are not compared",
         ),
         (

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from biovita.dataset.dataset import Dataset, replace_tables
 from biovita.dataset.media_paths import MediaPaths
+from biovita.dataset.schema import MEDIA_TABLES
 from biovita.errors import DatasetError
 from biovita.hashing import sha256_of
 from biovita.media.packed_files import PackedFile
@@ -95,22 +97,36 @@ def relink_dataset(
 
 def relink_hint(dataset: Dataset) -> str:
     """Return what to run where files of a dataset are missing, which may have been moved; empty where none is."""
-    missing = [place for place in _places(dataset) if not place.exists()]
-    if not missing:
+    missing: set[int] = set()  # hashes of paths: the paths of millions would not fit
+    shared: Path | None = None
+    for path in _paths(dataset):
+        place = dataset.locate(path)
+        if isinstance(place, PackedFile) or place.exists():
+            continue
+        missing.add(hash(path))
+        folder = place.absolute().parent
+        shared = folder if shared is None else _shared(shared, folder)
+    if shared is None:
         return ""
-    try:
-        shared = Path(os.path.commonpath([place.parent for place in missing]))
-    except ValueError:  # on several drives
-        shared = missing[0].parent
     command = suggested("data relink", dataset.path, shared, "NEW")
     return f"{len(missing):,} files are missing. If they were moved, run: {command}, with the folder where they are now"
 
 
-def _places(dataset: Dataset) -> Iterator[Path]:
-    for path in dict.fromkeys(path for each in MEDIA for path in dataset.media(each)["path"].to_pylist()):
-        place = dataset.locate(path)
-        if not isinstance(place, PackedFile):
-            yield place.absolute()
+def _shared(folder: Path, other: Path) -> Path:
+    """Return the folder that two folders lie in; the first where they are on several drives."""
+    if other.is_relative_to(folder):
+        return folder
+    try:
+        return Path(os.path.commonpath([folder, other]))
+    except ValueError:
+        return folder
+
+
+def _paths(dataset: Dataset) -> Iterator[str]:
+    """Yield the paths that the tables name, each at least once."""
+    for name in MEDIA_TABLES.values():
+        for batch in dataset.batches(name, ["path"]):
+            yield from pc.unique(batch.column(0)).to_pylist()
 
 
 def _moved(dataset: Dataset, paths: Iterable[str], old: str, new: Path) -> Iterator[tuple[str, Path]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,8 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 from biovita.dataset.dataset import Dataset, replace_tables
-from biovita.dataset.eligible import EligibleTaxa, Pair, eligible_taxa
-from biovita.dataset.schema import Split
+from biovita.dataset.draw_groups import drawn_groups
+from biovita.dataset.eligible import EligibleTaxa, eligible_taxa
+from biovita.dataset.media_groups import MediaGroups, media_groups
+from biovita.dataset.schema import MEDIA_TABLES, TABLES, Split
 from biovita.dataset.taxon_names import NamedTaxa, correct_names
 from biovita.errors import DatasetError, unknown_name
 from biovita.modality import MEDIA, Modality
@@ -24,7 +26,7 @@ from biovita.taxonomy import Rank
 __all__ = ["SplitReport", "assign_splits", "require_split", "split_dataset"]
 
 _BY = (Rank.SPECIES, Rank.GENUS, Rank.FAMILY)
-_FILES = {Modality.AUDIO: "audio", Modality.IMAGE: "images"}
+_SPLITS = tuple(Split)
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,7 +63,7 @@ class SplitReport(OneLine):
             lines.append(f"{len(self.not_in_dataset):,} names are not in the dataset: {names}{more}")
         for modality, counts in self.counts.items():
             parts = ", ".join(f"{counts[split]} {split.value}" for split in Split)
-            lines.append(f"{_FILES[modality]}: {parts}")
+            lines.append(f"{MEDIA_TABLES[modality]}: {parts}")
         return lines
 
     def as_toml(self) -> dict[str, object]:
@@ -76,7 +78,7 @@ class SplitReport(OneLine):
                 if self.unseen_list is None
                 else {"unseen_list": self.unseen_list, "not_in_dataset": list(self.not_in_dataset)}
             ),
-            **{_FILES[m]: {s.value: self.counts[m][s] for s in Split} for m in self.counts},
+            **{MEDIA_TABLES[m]: {s.value: self.counts[m][s] for s in Split} for m in self.counts},
         }
 
 
@@ -131,15 +133,13 @@ def split_dataset(
     if by not in _BY:
         raise DatasetError(unknown_name("by", by, _BY))
     dataset, by = Dataset.open(dataset), Rank(by)
-    tables = {modality: dataset.media(modality) for modality in MEDIA}
     species = {taxon.id for taxon in dataset.taxonomy.values() if taxon.rank == Rank.SPECIES}
-    pairs = {modality: _pairs(table) for modality, table in tables.items()}
     clans = None
     if by != Rank.SPECIES:
         clans = {t.id: name for t in dataset.taxonomy.values() if (name := t.name_at(by))}
     listed = None if unseen_list is None else _listed(dataset, Path(unseen_list))
     drawn, splits = assign_splits(
-        pairs,
+        media_groups(dataset),
         unseen=unseen or 0,
         named=None if listed is None else {taxon.id for taxon in listed.taxa.values()},
         seed=seed,
@@ -147,7 +147,9 @@ def split_dataset(
         species=species,
         clans=clans,
     )
-    counts = {m: {s: Counter(splits[m])[s] for s in Split} for m in MEDIA}
+    counts = {
+        m: dict(zip(_SPLITS, np.bincount(splits[m], minlength=len(_SPLITS)).tolist(), strict=True)) for m in MEDIA
+    }
     report = SplitReport(
         seed=seed,
         held_out=held_out,
@@ -157,15 +159,20 @@ def split_dataset(
         unseen_list=None if unseen_list is None else Path(unseen_list).name,
         not_in_dataset=() if listed is None else tuple(listed.missing),
     )
-    replaced = {_FILES[m]: _with_split(tables[m], splits[m]) for m in MEDIA}
+    replaced = {MEDIA_TABLES[m]: _with_split(dataset, MEDIA_TABLES[m], splits[m]) for m in MEDIA}
     replace_tables(dataset, replaced, {"split": report.as_toml()})
     return report
 
 
 def require_split(dataset: Dataset) -> None:
     """Raise a `DatasetError` where a dataset has media and none of them are in a part of a split."""
-    splits = [dataset.media(modality)["split"] for modality in MEDIA]
-    if any(map(len, splits)) and all(split.null_count == len(split) for split in splits):
+    rows = 0
+    for name in MEDIA_TABLES.values():
+        for batch in dataset.batches(name, ["split"]):
+            if batch.column(0).null_count < batch.num_rows:
+                return
+            rows += batch.num_rows
+    if rows:
         raise DatasetError(
             f"{dataset.path} has not been split. Run, with the number of species to hold out: "
             + suggested("data split", dataset.path, "--unseen N")
@@ -183,7 +190,7 @@ def _listed(dataset: Dataset, file: Path) -> NamedTaxa:
 
 
 def assign_splits(
-    pairs: Mapping[Modality, Sequence[Pair]],
+    groups: MediaGroups,
     *,
     unseen: int,
     seed: int,
@@ -191,19 +198,22 @@ def assign_splits(
     held_out: float = 0.2,
     species: Collection[str] | None = None,
     clans: Mapping[str, str] | None = None,
-) -> tuple[tuple[str, ...], dict[Modality, list[Split]]]:
+) -> tuple[tuple[str, ...], dict[Modality, np.ndarray]]:
     """Return the species drawn as unseen and the split of every item; the rules are those of `split_dataset`.
 
     Parameters
     ----------
-    pairs
-        By modality, the (taxon id, group id) of every item.
     named
         The taxa to hold out, with their ``clans``, in place of drawing ``unseen``.
     species
         The taxa that may be drawn as unseen; None: all.
     clans
         From a taxon to the group that it is held out with; one that is not there stands alone.
+
+    Returns
+    -------
+    tuple
+        Ids, sorted; and by modality the place of each item's split in `Split`, ``(items,)``, int8.
     """
     if unseen < 0:
         raise DatasetError(f"unseen is {unseen}: the number of species to hold out cannot be negative")
@@ -211,46 +221,45 @@ def assign_splits(
         raise DatasetError(f"held_out is {held_out}. It has to be at least 0 and less than 1")
     rng = np.random.default_rng(seed)
     if named is None:
-        drawn = _draw_unseen(pairs, unseen, rng, species, clans or {})
+        drawn = _draw_unseen(groups, unseen, rng, species, clans or {})
     else:
-        drawn = _named_unseen(pairs, named, clans or {})
-    held = _draw_groups(pairs, set(drawn), held_out, rng)
+        drawn = _named_unseen(groups, named, clans or {})
+    out = set(drawn)
+    hidden = np.array([taxon_id in out for taxon_id in groups.taxa], bool)
+    held = drawn_groups(groups, hidden, held_out, rng)
+    train, seen, unseen_ = (np.int8(_SPLITS.index(split)) for split in (Split.TRAIN, Split.SEEN, Split.UNSEEN))
+    return drawn, {
+        modality: np.where(hidden[owners], unseen_, np.where(held[groups.members[modality]], seen, train))
+        for modality, owners in groups.owners.items()
+    }
 
-    def split_of(taxon_id: str, group_id: str) -> Split:
-        if taxon_id in hidden:
-            return Split.UNSEEN
-        return Split.SEEN if group_id in held else Split.TRAIN
 
-    hidden = set(drawn)
-    return drawn, {modality: [split_of(*pair) for pair in items] for modality, items in pairs.items()}
-
-
-def _named_unseen(
-    pairs: Mapping[Modality, Sequence[Pair]], named: Collection[str], clans: Mapping[str, str]
-) -> tuple[str, ...]:
+def _named_unseen(groups: MediaGroups, named: Collection[str], clans: Mapping[str, str]) -> tuple[str, ...]:
     """Return the named taxa that have items, and what is held out with them."""
     hidden = {clans.get(taxon_id, taxon_id) for taxon_id in named}
-    drawn = {taxon_id for taxon_id, _ in _all(pairs) if clans.get(taxon_id, taxon_id) in hidden}
-    taxa_of: dict[str, set[str]] = defaultdict(set)
-    for taxon_id, group_id in _all(pairs):
-        taxa_of[group_id].add(taxon_id)
-    for group_id, taxa in sorted(taxa_of.items()):
-        if taxa & drawn and taxa - drawn:
-            raise DatasetError(
-                f"{min(taxa & drawn)} is to be held out and shares a recording or photograph (group {group_id!r}) with "
-                f"{min(taxa - drawn)}, which is not. Hold out both or neither"
-            )
-    return tuple(sorted(drawn))
+    drawn = np.array([clans.get(taxon_id, taxon_id) in hidden for taxon_id in groups.taxa], bool)
+    sides = np.zeros((2, groups.groups), bool)
+    for modality, owners in groups.owners.items():
+        sides[drawn[owners].astype(int), groups.members[modality]] = True
+    if (both := np.flatnonzero(sides.all(axis=0))).size:
+        places = {modality: np.flatnonzero(members == both[0]) for modality, members in groups.members.items()}
+        taxa = np.unique(np.concatenate([groups.owners[modality][at] for modality, at in places.items()]))
+        group_id = next(groups.group_id(modality, int(at[0])) for modality, at in places.items() if at.size)
+        raise DatasetError(
+            f"{groups.taxa[taxa[drawn[taxa]][0]]} is to be held out and shares a recording or photograph "
+            f"(group {group_id!r}) with {groups.taxa[taxa[~drawn[taxa]][0]]}, which is not. Hold out both or neither"
+        )
+    return tuple(taxon_id for taxon_id, out in zip(groups.taxa, drawn, strict=True) if out)
 
 
 def _draw_unseen(
-    pairs: Mapping[Modality, Sequence[Pair]],
+    groups: MediaGroups,
     unseen: int,
     rng: np.random.Generator,
     species: Collection[str] | None,
     clans: Mapping[str, str],
 ) -> tuple[str, ...]:
-    may = eligible_taxa(pairs, species=species, clans=clans)
+    may = eligible_taxa(groups, species=species, clans=clans)
     members: dict[str, list[str]] = defaultdict(list)
     for taxon in sorted(may.everyone):
         members[clans.get(taxon, taxon)].append(taxon)
@@ -286,41 +295,16 @@ def _too_many(unseen: int, may: EligibleTaxa, most: int) -> str:
     return f"{unseen:,} species cannot be held out whole: {number} ({'; '.join(why)})"
 
 
-def _draw_groups(
-    pairs: Mapping[Modality, Sequence[Pair]], unseen: set[str], held_out: float, rng: np.random.Generator
-) -> set[str]:
-    """Return the groups of seen species to hold out. A cell is one species in one modality."""
-    groups_of: dict[tuple[str, Modality], set[str]] = defaultdict(set)
-    cells_of: dict[str, set[tuple[str, Modality]]] = defaultdict(set)
-    for modality, items in pairs.items():
-        for taxon_id, group_id in items:
-            if taxon_id not in unseen:
-                groups_of[taxon_id, modality].add(group_id)
-                cells_of[group_id].add((taxon_id, modality))
-    most = {cell: len(groups) - 1 for cell, groups in groups_of.items()}  # one group at least stays
-    wanted = {
-        cell: min(most[cell], max(1, int(held_out * len(groups) + 0.5))) if held_out else 0
-        for cell, groups in groups_of.items()
-    }
-    taken: Counter[tuple[str, Modality]] = Counter()
-    held = set()
-    order = sorted(cells_of)
-    for index in rng.permutation(len(order)):
-        cells = cells_of[order[index]]
-        if any(taken[cell] < wanted[cell] for cell in cells) and all(taken[cell] < most[cell] for cell in cells):
-            held.add(order[index])
-            taken.update(cells)
-    return held
+def _with_split(dataset: Dataset, name: str, splits: np.ndarray) -> pa.RecordBatchReader:
+    """Return a table with other splits, read while it is written."""
+    schema, words = TABLES[name], pa.array([split.value for split in _SPLITS], pa.string())
+    place = schema.get_field_index("split")
 
+    def batches() -> Iterator[pa.RecordBatch]:
+        start = 0
+        for batch in dataset.batches(name, schema.names):
+            some = words.take(pa.array(splits[start : start + batch.num_rows]))
+            start += batch.num_rows
+            yield batch.set_column(place, schema.field(place), some)
 
-def _all(pairs: Mapping[Modality, Sequence[Pair]]) -> Iterable[Pair]:
-    return (pair for items in pairs.values() for pair in items)
-
-
-def _pairs(table: pa.Table) -> list[Pair]:
-    return list(zip(table["taxon_id"].to_pylist(), table["group_id"].to_pylist(), strict=True))
-
-
-def _with_split(table: pa.Table, splits: Sequence[Split]) -> pa.Table:
-    column = pa.array([split.value for split in splits], pa.string())
-    return table.set_column(table.schema.get_field_index("split"), "split", column)
+    return pa.RecordBatchReader.from_batches(schema, batches())

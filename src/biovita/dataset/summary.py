@@ -6,10 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import pyarrow as pa
+import numpy as np
 
 from biovita.dataset.dataset import Dataset
+from biovita.dataset.file_rows import value_counts
+from biovita.dataset.media_groups import TextNumbers
 from biovita.dataset.omitted import count_omitted
+from biovita.dataset.schema import MEDIA_TABLES
 
 __all__ = ["UNKNOWN", "ClassCounts", "Summary", "summary"]
 
@@ -67,13 +70,8 @@ class Summary:
 
 def summary(dataset: Dataset) -> Summary:
     """Count what a dataset holds."""
-    audio, images = dataset.audio, dataset.images
-    heard, seen = Counter(audio["taxon_id"].to_pylist()), Counter(images["taxon_id"].to_pylist())
-    seconds: dict[str, float] = defaultdict(float)
-    spans = (audio[column].to_pylist() for column in ("taxon_id", "start_s", "end_s"))
-    for taxon_id, start, end in zip(*spans, strict=True):
-        if 0 < end - start < _LONGEST_S:
-            seconds[taxon_id] += end - start
+    heard, seconds = _recordings(dataset)
+    seen = _tally(dataset, "images", "taxon_id")
     members = defaultdict(list)
     for taxon in dataset.taxonomy.values():
         members[taxon.class_ or UNKNOWN].append(taxon.id)
@@ -84,30 +82,56 @@ def summary(dataset: Dataset) -> Summary:
             both=sum(taxon_id in heard and taxon_id in seen for taxon_id in ids),
             audio=sum(heard[taxon_id] for taxon_id in ids),
             images=sum(seen[taxon_id] for taxon_id in ids),
-            seconds=sum(seconds[taxon_id] for taxon_id in ids),
+            seconds=sum(seconds.get(taxon_id, 0.0) for taxon_id in ids),
         )
         for name, ids in members.items()
     ]
-    by = {"audio": audio, "images": images}
     return Summary(
         name=str(dataset.info.get("name", dataset.path.name)),
         version=str(dataset.info.get("version", "")),
-        audio=audio.num_rows,
-        images=images.num_rows,
+        audio=heard.total(),
+        images=seen.total(),
         taxa=len(dataset.taxonomy),
         both=len(heard.keys() & seen.keys()),
         families=len({taxon.family for taxon in dataset.taxonomy.values() if taxon.family}),
         seconds=sum(seconds.values()),
         classes=tuple(sorted(classes, key=lambda one: (-one.audio - one.images, one.name))),
-        licenses={name: _tally(rows, "license") for name, rows in by.items()},
-        sources={name: _tally(rows, "source") for name, rows in by.items()},
-        splits={name: _tally(rows, "split") for name, rows in by.items()},
-        rejected=dict(sorted(Counter(dataset.rejected.column("reason").to_pylist()).items())),
+        licenses=_by_table(dataset, "license"),
+        sources=_by_table(dataset, "source"),
+        splits=_by_table(dataset, "split"),
+        rejected=dict(sorted(_tally(dataset, "rejected", "reason").items())),
         omitted=count_omitted(dataset),
         not_listed=dataset.info.get("made", {}).get("not_listed", {}),
     )
 
 
-def _tally(table: pa.Table, column: str) -> dict[str, int]:
-    counts = Counter(value or UNKNOWN for value in table[column].to_pylist())
-    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+def _recordings(dataset: Dataset) -> tuple[Counter[str], dict[str, float]]:
+    """Return how many recordings each taxon has, and how many seconds they last, added in the order of the table."""
+    numbers = TextNumbers()
+    heard, seconds = np.zeros(0, np.int64), np.zeros(0)
+    for batch in dataset.batches("audio", ["taxon_id", "start_s", "end_s"]):
+        taxa = numbers.of(batch.column("taxon_id"))
+        more = len(numbers.of_text) - len(heard)
+        heard, seconds = np.append(heard, np.zeros(more, np.int64)), np.append(seconds, np.zeros(more))
+        lasting = batch.column("end_s").to_numpy() - batch.column("start_s").to_numpy()
+        heard += np.bincount(taxa, minlength=len(heard))
+        lasts = (lasting > 0) & (lasting < _LONGEST_S)
+        np.add.at(seconds, taxa[lasts], lasting[lasts])
+    names = [str(name) for name in numbers.of_text]
+    return Counter(dict(zip(names, heard.tolist(), strict=True))), dict(zip(names, seconds.tolist(), strict=True))
+
+
+def _by_table(dataset: Dataset, column: str) -> dict[str, dict[str, int]]:
+    """Return how many items of each table of media have each value of a column, most first."""
+    counts = {name: _tally(dataset, name, column) for name in MEDIA_TABLES.values()}
+    return {
+        name: dict(sorted(each.items(), key=lambda pair: (-pair[1], pair[0]))) for name, each in counts.items()
+    }
+
+
+def _tally(dataset: Dataset, name: str, column: str) -> Counter[str]:
+    """Return how many rows of a table have each value of a column; what is empty is not given."""
+    counts: Counter[str] = Counter()
+    for value, number in value_counts(dataset, name, column).items():
+        counts[value or UNKNOWN] += number
+    return counts

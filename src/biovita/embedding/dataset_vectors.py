@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -170,10 +170,16 @@ def _list_failures(
     mine = pa.array([failure.id for failure in earlier if failure.modality == modality], pa.string())
     lacking: set[str] = set()
     if len(mine):
-        there = table.snapshot().state(["id"])["id"] if table.exists else pa.array([], pa.string())
-        known = dataset_items(dataset, modality).ids
-        lacking = set(
-            mine.filter(pc.and_not(pc.is_in(mine, value_set=known), pc.is_in(mine, value_set=there))).to_pylist()
-        ) - {failure.id for failure in failed}
+        known = _found(mine, dataset_items(dataset, modality).batches())
+        there = _found(mine, table.snapshot().batches(["id"])) if table.exists else set()
+        lacking = known - there - {failure.id for failure in failed}
     kept = [failure for failure in earlier if failure.modality != modality or failure.id in lacking]
     write_failures(directory, [*kept, *failed])
+
+
+def _found(ids: pa.Array, rows: Iterable[pa.RecordBatch]) -> set[str]:
+    """Return which ids some rows have."""
+    found: set[str] = set()
+    for batch in rows:
+        found.update(batch["id"].filter(pc.is_in(batch["id"], value_set=ids)).to_pylist())
+    return found

@@ -14,12 +14,14 @@ import pyarrow as pa
 from biovita.compute.executor import Executor, LocalExecutor
 from biovita.embedding.failures import Failure
 from biovita.embedding.items import Items
+from biovita.embedding.known_items import ROW_BYTES
 from biovita.embedding.made import Made
-from biovita.embedding.pending import plan
+from biovita.embedding.pending import LOOKED_AT, plan
 from biovita.embedding.shards import Shard, shards
-from biovita.embedding.store import COLUMNS, VectorTable
+from biovita.embedding.store import Snapshot, VectorTable
 from biovita.embedding.work import Result, Work
-from biovita.errors import ModelError
+from biovita.errors import DatasetError, ModelError
+from biovita.limits import memory_mib
 from biovita.progress import progress_bar
 from biovita.towers.encoder import Encoder
 
@@ -140,15 +142,16 @@ def run_plan(
     rebuilt = table.made().difference(made) if table.exists else None
     if rebuilt:
         logger.warning("%s was made by another encoder (%s). All items are embedded again", table.name, rebuilt)
-    empty = rebuilt or not table.exists
-    state = COLUMNS.empty_table() if empty else table.snapshot().state()
-    todo = plan(items, state)
+    there = None if rebuilt or not table.exists else table.snapshot()
+    if there is not None and made.window_s is None:
+        _require_memory(table, len(there))
+    todo = plan(items, () if there is None else there.batches(LOOKED_AT))
     for start in range(0, len(todo.refresh), _REFRESH_ROWS):
         table.refresh(todo.refresh.slice(start, _REFRESH_ROWS))
     if not len(todo.new):
         table.tidy()
         return Embedded(0, todo.kept, (), 0.0, rebuilt)
-    replaced = set(items.ids.take(pa.array(todo.new[todo.replaced])).to_pylist())
+    replaced = set(todo.replaced_ids())
     if made.window_s is not None:
         table.remove(replaced)  # the item may have had more windows
     work = Work(
@@ -161,7 +164,7 @@ def run_plan(
         len(todo.new) >= _WORTH_PROCESSES,
         items.hearing,
     )
-    writer = _Writer(table, made, set(state["shard"].unique().to_pylist()), rebuild=bool(rebuilt))
+    writer = _Writer(table, made, _shards_of(there), rebuild=bool(rebuilt))
     clock = _Clock()
     try:
         with (
@@ -178,6 +181,24 @@ def run_plan(
         table.remove([failure.id for failure in writer.failed if failure.id in replaced])
         table.tidy()
     return Embedded(writer.items, todo.kept, tuple(writer.failed), clock.seconds(), rebuilt)
+
+
+def _require_memory(table: VectorTable, rows: int) -> None:
+    """Raise a DatasetError where what has to be known of the rows takes more than the memory."""
+    needed = rows * ROW_BYTES >> 20
+    if needed > memory_mib():
+        raise DatasetError(
+            f"{table.name} has {rows:,} rows, and to find what has to be embedded takes {needed:,} MiB of memory. "
+            f"Give --memory {needed + 1}"
+        )
+
+
+def _shards_of(there: Snapshot | None) -> set[str | None]:
+    """Return the keys of the shards whose rows a table has."""
+    found: set[str | None] = set()
+    for batch in () if there is None else there.batches(["shard"]):
+        found.update(batch["shard"].unique().to_pylist())
+    return found
 
 
 class _Clock:

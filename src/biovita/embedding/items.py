@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.dataset.dataset import Dataset
+from biovita.dataset.schema import MEDIA_TABLES, TABLES
+from biovita.embedding.text_hashes import text_hashes
 from biovita.embedding.texts import texts_of
 from biovita.errors import DatasetError
+from biovita.limits import memory_mib
 from biovita.media.hearing import AS_IT_IS, Hearing
 from biovita.media.inputs import Clip, Picture
 from biovita.media.packed_files import MediaPath, PackedFile
@@ -37,22 +42,31 @@ ITEMS = pa.schema(
 )
 
 
+_BATCH_ROWS = 1 << 16
+_ROW_BYTES = 256  # that a row takes in memory, about
+
+Batches = Callable[[], Iterator[pa.RecordBatch]]
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Items(OneLine):
     """Items of one modality.
 
     Attributes
     ----------
-    rows
-        As `ITEMS` has them; ids are unique.
+    batches
+        Gives the items from the first on, some rows at a time, as `ITEMS` has them; ids are unique.
+    count
+        How many there are.
     locate
-        From a path in ``rows`` to where the file lies. It is sent along where the work is done elsewhere.
+        From a path in the rows to where the file lies. It is sent along where the work is done elsewhere.
     hearing
         What is heard of recordings, beside the channel that a row states.
     """
 
     modality: Modality
-    rows: pa.Table
+    batches: Batches = field(repr=False)
+    count: int
     locate: Callable[[str], MediaPath] = Path
     hearing: Hearing = AS_IT_IS
 
@@ -71,21 +85,17 @@ class Items(OneLine):
         DatasetError
             Where two items have one id.
         """
-        columns = [
-            table[field.name].cast(field.type)
-            if field.name in table.column_names
-            else pa.nulls(len(table), field.type)
-            for field in ITEMS
-        ]
-        rows = pa.table(columns, schema=ITEMS).combine_chunks()
-        if pc.count_distinct(rows["id"]).as_py() != rows.num_rows:
-            counts = pc.value_counts(rows["id"].combine_chunks())
-            twice = counts.filter(pc.greater(counts.field("counts"), 1))[0]["values"]
-            raise DatasetError(f"two {modality} items have the id {twice.as_py()!r}. Ids have to be unique")
-        return cls(modality, rows, locate, hearing)
+        held = [_as_items(batch) for batch in table.to_batches(max_chunksize=_BATCH_ROWS)]
+        _require_unique(modality, held.__iter__)
+        return cls(modality, held.__iter__, len(table), locate, hearing)
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return self.count
+
+    @cached_property
+    def rows(self) -> pa.Table:
+        """All of them in memory."""
+        return pa.Table.from_batches(list(self.batches()), ITEMS).combine_chunks()
 
     @property
     def ids(self) -> pa.Array:
@@ -94,7 +104,34 @@ class Items(OneLine):
 
     def take(self, places: np.ndarray) -> Items:
         """Return the items at some places, in that order."""
-        return replace(self, rows=self.rows.take(pa.array(places)))
+        held = self.rows.take(pa.array(places)).to_batches(max_chunksize=_BATCH_ROWS)
+        return replace(self, batches=held.__iter__, count=len(places))
+
+
+def _as_items(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return rows with the columns of `ITEMS`; one that they lack is empty."""
+    columns = [
+        batch.column(each.name).cast(each.type)
+        if each.name in batch.schema.names
+        else pa.nulls(len(batch), each.type)
+        for each in ITEMS
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=ITEMS)
+
+
+def _require_unique(modality: Modality, batches: Batches) -> None:
+    """Raise a DatasetError where two items have one id; only those whose hashes are equal are looked at."""
+    hashes = np.sort(np.concatenate([np.empty(0, np.uint64), *(text_hashes(each["id"]) for each in batches())]))
+    twice = hashes[1:][hashes[1:] == hashes[:-1]]
+    if not len(twice):
+        return
+    counts: Counter[str] = Counter()
+    for batch in batches():
+        likely = np.isin(text_hashes(batch["id"]), twice)
+        counts.update(batch["id"].filter(pa.array(likely)).to_pylist())
+    for item, count in counts.items():
+        if count > 1:
+            raise DatasetError(f"two {modality} items have the id {item!r}. Ids have to be unique")
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,13 +166,22 @@ def dataset_items(dataset: Dataset, modality: Modality, where: pc.Expression | N
     """
     if modality == Modality.TEXT:
         return text_items(texts_of(dataset.taxonomy))
-    table = dataset.media(modality)
-    if where is not None:
-        table = table.filter(where)
+    name = MEDIA_TABLES[modality]
+    columns = [each.name for each in ITEMS if each.name in TABLES[name].names]
+    # What would take more than a quarter of the memory stays on the disk, and each pass reads it anew.
+    is_large = where is None and dataset.rows(name) * _ROW_BYTES > memory_mib() << 18
+    table = None if is_large else dataset.columns(name, columns, where)
     try:
-        return Items.of(modality, table, _MediaOf(dataset))
+        if table is not None:
+            return Items.of(modality, table, _MediaOf(dataset))
+        _require_unique(modality, partial(dataset.batches, name, ["id"]))
     except DatasetError as error:
         raise DatasetError(f"{dataset.path}: {error}") from None
+    return Items(modality, partial(_read, dataset, name, columns), dataset.rows(name), _MediaOf(dataset))
+
+
+def _read(dataset: Dataset, name: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    return map(_as_items, dataset.batches(name, columns))
 
 
 def text_items(texts: Iterable[str]) -> Items:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,8 @@ from biovita.embedding.made import Made, parse_made
 from biovita.embedding.store import COLUMNS, WHOLE, schema_of
 from biovita.errors import DatasetError
 from biovita.files import full_disk, locked, make_directory
-from biovita.lance_tables import no_panic, open_lance, read_columns, take_vectors
+from biovita.foreign_tables import Held
+from biovita.lance_tables import column_batches, no_panic, open_lance, take_vectors
 from biovita.storage import for_lance
 
 if TYPE_CHECKING:
@@ -168,7 +169,8 @@ class LanceTable:
             dataset = self._open()
             self._migrate(dataset)
             self._writing = _Writing(dataset)
-            self._writing.keys.add(read_columns(dataset, self.name, _KEY))
+            for batch in column_batches(dataset, _KEY):
+                self._writing.keys.add(batch)
         return self._writing
 
     def _migrate(self, dataset: lance.LanceDataset) -> None:
@@ -257,15 +259,20 @@ class _Snapshot:
         return self._rows
 
     def state(self, columns: Sequence[str] = COLUMNS.names) -> pa.Table:
+        held, kept = Held(self._table.name), []
+        for batch in self.batches(columns):
+            held.add(batch.nbytes)
+            kept.append(batch)
+        return pa.Table.from_batches(kept, pa.schema([COLUMNS.field(name) for name in columns]))
+
+    def batches(self, columns: Sequence[str] = COLUMNS.names) -> Iterator[pa.RecordBatch]:
         wanted = pa.schema([COLUMNS.field(name) for name in columns])
         there = pa.schema([field for field in wanted if field.name in self._dataset.schema.names])
         with self._reading():
-            found = read_columns(self._dataset, self._table.name, there) if len(there) else None
-        gaps = [f.name for f in there if not f.nullable and found is not None and found[f.name].null_count]
-        if gaps:
-            raise self._table._damaged(ValueError(f"values of {', '.join(gaps)} are missing"))
-        full = [found[f.name] if found is not None and f in there else _lacking(f, self._rows) for f in wanted]
-        return pa.table(full, schema=wanted)
+            if not len(there):
+                yield _full(wanted, {}, self._rows)
+            for found in column_batches(self._dataset, there) if len(there) else ():
+                yield _full(wanted, dict(zip(there.names, found.columns, strict=True)), len(found))
 
     def take(self, numbers: np.ndarray) -> np.ndarray:
         with self._reading():
@@ -302,9 +309,15 @@ def _with_vectors(rows: pa.Table, vectors: np.ndarray, made: Made) -> pa.Table:
     return pa.Table.from_arrays([*rows.columns, pa.FixedSizeListArray.from_arrays(flat, made.dim)], schema=schema)
 
 
-def _lacking(field: pa.Field, rows: int) -> pa.Array:
-    """Return the values of a column that a table of an earlier release has not."""
-    return pa.repeat(pa.scalar(WHOLE if field.name == "window" else None, field.type), rows)
+def _full(wanted: pa.Schema, there: Mapping[str, pa.Array], rows: int) -> pa.RecordBatch:
+    """Return rows with all columns that are wanted, those too that a table of an earlier release has not."""
+    columns = [
+        there[field.name]
+        if field.name in there
+        else pa.repeat(pa.scalar(WHOLE if field.name == "window" else None, field.type), rows)
+        for field in wanted
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=wanted)
 
 
 def _among(ids: Iterable[str]) -> str:

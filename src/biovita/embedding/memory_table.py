@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,9 @@ class _MemorySnapshot:
 
     def state(self, columns: Sequence[str] = COLUMNS.names) -> pa.Table:
         return self.rows.select(columns)
+
+    def batches(self, columns: Sequence[str] = COLUMNS.names) -> Iterator[pa.RecordBatch]:
+        yield from self.rows.select(columns).to_batches()
 
     def take(self, numbers: np.ndarray) -> np.ndarray:
         return self.vectors[numbers].astype(np.float32, copy=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -56,7 +56,17 @@ class Snapshot(Protocol):
     def __len__(self) -> int: ...
 
     def state(self, columns: Sequence[str] = COLUMNS.names) -> pa.Table:
-        """Return columns of `COLUMNS`, a row a vector."""
+        """Return columns of `COLUMNS`, a row a vector.
+
+        Raises
+        ------
+        DatasetError
+            Where they take more than the memory.
+        """
+        ...
+
+    def batches(self, columns: Sequence[str] = COLUMNS.names) -> Iterator[pa.RecordBatch]:
+        """Yield the same some rows at a time, of a table that may be too large to be held."""
         ...
 
     def take(self, numbers: np.ndarray) -> np.ndarray:

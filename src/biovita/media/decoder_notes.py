@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import os
 import re
-import sys
 import tempfile
 import threading
 from collections import Counter
@@ -78,12 +77,10 @@ class DecoderNotes:
 
     def _sort(self) -> None:
         """Give what was written since the last time to those who are reading, or back to standard error."""
-        if self._file is None:
+        if self._file is None or not hasattr(os, "pread"):  # nothing is redirected on Windows
             return
-        if sys.platform == "win32":
-            content = b""  # nothing is redirected there
-        else:  # at a place: where the file stands, other threads move it
-            content = os.pread(self._file.fileno(), os.fstat(self._file.fileno()).st_size - self._done, self._done)
+        # At a place: where the file stands, other threads move it.
+        content = os.pread(self._file.fileno(), os.fstat(self._file.fileno()).st_size - self._done, self._done)
         if not content:
             return
         self._done += len(content)

@@ -39,15 +39,19 @@ class Projection(nn.Module):
 
     @torch.no_grad()
     def standardise_on(self, vectors: torch.Tensor) -> None:
-        """Take the mean and the spread of each feature from ``vectors``, ``(N, in_dim)``.
+        """Take the mean and the spread of each feature from ``vectors``, ``(N, in_dim)``; see `standardise_by`."""
+        vectors = vectors[:, : vectors.shape[1] - self.known]
+        self.standardise_by(vectors.mean(dim=0), vectors.std(dim=0, unbiased=False))
+
+    @torch.no_grad()
+    def standardise_by(self, mean: torch.Tensor, spread: torch.Tensor) -> None:
+        """Take the mean and the spread of each feature, ``(in_dim - known,)`` each.
 
         A feature that hardly varies is scaled by a thousandth of the typical spread, never by zero. What is known of
         taxa stays as it is.
         """
-        vectors = vectors[:, : vectors.shape[1] - self.known]
-        spread = vectors.std(dim=0, unbiased=False)
-        self.mean[: vectors.shape[1]] = vectors.mean(dim=0)
-        self.std[: vectors.shape[1]] = spread.clamp_min(1e-3 * float(spread.mean()) + 1e-12)
+        self.mean[: len(mean)] = mean
+        self.std[: len(spread)] = spread.clamp_min(1e-3 * float(spread.mean()) + 1e-12)
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:
         """Return the projection ``(B, dim)`` of vectors ``(B, in_dim)``."""

@@ -11,13 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.dataset import Dataset
+from biovita.dataset.file_rows import value_counts
 from biovita.dataset.omitted import count_omitted
+from biovita.dataset.repeated_keys import later_places
+from biovita.dataset.schema import MEDIA_TABLES
 from biovita.files import refuse_links, write_whole
-from biovita.modality import MEDIA, Modality
-from biovita.publish.attribution import license_summary, write_attribution
+from biovita.modality import Modality
+from biovita.publish.attribution import WHOLE_PATH, license_summary, write_attribution
 from biovita.publish.croissant import write_croissant
 from biovita.publish.markdown import code, fenced, words, yaml_text
-from biovita.publish.plots import places_plot, species_plot
+from biovita.publish.plots import drawn_places, places_plot, species_plot
 from biovita.publish.shown_plan import shown_plan
 
 __all__ = ["write_papers"]
@@ -27,7 +30,6 @@ _TABLES = (
     "not be used, with the reason{omitted}. `path` starts at this directory; of a recording, the span from `start_s` "
     "to `end_s` is meant."
 )
-_WHOLE_PATH = r"^(/|\\|[A-Za-z]:)"
 _ELSEWHERE = (
     "{:,} files do not lie here: the tables name them by their whole path, which holds on the machine where this was "
     "made. `ATTRIBUTION.csv` has 12 digits of their hash and their name in its place."
@@ -51,7 +53,7 @@ def write_papers(dataset: Dataset, directory: Path) -> None:
 
 
 def _description(dataset: Dataset) -> str:
-    counts = {name: dataset.table(name).num_rows for name in ("audio", "images", "taxa", "traits")}
+    counts = {name: dataset.rows(name) for name in ("audio", "images", "taxa", "traits")}
     return (
         f"{counts['audio']:,} clips and {counts['images']:,} photographs of {counts['taxa']:,} species, with their "
         "taxonomy" + (f" and {counts['traits']:,} trait labels" if counts["traits"] else "") + "."
@@ -62,10 +64,10 @@ def _classes(dataset: Dataset) -> list[tuple[str, int, int, int]]:
     """Return (class, species, clips, photographs), the largest first."""
     class_of = {taxon.id: taxon.class_ or "unknown" for taxon in dataset.taxonomy.values()}
     species = Counter(class_of.values())
-    audio, images = (
-        Counter(class_of[id_] for id_ in dataset.media(modality)["taxon_id"].to_pylist())
-        for modality in (Modality.AUDIO, Modality.IMAGE)
-    )
+    audio, images = Counter[str](), Counter[str]()
+    for modality, counts in ((Modality.AUDIO, audio), (Modality.IMAGE, images)):
+        for taxon_id, number in value_counts(dataset, MEDIA_TABLES[modality], "taxon_id").items():
+            counts[class_of[str(taxon_id)]] += number
     rows = [(name, species[name], audio[name], images[name]) for name in species]
     return sorted(rows, key=lambda row: (-(row[2] + row[3]), row[0]))
 
@@ -135,8 +137,10 @@ def _card(dataset: Dataset, licenses: Any, anonymous: int, plots: list[tuple[str
 
 def _elsewhere(dataset: Dataset) -> list[str]:
     """Return how files are named that lie far from the dataset, where there are any."""
-    paths = pa.chunked_array([chunk for m in MEDIA for chunk in dataset.media(m)["path"].chunks], pa.string())
-    number = pc.sum(pc.match_substring_regex(pc.unique(paths), _WHOLE_PATH)).as_py() or 0
+    whole = pc.match_substring_regex(pc.field("path"), WHOLE_PATH)
+    batches = [batch for name in MEDIA_TABLES.values() for batch in dataset.batches(name, ["path"], whole)]
+    rows = sum(batch.num_rows for batch in batches)
+    number = rows - len(later_places(batches, ["path"], rows))
     return [_ELSEWHERE.format(number), ""] if number else []
 
 
@@ -157,7 +161,7 @@ def _terms(licenses: Any) -> list[str]:
 
 
 def _left_out(dataset: Dataset, made: dict[str, Any]) -> list[str]:
-    rejected, omitted = Counter(dataset.rejected["reason"].to_pylist()), count_omitted(dataset)
+    rejected, omitted = value_counts(dataset, "rejected", "reason"), count_omitted(dataset)
     lines = []
     if omitted:
         lines += ["By the plan, one by one in `omitted`: " + _counts(omitted) + ".", ""]
@@ -183,14 +187,14 @@ def _counts(counts: Any) -> str:
 def _plots(dataset: Dataset, directory: Path) -> list[tuple[str, str]]:
     """Draw items by species and on the map; return (file, what it shows)."""
     directory.mkdir(exist_ok=True)
-    media = {"clips": dataset.audio, "photographs": dataset.images}
-    counts = {name: pc.value_counts(table["taxon_id"]).field("counts").to_numpy() for name, table in media.items()}
+    media = {"clips": "audio", "photographs": "images"}
+    counts = {what: [*value_counts(dataset, name, "taxon_id").values()] for what, name in media.items()}
     drawn = [
         ("species.svg", "Items a species, from the commonest to the rarest", species_plot(counts)),
         (
             "places.svg",
             "Where clips and photographs come from",
-            places_plot({name: _places(table) for name, table in media.items()}),
+            places_plot({what: _places(dataset, name) for what, name in media.items()}),
         ),
     ]
     plots = []
@@ -201,7 +205,10 @@ def _plots(dataset: Dataset, directory: Path) -> list[tuple[str, str]]:
     return plots
 
 
-def _places(table: pa.Table) -> np.ndarray:
-    """Return the longitudes and latitudes ``(rows, 2)`` of those items that have both."""
-    known = table.select(["longitude", "latitude"]).drop_null()
-    return np.column_stack([column.to_numpy() for column in known.columns])
+def _places(dataset: Dataset, name: str) -> np.ndarray:
+    """Return longitudes and latitudes ``(places, 2)`` of items that have both; one for those that are drawn as one."""
+    places = [np.empty((0, 2))]
+    for batch in dataset.batches(name, ["longitude", "latitude"]):
+        known = pa.Table.from_batches([batch]).drop_null()
+        places.append(drawn_places(np.column_stack([column.to_numpy() for column in known.columns])))
+    return np.concatenate(places)

@@ -9,10 +9,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from biovita.csv_safe import SafeWriter
 from biovita.dataset import Dataset, Split
+from biovita.dataset.file_rows import file_rows
 from biovita.dataset.outgoing import (
     Outgoing,
     allowed_outside,
@@ -24,7 +26,7 @@ from biovita.dataset.outgoing import (
     taxon_of,
     unchanged,
 )
-from biovita.dataset.schema import AUDIO, IMAGES
+from biovita.dataset.schema import AUDIO, IMAGES, MEDIA_TABLES, TABLES
 from biovita.errors import DatasetError
 from biovita.filenames import FileNames, contained, file_name, safe_suffix
 from biovita.files import new_directory, require_replaceable, write_whole
@@ -115,12 +117,11 @@ class _Places:
 
 
 def _training_files(dataset: Dataset, modality: Modality) -> Iterator[tuple[dict[str, Any], Taxon, Outgoing]]:
-    seen: set[str] = set()
-    for batch in dataset.media(modality).to_batches():
+    name = MEDIA_TABLES[modality]
+    trained = pc.field("split").is_null() | (pc.field("split") == Split.TRAIN.value)
+    for batch in file_rows(dataset, name, TABLES[name].names, trained):
         for row in batch.to_pylist():
-            if row["split"] in {None, Split.TRAIN.value} and row["path"] not in seen:
-                seen.add(row["path"])
-                yield row, taxon_of(dataset, row), Outgoing(dataset.locate(row["path"]), modality, row["sha256"])
+            yield row, taxon_of(dataset, row), Outgoing(dataset.locate(row["path"]), modality, row["sha256"])
 
 
 def _columns(row: dict[str, Any], taxon: Taxon, file: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from math import log10
 
 import numpy as np
 
-__all__ = ["places_plot", "species_plot"]
+__all__ = ["drawn_places", "places_plot", "species_plot"]
 
 _COLOURS = {"clips": "#3b6ea5", "photographs": "#c9822b"}
 _STYLE = """<style>
@@ -85,7 +85,7 @@ def places_plot(places: Mapping[str, np.ndarray]) -> str | None:
             _text(_LEFT - 8, y + 4, f"{north}".replace("-", "−"), "end"),
         ]
     for name, values in reversed(drawn.items()):
-        cells = np.unique(np.round(values / _CELL), axis=0) * _CELL
+        cells = drawn_places(values)
         dots = "".join(
             f"M{_LEFT + scale * (east + 180):.1f} {_TOP + scale * (90 - north):.1f}h0" for east, north in cells
         )
@@ -97,6 +97,11 @@ def places_plot(places: Mapping[str, np.ndarray]) -> str | None:
     parts.append(_text(_LEFT + 180 * scale, _TOP + height + 38, "longitude, degrees east"))
     parts.append(_upright(_TOP + height / 2, "latitude, degrees north"))
     return _svg("Where clips and photographs come from", height, parts)
+
+
+def drawn_places(places: np.ndarray) -> np.ndarray:
+    """Return the places ``(places, 2)`` of the dots that are drawn for items at some places ``(items, 2)``."""
+    return np.unique(np.round(places / _CELL), axis=0) * _CELL
 
 
 def _axis_steps(largest: int) -> list[int]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-import pyarrow.compute as pc
-
 from biovita.benchmark.headlines import HEADLINE_KS, headline_record, main_headline
 from biovita.benchmark.records import record, records
 from biovita.dataset import Dataset
+from biovita.dataset.file_rows import value_counts
 from biovita.report.content import ReportContent
 
 __all__ = ["rejected_by_reason", "results"]
@@ -66,8 +65,7 @@ def results(run: ReportContent) -> dict[str, Any]:
 
 def rejected_by_reason(dataset: Dataset) -> dict[str, int]:
     """Return how many records were left out of a dataset for each reason, in the order of their first."""
-    counts = pc.value_counts(dataset.rejected["reason"].combine_chunks())
-    return dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))
+    return {str(reason): number for reason, number in value_counts(dataset, "rejected", "reason").items()}
 
 
 def _dataset(run: ReportContent) -> dict[str, Any] | None:

@@ -39,7 +39,8 @@ from biovita.modality import Modality
 from biovita.one_line import OneLine
 from biovita.sources.file_statements import from_files
 from biovita.sources.folder_rows import NOUNS, FolderRows, read_folder
-from biovita.sources.inspect import Inspected, inspect_files, map_threads
+from biovita.sources.inspect import Inspected, Inspection, inspect_files, map_threads
+from biovita.sources.inspected_files import read_inspected, write_inspected
 from biovita.sources.lineage import merge_taxa
 from biovita.sources.media_row import TABLES, MediaRow
 from biovita.sources.named_media import NameGroup
@@ -47,8 +48,6 @@ from biovita.sources.source import RejectedRow, rejected_table, storable
 from biovita.version import __version__
 
 __all__ = ["ImportReport", "import_folder"]
-
-_TOLD = 10  # of the rows that have the same bytes
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -67,6 +66,8 @@ class ImportReport(OneLine):
         Rows of empty cells alone.
     names
         What the names of folders and files say; nothing where there is a table.
+    unchanged
+        Files that are as they were when the dataset that is replaced was made, and were not looked into again.
     """
 
     dataset: Path
@@ -79,6 +80,7 @@ class ImportReport(OneLine):
     ignored_columns: tuple[str, ...]
     skipped: int = 0
     names: tuple[NameGroup, ...] = ()
+    unchanged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,8 @@ def import_folder(
     """Make a dataset of a folder that has ``audio.csv`` or ``images.csv``, or whose names say what is in it.
 
     The module says how the tables are read, and `named_media` how the names are. What no table states of time and place
-    is taken from the files (`file_statements.from_files`).
+    is taken from the files (`file_statements.from_files`). Where a dataset is replaced, a file is hashed only if its
+    size or time has changed since then, and decoded only if its bytes have.
 
     Parameters
     ----------
@@ -160,7 +163,8 @@ def import_folder(
     _check_place(src, out, overwrite=overwrite)
     read = read_folder(src, dict(columns or {}), understood)
     with new_directory(out, replace=overwrite, marker="dataset.toml", keep=["embeddings"]) as directory:
-        usable, rejected = _selected(read.rows, workers=workers, progress=progress)
+        inspection = _inspected(read.rows, out, workers=workers, progress=progress)
+        usable, rejected = _selected(read.rows, inspection.found)
         _check_any_items(read, usable, rejected)
         stated = from_files([item.row for item in usable], workers=workers, progress=progress)
         items = [replace(item, row=row) for item, row in zip(usable, stated.rows, strict=True)]
@@ -175,8 +179,10 @@ def import_folder(
             "rejected": rejected_table(rejected),
         }
         notes = (*lineage_notes, *read.notes, *stated.notes(), *_warnings(items))
-        report = _report(out, read, {name: table.num_rows for name, table in written.items()}, rejected, notes)
+        counts = {name: table.num_rows for name, table in written.items()}
+        report = _report(out, read, counts, rejected, notes=notes, unchanged=inspection.unchanged)
         write_dataset(directory, written, _info(src, read.columns, report, copy=copy))
+        write_inspected(directory, out, inspection.usable)
     if strict and rejected:
         raise DatasetError(
             f"{len(rejected)} records were rejected ({_counts(report.reasons)}), and strict was asked for. "
@@ -186,13 +192,8 @@ def import_folder(
 
 
 def _report(
-    out: Path,
-    read: FolderRows,
-    rows: Mapping[str, int],
-    rejected: Sequence[RejectedRow],
-    notes: tuple[str, ...],
+    out: Path, read: FolderRows, rows: Mapping[str, int], rejected: Sequence[RejectedRow], **found: Any
 ) -> ImportReport:
-    groups = () if read.names is None else read.names.groups()
     return ImportReport(
         out,
         rows["audio"],
@@ -200,10 +201,10 @@ def _report(
         rows["taxa"],
         rows["rejected"],
         _reasons(rejected),
-        notes,
-        read.ignored,
-        read.skipped,
-        groups,
+        ignored_columns=read.ignored,
+        skipped=read.skipped,
+        names=() if read.names is None else read.names.groups(),
+        **found,
     )
 
 
@@ -215,14 +216,23 @@ def _check_place(src: Path, out: Path, *, overwrite: bool) -> None:
         raise DatasetError(f"{out} is not a dataset (it has no dataset.toml), and is not replaced")
 
 
+def _inspected(
+    read: Mapping[Modality, Sequence[MediaRow | RejectedRow]], out: Path, *, workers: int | None, progress: bool
+) -> Inspection:
+    """Look into the files of rows, but for those that have not changed since the dataset at ``out`` was made."""
+    rows = [row for listed in read.values() for row in listed if isinstance(row, MediaRow)]
+    files = list(dict.fromkeys((row.modality, row.path) for row in rows))
+    return inspect_files(files, known=read_inspected(out, files), workers=workers, progress=progress)
+
+
 def _selected(
-    read: Mapping[Modality, Sequence[MediaRow | RejectedRow]], *, workers: int | None, progress: bool
+    read: Mapping[Modality, Sequence[MediaRow | RejectedRow]],
+    inspected: Mapping[tuple[Modality, Path], Inspected | MediaError],
 ) -> tuple[list[_Item], list[RejectedRow]]:
     """Return the rows that are used, and all others in the order of the tables."""
     rows = [row for listed in read.values() for row in listed if isinstance(row, MediaRow)]
     unread = [row for listed in read.values() for row in listed if isinstance(row, RejectedRow)]
-    files = list(dict.fromkeys((row.modality, row.path) for row in rows))
-    usable, unusable = _usable(rows, inspect_files(files, workers=workers, progress=progress))
+    usable, unusable = _usable(rows, inspected)
     items, doubled = _without_duplicates(usable)
     places = [modality.value for modality in TABLES]
     return items, sorted([*unread, *unusable, *doubled], key=lambda row: (places.index(row.modality), row.row))
@@ -257,19 +267,21 @@ def _usable(
 def _without_duplicates(items: Sequence[_Item]) -> tuple[list[_Item], list[RejectedRow]]:
     """Return the items whose content only they have, or the first of one taxon; and the others."""
     same: dict[Hashable, list[MediaRow]] = defaultdict(list)
-    taxa: dict[Hashable, set[str]] = defaultdict(set)
     for item in items:
         same[item.content].append(item.row)
-        taxa[item.content].add(item.row.taxon_id)
+    of_two_taxa = {
+        content: other
+        for content, group in same.items()
+        if (other := next((row for row in group if row.taxon_id != group[0].taxon_id), None)) is not None
+    }
     kept, rejected = [], []
     for item in items:
         row, group = item.row, same[item.content]
-        if len(taxa[item.content]) > 1:
-            told = [other for other in group[: _TOLD + 1] if other is not row][:_TOLD]
-            others = "; ".join(f"{other.name} in {other.where}" for other in told)
-            if len(group) > len(told) + 1:
-                others += f"; and {len(group) - len(told) - 1:,} more"
-            rejected.append(row.rejected("ambiguous", f"the same bytes are also {others}"))
+        if (other := of_two_taxa.get(item.content)) is not None:
+            named = other if row.taxon_id == group[0].taxon_id else group[0]
+            more = f", and {len(group) - 2:,} more" if len(group) > 2 else ""
+            said = f"the same bytes are also {named.name} in {named.where}{more}"
+            rejected.append(row.rejected("ambiguous", said))
         elif row is not group[0]:
             rejected.append(row.rejected("duplicate", f"the same bytes as {_told(group[0])}"))
         else:

@@ -83,7 +83,7 @@ class MelSpectrogram(nn.Module):
         window = torch.hann_window(size, periodic=True, dtype=precise, device=device)
         clips, count = len(waveforms), 1 + waveforms.shape[1] // hop
         clip_step, frame_step = (1, _CPU_FRAMES) if device.type == "cpu" else (_DEVICE_CLIPS, count)
-        mel = torch.empty(clips, count, self.config.bands, device=device)
+        mel = torch.zeros(clips, count, self.config.bands, device=device)
         padded, windowed = (torch.empty(0, dtype=precise, device=device) for _ in range(2))  # written over
         for clip in range(0, clips, clip_step):
             part = waveforms[clip : clip + clip_step]
@@ -92,6 +92,9 @@ class MelSpectrogram(nn.Module):
             frames = padded.unfold(1, size, hop)  # (clips of the block, frames, window), a view
             for frame in range(0, count, frame_step):
                 block = frames[:, frame : frame + frame_step]
+                heard = slice(frame * hop, (frame + block.shape[1] - 1) * hop + size)
+                if device.type == "cpu" and not padded[:, heard].any():  # what fills up a short clip
+                    continue
                 torch.mul(block, window, out=windowed.resize_(block.shape))
                 spectrum = torch.view_as_real(torch.fft.rfft(windowed)[..., self._bins])
                 power = spectrum.float().square_().flatten(-2)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
 from biovita.taxonomy import Rank, Taxon
 from biovita.training.recipe import Loss, Positives
 
-__all__ = ["contrastive", "info_nce", "kinship_of", "one_way", "sigmoid", "targets"]
+__all__ = ["Kinship", "contrastive", "info_nce", "one_way", "sigmoid", "targets"]
 
 _SHARED = (Rank.GENUS, Rank.FAMILY, Rank.ORDER, Rank.CLASS)  # from the nearest relatives to the farthest
 
@@ -88,7 +89,7 @@ def targets(
     species_c: torch.Tensor,
     *,
     offset: int = 0,
-    kinship: torch.Tensor | None = None,
+    kinship: Kinship | None = None,
 ) -> torch.Tensor:
     """Return the weight of each pair as a positive, ``(B, C)``, float32.
 
@@ -101,30 +102,66 @@ def targets(
     species_b, species_c
         ``(B,)`` and ``(C,)``, int64: the species of the rows and of the columns.
     kinship
-        ``(species, species)``, for ``taxonomy``: see `kinship_of`.
+        Of the species, for ``taxonomy``.
     """
     if positives == "taxonomy":
         if kinship is None:
             raise ValueError("positives='taxonomy' needs the kinship of the species")
-        return kinship[species_b][:, species_c]
+        return kinship.between(species_b, species_c)
     if positives == "species":
         return (species_b[:, None] == species_c[None]).float()
     own = torch.arange(offset, offset + len(species_b), device=species_b.device)
     return (own[:, None] == torch.arange(len(species_c), device=species_b.device)[None]).float()
 
 
-def kinship_of(taxa: Sequence[Taxon], factor: float) -> torch.Tensor:
-    """Return how much of a positive pair two species make, ``(species, species)``, float32.
+@dataclass(frozen=True, eq=False)
+class Kinship:
+    """How much of a positive pair two species make.
 
-    1 for a species with itself, ``factor`` within a genus, its square within a family, its cube within an order, its
-    fourth power within a class, else 0. A rank that either species does not have is not shared.
+    Attributes
+    ----------
+    groups
+        ``(species, ranks)``, int32: the number of the group that each is of, from the nearest rank to the farthest. A
+        rank that a species does not have is a number that no other has.
+    factor
+        Of a pair within a genus, from 0 to 1.
     """
-    if not 0 <= factor <= 1:
-        raise ValueError(f"factor is {factor}; it has to be between 0 and 1")
-    weights = torch.zeros(len(taxa), len(taxa))
-    for step, rank in reversed(list(enumerate(_SHARED, start=1))):
-        names = [taxon.name_at(rank) for taxon in taxa]
-        known = {name: place for place, name in enumerate(dict.fromkeys(names)) if name}
-        at = torch.tensor([known.get(name or "", -1) for name in names])
-        weights[(at[:, None] == at[None]) & (at >= 0)[:, None]] = factor**step
-    return weights.fill_diagonal_(1.0)
+
+    groups: torch.Tensor
+    factor: float
+
+    @classmethod
+    def of(cls, taxa: Sequence[Taxon], factor: float) -> Kinship:
+        """Return the kinship of taxa, which are numbered in their order."""
+        if not 0 <= factor <= 1:
+            raise ValueError(f"factor is {factor}; it has to be between 0 and 1")
+        groups = torch.empty((len(taxa), len(_SHARED)), dtype=torch.int32)
+        for column, rank in enumerate(_SHARED):
+            names = [taxon.name_at(rank) for taxon in taxa]
+            known = {name: number for number, name in enumerate(dict.fromkeys(names)) if name}
+            groups[:, column] = torch.tensor(
+                [known.get(name or "", -1 - place) for place, name in enumerate(names)], dtype=torch.int32
+            )
+        return cls(groups, factor)
+
+    def to(self, device: torch.device) -> Kinship:
+        """Return the same on a device."""
+        return Kinship(self.groups.to(device), self.factor)
+
+    def between(self, species_b: torch.Tensor, species_c: torch.Tensor) -> torch.Tensor:
+        """Return the weights of pairs of species, ``(B, C)``, float32.
+
+        1 for a species with itself, ``factor`` within a genus, its square within a family, its cube within an order,
+        its fourth power within a class, else 0. A rank that either species does not have is not shared.
+
+        Parameters
+        ----------
+        species_b, species_c
+            ``(B,)`` and ``(C,)``, int64.
+        """
+        weights = torch.zeros((len(species_b), len(species_c)), device=species_b.device)
+        for column in reversed(range(len(_SHARED))):
+            group = self.groups[:, column]
+            shared = group[species_b][:, None] == group[species_c][None]
+            weights.masked_fill_(shared, self.factor ** (column + 1))
+        return weights.masked_fill_(species_b[:, None] == species_c[None], 1.0)

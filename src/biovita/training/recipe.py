@@ -172,7 +172,10 @@ class FrozenRecipe(Recipe):
     steps
         Optimiser steps.
     items_per_species
-        Items of each training species a step, drawn anew in each modality from all that the species has there.
+        Items of each species a step, drawn anew in each modality from all that the species has there.
+    species_batch
+        Species a step where there are more; ``steps`` then counts passes over all of them, see
+        `biovita.training.projections.species_batches.SpeciesBatches`.
     names_batch
         Class names a step, each with the row of the classifier that answers to it.
     names_noise
@@ -200,6 +203,7 @@ class FrozenRecipe(Recipe):
     names_batch: PositiveInt = 512
     names_noise: NonNegativeFloat = 0.0
     items_per_species: PositiveInt = 2
+    species_batch: int = Field(default=1024, ge=8)
     noise: NonNegativeFloat
     logit_scale: PositiveFloat = 20.0
     logit_bias: float = -10.0

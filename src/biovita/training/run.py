@@ -116,7 +116,7 @@ def run_recipe(
         return TrainReport(out / "last", out / "report.html", recipe, len(losses), losses[0], losses[-1], exclude)
     assert isinstance(recipe, FrozenRecipe)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise ModelError(f"{recipe.name} trains in one process, in seconds. Start it without torchrun")
+        raise ModelError(f"{recipe.name} trains in one process. Start it without torchrun")
     from biovita.training.projections.train_projections import check_items, check_start, train_projections
 
     check_items(recipe, dataset)
@@ -128,4 +128,4 @@ def run_recipe(
             recipe, dataset, scratch, record, exclude, page=page, start=start, device=device, progress=progress
         )
     losses = [came.losses["loss"] for came in history]
-    return TrainReport(out, out / "report.html", recipe, recipe.steps, losses[0], losses[-1], exclude)
+    return TrainReport(out, out / "report.html", recipe, len(losses), losses[0], losses[-1], exclude)

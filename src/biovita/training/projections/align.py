@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -16,8 +16,8 @@ from biovita.model.projection import Projection
 from biovita.taxonomy.taxon_features import feature_count
 from biovita.training.gate import Gate, guard
 from biovita.training.hidden_facts import with_hidden
-from biovita.training.losses import contrastive, kinship_of, targets
-from biovita.training.projections.pool import Pool
+from biovita.training.losses import contrastive
+from biovita.training.projections.species_batches import SpeciesBatches
 from biovita.training.projections.training_set import TrainingSet
 from biovita.training.recipe import TERMS, WATCHED, FrozenRecipe
 
@@ -73,11 +73,11 @@ def untrained(data: TrainingSet, recipe: FrozenRecipe) -> Aligned:
         projections = {}
         for modality, pool in data.items.items():
             known = feature_count(data.features) if modality == Modality.TEXT else 0
-            projections[modality] = Projection(pool.vectors.shape[1], recipe.dim, known)
-            vectors = [pool.vectors]
+            projections[modality] = Projection(pool.dim, recipe.dim, known)
             if modality == Modality.TEXT:
-                vectors += [names.vectors for names in data.class_names.values()]
-            projections[modality].standardise_on(torch.cat(vectors))
+                projections[modality].standardise_on(data.texts)
+            else:
+                projections[modality].standardise_by(*pool.moments)
     return Aligned(projections, recipe.logit_scale, ())
 
 
@@ -86,16 +86,17 @@ def align(
 ) -> Aligned:
     """Return the projections of ``start`` trained further by ``recipe``; ``start`` is left as it is.
 
-    Each step draws ``items_per_species`` items of every training species in each modality that it has, and
-    ``names_batch`` classes of each classifier. AdamW on a cosine schedule. The same seed gives the same result on
-    one machine; one thread does the work, for batches this small gain nothing from more and the sums then do not
-    depend on the number of cores. ``on_step`` is called with 1 after each step.
+    Each step draws ``items_per_species`` items in each modality of every training species, or where these are more than
+    ``species_batch`` of so many of them, and ``names_batch`` classes of each classifier. There are as many steps as
+    `SpeciesBatches` says. AdamW on a cosine schedule. The same seed gives the same result on one machine; one thread
+    does the work, for batches this small gain nothing from more and the sums then do not depend on the number of cores.
+    ``on_step`` is called with 1 after each step.
 
     Raises
     ------
     ModelError
         Where only ``weights.names`` is set and no tower has a classifier (beside other terms it is left out, and a
-        warning says so), and where the loss is no longer finite.
+        warning says so), where the loss is no longer finite, and as `SpeciesBatches.of` does.
     """
     _check_names(data, recipe)
     with _one_thread():
@@ -130,7 +131,7 @@ def _align(
 ) -> Aligned:
     generator = torch.Generator().manual_seed(recipe.seed * 2 + recipe.stage)
     projections = {modality: _copy(projection) for modality, projection in start.projections.items()}
-    data = _standardised(data, projections)
+    batches = SpeciesBatches.of(data, recipe)
     log_scale = torch.tensor(math.log(start.logit_scale), requires_grad=True)
     first_bias = recipe.logit_bias if start.logit_bias is None else start.logit_bias
     bias = torch.tensor(first_bias, requires_grad=recipe.loss == "sigmoid")
@@ -141,17 +142,16 @@ def _align(
         lr=recipe.learning_rate,
         fused=True,
     )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _cosine(step, recipe))
-    kinship = kinship_of(data.taxa, recipe.kinship) if recipe.positives == "taxonomy" else None
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _cosine(step, recipe, batches.steps))
     gate = None
     if recipe.gate is not None:
-        first = _Head(log_scale.detach().exp(), bias.detach(), kinship)
-        gate = Gate.at(_mean_atc(data, recipe, projections, first, recipe.gate.batches))
+        first = _Head(log_scale.detach().exp(), bias.detach())
+        gate = Gate.at(_mean_atc(batches, recipe, projections, first, recipe.gate.batches))
     history = []
-    for step in range(recipe.steps):
+    for step in range(batches.steps):
         scale = log_scale.exp().clamp(max=_MOST_LOGIT_SCALE)
         now = recipe if gate is None or gate.open else _watched_alone(recipe)
-        terms = _terms(data, now, projections, _Head(scale, bias, kinship), generator)
+        terms = _terms(batches, now, projections, _Head(scale, bias), generator)
         loss = torch.stack([getattr(now.weights, name) * value for name, value in terms.items()]).sum()
         excess = None
         if gate is not None and recipe.gate is not None:
@@ -185,12 +185,11 @@ class _Head:
 
     scale: torch.Tensor
     bias: torch.Tensor
-    kinship: torch.Tensor | None
 
 
 @torch.no_grad()
 def _mean_atc(
-    data: TrainingSet,
+    drawing: SpeciesBatches,
     recipe: FrozenRecipe,
     projections: Mapping[Modality, Projection],
     head: _Head,
@@ -199,7 +198,7 @@ def _mean_atc(
     """Return ATC before a stage, the mean over some batches, with the noise that training adds."""
     alone = _watched_alone(recipe, names=0.0)
     generator = torch.Generator().manual_seed(recipe.seed * 2 + recipe.stage)
-    found = [_terms(data, alone, projections, head, generator)[WATCHED] for _ in range(batches)]
+    found = [_terms(drawing, alone, projections, head, generator)[WATCHED] for _ in range(batches)]
     return float(torch.stack(found).mean())
 
 
@@ -210,16 +209,18 @@ def _watched_alone(recipe: FrozenRecipe, **weights: float) -> FrozenRecipe:
 
 
 def _terms(
-    data: TrainingSet,
+    batches: SpeciesBatches,
     recipe: FrozenRecipe,
     projections: Mapping[Modality, Projection],
     head: _Head,
     generator: torch.Generator,
 ) -> dict[str, torch.Tensor]:
-    """Return the terms of the loss, not yet weighted, by the name of their weight; ``data`` is standardised."""
+    """Return the terms of the loss of a batch, not yet weighted, by the name of their weight."""
+    data, batch = batches.data, batches.draw(generator)
 
     def embed(modality: Modality, x: torch.Tensor) -> torch.Tensor:
-        """Project, with noise, standardised vectors of a tower."""
+        """Project, with noise, vectors of a tower."""
+        x = projections[modality].standardise(x)
         if modality == Modality.TEXT:
             x = with_hidden(x, data.features, recipe.text.hidden, generator)
         elif recipe.noise:
@@ -236,19 +237,16 @@ def _terms(
         return contrastive(recipe.loss, a, b, head.scale, torch.eye(len(drawn)), bias=head.bias)
 
     weights = recipe.weights
-    wanted = {term: TERMS[term] for term, weight in weights.of_terms.items() if weight}
-    species = torch.arange(len(data.taxa)).repeat(recipe.items_per_species)
-    there, vectors = {}, {}
+    wanted = {term: TERMS[term] for term in batch.positives if weights.of_terms[term]}
+    vectors = {}
     for modality in dict.fromkeys(modality for pair in wanted.values() for modality in pair):
-        pool = data.items[modality]
-        there[modality] = pool.count[species] > 0
-        vectors[modality] = embed(modality, pool.draw(species[there[modality]], generator))
+        species = batch.species[batch.there[modality]]
+        vectors[modality] = embed(modality, data.items[modality].draw(species, generator))
     terms = {}
     for term, (first, second) in wanted.items():
-        both = there[first] & there[second]
-        a, b = (vectors[modality][both[there[modality]]] for modality in (first, second))
-        positives = targets(recipe.positives, species[both], species[both], kinship=head.kinship)
-        terms[term] = contrastive(recipe.loss, a, b, head.scale, positives, bias=head.bias)
+        both = batch.there[first] & batch.there[second]
+        a, b = (vectors[modality][both[batch.there[modality]]] for modality in (first, second))
+        terms[term] = contrastive(recipe.loss, a, b, head.scale, batch.positives[term], bias=head.bias)
     named = _named(data, recipe)
     if weights.names and named:
         terms["names"] = torch.stack([names(modality) for modality in named]).sum()
@@ -264,17 +262,6 @@ def _mixed(
     others = rows[torch.randperm(len(rows), generator=generator)[:_MIXED]]
     weights = torch.randn((len(drawn), len(others)), generator=generator) / math.sqrt(len(others))
     return torch.addmm(rows[drawn], weights, others, alpha=recipe.names_noise)
-
-
-def _standardised(data: TrainingSet, projections: Mapping[Modality, Projection]) -> TrainingSet:
-    """Return the same set with standardised vectors; the rows of the classifiers are so already."""
-
-    def pool(modality: Modality, plain: Pool) -> Pool:
-        return replace(plain, vectors=projections[modality].standardise(plain.vectors))
-
-    items = {modality: pool(modality, plain) for modality, plain in data.items.items()}
-    names = {modality: pool(Modality.TEXT, plain) for modality, plain in data.class_names.items()}
-    return replace(data, items=items, class_names=names)
 
 
 @contextmanager
@@ -293,6 +280,6 @@ def _copy(projection: Projection) -> Projection:
     return copy.train()
 
 
-def _cosine(step: int, recipe: FrozenRecipe) -> float:
+def _cosine(step: int, recipe: FrozenRecipe, steps: int) -> float:
     warm = min(1.0, (step + 1) / max(recipe.warmup_steps, 1))
-    return warm * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
+    return warm * 0.5 * (1 + math.cos(math.pi * step / steps))

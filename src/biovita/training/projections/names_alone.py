@@ -106,12 +106,11 @@ def untrained_on_names(data: TrainingSet, recipe: FrozenRecipe) -> Aligned:
         projections = {}
         for modality, pool in data.items.items():
             known = feature_count(data.features) if modality == Modality.TEXT else 0
-            projections[modality] = Projection(pool.vectors.shape[1], recipe.dim, known)
+            projections[modality] = Projection(pool.dim, recipe.dim, known)
             if modality != Modality.TEXT:
                 projections[modality].mean.fill_(LEVELS[modality])
                 projections[modality].std.fill_(LEVELS[modality])
-    texts = torch.cat([pool.vectors for pool in data.class_names.values()])
-    projections[Modality.TEXT].standardise_on(texts)
+    projections[Modality.TEXT].standardise_on(data.texts)
     return Aligned(projections, recipe.logit_scale, ())
 
 

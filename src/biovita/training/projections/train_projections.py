@@ -21,6 +21,7 @@ from biovita.training.log_lines import PageWriter, StepLine
 from biovita.training.projections.align import Aligned, AlignStep, align, untrained
 from biovita.training.projections.encoders_know import encoders_know
 from biovita.training.projections.known_places import knowledge_of
+from biovita.training.projections.species_batches import SpeciesBatches
 from biovita.training.projections.training_set import TrainingSet, training_set
 from biovita.training.recipe import TERMS, FrozenRecipe
 from biovita.training.run_record import RunRecord, met_in_run
@@ -63,11 +64,12 @@ def train_projections(
         needed=recipe.weights.modalities,
         progress=progress,
     )
-    begin = untrained(data, recipe)
-    if start is not None:
+    if start is None:
+        begin = untrained(data, recipe)
+    else:
         config = read_config(start)
         begin = Aligned(read_projections(start, config), config.logit_scale, (), _bias(start, config))
-    with progress_bar(recipe.name, recipe.steps, shown=progress) as advance:
+    with progress_bar(recipe.name, SpeciesBatches.of(data, recipe).steps, shown=progress) as advance:
         aligned = align(data, recipe, begin, on_step=advance)
     before = base.met if start is None else met_of(start)
     met = met_in_run(record, dataset, data.taxa, labels=data.labels, start=start, before=before)

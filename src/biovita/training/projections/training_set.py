@@ -31,7 +31,7 @@ __all__ = ["TextPools", "TrainingSet", "class_facts", "scaled_rows", "training_s
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """All that a run draws from: vectors of frozen towers.
+    """All that a run draws from: vectors of frozen towers. Those of texts lie in memory.
 
     Attributes
     ----------
@@ -60,6 +60,12 @@ class TrainingSet:
     class_numbers: Mapping[Modality, Sequence[int]] = field(default_factory=dict)
     features: tuple[Feature, ...] = ()
     book: KnownTaxa = field(default_factory=lambda: KnownTaxa(Taxonomy.of(()), {}))
+
+    @property
+    def texts(self) -> torch.Tensor:
+        """The vectors of all texts, with what is known of their taxa."""
+        pools = [self.items[Modality.TEXT], *self.class_names.values()]
+        return torch.cat([pool.vectors for pool in pools if isinstance(pool.vectors, torch.Tensor)])
 
 
 def training_set(
@@ -112,7 +118,7 @@ def training_set(
     taxa = tuple(dataset.taxonomy[taxon_id] for taxon_id in species.to_pylist())
     items = {
         modality: Pool.of(
-            torch.from_numpy(found.array),
+            torch.from_numpy(found.vectors) if isinstance(found.vectors, np.ndarray) else found.vectors,
             pc.index_in(owned[modality], value_set=species).to_numpy().astype(np.int64),
             len(taxa),
         )
@@ -137,7 +143,9 @@ def training_set(
         facts = [class_facts(taxon) for taxon in class_taxa[modality]]
         embed(text for form in known.texts for text in form)
         class_names[modality] = texts.pool([known.texts[place] for place in chosen], facts)
-        classes[modality] = scaled_rows(known.weights, found.array.std(axis=0))[chosen]
+        held = isinstance(found.vectors, np.ndarray)
+        spread = found.array.std(axis=0) if held else items[modality].moments[1].numpy()
+        classes[modality] = scaled_rows(known.weights, spread)[chosen]
     return TrainingSet(
         items, classes, class_names, taxa, frozenset(labels), class_taxa, class_numbers, features, book
     )

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from biovita.training.losses import contrastive, one_way, targets
+from biovita.training.losses import Kinship, contrastive, one_way, targets
 from biovita.training.recipe import Loss, Positives
 
 __all__ = ["gather", "gathered_loss", "largest", "mean_over_processes", "processes"]
@@ -79,7 +79,7 @@ def gathered_loss(
     species_b: torch.Tensor,
     *,
     positives: Positives,
-    kinship: torch.Tensor | None = None,
+    kinship: Kinship | None = None,
     bias: torch.Tensor | float = 0.0,
     gradients: bool = True,
 ) -> torch.Tensor:

@@ -12,6 +12,7 @@ import torch
 from biovita.modality import Modality
 from biovita.training.gate import Gate, guard
 from biovita.training.hidden_facts import with_hidden
+from biovita.training.losses import Kinship
 from biovita.training.recipe import TERMS, WATCHED, Augment, Phase, TowersRecipe
 from biovita.training.towers.augment import mask_mel, vary_sounds
 from biovita.training.towers.batches import TrainingBatch
@@ -46,7 +47,7 @@ class Objective:
     networks: Networks
     prompts: Sequence[Sequence[str]]
     frozen: FrozenVectors
-    kinship: torch.Tensor | None
+    kinship: Kinship | None
     facts: torch.Tensor | None = None
 
     def evaluate(self, batch: TrainingBatch) -> float:

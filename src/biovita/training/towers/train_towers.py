@@ -19,7 +19,7 @@ from biovita.model.knowledge import Knowledge
 from biovita.training.directory import ResumableRecord, alone, begin, hash_of_weights, is_fresh
 from biovita.training.exclusion import NOTHING, Exclusion
 from biovita.training.log_lines import PageWriter, StepLine
-from biovita.training.losses import kinship_of
+from biovita.training.losses import Kinship
 from biovita.training.recipe import TowersRecipe
 from biovita.training.run_record import met_in_run, record_of
 from biovita.training.towers.batches import Feed
@@ -164,7 +164,7 @@ def _trainer(
     )
     kinship = None
     if recipe.positives == "taxonomy":
-        kinship = kinship_of(items.taxa, recipe.kinship).to(networks.device)
+        kinship = Kinship.of(items.taxa, recipe.kinship).to(networks.device)
     facts = facts_of_species(items, knowledge)
     objective = Objective(recipe, networks, items.prompts, vectors, kinship, facts)
     scaler = torch.amp.GradScaler(networks.device.type, enabled=recipe.precision == "fp16")
@@ -200,7 +200,9 @@ def _networks(
         knowledge=knowledge,
         compiled=recipe.compiled,
     )
-    if start is not None and cached and not has_towers_of(networks, load_model(recipe.model, "cpu")):
+    if start is None or not cached or start == Path(recipe.model):
+        return networks
+    if not has_towers_of(networks, load_model(recipe.model, "cpu", [Modality.IMAGE, Modality.TEXT])):
         raise ModelError(
             f"{start} has other image or text towers than {recipe.model!r}, whose vectors the dataset holds. "
             "Name the model that it was trained from with --set model=..., or train with --set cached=false"
