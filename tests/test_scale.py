@@ -59,6 +59,7 @@ def _trained(dataset: Dataset) -> int:
     return sum(table["split"].to_pylist().count("train") for table in (dataset.audio, dataset.images))
 
 
+@pytest.mark.filterwarnings("ignore:lance is not fork-safe")  # the stages here do not use it
 def test_a_stage_is_measured_in_a_process_of_its_own(scale: ModuleType, tmp_path: Path) -> None:
     def write(place: object) -> None:
         (tmp_path / "here").write_bytes(bytes(8_000_000))
