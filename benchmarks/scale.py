@@ -206,6 +206,7 @@ def _run_and_exit(stage: str, place: Place, said: Path, most_gib: float, most_mi
         with said.open("wb") as output:
             os.dup2(output.fileno(), 1)
             os.dup2(output.fileno(), 2)
+        sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
         if sys.platform != "darwin":
             resource.setrlimit(resource.RLIMIT_DATA, (int(most_gib * 2**30),) * 2)
         resource.setrlimit(resource.RLIMIT_CPU, (int(most_minutes * 60),) * 2)
@@ -219,7 +220,7 @@ def _run_and_exit(stage: str, place: Place, said: Path, most_gib: float, most_mi
         code = 0
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 1
-    except BaseException:  # the process ends here, and the parent tells what it was
+    except BaseException:  # noqa: BLE001 - the process ends here, and the parent tells what it was
         traceback.print_exc()
     finally:
         sys.stdout.flush()

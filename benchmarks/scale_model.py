@@ -72,7 +72,15 @@ def scattered(middle: np.ndarray, length: float, rng: np.random.Generator) -> np
 def cards(dim: int) -> dict[Modality, EncoderCard]:
     """Return the cards of the towers."""
     return {
-        modality: EncoderCard(f"{MODEL}-{modality}", modality, dim, "simulated", REVISION, "CC0-1.0", "none")
+        modality: EncoderCard(
+            name=f"{MODEL}-{modality}",
+            modality=modality,
+            dim=dim,
+            source="simulated",
+            revision=REVISION,
+            license="CC0-1.0",
+            preprocessing="none",
+        )
         for modality in Modality
     }
 
