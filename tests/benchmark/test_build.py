@@ -87,6 +87,46 @@ def test_draws_are_uniform_and_the_order_random():
     assert all(abs(n - 1000) < 5 * np.sqrt(1000) for n in Counter(correct.tolist()).values())
 
 
+def drawn_one_by_one(own, taxa, most, rng, kin):
+    """The draws of `draw_candidates` as they are meant: all taxa ordered by nearness, and at random where alike."""
+    width = min(most, taxa)
+    chosen = np.empty((len(own), width), np.int32)
+    correct = rng.integers(width, size=len(own)).astype(np.int32)
+    for row, mine in enumerate(own):
+        if kin is None:
+            others = rng.choice(taxa - 1, width - 1, replace=False)
+            others += others >= mine
+        else:
+            shared = (kin == kin[mine]) & (kin >= 0)
+            nearness = (shared * np.arange(1, kin.shape[1] + 1)).max(axis=1, initial=0)
+            order = np.lexsort((rng.random(taxa), -nearness))
+            others = rng.permutation(order[order != mine][: width - 1])
+        chosen[row, np.arange(width) != correct[row]] = others
+        chosen[row, correct[row]] = mine
+    return chosen, correct
+
+
+def test_draws_are_those_of_earlier_versions_for_the_same_seed():
+    rng = np.random.default_rng(0)
+    for seed in range(60):
+        taxa, most, ranks = (int(number) for number in rng.integers((2, 2, 0), (200, 120, 5)))
+        own = rng.integers(taxa, size=20)
+        kin = np.stack([np.full(taxa, -1), *(rng.integers(-1, 2 * n * n + 1, taxa) for n in range(ranks))], axis=1)
+        for groups in (None, kin):
+            expected = drawn_one_by_one(own, taxa, most, np.random.default_rng(seed), groups)
+            found = draw_candidates(own, taxa, most, np.random.default_rng(seed), groups)
+            assert all(np.array_equal(one, other) for one, other in zip(expected, found, strict=True))
+
+
+def test_candidates_that_take_more_than_the_memory_are_said_first(small, monkeypatch, caplog):
+    monkeypatch.setattr("biovita.benchmark.from_split._BYTES", 1 << 20)
+    benchmark_from_split(small)
+    assert "MiB of memory, more than the 1,024 that --memory allows" in caplog.text
+    caplog.clear()
+    benchmark_from_split(small, candidates="all")
+    assert not caplog.text
+
+
 def test_a_missing_rank_costs_a_taxon_only_that_level(small):
     benchmark = benchmark_from_split(small)
     names = {species(4).scientific_name, species(5).scientific_name}

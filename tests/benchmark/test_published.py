@@ -190,6 +190,28 @@ def twice(found):
     found[1]["candidates_taxa"] = json.dumps(names)
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda lists: json.dumps(lists, separators=(",", ":")),
+        lambda lists: json.dumps([list(map(str, each)) for each in lists]),
+    ],
+    ids=["without spaces", "as texts"],
+)
+def test_lists_of_samples_may_be_written_in_other_ways(written, made):
+    _, path = made
+    before = read_benchmark(path / "unseen").tasks
+
+    def change(found):
+        for row in found:
+            row["candidates_target_ids"] = written(json.loads(row["candidates_target_ids"]))
+
+    rewrite(path / "unseen/species/test_audio_to_image.csv", change)
+    for one, other in zip(before, read_benchmark(path / "unseen").tasks, strict=True):
+        assert one.taxa == other.taxa
+        assert all(np.array_equal(getattr(one, name), getattr(other, name)) for name in ("samples", "candidates"))
+
+
 TASK = "unseen/species/test_audio_to_image.csv"
 
 
