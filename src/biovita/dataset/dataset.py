@@ -153,7 +153,7 @@ class Dataset:
 
         Without ``columns`` and ``where`` it is kept.
         """
-        name = MEDIA_TABLES[Modality(modality)]
+        name = MEDIA_TABLES[modality]
         if columns is None and where is None:
             table: pa.Table = getattr(self, name)
             return table

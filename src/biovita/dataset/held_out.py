@@ -35,9 +35,8 @@ _AT_ONCE = 1 << 16  # rows
 
 def unseen_taxa(dataset: Dataset) -> list[Taxon]:
     """Return the taxa with an item in the ``unseen`` split."""
-    hidden = [
-        dataset.media(modality).filter(pc.field("split") == Split.UNSEEN.value)["taxon_id"] for modality in MEDIA
-    ]
+    held_out = pc.field("split") == Split.UNSEEN.value
+    hidden = [dataset.media(modality, ["taxon_id"], held_out)["taxon_id"] for modality in MEDIA]
     taxa = pc.unique(pa.chunked_array([chunk for column in hidden for chunk in column.chunks], pa.string()))
     return [dataset.taxonomy[taxon_id] for taxon_id in taxa.sort().to_pylist()]
 
@@ -122,7 +121,7 @@ def rows_hash(dataset: Dataset) -> str:
 def _hash_of(dataset: Dataset, columns: Mapping[Modality, tuple[str, ...]]) -> str:
     digest = hashlib.sha256()
     for modality, names in columns.items():
-        table = dataset.media(modality)
+        table = dataset.media(modality, names)
         texts = [pc.fill_null(table[name].cast(pa.string()), "") for name in names]
         lines = pc.binary_join_element_wise(*texts, "\t")
         order = pc.sort_indices(lines).to_numpy()
