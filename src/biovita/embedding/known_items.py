@@ -13,7 +13,6 @@ from biovita.embedding.text_hashes import NO_TEXT, text_hashes
 
 __all__ = ["ROW_BYTES", "KnownItems", "numbers_of"]
 
-_FEW = 8  # batches of 65,536 rows
 ROW_BYTES = 80  # that an item takes with all columns that `pending.plan` asks for, while they are sorted
 
 
@@ -21,8 +20,8 @@ ROW_BYTES = 80  # that an item takes with all columns that `pending.plan` asks f
 class KnownItems:
     """Whole items of a table, in the order of the hashes of their ids.
 
-    Two ids have one hash by chance once in 2^64; among 30 million ids, two of them in one of 40,000 cases. Then one item
-    is found in place of the other.
+    Two ids have one hash by chance once in 2^64; among 30 million ids, two of them in one of 40,000 cases. Then one
+    item is found in place of the other.
 
     Attributes
     ----------
@@ -49,10 +48,10 @@ class KnownItems:
             for name in ("id", *columns):
                 parts[name].add(numbers_of(batch[name])[whole])
             begin += len(batch)
-        keys = parts.pop("id").joined(np.uint64)
+        keys = parts.pop("id").joined().astype(np.uint64, copy=False)
         order = np.argsort(keys)
         keys = keys[order]
-        ordered = {name: parts.pop(name).joined(np.int64)[order] for name in ("rows", *columns)}
+        ordered = {name: parts.pop(name).joined()[order] for name in ("rows", *columns)}
         return cls(keys, ordered.pop("rows"), ordered)
 
     def __len__(self) -> int:
@@ -100,19 +99,21 @@ def numbers_of(column: pa.Array) -> np.ndarray:
 
 
 class _Numbers:
-    """Numbers that come some at a time; pieces are joined to large ones, which leave no holes in the memory."""
+    """Numbers that come some at a time, in an array that grows in its place: pieces would leave holes in memory."""
 
     def __init__(self) -> None:
-        self._few: list[np.ndarray] = []
-        self._large: list[np.ndarray] = []
+        self._held, self._count = np.empty(0, np.int64), 0
 
     def add(self, numbers: np.ndarray) -> None:
-        self._few.append(numbers)
-        if len(self._few) == _FEW:
-            self._large.append(np.concatenate(self._few))
-            self._few = []
+        if not self._count:
+            self._held = np.empty(0, numbers.dtype)
+        end = self._count + len(numbers)
+        if end > len(self._held):
+            self._held.resize(end + end // 8, refcheck=False)
+        self._held[self._count : end] = numbers
+        self._count = end
 
-    def joined(self, kind: type[np.generic]) -> np.ndarray:
-        """Return all of them; ``kind`` is their type where there are none."""
-        parts = [*self._large, *self._few]
-        return np.concatenate(parts) if parts else np.empty(0, kind)
+    def joined(self) -> np.ndarray:
+        """Return all of them."""
+        self._held.resize(self._count, refcheck=False)
+        return self._held
