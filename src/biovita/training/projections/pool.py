@@ -60,10 +60,10 @@ class Pool:
         mean = squares = torch.zeros(self.dim, dtype=torch.float64)
         for _, vectors in self.parts():
             part, more = vectors.double(), len(vectors)
-            apart = part.mean(dim=0) - mean
-            squares = (
-                squares + part.var(dim=0, unbiased=False) * more + apart**2 * (number * more / (number + more))
-            )
+            middle = part.mean(dim=0)
+            within = (part - middle).square_().sum(dim=0)
+            apart = middle - mean
+            squares = squares + within + apart**2 * (number * more / (number + more))
             number += more
             mean = mean + apart * (more / number)
         return mean.float(), (squares / number).sqrt().float()

@@ -144,9 +144,7 @@ def training_set(
         facts = [class_facts(taxon) for taxon in class_taxa[modality]]
         embed(text for form in known.texts for text in form)
         class_names[modality] = texts.pool([known.texts[place] for place in chosen], facts)
-        held = isinstance(found.vectors, np.ndarray)
-        spread = found.array.std(axis=0) if held else items[modality].moments[1].numpy()
-        classes[modality] = scaled_rows(known.weights, spread)[chosen]
+        classes[modality] = scaled_rows(known.weights, _spread(found, items[modality]))[chosen]
     return TrainingSet(
         items, classes, class_names, taxa, frozenset(labels), class_taxa, class_numbers, features, book
     )
@@ -193,6 +191,14 @@ def _training_vectors(
     if not dataset.media(modality, ["split"], exclude.trained_rows).num_rows:
         raise DatasetError(f"all {modality} items in the train split of {dataset.path} are excluded. Exclude less")
     return vectors(dataset, base, modality, where=exclude.trained_rows, space="tower", progress=progress)
+
+
+def _spread(found: Vectors, pool: Pool) -> np.ndarray:
+    """Return the standard deviation of each feature of vectors, ``(tower dim,)``."""
+    if isinstance(found.vectors, np.ndarray):
+        spread: np.ndarray = found.vectors.std(axis=0)
+        return spread
+    return pool.moments[1].numpy()
 
 
 def scaled_rows(weights: np.ndarray, spread: np.ndarray) -> torch.Tensor:
