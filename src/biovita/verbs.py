@@ -299,7 +299,9 @@ def build_benchmark(
         opened, candidates=candidates, seed=seed, text=text, groups=groups, draw=draw, new_groups=new_groups
     )
     place = own_place(opened.path, "bench", "standard") if out is None else Path(out)
-    path = write_benchmark(made, place, layout=layout, media=media, overwrite=overwrite, allow_outside=allow_outside)
+    path = write_benchmark(
+        made, place, layout=layout, media=media, overwrite=overwrite, allow_outside=allow_outside
+    )
     return BuiltBenchmark(path, made, media_outside(made) if media == "copy" else 0)
 
 

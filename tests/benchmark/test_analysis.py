@@ -184,7 +184,9 @@ def test_confusions_and_groups_are_those_of_a_plain_count(small):
     for score in (s for s in scores.tasks if s.task.level == Rank.SPECIES):
         task = score.task
         asked = benchmark.items[modalities_of(task.direction)[0]].take(task.queries.tolist())
-        for query, (own, family) in enumerate(zip(*(asked[n].to_pylist() for n in ("species", "family")), strict=True)):
+        for query, (own, family) in enumerate(
+            zip(*(asked[n].to_pylist() for n in ("species", "family")), strict=True)
+        ):
             got = task.taxa[score.retrieved[query]]
             queries[task.part, own] += 1
             pairs[task.part, own, got, task.direction] += own != got
