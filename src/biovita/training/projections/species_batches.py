@@ -17,7 +17,7 @@ from biovita.training.recipe import TERMS, FrozenRecipe
 
 __all__ = ["SpeciesBatch", "SpeciesBatches"]
 
-_MATRICES = 8  # of the size of a batch times itself, float32, that a term has in memory at once; measured
+_MATRICES = 8  # of the size of a batch times itself, float32, that a term and its gradient need at once
 
 
 @dataclass(frozen=True, eq=False)
