@@ -31,7 +31,13 @@ SOURCES = ROOT / "src/biovita"
 ROOMS = sorted(path.parent.name for path in SOURCES.glob("*/__init__.py"))
 WITH_EXAMPLES = sorted(path for path in SOURCES.rglob("*.py") if ">>> " in path.read_text(encoding="utf-8"))
 OPEN_FILES = {"dataset/dataset.py", "model/describe.py"}  # their examples open what is in the small world
-ELSEWHERE = {"--nproc-per-node", "--scale", "--bf16"}  # options of torchrun and of benchmarks/
+ELSEWHERE = {
+    "--nproc-per-node",
+    "--scale",
+    "--bf16",
+    "--most-gib",
+    "--most-minutes",
+}  # options of torchrun and of benchmarks/
 EVERYWHERE = re.compile(r"--offline\b|--(?:memory|limit)[ =]\S+")  # what the command line takes before it parses
 PLACE = re.compile(r"(?:src|tests|benchmarks|docs)/[\w./-]+")
 

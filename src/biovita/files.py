@@ -27,6 +27,7 @@ __all__ = [
     "require_file",
     "require_possible",
     "require_replaceable",
+    "require_writable",
     "target_of",
     "write_whole",
 ]
@@ -142,6 +143,15 @@ def require_file(path: Path, wanted: str) -> None:
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "is not a regular file" if path.exists() else "does not exist"
         raise DatasetError(f"{path} {what}. {wanted}")
+
+
+def require_writable(file: Path, *endings: str) -> None:
+    """Raise a `DatasetError` where no file can be written at a path, or its name has none of the endings."""
+    if file.suffix not in endings:
+        raise DatasetError(f"{file}: give a file whose name ends in {' or '.join(endings)}")
+    if file.is_dir():
+        raise DatasetError(f"{file} is a folder. Choose another place")
+    require_possible(file.absolute().parent)
 
 
 def require_possible(place: Path) -> None:

@@ -32,7 +32,7 @@ GIVEN = {
     "data export release": "{birds} --out {new} --allow-outside",
     "data export hub": "{birds} --out {new} --allow-outside",
     "data show": "{birds}",
-    "data check": "{birds}",
+    "data check": "{birds} --out {new}.parquet",
     "data relink": "{birds} {void} {src}",
     "demo": "--data {src} --out {new}",
     "embed": "{birds} --modality text",
@@ -158,7 +158,7 @@ def test_a_path_to_nothing_or_to_something_else_is_said(command: str, places: di
 def test_an_out_that_cannot_be_is_said_and_nothing_is_touched(command: str, places: dict[str, Path]) -> None:
     root = places["src"].parent
     before = listing(root)
-    ending = {"taxonomy match": ".csv", "taxonomy backbone": ".parquet"}.get(command, "")
+    ending = {"taxonomy match": ".csv", "taxonomy backbone": ".parquet", "data check": ".parquet"}.get(command, "")
     for kind, place in {
         "below": places["file"] / f"below{ending}",
         "further below": places["file"] / "below" / f"further{ending}",

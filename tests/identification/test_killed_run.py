@@ -19,7 +19,7 @@ from support.sound_files import song, write_sound
 from support.stub_listener import listen_with_stub
 
 RATE = 8_000
-FILES = int(os.environ.get("BIOVITA_KILLED_FILES", "120"))  # 10,000, killed ten times, take minutes
+FILES = int(os.environ.get("BIOVITA_KILLED_FILES", "200"))  # 10,000, killed ten times, take minutes
 KILLS = int(os.environ.get("BIOVITA_KILLS", "2"))
 
 

@@ -141,17 +141,17 @@ def check(dataset: Path, /, *, hashes: bool = False, out: Path | None = None, as
     hashes
         Read every file and compare its bytes with the hash of the import.
     out
-        The Parquet file that lists all problems, with the columns code, table, item and message. Default: one among
+        The file that lists all problems: .parquet, with the columns code, table, item and message. Default: one among
         the system's temporary files, where there are more than 100.
     """
     from biovita.dataset import Dataset
     from biovita.dataset.check import find_problems
     from biovita.dataset.problems import list_problems
     from biovita.dataset.relink import relink_hint
-    from biovita.files import require_possible
+    from biovita.files import require_writable
 
     if out is not None:
-        require_possible(out.absolute().parent)
+        require_writable(out, ".parquet")
     opened = Dataset.open(dataset)
     found = list_problems(find_problems(opened, hashes=hashes), out)
     if as_json:

@@ -108,15 +108,16 @@ def match(
     """
     from biovita.console import status
     from biovita.errors import DatasetError
+    from biovita.files import require_writable
     from biovita.taxonomy.backbone_files import WHERE_TO_GET_ONE, open_backbone
     from biovita.taxonomy.decisions import decisions_summary
     from biovita.taxonomy.match import match_names
-    from biovita.taxonomy.name_lists import read_names, require_decisions_place, write_decisions
+    from biovita.taxonomy.name_lists import read_names, write_decisions
     from biovita.taxonomy.overrides import read_overrides
 
     if backbone is None:
         raise DatasetError(f"give the taxonomy that names are matched to with --backbone. {WHERE_TO_GET_ONE}")
-    require_decisions_place(out)
+    require_writable(out, ".parquet", ".csv")
     listed = read_names(names)
     given = listed.names
     with status(f"reading {backbone.name}") as shown:

@@ -104,5 +104,5 @@ def list_problems(problems: Iterable[DatasetProblem], out: Path | None = None) -
 def _batches(problems: Iterable[DatasetProblem]) -> Iterator[pa.RecordBatch]:
     left = iter(problems)
     while some := list(islice(left, _AT_ONCE)):
-        columns = [pa.array([getattr(each, name) for each in some], pa.string()) for name in PROBLEMS.names]
+        columns = [pa.array([getattr(each, name) or "" for each in some], pa.string()) for name in PROBLEMS.names]
         yield pa.RecordBatch.from_arrays(columns, schema=PROBLEMS)

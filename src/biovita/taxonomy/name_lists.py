@@ -13,7 +13,7 @@ from biovita.csv_records import not_decoded, open_text, text_lines
 from biovita.csv_safe import safe_table
 from biovita.csv_table import BrokenRow, check_not_all_broken, held_rows, open_csv
 from biovita.errors import DatasetError
-from biovita.files import replacing, require_file, require_possible
+from biovita.files import replacing, require_file, require_writable
 from biovita.foreign_tables import Held
 from biovita.table_kinds import TableKind, kind_of_table
 from biovita.taxonomy.backbone_names import GIVEN
@@ -133,19 +133,10 @@ def names_of_lines(path: Path) -> list[str]:
     return names
 
 
-def require_decisions_place(path: Path) -> None:
-    """Raise a `DatasetError` where `write_decisions` could not write a file."""
-    if path.suffix not in {".parquet", ".csv"}:
-        raise DatasetError(f"{path}: give a file whose name ends in .parquet or .csv")
-    if path.is_dir():
-        raise DatasetError(f"{path} is a folder. Choose another place")
-    require_possible(path.parent)
-
-
 def write_decisions(decisions: pa.Table, path: str | Path) -> None:
     """Write decisions as Parquet, or as CSV where the file's name ends so; the file appears whole or not at all."""
     path = Path(path)
-    require_decisions_place(path)
+    require_writable(path, ".parquet", ".csv")
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as scratch:
         if path.suffix == ".csv":
