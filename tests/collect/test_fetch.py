@@ -43,7 +43,7 @@ def fetch(
 
     wanted = [Wanted(path.strip("/").replace("/", "_"), server.url(path)) for path in paths]
     settings = Fetching.model_validate({**FAST, **how})
-    asyncio.run(fetch_all(wanted, ledger, tmp_path / "parts", settings, finish, contact="a@b.c", backoff_s=0.01))
+    fetch_all(wanted, ledger, tmp_path / "parts", settings, finish, contact="a@b.c", backoff_s=0.01)
     return got
 
 

@@ -66,7 +66,7 @@ class _TransientError(Exception):
         self.wait = wait
 
 
-async def fetch_all(
+def fetch_all(
     wanted: Iterable[Wanted],
     ledger: Ledger,
     parts: Path,
@@ -92,20 +92,25 @@ async def fetch_all(
     """
     hide_keys()
     parts.mkdir(parents=True, exist_ok=True)
-    headers = {"user-agent": user_agent(contact), "accept-encoding": "identity"}
-    transport = guarded_transport(allow_private=how.allow_private, connections=how.at_once)
-    async with httpx.AsyncClient(
-        transport=transport,
-        headers=headers,
-        cookies=no_cookies(),
-        timeout=how.timeout_s,
-        follow_redirects=False,
-    ) as client:
-        fetcher = _Fetcher(client, ledger, parts, how, finish, backoff_s)
-        queue = iter(wanted)
-        async with asyncio.TaskGroup() as group:
-            for _ in range(how.at_once):
-                group.create_task(fetcher.work(queue, done))
+
+    async def work() -> None:
+        async with httpx.AsyncClient(
+            transport=guarded_transport(allow_private=how.allow_private, connections=how.at_once),
+            headers={"user-agent": user_agent(contact), "accept-encoding": "identity"},
+            cookies=no_cookies(),
+            timeout=how.timeout_s,
+            follow_redirects=False,
+        ) as client:
+            fetcher = _Fetcher(client, ledger, parts, how, finish, backoff_s)
+            queue = iter(wanted)
+            async with asyncio.TaskGroup() as group:
+                for _ in range(how.at_once):
+                    group.create_task(fetcher.work(queue, done))
+
+    try:
+        asyncio.run(work())
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from None
 
 
 @dataclass

@@ -112,7 +112,7 @@ def _collect(run: FillRun, wanted: Callable[[Mapping[str, Any]], bool], total: i
             part.replace(out / path)
             tally["fetched"] += 1
 
-        fetching = fetch_all(
+        fetch_all(
             pending(),
             ledger,
             run.work / "parts",
@@ -122,10 +122,6 @@ def _collect(run: FillRun, wanted: Callable[[Mapping[str, Any]], bool], total: i
             backoff_s=run.backoff_s,
             done=done,
         )
-        try:
-            asyncio.run(fetching)
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from None
     return tally["fetched"]
 
 

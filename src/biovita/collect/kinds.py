@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -122,21 +121,17 @@ def ask_kinds(
         part.unlink()
 
     try:
-        asyncio.run(
-            fetch_all(
-                pending(),
-                ledger,
-                work / "heads",
-                plan.fetching,
-                finish,
-                contact=plan.contact,
-                backoff_s=backoff_s,
-                done=count,
-            )
+        fetch_all(
+            pending(),
+            ledger,
+            work / "heads",
+            plan.fetching,
+            finish,
+            contact=plan.contact,
+            backoff_s=backoff_s,
+            done=count,
         )
         found = {address: answer for address in addresses if (answer := _answer(ledger, address))}
-    except ExceptionGroup as group:
-        raise group.exceptions[0] from None
     finally:
         ledger.close()
     return pa.table([pa.array(found, pa.string()), pa.array(found.values(), pa.string())], schema=KINDS)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.errors import DatasetError, unknown_name
-from biovita.files import replacing, require_possible, write_whole
+from biovita.files import replacing, require_writable, write_whole
 from biovita.hashing import sha256_of
 from biovita.one_line import OneLine
 from biovita.taxonomy.backbone import LINEAGE, Backbone, members_of
@@ -159,14 +159,12 @@ def make_backbone(
 
 def _check_places(source: Path, places: tuple[Path, Path], *, overwrite: bool) -> None:
     out = places[0]
-    if out.suffix != ".parquet":
-        raise DatasetError(f"{out}: give a file whose name ends in .parquet")
+    require_writable(out, ".parquet")
     if not source.exists():
         raise DatasetError(
             f"{source} does not exist. Give the file, folder or ZIP file that you downloaded; docs/backbone.md says "
             "where there are some"
         )
-    require_possible(out.parent)
     for place in places:
         if place.is_dir():
             raise DatasetError(f"{place} is a folder. Choose another name")
