@@ -17,6 +17,7 @@ from biovita.benchmark.headlines import HEADLINE_KS, cautions, headline_words, m
 from biovita.benchmark.leak import MetCheck, check_benchmark
 from biovita.dataset import Dataset
 from biovita.dataset.outlook import outlook
+from biovita.dataset.schema import MEDIA_TABLES
 from biovita.dataset.split import split_dataset
 from biovita.embedding import Vectors, embed, vectors
 from biovita.errors import DatasetError, unknown_name
@@ -203,7 +204,7 @@ def _known_source(out: Path) -> dict[str, Any] | None:
 def _check_both(dataset: Dataset) -> None:
     """Refuse a dataset without recordings or without photographs, before anything is encoded."""
     for modality in MEDIA:
-        if not dataset.media(modality).num_rows:
+        if not dataset.rows(MEDIA_TABLES[modality]):
             raise DatasetError(
                 f"{dataset.path} has no {modality.plural}, and the demo aligns recordings, photographs and names. "
                 "Train on what it has step by step: biovita data split, biovita train starter/stage1, biovita bench"
@@ -282,7 +283,7 @@ def _fingerprint(folder: Path) -> str:
 
 
 def _counts(dataset: Dataset) -> str:
-    counts = {name: dataset.table(name).num_rows for name in ("taxa", "audio", "images", "rejected")}
+    counts = {name: dataset.rows(name) for name in ("taxa", "audio", "images", "rejected")}
     return (
         f"{counts['taxa']} species, {counts['audio']} recordings, {counts['images']} photographs, "
         f"{counts['rejected']} rejected"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from biovita.benchmark.bench_problem import is_path
+from biovita.benchmark.bench_problem import can_be_path
 from biovita.benchmark.split_items import GROUPS
 from biovita.benchmark.task import LEVELS
 from biovita.errors import DatasetError
@@ -85,7 +85,7 @@ def media_root_of(home: Path, manifest: dict[str, Any] | None) -> Path:
     stated = None if manifest is None else manifest.get("media_root")
     if not stated:
         return home
-    if not is_path(stated):
+    if not can_be_path(stated):
         raise DatasetError(f"{home / MANIFEST}: media_root is not a path")
     root = home / stated
     if not root.resolve().is_relative_to(home.resolve()) and not (root / "dataset.toml").is_file():
@@ -120,7 +120,7 @@ def _are_tasks(value: Any) -> bool:
 
 
 def _is_folder(name: str) -> bool:
-    return name.isprintable() and name not in {"", ".", ".."} and not {"/", "\\"} & set(name) and is_path(name)
+    return name.isprintable() and name not in {"", ".", ".."} and not {"/", "\\"} & set(name) and can_be_path(name)
 
 
 def _is_task(value: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-__all__ = ["BenchmarkProblem", "is_path", "leads_out"]
+__all__ = ["BenchmarkProblem", "can_be_path", "leads_out"]
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class BenchmarkProblem:
 def leads_out(path: str) -> bool:
     """Return whether a relative path leads out of where it starts, or is no path."""
     parts = PurePosixPath(path.replace("\\", "/"))
-    return parts.is_absolute() or ".." in parts.parts or not is_path(path)
+    return parts.is_absolute() or ".." in parts.parts or not can_be_path(path)
 
 
-def is_path(text: str) -> bool:
+def can_be_path(text: str) -> bool:
     """Return whether a text can be a path: file systems take 255 bytes a name, and no NUL."""
     names = [name.encode(errors="replace") for name in text.split("/")]
     return "\x00" not in text and len(text) <= 4096 and all(len(name) <= 255 for name in names)
