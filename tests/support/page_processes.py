@@ -48,6 +48,7 @@ def run_program(folder: Path, command: str) -> None:
     else:
         assert program.startswith("python"), f"{program} is not run here: mark its lines"
         sys.argv = words[1:]
+        sys.path.insert(0, str((ROOT / words[1]).parent))
         runpy.run_path(str(ROOT / words[1]), run_name="__main__")
 
 
