@@ -7,6 +7,18 @@ from typing import TYPE_CHECKING
 from biovita.version import __version__
 
 if TYPE_CHECKING:
+    from biovita.archive.archive import Archive
+    from biovita.archiving import (
+        ArchiveChange,
+        ArchiveInfo,
+        ExportReport,
+        add_to_archive,
+        archive_info,
+        create_archive,
+        drop_from_archive,
+        export_archive,
+        refresh_archive,
+    )
     from biovita.benchmark.task import Benchmark
     from biovita.calibrating import RunCalibration, calibrate_run
     from biovita.collect.build import BuildReport
@@ -25,6 +37,7 @@ if TYPE_CHECKING:
     from biovita.model.describe import describe, load_model
     from biovita.model.model import Model
     from biovita.report.comparison import Comparison, compare_runs
+    from biovita.searching import SearchResult, search
     from biovita.simulation.soundscape import SoundscapeReport
     from biovita.soundscapes import simulate_soundscape
     from biovita.sources.folder import ImportReport, import_folder
@@ -45,6 +58,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Archive",
+    "ArchiveChange",
+    "ArchiveInfo",
     "BackboneReport",
     "Benchmark",
     "BenchmarkRun",
@@ -55,6 +71,7 @@ __all__ = [
     "Dataset",
     "DatasetError",
     "EmbedReport",
+    "ExportReport",
     "Identification",
     "ImportReport",
     "MediaError",
@@ -67,6 +84,7 @@ __all__ = [
     "RelinkReport",
     "RunCalibration",
     "ScoredDetection",
+    "SearchResult",
     "SoundscapeReport",
     "SplitReport",
     "Taxon",
@@ -75,21 +93,28 @@ __all__ = [
     "Vectors",
     "WrittenTables",
     "__version__",
+    "add_to_archive",
+    "archive_info",
     "build_benchmark",
     "build_dataset",
     "calibrate_run",
     "compare_runs",
+    "create_archive",
     "describe",
+    "drop_from_archive",
     "embed",
+    "export_archive",
     "identify",
     "import_folder",
     "load_model",
     "make_backbone",
     "plan_dataset",
+    "refresh_archive",
     "relink_dataset",
     "run_benchmark",
     "save_model",
     "score_detection",
+    "search",
     "simulate",
     "simulate_soundscape",
     "split_dataset",
@@ -99,6 +124,9 @@ __all__ = [
 ]
 
 _PLACES = {
+    "Archive": "archive.archive",
+    "ArchiveChange": "archiving",
+    "ArchiveInfo": "archiving",
     "BackboneReport": "taxonomy.made_backbone",
     "Benchmark": "benchmark.task",
     "BenchmarkRun": "verbs",
@@ -109,6 +137,7 @@ _PLACES = {
     "Dataset": "dataset.dataset",
     "DatasetError": "errors",
     "EmbedReport": "embedding.dataset_vectors",
+    "ExportReport": "archiving",
     "Identification": "identifying",
     "ImportReport": "sources.folder",
     "MediaError": "errors",
@@ -121,6 +150,7 @@ _PLACES = {
     "RelinkReport": "dataset.relink",
     "RunCalibration": "calibrating",
     "ScoredDetection": "detecting",
+    "SearchResult": "searching",
     "SoundscapeReport": "simulation.soundscape",
     "SplitReport": "dataset.split",
     "Taxon": "taxonomy.taxon",
@@ -128,21 +158,28 @@ _PLACES = {
     "TrainReport": "training.run",
     "Vectors": "embedding.container",
     "WrittenTables": "sources.tables_from_names",
+    "add_to_archive": "archiving",
+    "archive_info": "archiving",
     "build_benchmark": "verbs",
     "build_dataset": "verbs",
     "calibrate_run": "calibrating",
     "compare_runs": "report.comparison",
+    "create_archive": "archiving",
     "describe": "model.describe",
+    "drop_from_archive": "archiving",
     "embed": "embedding.dataset_vectors",
+    "export_archive": "archiving",
     "identify": "identifying",
     "import_folder": "sources.folder",
     "load_model": "model.describe",
     "make_backbone": "taxonomy.made_backbone",
     "plan_dataset": "verbs",
+    "refresh_archive": "archiving",
     "relink_dataset": "dataset.relink",
     "run_benchmark": "verbs",
     "save_model": "verbs",
     "score_detection": "detecting",
+    "search": "searching",
     "simulate": "verbs",
     "simulate_soundscape": "soundscapes",
     "split_dataset": "dataset.split",

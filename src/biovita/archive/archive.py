@@ -16,6 +16,7 @@ from biovita.archive.archive_tables import (
     CANDIDATES,
     DEPLOYMENTS,
     LEFT_OUT,
+    NAMED_TAXA,
     PHOTOGRAPHS,
     RECORDINGS,
     WINDOWS,
@@ -28,9 +29,10 @@ from biovita.modality import Modality
 from biovita.parquet import read_as_it_is
 from biovita.suggestion import suggested
 
-__all__ = ["ARCHIVE", "MEDIA_TABLES", "SCORES", "Archive"]
+__all__ = ["ARCHIVE", "LOCK", "MEDIA_TABLES", "SCORES", "Archive"]
 
 ARCHIVE = "archive.json"
+LOCK = ".archive.lock"
 MEDIA_TABLES: Mapping[Modality, str] = {Modality.AUDIO: "recordings", Modality.IMAGE: "photographs"}
 SCORES: Mapping[Modality, str] = {Modality.AUDIO: "windows", Modality.IMAGE: "photograph_scores"}
 _FORMAT = 1
@@ -41,7 +43,8 @@ _SCHEMAS: Mapping[str, pa.Schema] = {
     "photographs": PHOTOGRAPHS,
     "candidates": CANDIDATES,
     "annotations": ANNOTATIONS,
-    "labels": ANNOTATIONS,  # of datasets that were taken in
+    "labels": ANNOTATIONS,  # of datasets and runs that were taken in, and of people
+    "taxa": NAMED_TAXA,
     "left_out": LEFT_OUT,
     **dict.fromkeys(SCORES.values(), WINDOWS),
 }

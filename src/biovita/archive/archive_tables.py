@@ -13,6 +13,7 @@ __all__ = [
     "CANDIDATES",
     "DEPLOYMENTS",
     "LEFT_OUT",
+    "NAMED_TAXA",
     "PHOTOGRAPHS",
     "RECORDINGS",
     "WINDOWS",
@@ -115,6 +116,19 @@ CANDIDATES = pa.schema(
     ]
 )
 """What was asked for, a row a candidate. Its place here is its number in `WINDOWS`."""
+
+NAMED_TAXA = pa.schema(
+    [
+        pa.field("taxon_id", pa.string(), nullable=False),
+        pa.field("scientific_name", pa.string(), nullable=False),
+        pa.field("common_name", pa.string()),
+        pa.field("rank", pa.string(), nullable=False),
+        *(pa.field(rank.value, pa.string()) for rank in Rank if rank != Rank.SPECIES),
+        pa.field("labels_true", pa.list_(pa.string()), nullable=False),  # traits; what is unknown is in neither
+        pa.field("labels_false", pa.list_(pa.string()), nullable=False),
+    ]
+)
+"""What is known of the taxa that an archive's labels name."""
 
 WINDOWS = pa.schema(
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from biovita.archive.archive_tables import (
     ANNOTATIONS,
     DEPLOYMENTS,
     LEFT_OUT,
+    NAMED_TAXA,
     PHOTOGRAPHS,
     RECORDINGS,
     By,
@@ -23,8 +25,10 @@ from biovita.dataset.dataset import Dataset
 from biovita.embedding.items import file_state
 from biovita.media.packed_files import PackedFile
 from biovita.modality import MEDIA, Modality
+from biovita.taxonomy import RANKS, Rank, Taxon
+from biovita.traits.book import book_of
 
-__all__ = ["dataset_labels", "dataset_media"]
+__all__ = ["dataset_labels", "dataset_media", "dataset_taxa", "taxa_rows"]
 
 _SHARED = ("sha256", "license", "attribution", "latitude", "longitude", "group_id")
 
@@ -80,6 +84,32 @@ def dataset_labels(dataset: Dataset, modality: Modality) -> pa.Table:
                 }
             )
     return pa.Table.from_pylist(rows, schema=ANNOTATIONS)
+
+
+def dataset_taxa(dataset: Dataset) -> pa.Table:
+    """Return the taxa of a dataset with their lineage and the trait labels that are known, as `NAMED_TAXA`."""
+    return taxa_rows(dataset.taxonomy.taxa, book_of(dataset).traits)
+
+
+def taxa_rows(taxa: Iterable[Taxon], traits: Mapping[str, Mapping[str, bool]]) -> pa.Table:
+    """Return taxa as `NAMED_TAXA`.
+
+    Parameters
+    ----------
+    traits
+        By taxon id, the labels that are known.
+    """
+    columns: dict[str, list[Any]] = {name: [] for name in NAMED_TAXA.names}
+    for taxon in taxa:
+        values = traits.get(taxon.id, {})
+        row: dict[str, Any] = {"taxon_id": taxon.id, "scientific_name": taxon.scientific_name}
+        row |= {"common_name": taxon.common_name, "rank": str(taxon.rank)}
+        row |= {rank.value: taxon.name_at(rank) for rank in RANKS if rank != Rank.SPECIES}
+        row |= {"labels_true": [label for label, value in values.items() if value]}
+        row |= {"labels_false": [label for label, value in values.items() if not value]}
+        for name, value in row.items():
+            columns[name].append(value)
+    return pa.table(columns, schema=NAMED_TAXA)
 
 
 def _name(dataset: Dataset) -> str:

@@ -10,16 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.archive.archive import Archive
-from biovita.archive.archive_tables import LEFT_OUT
+from biovita.archive.archive_tables import ANNOTATIONS, LEFT_OUT, NAMED_TAXA
 from biovita.archive.find_media import FoundMedia, MediaFile
-from biovita.archive.from_dataset import dataset_labels, dataset_media
+from biovita.archive.from_dataset import dataset_labels, dataset_media, dataset_taxa
 from biovita.archive.register import Registration, register
 from biovita.compute.cores import cpu_count
 from biovita.errors import MediaError
 from biovita.media.decode import open_sound
 from biovita.modality import MEDIA, Modality
 
-__all__ = ["Extent", "extent_of", "take_in"]
+__all__ = ["Extent", "NamedMedia", "extent_of", "look_into", "take_in"]
 
 _TABLES = ("deployments", "recordings", "photographs", "left_out")
 
@@ -65,12 +65,24 @@ def extent_of(found: FoundMedia) -> Extent:
     return Extent(recordings, seconds / 3600, photographs, lengths.count(None))
 
 
-def take_in(
-    archive: Archive, found: FoundMedia, how: Registration, advance: Callable[[int], None] = lambda _: None
-) -> None:
-    """Write the tables of an archive for what was named; files that it knew and that are as they were stay as they are.
+@dataclass(frozen=True, eq=False)
+class NamedMedia:
+    """What was named, as `biovita.archive.archive_tables` has it; labels and taxa are those of datasets and runs."""
 
-    What it knew and is not named now leaves its tables; its vectors stay.
+    deployments: pa.Table
+    recordings: pa.Table
+    photographs: pa.Table
+    left_out: pa.Table
+    labels: pa.Table
+    taxa: pa.Table
+
+
+def look_into(
+    archive: Archive, found: FoundMedia, how: Registration, advance: Callable[[int], None] = lambda _: None
+) -> NamedMedia:
+    """Return what was named; files that an archive knows and that are as they were are not hashed again.
+
+    Of one content the first is kept, and the others are left out.
     """
     known = ["path", "file_size", "file_mtime_ns", "sha256"]
     before = pa.concat_tables([archive.table(name).select(known) for name in ("recordings", "photographs")])
@@ -86,11 +98,27 @@ def take_in(
         joined[name], twice = _once(joined[name], seen)
         joined["left_out"] = pa.concat_tables([joined["left_out"], twice])
     joined["deployments"], _ = _once(joined["deployments"], set(), path="id")
-    for name in _TABLES:
-        archive.write(name, joined[name])
     labels = [dataset_labels(dataset, modality) for dataset in found.datasets for modality in MEDIA]
-    if labels:
-        archive.write("labels", pa.concat_tables(labels))
+    taxa = [dataset_taxa(dataset) for dataset in found.datasets]
+    return NamedMedia(
+        **joined,
+        labels=pa.concat_tables([ANNOTATIONS.empty_table(), *labels]),
+        taxa=pa.concat_tables([NAMED_TAXA.empty_table(), *taxa]),
+    )
+
+
+def take_in(
+    archive: Archive, found: FoundMedia, how: Registration, advance: Callable[[int], None] = lambda _: None
+) -> None:
+    """Write the tables of an archive for what was named; files that it knew and that are as they were stay as they are.
+
+    What it knew and is not named now leaves its tables; its vectors stay.
+    """
+    named = look_into(archive, found, how, advance)
+    for name in _TABLES:
+        archive.write(name, getattr(named, name))
+    if found.datasets:
+        archive.write("labels", named.labels)
 
 
 def _once(media: pa.Table, seen: set[str], path: str = "path") -> tuple[pa.Table, pa.Table]:

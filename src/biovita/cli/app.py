@@ -25,6 +25,7 @@ _HELP = (
 # Group, whose module holds its `app`, and what it is for: so the root command can list it without importing it.
 # Modules import what is heavy inside their commands.
 _GROUPS = {
+    "archive": "Keep an archive of recordings and photographs that can be searched.",
     "bench": "Build, verify and run benchmarks, compare runs, and score what identify detects.",
     "data": "Make, show and check datasets.",
     "demo": "Go from a folder of recordings and photographs to a model, its scores and a report.",
@@ -32,6 +33,7 @@ _GROUPS = {
     "embed": "Write a vector for each recording, photograph and name of a dataset.",
     "identify": "Say what is heard in recordings and seen in photographs.",
     "models": "List, describe, fetch and export models; without a command, list those that are known.",
+    "search": "Find the sounds, photographs and taxa of an archive that are like sounds, photographs, words, or a mix.",
     "simulate": "Make a dataset of a simulated fauna: drawn animals, synthesised calls, names and traits along one "
     "tree.",
     "taxonomy": "Match names to a taxonomic backbone, and make one of the checklists that people download.",

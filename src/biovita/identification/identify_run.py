@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from biovita.archive.archive import ARCHIVE, MEDIA_TABLES, Archive
+from biovita.archive.archive import ARCHIVE, LOCK, MEDIA_TABLES, Archive
 from biovita.archive.detector_boxes import FoundBoxes, read_boxes
 from biovita.archive.find_media import FoundMedia, find_media
 from biovita.archive.register import Registration
@@ -47,7 +47,6 @@ from biovita.version import __version__
 __all__ = ["RECORD", "Means", "Run", "answer_run", "question_of", "run_on"]
 
 RECORD = "run.json"
-_LOCK = ".archive.lock"
 _PIECES = 4  # of recordings that are encoded together; more would only lie in memory
 _SHOWN = 5
 
@@ -123,7 +122,7 @@ def run_on(archive: Archive, places: Sequence[str | Path], means: Means, options
         raise DatasetError(said)
     _refuse_others(archive)
     make_directory(archive.path)
-    with locked(archive.path / _LOCK, f"{archive.path}: another process is writing there"):
+    with locked(archive.path / LOCK, f"{archive.path}: another process is writing there"):
         if found is not None:
             _make_room(archive, overwrite=means.overwrite)
         stated = Perceiving.from_json(archive.info.get("perceiving", {})) if archive.exists else None
@@ -159,7 +158,7 @@ def _make_room(archive: Archive, *, overwrite: bool) -> None:
     refuse_links(archive.path)
     if archive.exists and overwrite:
         for place in archive.path.iterdir():
-            if place.name == _LOCK:
+            if place.name == LOCK:
                 continue
             (shutil.rmtree if place.is_dir() else Path.unlink)(place)
     else:
@@ -170,7 +169,7 @@ def _refuse_others(archive: Archive) -> None:
     """Refuse a directory that holds something else than a run; nothing is put into it."""
     if archive.exists or not archive.path.is_dir():
         return
-    if any(place.name != _LOCK for place in archive.path.iterdir()):
+    if any(place.name != LOCK for place in archive.path.iterdir()):
         raise DatasetError(
             f"{archive.path} is not empty and no run of biovita: it has no {ARCHIVE}. Choose another --out"
         )

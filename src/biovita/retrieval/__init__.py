@@ -1,0 +1,1 @@
+"""Search of an archive: its windows, photographs and taxa in one space, filters, comparable scores."""
