@@ -132,7 +132,7 @@ def main() -> None:
     if arguments.bf16:
         torch.set_float32_matmul_precision("medium")
     towers = load_model(describe("starter").towers, "cpu")
-    datasets = [_dataset(text) for text in arguments.datasets]
+    datasets = [dataset_named(text) for text in arguments.datasets]
     for seed in arguments.seeds:
         for name, path, unseen in datasets:
             there = (name, arguments.species, seed)
@@ -153,7 +153,7 @@ Measured = dict[str, float]
 Found = dict[tuple[str, str, int, str], Measured]
 
 
-def _dataset(text: str) -> tuple[str, Path, int]:
+def dataset_named(text: str) -> tuple[str, Path, int]:
     name, _, rest = text.partition("=")
     path, _, unseen = rest.rpartition(":")
     if not (name and path and unseen.isdigit()):
@@ -181,12 +181,12 @@ def _print_table(found: Found, name: str, species: str, options: Sequence[str], 
         cells = []
         for measure in COMPARED:
             less = (columns["default"] - rows)[:, MEASURES.index(measure)]
-            half = _half_width(less)
+            half = half_width(less)
             cells.append(f"{less.mean():8.1f} ({less.mean() - half:5.1f},{less.mean() + half:5.1f})")
         print(f"{option:<66}" + "".join(f"{cell:>22}" for cell in cells))
     print(f"\n{'95 % interval over the splits':<66}" + "".join(f"{measure:>22}" for measure in COMPARED))
     for option, rows in columns.items():
-        spans = [(rows[:, MEASURES.index(m)].mean(), _half_width(rows[:, MEASURES.index(m)])) for m in COMPARED]
+        spans = [(rows[:, MEASURES.index(m)].mean(), half_width(rows[:, MEASURES.index(m)])) for m in COMPARED]
         print(
             f"{option:<66}" + "".join(f"{f'{mean - half:.1f} to {mean + half:.1f}':>22}" for mean, half in spans)
         )
@@ -197,7 +197,7 @@ def _column(found: Found, name: str, species: str, option: str, seeds: Sequence[
     return np.array([[found[name, species, seed, option][m] for m in MEASURES] for seed in seeds])
 
 
-def _half_width(values: np.ndarray) -> float:
+def half_width(values: np.ndarray) -> float:
     """Return half the width of the 95 % interval of the mean."""
     if len(values) < 2:
         return float("nan")
@@ -210,17 +210,17 @@ def _measured(
     """Give what is measured of each of these options."""
     if not options:
         return
-    with _copy_of(path) as dataset:
-        _split(dataset, unseen, species, seed)
+    with copy_of(path) as dataset:
+        hold_out(dataset, unseen, species, seed)
         asked = _Asked.of(dataset, towers, seed)
         before: dict[str, Aligned] = {}
         for option in options:
             began = time.process_time()
-            model = _trained(dataset, towers, OPTIONS[option], seed, before)
+            model = trained(dataset, towers, OPTIONS[option], seed, before)
             yield option, asked.measured(model) | {"seconds": time.process_time() - began}
 
 
-def _split(dataset: Dataset, unseen: int, species: str, seed: int) -> None:
+def hold_out(dataset: Dataset, unseen: int, species: str, seed: int) -> None:
     """Hold out species that have recordings and photographs, of one or two thirds of all."""
     both = set(dataset.audio["taxon_id"].to_pylist()) & set(dataset.images["taxon_id"].to_pylist())
     names = sorted(dataset.taxonomy[taxon_id].scientific_name for taxon_id in both)
@@ -278,7 +278,7 @@ def _accuracy(rows: Sequence[Any], k: int, directions: tuple[str, ...] | None = 
     return found.accuracy
 
 
-def _trained(dataset: Dataset, towers: Model, option: Option, seed: int, before: dict[str, Aligned]) -> Model:
+def trained(dataset: Dataset, towers: Model, option: Option, seed: int, before: dict[str, Aligned]) -> Model:
     """Return the model of an option; what its stages train is kept in ``before`` for options that train the same."""
     recipes = [
         recipe(
@@ -306,7 +306,7 @@ def _data(dataset: Dataset, towers: Model, features: tuple[Any, ...]) -> Trainin
 
 
 @contextmanager
-def _copy_of(path: Path) -> Iterator[Dataset]:
+def copy_of(path: Path) -> Iterator[Dataset]:
     """Give a copy of a dataset without its media, to split."""
     with tempfile.TemporaryDirectory() as scratch:
         shutil.copytree(path, Path(scratch) / "dataset", ignore=shutil.ignore_patterns("media"))

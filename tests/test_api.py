@@ -19,9 +19,11 @@ import biovita
 from biovita.cli.app import command_line, main
 from biovita.errors import BiovitaError
 from biovita.identification.options import IdentifyOptions
+from biovita.retrieval.search_filters import SearchFilterOptions
 
 HOME = Path(biovita.__file__).parent
-GROUPED = {"options": IdentifyOptions}  # what is `**options` in Python is one option each in the shell
+# What is `**options` in Python is one option each in the shell.
+GROUPED = {"options": IdentifyOptions, "filters": SearchFilterOptions}
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,62 @@ class Row:
 
 PLACE = {name: Path(name) for name in ("src", "birds", "out", "plan.toml", "bench", "root", "a", "b", "c")}
 ROWS = (
+    Row(
+        "archive create",
+        "create_archive",
+        "root --model m --overlap 0.2 --channel 2 --band 1000-8000 --expand 10 --views 5 --timezone +02:00",
+        {"archive": PLACE["root"], "model": ["m"], "overlap": 0.2, "channel": 2, "band": (1000.0, 8000.0)}
+        | {"expand": 10.0, "views": 5, "timezone": "+02:00"},
+        shell_only=frozenset({"places", "device", "workers"}),
+        python_only=frozenset(),
+        lists=frozenset({"model"}),
+    ),
+    Row(
+        "archive add",
+        "add_to_archive",
+        "root a b --model m --annotations c --format raven --columns src --device cpu --workers 2",
+        {"archive": PLACE["root"], "places": (PLACE["a"], PLACE["b"]), "model": ["m"], "annotations": [PLACE["c"]]}
+        | {"annotation_format": "raven", "columns": [PLACE["src"]], "device": "cpu", "workers": 2},
+        lists=frozenset({"places", "model", "annotations", "columns"}),
+    ),
+    Row(
+        "archive refresh",
+        "refresh_archive",
+        "root a --device cpu --workers 2",
+        {"archive": PLACE["root"], "places": (PLACE["a"],), "device": "cpu", "workers": 2},
+        lists=frozenset({"places"}),
+    ),
+    Row(
+        "archive drop",
+        "drop_from_archive",
+        "root a b --site pond --missing --model m",
+        {"archive": PLACE["root"], "what": ("a", "b"), "site": ["pond"], "missing": True, "model": ["m"]},
+        python_only=frozenset(),
+        lists=frozenset({"what", "site", "model"}),
+    ),
+    Row("archive info", "archive_info", "root", {"archive": PLACE["root"]}, python_only=frozenset()),
+    Row(
+        "archive export",
+        "export_archive",
+        "root --out out",
+        {"archive": PLACE["root"], "out": PLACE["out"]},
+        python_only=frozenset(),
+    ),
+    Row(
+        "search",
+        "search",
+        "root --audio a@1-2 --image b --text words --taxon t --weight text=0.5 audio=2 --like x y --unlike z --want "
+        "images taxa --within Aves --site pond --license CC0-1.0 --box -10,40,20,60 --since 2024-05-01 --until "
+        "2024-05-31 --month 5 --hours 4-7 --where n>1 -k 3 --skip 6 --group site --recall exact --model m --device cpu",
+        {"archive": PLACE["root"], "audio": ["a@1-2"], "image": ["b"], "text": ["words"], "taxon": ["t"]}
+        | {"weight": {"text": 0.5, "audio": 2.0}, "like": ["x", "y"], "unlike": ["z"], "want": ["images", "taxa"]}
+        | {"within": ["Aves"], "site": ["pond"], "license": ["CC0-1.0"], "box": (-10.0, 40.0, 20.0, 60.0)}
+        | {"since": "2024-05-01", "until": "2024-05-31", "month": "5", "hours": "4-7", "where": "n>1", "k": 3}
+        | {"skip": 6, "group": "site", "recall": "exact", "model": "m", "device": "cpu"},
+        shell_only=frozenset({"out"}),
+        python_only=frozenset(),
+        lists=frozenset({"audio", "image", "text", "taxon", "like", "unlike", "want"}),
+    ),
     Row(
         "data import folder",
         "import_folder",

@@ -117,7 +117,7 @@ class ExportReport(OneLine):
 def create_archive(
     archive: str | Path,
     *,
-    model: Sequence[str | Path] = ("auto",),
+    model: Sequence[str | Path] = (),
     overlap: float | None = None,
     channel: int | Literal["mean", "all"] = "mean",
     band: tuple[float | None, float | None] | None = None,
@@ -132,8 +132,8 @@ def create_archive(
     archive
         Directory to make.
     model
-        As `describe` takes them: by each of them all media are embedded, side by side; the first is searched with where
-        nothing else is said. ``auto`` is the best on this machine.
+        As `describe` takes them, or ``auto``, the best on this machine, which is meant where nothing is said. By each
+        of them all media are embedded, side by side; the first is searched with where nothing else is said.
     overlap, channel, band, expand, views
         As `biovita.identify` takes them.
     timezone
@@ -160,7 +160,7 @@ def create_archive(
         zone_of(timezone)
     channels = channels_of(options)
     said = {
-        "models": [place_of_model(card) for card in cards_of(list(map(str, model)))],
+        "models": [place_of_model(card) for card in cards_of(list(map(str, model)) or ["auto"])],
         "perceiving": perceiving_of(options, None).as_json(),
         "channels": None if channels is None else list(channels),
         "timezone": timezone,
@@ -254,6 +254,8 @@ def refresh_archive(
     from biovita.archive.change_media import missing_media
     from biovita.retrieval.archive_models import cards_of, models_of, remember
 
+    if places:
+        named_places(places)
     with _alone(archive) as opened:
         known = [Path(place) for place in opened.info.get("places", ())]
         named = named_places([*(place for place in known if place.exists()), *places])

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Unpack
 
 import pyarrow as pa
 
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     import polars as pl
 
     from biovita.retrieval.hits import Grouping
+    from biovita.retrieval.search_filters import SearchFilterOptions
 
 __all__ = ["SearchResult", "search"]
 
 _WANTED = {"audio": "audio", "images": "image", "taxa": "text"}
+_KINDS = ("audio", "image", "text", "taxon")
+_LARGEST_WEIGHT = 1e6
 _MOST = 10_000  # hits of one answer
 
 
@@ -68,21 +71,13 @@ def search(
     like: Sequence[str] = (),
     unlike: Sequence[str] = (),
     want: Sequence[Literal["audio", "images", "taxa"]] = (),
-    within: Sequence[str] = (),
-    site: Sequence[str] = (),
-    license: Sequence[str] = (),  # noqa: A002 - as the shell has it
-    box: tuple[float, float, float, float] | None = None,
-    since: str | None = None,
-    until: str | None = None,
-    month: str | None = None,
-    hours: str | None = None,
-    where: str | None = None,
     k: int = 20,
     skip: int = 0,
     group: Grouping = "recording",
     recall: float | Literal["exact"] = 0.97,
     model: str | Path | None = None,
     device: str = "auto",
+    **filters: Unpack[SearchFilterOptions],
 ) -> SearchResult:
     """Return what an archive has that is most like a query: sounds, photographs, or taxa.
 
@@ -103,19 +98,6 @@ def search(
         Ids of hits that the answer should be like, and unlike.
     want
         What is wanted: ``audio``, ``images``, ``taxa``; sounds and photographs if not given.
-    within
-        Taxa or groups, one of which a label says is there.
-    site, license
-        Sites and licences as the archive has them.
-    box
-        West, south, east, north in degrees.
-    since, until
-        Days, both included, such as ``2024-05-17``.
-    month, hours
-        ``5``, ``11-2``; hours up to and with the last: ``4-7`` ends before 8. With days they are local, and leave out
-        what states no time zone, which a note counts.
-    where
-        A condition in SQL over the archive's columns, see `biovita.retrieval.media_where.media_where`.
     k, skip
         How many hits, and how many before them are passed over.
     group
@@ -125,6 +107,8 @@ def search(
         are always searched exactly.
     model
         One of the archive's models; the first if not given.
+    filters
+        See `SearchFilterOptions`.
 
     Raises
     ------
@@ -134,31 +118,17 @@ def search(
     from biovita.archive.archive import Archive
     from biovita.modality import Modality
     from biovita.retrieval.answer_query import SearchRequest, answered
-    from biovita.retrieval.encode_query import Asked
-    from biovita.retrieval.search_filters import SearchFilters, cyclic
+    from biovita.retrieval.encode_query import AskedWith
+    from biovita.retrieval.search_filters import filters_of
 
     _require_numbers(k, skip, recall)
-    _require_weights(weight)
-    for name in want:
-        if name not in _WANTED:
-            raise BiovitaError(unknown_name("thing to search for", name, _WANTED))
-    filters = SearchFilters(
-        tuple(within),
-        tuple(site),
-        tuple(license),
-        box,
-        since,
-        until,
-        () if month is None else cyclic(month, 1, 12, "month"),
-        () if hours is None else cyclic(hours, 0, 23, "hour"),
-        where,
-    )
+    _require_names(weight, want)
     request = SearchRequest(
-        asked=Asked(tuple(map(str, audio)), tuple(map(str, image)), tuple(text), tuple(taxon), weight),
+        asked=AskedWith(tuple(map(str, audio)), tuple(map(str, image)), tuple(text), tuple(taxon), weight),
         like=tuple(like),
         unlike=tuple(unlike),
         wanted=tuple(Modality(_WANTED[name]) for name in want),
-        filters=filters,
+        filters=filters_of(filters),
         k=k,
         skip=skip,
         group=group,
@@ -177,9 +147,12 @@ def _require_numbers(k: int, skip: int, recall: float | str) -> None:
         raise BiovitaError(f"the recall is {recall!r}. Give a share from 0 to 1, such as 0.97, or exact")
 
 
-def _require_weights(weight: Mapping[str, float] | None) -> None:
+def _require_names(weight: Mapping[str, float] | None, want: Sequence[str]) -> None:
+    for name in want:
+        if name not in _WANTED:
+            raise BiovitaError(unknown_name("thing to search for", name, _WANTED))
     for name, value in (weight or {}).items():
-        if name not in {"audio", "image", "text", "taxon"}:
-            raise BiovitaError(unknown_name("kind of query", name, ("audio", "image", "text", "taxon")))
-        if not abs(value) < 1e6:
+        if name not in _KINDS:
+            raise BiovitaError(unknown_name("kind of query", name, _KINDS))
+        if not abs(value) < _LARGEST_WEIGHT:
             raise BiovitaError(f"the weight {name}={value} is none. Give a number such as 0.5")

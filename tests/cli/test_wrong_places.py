@@ -9,11 +9,18 @@ from typing import get_type_hints
 
 import pytest
 
+from support.aligned_stub import stubs_known
 from support.commands import Printed, all_commands, run_command
 from support.folders import make_folder
 
 COMMANDS = dict(all_commands())
 GIVEN = {
+    "archive create": "{new} {src} --model aligned-stub",
+    "archive add": "{arch} {src}",
+    "archive refresh": "{arch} {src}",
+    "archive drop": "{arch} {src}",
+    "archive info": "{arch}",
+    "archive export": "{arch} --out {new}",
     "bench detect": "{src} --annotations {names} --format csv --run {void} --out {new}",
     "bench build": "{birds} --out {new}",
     "bench verify": "{bench}",
@@ -41,6 +48,7 @@ GIVEN = {
     "models describe": "{void}",
     "models fetch": "{void}",
     "models export": "starter --out {new} --layout own",
+    "search": "{arch} --image {picture} --out {new}.csv",
     "simulate": "--out {new} --species 2 --workers 1",
     "simulate embeddings": "--out {new} --species 4 --audio 8 --images 8 --dim 4",
     "simulate soundscape": "{birds} --backgrounds {src} --out {new} --any-background",
@@ -54,9 +62,16 @@ WITHOUT_PLACES = {"doctor", "models"}
 READ_FIRST = {"bench compare"}  # two runs are read in no time, and nothing is computed before the page is written
 LONG_IMPORTS = {"bench run-mteb", "train"}
 # What takes folders, and files of any kind, one by one.
-FINE = {(command, kind) for command in ("identify", "identify calibrate") for kind in ("file", "empty")}
+TAKING = ("identify", "identify calibrate", "archive create", "archive add", "archive refresh")
+FINE = {(command, kind) for command in TAKING for kind in ("file", "empty")}
 NAMES = {("train", "names", "file")}  # one word is a list of one name
 LATE = {("bench detect", "src"), ("data split", "names")}  # only asked for once something else is found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def model() -> Iterator[None]:
+    with stubs_known():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +81,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     names = ("src", "birds", "bench", "plan", "names", "taxa", "traits", "new", "void", "file", "empty", "folder")
     found = {name: root / name for name in names}
     make_folder(found["src"], 4)
+    found |= {"arch": root / "arch", "picture": next(found["src"].rglob("*.png"))}
     found["plan"].write_text('name = "p"\n[[sources]]\nkind = "folder"\npath = "src"\n', encoding="utf-8")
     found["names"].write_text("name,class\nPica pica,Aves\n", encoding="utf-8")
     found["taxa"].write_text("taxonID,scientificName,taxonRank\n1,Pica pica,species\n", encoding="utf-8")
@@ -78,6 +94,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ("data", "import", "folder", found["src"], "--out", found["birds"]),
         ("data", "split", found["birds"], "--unseen", 2),
         ("bench", "build", found["birds"], "--out", found["bench"]),
+        ("archive", "create", found["arch"], found["birds"], "--model", "aligned-stub"),
     ):
         assert run_command(*step).code == 0
     return found
@@ -158,7 +175,7 @@ def test_a_path_to_nothing_or_to_something_else_is_said(command: str, places: di
 def test_an_out_that_cannot_be_is_said_and_nothing_is_touched(command: str, places: dict[str, Path]) -> None:
     root = places["src"].parent
     before = listing(root)
-    ending = {"taxonomy match": ".csv", "taxonomy backbone": ".parquet", "data check": ".parquet"}.get(command, "")
+    ending = {"taxonomy match": ".csv", "taxonomy backbone": ".parquet", "data check": ".parquet", "search": ".csv"}.get(command, "")
     for kind, place in {
         "below": places["file"] / f"below{ending}",
         "further below": places["file"] / "below" / f"further{ending}",

@@ -15,7 +15,7 @@ from biovita.retrieval.background import keep_background, read_background
 from biovita.retrieval.nearest_rows import Allowed, nearest_by_comparing, nearest_in_index
 from biovita.retrieval.search_space import SearchSpace
 from biovita.retrieval.searched_rows import SEARCHED, searched_schema
-from biovita.retrieval.vector_index import keep_index, probes_for
+from biovita.retrieval.vector_index import keep_index, probes_among, probes_for
 
 ROWS, DIM = 6000, 24
 CONDITIONS = {
@@ -85,8 +85,13 @@ def test_the_nearest_are_those_of_all(vectors: np.ndarray, space: SearchSpace, c
         indexed = nearest_in_index(table, query, 10, condition, (count, count))
         np.testing.assert_allclose(indexed.products, products, atol=3e-3)
         assert indexed.complete == (len(want) < 10)
-        few = nearest_in_index(table, query, 10, condition, (1, count))
+        least = probes_among(table, 2, count, condition)
+        few = nearest_in_index(table, query, 10, condition, (least, count))
         assert len(few.rows) == len(want), "a filter costs nothing"
+        if condition is not None and least == count:
+            np.testing.assert_allclose(few.products, products, atol=3e-3)
+    assert probes_among(table, 2, count, "site = 'nowhere'") == count
+    assert probes_among(table, 2, count, None) == 2
 
 
 def test_many_media_are_looked_through(

@@ -15,7 +15,7 @@ from biovita.errors import BiovitaError
 from biovita.modality import Modality
 from biovita.retrieval.background import Background
 from biovita.retrieval.hits import GROUPS, Hit, Ranked, content_of, merged, ranked
-from biovita.retrieval.nearest_rows import Found
+from biovita.retrieval.nearest_rows import NearestRows
 from biovita.retrieval.partitions import partition_count, spherical_means
 from biovita.retrieval.query_parts import LIKE, UNLIKE, QueryPart, moved_by, query_for
 from biovita.retrieval.search_filters import SearchFilters, cyclic
@@ -76,7 +76,7 @@ def finder(groups: int, rows_a_group: int, modality: Modality, seed: int) -> tup
         }
     )
 
-    def nearest(k: int, condition: str | None) -> Found:
+    def nearest(k: int, condition: str | None) -> NearestRows:
         text = condition or ""
         sites, media_ids = table["site"].to_pylist(), table["media_id"].to_pylist()
         keep = np.array(
@@ -84,7 +84,7 @@ def finder(groups: int, rows_a_group: int, modality: Modality, seed: int) -> tup
         )
         rows = np.flatnonzero(keep)
         order = rows[np.argsort(-products[rows], kind="stable")][:k]
-        return Found(table.take(pa.array(order)), products[order], len(rows) <= k)
+        return NearestRows(table.take(pa.array(order)), products[order], len(rows) <= k)
 
     return Ranked(modality, nearest, 0.0, 1.0, 1.0), table, products
 

@@ -229,6 +229,12 @@ NEEDS: Mapping[str, Mapping[str, str]] = {
         "species.txt": "species.txt",
     },
     "docs/index.md": {"dawn.wav": "dawn.wav"},
+    "docs/search.md": {
+        "dawn.wav": "dawn.wav",
+        "recordings": "recordings",
+        "photographs": "photographs",
+        "run2": "run2",
+    },
     "docs/taxonomy.md": {"names.csv": "names.csv", "inaturalist-taxa.parquet": "backbone.parquet"},
     "docs/the-path.md": {"field-sample": "my-folder"},
     "docs/training.md": {"birds": "birds", "dawn.wav": "dawn.wav", "towers": "towers"},

@@ -14,6 +14,7 @@ from biovita.archive.find_media import FoundMedia, find_media
 from biovita.archive.from_archive import archive_media
 from biovita.archive.register import Registration
 from biovita.archive.take_in import look_into
+from biovita.errors import DatasetError
 from biovita.progress import progress_bar
 
 __all__ = ["NamedPlaces", "add_annotations", "add_places", "add_tables", "named_places"]
@@ -35,11 +36,14 @@ def named_places(places: Sequence[str | Path]) -> NamedPlaces:
     Raises
     ------
     DatasetError
-        Where a place does not exist or cannot be read.
+        Where a place does not exist or cannot be read, or they hold neither recordings nor photographs.
     """
     runs = [place for place in places if Archive(Path(place).expanduser()).exists]
     others = [place for place in places if place not in runs]
-    return NamedPlaces(find_media(others) if others else None, tuple(map(Archive.open, runs)))
+    media = find_media(others) if others else None
+    if media is not None and not (media.files or media.datasets):
+        raise DatasetError(f"no recording and no photograph is in {', '.join(map(str, others))}")
+    return NamedPlaces(media, tuple(map(Archive.open, runs)))
 
 
 def add_places(archive: Archive, named: NamedPlaces, *, progress: bool) -> tuple[TakenIn | None, tuple[str, ...]]:

@@ -13,7 +13,7 @@ from biovita.archive.archive import Archive
 from biovita.archive.archive_tables import ANNOTATIONS, By
 from biovita.archive.from_dataset import taxa_rows
 from biovita.archive.merged_media import merged_media
-from biovita.archive.take_in import NamedMedia
+from biovita.archive.take_in import NamedTables
 from biovita.taxonomy.known_taxa import known_taxa
 
 __all__ = ["Dropped", "TakenIn", "add_labels", "add_media", "drop_media", "is_there", "missing_media"]
@@ -56,7 +56,7 @@ def is_there(path: str, dataset: str | None) -> bool:
     return (Path(dataset) if dataset is not None else Path(path)).exists()
 
 
-def add_media(archive: Archive, named: NamedMedia) -> TakenIn:
+def add_media(archive: Archive, named: NamedTables) -> TakenIn:
     """Enter media into the tables of an archive beside those that it has, each content once.
 
     Each table is written whole, what others need first: wherever it is stopped, the archive is whole, and the same

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from biovita.archive.archive import Archive
 from biovita.archive.archive_tables import NAMED_TAXA, Kind
-from biovita.archive.take_in import NamedMedia
+from biovita.archive.take_in import NamedTables
 from biovita.embedding.lance_table import LanceTable
 from biovita.embedding.made import Made
 from biovita.embedding.store import COLUMNS
@@ -17,10 +17,10 @@ __all__ = ["archive_media", "copy_vectors"]
 _ROWS_AT_ONCE = 65_536
 
 
-def archive_media(other: Archive) -> NamedMedia:
+def archive_media(other: Archive) -> NamedTables:
     """Return the media of an archive; what it answered stays what a machine said."""
     labels = pa.concat_tables([other.table("labels"), other.table("annotations")])
-    return NamedMedia(
+    return NamedTables(
         deployments=other.table("deployments"),
         recordings=other.table("recordings"),
         photographs=other.table("photographs"),

@@ -19,7 +19,7 @@ from biovita.errors import MediaError
 from biovita.media.decode import open_sound
 from biovita.modality import MEDIA, Modality
 
-__all__ = ["Extent", "NamedMedia", "extent_of", "look_into", "take_in"]
+__all__ = ["Extent", "NamedTables", "extent_of", "look_into", "take_in"]
 
 _TABLES = ("deployments", "recordings", "photographs", "left_out")
 
@@ -66,7 +66,7 @@ def extent_of(found: FoundMedia) -> Extent:
 
 
 @dataclass(frozen=True, eq=False)
-class NamedMedia:
+class NamedTables:
     """What was named, as `biovita.archive.archive_tables` has it; labels and taxa are those of datasets and runs."""
 
     deployments: pa.Table
@@ -79,7 +79,7 @@ class NamedMedia:
 
 def look_into(
     archive: Archive, found: FoundMedia, how: Registration, advance: Callable[[int], None] = lambda _: None
-) -> NamedMedia:
+) -> NamedTables:
     """Return what was named; files that an archive knows and that are as they were are not hashed again.
 
     Of one content the first is kept, and the others are left out.
@@ -100,7 +100,7 @@ def look_into(
     joined["deployments"], _ = _once(joined["deployments"], set(), path="id")
     labels = [dataset_labels(dataset, modality) for dataset in found.datasets for modality in MEDIA]
     taxa = [dataset_taxa(dataset) for dataset in found.datasets]
-    return NamedMedia(
+    return NamedTables(
         **joined,
         labels=pa.concat_tables([ANNOTATIONS.empty_table(), *labels]),
         taxa=pa.concat_tables([NAMED_TAXA.empty_table(), *taxa]),

@@ -33,7 +33,7 @@ _GROUPS = {
     "embed": "Write a vector for each recording, photograph and name of a dataset.",
     "identify": "Say what is heard in recordings and seen in photographs.",
     "models": "List, describe, fetch and export models; without a command, list those that are known.",
-    "search": "Find the sounds, photographs and taxa of an archive that are like sounds, photographs, words, or a mix.",
+    "search": "Find what is like sounds, photographs, words, names, or a mix of them, in an archive.",
     "simulate": "Make a dataset of a simulated fauna: drawn animals, synthesised calls, names and traits along one "
     "tree.",
     "taxonomy": "Match names to a taxonomic backbone, and make one of the checklists that people download.",

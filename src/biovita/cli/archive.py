@@ -51,10 +51,12 @@ def create(
         auto takes the best on this machine; otherwise as `biovita models describe` takes it. May be repeated.
     """
     import biovita
+    from biovita.archive.add_places import named_places
 
+    named_places(places)  # before anything is made
     biovita.create_archive(
         archive,
-        model=model or ("auto",),
+        model=model or (),
         overlap=overlap,
         channel=channel,
         band=band,

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter
-
+from biovita.cli import search_options as option
 from biovita.cli.kit import Device, Json, group, note, print_json, print_table, say
-from biovita.errors import BiovitaError
-from biovita.values import number
 
 if TYPE_CHECKING:
     from biovita.searching import SearchResult
@@ -20,36 +16,7 @@ __all__ = ["app"]
 app = group("search")
 
 _TABLES = (".csv", ".parquet")
-
-
-def _box(type_: Any, tokens: Sequence[Any]) -> tuple[float, ...]:  # noqa: ARG001 - cyclopts hands it over
-    text = tokens[0].value
-    found = [number(part) for part in text.split(",")]
-    if len(found) != 4 or None in found:
-        raise BiovitaError(f"{text!r}. Write it as WEST,SOUTH,EAST,NORTH in degrees, such as 5.9,45.8,10.5,47.8")
-    return tuple(each for each in found if each is not None)
-
-
-def _weights(type_: Any, tokens: Sequence[Any]) -> dict[str, float]:  # noqa: ARG001
-    found: dict[str, float] = {}
-    for token in tokens:
-        kind, _, value = token.value.partition("=")
-        weight = number(value)
-        if weight is None:
-            raise BiovitaError(f"{token.value!r}. Write it as KIND=NUMBER, such as text=0.5")
-        found[kind.strip()] = weight
-    return found
-
-
-def _recall(type_: Any, tokens: Sequence[Any]) -> float | str:  # noqa: ARG001
-    text: str = tokens[0].value
-    found = number(text)
-    if text != "exact" and found is None:
-        raise BiovitaError(f"{text!r}. Give a share such as 0.97, or exact")
-    return text if found is None else found
-
-
-Many = Annotated[list[str] | None, Parameter(negative=(), consume_multiple=True)]
+_SEVERAL = ("audio", "image", "text", "taxon", "like", "unlike", "want", "within", "site", "license")
 
 
 @app.default
@@ -57,57 +24,29 @@ def search(
     archive: Path,
     /,
     *,
-    audio: Annotated[
-        list[str] | None, Parameter(negative=(), help="A sound file; dawn.wav@12-15 means these seconds of it.")
-    ] = None,
-    image: Annotated[list[str] | None, Parameter(negative=(), help="A photograph.")] = None,
-    text: Annotated[list[str] | None, Parameter(negative=(), help="Words.")] = None,
-    taxon: Annotated[list[str] | None, Parameter(negative=(), help="The name of a taxon.")] = None,
-    weight: Annotated[
-        dict[str, float] | None,
-        Parameter(
-            converter=_weights,
-            accepts_keys=False,
-            n_tokens=-1,
-            negative=(),
-            help="How much parts count: text=0.5. Kinds are audio, image, text, taxon. Default: each counts 1.",
-        ),
-    ] = None,
-    like: Many = None,
-    unlike: Many = None,
-    want: Annotated[
-        list[Literal["audio", "images", "taxa"]] | None,
-        Parameter(negative=(), consume_multiple=True, help="What is wanted. Default: sounds and photographs."),
-    ] = None,
-    within: Annotated[
-        list[str] | None, Parameter(negative=(), help="A taxon or group that a label says is there.")
-    ] = None,
-    site: Annotated[list[str] | None, Parameter(negative=(), help="A site.")] = None,
-    license: Annotated[list[str] | None, Parameter(negative=(), help="A licence.")] = None,  # noqa: A002
-    box: Annotated[
-        tuple[float, float, float, float] | None,
-        Parameter(converter=_box, n_tokens=1, allow_leading_hyphen=True, help="WEST,SOUTH,EAST,NORTH in degrees."),
-    ] = None,
-    since: Annotated[str | None, Parameter(help="First local day, as 2024-05-17.")] = None,
-    until: Annotated[str | None, Parameter(help="Last local day.")] = None,
-    month: Annotated[str | None, Parameter(help="Local months: 5, 11-2, 3,5.")] = None,
-    hours: Annotated[str | None, Parameter(help="Local hours: 4-7 ends before 8 o'clock.")] = None,
-    where: Annotated[
-        str | None, Parameter(help="A condition in SQL over the archive's columns: \"gain = 'high'\".")
-    ] = None,
-    k: Annotated[int, Parameter(name=("-k", "--k"), help="How many hits.")] = 20,
-    skip: Annotated[int, Parameter(help="How many hits to pass over, for the next page.")] = 0,
-    group: Annotated[
-        Literal["recording", "site", "taxon", "none"], Parameter(help="Of which the best hit alone is given.")
-    ] = "recording",
-    recall: Annotated[
-        float | Literal["exact"],
-        Parameter(
-            converter=_recall, n_tokens=1, help="Share of the nearest that a large table's index finds, or exact."
-        ),
-    ] = 0.97,
-    model: Annotated[str | None, Parameter(help="One of the archive's models. Default: the first.")] = None,
-    out: Annotated[Path | None, Parameter(help="File to write the hits to: .csv or .parquet.")] = None,
+    audio: option.Audio = None,
+    image: option.Image = None,
+    text: option.Words = None,
+    taxon: option.TaxonNames = None,
+    weight: option.Weight = None,
+    like: option.Like = None,
+    unlike: option.Like = None,
+    want: option.Want = None,
+    within: option.Strings = None,
+    site: option.Strings = None,
+    license: option.Strings = None,  # noqa: A002 - as the table calls it
+    box: option.Box = None,
+    since: option.Since = None,
+    until: option.Until = None,
+    month: option.Month = None,
+    hours: option.Hours = None,
+    where: option.Where = None,
+    k: option.Number = 20,
+    skip: option.Skip = 0,
+    group: option.Group = "recording",
+    recall: option.Recall = 0.97,
+    model: option.Model = None,
+    out: Path | None = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
@@ -123,48 +62,38 @@ def search(
         Ids of hits that the answer should be like.
     unlike
         Ids of hits that it should be unlike.
+    within
+        A taxon or group, of which a label says that it is there.
+    site
+        A site; more than once for several.
+    license
+        A licence; more than once for several.
+    out
+        File to write the hits to: .csv or .parquet.
     """
+    given = {name: value for name, value in locals().items() if name not in {"archive", "out", "as_json"}}
+    return _run(archive, given, out, as_json=as_json)
+
+
+def _run(archive: Path, given: dict[str, Any], out: Path | None, *, as_json: bool) -> int:
     import biovita
     from biovita.files import require_writable
 
     if out is not None:
         require_writable(out, *_TABLES)
-    found = biovita.search(
-        archive,
-        audio=audio or (),
-        image=image or (),
-        text=text or (),
-        taxon=taxon or (),
-        weight=weight,
-        like=like or (),
-        unlike=unlike or (),
-        want=want or (),
-        within=within or (),
-        site=site or (),
-        license=license or (),
-        box=box,
-        since=since,
-        until=until,
-        month=month,
-        hours=hours,
-        where=where,
-        k=k,
-        skip=skip,
-        group=group,
-        recall=recall,
-        model=model,
-        device=device,
-    )
+    given |= {name: given[name] or () for name in _SEVERAL}
+    given["weight"] = option.weights_of(given["weight"]) if given["weight"] else None
+    found = biovita.search(archive, **given)
     if out is not None:
         _write(found, out)
     if as_json:
         print_json({"model": found.model, "hits": _objects(found), "notes": list(found.notes)})
     else:
         _print(found)
+        if out is not None:
+            say(f"written: {out}")
     for line in found.notes:
         note(line)
-    if out is not None and not as_json:
-        say(f"written: {out}")
     return 0
 
 

@@ -16,9 +16,9 @@ from biovita.files import require_file
 from biovita.identification.asked import Perceiving
 from biovita.modality import MEDIA, Modality
 from biovita.model.describe import describe
-from biovita.retrieval.ask_modality import Question, ask_modality, dim_of
+from biovita.retrieval.ask_modality import SearchQuery, ask_modality, dim_of
 from biovita.retrieval.background import FEWEST, read_background
-from biovita.retrieval.encode_query import Asked, encoded, opened_model, span_of_file
+from biovita.retrieval.encode_query import AskedWith, encoded, opened_model, span_of_file
 from biovita.retrieval.hit_rows import hit_rows
 from biovita.retrieval.hits import Grouping, merged, ranked
 from biovita.retrieval.labels_there import LabelsThere
@@ -28,7 +28,7 @@ from biovita.retrieval.search_space import SearchSpace, search_spaces
 from biovita.sql import sql_text
 from biovita.suggestion import suggested
 
-__all__ = ["Answer", "SearchRequest", "answered"]
+__all__ = ["SearchAnswer", "SearchRequest", "answered"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class SearchRequest:
         None is exact.
     """
 
-    asked: Asked
+    asked: AskedWith
     like: tuple[str, ...] = ()
     unlike: tuple[str, ...] = ()
     wanted: tuple[Modality, ...] = ()
@@ -55,7 +55,7 @@ class SearchRequest:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class SearchAnswer:
     """Hits as `biovita.retrieval.hit_rows.HITS`, the model, and sentences that a reader has to know."""
 
     hits: pa.Table
@@ -63,7 +63,9 @@ class Answer:
     notes: tuple[str, ...]
 
 
-def answered(archive: Archive, request: SearchRequest, model: str | None = None, device: str = "auto") -> Answer:
+def answered(
+    archive: Archive, request: SearchRequest, model: str | None = None, device: str = "auto"
+) -> SearchAnswer:
     """Return the answer of an archive to a query.
 
     Raises
@@ -76,7 +78,7 @@ def answered(archive: Archive, request: SearchRequest, model: str | None = None,
     parts = moved_by(_encoded(archive, space, request.asked, device), like, unlike)
     wanted = _wanted(space, request.wanted, parts)
     labels = LabelsThere(archive)
-    question = Question(
+    question = SearchQuery(
         archive,
         space,
         parts,
@@ -91,7 +93,7 @@ def answered(archive: Archive, request: SearchRequest, model: str | None = None,
     notes = [*_not_compared(space, request, wanted), *_without_zone(archive, request.filters, wanted)]
     notes += _not_on_one_scale(space, request.filters, wanted)
     rows = hit_rows(archive, hits, request.skip, request.group, labels)
-    return Answer(rows, space.record["model"], tuple(notes))
+    return SearchAnswer(rows, space.record["model"], tuple(notes))
 
 
 def _space(archive: Archive, model: str | None) -> SearchSpace:
@@ -107,7 +109,7 @@ def _space(archive: Archive, model: str | None) -> SearchSpace:
     return found
 
 
-def _encoded(archive: Archive, space: SearchSpace, asked: Asked, device: str) -> Sequence[QueryPart]:
+def _encoded(archive: Archive, space: SearchSpace, asked: AskedWith, device: str) -> Sequence[QueryPart]:
     modalities = asked.modalities()
     if not modalities:
         return ()

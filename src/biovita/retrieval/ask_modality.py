@@ -17,22 +17,22 @@ from biovita.retrieval.hits import Ranked
 from biovita.retrieval.labels_there import LabelsThere
 from biovita.retrieval.media_columns import media_columns
 from biovita.retrieval.media_where import media_where
-from biovita.retrieval.nearest_rows import Allowed, Found, nearest_by_comparing, nearest_in_index
+from biovita.retrieval.nearest_rows import Allowed, NearestRows, nearest_by_comparing, nearest_in_index
 from biovita.retrieval.query_parts import QueryPart, query_for
 from biovita.retrieval.search_filters import SearchFilters, condition_of
 from biovita.retrieval.search_space import SearchSpace
-from biovita.retrieval.vector_index import probes_for
+from biovita.retrieval.vector_index import probes_among, probes_for
 from biovita.sql import sql_text
 from biovita.taxonomy.parse import fold
 
 if TYPE_CHECKING:
     import lance
 
-__all__ = ["Question", "ask_modality", "dim_of"]
+__all__ = ["SearchQuery", "ask_modality", "dim_of"]
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
+class SearchQuery:
     """What is asked of each modality.
 
     Attributes
@@ -60,7 +60,7 @@ def dim_of(table: lance.LanceDataset) -> int:
     return dim
 
 
-def ask_modality(question: Question, modality: Modality) -> Ranked:
+def ask_modality(question: SearchQuery, modality: Modality) -> Ranked:
     """Return the answer of a modality, which is looked up as far as it is asked for.
 
     Raises
@@ -78,7 +78,7 @@ def ask_modality(question: Question, modality: Modality) -> Ranked:
     return Ranked(modality, nearest, mean, spread, float(np.linalg.norm(query)), names)
 
 
-def _allowed(question: Question, modality: Modality) -> Allowed:
+def _allowed(question: SearchQuery, modality: Modality) -> Allowed:
     """Return which rows may be found; of taxa only the lineage is asked for."""
     filters, taxa = question.filters, question.archive.table("taxa")
     is_taxa = modality == Modality.TEXT
@@ -99,12 +99,12 @@ def _first_names(labels: LabelsThere, rows: pa.Table) -> list[str | None]:
 class _Asked:
     """One modality, asked with one vector; called with how many rows, and a condition beside the others."""
 
-    question: Question
+    question: SearchQuery
     modality: Modality
     query: np.ndarray
     allowed: Allowed
 
-    def __call__(self, k: int, beside: str | None) -> Found:
+    def __call__(self, k: int, beside: str | None) -> NearestRows:
         """Return the nearest rows: by the index where there is one, else having compared all."""
         space, allowed = self.question.space, self.allowed
         table, indexed = space.table(self.modality), space.said_of(self.modality).get("index")
@@ -115,8 +115,10 @@ class _Asked:
         most: int = indexed["partitions"]
         asked = [part.modality for part in self.question.parts]
         recall = self.question.recall
-        least = None if recall is None else probes_for(space, self.modality, asked, recall)
-        return nearest_in_index(table, self.query, k, allowed.as_sql(), (least or most, most))
+        probes = None if recall is None else probes_for(space, self.modality, asked, recall)
+        condition = allowed.as_sql()
+        least = probes_among(table, probes or most, most, condition)
+        return nearest_in_index(table, self.query, k, condition, (least, most))
 
 
 def _both(first: str | None, second: str) -> str:

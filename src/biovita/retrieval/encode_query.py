@@ -26,13 +26,13 @@ from biovita.towers.encoder import Encoder
 from biovita.towers.views import Views
 from biovita.values import number
 
-__all__ = ["Asked", "encoded", "opened_model", "span_of_file", "taxon_named", "text_of_taxon"]
+__all__ = ["AskedWith", "encoded", "opened_model", "span_of_file", "taxon_named", "text_of_taxon"]
 
 _SPAN = re.compile(r"(?P<file>.+)@(?P<start>[\d.]+)-(?P<end>[\d.]*)")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedWith:
     """What is asked with.
 
     Attributes
@@ -84,7 +84,7 @@ def opened_model(
     return replace(model, towers=towers).knowing(book_of_taxa(taxa))
 
 
-def encoded(asked: Asked, model: Model, perceiving: Perceiving, taxa: pa.Table) -> tuple[QueryPart, ...]:
+def encoded(asked: AskedWith, model: Model, perceiving: Perceiving, taxa: pa.Table) -> tuple[QueryPart, ...]:
     """Return the parts of a query, each as a vector.
 
     Raises

@@ -27,7 +27,7 @@ from biovita.sql import sql_text
 from biovita.storage import for_lance
 from biovita.towers.encoder import Windowing
 
-__all__ = ["Filled", "MediaSource", "fill_media", "fill_taxa", "remove_gone"]
+__all__ = ["MediaSource", "TableChange", "fill_media", "fill_taxa", "remove_gone"]
 
 _IDS_AT_ONCE = 1000
 _ROWS_A_FILE = 1 << 20
@@ -36,7 +36,7 @@ Project = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
+class TableChange:
     """What was done to a table: rows written and media that left, and the rows that it has."""
 
     written: int
@@ -78,7 +78,7 @@ class MediaSource:
         return photograph_vectors(items, snapshot)
 
 
-def fill_media(space: SearchSpace, modality: Modality, facts: MediaFacts, source: MediaSource) -> Filled:
+def fill_media(space: SearchSpace, modality: Modality, facts: MediaFacts, source: MediaSource) -> TableChange:
     """Bring a table up to date with the media and vectors of an archive.
 
     A medium is written anew where what is known of it is not what its rows state, or it has another number of vectors.
@@ -105,7 +105,7 @@ def fill_media(space: SearchSpace, modality: Modality, facts: MediaFacts, source
         batches = (_batch(each, fresh, facts, source) for each in found)
         _write(space, modality, source.dim, batches)
     rows = space.table(modality).count_rows() if space.has(modality) else 0
-    return Filled(int(counts[fresh].sum()), len(gone), rows)
+    return TableChange(int(counts[fresh].sum()), len(gone), rows)
 
 
 def remove_gone(space: SearchSpace, modality: Modality, ids: pa.ChunkedArray) -> None:
@@ -113,7 +113,7 @@ def remove_gone(space: SearchSpace, modality: Modality, ids: pa.ChunkedArray) ->
     _remove(space, modality, _gone(_there(space, modality), ids))
 
 
-def fill_taxa(space: SearchSpace, rows: pa.Table, vectors: np.ndarray) -> Filled:
+def fill_taxa(space: SearchSpace, rows: pa.Table, vectors: np.ndarray) -> TableChange:
     """Write the table of taxa anew where it has others, or other vectors.
 
     Parameters
@@ -128,11 +128,11 @@ def fill_taxa(space: SearchSpace, rows: pa.Table, vectors: np.ndarray) -> Filled
         there = space.table(Modality.TEXT).to_table(columns=["id", "state"])
         same = dict(zip(there["id"].to_pylist(), there["state"].to_pylist(), strict=True))
         if same == dict(zip(rows["id"].to_pylist(), states.tolist(), strict=True)):
-            return Filled(0, 0, len(there))
+            return TableChange(0, 0, len(there))
     columns: dict[str, pa.Array] = {"id": rows["id"], "media_id": rows["id"], "taxa": rows["taxa"]}
     columns["state"] = pa.array(states)
     _write(space, Modality.TEXT, vectors.shape[1], [_with_vectors(columns, vectors)], anew=True)
-    return Filled(len(rows), 0, len(rows))
+    return TableChange(len(rows), 0, len(rows))
 
 
 class _NoVectors:

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 import pyarrow as pa
 
 from biovita.modality import Modality
-from biovita.retrieval.nearest_rows import Found
+from biovita.retrieval.nearest_rows import NearestRows
 from biovita.sql import sql_text
 
 __all__ = ["GROUPS", "Grouping", "Hit", "Ranked", "content_of", "merged", "ranked"]
@@ -21,7 +21,7 @@ GROUPS: tuple[Grouping, ...] = ("recording", "site", "taxon", "none")
 _CONTENT = 20  # characters of a medium's id that are of its content; what follows says which part of it
 _FEWEST = 64  # rows that are looked for at once
 
-Nearest: TypeAlias = Callable[[int, str | None], Found]  # how many, and a condition beside the search's own
+Nearest: TypeAlias = Callable[[int, str | None], NearestRows]  # how many, and a condition beside the search's own
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from biovita.sql import sql_text
 if TYPE_CHECKING:
     import lance
 
-__all__ = ["Allowed", "Found", "nearest_by_comparing", "nearest_in_index"]
+__all__ = ["Allowed", "NearestRows", "nearest_by_comparing", "nearest_in_index"]
 
 _IN_A_LIST = 20_000  # ids that a condition names; Lance looks up 10,000 in 30 ms
 _ROWS_AT_ONCE = 8192
@@ -62,7 +62,7 @@ class Allowed:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class NearestRows:
     """Rows, the most alike first; of equal ones the first by id.
 
     Attributes
@@ -82,7 +82,7 @@ class Found:
 
 def nearest_in_index(
     table: lance.LanceDataset, query: np.ndarray, k: int, condition: str | None, probes: tuple[int, int]
-) -> Found:
+) -> NearestRows:
     """Return the ``k`` rows most like a query by an index; where a condition leaves few, further partitions are read.
 
     Parameters
@@ -101,10 +101,10 @@ def nearest_in_index(
         ).to_table()
     likeness = 1.0 - found["_distance"].to_numpy().astype(np.float64)
     rows, order = _in_order(found.drop_columns(["_distance"]), likeness)
-    return Found(rows, likeness[order] * length, len(found) < k)
+    return NearestRows(rows, likeness[order] * length, len(found) < k)
 
 
-def nearest_by_comparing(table: lance.LanceDataset, query: np.ndarray, k: int, allowed: Allowed) -> Found:
+def nearest_by_comparing(table: lance.LanceDataset, query: np.ndarray, k: int, allowed: Allowed) -> NearestRows:
     """Return the ``k`` rows most like a query, having compared all that may be found."""
     numbers, products, total = np.empty(0, np.uint64), np.empty(0, np.float32), 0
     for rows, found in _compared(table, query.astype(np.float32), allowed):
@@ -116,7 +116,7 @@ def nearest_by_comparing(table: lance.LanceDataset, query: np.ndarray, k: int, a
     with no_panic():
         taken = _with_row_ids(table, numbers)
     rows, order = _in_order(taken, products)
-    return Found(rows.slice(0, k), products[order][:k].astype(np.float64), total <= k)
+    return NearestRows(rows.slice(0, k), products[order][:k].astype(np.float64), total <= k)
 
 
 def _compared(

@@ -7,18 +7,50 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
+from typing import TypedDict
 
 import pyarrow as pa
 
-from biovita.errors import BiovitaError
+from biovita.errors import BiovitaError, unknown_name
 from biovita.retrieval.lineage_names import archive_taxa
 from biovita.sql import sql_text
 from biovita.taxonomy.known_taxa import known_taxa
 from biovita.taxonomy.parse import fold
 
-__all__ = ["SearchFilters", "condition_of", "cyclic", "group_named"]
+__all__ = ["SearchFilterOptions", "SearchFilters", "condition_of", "cyclic", "filters_of", "group_named"]
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+class SearchFilterOptions(TypedDict, total=False):
+    """Which windows and photographs `biovita.search` may find.
+
+    Parameters
+    ----------
+    within
+        Taxa or groups, one of which a label says is there.
+    site, license
+        Sites and licences as the archive has them; one of each.
+    box
+        West, south, east, north in degrees.
+    since, until
+        Local days, both included, such as ``2024-05-17``. As with the next two, what states no time zone is left out,
+        and a note counts it.
+    month, hours
+        Local: ``5``, ``11-2``; hours up to and with the last, so ``4-7`` ends before 8.
+    where
+        A condition in SQL over the archive's columns, see `biovita.retrieval.media_where.media_where`.
+    """
+
+    within: Sequence[str]
+    site: Sequence[str]
+    license: Sequence[str]
+    box: tuple[float, float, float, float] | None
+    since: str | None
+    until: str | None
+    month: str | None
+    hours: str | None
+    where: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +105,31 @@ class SearchFilters:
     def asks_media(self) -> bool:
         """Whether anything is asked that taxa do not have."""
         return self.asks_time or bool(self.sites or self.licenses or self.box or self.where)
+
+
+def filters_of(options: SearchFilterOptions) -> SearchFilters:
+    """Return filters as they are given.
+
+    Raises
+    ------
+    BiovitaError
+        Where there is no such filter, or one means nothing.
+    """
+    for name in options:
+        if name not in SearchFilterOptions.__annotations__:
+            raise BiovitaError(unknown_name("option of search", name, SearchFilterOptions.__annotations__))
+    month, hours = options.get("month"), options.get("hours")
+    return SearchFilters(
+        within=tuple(options.get("within", ())),
+        sites=tuple(options.get("site", ())),
+        licenses=tuple(options.get("license", ())),
+        box=options.get("box"),
+        since=options.get("since"),
+        until=options.get("until"),
+        months=() if month is None else cyclic(month, 1, 12, "month"),
+        hours=() if hours is None else cyclic(hours, 0, 23, "hour"),
+        where=options.get("where"),
+    )
 
 
 def cyclic(text: str, first: int, last: int, name: str) -> tuple[int, ...]:

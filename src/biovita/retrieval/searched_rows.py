@@ -41,7 +41,7 @@ FILTERED = {
 
 def searched_schema(dim: int) -> pa.Schema:
     """Return the columns of a table that is searched: `SEARCHED` and the vector, of length 1, as float16."""
-    return SEARCHED.append(pa.field("vector", pa.list_(pa.float16(), dim), nullable=False))
+    return pa.schema([*SEARCHED, pa.field("vector", pa.list_(pa.float16(), dim), nullable=False)])
 
 
 def entry_id(media_id: str, start_s: float | None) -> str:

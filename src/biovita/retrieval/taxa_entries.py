@@ -8,7 +8,7 @@ from biovita.archive.archive import Archive
 from biovita.modality import Modality
 from biovita.model.model import Model
 from biovita.retrieval.encode_query import text_of_taxon
-from biovita.retrieval.fill_space import Filled, fill_taxa
+from biovita.retrieval.fill_space import TableChange, fill_taxa
 from biovita.retrieval.lineage_names import archive_taxa
 from biovita.retrieval.search_space import SearchSpace
 from biovita.taxonomy.parse import fold
@@ -16,7 +16,7 @@ from biovita.taxonomy.parse import fold
 __all__ = ["keep_taxa"]
 
 
-def keep_taxa(space: SearchSpace, archive: Archive, model: Model) -> Filled | None:
+def keep_taxa(space: SearchSpace, archive: Archive, model: Model) -> TableChange | None:
     """Write the taxa of an archive as vectors of their texts; None where it knows none, or the model has no texts."""
     taxa = archive_taxa(archive.table("taxa"))
     if not taxa or Modality.TEXT not in model.towers:

@@ -21,7 +21,7 @@ from biovita.model.card import ModelCard
 from biovita.model.model import Model
 from biovita.retrieval.background import keep_background
 from biovita.retrieval.encode_query import opened_model
-from biovita.retrieval.fill_space import Filled, MediaSource, fill_media
+from biovita.retrieval.fill_space import MediaSource, TableChange, fill_media
 from biovita.retrieval.media_facts import media_facts
 from biovita.retrieval.search_space import SearchSpace, space_of
 from biovita.retrieval.taxa_entries import keep_taxa
@@ -49,7 +49,7 @@ class ModelUpdate:
     model: str
     embedded: dict[Modality, EmbeddedMedia] = field(default_factory=dict)
     copied: dict[Modality, int] = field(default_factory=dict)
-    filled: dict[Modality, Filled] = field(default_factory=dict)
+    filled: dict[Modality, TableChange] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property

@@ -7,6 +7,7 @@ modality lie elsewhere in the space.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import pyarrow as pa
 from biovita.lance_tables import no_panic
 from biovita.modality import Modality
 from biovita.retrieval.background import read_background
-from biovita.retrieval.nearest_rows import Found, nearest_in_index
+from biovita.retrieval.nearest_rows import NearestRows, nearest_in_index
 from biovita.retrieval.partitions import PER_PARTITION, partition_count, spherical_means
 from biovita.retrieval.search_space import SearchSpace
 from biovita.retrieval.searched_rows import FILTERED
@@ -24,7 +25,7 @@ from biovita.retrieval.searched_rows import FILTERED
 if TYPE_CHECKING:
     import lance
 
-__all__ = ["EXACT_BELOW", "keep_index", "probes_for"]
+__all__ = ["EXACT_BELOW", "keep_index", "probes_among", "probes_for"]
 
 EXACT_BELOW = 100_000
 """Rows below which a table has no index: all of its vectors are compared."""
@@ -72,6 +73,18 @@ def probes_for(space: SearchSpace, modality: Modality, asked: Sequence[Modality]
             return None
         needed.append(int(min(enough)))
     return max(needed, default=None)
+
+
+def probes_among(table: lance.LanceDataset, probes: int, most: int, condition: str | None) -> int:
+    """Return how many partitions have to be read where a condition leaves some of the rows.
+
+    The nearest that are left lie as much farther away as they are fewer, so as many times more partitions are read.
+    """
+    if condition is None or probes == most:
+        return probes
+    with no_panic():
+        rows, left = table.count_rows(), table.count_rows(condition)
+    return min(most, math.ceil(probes * rows / max(left, 1)))
 
 
 def _make(space: SearchSpace, modality: Modality, table: lance.LanceDataset, rows: int) -> None:
@@ -124,7 +137,7 @@ def _steps(count: int) -> list[int]:
     return sorted({round(2 ** (step / 2)) for step in range(2 * int(np.log2(count)) + 1)})
 
 
-def _ids(found: Found) -> list[str]:
+def _ids(found: NearestRows) -> list[str]:
     ids: list[str] = found.rows["id"].to_pylist()
     return ids
 
