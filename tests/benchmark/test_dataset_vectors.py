@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-import biovita.benchmark.trait_scores
+import biovita.traits.known_labels
 from biovita.benchmark import benchmark_from_split, score_benchmark
 from biovita.benchmark.evaluation import evaluate
 from biovita.benchmark.layout import write_benchmark
@@ -108,7 +108,7 @@ def test_a_benchmark_with_its_own_media_keeps_vectors_beside_the_run(dataset, to
 
 
 def test_trait_probes_read_the_same_vectors(dataset, towers, monkeypatch):
-    monkeypatch.setattr(biovita.benchmark.trait_scores, "_FEWEST", 1)
+    monkeypatch.setattr(biovita.traits.known_labels, "FEWEST", 1)
     embed(dataset, model="plain", progress=False)
     loaded(towers)
     scores = predict_traits(dataset, "plain", progress=False)

@@ -219,7 +219,7 @@ def test_a_comparison_says_which_run_is_marked(birds: Dataset, model: Path, tmp_
 def test_traits_are_refused_or_marked_as_well(
     birds: Dataset, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("biovita.benchmark.trait_scores._FEWEST", 1)
+    monkeypatch.setattr("biovita.traits.known_labels.FEWEST", 1)
     rows = [
         {"taxon_id": f"t{number}", "label": label, "value": number % 2 == 0, "source": "test"}
         for number in range(SPECIES)

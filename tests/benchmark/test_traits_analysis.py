@@ -5,17 +5,13 @@ import pyarrow as pa
 import pytest
 
 from biovita.benchmark import benchmark_from_split, score_benchmark
-from biovita.benchmark.trait_scores import (
-    Traits,
-    linear_probe,
-    species_means,
-    trait_agreement,
-    trait_prediction,
-)
+from biovita.benchmark.trait_scores import trait_agreement, trait_prediction
 from biovita.dataset import Dataset, write_table
 from biovita.dataset.schema import TRAITS
 from biovita.modality import Modality
 from biovita.taxonomy import Rank
+from biovita.traits.known_labels import Traits
+from biovita.traits.label_probes import linear_probe, species_means
 from support.bench_cases import class_vectors
 
 
@@ -106,7 +102,7 @@ def test_means_in_parts_are_those_of_the_whole(monkeypatch):
     rng = np.random.default_rng(0)
     names, items = rng.choice(list("abc"), 50), rng.normal(size=(80, 4)).astype(np.float32)
     rows = rng.choice(80, 50)
-    monkeypatch.setattr("biovita.benchmark.trait_scores._AT_ONCE", 7)
+    monkeypatch.setattr("biovita.traits.label_probes._AT_ONCE", 7)
     species, means = species_means(names, items, rows)
     for name, mean in zip(species, means, strict=True):
         plain = items[rows[names == name]].astype(float).mean(axis=0)

@@ -25,7 +25,7 @@ from biovita.benchmark.scored_models import (
     safe_name,
 )
 from biovita.benchmark.task import ITEMS, Benchmark
-from biovita.benchmark.trait_scores import Traits, TraitScore, species_means, trait_prediction
+from biovita.benchmark.trait_scores import TraitScore, trait_prediction
 from biovita.benchmark.vector_rows import rows_of
 from biovita.dataset.dataset import Dataset
 from biovita.dataset.schema import Split
@@ -37,25 +37,15 @@ from biovita.model import Model, ModelCard
 from biovita.model.lookup import KNOWN
 from biovita.suggestion import suggested
 from biovita.taxonomy import Rank
+from biovita.traits.known_labels import Traits
+from biovita.traits.label_probes import species_means
+from biovita.traits.label_texts import label_directions, label_text
 
-__all__ = ["label_text", "label_texts", "predict_from_benchmark", "predict_traits"]
+__all__ = ["label_texts", "predict_from_benchmark", "predict_traits"]
 
 logger = logging.getLogger(__name__)
 
 _Means: TypeAlias = "tuple[list[str], np.ndarray]"  # species, and a vector each
-
-
-def label_text(label_id: str) -> str:
-    """Return what stands for a trait label in text: its name and definition.
-
-    Examples
-    --------
-    >>> label_text("diurnal")
-    'diurnal animal: Active by day.'
-    """
-    from biovita.trait_labels import label
-
-    return f"{label_id.replace('_', ' ')} animal: {label(label_id).definition}"
 
 
 def label_texts(dataset: Dataset) -> tuple[str, ...]:
@@ -239,18 +229,8 @@ def predict_from_benchmark(
 
 def _prompts(vectors: Mapping[Modality, Vectors], traits: Traits) -> dict[str, np.ndarray] | None:
     """Return the vector that stands for each label, less the mean of its group's; None where texts have none."""
-    from biovita.trait_labels import group_of
-
     texts = vectors.get(Modality.TEXT)
-    groups: dict[str, list[str]] = {}
-    for label in traits.labels:
-        if texts is not None and label_text(label) in texts:
-            groups.setdefault(group_of(label), []).append(label)
-    prompts: dict[str, np.ndarray] = {}
-    for labels in groups.values():
-        assert texts is not None
-        found = texts.vectors[texts.places(map(label_text, labels))].astype(np.float64)
-        if len(labels) > 1:
-            found = found - found.mean(axis=0)
-        prompts.update(zip(labels, found, strict=True))
-    return prompts or None
+    if texts is None:
+        return None
+    labels = [label for label in traits.labels if label_text(label) in texts]
+    return label_directions(labels, lambda named: texts.vectors[texts.places(named)]) or None
