@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from biovita.model.card import ModelCard
     from biovita.model.describe import describe, load_model
     from biovita.model.model import Model
+    from biovita.predicting_traits import TraitPrediction, predict_traits
     from biovita.report.comparison import Comparison, compare_runs
     from biovita.simulation.soundscape import SoundscapeReport
     from biovita.soundscapes import simulate_soundscape
@@ -72,6 +73,7 @@ __all__ = [
     "Taxon",
     "Taxonomy",
     "TrainReport",
+    "TraitPrediction",
     "Vectors",
     "WrittenTables",
     "__version__",
@@ -86,6 +88,7 @@ __all__ = [
     "load_model",
     "make_backbone",
     "plan_dataset",
+    "predict_traits",
     "relink_dataset",
     "run_benchmark",
     "save_model",
@@ -126,6 +129,7 @@ _PLACES = {
     "Taxon": "taxonomy.taxon",
     "Taxonomy": "taxonomy.taxon",
     "TrainReport": "training.run",
+    "TraitPrediction": "predicting_traits",
     "Vectors": "embedding.container",
     "WrittenTables": "sources.tables_from_names",
     "build_benchmark": "verbs",
@@ -139,6 +143,7 @@ _PLACES = {
     "load_model": "model.describe",
     "make_backbone": "taxonomy.made_backbone",
     "plan_dataset": "verbs",
+    "predict_traits": "predicting_traits",
     "relink_dataset": "dataset.relink",
     "run_benchmark": "verbs",
     "save_model": "verbs",

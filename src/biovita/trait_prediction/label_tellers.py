@@ -1,0 +1,248 @@
+"""The three ways in which labels are told of recordings and photographs of one modality, and how well each does.
+
+- ``texts``: the cosine of a medium with the label's text, less that with the mean text of the label's group.
+- ``candidates``: the share of the suggested taxa that has the label; see `biovita.trait_prediction.from_candidates`.
+- ``probe``: a logistic regression on the means of species with classes weighted alike; its value is a probability.
+
+Each is tried on the species of the datasets as if they were new: texts as they are, probes by five-fold
+cross-validation, candidates without the species itself. A logistic curve through what it says of them makes
+probabilities of its values: the share of these species that has the label where the way says as much. The ways that do
+better than chance there (an area under the ROC curve above one half) answer together, by the mean of their log-odds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from biovita.trait_labels import LABELS
+from biovita.trait_prediction.from_candidates import CandidateShares
+from biovita.trait_prediction.labelled_species import LabelledSpecies
+from biovita.trait_prediction.prediction_rows import Way
+from biovita.traits.known_labels import enough
+from biovita.traits.label_probes import cross_validated, linear_probe
+
+__all__ = ["Teller", "Together", "Tried", "bit_of", "told_by_probes", "told_by_texts"]
+
+_ALONE = (
+    Way.CANDIDATES,
+    Way.PROBE,
+    Way.TEXTS,
+)  # the order in which one answers where none is known to be any good
+_WEAK_PENALTY = 10.0  # scikit-learn's C of the curve from values to probabilities
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """How well a way tells a label of species that it was not told of.
+
+    Attributes
+    ----------
+    auc
+        Area under the ROC curve.
+    species
+        How many were judged.
+    share
+        Of them, those that have the label.
+    slope, intercept
+        Of the log-odds of the label by the way's value.
+    """
+
+    auc: float
+    species: int
+    share: float
+    slope: float
+    intercept: float
+
+    def probability(self, values: np.ndarray) -> np.ndarray:
+        """Return the share of species with such values that has the label."""
+        found: np.ndarray = 1 / (1 + np.exp(-(self.slope * values + self.intercept)))
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Teller:
+    """What tells the labels of media of one modality; a label that a way cannot tell is NaN in what it returns.
+
+    Attributes
+    ----------
+    directions
+        By label, where its text points; none where texts are in another space.
+    species
+        What probes are fitted on; None where there is nothing.
+    tried
+        By way and label, where enough species were there to try it on.
+    together_auc
+        By label, the area under the ROC curve that the ways get together on the same species.
+    """
+
+    directions: Mapping[str, np.ndarray]
+    species: LabelledSpecies | None
+    ways: Collection[Way] = tuple(Way)
+    tried: Mapping[tuple[Way, str], Tried] = field(default_factory=dict)
+    together_auc: Mapping[str, float] = field(default_factory=dict)
+
+    def with_trial(self, shares: CandidateShares) -> Teller:
+        """Return the same with how well its ways do on its species as if these were new.
+
+        Parameters
+        ----------
+        shares
+            Of the species, ``(species, 34)``, without themselves.
+        """
+        from sklearn.metrics import roc_auc_score
+
+        if self.species is None:
+            return self
+        labels, said = self.species.labels, self._of_own(self.species, shares)
+        tried = {
+            (way, label): _tried(values[at, column], labels[at, column])
+            for way, values in said.items()
+            for column, label in enumerate(LABELS)
+            if enough(labels[(at := ~np.isnan(values[:, column])), column])
+        }
+        found = replace(self, tried=tried)
+        scores, areas = found.together(said).scores, {}
+        for column, label in enumerate(LABELS):
+            at = ~np.isnan(scores[:, column]) & ~np.isnan(labels[:, column])
+            if enough(labels[at, column]):
+                areas[label] = float(roc_auc_score(labels[at, column], scores[at, column]))
+        return replace(found, together_auc=areas)
+
+    def _of_own(self, species: LabelledSpecies, shares: CandidateShares) -> dict[Way, np.ndarray]:
+        """Return what each way says of the species that it was not told of."""
+        probed = np.full(species.labels.shape, np.nan)
+        for column in range(len(LABELS)):
+            if enough(species.labels[:, column]):
+                at = np.flatnonzero(~np.isnan(species.labels[:, column]))
+                probed[at, column] = _sigmoid(cross_validated(species.means[at], species.labels[at, column]))
+        said = {
+            Way.TEXTS: told_by_texts(self.directions, species.means),
+            Way.CANDIDATES: shares.values,
+            Way.PROBE: probed,
+        }
+        return {way: values for way, values in said.items() if way in self.ways}
+
+    def values(self, vectors: np.ndarray, shares: CandidateShares) -> dict[Way, np.ndarray]:
+        """Return what each way says, ``(media, 34)`` each.
+
+        Parameters
+        ----------
+        vectors
+            ``(media, dim)``, where the species' vectors are compared.
+        shares
+            Of the same media.
+        """
+        said = {
+            Way.TEXTS: lambda: told_by_texts(self.directions, vectors),
+            Way.CANDIDATES: lambda: shares.values,
+            Way.PROBE: lambda: told_by_probes(self.species, vectors),
+        }
+        return {way: said[way]() for way in Way if way in self.ways}
+
+    def together(self, values: Mapping[Way, np.ndarray]) -> Together:
+        """Return what the ways say together of media.
+
+        Where no way is known to do better than chance, one answers alone: candidates, or else a probe, or else texts.
+        """
+        shape = next(iter(values.values())).shape
+        sums, counts, ways = np.zeros(shape), np.zeros(shape), np.zeros(shape, np.int64)
+        for way, said in values.items():
+            for column, tried in self._better_than_chance(way):
+                there = np.flatnonzero(~np.isnan(said[:, column]))
+                sums[there, column] += _log_odds(tried.probability(said[there, column]))
+                counts[there, column] += 1
+                ways[there, column] |= bit_of(way)
+        scores = np.where(counts > 0, _sigmoid(sums / np.maximum(counts, 1)), np.nan)
+        probabilities = scores.copy()
+        for way in _ALONE:
+            if way in values:
+                there = (ways == 0) & ~np.isnan(values[way])
+                scores[there], ways[there] = values[way][there], bit_of(way)
+                known = [self.tried.get((way, label)) for label in LABELS]
+                shares = [np.nan if each is None else each.share for each in known]
+                probabilities[there] = np.broadcast_to(shares, shape)[there]
+        return Together(scores, probabilities, ways)
+
+    def _better_than_chance(self, way: Way) -> Iterator[tuple[int, Tried]]:
+        for column, label in enumerate(LABELS):
+            tried = self.tried.get((way, label))
+            if tried is not None and tried.auc > 0.5:
+                yield column, tried
+
+
+@dataclass(frozen=True, eq=False)
+class Together:
+    """What ways say together, ``(media, 34)`` each.
+
+    Attributes
+    ----------
+    scores
+        Probabilities, or the value of the one way that answers alone; NaN where none says anything.
+    probabilities
+        The same; where one way answers alone, the share of the species of the datasets that has the label, or NaN.
+    ways
+        The sum of `bit_of` of the ways that answer.
+    """
+
+    scores: np.ndarray
+    probabilities: np.ndarray
+    ways: np.ndarray
+
+
+def bit_of(way: Way) -> int:
+    """Return the number that stands for a way in a sum of several."""
+    return 1 << list(Way).index(way)
+
+
+def told_by_texts(directions: Mapping[str, np.ndarray], vectors: np.ndarray) -> np.ndarray:
+    """Return what texts say of vectors, ``(rows, 34)``."""
+    found = np.full((len(vectors), len(LABELS)), np.nan)
+    for column, label in enumerate(LABELS):
+        if label in directions:
+            found[:, column] = vectors @ directions[label]
+    return found
+
+
+def told_by_probes(species: LabelledSpecies | None, vectors: np.ndarray) -> np.ndarray:
+    """Return what probes say of vectors, ``(rows, 34)``, from 0 to 1; they are fitted on the means of species."""
+    found = np.full((len(vectors), len(LABELS)), np.nan)
+    for column in range(len(LABELS)):
+        if species is None or not enough(species.labels[:, column]):
+            continue
+        at = np.flatnonzero(~np.isnan(species.labels[:, column]))
+        decide = linear_probe(species.means[at], species.labels[at, column])
+        found[:, column] = _sigmoid(decide(vectors))
+    return found
+
+
+def _tried(values: np.ndarray, labels: np.ndarray) -> Tried:
+    """Return what a way gets on species; those of which the label is not known do not count."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+
+    known = ~np.isnan(labels)
+    values, truth = values[known], labels[known]
+    centre, spread = values.mean(), values.std() + 1e-12
+    curve = LogisticRegression(C=_WEAK_PENALTY).fit(((values - centre) / spread)[:, None], truth)
+    slope = float(curve.coef_[0, 0] / spread)
+    return Tried(
+        auc=float(roc_auc_score(truth, values)),
+        species=len(truth),
+        share=float(truth.mean()),
+        slope=slope,
+        intercept=float(curve.intercept_[0] - slope * centre),
+    )
+
+
+def _log_odds(probabilities: np.ndarray) -> np.ndarray:
+    kept = np.clip(probabilities, 1e-4, 1 - 1e-4)
+    found: np.ndarray = np.log(kept / (1 - kept))
+    return found
+
+
+def _sigmoid(values: np.ndarray) -> np.ndarray:
+    found: np.ndarray = 1 / (1 + np.exp(-np.clip(values, -500, 500)))
+    return found
