@@ -1,20 +1,26 @@
 """What each way of telling a trait label gets on species that were held out, beside `biovita bench traits`.
 
-Run: python benchmarks/trait_ways.py DATASET --model MODEL   with traits, split, and the model trained on that split
+Run: python benchmarks/trait_ways.py DATASET   with traits and with vectors of the starter towers: biovita embed
 
-The species of the seen part have their labels, recordings and photographs in the gallery; each unseen species is asked
-about by all of its items, as the mean of its vectors and of its candidates. Candidates are the species of the seen part
-and the classes of the encoders' classifiers, whose labels the package knows. The species itself is never among them,
-nor does what the package knows of it count, under any of its names. `together` is the answer of `biovita traits
-predict`: the mean of the log-odds of the ways that do better than chance on seen species, tried as if these were new.
+The species are divided into three parts, and each part is held out once: a copy of the dataset is split so, a starter
+model trained on it (`starter/stage1` without the names of classes), and the held-out species are asked about.
+
+The other species have their labels, recordings and photographs in the gallery; each unseen species is asked about by
+all of its items, as the mean of its vectors and of its candidates. Candidates are the seen species and the classes of
+the encoders' classifiers, whose labels the package knows. The species itself is never among them, nor does what the
+package knows of it count, under any of its names. `together` is the answer of `biovita traits predict`: the mean of the
+log-odds of candidates and probe, where they do better than chance on seen species as if these were new.
 
 Areas under the ROC curve, means over the labels of a group that at least three unseen species have and three have not,
-with 95 % intervals bootstrapped over species. `bench zero-shot` and `bench probe` are the rows of `biovita bench traits`.
+with 95 % intervals bootstrapped over species. `bench zero-shot` and `bench probe` are of `biovita bench traits`.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
+import tempfile
+import warnings
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,8 +30,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+import biovita
 from biovita.benchmark.trait_run import predict_traits
-from biovita.cli.kit import print_json, print_table
+from biovita.cli.kit import print_table
 from biovita.dataset import Dataset
 from biovita.dataset.schema import Split
 from biovita.identification.exemplars import Labelled, labelled_dataset
@@ -46,6 +53,7 @@ from biovita.traits.known_labels import enough
 
 TURNS = 2_000
 SEED = 0
+PARTS = 3
 WAYS = (*map(str, Way), "together")
 METHODS = ("zero-shot", "probe")
 
@@ -80,7 +88,7 @@ def areas_of(dataset: Dataset, model: ModelCard, modality: Modality) -> list[Are
     labels = labels_of_candidates(scorer.gallery.candidates, told)
     directions = text_directions(dataset, model)
     teller = Teller(directions, seen).with_trial(shares_of_species(scorer, seen, labels))
-    values = teller.values(asked.means, shares_of_species(scorer, asked, labels, most=1 << 30))
+    values = teller.values(asked.means, asked.shared_means, shares_of_species(scorer, asked, labels, most=1 << 30))
     return _areas(
         modality,
         asked,
@@ -106,7 +114,7 @@ def _scorer(dataset: Dataset, model: ModelCard, modality: Modality, unseen: pa.A
 
 
 def _areas(modality: Modality, asked: LabelledSpecies, values: Mapping[str, np.ndarray]) -> list[Area]:
-    drawn = np.random.default_rng(SEED).multinomial(
+    drawn = np.random.default_rng([SEED, len(asked.taxa), len(asked.of)]).multinomial(
         len(asked.taxa), np.full(len(asked.taxa), 1 / len(asked.taxa)), TURNS
     )
     found = []
@@ -130,12 +138,15 @@ def _areas(modality: Modality, asked: LabelledSpecies, values: Mapping[str, np.n
 
 def rows_by_label(areas: list[Area], beside: Beside) -> list[list[object]]:
     """Return a row a modality and label: of how many species, and the area of each way."""
-    found = {(area.modality, area.label, area.way): area for area in areas}
+    found: dict[tuple[str, str, str], list[Area]] = defaultdict(list)
+    for area in areas:
+        found[area.modality, area.label, area.way].append(area)
     rows: list[list[object]] = []
-    for modality, label in dict.fromkeys((area.modality, area.label) for area in areas):
-        mine = [found.get((modality, label, way)) for way in WAYS]
-        species = max(area.species for area in mine if area is not None)
-        cells = ["-" if area is None else f"{area.auc:.2f}" for area in mine]
+    keys = dict.fromkeys((area.modality, area.label) for area in areas)
+    for modality, label in sorted(keys, key=lambda key: (MEDIA.index(key[0]), LABELS.index(key[1]))):
+        mine = [found.get((modality, label, way), []) for way in WAYS]
+        species = max(sum(area.species for area in some) for some in mine)
+        cells = [f"{np.mean([area.auc for area in some]):.2f}" if some else "-" for some in mine]
         bench = [_mean_of(beside, modality, method, {label}) for method in METHODS]
         rows.append([modality.value, group_of(label), label, species, *cells, *bench])
     return rows
@@ -159,11 +170,16 @@ def rows_by_group(areas: list[Area], beside: Beside) -> list[list[object]]:
 def _cell(areas: list[Area]) -> str:
     if not areas:
         return "-"
-    by: dict[str, list[Area]] = defaultdict(list)
+    by: dict[str, dict[str, list[Area]]] = defaultdict(lambda: defaultdict(list))
     for area in areas:
-        by[group_of(area.label)].append(area)
-    mean = np.mean([np.mean([area.auc for area in some]) for some in by.values()])
-    draws = np.nanmean([np.nanmean([area.draws for area in some], axis=0) for some in by.values()], axis=0)
+        by[group_of(area.label)][area.label].append(area)
+    mean = np.mean([np.mean([np.mean([a.auc for a in of]) for of in some.values()]) for some in by.values()])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a turn may draw none of the species that have a label
+        labels = [
+            [np.nanmean([area.draws for area in of], axis=0) for of in some.values()] for some in by.values()
+        ]
+        draws = np.nanmean([np.nanmean(some, axis=0) for some in labels], axis=0)
     low, high = np.nanquantile(draws, [0.025, 0.975])
     return f"{mean:.2f} ({low:.2f} to {high:.2f})"
 
@@ -176,26 +192,49 @@ def _mean_of(beside: Beside, modality: Modality, method: str, labels: set[str]) 
     return f"{np.mean([np.mean(some) for some in by.values()]):.2f}" if by else "-"
 
 
+def parts_of(dataset: Dataset) -> list[list[str]]:
+    """Return the names of species in parts of about the same size; those that share a group of items stay together."""
+    together: dict[str, set[str]] = {}
+    members: dict[str, set[str]] = defaultdict(set)
+    for modality in MEDIA:
+        for row in dataset.media(modality).select(["group_id", "taxon_id"]).to_pylist():
+            members[row["group_id"] or f"{len(members)}"].add(row["taxon_id"])
+    for taxon_ids in members.values():
+        joined = set().union(taxon_ids, *(together.get(each, set()) for each in taxon_ids))
+        together |= dict.fromkeys(joined, joined)
+    sets = sorted({frozenset(each) for each in together.values()}, key=sorted)
+    np.random.default_rng(SEED).shuffle(sets)
+    parts: list[list[str]] = [[] for _ in range(PARTS)]
+    for each in sets:
+        min(parts, key=len).extend(dataset.taxonomy[taxon_id].scientific_name for taxon_id in sorted(each))
+    return parts
+
+
+def measured(place: Path, scratch: Path) -> tuple[list[Area], Beside]:
+    """Return the areas of all parts, and the means of those of `biovita bench traits`."""
+    shutil.copytree(place, scratch / "dataset", ignore=shutil.ignore_patterns("media"))
+    areas: list[Area] = []
+    beside: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for number, names in enumerate(parts_of(Dataset.open(scratch / "dataset"))):
+        (scratch / "unseen.txt").write_text("\n".join(names), encoding="utf-8")
+        biovita.split_dataset(scratch / "dataset", unseen_list=scratch / "unseen.txt", seed=SEED)
+        dataset = Dataset.open(scratch / "dataset")
+        model = scratch / f"model-{number}"
+        biovita.train("starter/stage1", data=dataset, out=model, settings={"weights.names": 0.0}, progress=False)
+        for row in predict_traits(dataset, str(model), progress=False):
+            if row.part == Split.UNSEEN.value:
+                beside[row.modality, row.method, row.label].append(row.auc)
+        areas += [area for each in MEDIA for area in areas_of(dataset, describe(str(model)), each)]
+    return areas, {key: float(np.mean(some)) for key, some in beside.items()}
+
+
 def main() -> None:
     """Measure, and print a table by label and one by group."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--allow-leak", action="store_true", help="as of biovita bench traits")
-    parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    dataset, model = Dataset.open(given.dataset), describe(given.model)
-    scored = predict_traits(dataset, model, allow_leak=given.allow_leak, progress=False)
-    beside = {(row.modality, row.method, row.label): row.auc for row in scored if row.part == Split.UNSEEN.value}
-    areas = [area for modality in MEDIA for area in areas_of(dataset, model, modality)]
-    if given.json:
-        print_json(
-            [
-                {"modality": a.modality, "way": a.way, "label": a.label, "auc": a.auc, "species": a.species}
-                for a in areas
-            ]
-        )
-        return
+    with tempfile.TemporaryDirectory() as scratch:
+        areas, beside = measured(given.dataset, Path(scratch))
     bench = ("bench zero-shot", "bench probe")
     print_table(["modality", "group", "label", "species", *WAYS, *bench], rows_by_label(areas, beside))
     print_table(["modality", "group", "labels", *WAYS, *bench], rows_by_group(areas, beside))

@@ -152,7 +152,7 @@ def predict_traits(
     named = tuple(Way) if ways is None else tuple(dict.fromkeys(ways))
     for way in named:
         if way not in set(Way):
-            raise BiovitaError(unknown_name("way", way, tuple(Way)))
+            raise BiovitaError(unknown_name("way", way, [each.value for each in Way]))
     if out is not None:
         require_writable(Path(out), ".csv", ".parquet")
     asking = Asking(

@@ -201,7 +201,7 @@ def _full(table: pa.Table) -> list[dict[str, Any]]:
 
 
 def _print(found: TraitPrediction) -> None:
-    best = list(_best_of_groups(found.rows))
+    best = list(_best_of_groups(found.rows.filter(_is_told_well(found.rows))))
     if best:
         columns = ("where", "group", "label", "score", "AUC", "from", "nearest with it")
         print_table(columns, map(_cells, best[:_SHOWN]))
@@ -218,6 +218,13 @@ def _print(found: TraitPrediction) -> None:
         note(f"left out: {counted}; the first: {found.left_out['detail'][0].as_py()}")
     if found.written is not None:
         say(f"written: {found.written}")
+
+
+def _is_told_well(rows: pa.Table) -> pa.Array:
+    """Return which rows are of more than a text that was never tried; the file and the JSON have these, too."""
+    import pyarrow.compute as pc
+
+    return pc.or_(pc.is_valid(rows["probability"]), pc.not_equal(rows["way"], "texts"))
 
 
 def _best_of_groups(rows: pa.Table) -> Iterator[dict[str, Any]]:

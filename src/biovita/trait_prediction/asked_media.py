@@ -13,13 +13,13 @@ from biovita.archive.archive import MEDIA_TABLES, Archive
 from biovita.archive.embed_media import media_table
 from biovita.archive.pieces import photograph_items, pieces
 from biovita.archive.stored_windows import SomeVectors, photograph_vectors, window_vectors
-from biovita.embedding.store import Snapshot
+from biovita.embedding.lance_table import LanceTable
 from biovita.identification.asked import Perceiving
-from biovita.identification.scorer import opened_projection
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
 from biovita.towers.encoder import Windowing
 from biovita.trait_prediction.from_candidates import CandidateShares, shares_of_run
+from biovita.trait_prediction.labelled_species import directed, shared_vectors
 from biovita.trait_prediction.suggested_taxa import SuggestedTaxa
 
 __all__ = ["AskedMedia", "asked_media"]
@@ -34,7 +34,9 @@ class AskedMedia:
     rows
         ``id``, ``path``, ``site``, ``group_id`` and ``sha256``.
     vectors
-        ``(media, dim)``: the mean of a recording's windows, or that of a photograph, in the space of the model.
+        ``(media, dim)``: the mean of a recording's windows, or that of a photograph, as they are compared.
+    shared
+        The same in the space that media and texts share; None where there is none.
     shares
         Means over the windows.
     without
@@ -44,6 +46,7 @@ class AskedMedia:
     modality: Modality
     rows: pa.Table
     vectors: np.ndarray
+    shared: np.ndarray | None
     shares: CandidateShares
     without: int
 
@@ -68,30 +71,30 @@ def asked_media(
     shares, windows = shares_of_run(
         archive, modality, suggested.candidates, suggested.labels, media["id"].to_pylist()
     )
-    sums = np.zeros((len(media), model.encoder(modality).dim))
+    table = media_table(archive, model.towers.name, modality)
+    sums = np.zeros((len(media), table.made().dim if table.exists else 0))
     counts = np.zeros(len(media), np.int64)
-    for some in _stored(archive, record, model, modality, media):
+    for some in _stored(table, record, modality, media) if table.exists else ():
         np.add.at(sums, some.media, some.vectors)
         counts += np.bincount(some.media, minlength=len(media))
     there = np.flatnonzero((counts > 0) & (windows > 0))
     means = (sums[there] / counts[there, None]).astype(np.float32)
+    found = len(there) > 0
     return AskedMedia(
         modality,
         _rows(archive, media).take(pa.array(there)),
-        opened_projection(model, modality)(means) if len(there) else means,
+        directed(model, modality, means) if found else means,
+        shared_vectors(model, modality, means) if found else None,
         replace(shares, having=shares.having[there], known=shares.known[there]),
         len(media) - len(there),
     )
 
 
 def _stored(
-    archive: Archive, record: Mapping[str, Any], model: ModelCard, modality: Modality, media: pa.Table
+    table: LanceTable, record: Mapping[str, Any], modality: Modality, media: pa.Table
 ) -> Iterator[SomeVectors]:
     """Yield the vectors that a run has of its media."""
-    table = media_table(archive, model.towers.name, modality)
-    if not table.exists:
-        return
-    snapshot: Snapshot = table.snapshot()
+    snapshot = table.snapshot()
     if modality == Modality.IMAGE:
         yield from photograph_vectors(photograph_items(media), snapshot)
     else:

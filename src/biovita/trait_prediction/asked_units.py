@@ -83,6 +83,7 @@ def units_of(asked: AskedMedia, *, by_site: bool) -> Units:
             asked,
             rows=rows.take(pa.array(kept)),
             vectors=asked.vectors[kept],
+            shared=None if asked.shared is None else asked.shared[kept],
             shares=CandidateShares(asked.shares.having[kept], asked.shares.known[kept]),
         ),
         pa.table(columns, schema=schema),

@@ -2,12 +2,16 @@
 
 - ``texts``: the cosine of a medium with the label's text, less that with the mean text of the label's group.
 - ``candidates``: the share of the suggested taxa that has the label; see `biovita.trait_prediction.from_candidates`.
-- ``probe``: a logistic regression on the means of species with classes weighted alike; its value is a probability.
+- ``probe``: a logistic regression on the tower's vectors, fitted on the means of species with classes weighted alike.
+  Its value is a probability. The vectors are those of the tower, and not of the shared space: there, a probe looks
+  better on species that the model was trained on than it is on others.
 
 Each is tried on the species of the datasets as if they were new: texts as they are, probes by five-fold
 cross-validation, candidates without the species itself. A logistic curve through what it says of them makes
-probabilities of its values: the share of these species that has the label where the way says as much. The ways that do
-better than chance there (an area under the ROC curve above one half) answer together, by the mean of their log-odds.
+probabilities of its values: the share of these species that has the label where the way says as much. Candidates and
+probe answer together, by the mean of their log-odds, where the area under the ROC curve is further above one half there
+than that of one in 20 would be that knew nothing. Where neither is, one way answers alone. Texts do not join in: they
+know little more than chance (docs/traits.md), and have been tried on species that the model may have been trained on.
 """
 
 from __future__ import annotations
@@ -26,11 +30,13 @@ from biovita.traits.label_probes import cross_validated, linear_probe
 
 __all__ = ["Teller", "Together", "Tried", "bit_of", "told_by_probes", "told_by_texts"]
 
+_JOINED = (Way.CANDIDATES, Way.PROBE)
 _ALONE = (
     Way.CANDIDATES,
     Way.PROBE,
     Way.TEXTS,
 )  # the order in which one answers where none is known to be any good
+_ONE_OF_20 = 1.645  # standard deviations
 _WEAK_PENALTY = 10.0  # scikit-learn's C of the curve from values to probabilities
 
 
@@ -55,6 +61,13 @@ class Tried:
     share: float
     slope: float
     intercept: float
+
+    @property
+    def is_better_than_chance(self) -> bool:
+        """Whether values without a meaning would get such an area in one of 20 cases at most (Mann and Whitney)."""
+        having = self.share * self.species
+        spread = np.sqrt((self.species + 1) / (12 * having * (self.species - having)))
+        return bool(self.auc > 0.5 + _ONE_OF_20 * spread)
 
     def probability(self, values: np.ndarray) -> np.ndarray:
         """Return the share of species with such values that has the label."""
@@ -119,24 +132,28 @@ class Teller:
                 at = np.flatnonzero(~np.isnan(species.labels[:, column]))
                 probed[at, column] = _sigmoid(cross_validated(species.means[at], species.labels[at, column]))
         said = {
-            Way.TEXTS: told_by_texts(self.directions, species.means),
+            Way.TEXTS: told_by_texts(self.directions, species.shared_means, len(species.taxa)),
             Way.CANDIDATES: shares.values,
             Way.PROBE: probed,
         }
         return {way: values for way, values in said.items() if way in self.ways}
 
-    def values(self, vectors: np.ndarray, shares: CandidateShares) -> dict[Way, np.ndarray]:
+    def values(
+        self, vectors: np.ndarray, shared: np.ndarray | None, shares: CandidateShares
+    ) -> dict[Way, np.ndarray]:
         """Return what each way says, ``(media, 34)`` each.
 
         Parameters
         ----------
         vectors
-            ``(media, dim)``, where the species' vectors are compared.
+            ``(media, dim)``, as the species' vectors are compared.
+        shared
+            The same in the space that media and texts share; None where there is none.
         shares
             Of the same media.
         """
         said = {
-            Way.TEXTS: lambda: told_by_texts(self.directions, vectors),
+            Way.TEXTS: lambda: told_by_texts(self.directions, shared, len(vectors)),
             Way.CANDIDATES: lambda: shares.values,
             Way.PROBE: lambda: told_by_probes(self.species, vectors),
         }
@@ -149,7 +166,8 @@ class Teller:
         """
         shape = next(iter(values.values())).shape
         sums, counts, ways = np.zeros(shape), np.zeros(shape), np.zeros(shape, np.int64)
-        for way, said in values.items():
+        for way in _JOINED:
+            said = values.get(way, np.full(shape, np.nan))
             for column, tried in self._better_than_chance(way):
                 there = np.flatnonzero(~np.isnan(said[:, column]))
                 sums[there, column] += _log_odds(tried.probability(said[there, column]))
@@ -169,7 +187,7 @@ class Teller:
     def _better_than_chance(self, way: Way) -> Iterator[tuple[int, Tried]]:
         for column, label in enumerate(LABELS):
             tried = self.tried.get((way, label))
-            if tried is not None and tried.auc > 0.5:
+            if tried is not None and tried.is_better_than_chance:
                 yield column, tried
 
 
@@ -197,12 +215,12 @@ def bit_of(way: Way) -> int:
     return 1 << list(Way).index(way)
 
 
-def told_by_texts(directions: Mapping[str, np.ndarray], vectors: np.ndarray) -> np.ndarray:
-    """Return what texts say of vectors, ``(rows, 34)``."""
-    found = np.full((len(vectors), len(LABELS)), np.nan)
+def told_by_texts(directions: Mapping[str, np.ndarray], shared: np.ndarray | None, rows: int) -> np.ndarray:
+    """Return what texts say of vectors in the shared space, ``(rows, 34)``; nothing where there are none."""
+    found = np.full((rows, len(LABELS)), np.nan)
     for column, label in enumerate(LABELS):
-        if label in directions:
-            found[:, column] = vectors @ directions[label]
+        if shared is not None and label in directions:
+            found[:, column] = shared @ directions[label]
     return found
 
 

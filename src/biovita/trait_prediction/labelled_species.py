@@ -10,14 +10,16 @@ import numpy as np
 import pyarrow as pa
 
 from biovita.dataset.dataset import Dataset
+from biovita.directions import unit
 from biovita.identification.exemplars import Labelled, labelled_dataset
+from biovita.identification.likeness import centre_of
 from biovita.identification.scorer import opened_projection
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
 from biovita.taxonomy import Rank, Taxon
 from biovita.trait_prediction.species_labels import SpeciesLabels, name_key
 
-__all__ = ["LabelledSpecies", "labelled_species"]
+__all__ = ["LabelledSpecies", "directed", "labelled_species", "shared_vectors"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +36,12 @@ class LabelledSpecies:
         ``(items,)``: place of the species, ascending.
     rows
         As `biovita.identification.exemplars.EXEMPLARS` has them.
-    tower, vectors
-        ``(items, dim)``, float32: as the tower gives them, and where they are compared, of length 1.
+    tower
+        ``(items, dim)``, float32, as the tower gives them.
+    vectors
+        The same as they are compared: from the centre of what the tower gives, and of length 1.
+    shared
+        ``(items, shared dim)``: in the space that media and texts share; None where there is none.
     notes
         Items that could not be used.
     """
@@ -47,6 +53,7 @@ class LabelledSpecies:
     rows: pa.Table
     tower: np.ndarray
     vectors: np.ndarray
+    shared: np.ndarray | None = None
     notes: tuple[str, ...] = ()
 
     @cached_property
@@ -57,7 +64,15 @@ class LabelledSpecies:
     @cached_property
     def means(self) -> np.ndarray:
         """The mean vector of each species, ``(species, dim)``, float64, of length 1."""
-        sums = np.add.reduceat(self.vectors.astype(np.float64), self.starts, axis=0)
+        return self._means(self.vectors)
+
+    @cached_property
+    def shared_means(self) -> np.ndarray | None:
+        """The same in the space that media and texts share; None where there is none."""
+        return None if self.shared is None else self._means(self.shared)
+
+    def _means(self, vectors: np.ndarray) -> np.ndarray:
+        sums = np.add.reduceat(vectors.astype(np.float64), self.starts, axis=0)
         found: np.ndarray = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
         return found
 
@@ -73,6 +88,7 @@ class LabelledSpecies:
             rows=self.rows.filter(pa.array(items)),
             tower=self.tower[items],
             vectors=self.vectors[items],
+            shared=None if self.shared is None else self.shared[items],
         )
 
 
@@ -119,9 +135,22 @@ def labelled_species(
         of[order],
         pa.concat_tables([items.rows for items in found]).take(pa.array(order)),
         tower,
-        opened_projection(model, modality)(tower),
+        directed(model, modality, tower),
+        shared_vectors(model, modality, tower),
         tuple(note for items in found for note in items.notes),
     )
+
+
+def directed(model: ModelCard, modality: Modality, vectors: np.ndarray) -> np.ndarray:
+    """Return vectors of a tower as they are compared, ``(rows, dim)``: from their centre, and of length 1."""
+    return unit(vectors - centre_of(model.encoder(modality)))
+
+
+def shared_vectors(model: ModelCard, modality: Modality, vectors: np.ndarray) -> np.ndarray | None:
+    """Return vectors of a tower in the space that media and texts share; None where a model has none."""
+    if model.dim is None or Modality.TEXT not in model.encoders:
+        return None
+    return opened_projection(model, modality)(vectors)
 
 
 def _places(items: Labelled, taxa: dict[str, Taxon]) -> np.ndarray:

@@ -115,7 +115,7 @@ def predict_on(archive: Archive, datasets: Sequence[Dataset], asking: Asking) ->
         raise DatasetError(f"no traits are in {places}. Import some: {run}")
     suggestion = SuggestedTaxa.of(archive, known)
     directions = text_directions(datasets[0], model, device=asking.device) if Way.TEXTS in asking.ways else {}
-    parts = []
+    parts: list[RunTraits] = []
     for modality in MEDIA:
         if not archive.file(SCORES[modality]).is_file():
             continue

@@ -97,7 +97,7 @@ class _Said:
 
 def predicted(units: Units, teller: Teller) -> Predicted:
     """Return what each way says of recordings, photographs or sites: the mean of what it says of their media."""
-    of_media = teller.values(units.asked.vectors, units.asked.shares)
+    of_media = teller.values(units.asked.vectors, units.asked.shared, units.asked.shares)
     shares = units.shares
     values = {way: shares.values if way == Way.CANDIDATES else units.means(said) for way, said in of_media.items()}
     return Predicted(units, teller, values, shares.known)

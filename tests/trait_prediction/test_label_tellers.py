@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from biovita.identification.exemplars import EXEMPLARS
+from biovita.modality import Modality
+from biovita.trait_labels import LABELS
+from biovita.trait_prediction.from_candidates import CandidateShares
+from biovita.trait_prediction.label_tellers import Teller, Tried, bit_of
+from biovita.trait_prediction.labelled_species import LabelledSpecies
+from biovita.trait_prediction.prediction_rows import Way
+from support.trait_cases import animal
+
+NIGHT, DAY = LABELS.index("nocturnal"), LABELS.index("diurnal")
+SPECIES = 24
+
+
+@pytest.fixture(scope="module")
+def species() -> LabelledSpecies:
+    """Half of the species are nocturnal, which their first number says beside noise; two are polar."""
+    labels = np.full((SPECIES, len(LABELS)), np.nan)
+    labels[:, NIGHT] = np.arange(SPECIES) % 2
+    labels[:, LABELS.index("polar")] = np.arange(SPECIES) < 2
+    made = np.random.default_rng(0).normal(size=(SPECIES, 8)).astype(np.float32)
+    made[:, 0] = 4 * (labels[:, NIGHT] - 0.5)
+    taxa = tuple(animal(f"Genus species{number}", "Aves") for number in range(SPECIES))
+    rows = EXEMPLARS.empty_table()
+    return LabelledSpecies(Modality.AUDIO, taxa, labels, np.arange(SPECIES), rows, made, made, made)
+
+
+def shares_of(species: LabelledSpecies, values: np.ndarray) -> CandidateShares:
+    known = np.zeros(species.labels.shape)
+    known[:, NIGHT] = 1
+    having = np.zeros(species.labels.shape)
+    having[:, NIGHT] = values
+    return CandidateShares(having, known)
+
+
+def test_ways_that_know_something_answer_together(species: LabelledSpecies) -> None:
+    directions = {"nocturnal": np.eye(8)[0]}
+    said = np.clip(0.5 + 0.3 * (species.labels[:, NIGHT] - 0.5), 0, 1)
+    teller = Teller(directions, species).with_trial(shares_of(species, said))
+    assert {(way, label) for way, label in teller.tried} == {(way, "nocturnal") for way in Way}
+    assert all(each.auc > 0.9 for each in teller.tried.values())
+    assert teller.together_auc["nocturnal"] > 0.9
+    asked = np.array([[3.0] + [0] * 7, [-3.0] + [0] * 7], np.float32)
+    values = teller.values(asked, asked, shares_of(species, said).summed(np.arange(SPECIES) % 2, 2))
+    found = teller.together(values)
+    assert found.ways[0, NIGHT] == bit_of(Way.CANDIDATES) | bit_of(Way.PROBE)
+    each = [
+        teller.tried[way, "nocturnal"].probability(values[way][:, NIGHT]) for way in (Way.CANDIDATES, Way.PROBE)
+    ]
+    odds = np.exp(np.mean([np.log(p / (1 - p)) for p in each], axis=0))
+    assert found.scores[:, NIGHT] == pytest.approx(odds / (1 + odds), rel=1e-6)
+    assert (found.probabilities[:, NIGHT] == found.scores[:, NIGHT]).all()
+
+
+def test_a_way_that_knows_nothing_does_not_join_in(species: LabelledSpecies) -> None:
+    noise = np.random.default_rng(1).random(SPECIES)
+    teller = Teller({}, species).with_trial(shares_of(species, noise))
+    assert not teller.tried[Way.CANDIDATES, "nocturnal"].is_better_than_chance
+    values = teller.values(species.means, None, shares_of(species, noise))
+    assert set(teller.together(values).ways[:, NIGHT]) == {bit_of(Way.PROBE)}
+
+
+def test_one_way_answers_alone_where_none_is_known_to_be_any_good(species: LabelledSpecies) -> None:
+    """Of polar, too few species are known to fit a probe or to try anything."""
+    teller = Teller({"polar": np.eye(8)[1]}, species, ways=(Way.TEXTS, Way.PROBE))
+    column = LABELS.index("polar")
+    values = teller.values(species.means, species.shared_means, shares_of(species, np.zeros(SPECIES)))
+    assert np.isnan(values[Way.PROBE][:, column]).all()
+    found = teller.with_trial(shares_of(species, np.zeros(SPECIES))).together(values)
+    assert set(found.ways[:, column]) == {bit_of(Way.TEXTS)}
+    assert found.scores[:, column] == pytest.approx(species.shared_means[:, 1])
+    assert np.isnan(found.probabilities[:, column]).all()
+    assert np.isnan(found.scores[:, DAY]).all()
+    assert (found.ways[:, DAY] == 0).all()
+
+
+def test_better_than_chance_depends_on_how_many_species_were_asked() -> None:
+    few, many = (Tried(0.7, species, 0.5, 1.0, 0.0) for species in (6, 100))
+    assert not few.is_better_than_chance
+    assert many.is_better_than_chance
