@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from biovita.dataset.dataset import Dataset
     from biovita.identification.identify_run import Means
     from biovita.identification.options import IdentifyOptions
+    from biovita.trait_prediction.predict_run import Asking
 
 __all__ = ["TraitPrediction", "predict_traits"]
 
@@ -136,45 +137,43 @@ def predict_traits(
         Where a path, a dataset, the model or the question cannot be used.
     """
     from biovita.dataset.dataset import Dataset
-    from biovita.files import require_writable
     from biovita.identification.identify_run import Means
-    from biovita.trait_prediction.detection_shares import hours_of
-    from biovita.trait_prediction.predict_run import Asking, predict_on
-    from biovita.trait_prediction.prediction_rows import Way
+    from biovita.trait_prediction.predict_run import predict_on
     from biovita.written_table import write_one_table
 
     if not paths:
         raise BiovitaError("nothing is named. Give files, folders or patterns, or a run")
     if not data:
         raise BiovitaError("nothing says which traits species have. Give a dataset with traits: --data DATASET")
-    if by not in _UNITS:
-        raise BiovitaError(unknown_name("by", by, _UNITS))
-    named = tuple(Way) if ways is None else tuple(dict.fromkeys(ways))
-    for way in named:
-        if way not in set(Way):
-            raise BiovitaError(unknown_name("way", way, [each.value for each in Way]))
-    if out is not None:
-        require_writable(Path(out), ".csv", ".parquet")
-    asking = Asking(
-        by == "site", tuple(map(Way, named)), None if hours is None else hours_of(hours), device, progress
-    )
+    asking = replace(_asking(by, ways, hours, out), device=device, progress=progress)
     datasets = [Dataset.open(each) for each in data]
     means = Means(str(model), device=device, workers=workers, progress=progress)
     with _run(paths, datasets, means, {"threshold": threshold, "timezone": timezone}) as (archive, stopped):
         found = predict_on(archive, datasets, asking)
     if out is not None:
         write_one_table(found.rows, Path(out))
-    return TraitPrediction(
-        found.rows,
-        found.by_way,
-        found.evidence,
-        found.detections,
-        found.untold,
-        found.left_out,
-        found.notes,
-        None if out is None else Path(out),
-        stopped,
-    )
+    tables = {field.name: getattr(found, field.name) for field in fields(found)}
+    return TraitPrediction(**tables, written=None if out is None else Path(out), stopped=stopped)
+
+
+def _asking(by: str, ways: Sequence[str] | None, hours: str | None, out: str | Path | None) -> Asking:
+    """Return what is asked, and refuse what cannot be, before anything is opened."""
+    from biovita.files import require_writable
+    from biovita.trait_prediction.detection_shares import hours_of
+    from biovita.trait_prediction.predict_run import Asking
+    from biovita.trait_prediction.prediction_rows import Way
+
+    if by not in _UNITS:
+        raise BiovitaError(unknown_name("by", by, _UNITS))
+    named = tuple(Way) if ways is None else tuple(dict.fromkeys(ways))
+    if not named:
+        raise BiovitaError(f"no way is named. Give some of {', '.join(Way)}, or leave ways (--way) out")
+    for way in named:
+        if way not in set(Way):
+            raise BiovitaError(unknown_name("way", way, [each.value for each in Way]))
+    if out is not None:
+        require_writable(Path(out), ".csv", ".parquet")
+    return Asking(by == "site", tuple(map(Way, named)), None if hours is None else hours_of(hours))
 
 
 @contextmanager
