@@ -31,7 +31,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import biovita
-from biovita.benchmark.trait_run import predict_traits
+from biovita.benchmark.trait_run import score_traits
 from biovita.cli.kit import print_table
 from biovita.dataset import Dataset
 from biovita.dataset.schema import Split
@@ -221,7 +221,7 @@ def measured(place: Path, scratch: Path) -> tuple[list[Area], Beside]:
         dataset = Dataset.open(scratch / "dataset")
         model = scratch / f"model-{number}"
         biovita.train("starter/stage1", data=dataset, out=model, settings={"weights.names": 0.0}, progress=False)
-        for row in predict_traits(dataset, str(model), progress=False):
+        for row in score_traits(dataset, str(model), progress=False):
             if row.part == Split.UNSEEN.value:
                 beside[row.modality, row.method, row.label].append(row.auc)
         areas += [area for each in MEDIA for area in areas_of(dataset, describe(str(model)), each)]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from biovita.dataset.dataset import Dataset
     from biovita.identification.identify_run import Means
     from biovita.identification.options import IdentifyOptions
+    from biovita.modality import Modality
     from biovita.trait_prediction.predict_run import Asking
 
 __all__ = ["TraitPrediction", "predict_traits"]
@@ -193,17 +194,17 @@ def _run(
         yield Archive.open(paths[0]), False
         return
     with place_of(None) as where:
-        galleries = tuple(each.path for each in datasets if _has_some_of(each, paths))
+        there = _modalities_of(paths)
+        galleries = tuple(each.path for each in datasets if any(len(each.media(modality)) for modality in there))
         done = run_on(Archive(where), tuple(paths), replace(means, galleries=galleries), options)
         yield done.archive, done.stopped
 
 
-def _has_some_of(dataset: Dataset, paths: Sequence[str | Path]) -> bool:
-    """Say whether a dataset has items of a modality of what is named, to compare it with."""
+def _modalities_of(paths: Sequence[str | Path]) -> set[Modality]:
+    """Return the modalities of what is named: only datasets that have items of them can be compared with it."""
     from biovita.archive.find_media import find_media
     from biovita.modality import MEDIA
 
     found = find_media(paths)
     there = {file.modality for file in found.files}
-    there |= {modality for each in found.datasets for modality in MEDIA if len(each.media(modality))}
-    return any(len(dataset.media(modality)) for modality in there)
+    return there | {modality for each in found.datasets for modality in MEDIA if len(each.media(modality))}

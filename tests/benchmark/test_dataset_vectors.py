@@ -15,7 +15,7 @@ from biovita.benchmark import benchmark_from_split, score_benchmark
 from biovita.benchmark.evaluation import evaluate
 from biovita.benchmark.layout import write_benchmark
 from biovita.benchmark.reader import read_benchmark
-from biovita.benchmark.trait_run import label_texts, predict_traits
+from biovita.benchmark.trait_run import label_texts, score_traits
 from biovita.dataset import Dataset, split_dataset, write_table
 from biovita.dataset.schema import TRAITS
 from biovita.embedding import embed, vectors
@@ -111,10 +111,10 @@ def test_trait_probes_read_the_same_vectors(dataset, towers, monkeypatch):
     monkeypatch.setattr(biovita.traits.known_labels, "FEWEST", 1)
     embed(dataset, model="plain", progress=False)
     loaded(towers)
-    scores = predict_traits(dataset, "plain", progress=False)
+    scores = score_traits(dataset, "plain", progress=False)
     assert loaded(towers) == dict.fromkeys(label_texts(dataset), 1)
     assert {score.method for score in scores} == {"zero-shot", "probe"}
-    assert predict_traits(dataset, "plain", progress=False) == scores
+    assert score_traits(dataset, "plain", progress=False) == scores
     assert not loaded(towers)
     assert not any(score.leak for score in scores)
     assert [path.name for path in (dataset.path / "embeddings").iterdir()] == ["plain"]

@@ -15,7 +15,7 @@ from biovita.taxonomy import Rank
 from biovita.traits.known_labels import Traits, enough
 from biovita.traits.label_probes import cross_validated, linear_probe
 
-__all__ = ["TraitAgreement", "TraitScore", "trait_agreement", "trait_prediction"]
+__all__ = ["TraitAgreement", "TraitScore", "label_scores", "trait_agreement"]
 
 _QUERIES_AT_ONCE = 2048  # each with a hundred candidates and more, of 34 labels
 
@@ -27,7 +27,7 @@ class TraitScore:
     Attributes
     ----------
     method
-        ``zero-shot`` or ``probe``; see `trait_prediction`.
+        ``zero-shot`` or ``probe``; see `label_scores`.
     auc
         Area under the ROC curve; chance is one half.
     chance
@@ -143,7 +143,7 @@ def _wrong_candidates(task: Task, queries: np.ndarray, known: np.ndarray) -> tup
     return counts[0], counts[1]
 
 
-def trait_prediction(
+def label_scores(
     means: Mapping[Modality, tuple[Sequence[str], np.ndarray]],
     unseen: frozenset[str],
     traits: Traits,

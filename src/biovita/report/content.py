@@ -51,7 +51,7 @@ class ReportContent(OneLine):
     recordings
         Length and contrast of the benchmark's recordings; None where nothing is known of them.
     predictions
-        How well traits can be told from the embeddings; see `biovita.benchmark.trait_scores.trait_prediction`.
+        How well traits can be told from the embeddings; see `biovita.benchmark.trait_scores.label_scores`.
     published
         Put the published tables beside the scores.
     check

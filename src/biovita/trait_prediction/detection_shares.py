@@ -24,7 +24,7 @@ _TAXON = ("taxon_id", "scientific_name", "common_name", "rank")
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Hours of the day by the clock of the place, from 0 to 23; what begins after the last one's begin is not in them.
+    """Hours of the day by a clock, from the begin of the first to the begin of the last, which may be on the next day.
 
     Examples
     --------
