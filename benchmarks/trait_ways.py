@@ -8,8 +8,8 @@ model trained on it (`starter/stage1` without the names of classes), and the hel
 The other species have their labels, recordings and photographs in the gallery; each unseen species is asked about by
 all of its items, as the mean of its vectors and of its candidates. Candidates are the seen species and the classes of
 the encoders' classifiers, whose labels the package knows. The species itself is never among them, nor does what the
-package knows of it count, under any of its names. `together` is the answer of `biovita traits predict`: the mean of the
-log-odds of candidates and probe, where they do better than chance on seen species as if these were new.
+package knows of it count, under any of its names. `together` is the answer of `biovita traits predict`: candidates and
+probe, each where it does better than chance on seen species as if these were new.
 
 Areas under the ROC curve, means over the labels of a group that at least three unseen species have and three have not,
 with 95 % intervals bootstrapped over species. `bench zero-shot` and `bench probe` are of `biovita bench traits`.

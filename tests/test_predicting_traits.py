@@ -171,3 +171,16 @@ def test_the_command_prints_a_table_or_json(
     found = run_command(*words, "--json").json()
     assert {"rows", "by_way", "evidence", "detections", "untold", "left_out", "notes"} <= set(found)
     assert np.isfinite([row["score"] for row in found["rows"]]).all()
+
+
+def test_the_command_prints_the_share_of_detections_of_each_site(
+    predict: Callable[..., TraitPrediction], data: Path, asked: Path
+) -> None:
+    words = ("traits", "predict", asked, "--data", data, "--model", "eared", "--threshold", "0.1", "--by", "site")
+    printed = run_command(*words).out.splitlines()
+    (head,) = [number for number, line in enumerate(printed) if line.startswith("site ")]
+    columns = ("site", "modality", "group", "label", "detections with it", "known", "of all", "share %")
+    assert " ".join(printed[head].split()) == " ".join(columns)
+    rows = [line.split() for line in printed[head + 1 :]]
+    assert {row[0] for row in rows} == {"pond", "wood"}
+    assert all(int(row[4]) <= int(row[5]) <= int(row[6]) and row[7].isdigit() for row in rows)

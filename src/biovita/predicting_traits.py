@@ -140,6 +140,7 @@ def predict_traits(
     from biovita.dataset.dataset import Dataset
     from biovita.identification.identify_run import Means
     from biovita.trait_prediction.predict_run import predict_on
+    from biovita.trait_prediction.species_labels import SpeciesLabels
     from biovita.written_table import write_one_table
 
     if not paths:
@@ -148,9 +149,10 @@ def predict_traits(
         raise BiovitaError("nothing says which traits species have. Give a dataset with traits: --data DATASET")
     asking = replace(_asking(by, ways, hours, out), device=device, progress=progress)
     datasets = [Dataset.open(each) for each in data]
+    known = SpeciesLabels.stated_by(datasets)
     means = Means(str(model), device=device, workers=workers, progress=progress)
     with _run(paths, datasets, means, {"threshold": threshold, "timezone": timezone}) as (archive, stopped):
-        found = predict_on(archive, datasets, asking)
+        found = predict_on(archive, datasets, known, asking)
     if out is not None:
         write_one_table(found.rows, Path(out))
     tables = {field.name: getattr(found, field.name) for field in fields(found)}

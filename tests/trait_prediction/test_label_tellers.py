@@ -51,7 +51,8 @@ def test_ways_that_know_something_answer_together(species: LabelledSpecies) -> N
     each = [
         teller.tried[way, "nocturnal"].probability(values[way][:, NIGHT]) for way in (Way.CANDIDATES, Way.PROBE)
     ]
-    odds = np.exp(np.mean([np.log(p / (1 - p)) for p in each], axis=0))
+    weights = [2 * teller.tried[way, "nocturnal"].auc - 1 for way in (Way.CANDIDATES, Way.PROBE)]
+    odds = np.exp(np.average([np.log(p / (1 - p)) for p in each], axis=0, weights=weights))
     assert found.scores[:, NIGHT] == pytest.approx(odds / (1 + odds), rel=1e-6)
     assert (found.probabilities[:, NIGHT] == found.scores[:, NIGHT]).all()
 
@@ -82,3 +83,19 @@ def test_better_than_chance_depends_on_how_many_species_were_asked() -> None:
     few, many = (Tried(0.7, species, 0.5, 1.0, 0.0) for species in (6, 100))
     assert not few.is_better_than_chance
     assert many.is_better_than_chance
+
+
+def test_what_answers_alone_is_on_the_scale_of_the_others_where_it_was_tried(species: LabelledSpecies) -> None:
+    """Texts that point the wrong way say the share of all species; those that point the right way say more."""
+    nothing = shares_of(species, np.full(SPECIES, np.nan))
+    for sign in (1, -1):
+        teller = Teller({"nocturnal": sign * np.eye(8)[0]}, species, ways=(Way.TEXTS,)).with_trial(nothing)
+        values = teller.values(species.means, species.shared_means, nothing)
+        found = teller.together(values)
+        night = species.labels[:, NIGHT] == 1
+        assert set(found.ways[:, NIGHT]) == {bit_of(Way.TEXTS)}
+        assert (found.scores[:, NIGHT] == found.probabilities[:, NIGHT]).all()
+        if sign > 0:
+            assert found.scores[night, NIGHT].min() > found.scores[~night, NIGHT].max()
+        else:
+            assert set(found.scores[:, NIGHT]) == {0.5}

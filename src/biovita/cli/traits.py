@@ -22,7 +22,7 @@ app = group(
     "traits", "Import trait tables into a dataset, show what they cover, and tell traits from sound and pictures."
 )
 
-_SHOWN = 40  # rows on the screen; the file and --json have all
+_SHOWN = 40  # rows of a table on the screen; the file and --json have all
 _REASONS = 5
 
 
@@ -245,26 +245,26 @@ def _cells(row: dict[str, Any]) -> Sequence[object]:
 
 
 def _print_detections(table: pa.Table) -> None:
-    """Print of all recordings together what share of the detections is of taxa with each label."""
+    """Print what share of the detections is of taxa with each label: of each site, or of all recordings together."""
     if not len(table):
         return
-    summed = table.group_by(["modality", "group", "label"], use_threads=False).aggregate(
-        [(name, "sum") for name in ("detections", "known", "having")]
-    )
+    of_sites = table["media_id"].null_count > 0
+    keys = [*(["site"] if of_sites else []), "modality", "group", "label"]
+    counts = ("having", "known", "detections")
+    summed = table.group_by(keys, use_threads=False).aggregate([(name, "sum") for name in counts])
     rows = [row for row in summed.to_pylist() if row["having_sum"]]
     print_table(
-        ("of", "group", "label", "detections with it", "known", "of all", "share %"),
+        (*keys, "detections with it", "known", "of all", "share %"),
         (
             (
-                *(
-                    row[name]
-                    for name in ("modality", "group", "label", "having_sum", "known_sum", "detections_sum")
-                ),
+                *(row[name] for name in (*keys, *(f"{name}_sum" for name in counts))),
                 f"{100 * row['having_sum'] / row['known_sum']:.0f}",
             )
-            for row in rows
+            for row in rows[:_SHOWN]
         ),
     )
+    if len(rows) > _SHOWN:
+        say(f"and {len(rows) - _SHOWN:,} more rows. --json has all")
 
 
 def _counted(untold: pa.Table) -> Iterator[str]:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from biovita.archive.archive import SCORES, Archive
 from biovita.identification.back_off import Posterior, back_off_of, posterior, posterior_of_kept
@@ -94,10 +95,12 @@ def shares_of_run(
     settings, windows = back_off_of(modality), np.zeros(len(media), np.int64)
     sums = np.zeros((2, len(media), labels.shape[1]))
     for batch in archive.batches(SCORES[modality], ["media_id", "candidates", "scores"]):
+        of = np.array([places.get(each, -1) for each in batch.column("media_id").to_pylist()], np.int64)
+        there = np.flatnonzero(of >= 0)
+        of, batch = of[there], batch.take(pa.array(there))
         numbers, scores = (
             [np.asarray(row.values) for row in batch.column(name)] for name in ("candidates", "scores")
         )
-        of = np.array([places[each] for each in batch.column("media_id").to_pylist()], np.int64)
         for start in range(0, len(of), _ITEMS_AT_ONCE):
             some = slice(start, start + _ITEMS_AT_ONCE)
             found = _shares(posterior_of_kept(numbers[some], scores[some], candidates, settings), labels)

@@ -9,9 +9,11 @@
 Each is tried on the species of the datasets as if they were new: texts as they are, probes by five-fold
 cross-validation, candidates without the species itself. A logistic curve through what it says of them makes
 probabilities of its values: the share of these species that has the label where the way says as much. Candidates and
-probe answer together, by the mean of their log-odds, where the area under the ROC curve is further above one half there
-than that of one in 20 would be that knew nothing. Where neither is, one way answers alone. Texts do not join in: they
-know little more than chance (docs/traits.md), and have been tried on species that the model may have been trained on.
+probe answer together, each where the area under the ROC curve is further above one half there than that of one in 20
+would be that knew nothing: by the mean of their log-odds, weighed by twice the area less 1. Where neither is, one way
+answers alone, candidates and probe by their own values, which are shares and probabilities already. Texts do not join
+in: they know little more than chance (docs/traits-predict.md), and have been tried on species that the model may have
+been trained on.
 """
 
 from __future__ import annotations
@@ -165,24 +167,39 @@ class Teller:
         Where no way is known to do better than chance, one answers alone: candidates, or else a probe, or else texts.
         """
         shape = next(iter(values.values())).shape
-        sums, counts, ways = np.zeros(shape), np.zeros(shape), np.zeros(shape, np.int64)
+        sums, weights, ways = np.zeros(shape), np.zeros(shape), np.zeros(shape, np.int64)
         for way in _JOINED:
             said = values.get(way, np.full(shape, np.nan))
             for column, tried in self._better_than_chance(way):
                 there = np.flatnonzero(~np.isnan(said[:, column]))
-                sums[there, column] += _log_odds(tried.probability(said[there, column]))
-                counts[there, column] += 1
+                weight = 2 * tried.auc - 1
+                sums[there, column] += weight * _log_odds(tried.probability(said[there, column]))
+                weights[there, column] += weight
                 ways[there, column] |= bit_of(way)
-        scores = np.where(counts > 0, _sigmoid(sums / np.maximum(counts, 1)), np.nan)
-        probabilities = scores.copy()
+        joined = weights > 0
+        probabilities = np.where(joined, _sigmoid(sums / np.where(joined, weights, 1)), np.nan)
+        scores = probabilities.copy()
         for way in _ALONE:
             if way in values:
                 there = (ways == 0) & ~np.isnan(values[way])
-                scores[there], ways[there] = values[way][there], bit_of(way)
-                known = [self.tried.get((way, label)) for label in LABELS]
-                shares = [np.nan if each is None else each.share for each in known]
-                probabilities[there] = np.broadcast_to(shares, shape)[there]
+                found = self.probabilities(way, values[way])
+                own = np.isnan(found) | (way in _JOINED)
+                ways[there], probabilities[there] = bit_of(way), found[there]
+                scores[there] = np.where(own, values[way], found)[there]
         return Together(scores, probabilities, ways)
+
+    def probabilities(self, way: Way, values: np.ndarray) -> np.ndarray:
+        """Return what share of species has a label where a way says as much, ``(media, 34)``.
+
+        It is NaN where the way was not tried, and the share of all species where it does no better than chance.
+        """
+        found = np.full(values.shape, np.nan)
+        for column, label in enumerate(LABELS):
+            tried = self.tried.get((way, label))
+            if tried is not None:
+                said = values[:, column]
+                found[:, column] = tried.probability(said) if tried.auc > 0.5 else tried.share
+        return np.where(np.isnan(values), np.nan, found)
 
     def _better_than_chance(self, way: Way) -> Iterator[tuple[int, Tried]]:
         for column, label in enumerate(LABELS):
@@ -198,9 +215,10 @@ class Together:
     Attributes
     ----------
     scores
-        Probabilities, or the value of the one way that answers alone; NaN where none says anything.
+        Probabilities; where candidates or a probe answer alone, their own values, and where texts that were not tried
+        do, cosines. NaN where none says anything.
     probabilities
-        The same; where one way answers alone, the share of the species of the datasets that has the label, or NaN.
+        The same; NaN where the way was not tried.
     ways
         The sum of `bit_of` of the ways that answer.
     """

@@ -91,28 +91,25 @@ def record_of(archive: Archive) -> Mapping[str, Any]:
     return record
 
 
-def predict_on(archive: Archive, datasets: Sequence[Dataset], asking: Asking) -> RunTraits:
+def predict_on(archive: Archive, datasets: Sequence[Dataset], known: SpeciesLabels, asking: Asking) -> RunTraits:
     """Return the traits of a run's recordings and photographs. Nothing is written, decoded or encoded of them.
 
     Parameters
     ----------
     datasets
-        With traits. What has no vectors in them yet is embedded.
+        Whose items are labelled. What has no vectors in them yet is embedded.
+    known
+        What they say of species.
 
     Raises
     ------
     DatasetError
-        Where the run has no scores, or no dataset has traits.
+        Where the run has no scores.
     ModelError
         Where the run's model is not there any more.
     """
     record = record_of(archive)
     model = _model(record["model"])
-    known = SpeciesLabels.of(datasets)
-    if not known.stated:
-        places = ", ".join(str(each.path) for each in datasets)
-        run = suggested("traits import", datasets[0].path, "--csv TABLE")
-        raise DatasetError(f"no traits are in {places}. Import some: {run}")
     suggestion = SuggestedTaxa.of(archive, known)
     directions = text_directions(datasets[0], model, device=asking.device) if Way.TEXTS in asking.ways else {}
     parts: list[RunTraits] = []

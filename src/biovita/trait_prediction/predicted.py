@@ -53,10 +53,7 @@ class Predicted:
         for way, values in self.values.items():
             tried = [self.teller.tried.get((way, label)) for label in LABELS]
             auc = np.array([np.nan if each is None else each.auc for each in tried])
-            probabilities = np.full(values.shape, np.nan)
-            for column, each in enumerate(tried):
-                if each is not None:
-                    probabilities[:, column] = each.probability(values[:, column])
+            probabilities = self.teller.probabilities(way, values)
             ways = np.full(values.shape, bit_of(way))
             tables.append(self._table(_Said(values, probabilities, ways, auc), evidence, first))
         return pa.concat_tables(tables)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from biovita.dataset.dataset import Dataset
+from biovita.errors import DatasetError
 from biovita.identification.gallery import known_as
 from biovita.one_line import OneLine
+from biovita.suggestion import suggested
 from biovita.taxonomy import Rank, Taxon
 from biovita.taxonomy.known_taxa import known_taxa
 from biovita.taxonomy.parse import fold
@@ -51,6 +53,22 @@ class SpeciesLabels(OneLine):
                     mine = stated.setdefault(name_key(taxon), {})
                     mine.update({label: value for label, value in known.items() if label not in mine})
         return cls(stated, with_package)
+
+    @classmethod
+    def stated_by(cls, datasets: Sequence[Dataset]) -> SpeciesLabels:
+        """Return the same as `of`.
+
+        Raises
+        ------
+        DatasetError
+            Where no dataset says anything of a species.
+        """
+        found = cls.of(datasets)
+        if not found.stated:
+            places = ", ".join(str(each.path) for each in datasets)
+            run = suggested("traits import", datasets[0].path, "--csv TABLE")
+            raise DatasetError(f"no traits of species are in {places}. Import some: {run}")
+        return found
 
     def labels_of(self, taxon: Taxon) -> Mapping[str, bool]:
         """Return the known labels of a taxon, true or false; none of a genus, family or wider group."""
