@@ -7,9 +7,10 @@ from biovita.identification.exemplars import EXEMPLARS
 from biovita.modality import Modality
 from biovita.trait_labels import LABELS
 from biovita.trait_prediction.from_candidates import CandidateShares
-from biovita.trait_prediction.label_tellers import Teller, Tried, bit_of
+from biovita.trait_prediction.label_tellers import Teller, bit_of
 from biovita.trait_prediction.labelled_species import LabelledSpecies
 from biovita.trait_prediction.prediction_rows import Way
+from biovita.trait_prediction.tried_ways import Tried, tried_on
 from support.trait_cases import animal
 
 NIGHT, DAY = LABELS.index("nocturnal"), LABELS.index("diurnal")
@@ -99,3 +100,13 @@ def test_what_answers_alone_is_on_the_scale_of_the_others_where_it_was_tried(spe
             assert found.scores[night, NIGHT].min() > found.scores[~night, NIGHT].max()
         else:
             assert set(found.scores[:, NIGHT]) == {0.5}
+
+
+def test_values_are_tried_on_the_species_of_which_both_are_known() -> None:
+    values = np.array([0.1, 0.2, 0.3, 0.7, 0.8, 0.9, np.nan, 0.5])
+    found = tried_on(values, np.array([0, 0, 0, 1, 1, 1, 1, np.nan]))
+    assert found is not None
+    assert (found.auc, found.species, found.share) == (1.0, 6, 0.5)
+    assert found.probability(np.array([0.5])) == pytest.approx(0.5)
+    assert found.probability(np.array([-1e9, 1e9])) == pytest.approx([0, 1])
+    assert tried_on(values[:5], np.array([0, 0, 0, 1, 1])) is None

@@ -27,54 +27,18 @@ from biovita.trait_labels import LABELS
 from biovita.trait_prediction.from_candidates import CandidateShares
 from biovita.trait_prediction.labelled_species import LabelledSpecies
 from biovita.trait_prediction.prediction_rows import Way
+from biovita.trait_prediction.tried_ways import Tried, log_odds, sigmoid, tried_on
 from biovita.traits.known_labels import enough
 from biovita.traits.label_probes import cross_validated, linear_probe
 
-__all__ = ["Teller", "Together", "Tried", "bit_of", "told_by_probes", "told_by_texts"]
+__all__ = ["Teller", "Together", "bit_of", "told_by_probes", "told_by_texts"]
 
 _JOINED = (Way.CANDIDATES, Way.PROBE)
 _ALONE = (
     Way.CANDIDATES,
     Way.PROBE,
     Way.TEXTS,
-)  # the order in which one answers where none is known to be any good
-_ONE_OF_20 = 1.645  # standard deviations
-_WEAK_PENALTY = 10.0  # scikit-learn's C of the curve from values to probabilities
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """How well a way tells a label of species that it was not told of.
-
-    Attributes
-    ----------
-    auc
-        Area under the ROC curve.
-    species
-        How many were judged.
-    share
-        Of them, those that have the label.
-    slope, intercept
-        Of the log-odds of the label by the way's value.
-    """
-
-    auc: float
-    species: int
-    share: float
-    slope: float
-    intercept: float
-
-    @property
-    def is_better_than_chance(self) -> bool:
-        """Whether values without a meaning would get such an area in one of 20 cases at most (Mann and Whitney)."""
-        having = self.share * self.species
-        spread = np.sqrt((self.species + 1) / (12 * having * (self.species - having)))
-        return bool(self.auc > 0.5 + _ONE_OF_20 * spread)
-
-    def probability(self, values: np.ndarray) -> np.ndarray:
-        """Return the share of species with such values that has the label."""
-        found: np.ndarray = 1 / (1 + np.exp(-(self.slope * values + self.intercept)))
-        return found
+)  # the first that says something, where none is known to be any good
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,12 +76,11 @@ class Teller:
         if self.species is None:
             return self
         labels, said = self.species.labels, self._of_own(self.species, shares)
-        tried = {
-            (way, label): _tried(values[at, column], labels[at, column])
-            for way, values in said.items()
-            for column, label in enumerate(LABELS)
-            if enough(labels[(at := ~np.isnan(values[:, column])), column])
-        }
+        tried: dict[tuple[Way, str], Tried] = {}
+        for way, values in said.items():
+            for column, label in enumerate(LABELS):
+                if (found_out := tried_on(values[:, column], labels[:, column])) is not None:
+                    tried[way, label] = found_out
         found = replace(self, tried=tried)
         scores, areas = found.together(said).scores, {}
         for column, label in enumerate(LABELS):
@@ -132,7 +95,7 @@ class Teller:
         for column in range(len(LABELS)):
             if enough(species.labels[:, column]):
                 at = np.flatnonzero(~np.isnan(species.labels[:, column]))
-                probed[at, column] = _sigmoid(cross_validated(species.means[at], species.labels[at, column]))
+                probed[at, column] = sigmoid(cross_validated(species.means[at], species.labels[at, column]))
         said = {
             Way.TEXTS: told_by_texts(self.directions, species.shared_means, len(species.taxa)),
             Way.CANDIDATES: shares.values,
@@ -173,11 +136,11 @@ class Teller:
             for column, tried in self._better_than_chance(way):
                 there = np.flatnonzero(~np.isnan(said[:, column]))
                 weight = 2 * tried.auc - 1
-                sums[there, column] += weight * _log_odds(tried.probability(said[there, column]))
+                sums[there, column] += weight * log_odds(tried.probability(said[there, column]))
                 weights[there, column] += weight
                 ways[there, column] |= bit_of(way)
         joined = weights > 0
-        probabilities = np.where(joined, _sigmoid(sums / np.where(joined, weights, 1)), np.nan)
+        probabilities = np.where(joined, sigmoid(sums / np.where(joined, weights, 1)), np.nan)
         scores = probabilities.copy()
         for way in _ALONE:
             if way in values:
@@ -250,35 +213,5 @@ def told_by_probes(species: LabelledSpecies | None, vectors: np.ndarray) -> np.n
             continue
         at = np.flatnonzero(~np.isnan(species.labels[:, column]))
         decide = linear_probe(species.means[at], species.labels[at, column])
-        found[:, column] = _sigmoid(decide(vectors))
-    return found
-
-
-def _tried(values: np.ndarray, labels: np.ndarray) -> Tried:
-    """Return what a way gets on species; those of which the label is not known do not count."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import roc_auc_score
-
-    known = ~np.isnan(labels)
-    values, truth = values[known], labels[known]
-    centre, spread = values.mean(), values.std() + 1e-12
-    curve = LogisticRegression(C=_WEAK_PENALTY).fit(((values - centre) / spread)[:, None], truth)
-    slope = float(curve.coef_[0, 0] / spread)
-    return Tried(
-        auc=float(roc_auc_score(truth, values)),
-        species=len(truth),
-        share=float(truth.mean()),
-        slope=slope,
-        intercept=float(curve.intercept_[0] - slope * centre),
-    )
-
-
-def _log_odds(probabilities: np.ndarray) -> np.ndarray:
-    kept = np.clip(probabilities, 1e-4, 1 - 1e-4)
-    found: np.ndarray = np.log(kept / (1 - kept))
-    return found
-
-
-def _sigmoid(values: np.ndarray) -> np.ndarray:
-    found: np.ndarray = 1 / (1 + np.exp(-np.clip(values, -500, 500)))
+        found[:, column] = sigmoid(decide(vectors))
     return found
