@@ -185,6 +185,16 @@ ROWS = (
         lists=frozenset({"paths", "gallery"}),
     ),
     Row(
+        "traits predict",
+        "predict_traits",
+        "a b --data birds --data c --out rows.csv --by site --way texts,probe --hours 20-5 --model m --threshold 0.5 "
+        "--timezone +02:00 --device cpu --workers 2",
+        {"paths": (PLACE["a"], PLACE["b"]), "data": [PLACE["birds"], PLACE["c"]], "out": Path("rows.csv")}
+        | {"by": "site", "ways": ["texts", "probe"], "hours": "20-5", "model": "m", "threshold": 0.5}
+        | {"timezone": "+02:00", "device": "cpu", "workers": 2},
+        lists=frozenset({"paths", "data"}),
+    ),
+    Row(
         "bench detect",
         "score_detection",
         "root --annotations a b --format raven --run c --out out --threshold 0.5 --least-overlap 0.3 --onset 1 "

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from biovita.model.card import ModelCard
     from biovita.model.describe import describe, load_model
     from biovita.model.model import Model
+    from biovita.predicting_traits import TraitPrediction, predict_traits
     from biovita.report.comparison import Comparison, compare_runs
     from biovita.searching import SearchResult, search
     from biovita.simulation.soundscape import SoundscapeReport
@@ -90,6 +91,7 @@ __all__ = [
     "Taxon",
     "Taxonomy",
     "TrainReport",
+    "TraitPrediction",
     "Vectors",
     "WrittenTables",
     "__version__",
@@ -109,6 +111,7 @@ __all__ = [
     "load_model",
     "make_backbone",
     "plan_dataset",
+    "predict_traits",
     "refresh_archive",
     "relink_dataset",
     "run_benchmark",
@@ -156,6 +159,7 @@ _PLACES = {
     "Taxon": "taxonomy.taxon",
     "Taxonomy": "taxonomy.taxon",
     "TrainReport": "training.run",
+    "TraitPrediction": "predicting_traits",
     "Vectors": "embedding.container",
     "WrittenTables": "sources.tables_from_names",
     "add_to_archive": "archiving",
@@ -174,6 +178,7 @@ _PLACES = {
     "load_model": "model.describe",
     "make_backbone": "taxonomy.made_backbone",
     "plan_dataset": "verbs",
+    "predict_traits": "predicting_traits",
     "refresh_archive": "archiving",
     "relink_dataset": "dataset.relink",
     "run_benchmark": "verbs",

@@ -10,12 +10,12 @@ import pytest
 import soundfile
 from PIL import Image
 
-import biovita.benchmark.trait_scores
+import biovita.traits.known_labels
 from biovita.benchmark import benchmark_from_split, score_benchmark
 from biovita.benchmark.evaluation import evaluate
 from biovita.benchmark.layout import write_benchmark
 from biovita.benchmark.reader import read_benchmark
-from biovita.benchmark.trait_run import label_texts, predict_traits
+from biovita.benchmark.trait_run import label_texts, score_traits
 from biovita.dataset import Dataset, split_dataset, write_table
 from biovita.dataset.schema import TRAITS
 from biovita.embedding import embed, vectors
@@ -108,13 +108,13 @@ def test_a_benchmark_with_its_own_media_keeps_vectors_beside_the_run(dataset, to
 
 
 def test_trait_probes_read_the_same_vectors(dataset, towers, monkeypatch):
-    monkeypatch.setattr(biovita.benchmark.trait_scores, "_FEWEST", 1)
+    monkeypatch.setattr(biovita.traits.known_labels, "FEWEST", 1)
     embed(dataset, model="plain", progress=False)
     loaded(towers)
-    scores = predict_traits(dataset, "plain", progress=False)
+    scores = score_traits(dataset, "plain", progress=False)
     assert loaded(towers) == dict.fromkeys(label_texts(dataset), 1)
     assert {score.method for score in scores} == {"zero-shot", "probe"}
-    assert predict_traits(dataset, "plain", progress=False) == scores
+    assert score_traits(dataset, "plain", progress=False) == scores
     assert not loaded(towers)
     assert not any(score.leak for score in scores)
     assert [path.name for path in (dataset.path / "embeddings").iterdir()] == ["plain"]

@@ -20,7 +20,7 @@ import biovita
 from biovita.benchmark import benchmark_from_split
 from biovita.benchmark.leak import Asked, asked_of, asked_of_split, check_benchmark, check_met
 from biovita.benchmark.reader import read_benchmark
-from biovita.benchmark.trait_run import predict_traits
+from biovita.benchmark.trait_run import score_traits
 from biovita.cli.app import main
 from biovita.dataset import Dataset, split_dataset
 from biovita.dataset.dataset import replace_tables
@@ -219,7 +219,7 @@ def test_a_comparison_says_which_run_is_marked(birds: Dataset, model: Path, tmp_
 def test_traits_are_refused_or_marked_as_well(
     birds: Dataset, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("biovita.benchmark.trait_scores._FEWEST", 1)
+    monkeypatch.setattr("biovita.traits.known_labels.FEWEST", 1)
     rows = [
         {"taxon_id": f"t{number}", "label": label, "value": number % 2 == 0, "source": "test"}
         for number in range(SPECIES)
@@ -228,8 +228,8 @@ def test_traits_are_refused_or_marked_as_well(
     replace_tables(birds, {"traits": pa.Table.from_pylist(rows, schema=TRAITS)}, {})
     split_dataset(birds, unseen=UNSEEN, seed=1)
     with pytest.raises(ModelError, match=REFUSED):
-        predict_traits(birds, model, device="cpu", progress=False)
-    marked = predict_traits(birds, model, device="cpu", allow_leak=True, progress=False)
+        score_traits(birds, model, device="cpu", progress=False)
+    marked = score_traits(birds, model, device="cpu", allow_leak=True, progress=False)
     assert marked
     assert all(row.leak for row in marked)
 

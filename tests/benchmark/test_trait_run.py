@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from biovita.benchmark.trait_run import label_texts, predict_traits
+from biovita.benchmark.trait_run import label_texts, score_traits
 from biovita.dataset import Dataset, write_table
 from biovita.dataset.schema import TRAITS
 from biovita.embedding import LanceStore
@@ -44,7 +44,7 @@ def test_vectors_made_elsewhere_tell_traits(dataset, tmp_path):
         write_vectors(tmp_path, modality, *vectors_of(dataset, modality))
     (text,) = label_texts(dataset)
     write_vectors(tmp_path, Modality.TEXT, [text, "Genus0 species0"], np.eye(2, DIM))
-    rows = predict_traits(dataset, f"vectors:{tmp_path}", progress=False)
+    rows = score_traits(dataset, f"vectors:{tmp_path}", progress=False)
     assert {(row.modality, row.method, row.part) for row in rows} == {
         (modality, method, part)
         for modality in ("audio", "image")
@@ -57,7 +57,7 @@ def test_vectors_made_elsewhere_tell_traits(dataset, tmp_path):
 def test_texts_of_another_length_are_not_asked_and_that_is_said(dataset, tmp_path, caplog):
     write_vectors(tmp_path, Modality.AUDIO, *vectors_of(dataset, Modality.AUDIO))
     write_vectors(tmp_path, Modality.TEXT, list(label_texts(dataset)), np.ones((1, 3)))
-    rows = predict_traits(dataset, f"vectors:{tmp_path}", progress=False)
+    rows = score_traits(dataset, f"vectors:{tmp_path}", progress=False)
     assert {row.method for row in rows} == {"probe"}
     assert "audio vectors have 6 numbers and text vectors 3. Labels are not told zero-shot" in caplog.text
 
@@ -67,10 +67,10 @@ def test_vectors_that_cannot_be_used_are_refused(dataset, tmp_path):
     made[3, 2] = np.nan
     write_vectors(tmp_path, Modality.AUDIO, ids, made)
     with pytest.raises(BiovitaError, match=r"audio vectors of Genus\d+ species\d+ are not finite"):
-        predict_traits(dataset, f"vectors:{tmp_path}", progress=False)
+        score_traits(dataset, f"vectors:{tmp_path}", progress=False)
     (tmp_path / "none").mkdir()
     with pytest.raises(BiovitaError, match="none holds no vectors"):
-        predict_traits(dataset, f"vectors:{tmp_path / 'none'}", progress=False)
+        score_traits(dataset, f"vectors:{tmp_path / 'none'}", progress=False)
 
 
 class Words:
@@ -89,17 +89,17 @@ def test_a_model_that_neither_hears_nor_sees_is_refused_at_once(dataset, tmp_pat
     with pytest.raises(
         ModelError, match=r"words embeds only texts\. Traits are told from recordings or photographs"
     ):
-        predict_traits(dataset, Words(), progress=False)
+        score_traits(dataset, Words(), progress=False)
     write_vectors(tmp_path, Modality.TEXT, list(label_texts(dataset)), np.ones((1, 3)))
     with pytest.raises(ModelError, match="embeds only texts"):
-        predict_traits(dataset, f"vectors:{tmp_path}", progress=False)
+        score_traits(dataset, f"vectors:{tmp_path}", progress=False)
 
 
 def test_an_object_does_not_take_the_place_of_another_models_vectors(dataset):
     model = Sounds()
     model.name = "starter"
     with pytest.raises(ModelError, match=r"embeddings/starter is for the vectors of starter.*another name"):
-        predict_traits(dataset, model, progress=False)
+        score_traits(dataset, model, progress=False)
     model.name = "mine"
     table = LanceStore(embeddings_directory(dataset, "mine")).table(Modality.AUDIO)
     row = {"id": "aT", "window": -1}
@@ -107,7 +107,7 @@ def test_an_object_does_not_take_the_place_of_another_models_vectors(dataset):
         pa.Table.from_pylist([row], schema=COLUMNS), np.ones((1, 3), np.float32), Made("a tower", "1", 3, "")
     )
     with pytest.raises(ModelError, match="is for the vectors of a tower, and 'mine' is another model"):
-        predict_traits(dataset, model, progress=False)
+        score_traits(dataset, model, progress=False)
     assert table.made().tower == "a tower"
 
 
@@ -123,7 +123,7 @@ def test_towers_that_are_not_aligned_tell_traits_by_a_probe(dataset, monkeypatch
         return ItemVectors({Modality.AUDIO: Vectors(ids, found.astype(np.float32)), Modality.TEXT: texts})
 
     monkeypatch.setattr("biovita.benchmark.trait_run.item_vectors", made)
-    rows = predict_traits(dataset, describe("starter").towers, progress=False)
+    rows = score_traits(dataset, describe("starter").towers, progress=False)
     assert {row.method for row in rows} == {"probe"}
     assert "audio vectors have 1024 numbers and text vectors 384" in caplog.text
 
@@ -131,5 +131,5 @@ def test_towers_that_are_not_aligned_tell_traits_by_a_probe(dataset, monkeypatch
 def test_too_few_species_are_said(dataset, tmp_path, caplog):
     rows = dataset.traits.slice(0, 4)
     write_table(rows, dataset.path / "traits.parquet")
-    assert predict_traits(Dataset.open(dataset.path), "random:4", progress=False) == ()
+    assert score_traits(Dataset.open(dataset.path), "random:4", progress=False) == ()
     assert "no label is known of three species that have it and three that have not" in caplog.text

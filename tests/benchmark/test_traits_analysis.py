@@ -5,17 +5,13 @@ import pyarrow as pa
 import pytest
 
 from biovita.benchmark import benchmark_from_split, score_benchmark
-from biovita.benchmark.trait_scores import (
-    Traits,
-    linear_probe,
-    species_means,
-    trait_agreement,
-    trait_prediction,
-)
+from biovita.benchmark.trait_scores import label_scores, trait_agreement
 from biovita.dataset import Dataset, write_table
 from biovita.dataset.schema import TRAITS
 from biovita.modality import Modality
 from biovita.taxonomy import Rank
+from biovita.traits.known_labels import Traits
+from biovita.traits.label_probes import linear_probe, species_means
 from support.bench_cases import class_vectors
 
 
@@ -93,7 +89,7 @@ def test_prediction_finds_what_the_vectors_hold_and_nothing_else(small):
     )
     prompts = {"nocturnal": night, "forest": rng.normal(size=16)}
     means = {Modality.AUDIO: species_means(names, np.array(rows))}
-    scores = trait_prediction(means, unseen, traits, prompts)
+    scores = label_scores(means, unseen, traits, prompts)
     found = {(s.method, s.part, s.label): s.auc for s in scores}
     assert found["probe", "unseen", "nocturnal"] > 0.95
     assert found["probe", "seen", "nocturnal"] > 0.95
@@ -106,7 +102,7 @@ def test_means_in_parts_are_those_of_the_whole(monkeypatch):
     rng = np.random.default_rng(0)
     names, items = rng.choice(list("abc"), 50), rng.normal(size=(80, 4)).astype(np.float32)
     rows = rng.choice(80, 50)
-    monkeypatch.setattr("biovita.benchmark.trait_scores._AT_ONCE", 7)
+    monkeypatch.setattr("biovita.traits.label_probes._AT_ONCE", 7)
     species, means = species_means(names, items, rows)
     for name, mean in zip(species, means, strict=True):
         plain = items[rows[names == name]].astype(float).mean(axis=0)
@@ -121,7 +117,7 @@ def test_measures_are_those_of_their_definitions():
         names = [f"species {n:02d}" for n in range(number)]
         traits = Traits({name: {"nocturnal": bool(true)} for name, true in zip(names, truth, strict=True)})
         means = {Modality.AUDIO: (names, np.c_[values, np.zeros(number)])}
-        (found,) = trait_prediction(means, frozenset(names), traits, {"nocturnal": np.array([1.0, 0.0])})
+        (found,) = label_scores(means, frozenset(names), traits, {"nocturnal": np.array([1.0, 0.0])})
         pairs = [(one > other) + 0.5 * (one == other) for one in values[truth] for other in values[~truth]]
         assert found.auc == pytest.approx(np.mean(pairs), rel=1e-9)
         precision = [truth[values >= one].mean() for one in values[truth]]

@@ -57,6 +57,7 @@ GIVEN = {
     "train": "starter/stage1 --data {birds} --out {new} --exclude {names} --set steps=1 weights.names=0",
     "traits import": "{birds} --csv {traits} --backbone {taxa}",
     "traits coverage": "{birds}",
+    "traits predict": "{src} --data {birds} --out {new}.csv",
 }
 WITHOUT_PLACES = {"doctor", "models"}
 READ_FIRST = {"bench compare"}  # two runs are read in no time, and nothing is computed before the page is written
@@ -175,7 +176,8 @@ def test_a_path_to_nothing_or_to_something_else_is_said(command: str, places: di
 def test_an_out_that_cannot_be_is_said_and_nothing_is_touched(command: str, places: dict[str, Path]) -> None:
     root = places["src"].parent
     before = listing(root)
-    ending = {"taxonomy match": ".csv", "taxonomy backbone": ".parquet", "data check": ".parquet", "search": ".csv"}.get(command, "")
+    endings = {"taxonomy match": ".csv", "taxonomy backbone": ".parquet", "data check": ".parquet"}
+    ending = {**endings, "traits predict": ".csv", "search": ".csv"}.get(command, "")
     for kind, place in {
         "below": places["file"] / f"below{ending}",
         "further below": places["file"] / "below" / f"further{ending}",

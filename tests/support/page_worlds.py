@@ -239,6 +239,7 @@ NEEDS: Mapping[str, Mapping[str, str]] = {
     "docs/the-path.md": {"field-sample": "my-folder"},
     "docs/training.md": {"birds": "birds", "dawn.wav": "dawn.wav", "towers": "towers"},
     "docs/traits.md": {**DATASET, **TRAITS},
+    "docs/traits-predict.md": {"birds": "birds", "recordings": "recordings", "photographs": "photographs"},
     "docs/unseen-species.md": {"run2": "run2"},
     "docs/your-model.md": {"birds": "birds", "birds-bench": "bench", "run2": "run2"},
 }

@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 from biovita.benchmark.recordings import Recordings
 from biovita.benchmark.scores import KS, Scores, TaskScore, bootstrap_interval
 from biovita.benchmark.task import Benchmark, Task
-from biovita.benchmark.trait_scores import TraitAgreement, Traits, trait_agreement
+from biovita.benchmark.trait_scores import TraitAgreement, trait_agreement
 from biovita.modality import Modality, modalities_of
 from biovita.taxonomy import Rank
+from biovita.traits.known_labels import Traits
 
 __all__ = [
     "Analysis",

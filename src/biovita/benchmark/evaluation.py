@@ -32,7 +32,7 @@ from biovita.benchmark.scored_models import (
 )
 from biovita.benchmark.scores import ScoreRow, Scores, checked_penalty, score_benchmark
 from biovita.benchmark.task import Benchmark
-from biovita.benchmark.trait_run import label_texts, predict_from_benchmark
+from biovita.benchmark.trait_run import label_texts, score_traits_of_benchmark
 from biovita.benchmark.trait_scores import TraitScore
 from biovita.benchmark.vector_rows import mapped
 from biovita.compute.device import select_device
@@ -174,7 +174,7 @@ def evaluate(
         made=made,
         failed=found.failed,
         recordings=measured(benchmark) if contrast else stated(benchmark),
-        predictions=predict_from_benchmark(benchmark, vectors, leak=bool(check.leak)),
+        predictions=score_traits_of_benchmark(benchmark, vectors, leak=bool(check.leak)),
         seed=seed,
         check=check,
     )

@@ -25,7 +25,7 @@ from biovita.benchmark.scored_models import (
     safe_name,
 )
 from biovita.benchmark.task import ITEMS, Benchmark
-from biovita.benchmark.trait_scores import Traits, TraitScore, species_means, trait_prediction
+from biovita.benchmark.trait_scores import TraitScore, label_scores
 from biovita.benchmark.vector_rows import rows_of
 from biovita.dataset.dataset import Dataset
 from biovita.dataset.schema import Split
@@ -37,25 +37,15 @@ from biovita.model import Model, ModelCard
 from biovita.model.lookup import KNOWN
 from biovita.suggestion import suggested
 from biovita.taxonomy import Rank
+from biovita.traits.known_labels import Traits
+from biovita.traits.label_probes import species_means
+from biovita.traits.label_texts import label_directions, label_text
 
-__all__ = ["label_text", "label_texts", "predict_from_benchmark", "predict_traits"]
+__all__ = ["label_texts", "score_traits", "score_traits_of_benchmark"]
 
 logger = logging.getLogger(__name__)
 
 _Means: TypeAlias = "tuple[list[str], np.ndarray]"  # species, and a vector each
-
-
-def label_text(label_id: str) -> str:
-    """Return what stands for a trait label in text: its name and definition.
-
-    Examples
-    --------
-    >>> label_text("diurnal")
-    'diurnal animal: Active by day.'
-    """
-    from biovita.trait_labels import label
-
-    return f"{label_id.replace('_', ' ')} animal: {label(label_id).definition}"
 
 
 def label_texts(dataset: Dataset) -> tuple[str, ...]:
@@ -63,10 +53,10 @@ def label_texts(dataset: Dataset) -> tuple[str, ...]:
     return tuple(map(label_text, Traits.of(dataset).labels))
 
 
-def predict_traits(
+def score_traits(
     dataset: Dataset, model: Any, *, device: str = "auto", allow_leak: bool = False, progress: bool = True
 ) -> tuple[TraitScore, ...]:
-    """Return how well traits can be told from a model's embeddings; see `benchmark.trait_scores.trait_prediction`.
+    """Return how well traits can be told from a model's embeddings; see `benchmark.trait_scores.label_scores`.
 
     Every recording and photograph of a species with a known trait counts. Their vectors are those that
     `biovita.embedding` keeps in the dataset; what is missing is computed into it. A label's text vector is that of
@@ -122,7 +112,7 @@ def predict_traits(
         unseen |= _held_out(items, "split")
         if modality in vectors:
             means |= _means_of(items, vectors[modality], modality, name)
-    rows = trait_prediction(means, frozenset(unseen), traits, _prompts(vectors, traits))
+    rows = label_scores(means, frozenset(unseen), traits, _prompts(vectors, traits))
     _say_what_lacks(rows, vectors, name)
     return tuple(replace(row, leak=bool(check.leak)) for row in rows)
 
@@ -213,10 +203,10 @@ def _means_of(items: pa.Table, vectors: Vectors, modality: Modality, name: str) 
     return {modality: found}
 
 
-def predict_from_benchmark(
+def score_traits_of_benchmark(
     benchmark: Benchmark, vectors: Mapping[Modality, Vectors], *, leak: bool = False
 ) -> tuple[TraitScore, ...]:
-    """Return what `predict_traits` does, from a benchmark's vectors alone; the probe is fitted on its seen species.
+    """Return what `score_traits` does, from a benchmark's vectors alone; the probe is fitted on its seen species.
 
     Where the vectors of texts have those of `label_texts` among them, labels are also told zero-shot. Without a
     dataset that has traits, there are no rows.
@@ -233,24 +223,14 @@ def predict_from_benchmark(
             )
             means |= _means_of(items, vectors[modality], modality, "the model")
             unseen |= _held_out(items, "part")
-    rows = trait_prediction(means, frozenset(unseen), traits, _prompts(vectors, traits))
+    rows = label_scores(means, frozenset(unseen), traits, _prompts(vectors, traits))
     return tuple(replace(row, leak=leak) for row in rows)
 
 
 def _prompts(vectors: Mapping[Modality, Vectors], traits: Traits) -> dict[str, np.ndarray] | None:
     """Return the vector that stands for each label, less the mean of its group's; None where texts have none."""
-    from biovita.trait_labels import group_of
-
     texts = vectors.get(Modality.TEXT)
-    groups: dict[str, list[str]] = {}
-    for label in traits.labels:
-        if texts is not None and label_text(label) in texts:
-            groups.setdefault(group_of(label), []).append(label)
-    prompts: dict[str, np.ndarray] = {}
-    for labels in groups.values():
-        assert texts is not None
-        found = texts.vectors[texts.places(map(label_text, labels))].astype(np.float64)
-        if len(labels) > 1:
-            found = found - found.mean(axis=0)
-        prompts.update(zip(labels, found, strict=True))
-    return prompts or None
+    if texts is None:
+        return None
+    labels = [label for label in traits.labels if label_text(label) in texts]
+    return label_directions(labels, lambda named: texts.vectors[texts.places(named)]) or None

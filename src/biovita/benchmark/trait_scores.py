@@ -3,72 +3,21 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from biovita.benchmark.scores import Scores, bootstrap_interval
 from biovita.benchmark.task import Task
-from biovita.dataset.dataset import Dataset
 from biovita.modality import Modality
-from biovita.one_line import OneLine
 from biovita.taxonomy import Rank
+from biovita.traits.known_labels import Traits, enough
+from biovita.traits.label_probes import cross_validated, linear_probe
 
-__all__ = [
-    "TraitAgreement",
-    "TraitScore",
-    "Traits",
-    "linear_probe",
-    "species_means",
-    "trait_agreement",
-    "trait_prediction",
-]
+__all__ = ["TraitAgreement", "TraitScore", "label_scores", "trait_agreement"]
 
-_FOLDS = 5
-_FEWEST = 3  # species with, and species without a label, for it to be judged
-_INVERSE_PENALTY = 0.5  # scikit-learn's C: the slope's squared length counts as much as the sum of the losses
-_AT_ONCE = 8192  # vectors in memory while means are taken
 _QUERIES_AT_ONCE = 2048  # each with a hundred candidates and more, of 34 labels
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Traits(OneLine):
-    """What is known of species: ``values[name][label]`` is true or false; an unknown label is not there."""
-
-    values: Mapping[str, Mapping[str, bool]]
-
-    @classmethod
-    def of(cls, dataset: Dataset) -> Traits:
-        """Return the traits of a dataset, by scientific name. Where sources disagree the label is left out."""
-        found: dict[str, dict[str, bool]] = {}
-        disputed: set[tuple[str, str]] = set()
-        columns = (dataset.traits[name].to_pylist() for name in ("taxon_id", "label", "value"))
-        for taxon_id, label, value in zip(*columns, strict=True):
-            taxon = dataset.taxonomy.get(taxon_id)
-            if taxon is None:
-                continue
-            known = found.setdefault(taxon.scientific_name, {})
-            if known.setdefault(label, value) != value:
-                disputed.add((taxon.scientific_name, label))
-        for name, label in disputed:
-            del found[name][label]
-        return cls(found)
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels that are known of some species, in the order of the vocabulary."""
-        from biovita.trait_labels import LABELS
-
-        used = {label for known in self.values.values() for label in known}
-        return tuple(label for label in LABELS if label in used)
-
-    def column(self, names: Sequence[str], label: str) -> np.ndarray:
-        """Return ``(names,)`` 1 where the label is true, 0 where it is false, NaN where it is unknown."""
-        return np.array([self.values.get(name, {}).get(label, np.nan) for name in names], np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +27,7 @@ class TraitScore:
     Attributes
     ----------
     method
-        ``zero-shot`` or ``probe``; see `trait_prediction`.
+        ``zero-shot`` or ``probe``; see `label_scores`.
     auc
         Area under the ROC curve; chance is one half.
     chance
@@ -194,32 +143,7 @@ def _wrong_candidates(task: Task, queries: np.ndarray, known: np.ndarray) -> tup
     return counts[0], counts[1]
 
 
-def species_means(
-    names: Sequence[str] | pa.Array, vectors: Any, rows: np.ndarray | None = None
-) -> tuple[list[str], np.ndarray]:
-    """Return the species of items, and the normalised mean of each one's vectors, ``(species, dim)`` float64.
-
-    Parameters
-    ----------
-    names
-        The species of each item.
-    vectors
-        ``(n, dim)``; an array, or anything that gives some of its rows for their numbers.
-    rows
-        The row of each item; None where there is one an item, in their order.
-    """
-    rows = np.arange(len(names)) if rows is None else rows
-    column = names if isinstance(names, pa.Array) else pa.array(names, pa.string())
-    species = column.unique().sort()
-    place = pc.index_in(column, value_set=species).to_numpy(zero_copy_only=False)
-    means = np.zeros((len(species), vectors.shape[1]))
-    for start in range(0, len(rows), _AT_ONCE):
-        part = slice(start, start + _AT_ONCE)
-        np.add.at(means, place[part], vectors[rows[part]])
-    return species.to_pylist(), means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
-
-
-def trait_prediction(
+def label_scores(
     means: Mapping[Modality, tuple[Sequence[str], np.ndarray]],
     unseen: frozenset[str],
     traits: Traits,
@@ -234,7 +158,7 @@ def trait_prediction(
     Parameters
     ----------
     means
-        By modality, species and the mean of their vectors, as `species_means` gives them.
+        By modality, species and the mean of their vectors, as `biovita.traits.label_probes.species_means` gives them.
     unseen
         The species that no training has met.
     prompts
@@ -258,17 +182,17 @@ def trait_prediction(
             judged: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
             for part, mine in (("unseen", hidden), ("seen", ~hidden)):
                 at = np.flatnonzero(mine & ~np.isnan(known))
-                if not _enough(known[at]):
+                if not enough(known[at]):
                     continue
                 if label in asked:
                     judged["zero-shot", part] = (vectors[at] @ asked[label], known[at])
                 fitted = np.flatnonzero(~hidden & ~np.isnan(known))
-                if not _enough(known[fitted]):
+                if not enough(known[fitted]):
                     continue
                 if part == "unseen":
                     judged["probe", part] = (linear_probe(vectors[fitted], known[fitted])(vectors[at]), known[at])
                 else:
-                    judged["probe", part] = (_cross_validated(vectors[at], known[at]), known[at])
+                    judged["probe", part] = (cross_validated(vectors[at], known[at]), known[at])
             rows += [
                 TraitScore(
                     modality=modality.value,
@@ -284,38 +208,3 @@ def trait_prediction(
                 for (method, part), (values, truth) in judged.items()
             ]
     return rows
-
-
-def _enough(known: np.ndarray) -> bool:
-    return min((known == 1).sum(), (known == 0).sum()) >= _FEWEST
-
-
-def linear_probe(features: np.ndarray, truth: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Fit a logistic regression with an L2 penalty, classes weighted alike, and return its decision function.
-
-    Parameters
-    ----------
-    features
-        ``(n, dim)``; centred by their own means, and scaled by one spread for all.
-    truth
-        ``(n,)`` of 0 and 1, both of them there.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    centre, spread = features.mean(axis=0), features.std() + 1e-12
-    probe = LogisticRegression(C=_INVERSE_PENALTY, class_weight="balanced", tol=1e-8, max_iter=1000)
-    probe.fit((features - centre) / spread, truth)
-    return lambda new: np.asarray(probe.decision_function((new - centre) / spread))
-
-
-def _cross_validated(features: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return the decision on each row by a probe fitted without its fold; classes are spread over the folds."""
-    fold = np.empty(len(truth), int)
-    for value in (0, 1):
-        mine = np.flatnonzero(truth == value)
-        fold[mine] = np.arange(len(mine)) % _FOLDS
-    values = np.zeros(len(truth))
-    for number in np.unique(fold):
-        held = fold == number
-        values[held] = linear_probe(features[~held], truth[~held])(features[held])
-    return values

@@ -308,10 +308,10 @@ def traits(
     allow_leak
         Score a model that has trained on what the split holds out, and mark its rows.
     """
-    from biovita.benchmark.trait_run import predict_traits
+    from biovita.benchmark.trait_run import score_traits
     from biovita.dataset import Dataset
 
-    rows = predict_traits(Dataset.open(dataset), model, device=device, allow_leak=allow_leak)
+    rows = score_traits(Dataset.open(dataset), model, device=device, allow_leak=allow_leak)
     if as_json:
         print_json(rows)
         return

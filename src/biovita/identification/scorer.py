@@ -215,9 +215,17 @@ def opened_projection(
     ----------
     tower
         One of the model that is open already; opened where the projection asks its classifier.
+
+    Raises
+    ------
+    ModelError
+        Where the model has no such space.
     """
     from biovita.model import Model
 
+    card = model.card if isinstance(model, Model) else model
+    if card.dim is None:
+        raise ModelError(f"{card.name} has no space that sound and photographs share")
     opened = model if isinstance(model, Model) else load_model(model, modalities=())
     asks = opened.knowledge is not None and opened.knowledge.asks_classifier
     if modality == Modality.AUDIO and asks and modality not in opened.towers:

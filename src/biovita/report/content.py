@@ -15,12 +15,13 @@ from biovita.benchmark.makers_knew import MakersKnew, makers_knew
 from biovita.benchmark.recordings import Recordings
 from biovita.benchmark.scores import ScoreRow, Scores
 from biovita.benchmark.task import Benchmark
-from biovita.benchmark.trait_scores import Traits, TraitScore
+from biovita.benchmark.trait_scores import TraitScore
 from biovita.dataset.dataset import Dataset
 from biovita.embedding import Failure, Vectors
 from biovita.modality import Modality
 from biovita.one_line import OneLine
 from biovita.towers.encoder import EncoderCard
+from biovita.traits.known_labels import Traits
 
 __all__ = ["ReportContent", "run_of"]
 
@@ -50,7 +51,7 @@ class ReportContent(OneLine):
     recordings
         Length and contrast of the benchmark's recordings; None where nothing is known of them.
     predictions
-        How well traits can be told from the embeddings; see `biovita.benchmark.trait_scores.trait_prediction`.
+        How well traits can be told from the embeddings; see `biovita.benchmark.trait_scores.label_scores`.
     published
         Put the published tables beside the scores.
     check

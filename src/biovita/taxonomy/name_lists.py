@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 
 from biovita.csv_records import not_decoded, open_text, text_lines
-from biovita.csv_safe import safe_table
 from biovita.csv_table import BrokenRow, check_not_all_broken, held_rows, open_csv
 from biovita.errors import DatasetError
-from biovita.files import replacing, require_file, require_writable
+from biovita.files import require_file
 from biovita.foreign_tables import Held
 from biovita.table_kinds import TableKind, kind_of_table
 from biovita.taxonomy.backbone_names import GIVEN
 from biovita.text_encoding import encoding_of
+from biovita.written_table import write_one_table
 
 __all__ = ["NameList", "names_listed", "names_of_lines", "read_names", "write_decisions"]
 
@@ -135,11 +133,4 @@ def names_of_lines(path: Path) -> list[str]:
 
 def write_decisions(decisions: pa.Table, path: str | Path) -> None:
     """Write decisions as Parquet, or as CSV where the file's name ends so; the file appears whole or not at all."""
-    path = Path(path)
-    require_writable(path, ".parquet", ".csv")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as scratch:
-        if path.suffix == ".csv":
-            pacsv.write_csv(safe_table(decisions), scratch)
-        else:
-            pq.write_table(decisions, scratch.absolute(), compression="zstd")
+    write_one_table(decisions, Path(path))
