@@ -162,7 +162,7 @@ def predict_traits(
 def _asking(by: str, ways: Sequence[str] | None, hours: str | None, out: str | Path | None) -> Asking:
     """Return what is asked, and refuse what cannot be, before anything is opened."""
     from biovita.files import require_writable
-    from biovita.trait_prediction.detection_shares import hours_of
+    from biovita.hours import hours_of
     from biovita.trait_prediction.predict_run import Asking
     from biovita.trait_prediction.prediction_rows import Way
 

@@ -80,7 +80,7 @@ def test_filters_leave_what_they_say(survey: Path, archive: Path) -> None:
     found = search(archive, month="2-4", **ask)  # type: ignore[arg-type]
     assert {Path(path).name for path in found.hits["path"].to_pylist()} == {"1.wav", "3.wav"}
     assert "3 recordings state no time or no time zone" in found.notes[0]
-    assert len(search(archive, hours="5", **ask).hits) == 4  # type: ignore[arg-type]
+    assert len(search(archive, hours="5-6", **ask).hits) == 4  # type: ignore[arg-type]
     assert len(search(archive, since="2024-04-01", until="2024-04-17", **ask).hits) == 4  # type: ignore[arg-type]
     assert len(search(archive, box=(8.25, 47, 9, 48), **ask).hits) == 8  # type: ignore[arg-type]
     assert len(search(archive, where="sample_rate = 8000 AND site = 'hill'", **ask).hits) == 12  # type: ignore[arg-type]

@@ -8,7 +8,8 @@ import pytest
 
 from biovita.archive.archive_tables import ANNOTATIONS
 from biovita.errors import BiovitaError
-from biovita.trait_prediction.detection_shares import Hours, count_detections, hours_of, shares_of_detections
+from biovita.hours import Hours, hours_of
+from biovita.trait_prediction.detection_shares import count_detections, shares_of_detections
 from biovita.trait_prediction.prediction_rows import DETECTION_SHARES
 from biovita.trait_prediction.species_labels import SpeciesLabels
 

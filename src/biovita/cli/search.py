@@ -78,6 +78,7 @@ def search(
 def _run(archive: Path, given: dict[str, Any], out: Path | None, *, as_json: bool) -> int:
     import biovita
     from biovita.files import require_writable
+    from biovita.written_table import write_one_table
 
     if out is not None:
         require_writable(out, *_TABLES)
@@ -85,7 +86,7 @@ def _run(archive: Path, given: dict[str, Any], out: Path | None, *, as_json: boo
     given["weight"] = option.weights_of(given["weight"]) if given["weight"] else None
     found = biovita.search(archive, **given)
     if out is not None:
-        _write(found, out)
+        write_one_table(found.hits, out)
     if as_json:
         print_json({"model": found.model, "hits": _objects(found), "notes": list(found.notes)})
     else:
@@ -120,9 +121,3 @@ def _cells(row: dict[str, Any]) -> tuple[object, ...]:
     when = "" if row["begin_local"] is None else f"{row['begin_local']:%Y-%m-%d %H:%M}"
     what = {"audio": "sound", "image": "photograph", "text": "taxon"}[row["modality"]]
     return row["place"], f"{row['score']:.2f}", what, where, row["site"] or "", when, labels, row["id"]
-
-
-def _write(found: SearchResult, out: Path) -> None:
-    from biovita.retrieval.hit_files import write_hits
-
-    write_hits(found.hits, out)

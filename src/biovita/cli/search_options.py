@@ -97,7 +97,7 @@ Box = Annotated[
 Since = Annotated[str | None, Parameter(help="First local day, as 2024-05-17.")]
 Until = Annotated[str | None, Parameter(help="Last local day.")]
 Month = Annotated[str | None, Parameter(help="Local months: 5, 11-2 or 3,5.")]
-Hours = Annotated[str | None, Parameter(help="Local hours: 4-7 ends before 8 o'clock.")]
+Hours = Annotated[str | None, Parameter(help="Local hours: 4-7 is from 4:00 to 7:00.")]
 Where = Annotated[str | None, Parameter(help="A condition in SQL over the archive's columns: duration_s > 60.")]
 Number = Annotated[int, Parameter(name=("-k", "--k"), help="How many hits.")]
 Skip = Annotated[int, Parameter(help="How many hits to pass over, for the next page.")]

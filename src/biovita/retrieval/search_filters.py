@@ -12,12 +12,13 @@ from typing import TypedDict
 import pyarrow as pa
 
 from biovita.errors import BiovitaError, unknown_name
+from biovita.hours import Hours, hours_of
 from biovita.retrieval.lineage_names import archive_taxa
 from biovita.sql import sql_text
 from biovita.taxonomy.known_taxa import known_taxa
 from biovita.taxonomy.parse import fold
 
-__all__ = ["SearchFilterOptions", "SearchFilters", "condition_of", "cyclic", "filters_of", "group_named"]
+__all__ = ["SearchFilterOptions", "SearchFilters", "condition_of", "filters_of", "group_named", "months_of"]
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -37,7 +38,7 @@ class SearchFilterOptions(TypedDict, total=False):
         Local days, both included, such as ``2024-05-17``. As with the next two, what states no time zone is left out,
         and a note counts it.
     month, hours
-        Local: ``5``, ``11-2``; hours up to and with the last, so ``4-7`` ends before 8.
+        Local: ``5``, ``11-2``; ``4-7`` is from 4:00 to 7:00, and ``22-3`` goes into the next day.
     where
         A condition in SQL over the archive's columns, see `biovita.retrieval.media_where.media_where`.
     """
@@ -68,7 +69,7 @@ class SearchFilters:
     since, until
         Local days, both of them included.
     months, hours
-        Local; of a month or hour that the window begins in.
+        Local, of the moment when the window begins.
     where
         A condition in SQL over the columns of media, see `biovita.retrieval.media_where.media_where`.
     """
@@ -80,7 +81,7 @@ class SearchFilters:
     since: str | None = None
     until: str | None = None
     months: tuple[int, ...] = ()
-    hours: tuple[int, ...] = ()
+    hours: Hours | None = None
     where: str | None = None
 
     def __post_init__(self) -> None:
@@ -126,14 +127,14 @@ def filters_of(options: SearchFilterOptions) -> SearchFilters:
         box=options.get("box"),
         since=options.get("since"),
         until=options.get("until"),
-        months=() if month is None else cyclic(month, 1, 12, "month"),
-        hours=() if hours is None else cyclic(hours, 0, 23, "hour"),
+        months=() if month is None else months_of(month),
+        hours=None if hours is None else hours_of(hours),
         where=options.get("where"),
     )
 
 
-def cyclic(text: str, first: int, last: int, name: str) -> tuple[int, ...]:
-    """Return the months or hours that a text means: numbers and spans, apart by commas; a span may go past the end.
+def months_of(text: str) -> tuple[int, ...]:
+    """Return the months that a text means: numbers and spans, apart by commas; a span may go into the next year.
 
     Raises
     ------
@@ -142,22 +143,19 @@ def cyclic(text: str, first: int, last: int, name: str) -> tuple[int, ...]:
 
     Examples
     --------
-    >>> cyclic("11-2,5", 1, 12, "month")
+    >>> months_of("11-2,5")
     (11, 12, 1, 2, 5)
     """
     found: list[int] = []
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,2})\s*(?:-\s*(\d{1,2})\s*)?", part)
+        match = re.fullmatch(r"\s*(\d{1,2})\s*(?:-\s*(\d{1,2})\s*)?", part, re.ASCII)
         ends = [int(end) for end in match.groups() if end is not None] if match else []
-        if not ends or not all(first <= end <= last for end in ends):
-            raise BiovitaError(
-                f"the {name} {text!r} is none. Give numbers from {first} to {last}, such as {first}, "
-                f"{last - 1}-{first} or {first},{last}"
-            )
+        if not ends or not all(1 <= end <= 12 for end in ends):
+            raise BiovitaError(f"the month {text!r} is none. Give numbers from 1 to 12, such as 5, 11-2 or 3,5")
         at = ends[0]
         found.append(at)
         while at != ends[-1]:
-            at = first if at == last else at + 1
+            at = at % 12 + 1
             found.append(at)
     return tuple(dict.fromkeys(found))
 
@@ -188,7 +186,8 @@ def condition_of(filters: SearchFilters, taxa: pa.Table) -> str | None:
         parts.append(f"day >= date '{filters.since}'")
     if filters.until:
         parts.append(f"day <= date '{filters.until}'")
-    for column, numbers in (("month", filters.months), ("hour", filters.hours)):
+    hours = () if filters.hours is None else tuple(hour for hour in range(24) if hour in filters.hours)
+    for column, numbers in (("month", filters.months), ("hour", hours)):
         if numbers:
             parts.append(f"{column} IN ({', '.join(map(str, numbers))})")
     return " AND ".join(parts) or None

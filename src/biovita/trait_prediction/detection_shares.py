@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,51 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.archive.archive_tables import Kind, Presence
-from biovita.errors import BiovitaError
+from biovita.hours import Hours
 from biovita.taxonomy import Rank, Taxon
 from biovita.trait_labels import LABELS, group_of
 from biovita.trait_prediction.prediction_rows import DETECTION_SHARES
 from biovita.trait_prediction.species_labels import SpeciesLabels
 
-__all__ = ["CountedDetections", "Hours", "count_detections", "hours_of", "shares_of_detections"]
+__all__ = ["CountedDetections", "count_detections", "shares_of_detections"]
 
 _TAXON = ("taxon_id", "scientific_name", "common_name", "rank")
-
-
-@dataclass(frozen=True, slots=True)
-class Hours:
-    """Hours of the day by a clock, from the begin of the first to the begin of the last, which may be on the next day.
-
-    Examples
-    --------
-    >>> [hour for hour in range(24) if hour in Hours(22, 4)]
-    [0, 1, 2, 3, 22, 23]
-    """
-
-    first: int
-    last: int
-
-    def __contains__(self, hour: int) -> bool:
-        if self.first < self.last:
-            return self.first <= hour < self.last
-        return hour >= self.first or hour < self.last
-
-
-def hours_of(text: str) -> Hours:
-    """Return the hours that a text states, as ``20-5``: from 20:00 to 5:00.
-
-    Raises
-    ------
-    BiovitaError
-        Where it states none.
-    """
-    parts = re.fullmatch(r"\s*(\d{1,2})\s*-\s*(\d{1,2})\s*", text, re.ASCII)
-    first, last = (-1, -1) if parts is None else (int(parts[1]), int(parts[2]))
-    if not (0 <= first <= 23 and 0 <= last <= 24 and first != last % 24):
-        raise BiovitaError(
-            f"the hours are {text!r}. Write them as 20-5, from 0 to 24, the first and the last apart"
-        )
-    return Hours(first, last % 24)
 
 
 @dataclass(frozen=True, eq=False)

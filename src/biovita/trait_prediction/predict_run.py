@@ -13,6 +13,7 @@ from biovita.archive.archive import SCORES, Archive
 from biovita.archive.archive_tables import LEFT_OUT
 from biovita.dataset.dataset import Dataset
 from biovita.errors import DatasetError, ModelError
+from biovita.hours import Hours
 from biovita.identification.identify_run import RECORD
 from biovita.jsonfile import read_json
 from biovita.modality import MEDIA
@@ -21,7 +22,7 @@ from biovita.model.describe import describe, load_encoder
 from biovita.suggestion import suggested
 from biovita.trait_prediction.asked_media import AskedMedia, asked_media
 from biovita.trait_prediction.asked_units import Units, units_of
-from biovita.trait_prediction.detection_shares import Hours, count_detections, shares_of_detections
+from biovita.trait_prediction.detection_shares import count_detections, shares_of_detections
 from biovita.trait_prediction.label_tellers import Teller
 from biovita.trait_prediction.labelled_species import labelled_species
 from biovita.trait_prediction.nearest_species import nearest_species
