@@ -29,7 +29,7 @@ import pyarrow as pa
 from biovita.modality import Modality
 from biovita.retrieval.background import keep_background
 from biovita.retrieval.nearest_rows import nearest_in_index
-from biovita.retrieval.search_space import SearchSpace
+from biovita.retrieval.search_space import SearchSpace, SpaceRecord
 from biovita.retrieval.searched_rows import SEARCHED, searched_schema
 from biovita.retrieval.vector_index import keep_index, probes_among, probes_for
 
@@ -99,7 +99,7 @@ def write(space: SearchSpace, source: Iterator[np.ndarray], dim: int) -> None:
     import lance
 
     reader = pa.RecordBatchReader.from_batches(searched_schema(dim), batches(source, dim))
-    space.write_record({"model": "simulated"})
+    space.write_record(SpaceRecord(model="simulated", place="simulated", revision="1", towers="simulated"))
     lance.write_dataset(reader, str(space.place(Modality.AUDIO)), max_rows_per_file=1 << 20)
 
 
@@ -129,11 +129,12 @@ def _run(queue: Any, call: Callable[..., None], arguments: tuple[object, ...]) -
 def search(space: SearchSpace, held: np.ndarray | None, queries: np.ndarray) -> dict[str, Any]:
     """Return times and recall of all ways of searching."""
     table = space.table(Modality.AUDIO)
-    said = space.said_of(Modality.AUDIO)["index"]
-    most = said["partitions"]
+    said = space.said_of(Modality.AUDIO).index
+    assert said is not None
+    most = said.partitions
     probes = probes_for(space, Modality.AUDIO, [Modality.AUDIO], RECALL) or most
     truth = [_ids(nearest_in_index(table, query, K, None, (most, most))) for query in queries]
-    found: dict[str, Any] = {"partitions": most, "probes": probes, "curve": said["recall"]["audio"]}
+    found: dict[str, Any] = {"partitions": most, "probes": probes, "curve": said.recall[Modality.AUDIO]}
     if held is not None:
         checked = [{f"r{row}" for row in np.argsort(-(held @ query), kind="stable")[:K]} for query in queries[:20]]
         found["exact is exact"] = float(np.mean([len(a & b) / K for a, b in zip(checked, truth, strict=False)]))

@@ -9,8 +9,9 @@ of its own recording or observation left out. Right are those of its species, or
 
 - Nine pairs of question and answer: mean average precision and recall at ten, chance, and the encoder alone where it
   can answer. Chance is the expected average precision of a random order (Bestgen 2015).
-- One list of sounds and photographs: by the cosines as they are, and by scores in standard deviations above the
-  background (`biovita.retrieval.background`).
+- One list of sounds and photographs: by the cosines as they are, by scores above the mean of each modality's
+  background (`biovita.retrieval.background`), and by standard deviations of each modality above it; the gain is that of
+  scores over cosines, also over all questions together.
 - Two examples and one counter-example, the first wrong answer, against one example.
 
 Percent, the mean over questions, then over seeds; differences with a 95 % interval by Student's t over the seeds.
@@ -173,28 +174,35 @@ def mixed(found: Mapping[Modality, Side]) -> dict[Row, list[float]]:
     backgrounds = {each: found[each].background for each in MEDIA}
     for asked, asking in found.items():
         for level, groups in (("species", species), ("family", family)):
-            plain, scaled = [], []
+            plain, centred, scaled = [], [], []
             for row in asking.asked:
                 products = {each: found[each].shared @ asking.shared[row] for each in MEDIA}
-                compared = {
-                    each: (products[each] - mean) / spread
-                    for each in MEDIA
-                    for mean, spread in [backgrounds[each].scale(asking.shared[row])]
-                }
+                scales = {each: backgrounds[each].scale(asking.shared[row]) for each in MEDIA}
+                above = {each: products[each] - scales[each][0] for each in MEDIA}
+                compared = {each: above[each] / np.sqrt(scales[each][1]) for each in MEDIA}
                 allowed = group != asking.group[row]
                 right = (groups == asking.groups(level)[row])[allowed]
                 if not right.any():
                     continue
-                for scores, kept in ((products, plain), (compared, scaled)):
+                for scores, kept in ((products, plain), (above, centred), (compared, scaled)):
                     joined = np.concatenate([scores[each] for each in MEDIA])[allowed]
                     kept.append(average_precision(right[np.argsort(-joined, kind="stable")]))
             if plain:
                 rows[f"{asked} to both", level] = [
                     len(plain),
-                    100 * float(np.mean(plain)),
-                    100 * float(np.mean(scaled)),
+                    *(100 * float(np.mean(each)) for each in (plain, centred, scaled)),
                 ]
     return rows
+
+
+def with_means(rows: dict[Row, list[float]]) -> dict[Row, list[float]]:
+    """Return rows with their mean over the modalities that are asked with."""
+    means = {}
+    for level in LEVELS:
+        of_level = [values for (_, at), values in rows.items() if at == level]
+        if of_level:
+            means["all to both", level] = [float(each) for each in np.mean(of_level, axis=0)]
+    return rows | means
 
 
 def examples(found: Mapping[Modality, Side], seed: int) -> dict[Row, list[float]]:
@@ -224,7 +232,7 @@ def examples(found: Mapping[Modality, Side], seed: int) -> dict[Row, list[float]
                 alone = side.shared @ parts[0].vector
                 wrong = next(row for row in np.argsort(-alone, kind="stable") if groups[row] != name)
                 judged = QueryPart("", modality, side.shared[wrong])
-                query = query_for(moved_by(parts[:1], parts[1:], [judged]), background, side.shared.shape[1])
+                query = query_for(moved_by(parts[:1], parts[1:], [judged]), [background], side.shared.shape[1])
                 allowed = ~np.isin(side.group, side.group[[first, second]]) & (np.arange(len(groups)) != wrong)
                 right = (groups == name)[allowed]
                 for scores, kept in ((alone, one), (side.shared @ query, more)):
@@ -270,12 +278,17 @@ def main() -> None:
                 model = trained(dataset, towers, OPTIONS["default"], seed, {})
                 found = sides(dataset, towers, model)
             measured["pairs"].append(pairs(found))
-            measured["mixed"].append(mixed(found))
+            measured["mixed"].append(with_means(mixed(found)))
             measured["examples"].append(examples(found, seed))
         print(f"\n{name}: {unseen} unseen species, seeds {options.seeds}")
         columns = ("questions", "precision", "recall@10", "chance", "encoder")
         told("question and answer", columns, measured["pairs"], None)
-        told("sounds and photographs in one list", ("questions", "cosines", "scores"), measured["mixed"], (1, 2))
+        told(
+            "sounds and photographs in one list",
+            ("questions", "cosines", "scores", "deviations"),
+            measured["mixed"],
+            (1, 2),
+        )
         told("two examples and a counter-example", ("questions", "one", "three"), measured["examples"], (1, 2))
 
 

@@ -81,8 +81,8 @@ def search(
 ) -> SearchResult:
     """Return what an archive has that is most like a query: sounds, photographs, or taxa.
 
-    All that is asked with counts together. Scores are in standard deviations above what the same query gets with a
-    background of the archive's own rows of that modality, so sounds and photographs stand in one list.
+    All that is asked with counts together. A score is how far a hit lies above the mean of what the same query gets
+    with the archive's own rows of that modality, in the query's spread; so sounds and photographs stand in one list.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ def test_a_folder_can_be_searched(survey: Path, archive: Path) -> None:
 
 def test_a_part_of_a_recording_is_asked_for_behind_an_at(survey: Path, archive: Path) -> None:
     file = survey / "hill" / "4.wav"
-    hit = search(archive, audio=[f"{file}@3-6"], group="none", k=1).hits.to_pylist()[0]
+    hit = search(archive, audio=[f"{file}@3-6"], group="none", want=["audio"], k=1).hits.to_pylist()[0]
     assert (Path(hit["path"]).name, hit["start_s"], hit["end_s"]) == ("4.wav", 3.0, 6.0)
     assert hit["similarity"] == pytest.approx(1, abs=2e-3)
 

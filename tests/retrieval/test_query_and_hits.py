@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from biovita.errors import BiovitaError
 from biovita.modality import Modality
-from biovita.retrieval.background import Background
+from biovita.retrieval.background import Background, pooled_spread
 from biovita.retrieval.hits import GROUPS, Hit, Ranked, content_of, merged, ranked
 from biovita.retrieval.nearest_rows import NearestRows
 from biovita.retrieval.partitions import partition_count, spherical_means
@@ -34,14 +34,26 @@ def test_a_mixed_query_is_the_sum_of_what_its_parts_score() -> None:
         QueryPart("p", Modality.AUDIO, vector, weight)
         for vector, weight in zip(directions(2, 1), (1.0, 3.0), strict=True)
     )
-    query = query_for(moved_by([one, other], [], []), background, DIM)
+    query = query_for(moved_by([one, other], [], []), [background], DIM)
     assert query is not None
     rows = directions(50, 2)
     want = sum(
-        weight * (rows @ part.vector) / background.scale(part.vector)[1]
+        weight * (rows @ part.vector) / np.sqrt(background.scale(part.vector)[1])
         for part, weight in ((one, 0.25), (other, 0.75))
     )
     np.testing.assert_allclose(rows @ query, want, rtol=1e-4, atol=1e-5)
+
+
+def test_the_spread_is_that_within_modalities() -> None:
+    rng = np.random.default_rng(0)
+    near, far = (
+        Background((rng.normal(middle, width, (500, 1)) * np.ones(DIM)).astype(np.float32))
+        for middle, width in ((5.0, 1.0), (-5.0, 3.0))
+    )
+    query = np.eye(DIM, dtype=np.float32)[0]
+    few, other = Background(directions(3, 0)), Background(np.ones((20, DIM + 1), np.float32))
+    assert pooled_spread(query, [near, far, few, other]) == pytest.approx(np.sqrt((1 + 9) / 2), rel=0.1)
+    assert pooled_spread(query, [few]) == 1.0
 
 
 def test_examples_have_their_weight_together() -> None:
@@ -58,7 +70,7 @@ def test_examples_have_their_weight_together() -> None:
 
 def test_parts_of_another_space_are_no_query() -> None:
     part = QueryPart("p", Modality.IMAGE, np.ones(5, np.float32))
-    assert query_for([part], Background(directions(20, 0)), DIM) is None
+    assert query_for([part], [Background(directions(20, 0))], DIM) is None
 
 
 def finder(groups: int, rows_a_group: int, modality: Modality, seed: int) -> tuple[Ranked, pa.Table, np.ndarray]:

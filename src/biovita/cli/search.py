@@ -52,7 +52,7 @@ def search(
 ) -> int:
     """Find what is like sounds, photographs, words, names, or a mix of them, in an archive.
 
-    A score says how many standard deviations a hit lies above what the same query gets with others of its modality.
+    A score says how far a hit lies above the mean of others of its modality, in the spread of the query's similarities.
 
     Parameters
     ----------

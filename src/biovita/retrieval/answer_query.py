@@ -16,6 +16,7 @@ from biovita.files import require_file
 from biovita.identification.asked import Perceiving
 from biovita.modality import MEDIA, Modality
 from biovita.model.describe import describe
+from biovita.retrieval.archive_models import models_of
 from biovita.retrieval.ask_modality import SearchQuery, ask_modality, dim_of
 from biovita.retrieval.background import FEWEST, read_background
 from biovita.retrieval.encode_query import AskedWith, encoded, opened_model, span_of_file
@@ -93,15 +94,15 @@ def answered(
     notes = [*_not_compared(space, request, wanted), *_without_zone(archive, request.filters, wanted)]
     notes += _not_on_one_scale(space, request.filters, wanted)
     rows = hit_rows(archive, hits, request.skip, request.group, labels)
-    return SearchAnswer(rows, space.record["model"], tuple(notes))
+    return SearchAnswer(rows, space.record.model, tuple(notes))
 
 
 def _space(archive: Archive, model: str | None) -> SearchSpace:
     """Return the tables of a model, or of the first that the archive names."""
-    spaces = {space.record["model"]: space for space in search_spaces(archive)}
-    by_place = {space.record["place"]: space for space in spaces.values()}
+    spaces = {space.record.model: space for space in search_spaces(archive)}
+    by_place = {space.record.place: space for space in spaces.values()}
     if model is None:
-        first = next(iter(archive.info.get("models", ())), None)
+        first = next(iter(models_of(archive)), "")
         return by_place.get(first) or next(iter(spaces.values()))
     found = spaces.get(model) or by_place.get(model) or by_place.get(str(Path(model).absolute()))
     if found is None:
@@ -114,10 +115,10 @@ def _encoded(archive: Archive, space: SearchSpace, asked: AskedWith, device: str
     if not modalities:
         return ()
     record, taxa = space.record, archive.table("taxa")
-    card = describe(record["place"])
-    if card.revision != record["revision"]:
+    card = describe(record.place)
+    if card.revision != record.revision:
         raise DatasetError(
-            f"{record['place']} is another state of the model than the one that {archive.path} was embedded with. "
+            f"{record.place} is another state of the model than the one that {archive.path} was embedded with. "
             f"Run: {suggested('archive refresh', archive.path)}"
         )
     for file in (*map(Path, asked.images), *(span_of_file(given)[0] for given in asked.audio)):
@@ -152,7 +153,7 @@ def _wanted(space: SearchSpace, wanted: Sequence[Modality], parts: Sequence[Quer
     """Return the modalities that answer: those that are wanted, which have to lie in one space with the query."""
     dims = {each: dim_of(space.table(each)) for each in Modality if space.has(each)}
     widths = {len(part.vector) for part in parts}
-    model = space.record["model"]
+    model = space.record.model
     mend = "Embed the archive with an aligned model: biovita archive add ARCHIVE --model MODEL"
     for modality in wanted:
         what = "taxa" if modality == Modality.TEXT else modality.plural
@@ -173,7 +174,7 @@ def _not_compared(space: SearchSpace, request: SearchRequest, wanted: Sequence[M
     left = [each.plural for each in MEDIA if space.has(each) and each not in wanted]
     if request.wanted or not left:
         return []
-    return [f"the model {space.record['model']} cannot compare {' and '.join(left)} with what is asked"]
+    return [f"the model {space.record.model} cannot compare {' and '.join(left)} with what is asked"]
 
 
 def _without_zone(archive: Archive, filters: SearchFilters, wanted: Sequence[Modality]) -> list[str]:

@@ -50,8 +50,10 @@ def models_of(archive: Archive) -> list[str]:
         Where it says of none.
     """
     found = archive.info.get("models")
+    if isinstance(found, list) and all(isinstance(each, str) for each in found):
+        return found
     if found is not None:
-        return list(found)
+        raise DatasetError(f"{archive.path}: archive.json names no models: {found!r:.60}. Add one: --model NAME")
     record = archive.path / RECORD
     said = read_json(record, DatasetError) if record.is_file() else None
     if not isinstance(said, dict) or "model" not in said:
@@ -76,10 +78,10 @@ def cards_of(names: Sequence[str]) -> list[ModelCard]:
 def searched_rows_of(archive: Archive) -> Mapping[str, Mapping[str, Any]]:
     """Return by model how many rows of each modality are searched, and what its indexes say of themselves."""
     spaces = search_spaces(archive) if has_search_spaces(archive) else ()
-    return {space.record["model"]: _searched(space) for space in spaces}
+    return {space.record.model: _searched(space) for space in spaces}
 
 
 def _searched(space: SearchSpace) -> Mapping[str, Any]:
     rows = {each.value: space.table(each).count_rows() for each in Modality if space.has(each)}
-    indexes = {each: space.said_of(Modality(each)).get("index") for each in rows}
-    return {"rows": rows, "index": {each: said for each, said in indexes.items() if said}}
+    indexes = {each: space.said_of(Modality(each)).index for each in rows}
+    return {"rows": rows, "index": {each: said.model_dump(mode="json") for each, said in indexes.items() if said}}

@@ -12,7 +12,7 @@ import pyarrow as pa
 from biovita.archive.archive import Archive
 from biovita.errors import BiovitaError
 from biovita.modality import Modality
-from biovita.retrieval.background import read_background
+from biovita.retrieval.background import pooled_spread, read_background
 from biovita.retrieval.hits import Ranked
 from biovita.retrieval.labels_there import LabelsThere
 from biovita.retrieval.media_columns import media_columns
@@ -68,11 +68,13 @@ def ask_modality(question: SearchQuery, modality: Modality) -> Ranked:
     BiovitaError
         Where the parts of the query add up to nothing, or a filter cannot be understood.
     """
-    table, background = question.space.table(modality), read_background(question.space, modality)
-    query = query_for(question.parts, background, dim_of(table))
+    table = question.space.table(modality)
+    backgrounds = {each: read_background(question.space, each) for each in Modality}
+    query = query_for(question.parts, tuple(backgrounds.values()), dim_of(table))
     if query is None:
         raise BiovitaError("what is asked cancels itself out. Give other examples or weights")
-    mean, spread = background.scale(query)
+    mean, _ = backgrounds[modality].scale(query)
+    spread = pooled_spread(query, backgrounds.values())
     nearest = _Asked(question, modality, query, _allowed(question, modality))
     names = None if question.labels is None else partial(_first_names, question.labels)
     return Ranked(modality, nearest, mean, spread, float(np.linalg.norm(query)), names)
@@ -107,12 +109,12 @@ class _Asked:
     def __call__(self, k: int, beside: str | None) -> NearestRows:
         """Return the nearest rows: by the index where there is one, else having compared all."""
         space, allowed = self.question.space, self.allowed
-        table, indexed = space.table(self.modality), space.said_of(self.modality).get("index")
+        table, indexed = space.table(self.modality), space.said_of(self.modality).index
         if beside is not None:
             allowed = Allowed(_both(allowed.condition, beside), allowed.media_ids, allowed.media)
         if indexed is None or allowed.is_compared:
             return nearest_by_comparing(table, self.query, k, allowed)
-        most: int = indexed["partitions"]
+        most = indexed.partitions
         asked = [part.modality for part in self.question.parts]
         recall = self.question.recall
         probes = None if recall is None else probes_for(space, self.modality, asked, recall)

@@ -23,9 +23,7 @@ HITS = pa.schema(
         pa.field("place", pa.int32(), nullable=False),  # from 1
         pa.field("id", pa.string(), nullable=False),  # what `like` and `unlike` take
         pa.field("modality", pa.string(), nullable=False),  # of a taxon text
-        pa.field(
-            "score", pa.float64(), nullable=False
-        ),  # standard deviations above the background of its modality
+        pa.field("score", pa.float64(), nullable=False),  # above the mean of its modality, in the query's spread
         pa.field("similarity", pa.float64(), nullable=False),  # the cosine between query and row
         pa.field("path", pa.string()),
         pa.field("start_s", pa.float64()),  # within the file

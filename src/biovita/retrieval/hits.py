@@ -31,7 +31,7 @@ class Hit:
     Attributes
     ----------
     score
-        In standard deviations above the background of its modality; the similarity itself where that is too small.
+        How far it lies above the mean of its modality's background, in the query's spread.
     similarity
         The cosine between it and the query.
     group
@@ -56,8 +56,10 @@ class Ranked:
     ----------
     nearest
         Looks for rows.
-    mean, spread
-        Of the background.
+    mean
+        Of the background of the modality.
+    spread
+        Of the query's products, pooled over all modalities.
     length
         Of the query.
     names

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from biovita.errors import DatasetError
 from biovita.taxonomy import RANKS, Rank, Taxon, Taxonomy
 from biovita.taxonomy.known_taxa import KnownTaxa, known_taxa
 from biovita.taxonomy.parse import fold
@@ -14,7 +15,16 @@ __all__ = ["archive_taxa", "book_of_taxa", "lineage_names"]
 
 
 def archive_taxa(table: pa.Table) -> tuple[Taxon, ...]:
-    """Return the taxa of an archive, of the rows of `biovita.archive.archive_tables.NAMED_TAXA`."""
+    """Return the taxa of an archive, of the rows of `biovita.archive.archive_tables.NAMED_TAXA`.
+
+    Raises
+    ------
+    DatasetError
+        Where a rank is none.
+    """
+    for rank in table["rank"].unique().to_pylist():
+        if rank not in set(Rank):
+            raise DatasetError(f"taxa.parquet: the rank {rank!r} is none. It has to be one of {', '.join(Rank)}")
     ranks = [rank for rank in RANKS if rank != Rank.SPECIES]
     columns = [table[name].to_pylist() for name in ("taxon_id", "scientific_name", "common_name", "rank")]
     above = [table[rank.value].to_pylist() for rank in ranks]

@@ -1,9 +1,9 @@
 """What a query is made of, and the one vector that it asks each modality with.
 
 A query may mix sounds, photographs, words, and rows that the answer should be like or unlike. Each part is divided by
-the spread of its own products with the background of the modality that answers, so that a part whose products lie close
-together counts as much as one whose products lie far apart. The sum is linear in what is searched, so one vector asks
-for it. Examples and counter-examples move it as Rocchio has it, with the weights of Salton and Buckley (1990, Improving
+the spread of its own products with the backgrounds of the archive, so that a part whose products lie close together
+counts as much as one whose products lie far apart. The sum is linear in what is searched, so one vector asks for it.
+Examples and counter-examples move it as Rocchio has it, with the weights of Salton and Buckley (1990, Improving
 retrieval performance by relevance feedback, Journal of the American Society for Information Science 41).
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from biovita.errors import BiovitaError
 from biovita.modality import Modality
-from biovita.retrieval.background import Background
+from biovita.retrieval.background import Background, pooled_spread
 
 __all__ = ["LIKE", "UNLIKE", "QueryPart", "moved_by", "query_for"]
 
@@ -67,20 +67,20 @@ def moved_by(
     return tuple(parts)
 
 
-def query_for(parts: Iterable[QueryPart], background: Background, dim: int) -> np.ndarray | None:
+def query_for(parts: Iterable[QueryPart], backgrounds: Sequence[Background], dim: int) -> np.ndarray | None:
     """Return what asks a modality, ``(dim,)``, float32; None where no part lies in its space.
 
     Parameters
     ----------
-    background
-        Of the modality that answers.
+    backgrounds
+        Of all modalities.
     dim
-        Of its vectors.
+        Of the vectors that answer.
     """
     found = np.zeros(dim, np.float32)
     there = False
     for part in parts:
         if len(part.vector) == dim:
-            found += part.weight / background.scale(part.vector)[1] * part.vector
+            found += part.weight / pooled_spread(part.vector, backgrounds) * part.vector
             there = True
     return found if there and found.any() else None

@@ -44,16 +44,16 @@ def forget_model(archive: Archive, name: str) -> list[str]:
         Where it has no such model, or no other.
     """
     models = models_of(archive)
-    spaces = {space.record["model"]: space for space in search_spaces(archive)}
-    space = spaces.get(name) or next((each for each in spaces.values() if each.record["place"] == name), None)
+    spaces = {space.record.model: space for space in search_spaces(archive)}
+    space = spaces.get(name) or next((each for each in spaces.values() if each.record.place == name), None)
     if space is None:
         raise BiovitaError(unknown_name(f"model of {archive.path}", name, spaces))
     record = space.record
-    kept = [place for place in models if place not in {record["place"], record["model"]}]
+    kept = [place for place in models if place not in {record.place, record.model}]
     if not kept:
         raise BiovitaError(f"{name} is the only model of {archive.path}. Add another one first")
     shutil.rmtree(space.directory)
-    used = {each.record["towers"] for each in spaces.values() if each is not space}
-    if record["towers"] not in used:
-        shutil.rmtree(own_place(archive.path, "embeddings", file_name(record["towers"])), ignore_errors=True)
+    used = {each.record.towers for each in spaces.values() if each is not space}
+    if record.towers not in used:
+        shutil.rmtree(own_place(archive.path, "embeddings", file_name(record.towers)), ignore_errors=True)
     return kept

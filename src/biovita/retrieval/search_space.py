@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from biovita.archive.archive import Archive
 from biovita.errors import DatasetError
@@ -16,16 +17,64 @@ from biovita.jsonfile import read_json
 from biovita.lance_tables import no_panic, open_lance
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
+from biovita.retrieval.searched_rows import searched_schema
 from biovita.storage import for_lance
 from biovita.suggestion import suggested
 
 if TYPE_CHECKING:
     import lance
 
-__all__ = ["SearchSpace", "has_search_spaces", "search_spaces", "space_of"]
+__all__ = [
+    "IndexRecord",
+    "SearchSpace",
+    "SpaceRecord",
+    "TableRecord",
+    "has_search_spaces",
+    "search_spaces",
+    "space_of",
+]
 
 _RECORD = "search.json"
 _DAMAGED = (ValueError, OSError, RuntimeError, LookupError)
+
+
+class _Record(BaseModel):
+    """What is recorded, in types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class IndexRecord(_Record):
+    """What is known of an index.
+
+    Attributes
+    ----------
+    rows
+        That the table had when it was made.
+    recall
+        By the modality of a query, pairs of how many partitions are read and the recall at ten that was measured.
+    """
+
+    rows: int
+    partitions: int
+    recall: dict[Modality, tuple[tuple[int, float], ...]]
+
+
+class TableRecord(_Record):
+    """What is known of a table: of how many rows its background was drawn, and its index where it has one."""
+
+    background_of: int = 0
+    index: IndexRecord | None = None
+
+
+class SpaceRecord(_Record):
+    """What made the tables of a model, and what is known of each."""
+
+    model: str
+    place: str
+    revision: str
+    towers: str
+    tables: dict[Modality, TableRecord] = {}
 
 
 @dataclass(frozen=True)
@@ -41,30 +90,47 @@ class SearchSpace:
     directory: Path
 
     @property
-    def record(self) -> dict[str, Any]:
-        """What made the tables: ``model``, and by modality what is known of the table."""
-        file = self.directory / _RECORD
-        found = read_json(file, DatasetError) if file.is_file() else {}
-        if not isinstance(found, dict):
-            raise DatasetError(f"{file} holds no JSON object. Remove {self.directory} and refresh the archive")
-        return found
+    def exists(self) -> bool:
+        """Whether anything was recorded."""
+        return (self.directory / _RECORD).is_file()
 
-    def write_record(self, record: Mapping[str, Any]) -> None:
+    @property
+    def record(self) -> SpaceRecord:
+        """What made the tables.
+
+        Raises
+        ------
+        DatasetError
+            Where the record is not there, or is none.
+        """
+        file = self.directory / _RECORD
+        try:
+            return SpaceRecord.model_validate(read_json(file, DatasetError))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise DatasetError(
+                f"{file} is no record of what is searched: {where}: {first['msg']}. {self._again}"
+            ) from None
+
+    @property
+    def _again(self) -> str:
+        return f"Remove {self.directory} and refresh the archive"
+
+    def write_record(self, record: SpaceRecord) -> None:
         """Write what made the tables."""
         make_directory(self.directory)
-        write_whole(self.directory / _RECORD, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+        write_whole(self.directory / _RECORD, record.model_dump_json(indent=2) + "\n")
 
-    def said_of(self, modality: Modality) -> dict[str, Any]:
-        """Return what the record says of a modality's table."""
-        found: dict[str, Any] = self.record.get("tables", {}).get(modality.value, {})
-        return found
+    def said_of(self, modality: Modality) -> TableRecord:
+        """Return what is recorded of a modality's table."""
+        return self.record.tables.get(modality, TableRecord())
 
-    def say_of(self, modality: Modality, said: Mapping[str, Any]) -> None:
+    def say_of(self, modality: Modality, **said: Any) -> None:
         """Record something of a modality's table, beside what is recorded."""
         record = self.record
-        tables = record.setdefault("tables", {})
-        tables[modality.value] = {**tables.get(modality.value, {}), **said}
-        self.write_record(record)
+        changed = self.said_of(modality).model_copy(update=said)
+        self.write_record(record.model_copy(update={"tables": {**record.tables, modality: changed}}))
 
     def place(self, modality: Modality) -> Path:
         """Return the directory of a modality's table."""
@@ -90,12 +156,14 @@ class SearchSpace:
         place = self.place(modality)
         try:
             with no_panic():
-                return open_lance(*for_lance(str(place)))
+                table = open_lance(*for_lance(str(place)))
         except _DAMAGED as error:
             reason = str(error).split("\n", maxsplit=1)[0][:300]
-            raise DatasetError(
-                f"{place} cannot be read: {reason}. Remove {self.directory} and refresh the archive"
-            ) from error
+            raise DatasetError(f"{place} cannot be read: {reason}. {self._again}") from error
+        vector = dict(zip(table.schema.names, table.schema.types, strict=True)).get("vector", pa.null())
+        if not pa.types.is_fixed_size_list(vector) or table.schema != searched_schema(vector.list_size):
+            raise DatasetError(f"{place} has not the columns of a table that is searched. {self._again}")
+        return table
 
 
 def space_of(archive: Archive, model: ModelCard) -> SearchSpace:

@@ -19,11 +19,12 @@ from biovita.identification.asked import Perceiving
 from biovita.modality import Modality
 from biovita.model.card import ModelCard
 from biovita.model.model import Model
+from biovita.retrieval.archive_models import place_of_model
 from biovita.retrieval.background import keep_background
 from biovita.retrieval.encode_query import opened_model
 from biovita.retrieval.fill_space import MediaSource, TableChange, fill_media
 from biovita.retrieval.media_facts import media_facts
-from biovita.retrieval.search_space import SearchSpace, space_of
+from biovita.retrieval.search_space import SearchSpace, SpaceRecord, space_of
 from biovita.retrieval.taxa_entries import keep_taxa
 from biovita.retrieval.vector_index import keep_index
 
@@ -146,13 +147,12 @@ def _with_media(
 def _space(archive: Archive, card: ModelCard) -> SearchSpace:
     """Return a model's tables; those of another state of the model are removed."""
     space = space_of(archive, card)
-    record = space.record
-    if record and record.get("revision") != card.revision:
+    if space.exists and space.record.revision != card.revision:
         shutil.rmtree(space.directory)
-        record = {}
-    if not record:
-        named = {"model": card.name, "place": card.place or card.name, "revision": card.revision}
-        space.write_record({**named, "towers": card.towers.name})
+    if not space.exists:
+        place = place_of_model(card)
+        made = SpaceRecord(model=card.name, place=place, revision=card.revision, towers=card.towers.name)
+        space.write_record(made)
     return space
 
 

@@ -8,8 +8,8 @@ modality lie elsewhere in the space.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +19,7 @@ from biovita.modality import Modality
 from biovita.retrieval.background import read_background
 from biovita.retrieval.nearest_rows import NearestRows, nearest_in_index
 from biovita.retrieval.partitions import PER_PARTITION, partition_count, spherical_means
-from biovita.retrieval.search_space import SearchSpace
+from biovita.retrieval.search_space import IndexRecord, SearchSpace
 from biovita.retrieval.searched_rows import FILTERED
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ def keep_index(space: SearchSpace, modality: Modality) -> None:
     rows = table.count_rows()
     if rows < EXACT_BELOW:
         return
-    indexed = space.said_of(modality).get("index")
+    indexed = space.said_of(modality).index
     there = {each["name"] for each in table.list_indices()}
-    if indexed is None or _VECTOR not in there or rows > _GROWN * indexed["rows"]:
+    if indexed is None or _VECTOR not in there or rows > _GROWN * indexed.rows:
         _make(space, modality, table, rows)
         return
     with no_panic():
@@ -65,13 +65,14 @@ def probes_for(space: SearchSpace, modality: Modality, asked: Sequence[Modality]
     recall
         Share of the ten nearest that is found, on average.
     """
-    curves: Mapping[str, Sequence[Sequence[float]]] = space.said_of(modality)["index"]["recall"]
+    indexed = space.said_of(modality).index
+    curves = {} if indexed is None else indexed.recall
     needed = []
     for each in dict.fromkeys(asked):
-        enough = [probes for probes, found in curves.get(each.value, ()) if found >= recall]
+        enough = [probes for probes, found in curves.get(each, ()) if found >= recall]
         if not enough:
             return None
-        needed.append(int(min(enough)))
+        needed.append(min(enough))
     return max(needed, default=None)
 
 
@@ -103,9 +104,8 @@ def _make(space: SearchSpace, modality: Modality, table: lance.LanceDataset, row
         for column, index in FILTERED.items():
             table.create_scalar_index(column, index, replace=True)
     table = space.table(modality)
-    curves = {asked.value: _curve(table, queries, count) for asked, queries in _queries(space, modality).items()}
-    said: dict[str, Any] = {"rows": rows, "partitions": count, "recall": curves}
-    space.say_of(modality, {"index": said})
+    curves = {asked: _curve(table, queries, count) for asked, queries in _queries(space, modality).items()}
+    space.say_of(modality, index=IndexRecord(rows=rows, partitions=count, recall=curves))
 
 
 def _queries(space: SearchSpace, modality: Modality) -> dict[Modality, np.ndarray]:
@@ -119,7 +119,7 @@ def _queries(space: SearchSpace, modality: Modality) -> dict[Modality, np.ndarra
     }
 
 
-def _curve(table: lance.LanceDataset, queries: np.ndarray, count: int) -> list[tuple[int, float]]:
+def _curve(table: lance.LanceDataset, queries: np.ndarray, count: int) -> tuple[tuple[int, float], ...]:
     """Return pairs of probes and recall at ten, the mean over queries; all partitions are the truth."""
     truth = [set(_ids(nearest_in_index(table, query, _AT, None, (count, count)))) for query in queries]
     steps = [step for step in _steps(count) if step < count]
@@ -129,8 +129,8 @@ def _curve(table: lance.LanceDataset, queries: np.ndarray, count: int) -> list[t
         hits = [len(true & set(each)) / len(true) for true, each in zip(truth, found, strict=True)]
         curve.append((probes, round(float(np.mean(hits)), 4)))
         if curve[-1][1] == 1.0:
-            return curve
-    return [*curve, (count, 1.0)]
+            return tuple(curve)
+    return (*curve, (count, 1.0))
 
 
 def _steps(count: int) -> list[int]:
