@@ -189,6 +189,8 @@ def add_to_archive(
 
     Parameters
     ----------
+    archive
+        The archive.
     places
         Files, folders, patterns, text files that list paths, datasets (whose labels become annotations), and runs of
         `identify` or other archives (whose answers become annotations of a machine, and whose vectors are taken over).
@@ -240,6 +242,8 @@ def refresh_archive(
 
     Parameters
     ----------
+    archive
+        The archive, or a run of `identify`, which can be searched then.
     places
         Where else to look, for files that moved there.
     device, workers, progress
@@ -282,6 +286,8 @@ def drop_from_archive(
 
     Parameters
     ----------
+    archive
+        The archive.
     what
         Ids of media, and files or folders.
     site
@@ -320,6 +326,11 @@ def drop_from_archive(
 
 def archive_info(archive: str | Path) -> ArchiveInfo:
     """Return what an archive holds.
+
+    Parameters
+    ----------
+    archive
+        The archive, or a run of `identify`.
 
     Raises
     ------

@@ -107,6 +107,8 @@ def search(
         are always searched exactly.
     model
         One of the archive's models; the first if not given.
+    device
+        ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``, for what is asked with.
     filters
         See `SearchFilterOptions`.
 

@@ -146,6 +146,7 @@ FILES: Mapping[str, Callable[[Path], None]] = {
     "ebird.csv": _text(EBIRD),
     "names.csv": _text(NAMES),
     "species.txt": _text("Pica pica\nTurdus merula\n"),
+    "nets.csv": _text("path,nets\nrecordings/Pica_pica_0.wav,3\n"),
     "xc.csv": _xeno_canto,
     "field.toml": _text(PLAN),
     "unlimited.toml": _text(PLAN.partition("[limits]")[0]),

@@ -65,7 +65,8 @@ def add_columns(archive: Archive, file: Path) -> AddedColumns:
     Raises
     ------
     DatasetError
-        Where the file is no table, has no column that names files, or a column whose name cannot be one.
+        Where the file is no table, has no column that names files, names none of the archive, or has a column whose
+        name cannot be one.
     """
     require_file(file, "Give a table with a column path")
     header = open_csv(file, ()).ignored
@@ -84,6 +85,8 @@ def add_columns(archive: Archive, file: Path) -> AddedColumns:
             unknown.append(stated or f"line {row.line}")
         for medium in media:
             found[medium] = {name: row.values.get(name) for name in names}
+    if not found:
+        raise DatasetError(f"{file} names no file of the archive, the first is {(unknown or ['none'])[0]!r}")
     table = pa.table({_KEY: pa.array(found, pa.string())})
     for name in names:
         table = table.append_column(name, _typed([values[name] for values in found.values()]))

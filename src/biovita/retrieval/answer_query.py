@@ -158,7 +158,8 @@ def _wanted(space: SearchSpace, wanted: Sequence[Modality], parts: Sequence[Quer
     for modality in wanted:
         what = "taxa" if modality == Modality.TEXT else modality.plural
         if modality not in dims:
-            raise BiovitaError(f"the archive has no {what} that the model {model} could find")
+            add = " It knows those of its labels: add a dataset, a run or annotations" if what == "taxa" else ""
+            raise BiovitaError(f"the archive has no {what} that the model {model} could find.{add}")
         if dims[modality] not in widths:
             raise BiovitaError(f"the model {model} has no space that {what} share with what is asked. {mend}")
     found = tuple(wanted) or tuple(each for each in MEDIA if dims.get(each) in widths)
