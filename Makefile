@@ -1,13 +1,14 @@
 # make demo    set up, then run the whole path on the simulated fauna (or on DATA=folder)
 # make check   set up, then lint, types and the tests that are not slow: minutes, for every change
-# make test    set up, then lint, and beside each other types (as on Windows) and all tests, in WORKERS=2 processes
+# make test    set up, then lint, and beside each other types (as on Windows) and all tests, in WORKERS=3 processes
 # make fuzz    set up, then read changed files for SECONDS=60 a target, or those of TARGETS="audio plans"; Linux only
 # make docs    set up, then the pages of docs/ and the reference as a site, in site/
 # make clean   remove the environment and caches
 
 VENV ?= .venv
 OUT ?= demo-run
-WORKERS ?= 2
+# Tests wait for three tenths of their time: three processes keep two cores busy.
+WORKERS ?= 3
 SECONDS ?= 60
 BIN := $(VENV)/bin
 TESTS = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal

@@ -230,6 +230,8 @@ def test_what_cannot_be_asked_is_said(survey: Path, archive: Path, tmp_path: Pat
         search(biovita.create_archive(tmp_path / "empty", model=[ALIGNED]), text=["x"])
     with pytest.raises(DatasetError, match="not empty"):
         biovita.create_archive(archive)
+    with pytest.raises(DatasetError, match="an archive that is kept"):
+        biovita.identify([survey], out=archive, overwrite=True, progress=False)
 
 
 def test_an_archive_of_an_archive_takes_its_vectors_over(archive: Path, tmp_path: Path) -> None:

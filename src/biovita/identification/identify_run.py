@@ -156,6 +156,11 @@ def answer_run(archive: Archive, options: IdentifyOptions) -> Run:
 def _make_room(archive: Archive, *, overwrite: bool) -> None:
     """Remove an earlier run where it is to be replaced, and refuse a directory that holds something else."""
     refuse_links(archive.path)
+    if archive.exists and "models" in archive.info:
+        add, then = suggested("archive add", archive.path, "PATHS"), suggested("identify", archive.path)
+        raise DatasetError(
+            f"{archive.path} is an archive that is kept, and a run would take its place. Run: {add}. Then: {then}"
+        )
     if archive.exists and overwrite:
         for place in archive.path.iterdir():
             if place.name == LOCK:

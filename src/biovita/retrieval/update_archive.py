@@ -122,7 +122,7 @@ def _with_model(archive: Archive, card: ModelCard, how: Updating) -> tuple[Model
             keep_background(space, modality)
     for modality in update.filled:
         if space.has(modality):
-            keep_index(space, modality)
+            keep_index(space, modality, progress=how.settings.progress)
     return update, left_out
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from biovita.console import status
 from biovita.lance_tables import no_panic
 from biovita.modality import Modality
 from biovita.retrieval.background import read_background
@@ -38,8 +39,14 @@ _AT = 10  # of the recall
 _SAMPLE = 65_536  # vectors at most that centroids are drawn from, beside `PER_PARTITION`
 
 
-def keep_index(space: SearchSpace, modality: Modality) -> None:
-    """Make the index of a table where it has many rows, or bring it up to date with what was added."""
+def keep_index(space: SearchSpace, modality: Modality, *, progress: bool = False) -> None:
+    """Make the index of a table where it has many rows, or bring it up to date with what was added.
+
+    Parameters
+    ----------
+    progress
+        Show what is done on standard error where that is a terminal.
+    """
     table = space.table(modality)
     rows = table.count_rows()
     if rows < EXACT_BELOW:
@@ -47,12 +54,14 @@ def keep_index(space: SearchSpace, modality: Modality) -> None:
     indexed = space.said_of(modality).index
     there = {each["name"] for each in table.list_indices()}
     if indexed is None or _VECTOR not in there or rows > _GROWN * indexed.rows:
-        _make(space, modality, table, rows)
+        with status(f"indexing {rows:,} {modality.plural}", shown=progress):
+            _make(space, modality, table, rows)
         return
     with no_panic():
         stale = table.stats.index_stats("media_id_idx")["num_unindexed_rows"] if "media_id_idx" in there else 0
         if stale > _STALE:
-            table.optimize.optimize_indices()
+            with status(f"indexing {stale:,} more {modality.plural}", shown=progress):
+                table.optimize.optimize_indices()
 
 
 def probes_for(space: SearchSpace, modality: Modality, asked: Sequence[Modality], recall: float) -> int | None:
