@@ -30,7 +30,9 @@ def scale(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.mark.slow
 def test_every_stage_runs(scale: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_few_draws(monkeypatch)
-    monkeypatch.setattr("biovita.benchmark.evaluation.predict_from_benchmark", lambda *_, **__: ())  # for its time
+    monkeypatch.setattr(
+        "biovita.benchmark.evaluation.score_traits_of_benchmark", lambda *_, **__: ()
+    )  # for its time
     monkeypatch.setattr(scale, "NO_CLASSES", (*scale.NO_CLASSES, "--set", "steps=2"))
     place = scale.Place(tmp_path, ITEMS)
     scale.scale_data.make(place.data, ITEMS, dim=16, new=0.1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,6 +31,8 @@ __all__ = [
     "export_archive",
     "refresh_archive",
 ]
+
+logger = logging.getLogger(__name__)
 
 _PIECES = 4  # of recordings that are encoded together; more would only lie in memory
 _WAIT_S = 7 * 24 * 3600.0  # for another process that adds: it is never given up before it is done
@@ -348,9 +352,10 @@ def archive_info(archive: str | Path) -> ArchiveInfo:
     recordings, info = opened.table("recordings"), opened.info
     end = pc.coalesce(recordings["end_s"], recordings["duration_s"])
     seconds = pc.sum(pc.subtract(end, pc.fill_null(recordings["start_s"], 0.0))).as_py() or 0.0
-    labels = [
-        name or "" for table in ("labels", "annotations") for name in opened.table(table)["by_kind"].to_pylist()
-    ]
+    labels = Counter[str]()
+    for table in ("labels", "annotations"):
+        for each in pc.value_counts(opened.table(table)["by_kind"]).to_pylist():
+            labels[each["values"] or ""] += each["counts"]
     return ArchiveInfo(
         path=opened.path,
         recordings=len(recordings),
@@ -358,7 +363,7 @@ def archive_info(archive: str | Path) -> ArchiveInfo:
         photographs=len(opened.table("photographs")),
         sites=len(opened.table("deployments")),
         taxa=len(opened.table("taxa")),
-        labels=dict(Counter(labels).most_common()),
+        labels=dict(labels.most_common()),
         left_out=_left_out(opened),
         models=tuple(models_of(opened)),
         searched=searched_rows_of(opened),
@@ -410,7 +415,10 @@ def _alone(place: str | Path) -> Iterator[Archive]:
     from biovita.files import locked
 
     opened = Archive.open(place)
-    with locked(opened.path / LOCK, f"{place}: another process is writing there", wait_s=_WAIT_S):
+    busy = f"{place}: another process is writing there"
+    with locked(
+        opened.path / LOCK, busy, wait_s=_WAIT_S, waiting=partial(logger.warning, "%s. Waiting for it", busy)
+    ):
         yield opened
 
 

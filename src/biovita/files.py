@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
@@ -312,13 +312,17 @@ def all_below(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def locked(file: Path, busy: str, *, wait_s: float = 0.0) -> Iterator[None]:
+def locked(
+    file: Path, busy: str, *, wait_s: float = 0.0, waiting: Callable[[], None] = lambda: None
+) -> Iterator[None]:
     """Hold a lock, or raise a DatasetError that says ``busy`` where another process does; a killed one holds none.
 
     Parameters
     ----------
     wait_s
         How long to wait for the other one.
+    waiting
+        Is called before it waits.
     """
     from filelock import FileLock, Timeout
 
@@ -326,7 +330,11 @@ def locked(file: Path, busy: str, *, wait_s: float = 0.0) -> Iterator[None]:
         raise DatasetError(f"{file} is a link, and biovita locks regular files only. Remove the link")
     lock = FileLock(file, timeout=wait_s, poll_interval=_LOOK_AGAIN_S)
     try:
-        lock.acquire()
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            waiting()
+            lock.acquire()
     except Timeout:
         raise DatasetError(busy) from None
     try:

@@ -160,6 +160,7 @@ def steps(root: Path) -> Iterator[tuple[str, ...]]:
 
 
 NOT_RUN = {
+    "traits predict",
     "archive create",
     "archive add",
     "archive refresh",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import lance
@@ -147,6 +148,31 @@ def test_rows_that_come_later_are_found_too(vectors: np.ndarray, space: SearchSp
         assert found.rows["id"].to_pylist() == ["later"]
     finally:
         table.checkout_version(before).restore()
+
+
+def test_an_index_takes_in_what_was_added(
+    vectors: np.ndarray, space: SearchSpace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = SearchSpace(tmp_path / "space")
+    shutil.copytree(space.directory, other.directory)
+    monkeypatch.setattr(vector_index, "EXACT_BELOW", ROWS)
+    monkeypatch.setattr(vector_index, "_STALE", 10)
+    rows = other.table(Modality.AUDIO).to_table(limit=500)
+    ids = pa.array([f"new{each}" for each in range(500)])
+    rows = rows.set_column(0, searched_schema(DIM).field("id"), ids)
+    lance.write_dataset(rows, other.table(Modality.AUDIO), mode="append")
+    made = other.said_of(Modality.AUDIO).index
+    keep_index(other, Modality.AUDIO)
+    table = other.table(Modality.AUDIO)
+    assert other.said_of(Modality.AUDIO).index == made, "it was not made anew"
+    for name in ("vector_idx", "media_id_idx", "taxa_idx"):
+        assert table.stats.index_stats(name)["num_unindexed_rows"] == 0
+    count = indexed(other).partitions
+    query = vectors[42].astype(np.float32)
+    compared = nearest_by_comparing(table, query, 30, Allowed())
+    np.testing.assert_allclose(
+        nearest_in_index(table, query, 30, None, (count, count)).products, compared.products, atol=3e-3
+    )
 
 
 def test_a_background_stands_for_all_rows(vectors: np.ndarray, space: SearchSpace) -> None:

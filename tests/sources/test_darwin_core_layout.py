@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from biovita.csv_records import BrokenRow
+from biovita.errors import DatasetError
 from biovita.sources.darwin_core_archive import open_archive
 from biovita.sources.rows_read import TableRead
 from sources.test_darwin_core import CORE, FIELDS, make
@@ -45,6 +46,13 @@ def test_rows_end_as_they_do_whatever_is_stated(tmp_path: Path, stated: str, end
         (r"\r\n", "\r\n"),
         (r"\r", "\r"),
     }
+
+
+@pytest.mark.parametrize("header", [0, 1])
+def test_a_quote_of_several_characters_that_no_field_has_is_refused(tmp_path: Path, header: int) -> None:
+    how = f'fieldsTerminatedBy="," fieldsEnclosedBy="&quot;&quot;" ignoreHeaderLines="{header}"'
+    with pytest.raises(DatasetError, match="one character each"):
+        archive(tmp_path, how, table_of(",", "\n", header=bool(header)).encode())
 
 
 @pytest.mark.parametrize("delimiter", ["\t", ",", ";", "|"])

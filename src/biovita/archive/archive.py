@@ -26,6 +26,7 @@ from biovita.errors import DatasetError
 from biovita.files import make_directory, open_regular, write_whole
 from biovita.jsonfile import read_json
 from biovita.modality import Modality
+from biovita.one_line import OneLine
 from biovita.parquet import read_as_it_is
 from biovita.suggestion import suggested
 
@@ -50,8 +51,8 @@ _SCHEMAS: Mapping[str, pa.Schema] = {
 }
 
 
-@dataclass(frozen=True)
-class Archive:
+@dataclass(frozen=True, repr=False)
+class Archive(OneLine):
     """An archive directory. Its tables are those of `biovita.archive.archive_tables`, each in a file of its own."""
 
     path: Path

@@ -151,9 +151,10 @@ def _label_taxa(labels: pa.Table, there: pa.Table) -> pa.Table:
 
 def _newest(before: pa.Table, now: pa.Table, key: str) -> pa.Table:
     """Return rows by their key: of those that are named now as they are now, each once, after all others."""
-    last = {name: place for place, name in enumerate(now[key].to_pylist())}
+    numbered = pa.table({"key": now[key], "place": np.arange(len(now))})
+    last = numbered.group_by("key").aggregate([("place", "max")])["place_max"]
     stays = before.filter(pc.invert(pc.is_in(before[key], value_set=now[key].combine_chunks())))
-    return pa.concat_tables([stays, now.take(pa.array(sorted(last.values()), pa.int64()))])
+    return pa.concat_tables([stays, now.take(last.take(pc.sort_indices(last)))])
 
 
 def _without(archive: Archive, name: str, table: pa.Table, gone: pa.ChunkedArray) -> int:

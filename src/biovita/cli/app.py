@@ -38,7 +38,7 @@ _GROUPS = {
     "tree.",
     "taxonomy": "Match names to a taxonomic backbone, and make one of the checklists that people download.",
     "train": "Train projections of frozen towers, or the towers themselves, by a recipe, and write a model directory.",
-    "traits": "Import trait tables into a dataset, and show what they cover.",
+    "traits": "Import trait tables into a dataset, show what they cover, and tell traits from sound and pictures.",
 }
 
 _GLOBAL = {"--memory": "--memory MIB", "--limit": "--limit NAME=VALUE"}  # that take a value

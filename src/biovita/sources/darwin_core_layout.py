@@ -218,7 +218,7 @@ def _enclosed(line: str, delimiter: str, quote: str) -> int:
 
 def _header_lines(file: DataFile, text: str) -> int:
     """Return how many lines come before the first row: one more where the first row names the columns, or none."""
-    if file.header_lines > 1 or (file.quote and len(file.delimiter) != 1):
+    if file.header_lines > 1 or (file.quote and not len(file.delimiter) == len(file.quote) == 1):
         return file.header_lines
     line = text.split(file.line_end, 1)[0].rstrip("\r")
     row = next(iter(records(iter([(1, line)]), Dialect(file.delimiter, file.quote, strict=False))), None)
@@ -237,7 +237,7 @@ def _header_lines(file: DataFile, text: str) -> int:
 def _columns(found: _Reading, file: DataFile) -> int | None:
     """Return how many columns more than half of the rows have; None where no such number is known."""
     widths = [line.count(file.delimiter) + 1 for line in found.lines]
-    if file.quote and len(file.delimiter) == 1 and any(file.quote in line for line in found.lines):
+    if len(file.quote) == len(file.delimiter) == 1 and any(file.quote in line for line in found.lines):
         widths = [cells for _, cells, _ in _quoted_rows(found.lines, file.delimiter, file.quote)]
     share, width = _alike(widths)
     return width if share > 0.5 and width >= file.width else None
