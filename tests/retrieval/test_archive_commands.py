@@ -15,7 +15,7 @@ from biovita.errors import BiovitaError, DatasetError
 from biovita.modality import Modality
 from biovita.retrieval import update_archive
 from biovita.retrieval.search_space import search_spaces
-from support.aligned_stub import ALIGNED, OTHER
+from support.aligned_stub import ALIGNED, OTHER, Reader
 from support.sound_files import write_sound
 from support.surveys import RATE, tones, write_survey
 
@@ -169,7 +169,9 @@ def test_columns_of_a_table_can_be_asked_for(survey: Path, archive: Path, tmp_pa
         biovita.add_to_archive(archive, columns=[table], progress=False)
 
 
-def test_labels_are_found_by_their_groups_and_exported(survey: Path, archive: Path, tmp_path: Path) -> None:
+def test_labels_are_found_by_their_groups_and_exported(
+    survey: Path, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     table = tmp_path / "labels.txt"
     table.write_text(
         "Begin File\tFile Offset (s)\tBegin Time (s)\tEnd Time (s)\tSpecies\n"
@@ -191,6 +193,9 @@ def test_labels_are_found_by_their_groups_and_exported(survey: Path, archive: Pa
     assert len(search(archive, text=["x"], group="taxon", want=["audio"], k=50).hits) == 2 + 6, (
         "taxa, and what has no label"
     )
+    monkeypatch.setattr(Reader, "encode", None)  # no text is encoded twice
+    biovita.refresh_archive(archive, progress=False)
+    monkeypatch.undo()
     report = biovita.export_archive(archive, out=tmp_path / "dataset")
     assert (report.recordings, report.photographs, report.taxa) == (2, 0, 2)
     dataset = Dataset.open(tmp_path / "dataset")

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.archive.archive import MEDIA_TABLES, Archive
-from biovita.archive.archive_tables import By, Kind, Presence
+from biovita.archive.archive_tables import By
+from biovita.archive.present_taxa import present_taxa
 from biovita.dataset import schema
 from biovita.dataset.dataset import write_dataset
 from biovita.dataset.media_paths import MediaPaths
@@ -54,11 +55,7 @@ def confirmed(archive: Archive, home: Path) -> Confirmed:
         Where there is no such label.
     """
     labels = archive.table("labels")
-    meant = pc.and_(
-        pc.and_(pc.equal(labels["by_kind"], By.HUMAN.value), pc.equal(labels["presence"], Presence.PRESENT.value)),
-        pc.equal(labels["kind"], Kind.TAXON.value),
-    )
-    labels = labels.filter(pc.fill_null(meant, fill_value=False))
+    labels = present_taxa(labels.filter(pc.equal(labels["by_kind"], By.HUMAN.value)))
     if not len(labels):
         raise DatasetError(
             f"{archive.path} has no label by which a person says that a taxon is there. Add some: a dataset, or "

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.archive.archive import Archive
-from biovita.archive.archive_tables import Kind, Presence
+from biovita.archive.present_taxa import present_taxa
 
 __all__ = ["LabelsThere"]
 
@@ -38,11 +38,7 @@ class LabelsThere:
         tables = [
             archive.table(name).select([*_COLUMNS, "kind", "presence"]) for name in ("labels", "annotations")
         ]
-        labels = pa.concat_tables(tables)
-        there = pc.and_(
-            pc.equal(labels["presence"], Presence.PRESENT.value), pc.equal(labels["kind"], Kind.TAXON.value)
-        )
-        self._labels = labels.filter(there).select(_COLUMNS)
+        self._labels = present_taxa(pa.concat_tables(tables)).select(_COLUMNS)
 
     def names(self, rows: pa.Table) -> list[list[str]]:
         """Return the scientific names of each row, without repeats; ``rows`` have media_id, start_s and end_s."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.archive.archive import MEDIA_TABLES, Archive
-from biovita.archive.archive_tables import Kind, Presence
+from biovita.archive.present_taxa import present_taxa
 from biovita.embedding.text_hashes import text_hashes
 from biovita.modality import Modality
 from biovita.retrieval.lineage_names import lineage_names
@@ -117,10 +117,7 @@ def _labelled(archive: Archive, media: pa.Table) -> pa.Table:
     """Return where labels, of people and machines, say that a taxon is, of the media that there are."""
     columns = ["media_id", "start_s", "end_s", "scientific_name", "kind", "presence"]
     labels = pa.concat_tables([archive.table(name).select(columns) for name in ("labels", "annotations")])
-    there = pc.and_(
-        pc.equal(labels["presence"], Presence.PRESENT.value), pc.equal(labels["kind"], Kind.TAXON.value)
-    )
-    labels = labels.filter(pc.and_(there, labels["scientific_name"].is_valid()))
+    labels = present_taxa(labels)
     medium = pc.index_in(labels["media_id"], value_set=media["id"].combine_chunks())
     labels = labels.append_column("medium", medium.cast(pa.int64())).filter(medium.is_valid())
     names = pc.unique(labels["scientific_name"]).to_pylist()

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pyarrow as pa
 
 from biovita.archive.archive import Archive
+from biovita.archive.embed_media import media_table
+from biovita.embedding import embed_items, text_items
+from biovita.embedding.engine import Settings
+from biovita.embedding.vectors import stored
 from biovita.modality import Modality
 from biovita.model.model import Model
 from biovita.retrieval.encode_query import text_of_taxon
@@ -16,13 +22,16 @@ from biovita.taxonomy.parse import fold
 __all__ = ["keep_taxa"]
 
 
-def keep_taxa(space: SearchSpace, archive: Archive, model: Model) -> TableChange | None:
-    """Write the taxa of an archive as vectors of their texts; None where it knows none, or the model has no texts."""
+def keep_taxa(space: SearchSpace, archive: Archive, model: Model, settings: Settings) -> TableChange | None:
+    """Write the taxa of an archive as vectors of their texts, each encoded once; None where it knows none."""
     taxa = archive_taxa(archive.table("taxa"))
-    if not taxa or Modality.TEXT not in model.towers:
+    if not taxa:
         return None
     texts = [text_of_taxon(taxon) for taxon in taxa]
-    vectors = model.embed_texts(texts)
+    items = text_items(texts)
+    table = media_table(archive, model.card.towers.name, Modality.TEXT)
+    embed_items(model.tower(Modality.TEXT), items, table, settings=settings)
+    found = stored(table, items.ids, partial(model.project, Modality.TEXT), model.dim(Modality.TEXT))
     names = [[fold(name) for _, name in taxon.lineage] for taxon in taxa]
     rows = pa.table({"id": pa.array([taxon.id for taxon in taxa]), "taxa": pa.array(names, pa.list_(pa.string()))})
-    return fill_taxa(space, rows, vectors)
+    return fill_taxa(space, rows, found.subset(texts).array)

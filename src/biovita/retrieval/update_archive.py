@@ -115,7 +115,7 @@ def _with_model(archive: Archive, card: ModelCard, how: Updating) -> tuple[Model
         left_out.append(_with_media(archive, model, modality, how, update))
         if update.stopped:
             break
-    if texts and (entries := keep_taxa(space, archive, model)) is not None:
+    if texts and (entries := keep_taxa(space, archive, model, how.settings)) is not None:
         update.filled[Modality.TEXT] = entries
     for modality in Modality:
         if space.has(modality):
