@@ -14,7 +14,14 @@ from biovita.embedding.items import Items
 from biovita.embedding.pending import up_to_date
 from biovita.embedding.store import WHOLE, Snapshot
 
-__all__ = ["SomeVectors", "photograph_places", "photograph_vectors", "window_places", "window_vectors"]
+__all__ = [
+    "SomeVectors",
+    "media_vectors",
+    "photograph_places",
+    "photograph_vectors",
+    "window_places",
+    "window_vectors",
+]
 
 _AT_ONCE = 4096
 _SAME_S = 1e-3  # begins of windows that differ by less are one
@@ -38,6 +45,13 @@ class SomeVectors:
     start_s: np.ndarray
     end_s: np.ndarray
     vectors: np.ndarray
+
+
+def media_vectors(items: Pieces | Items, media: pa.Table, snapshot: Snapshot) -> Iterator[SomeVectors]:
+    """Yield the windows of recordings in pieces, or the photographs, that have a vector."""
+    if isinstance(items, Pieces):
+        return window_vectors(items, media, snapshot)
+    return photograph_vectors(items, snapshot)
 
 
 def window_vectors(pieces: Pieces, recordings: pa.Table, snapshot: Snapshot) -> Iterator[SomeVectors]:

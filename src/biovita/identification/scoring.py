@@ -12,7 +12,7 @@ import pyarrow as pa
 from biovita.archive.archive import MEDIA_TABLES, SCORES, Archive
 from biovita.archive.embed_media import EmbeddedMedia, embed_media, failed_rows, media_made, media_table
 from biovita.archive.pieces import Pieces, photograph_items, pieces
-from biovita.archive.stored_windows import SomeVectors, photograph_vectors, window_vectors
+from biovita.archive.stored_windows import SomeVectors, media_vectors
 from biovita.dataset.dataset import Dataset
 from biovita.embedding.engine import Settings
 from biovita.embedding.items import Items
@@ -144,10 +144,7 @@ def score_media(
 def _vectors(table: LanceTable, items: Pieces | Items, media: pa.Table) -> Iterator[SomeVectors]:
     if not table.exists:
         return iter(())
-    snapshot = table.snapshot()
-    if isinstance(items, Pieces):
-        return window_vectors(items, media, snapshot)
-    return photograph_vectors(items, snapshot)
+    return media_vectors(items, media, table.snapshot())
 
 
 def _items(modality: Modality, media: pa.Table, tower: Encoder, perceiving: Perceiving) -> Pieces | Items:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biovita.archive.pieces import Pieces, photograph_items, pieces
-from biovita.archive.stored_windows import SomeVectors, photograph_vectors, window_vectors
+from biovita.archive.stored_windows import SomeVectors, media_vectors
 from biovita.directions import unit
 from biovita.embedding.items import Items
 from biovita.embedding.lance_table import LanceTable
@@ -72,10 +72,7 @@ class MediaSource:
 
     def vectors(self, media: pa.Table, snapshot: Snapshot) -> Iterator[SomeVectors]:
         """Yield the windows or photographs of media that have a vector."""
-        items = self.items(media)
-        if isinstance(items, Pieces):
-            return window_vectors(items, media, snapshot)
-        return photograph_vectors(items, snapshot)
+        return media_vectors(self.items(media), media, snapshot)
 
 
 def fill_media(space: SearchSpace, modality: Modality, facts: MediaFacts, source: MediaSource) -> TableChange:
