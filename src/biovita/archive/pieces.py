@@ -18,7 +18,7 @@ from biovita.media.packed_files import MediaPath
 from biovita.modality import Modality
 from biovita.towers.encoder import Windowing
 
-__all__ = ["Pieces", "located", "photograph_items", "pieces"]
+__all__ = ["Pieces", "located", "media_items", "photograph_items", "pieces"]
 
 _ALL = np.iinfo(np.int64).max
 _SECONDS = 300.0  # of a piece, as it is heard: at 48 kHz it is held, and loaded while another is encoded
@@ -103,6 +103,11 @@ def _to_the_end(recordings: pa.Table, recording: np.ndarray, last: np.ndarray, w
     whole = recordings["end_s"].is_null().to_numpy()
     reaches: np.ndarray = whole[recording] & (last + 1 == windows[recording])
     return reaches
+
+
+def media_items(media: pa.Table, heard: Windowing | None, hearing: Hearing) -> Pieces | Items:
+    """Return media as what is embedded: recordings in pieces, or photographs where ``heard`` is None."""
+    return photograph_items(media) if heard is None else pieces(media, heard, hearing)
 
 
 def photograph_items(photographs: pa.Table) -> Items:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from biovita.archive.pieces import Pieces, photograph_items, pieces
+from biovita.archive.pieces import Pieces, media_items
 from biovita.archive.stored_windows import SomeVectors, media_vectors
 from biovita.directions import unit
 from biovita.embedding.items import Items
@@ -68,7 +68,7 @@ class MediaSource:
 
     def items(self, media: pa.Table) -> Pieces | Items:
         """Return media as what has vectors."""
-        return photograph_items(media) if self.windows is None else pieces(media, self.windows, self.hearing)
+        return media_items(media, self.windows, self.hearing)
 
     def vectors(self, media: pa.Table, snapshot: Snapshot) -> Iterator[SomeVectors]:
         """Yield the windows or photographs of media that have a vector."""

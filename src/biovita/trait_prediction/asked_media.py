@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from biovita.archive.archive import MEDIA_TABLES, Archive
 from biovita.archive.embed_media import media_table
-from biovita.archive.pieces import photograph_items, pieces
-from biovita.archive.stored_windows import SomeVectors, photograph_vectors, window_vectors
+from biovita.archive.pieces import media_items
+from biovita.archive.stored_windows import SomeVectors, media_vectors
 from biovita.embedding.lance_table import LanceTable
 from biovita.identification.asked import Perceiving
 from biovita.modality import Modality
@@ -94,13 +94,9 @@ def _stored(
     table: LanceTable, record: Mapping[str, Any], modality: Modality, media: pa.Table
 ) -> Iterator[SomeVectors]:
     """Yield the vectors that a run has of its media."""
-    snapshot = table.snapshot()
-    if modality == Modality.IMAGE:
-        yield from photograph_vectors(photograph_items(media), snapshot)
-    else:
-        cut = Windowing(**record["windowing"])
-        hearing = Perceiving.from_json(record["perceiving"]).hearing
-        yield from window_vectors(pieces(media, cut, hearing), media, snapshot)
+    heard = Windowing(**record["windowing"]) if modality == Modality.AUDIO else None
+    hearing = Perceiving.from_json(record["perceiving"]).hearing
+    return media_vectors(media_items(media, heard, hearing), media, table.snapshot())
 
 
 def _rows(archive: Archive, media: pa.Table) -> pa.Table:
